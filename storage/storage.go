@@ -1,0 +1,66 @@
+// Package storage keeps small versioned values for the grant engine. It knows nothing of OAuth: a value is opaque bytes,
+// and compare-and-swap on its version is the only synchronisation that is asked of a backend.
+//
+// Memory and File are complete stores; Sealed encrypts whatever another store keeps. Package storagetest holds the suite
+// that states this contract as tests: run it on every store of your own.
+package storage
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// Errors that a Store returns, alone or wrapped. Any other error means that the outcome is unknown: the write may or may
+// not have happened.
+var (
+	// ErrNotFound means that nothing is stored under the key.
+	ErrNotFound = errors.New("storage: not found")
+
+	// ErrConflict means that the stored version is not the one the caller named, so nothing was written.
+	ErrConflict = errors.New("storage: version conflict")
+)
+
+// Version names one state of one key. Versions can only be compared for equality: they have no order. Zero is never the
+// version of a stored value; given to Put it means that the key must not exist yet.
+type Version uint64
+
+// Record is a stored value and the version that it was read at.
+type Record struct {
+	Value   []byte
+	Version Version
+}
+
+// Store keeps versioned values. Implementations are safe for concurrent use, by goroutines and, where the backend is
+// shared, by processes.
+//
+// A version never returns for a key, not even after Delete and a new create: a process that slept through both must not
+// be able to overwrite what it has never seen. Values are copied in and out: the caller may change its slice after Put,
+// and the slice that Get returned. Every method returns soon after ctx ends, with an error that wraps context.Cause(ctx).
+// Keys are 1 to 128 bytes of [A-Za-z0-9._-]; values are at most 1 MiB.
+type Store interface {
+	// Get returns what is stored under key, or ErrNotFound.
+	Get(ctx context.Context, key string) (Record, error)
+
+	// Put stores value under key if the stored version is still old, and returns the new version; else ErrConflict.
+	// With old 0 it creates: ErrConflict if the key exists.
+	Put(ctx context.Context, key string, value []byte, old Version) (Version, error)
+
+	// Delete removes key if the stored version is still old, else ErrConflict. Deleting what is not there is nil.
+	Delete(ctx context.Context, key string, old Version) error
+}
+
+// Lister is a Store that can name its keys. Optional; what needs it says so in its constructor or its error.
+type Lister interface {
+	// Keys yields every key that existed during the whole iteration, once, in no order; keys created or deleted
+	// meanwhile may or may not appear. An error ends it.
+	Keys(ctx context.Context) iter.Seq2[string, error]
+}
+
+// Watcher is a Store that can tell that a key changed, so that a waiting process need not poll. Optional.
+type Watcher interface {
+	// Watch returns a channel that receives after every Put or Delete of key that happened after Watch returned;
+	// several changes may be told as one, and a spurious wake-up is allowed. Watching ends, and the channel is
+	// closed, when ctx ends or the watch breaks: who waits must be ready to poll.
+	Watch(ctx context.Context, key string) (<-chan struct{}, error)
+}
