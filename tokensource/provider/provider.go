@@ -69,7 +69,7 @@ type Provider struct {
 	// CheckClient refuses a registration that cannot work, with an error that says what to do. Optional.
 	CheckClient func(clientID string, confidential bool) error
 
-	// DeadGrant says that an error response to a refresh means that the refresh token is dead, beyond the RFC's
+	// DeadGrant says that an error response means that the code or the refresh token is dead, beyond the RFC's
 	// invalid_grant, which always does. Optional.
 	DeadGrant func(Failure) bool
 
@@ -85,6 +85,7 @@ type Provider struct {
 
 // Failure is an error response of the token endpoint, as a classifier sees it.
 type Failure struct {
+	GrantType   string // the grant_type of the request: "authorization_code", "refresh_token", "client_credentials"
 	Status      int    // the HTTP status
 	Code        string // the error member, or empty
 	Description string // the error_description member, or empty

@@ -1,0 +1,104 @@
+package provider
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What X asks of everybody. The sources are X's documentation and captured answers.
+const (
+	xMaxState  = 500           // longer: X redirects back with error=invalid_request and an empty state
+	xExpiresIn = 2 * time.Hour // documented, and what expires_in always said
+
+	// X answers invalid_request where RFC 6749 section 5.2 has invalid_grant, so only the text tells.
+	xDeadToken = "Value passed for the token was invalid."
+	xDeadCode  = "Value passed for the authorization code was invalid."
+)
+
+// xScopes is every scope that X documents for OAuth 2.0.
+var xScopes = []string{
+	"tweet.read", "tweet.write", "tweet.moderate.write", "users.email", "users.read", "follows.read", "follows.write",
+	"offline.access", "space.read", "mute.read", "mute.write", "like.read", "like.write", "list.read", "list.write",
+	"block.read", "block.write", "bookmark.read", "bookmark.write", "dm.read", "dm.write", "media.write",
+	"broadcast.read", "broadcast.write", "timeline.read", "ads.read", "ads.write",
+}
+
+// X returns what is known of X (Twitter): OAuth 2.0 Authorization Code with PKCE, for public and confidential clients.
+// Each call returns a value of its own, so a caller may adjust it, for instance append a scope that is new at X.
+//
+// Ask for "tweet.read" and "users.read" to learn who the user is, and for "offline.access" to stay logged in for longer
+// than two hours.
+func X() *Provider {
+	return &Provider{
+		Name:                 "x",
+		AuthorizationURL:     "https://x.com/i/oauth2/authorize",
+		TokenURL:             "https://api.x.com/2/oauth2/token",
+		RevocationURL:        "https://api.x.com/2/oauth2/revoke",
+		ClientCredentialsURL: "https://api.x.com/oauth2/token",
+		ClientAuth:           Basic,
+		ClientIDInBody:       true, // X has asked for it beside Basic at times, and accepts it always
+		APIOrigins:           []string{"https://api.x.com", "https://api.twitter.com"},
+		Scopes:               slices.Clone(xScopes),
+		RefreshScope:         "offline.access",
+		MaxState:             xMaxState,
+		ExpiresIn:            xExpiresIn,
+		SingleGrant:          true,
+		CheckClient:          checkXClient,
+		DeadGrant:            xDeadGrant,
+		IdentityURL:          "https://api.x.com/2/users/me",
+		ParseIdentity:        parseXIdentity,
+	}
+}
+
+// checkXClient compares the client ID, which at X is base64url of "<random>:1:ci" or "<random>:1:na", with the secret
+// that it came with. An ID of another shape passes: the shape is not documented.
+func checkXClient(clientID string, confidential bool) error {
+	decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(clientID, "="))
+	if err != nil {
+		return nil
+	}
+	switch {
+	case strings.HasSuffix(string(decoded), ":ci") && !confidential:
+		return errors.New("the client ID ends in :ci, which X issues to confidential clients: set ClientSecret")
+	case strings.HasSuffix(string(decoded), ":na") && confidential:
+		return errors.New("the client ID ends in :na, which X issues to public clients (native app, single page app): " +
+			"leave ClientSecret empty, or set the app's type to web app in the developer console")
+	}
+	return nil
+}
+
+func xDeadGrant(f Failure) bool {
+	if f.Status != http.StatusBadRequest || f.Code != "invalid_request" {
+		return false
+	}
+	switch f.GrantType {
+	case "refresh_token":
+		return f.Description == xDeadToken
+	case "authorization_code":
+		return f.Description == xDeadCode
+	}
+	return false
+}
+
+// parseXIdentity reads the answer of GET /2/users/me.
+func parseXIdentity(body []byte) (Identity, error) {
+	var answer struct {
+		Data struct {
+			ID       string `json:"id"`
+			Name     string `json:"name"`
+			Username string `json:"username"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return Identity{}, errors.New("provider x: /2/users/me did not answer with the documented JSON")
+	}
+	if answer.Data.ID == "" {
+		return Identity{}, errors.New("provider x: /2/users/me named no user")
+	}
+	return Identity{Subject: answer.Data.ID, Username: answer.Data.Username, Name: answer.Data.Name}, nil
+}
