@@ -55,6 +55,7 @@ type Error struct {
 	Description string        // the server's error_description: printable ASCII, at most 200 characters, secrets removed
 	Status      int           // the HTTP status, or 0 if there was no answer
 	RetryAfter  time.Duration // with ErrTemporary: when to try again; 0 means unknown
+	InDoubt     bool          // the server may have done what was asked: its answer was lost or unreadable
 	Hint        string        // what to do about it, if that is known
 	Err         error         // the cause, or nil
 }
@@ -76,6 +77,9 @@ func (e *Error) Error() string {
 	}
 	if e.Description != "" {
 		b.WriteString(" (" + e.Description + ")")
+	}
+	if e.InDoubt {
+		b.WriteString(": the outcome is unknown")
 	}
 	if e.RetryAfter > 0 {
 		b.WriteString(": retry after " + e.RetryAfter.Round(time.Second).String())
