@@ -57,10 +57,13 @@ type Lister interface {
 	Keys(ctx context.Context) iter.Seq2[string, error]
 }
 
-// Watcher is a Store that can tell that a key changed, so that a waiting process need not poll. Optional.
+// Watcher is a Store that can tell which keys change, so that waiting processes need not poll and news travels at once.
+// Optional.
 type Watcher interface {
-	// Watch returns a channel that receives after every Put or Delete of key that happened after Watch returned;
-	// several changes may be told as one, and a spurious wake-up is allowed. Watching ends, and the channel is
-	// closed, when ctx ends or the watch breaks: who waits must be ready to poll.
-	Watch(ctx context.Context, key string) (<-chan struct{}, error)
+	// Watch calls changed with the key after every Put or Delete by whatever process, until ctx ends or the watch
+	// breaks, and returns why. It calls changed with an empty key when it has begun to watch, and whenever it may have
+	// missed something: then any key may have changed. Several changes of a key may be told as one. Calls come one
+	// after another, possibly before the writer's own Put returns; changed returns quickly and calls no method of the
+	// store.
+	Watch(ctx context.Context, changed func(key string)) error
 }
