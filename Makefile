@@ -1,0 +1,41 @@
+# Every command works on all modules of go.work.
+FUZZTIME ?= 10s
+BENCH ?= .
+COUNT ?= 6
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+
+test: ## Check everything, fastest first: this is what CI runs
+	@.ci/step "what the tests need" .ci/deps
+	@.ci/step "requirements of the root module" .ci/empty .ci/requires
+	@.ci/step "gofmt" .ci/empty gofmt -l .
+	@.ci/step "go vet" go vet work
+	@.ci/step "go vet, darwin" env GOOS=darwin go vet work
+	@.ci/step "go vet, windows" env GOOS=windows go vet work
+	@.ci/step "go fix" .ci/empty go fix -diff work
+	@.ci/step "tools" $(MAKE) -s tools
+	@.ci/step "golangci-lint" $(MAKE) -s lint
+	@.ci/step "go test" go test $$(command -v "$$(go env CC)" >/dev/null && echo -race) work
+	@.ci/step "each module alone" .ci/alone
+	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
+
+lint: tools ## Run golangci-lint
+	@.bin/golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+
+fuzz: ## Run every fuzz target for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
+bench: tools ## Run the benchmarks that match BENCH, COUNT times each
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) work >.bin/bench.txt || { cat .bin/bench.txt; exit 1; }
+	.bin/benchstat .bin/bench.txt
+
+quickstart: ## Run the quickstart against a fake of X: no account is needed
+	go run github.com/authtrip/authtrip/examples/quickstart
+
+tools: .bin/golangci-lint ## Build the tools into .bin
+
+.bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
+	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
+
+.PHONY: help test lint fuzz bench quickstart tools
