@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/oauth2"
+)
+
+// What is wrong with a token that is not sent. Match them with errors.Is.
+var (
+	// ErrTokenType means that the source supplied a token that is not a Bearer token (RFC 6750). A token bound to a
+	// key, such as a DPoP token, is never sent as a Bearer token (RFC 9449 section 7.1).
+	ErrTokenType = errors.New("transport: the token is not a Bearer token")
+
+	// ErrBadToken means that the source supplied no token, or one with bytes that no header may carry (RFC 6749
+	// appendix A.12: printable ASCII without spaces).
+	ErrBadToken = errors.New("transport: the source supplied no usable token")
+)
+
+// headerSlots bounds the cache: that many tokens in use at once cost no string per request.
+const headerSlots = 1024
+
+// headers keeps the header values of the tokens seen last, so that a request costs no new string however long its token
+// is. The token's address picks the slot and nothing more: an entry serves only the token whose text it was built from,
+// so a changed token, or another one at a reused address, never gets a wrong header. Safe for concurrent use, without locks.
+type headers struct {
+	seed  maphash.Seed
+	slots [headerSlots]atomic.Pointer[header]
+}
+
+// header is never changed once it is stored.
+type header struct {
+	token, kind string
+	value       string
+}
+
+// value returns the Authorization value for tok, or ErrTokenType or ErrBadToken.
+func (c *headers) value(tok *oauth2.Token) (string, error) {
+	if tok == nil {
+		return "", ErrBadToken
+	}
+	slot := &c.slots[maphash.Comparable(c.seed, tok)%headerSlots]
+	if h := slot.Load(); h != nil && h.token == tok.AccessToken && h.kind == tok.TokenType {
+		return h.value, nil
+	}
+	if err := checkToken(tok); err != nil {
+		return "", err
+	}
+	h := &header{token: tok.AccessToken, kind: tok.TokenType, value: "Bearer " + tok.AccessToken}
+	slot.Store(h)
+	return h.value, nil
+}
+
+// checkToken refuses what must not be sent as a Bearer token. Its errors do not quote the token.
+func checkToken(tok *oauth2.Token) error {
+	if tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "Bearer") {
+		return fmt.Errorf("%w: its type is %.20q", ErrTokenType, tok.TokenType)
+	}
+	if tok.AccessToken == "" {
+		return fmt.Errorf("%w: it is empty", ErrBadToken)
+	}
+	for i := range len(tok.AccessToken) {
+		if c := tok.AccessToken[i]; c < 0x21 || c > 0x7e {
+			return fmt.Errorf("%w: it contains byte 0x%02x", ErrBadToken, c)
+		}
+	}
+	return nil
+}
