@@ -1,0 +1,90 @@
+package oauthtest
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// The bodies below are what X answers, byte by byte.
+const (
+	typeJSON    = "application/json; charset=utf-8"
+	typeProblem = "application/problem+json"
+	typeHTML    = "text/html; charset=utf-8"
+	typeText    = "text/plain; charset=utf-8"
+
+	bodyUnauthorizedClient = `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`
+	bodyInvalidClient      = `{"error":"invalid_client"}`
+	bodyRevoked            = `{"revoked":true}`
+
+	bodyUnauthorized    = `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`
+	bodyUnauthorizedV1  = `{"errors":[{"code":89,"message":"Invalid or expired token"}]}`
+	bodyForbidden       = `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`
+	bodyUnsupported     = `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.twitter.com/2/problems/unsupported-authentication","status":403}`
+	bodyCredits         = `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}`
+	bodyDuplicate       = `{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden","status":403}`
+	bodyTooMany         = `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`
+	bodyTooManyV1       = `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`
+	bodyTooManyText     = `Rate limit exceeded`
+	bodyAppOnly         = `{"errors":[{"code":99,"label":"authenticity_token_error","message":"Unable to verify your credentials"}]}`
+	bodyNotFound        = `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`
+	bodyMethod          = `{"title":"Method Not Allowed","type":"about:blank","status":405,"detail":"Method Not Allowed"}`
+	bodyBadPost         = `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`
+	clientForbiddenText = "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal."
+
+	badCode     = "Value passed for the authorization code was invalid."
+	badRedirect = "Value passed for the redirect uri did not match the uri of the authorization code."
+	badVerifier = "Value passed for the code verifier did not match the code challenge."
+	badToken    = "Value passed for the token was invalid."
+	badHint     = "Value passed for the token type hint was invalid."
+	badGrant    = "Value passed for the grant type was invalid. Grant type should be one of [authorization_code, refresh_token]."
+	badQuery    = "Parameters must be passed in the request body."
+)
+
+// HTMLPage is what an edge proxy answers instead of X: a body for a Fault with a status such as 403 or 503.
+const HTMLPage = "<!DOCTYPE html>\n<html><head><title>Attention Required! | Cloudflare</title></head>" +
+	"<body><h1>Sorry, you have been blocked</h1></body></html>\n"
+
+// refused is an error response of RFC 6749 section 5.2, in X's words.
+func refused(status int, code, description string) *reply {
+	body := append([]byte(`{"error":`), quote(code)...)
+	body = append(body, `,"error_description":`...)
+	body = append(append(body, quote(description)...), '}')
+	return newReply(status, typeJSON, string(body))
+}
+
+func invalid(description string) *reply {
+	return refused(http.StatusBadRequest, "invalid_request", description)
+}
+
+func missing(parameter string) *reply {
+	return invalid("Missing required parameter [" + parameter + "].")
+}
+
+func unauthorizedClient() *reply {
+	return newReply(http.StatusUnauthorized, typeJSON, bodyUnauthorizedClient)
+}
+
+func problem(status int, body string) *reply { return newReply(status, typeProblem, body) }
+
+func methodNotAllowed(allow string) *reply {
+	rep := problem(http.StatusMethodNotAllowed, bodyMethod)
+	rep.header.Set("Allow", allow)
+	return rep
+}
+
+func clientForbidden(clientID string) *reply {
+	body := `{"client_id":` + string(quote(clientID)) + `,"detail":` + string(quote(clientForbiddenText)) +
+		`,"registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden",` +
+		`"required_enrollment":"Appropriate Level of API Access","reason":"client-not-enrolled",` +
+		`"type":"https://api.twitter.com/2/problems/client-forbidden"}`
+	return problem(http.StatusForbidden, body)
+}
+
+// quote returns text as a JSON string.
+func quote(text string) []byte {
+	b, err := json.Marshal(text)
+	if err != nil {
+		return []byte(`""`) // cannot happen: every string can be encoded
+	}
+	return b
+}

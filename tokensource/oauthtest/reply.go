@@ -1,0 +1,95 @@
+package oauthtest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// reply is an answer before it is put on a wire.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	stream io.ReadCloser // instead of body
+	drop   error         // there is no answer: the connection fails with this error
+	keep   int           // if positive, the connection breaks after so many bytes of the body
+	pause  time.Duration // waited before each byte of the body
+	http10 bool
+}
+
+func newReply(status int, contentType, body string) *reply {
+	rep := &reply{status: status, header: make(http.Header, 8), body: []byte(body)}
+	if contentType != "" {
+		rep.header["Content-Type"] = []string{contentType}
+	}
+	return rep
+}
+
+func dropped(cause error) *reply { return &reply{drop: cause} }
+
+// stamp adds what X sends with everything.
+func (rep *reply) stamp(now time.Time, id int64) {
+	if rep.drop != nil {
+		return
+	}
+	rep.header["Date"] = []string{now.UTC().Format(http.TimeFormat)}
+	rep.header["Server"] = []string{"cloudflare envoy"}
+	rep.header["X-Transaction-Id"] = []string{strconv.FormatInt(id, 16)}
+	rep.header["Set-Cookie"] = []string{"guest_id=v1%3A" + strconv.FormatInt(id, 10) + "; Path=/; Secure; SameSite=None"}
+}
+
+// reader returns the body as the client will read it.
+func (rep *reply) reader(ctx context.Context) io.ReadCloser {
+	if rep.stream != nil {
+		return rep.stream
+	}
+	var r io.Reader = bytes.NewReader(rep.body)
+	if rep.keep > 0 {
+		r = io.MultiReader(io.LimitReader(r, int64(rep.keep)), broken{})
+	}
+	if rep.pause > 0 {
+		r = &slowly{ctx: ctx, r: r, pause: rep.pause}
+	}
+	return io.NopCloser(r)
+}
+
+// broken is a connection that ends too early.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// slowly yields one byte after each pause.
+type slowly struct {
+	ctx   context.Context //nolint:containedctx // a Reader has nowhere else to get it from
+	r     io.Reader
+	pause time.Duration
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if err := wait(s.ctx, s.pause); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p[:min(1, len(p))])
+}
+
+// wait returns after d, or with the cause when ctx ends before that.
+func wait(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
