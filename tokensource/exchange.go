@@ -33,9 +33,16 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 // the old refresh token stays good. It returns an *Error: ErrReauthorize if the refresh token is dead, ErrClient if the
 // client was refused, ErrTemporary otherwise, with InDoubt if the token may have been redeemed all the same.
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Token, error) {
+	return c.refresh(ctx, refreshToken, time.Now().Add(c.timeout))
+}
+
+// refresh is Refresh that sends nothing, and waits for nothing, after notAfter.
+func (c *Client) refresh(ctx context.Context, refreshToken string, notAfter time.Time) (*oauth2.Token, error) {
 	if refreshToken == "" {
 		return nil, &Error{Op: "refresh", Kind: ErrReauthorize, Reason: ReasonNoRefreshToken, Hint: c.refreshHint()}
 	}
+	ctx, cancel := context.WithDeadline(ctx, notAfter)
+	defer cancel()
 	return c.token(ctx, "refresh", c.provider.TokenURL, url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},

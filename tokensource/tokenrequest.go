@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -99,10 +100,11 @@ func basic(id, secret string) string {
 }
 
 // formRequest returns a POST whose body sets left as soon as anyone reads from it: as long as it is unset, no part of the
-// form has left this process, whatever went wrong.
+// form has left this process, whatever went wrong. After ctx's deadline the body can no longer be read: a process that
+// was stopped between its last check and the sending sends nothing when it wakes.
 func formRequest(ctx context.Context, endpoint, form string, left *atomic.Bool) (*http.Request, error) {
 	body := func() (io.ReadCloser, error) {
-		return io.NopCloser(&markingReader{strings.NewReader(form), left}), nil
+		return io.NopCloser(&guardedForm{ctx, strings.NewReader(form), left}), nil
 	}
 	first, _ := body()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, first)
@@ -115,14 +117,19 @@ func formRequest(ctx context.Context, endpoint, form string, left *atomic.Bool) 
 	return req, nil
 }
 
-type markingReader struct {
-	io.Reader
+type guardedForm struct {
+	ctx  context.Context //nolint:containedctx // the reader lives as long as the request does
+	form io.Reader
 	left *atomic.Bool
 }
 
-func (r *markingReader) Read(p []byte) (int, error) {
+func (r *guardedForm) Read(p []byte) (int, error) {
+	// By the wall clock: timers and the monotonic clock stand still while a machine is suspended.
+	if deadline, ok := r.ctx.Deadline(); ok && !time.Now().Round(0).Before(deadline.Round(0)) {
+		return 0, context.DeadlineExceeded
+	}
 	r.left.Store(true)
-	return r.Reader.Read(p)
+	return r.form.Read(p)
 }
 
 func (c *Client) send(op string, req *http.Request, left *atomic.Bool) (answer, error) {

@@ -1,0 +1,255 @@
+package tokensource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/storage"
+)
+
+// Grants keeps the grants of all users of one client alive. It supplies access tokens from memory, renews them once for
+// everybody who asks, in this process and in every other one that shares the store, and never sends a refresh token
+// twice without knowing it. It is a Renewer whose subject comes from the context, and safe for concurrent use.
+type Grants struct {
+	client *Client
+	store  storage.Store
+	o      GrantOptions
+	name   string        // random: tells this engine's intents from others'
+	lease  time.Duration // life of an intent: longer than a token request can take
+
+	cache   *cache
+	news    news
+	breaker breaker
+	loads   singleflight.Group // reads of the store, by storage key
+	flights singleflight.Group // renewals, by storage key
+
+	mu      sync.Mutex          // guards closed and unsaved; never held across I/O
+	closed  bool                // no new work
+	unsaved map[string]*unsaved // grants whose last write the store has refused so far, by storage key
+	work    sync.WaitGroup      // what Close waits for
+	done    chan struct{}       // closed by Close
+}
+
+var (
+	_ Renewer  = (*Grants)(nil)
+	_ Originer = (*Grants)(nil)
+)
+
+// GrantOptions adjusts a Grants. The zero value is the safe default.
+type GrantOptions struct {
+	// RefreshBefore is how long before expiry a refresh starts in the background, while callers keep the old token.
+	// It is spread by a random quarter either way. Zero means one minute; more than a tenth of the token's lifetime
+	// counts as that tenth. Negative means not before expiry.
+	RefreshBefore time.Duration
+
+	// RenewSpacing is how old a refreshed token must be before its rejection by a resource server leads to another
+	// refresh. Zero means 10 seconds.
+	RenewSpacing time.Duration
+
+	// Recheck is how old the knowledge of a grant may be in this process before the store is asked again: the bound
+	// after which a logout or a login elsewhere is seen, if the store cannot tell at once. Zero means 30 seconds.
+	Recheck time.Duration
+
+	// InDoubt decides what happens when an answer to a refresh was lost. Zero means ResendOnce.
+	InDoubt InDoubtPolicy
+
+	// CacheSize bounds the number of grants kept in memory. Zero means 100,000.
+	CacheSize int
+
+	// StoreTimeout bounds one operation of the store. Zero means 3 seconds.
+	StoreTimeout time.Duration
+
+	// WithoutRefresh accepts a client that does not ask for the scope without which the provider issues no refresh
+	// tokens. What is lost: every user must log in again when the first access token expires.
+	WithoutRefresh bool
+
+	// Observe is called with what happens to grants, for logs and metrics; it sees no token. It is called from many
+	// goroutines and must return quickly. Nil means nobody looks.
+	Observe func(Event)
+}
+
+// InDoubtPolicy decides whether a refresh token is sent again when the answer to its redemption was lost, or the process
+// that redeemed it died. A server that has redeemed it may take the second use for theft and end the whole grant; a
+// server that has not goes on as if nothing had happened.
+type InDoubtPolicy int
+
+const (
+	// ResendOnce sends it one more time, after the lease of the lost attempt has ended.
+	ResendOnce InDoubtPolicy = iota
+	// ResendNever asks the user to authorize again.
+	ResendNever
+	// ResendAlways sends it until there is an answer: for servers with a grace window, or without reuse detection.
+	ResendAlways
+)
+
+const (
+	defaultRefreshBefore = time.Minute
+	defaultRenewSpacing  = 10 * time.Second
+	defaultRecheck       = 30 * time.Second
+	defaultCacheSize     = 100_000
+	defaultStoreTimeout  = 3 * time.Second
+	cacheIdle            = 10 * time.Minute
+	leaseMargin          = 10 * time.Second // from the end of the request's timeout to the end of the intent: time to write
+)
+
+// NewGrants returns the engine for the users of client whose grants are kept in store. Give every process the same
+// store, and wrap it with storage.Sealed unless it is memory. Nil options mean all defaults. Call Close at the end.
+func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, error) {
+	if client == nil {
+		return nil, errors.New("tokensource: nil Client: make one with NewClient")
+	}
+	if store == nil {
+		return nil, errors.New("tokensource: nil Store: use storage.NewMemory, or a store that outlives the process")
+	}
+	if o == nil {
+		o = new(GrantOptions)
+	}
+	if err := o.check(client); err != nil {
+		return nil, err
+	}
+	g := &Grants{
+		client:  client,
+		store:   store,
+		o:       o.withDefaults(),
+		name:    randomID(),
+		lease:   client.timeout + leaseMargin,
+		unsaved: map[string]*unsaved{},
+		done:    make(chan struct{}),
+	}
+	g.cache = newCache(g.o.CacheSize, cacheIdle)
+	if w, ok := store.(storage.Watcher); ok {
+		g.work.Go(func() { g.watch(w) })
+	}
+	return g, nil
+}
+
+func (o *GrantOptions) check(client *Client) error {
+	switch {
+	case o.RenewSpacing < 0, o.Recheck < 0, o.StoreTimeout < 0, o.CacheSize < 0:
+		return errors.New("tokensource: RenewSpacing, Recheck, StoreTimeout and CacheSize cannot be negative: zero means the default")
+	case o.InDoubt < ResendOnce || o.InDoubt > ResendAlways:
+		return fmt.Errorf("tokensource: InDoubt %d is no policy", o.InDoubt)
+	}
+	scope := client.provider.RefreshScope
+	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.registration.Scopes, scope) {
+		return fmt.Errorf("tokensource: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
+			"when the first access token expires: add it, or set GrantOptions.WithoutRefresh", scope, client.provider.Name)
+	}
+	return nil
+}
+
+func (o *GrantOptions) withDefaults() GrantOptions {
+	d := *o
+	orElse(&d.RefreshBefore, defaultRefreshBefore)
+	orElse(&d.RenewSpacing, defaultRenewSpacing)
+	orElse(&d.Recheck, defaultRecheck)
+	orElse(&d.StoreTimeout, defaultStoreTimeout)
+	orElse(&d.CacheSize, defaultCacheSize)
+	return d
+}
+
+func orElse[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+// Client returns the client whose grants these are.
+func (g *Grants) Client() *Client { return g.client }
+
+// Store returns the store that the grants are kept in.
+func (g *Grants) Store() storage.Store { return g.store }
+
+// APIOrigins returns the origins of the provider's API.
+func (g *Grants) APIOrigins() []string { return slices.Clone(g.client.provider.APIOrigins) }
+
+// Format prints no grant, whatever the verb.
+func (g *Grants) Format(f fmt.State, _ rune) { redact.Write(f, g.String()) }
+
+// String names the client.
+func (g *Grants) String() string {
+	if g == nil {
+		return "Grants(nil)"
+	}
+	return "Grants{" + g.client.String() + "}"
+}
+
+// Token returns a valid access token for the subject that ctx names. It returns ErrNoSubject if there is none, and an
+// *Error: ErrNoGrant or ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a refresh was needed and
+// failed. Nobody waits longer than ctx allows; the refresh itself goes on without the caller.
+func (g *Grants) Token(ctx context.Context) (*oauth2.Token, error) {
+	subject := ctx.Value(subjectKey{})
+	if e := g.cache.find(subject); e != nil {
+		if c := e.cached.Load(); c != nil && g.cache.now() < c.until {
+			return c.token, nil
+		}
+	}
+	name, ok := subject.(string)
+	if !ok || name == "" {
+		return nil, ErrNoSubject
+	}
+	return g.token(ctx, name)
+}
+
+// Renew returns a token other than rejected for the subject that ctx names; see Renewer.
+func (g *Grants) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	subject, ok := SubjectFrom(ctx)
+	if !ok {
+		return nil, ErrNoSubject
+	}
+	return g.renewRejected(ctx, subject, rejected)
+}
+
+func (g *Grants) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
+	if rejected == nil || rejected.AccessToken == "" {
+		return nil, errors.New("tokensource: Renew needs the token that was rejected")
+	}
+	return g.renew(ctx, subject, rejected.AccessToken)
+}
+
+// Close stops the engine: it waits for redemptions under way, tries once more to write what the store has refused, and
+// returns an error that counts what could not be written. It may be called twice. Afterwards every call that would need
+// more than memory returns ErrClosed.
+func (g *Grants) Close() error {
+	g.mu.Lock()
+	if !g.closed {
+		g.closed = true
+		close(g.done)
+	}
+	g.mu.Unlock()
+	g.work.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := len(g.unsaved); n > 0 {
+		return fmt.Errorf("tokensource: %d renewed grants could not be written to the store: their users must authorize again", n)
+	}
+	return nil
+}
+
+// begin counts a piece of work that Close must wait for, and reports false if Close has begun. Call work.Done at its end.
+func (g *Grants) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.work.Add(1)
+	}
+	return !g.closed
+}
+
+// checkSubject refuses what no provider uses as a user's identifier.
+func checkSubject(subject string) error {
+	if subject == "" || len(subject) > 512 || strings.ContainsRune(subject, 0) {
+		return errors.New("tokensource: a subject is 1 to 512 bytes without NUL")
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package tokensource
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// Logout ends a subject's grant, for every process at once: no token of it is handed out from here on, the refresh token
+// and then the access token are revoked at the server (RFC 7009), and the record is deleted. It wins over a refresh under
+// way: tokens that arrive late are revoked. Without a grant it is nil; where the provider has no revocation endpoint the
+// record is deleted, which is all that can be done.
+//
+// An error means that the server has not confirmed the revocation. The tokens are kept for another try, and for nothing
+// else: call Logout again. It goes on when ctx ends.
+func (g *Grants) Logout(ctx context.Context, subject string) error {
+	if err := checkSubject(subject); err != nil {
+		return err
+	}
+	if !g.begin() {
+		return ErrClosed
+	}
+	defer g.work.Done()
+	ctx = context.WithoutCancel(ctx)
+	key := g.key(subject)
+	r, version, err := g.condemn(ctx, key)
+	if errors.Is(err, ErrNoGrant) {
+		g.cache.forget(subject)
+		return nil
+	}
+	if err == nil {
+		g.cache.forget(subject)
+		if err = g.revokeBoth(ctx, r); err == nil {
+			err = g.remove(ctx, key, version)
+		}
+	}
+	g.tell(EventLoggedOut, subject, err)
+	return err
+}
+
+// condemn marks the grant as logged out in the store. From then on only Logout and a new authorization touch it.
+func (g *Grants) condemn(ctx context.Context, key string) (*record, storage.Version, error) {
+	for {
+		r, version, err := g.read(ctx, key)
+		if err != nil || r.state == stateRevoking {
+			return r, version, err
+		}
+		next := *r
+		next.state, next.intent = stateRevoking, intent{}
+		version, err = g.write(ctx, key, &next, version)
+		if !errors.Is(err, storage.ErrConflict) {
+			return &next, version, err
+		}
+		// If the conflict was with an unsaved record, the stored one is what counts from here on.
+		g.dropUnsaved(key)
+	}
+}
+
+// revokeBoth revokes the refresh token and then the access token: a server need not end one with the other.
+func (g *Grants) revokeBoth(ctx context.Context, r *record) error {
+	var failed []error
+	if r.refresh != "" {
+		failed = append(failed, g.client.Revoke(ctx, r.refresh, HintRefreshToken))
+	}
+	failed = append(failed, g.client.Revoke(ctx, r.access, HintAccessToken))
+	if err := errors.Join(failed...); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// remove deletes the condemned record, unless a new login has taken its place.
+func (g *Grants) remove(ctx context.Context, key string, version storage.Version) error {
+	ctx, cancel := context.WithTimeout(ctx, g.o.StoreTimeout)
+	defer cancel()
+	err := g.store.Delete(ctx, key, version)
+	if err != nil && !errors.Is(err, storage.ErrConflict) {
+		return &Error{Op: "store", Kind: ErrTemporary, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package tokensource
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// redeem sends the refresh token of r, whose intent has been stored as version, and sees its outcome stored. It returns
+// the token that is good now, whoever obtained it.
+func (g *Grants) redeem(ctx context.Context, key string, r *record, version storage.Version) (*oauth2.Token, error) {
+	// The request must have ended, with time left to write, before others believe that this process is gone.
+	notAfter := r.intent.until.Add(-leaseMargin)
+	tok, err := g.client.refresh(ctx, r.refresh, notAfter)
+	g.breaker.report(err, time.Now())
+	e, _ := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
+		return g.adopt(ctx, key, r, version, tok)
+	case errors.Is(err, ErrReauthorize):
+		if r.doubts > 0 {
+			e.Reason = ReasonInDoubt
+		}
+		if tok := g.bury(ctx, key, r, version, e); tok != nil {
+			return tok, nil
+		}
+	case e != nil && e.InDoubt:
+		// The intent stays: it tells everybody that the refresh token may have been redeemed.
+		e.RetryAfter = time.Until(r.intent.until)
+	default:
+		g.release(ctx, key, r, version, e)
+	}
+	g.tell(EventRefreshFailed, r.subject, err)
+	return nil, err
+}
+
+// adopt stores new tokens before anybody sees them. If the store keeps refusing, they are served from memory and written
+// in the background.
+func (g *Grants) adopt(ctx context.Context, key string, r *record, version storage.Version, tok *oauth2.Token) (*oauth2.Token, error) {
+	next := *r
+	next.take(tok, time.Now())
+	next.refreshed = true
+	w := &unsaved{record: &next, version: version, intent: r.intent.id}
+	for try := 1; ; try++ {
+		done, err := g.settle(ctx, key, w)
+		if err == nil {
+			g.tell(EventRefreshed, next.subject, nil)
+			return done, nil
+		}
+		if !errors.Is(err, ErrTemporary) {
+			return nil, err
+		}
+		if try == saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try), nil) {
+			g.keep(key, w, err)
+			g.tell(EventRefreshed, next.subject, nil)
+			return g.show(key, &next, version), nil
+		}
+	}
+}
+
+// settle writes the tokens of w over the intent that they were obtained under, and returns the token that is good now. An
+// ErrTemporary means that the store would not take them.
+func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
+	current, version, err := g.overwrite(ctx, key, w.record, w.version, w.intent)
+	switch {
+	case err == nil:
+		return g.show(key, current, version), nil
+	case !errors.Is(err, errOvertaken):
+		return nil, err
+	}
+	g.discard(ctx, w.record, current)
+	if current == nil {
+		return nil, noGrant()
+	}
+	if err := g.barred(current); err != nil {
+		return nil, err
+	}
+	tok := g.show(key, current, version)
+	if !current.usable(time.Now(), "") {
+		return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has taken over the refresh")}
+	}
+	return tok, nil
+}
+
+var errOvertaken = errors.New("tokensource: the stored grant is not the one that was announced")
+
+// overwrite stores next over the intent that this process announced, even if the record was rewritten meanwhile without
+// touching the intent, as re-encryption does. errOvertaken comes with what is stored instead, or nil if nothing is.
+func (g *Grants) overwrite(ctx context.Context, key string, next *record, version storage.Version, intent string) (*record, storage.Version, error) {
+	for {
+		at, err := g.write(ctx, key, next, version)
+		if !errors.Is(err, storage.ErrConflict) {
+			return next, at, err
+		}
+		current, at, err := g.readStored(ctx, key)
+		switch {
+		case errors.Is(err, ErrNoGrant):
+			return nil, 0, errOvertaken
+		case err != nil:
+			return nil, 0, err
+		case bytes.Equal(current.encode(), next.encode()): // an earlier write of ours was reported as failed, and was not
+			return next, at, nil
+		case current.intent.id != intent:
+			return current, at, errOvertaken
+		}
+		version = at
+	}
+}
+
+// bury marks a grant dead, if the store still holds the refresh token that was refused. If somebody has stored another
+// token meanwhile, it returns that one.
+func (g *Grants) bury(ctx context.Context, key string, r *record, version storage.Version, e *Error) *oauth2.Token {
+	next := *r
+	next.state, next.reason, next.code = stateDead, e.Reason, e.Code
+	next.intent = intent{}
+	current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id)
+	switch {
+	case err == nil:
+		g.show(key, current, at)
+		g.tell(EventDied, r.subject, e)
+	case errors.Is(err, errOvertaken) && current != nil && current.usable(time.Now(), r.access):
+		return g.show(key, current, at)
+	case !errors.Is(err, errOvertaken):
+		// Not known to be dead: the store could not confirm it. The abandoned intent will bring the question up again.
+		e.Kind, e.Reason = ErrTemporary, ""
+		e.Err = errors.Join(e.Err, err)
+	}
+	return nil
+}
+
+// release takes the intent back after an attempt that has changed nothing at the server, and notes when the next one may
+// be made. If that cannot be written, the intent ends by itself.
+func (g *Grants) release(ctx context.Context, key string, r *record, version storage.Version, e *Error) {
+	next := *r
+	next.intent = intent{}
+	next.failures++
+	var asked time.Duration
+	if e != nil {
+		asked = e.RetryAfter
+	}
+	pause := backoff(next.failures, asked)
+	next.retryAt = time.Now().Add(pause)
+	if e != nil && e.RetryAfter == 0 && e.Kind == ErrTemporary {
+		e.RetryAfter = pause
+	}
+	if current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id); err == nil {
+		g.show(key, current, at)
+	}
+}
+
+// show publishes a record that was just read or written, and returns its token.
+func (g *Grants) show(key string, r *record, version storage.Version) *oauth2.Token {
+	c := g.view(r, version)
+	g.cache.publish(r.subject, key, c)
+	return c.token
+}

@@ -1,0 +1,189 @@
+package tokensource
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// How often the store is asked while another process redeems: often at first, since a refresh is quick.
+const (
+	firstPoll = 2 * time.Millisecond
+	lastPoll  = 250 * time.Millisecond
+)
+
+// need says why a token is to be renewed.
+type need struct {
+	rejected string // the access token that will not do; empty if it has expired
+	ahead    bool   // it is still good, and only a refresh ahead of its expiry is wanted
+}
+
+// renewed is the outcome of a flight, and the need that it was begun for.
+type renewed struct {
+	need  need
+	token *oauth2.Token
+	err   error
+}
+
+// renew returns a valid token other than rejected. However many callers ask, one flight asks the store, and at most one
+// request asks the server.
+func (g *Grants) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
+	for {
+		c := g.cache.load(subject)
+		if c != nil && rejected != "" && c.record.usable(time.Now(), rejected) {
+			return c.token, nil
+		}
+		out, err := wait(ctx, g.renewal(ctx, subject, need{rejected: rejected}), renewed{})
+		switch {
+		case err != nil:
+			return nil, err
+		case out.err == nil && out.token.AccessToken != rejected:
+			return out.token, nil
+		case out.need.rejected == rejected:
+			return nil, out.err
+		}
+		// The flight was begun for another token, and its outcome says nothing about this one: ask again.
+	}
+}
+
+// refreshAhead starts a refresh that nobody waits for. Callers keep the old token meanwhile.
+func (g *Grants) refreshAhead(ctx context.Context, subject string, c *cached) {
+	const untilNextLook = 5 * time.Second
+	g.postpone(subject, c, untilNextLook)
+	g.renewal(ctx, subject, need{rejected: c.token.AccessToken, ahead: true})
+}
+
+// renewal joins the flight of a subject, or begins one. It may have to wait for another process to finish or to be given
+// up, and then needs the time of a redemption of its own.
+func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan singleflight.Result {
+	key := g.key(subject)
+	limit := 2*g.lease + clockSkew + settleTime
+	return g.flights.DoChan(key, g.flight(ctx, limit, func(ctx context.Context) (any, error) {
+		defer g.news.drop(key)
+		tok, err := g.lead(ctx, key, n)
+		if errors.Is(err, ErrNoGrant) {
+			g.cache.forget(subject)
+		}
+		return renewed{need: n, token: tok, err: err}, nil
+	}))
+}
+
+// lead brings about a token that satisfies n: it takes the one that somebody else has stored, waits for whoever is
+// redeeming, or announces its own redemption in the store and makes it.
+func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
+	var watched holder
+	for poll := firstPoll; ; poll = min(poll*3/2, lastPoll) {
+		woken := g.news.await(key)
+		r, version, err := g.read(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		if r.usable(now, n.rejected) {
+			return g.show(key, r, version), nil
+		}
+		if err := g.refusal(r, n, now); err != nil {
+			return nil, err
+		}
+		if r.intent.id != "" && !watched.gone(r.intent, g.name, now) {
+			if r.intent.holder() == g.name {
+				return nil, lostAnswer(r.intent.until.Sub(now))
+			}
+			if !g.sleep(ctx, poll, woken) {
+				return nil, g.interrupted(ctx)
+			}
+			continue
+		}
+		if reason := g.hopeless(r); reason != "" {
+			return nil, g.giveUp(ctx, key, r, version, n, reason)
+		}
+		if err := g.breaker.allow(now); err != nil {
+			return nil, err
+		}
+		announced, at, err := g.announce(ctx, key, r, version, now)
+		if errors.Is(err, storage.ErrConflict) {
+			continue // somebody was faster: see what they did
+		}
+		if err != nil {
+			return nil, err
+		}
+		return g.redeem(ctx, key, announced, at)
+	}
+}
+
+// refusal returns why nothing is to be done about r now, or nil.
+func (g *Grants) refusal(r *record, n need, now time.Time) error {
+	if err := g.barred(r); err != nil {
+		return err
+	}
+	age := now.Sub(r.obtained)
+	if r.access == n.rejected && !n.ahead && r.refreshed && age >= 0 && age < g.o.RenewSpacing {
+		return ErrJustRenewed
+	}
+	if pause := r.retryAt.Sub(now); pause > 0 && pause <= maxRetryAfter {
+		return &Error{
+			Op: "refresh", Kind: ErrTemporary, RetryAfter: pause,
+			Err: errors.New("an earlier attempt failed: the next one must wait"),
+		}
+	}
+	return nil
+}
+
+// hopeless returns why the refresh token cannot be redeemed, or an empty reason if it can.
+func (g *Grants) hopeless(r *record) Reason {
+	switch {
+	case r.refresh == "":
+		return ReasonNoRefreshToken
+	case r.intent.id == "", g.o.InDoubt == ResendAlways, g.o.InDoubt == ResendOnce && r.doubts == 0:
+		return ""
+	}
+	return ReasonInDoubt
+}
+
+// giveUp tells the caller that the user must authorize again, and the store too, unless the access token may still work.
+func (g *Grants) giveUp(ctx context.Context, key string, r *record, version storage.Version, n need, reason Reason) error {
+	e := &Error{Op: "refresh", Kind: ErrReauthorize, Reason: reason}
+	if reason == ReasonNoRefreshToken {
+		e.Hint = g.client.refreshHint()
+	}
+	if r.expired(time.Now()) {
+		if tok := g.bury(ctx, key, r, version, e); tok != nil {
+			return &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("the grant has changed meanwhile")}
+		}
+	}
+	return e
+}
+
+// announce writes the intent to redeem, before anything is sent.
+func (g *Grants) announce(ctx context.Context, key string, r *record, version storage.Version, now time.Time) (*record, storage.Version, error) {
+	next := *r
+	if r.intent.id != "" {
+		next.doubts++
+	}
+	next.intent = intent{id: g.name + "/" + randomID(), since: now, until: now.Add(g.lease)}
+	at, err := g.write(ctx, key, &next, version)
+	return &next, at, err
+}
+
+// interrupted is why a flight ended before its time.
+func (g *Grants) interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return ErrClosed
+	}
+	return &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has been refreshing for too long")}
+}
+
+func lostAnswer(pause time.Duration) error {
+	return &Error{
+		Op: "refresh", Kind: ErrTemporary, RetryAfter: pause, InDoubt: true,
+		Err: errors.New("the answer to a refresh was lost: the next attempt must wait"),
+	}
+}
