@@ -16,29 +16,26 @@ import (
 func (c *Client) failure(op, grantType string, a answer, secrets ...string) *Error {
 	e := &Error{Op: op, Status: a.status}
 	// Any shape is possible here: problem+json, HTML of a gateway, nothing at all. What cannot be read is left out.
-	if m, err := members(a.body, tokenMembers); err == nil {
+	m, unreadable := members(a.body, tokenMembers)
+	if unreadable == nil {
 		code, _ := text(m, "error")
 		description, _ := text(m, "error_description")
 		secrets = append(secrets, c.registration.ClientSecret)
 		e.Code = redact.Text(code, 64, secrets...)
 		e.Description = redact.Text(description, 200, secrets...)
 	}
-	c.classify(e, grantType, a.header)
-	return e
-}
-
-func (c *Client) classify(e *Error, grantType string, header http.Header) {
 	switch {
 	case c.deadGrant(e, grantType):
 		e.Kind, e.Reason = ErrReauthorize, ReasonRefused
 		if c.provider.SingleGrant && grantType == "refresh_token" {
 			e.Hint = "the user may have revoked it, or another login for the same app and user has replaced it"
 		}
-	case temporary(e):
-		e.Kind, e.RetryAfter = ErrTemporary, retryAfter(header, time.Now())
+	case temporary(e, unreadable == nil):
+		e.Kind, e.RetryAfter = ErrTemporary, retryAfter(a.header, time.Now())
 	default:
 		e.Kind, e.Hint = ErrClient, c.hint(e)
 	}
+	return e
 }
 
 // deadGrant reports whether the server has said for good that code or refresh token are worth nothing.
@@ -54,9 +51,9 @@ func (c *Client) deadGrant(e *Error, grantType string) bool {
 	})
 }
 
-// temporary reports whether the server, or something before it, may answer otherwise later. A 4xx without an OAuth error
-// code that gateways use is no word of the authorization server.
-func temporary(e *Error) bool {
+// temporary reports whether the server, or something before it, may answer otherwise later. Some 4xx are a gateway's: they
+// are no word of the authorization server if they are not in its language, JSON.
+func temporary(e *Error, json bool) bool {
 	gateway := []int{http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly}
 	switch {
 	case e.Status >= 500, e.Status == http.StatusTooManyRequests:
@@ -64,7 +61,7 @@ func temporary(e *Error) bool {
 	case e.Code == "temporarily_unavailable", e.Code == "server_error":
 		return true
 	}
-	return e.Code == "" && slices.Contains(gateway, e.Status)
+	return !json && slices.Contains(gateway, e.Status)
 }
 
 func (c *Client) hint(e *Error) string {

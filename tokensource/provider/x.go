@@ -102,3 +102,8 @@ func parseXIdentity(body []byte) (Identity, error) {
 	}
 	return Identity{Subject: answer.Data.ID, Username: answer.Data.Username, Name: answer.Data.Name}, nil
 }
+
+// IsX reports whether tokenURL is X's token endpoint, under its present or its former host name.
+func IsX(tokenURL string) bool {
+	return tokenURL == "https://api.x.com/2/oauth2/token" || tokenURL == "https://api.twitter.com/2/oauth2/token"
+}

@@ -1,0 +1,129 @@
+package tokensource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// AppCredentials are what an app authenticates with on its own behalf, without a user. At X they are the API key and the
+// API key secret, not the OAuth 2.0 client ID and secret.
+type AppCredentials struct {
+	ID     string
+	Secret string   `json:"-"`
+	Scopes []string // what to ask for; empty leaves the choice to the server
+}
+
+// Format prints the credentials without the secret, whatever the verb.
+func (a AppCredentials) Format(f fmt.State, _ rune) { redact.Write(f, a.String()) }
+
+// String returns the credentials without the secret.
+func (a AppCredentials) String() string {
+	return fmt.Sprintf("AppCredentials{ID: %q, Secret: %q, Scopes: %q}", a.ID, redact.Secret(a.Secret), a.Scopes)
+}
+
+// AppSource supplies an app's own access token (RFC 6749 section 4.4): X calls it the app-only bearer token. It is a
+// Renewer, keeps the token in memory, asks for a new one once for all callers, and is safe for concurrent use.
+type AppSource struct {
+	client *Client
+	scopes []string
+	token  atomic.Pointer[oauth2.Token]
+	flight singleflight.Group
+}
+
+var (
+	_ Renewer  = (*AppSource)(nil)
+	_ Originer = (*AppSource)(nil)
+)
+
+// NewAppSource returns the source of an app's own token at p. Of o it uses what NewClient does; nil means all defaults.
+func NewAppSource(p *provider.Provider, a AppCredentials, o *ClientOptions) (*AppSource, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	if a.ID == "" || a.Secret == "" || !visible(a.ID) || !visible(a.Secret) {
+		return nil, errors.New("tokensource: AppCredentials need ID and Secret without spaces or line breaks: at X, the API key and its secret")
+	}
+	if err := checkScopes(a.Scopes, nil); err != nil {
+		return nil, err
+	}
+	p = p.Clone()
+	p.CheckClient, p.Scopes = nil, nil // they speak of the client that users authorize
+	client, err := NewClient(p, Registration{ClientID: a.ID, ClientSecret: a.Secret, RedirectURL: unusedRedirect}, o)
+	if err != nil {
+		return nil, err
+	}
+	client.provider.ClientIDInBody = false
+	return &AppSource{client: client, scopes: a.Scopes}, nil
+}
+
+// unusedRedirect fills the one field of a Registration that this grant has no use for.
+const unusedRedirect = "https://unused.invalid/"
+
+// Token returns the app's token. It returns an *Error: ErrClient if the credentials were refused, ErrTemporary otherwise.
+func (s *AppSource) Token(ctx context.Context) (*oauth2.Token, error) {
+	if tok := s.token.Load(); tok != nil && (tok.Expiry.IsZero() || time.Until(tok.Expiry) > s.early(tok)) {
+		return tok, nil
+	}
+	return s.fetch(ctx)
+}
+
+// early is how long before its expiry a token is replaced: a minute, or a tenth of its life if that is less.
+func (s *AppSource) early(tok *oauth2.Token) time.Duration {
+	return min(time.Minute, time.Duration(tok.ExpiresIn)*time.Second/10)
+}
+
+// Renew returns a token other than rejected, asking the server only if rejected is still the current one. A server that
+// hands out the same token again, as X does until it is invalidated, makes it ErrJustRenewed.
+func (s *AppSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	if rejected == nil {
+		return nil, errors.New("tokensource: Renew needs the token that was rejected")
+	}
+	if tok := s.token.Load(); tok != nil && tok.AccessToken != rejected.AccessToken {
+		return tok, nil
+	}
+	tok, err := s.fetch(ctx)
+	if err == nil && tok.AccessToken == rejected.AccessToken {
+		return nil, ErrJustRenewed
+	}
+	return tok, err
+}
+
+func (s *AppSource) fetch(ctx context.Context) (*oauth2.Token, error) {
+	return wait(ctx, s.flight.DoChan("", func() (any, error) {
+		form := url.Values{"grant_type": {"client_credentials"}}
+		if len(s.scopes) > 0 {
+			form.Set("scope", strings.Join(s.scopes, " "))
+		}
+		endpoint := s.client.provider.ClientCredentialsURL
+		if endpoint == "" {
+			endpoint = s.client.provider.TokenURL
+		}
+		tok, err := s.client.token(context.WithoutCancel(ctx), "client_credentials", endpoint, form)
+		if err != nil {
+			return nil, err
+		}
+		tok.RefreshToken = "" // not to be used with this grant (RFC 6749 section 4.4.3)
+		s.token.Store(tok)
+		return tok, nil
+	}), (*oauth2.Token)(nil))
+}
+
+// APIOrigins returns the origins of the provider's API.
+func (s *AppSource) APIOrigins() []string { return s.client.provider.APIOrigins }
+
+// Format prints no secret and no token, whatever the verb.
+func (s *AppSource) Format(f fmt.State, _ rune) { redact.Write(f, s.String()) }
+
+// String names the provider.
+func (s *AppSource) String() string { return "AppSource{" + s.client.provider.Name + "}" }
