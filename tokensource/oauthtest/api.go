@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,7 +18,7 @@ import (
 type endpoint struct {
 	scopes   []string
 	userOnly bool
-	serve    func(*call, *token, []byte) *reply
+	serve    func(*call, *token, payload) *reply
 }
 
 var endpoints = map[string]endpoint{
@@ -40,7 +41,7 @@ func (c *call) api() *reply {
 	if !ok {
 		return methodNotAllowed("GET")
 	}
-	var body []byte
+	var body payload
 	if !c.k.API.EarlyReject {
 		body = c.readBody()
 	}
@@ -56,13 +57,27 @@ func (c *call) api() *reply {
 	return refusal
 }
 
-// readBody reads what the client sends, to its end or to a bound; what breaks off is as short as it arrived.
-func (c *call) readBody() []byte {
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, 64<<20))
+// payload is the body of an API request: its first MiB, and the size and hash of all of it.
+type payload struct {
+	text []byte
+	size int64
+	sum  []byte
+}
+
+// readBody reads what the client sends, to its end; what breaks off is as short as it arrived.
+func (c *call) readBody() payload {
+	var head bytes.Buffer
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(&head, sum), io.LimitReader(c.r.Body, 1<<20))
+	if err == nil {
+		var more int64
+		more, err = io.Copy(sum, c.r.Body)
+		size += more
+	}
 	if err != nil {
 		c.note("the request's body broke off")
 	}
-	return body
+	return payload{text: head.Bytes(), size: size, sum: sum.Sum(nil)}
 }
 
 // admit decides whether the request may be served.
@@ -129,7 +144,7 @@ func (c *call) unauthorized() *reply {
 }
 
 // me says who the user is.
-func (c *call) me(t *token, _ []byte) *reply {
+func (c *call) me(t *token, _ payload) *reply {
 	c.s.mu.Lock()
 	u := *c.s.users[t.grant.user]
 	c.s.mu.Unlock()
@@ -149,12 +164,11 @@ func (c *call) me(t *token, _ []byte) *reply {
 }
 
 // echo tells what arrived.
-func (c *call) echo(_ *token, body []byte) *reply {
-	sum := sha256.Sum256(body)
+func (c *call) echo(_ *token, body payload) *reply {
 	return answerJSON(http.StatusOK, map[string]any{
 		"method":            c.r.Method,
-		"length":            len(body),
-		"sha256":            hex.EncodeToString(sum[:]),
+		"length":            body.size,
+		"sha256":            hex.EncodeToString(body.sum),
 		"content_length":    c.r.ContentLength,
 		"transfer_encoding": strings.Join(c.r.TransferEncoding, ","),
 		"expect":            c.r.Header.Get("Expect"),
@@ -164,7 +178,7 @@ func (c *call) echo(_ *token, body []byte) *reply {
 }
 
 // redirect sends the client elsewhere, to see what it takes along.
-func (c *call) redirect(_ *token, _ []byte) *reply {
+func (c *call) redirect(_ *token, _ payload) *reply {
 	status, err := strconv.Atoi(c.query.Get("status"))
 	if err != nil || status < 300 || status > 399 {
 		status = http.StatusFound

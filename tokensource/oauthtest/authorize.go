@@ -57,7 +57,7 @@ func (c *call) decide(req *authRequest, user *User, consent Consent) *reply {
 	case Approve:
 		return c.approve(req, user)
 	case Deny:
-		return sendBack(http.StatusFound, req.redirectURL, "error", "access_denied", "state", req.state)
+		return sendBack(http.StatusFound, req.redirectURL, withState(req.state, "error", "access_denied")...)
 	case DenyOAuth1:
 		return sendBack(http.StatusFound, req.redirectURL, "denied", req.state)
 	case Ignore:
@@ -89,7 +89,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 			"error", "invalid_request", "error_description", "Redirect is requested.", "state", "")
 	}
 	if code := c.flaw(req); code != "" {
-		return nil, sendBack(http.StatusFound, req.redirectURL, "error", code, "state", req.state)
+		return nil, sendBack(http.StatusFound, req.redirectURL, withState(req.state, "error", code)...)
 	}
 	return req, nil
 }
@@ -188,7 +188,7 @@ func (k AuthorizeKnobs) callback(state, code string) []string {
 		}
 		state = state[:len(state)-1] + string(last)
 	}
-	if !k.OmitState {
+	if !k.OmitState && state != "" {
 		list = append(list, "state", state)
 	}
 	list = append(list, "code", code)
@@ -204,6 +204,14 @@ func (k AuthorizeKnobs) callback(state, code string) []string {
 		}
 	}
 	return list
+}
+
+// withState adds the state to the parameters if the request had one.
+func withState(state string, params ...string) []string {
+	if state == "" {
+		return params
+	}
+	return append(params, "state", state)
 }
 
 // sendBack redirects with parameters, given as names and values, in this order.

@@ -124,6 +124,9 @@ func (c *call) faulty(f *Fault) *reply {
 	if f.Commit {
 		rep = c.route()
 	}
+	if f.Hang {
+		io.Copy(io.Discard, c.r.Body) // a listener notices that the client left only when the body was read
+	}
 	if err := f.wait(c.ctx); err != nil {
 		return dropped(err)
 	}
@@ -164,7 +167,9 @@ func (f *Fault) distort(rep *reply) *reply {
 		rep.header.Set("Content-Type", f.ContentType)
 	}
 	for name, values := range f.Header {
-		rep.header[name] = append(rep.header[name], values...)
+		for _, value := range values {
+			rep.header.Add(name, value)
+		}
 	}
 	rep.keep, rep.pause, rep.http10 = f.Truncate, f.Pause, f.HTTP10
 	return rep

@@ -98,7 +98,7 @@ type TokenKnobs struct {
 	GraceFresh         bool          // within GraceWindow, answer with a pair of its own each time
 	NoFamilyRevocation bool          // reuse of a rotated refresh token is refused and ends nothing
 	RefreshTTL         time.Duration // lifetime of refresh tokens. Zero means no end
-	MaxRefreshes       int           // refreshes until a grant ends. Zero means no end
+	MaxRefreshes       int           // refreshes until the next one of a grant is refused. Zero means no end
 
 	RefreshErrorCode   string // error of a refused refresh token. Empty means invalid_request
 	RefreshErrorStatus int    // and its status. Zero means 400

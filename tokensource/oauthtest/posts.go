@@ -14,11 +14,11 @@ type postJSON struct {
 }
 
 // createPost stores a post; the same text twice by one user is refused.
-func (c *call) createPost(t *token, body []byte) *reply {
+func (c *call) createPost(t *token, body payload) *reply {
 	var in struct {
 		Text string `json:"text"`
 	}
-	bad := json.Unmarshal(body, &in) != nil || in.Text == ""
+	bad := json.Unmarshal(body.text, &in) != nil || in.Text == ""
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.s.attempts++
@@ -37,7 +37,7 @@ func (c *call) createPost(t *token, body []byte) *reply {
 }
 
 // listPosts returns the posts that ids names, or else the latest hundred, newest first.
-func (c *call) listPosts(*token, []byte) *reply {
+func (c *call) listPosts(*token, payload) *reply {
 	ids := c.query.Get("ids")
 	c.s.mu.Lock()
 	posts := slices.Clone(c.s.posts)

@@ -64,7 +64,7 @@ func (r Request) RawForm() url.Values {
 // String returns one line without secrets.
 func (r Request) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d %s %s%s", r.Number, r.Method, r.Host, r.Path)
+	fmt.Fprintf(&b, "%d %s %s%s", r.Number, r.Method, r.Host, (&url.URL{Path: r.Path}).EscapedPath())
 	if r.GrantType != "" {
 		fmt.Fprintf(&b, " %q", r.GrantType)
 	}

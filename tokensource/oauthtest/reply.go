@@ -44,17 +44,21 @@ func (rep *reply) stamp(now time.Time, id int64) {
 
 // reader returns the body as the client will read it.
 func (rep *reply) reader(ctx context.Context) io.ReadCloser {
-	if rep.stream != nil {
-		return rep.stream
-	}
 	var r io.Reader = bytes.NewReader(rep.body)
+	var end io.Closer = io.NopCloser(nil)
+	if rep.stream != nil {
+		r, end = rep.stream, rep.stream
+	}
 	if rep.keep > 0 {
 		r = io.MultiReader(io.LimitReader(r, int64(rep.keep)), broken{})
 	}
 	if rep.pause > 0 {
 		r = &slowly{ctx: ctx, r: r, pause: rep.pause}
 	}
-	return io.NopCloser(r)
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, end}
 }
 
 // broken is a connection that ends too early.

@@ -3,6 +3,7 @@ package oauthtest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,10 @@ type State struct {
 	Posts        []Post  // in the order of their creation
 	PostAttempts int     // POST requests to PathTweets that carried a valid token
 	AppBearers   int     // live app-only bearer tokens
+
+	// RateUsed is what the rate limits have counted in their present window, by whose and which, such as
+	// "user 2244994945 GET /2/users/me".
+	RateUsed map[string]int
 }
 
 // Grant is one grant of a user to an app: one login and the family of tokens that came from it.
@@ -37,7 +42,13 @@ type Post struct {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Posts: slices.Clone(s.posts), PostAttempts: s.attempts, AppBearers: len(s.bearers)}
+	st := State{Posts: slices.Clone(s.posts), PostAttempts: s.attempts, AppBearers: len(s.bearers), RateUsed: map[string]int{}}
+	now := s.now()
+	for key, b := range s.buckets {
+		if now.Before(b.reset) {
+			st.RateUsed[strings.TrimSpace(key.owner+" "+key.endpoint)] = b.used
+		}
+	}
 	counts := s.liveTokens()
 	for _, g := range s.grants {
 		st.Grants = append(st.Grants, Grant{

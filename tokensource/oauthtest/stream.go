@@ -11,7 +11,7 @@ import (
 )
 
 // openStream answers with JSON lines that come one by one.
-func (c *call) openStream(*token, []byte) *reply {
+func (c *call) openStream(*token, payload) *reply {
 	k := c.k.API
 	rep := newReply(http.StatusOK, typeJSON, "")
 	rep.body = nil

@@ -1,7 +1,6 @@
 package oauthtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -157,7 +156,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case rep.drop != nil:
 		abort(w, rep.drop)
 	case rep.http10:
-		writeHTTP10(w, rep)
+		writeHTTP10(w, r, rep)
 	default:
 		writeReply(w, r, rep)
 	}
@@ -213,7 +212,7 @@ func abort(w http.ResponseWriter, cause error) {
 }
 
 // writeHTTP10 answers as an old server does: no length, the end of the connection is the end of the body.
-func writeHTTP10(w http.ResponseWriter, rep *reply) {
+func writeHTTP10(w http.ResponseWriter, r *http.Request, rep *reply) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -221,7 +220,7 @@ func writeHTTP10(w http.ResponseWriter, rep *reply) {
 	defer conn.Close()
 	resp := &http.Response{
 		StatusCode: rep.status, ProtoMajor: 1, ProtoMinor: 0, Header: rep.header, Close: true,
-		ContentLength: -1, Body: io.NopCloser(bytes.NewReader(rep.body)),
+		ContentLength: -1, Body: rep.reader(r.Context()),
 	}
 	resp.Write(conn)
 }
