@@ -1,0 +1,336 @@
+package transport_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/transport"
+)
+
+func TestT4_WhatIsReplayed(t *testing.T) {
+	failing := func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+	long := strings.Repeat("x", 64<<10)
+	tests := []struct {
+		name   string
+		body   io.Reader
+		open   func() (io.ReadCloser, error) // replaces GetBody
+		length int64                         // replaces ContentLength
+		limit  int64
+		bodies string
+		status int
+	}{
+		{"no body", nil, nil, 0, 0, ", ", 200},
+		{"NoBody", http.NoBody, nil, 0, -1, ", ", 200},
+		{"GetBody", strings.NewReader("body"), nil, 0, 0, "body, body", 200},
+		{"GetBody and nothing kept", strings.NewReader("body"), nil, 0, -1, "body, body", 200},
+		{"GetBody over the limit", strings.NewReader("body"), nil, 0, 1, "body, body", 200},
+		{"GetBody fails", strings.NewReader("body"), failing, 0, 0, "body", 401},
+		{"kept", oneWay("body"), nil, 0, 0, "body, body", 200},
+		{"kept, length known", oneWay("body"), nil, 4, 0, "body, body", 200},
+		{"kept, empty", oneWay(""), nil, -1, 0, ", ", 200},
+		{"kept up to the limit", oneWay("body"), nil, 0, 4, "body, body", 200},
+		{"kept up to the default limit", oneWay(long), nil, 0, 0, long + ", " + long, 200},
+		{"over the limit", oneWay("body"), nil, 0, 3, "body", 401},
+		{"over the default limit", oneWay(long + "x"), nil, 0, 0, long + "x", 401},
+		{"known to be over the limit", oneWay("body"), nil, 4, 3, "body", 401},
+		{"nothing kept", oneWay("body"), nil, 0, -1, "body", 401},
+		{"shorter than its length", oneWay("body"), nil, 9, 0, "body", 401},
+		{"longer than its length", oneWay("body"), nil, 2, 0, "body", 401},
+	}
+	for _, test := range tests {
+		base := &script{answers: []answer{{status: 401, body: "original"}, {status: 200, body: "replayed"}}}
+		src := newSource()
+		rt := newTransport(t, src, base, transport.Options{MaxReplayBody: test.limit})
+		req := newRequest(t, "POST", api, test.body)
+		if test.open != nil {
+			req.GetBody = test.open
+		}
+		if test.length != 0 {
+			req.ContentLength = test.length
+		}
+		status, body := roundTrip(t, rt, req)
+		if status != test.status || base.bodies() != test.bodies {
+			t.Errorf("%s: RoundTrip = %d after bodies %.40q, want %d after %.40q", test.name, status, base.bodies(), test.status, test.bodies)
+		}
+		if want := map[int]string{200: "replayed", 401: "original"}[test.status]; body != want {
+			t.Errorf("%s: the response's body = %q, want %q", test.name, body, want)
+		}
+		if got := src.renewals.Load(); got != 1 {
+			t.Errorf("%s: %d renewals, want 1: also for the sake of the next request", test.name, got)
+		}
+	}
+}
+
+// A server may answer before it has read the body, or without reading it.
+func TestT4_BodyThatWasNotReadToItsEndIsNotReplayed(t *testing.T) {
+	for _, take := range []int64{0, 1, 4} {
+		calls := 0
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			calls++
+			_, _ = io.CopyN(io.Discard, req.Body, take)
+			req.Body.Close()
+			return response(req, 401, nil, "original"), nil
+		})
+		status, body := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), newRequest(t, "POST", api, oneWay("body")))
+		if status != 401 || body != "original" || calls != 1 {
+			t.Errorf("after %d of 4 bytes were read, RoundTrip = %d %q after %d requests, want the original 401", take, status, body, calls)
+		}
+	}
+}
+
+// roundTripper is baseFunc without its care for the body.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// The base's write loop may go on reading when the response is there: the race detector watches.
+func TestT4_BaseStillReads(t *testing.T) {
+	for range 20 {
+		var wg sync.WaitGroup
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") == "Bearer tok-1" {
+				wg.Go(func() {
+					_, _ = io.Copy(io.Discard, struct{ io.Reader }{req.Body})
+					req.Body.Close()
+				})
+				return response(req, 401, nil, ""), nil
+			}
+			body, err := io.ReadAll(req.Body)
+			return response(req, 200, nil, string(body)), err
+		})
+		text := strings.Repeat("x", 60<<10)
+		status, body := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), newRequest(t, "POST", api, oneWay(text)))
+		if status == 200 && body != text {
+			t.Fatalf("the replay sent %d of %d bytes", len(body), len(text))
+		}
+		wg.Wait()
+	}
+}
+
+// echo answers 401 to tok-1, and else what body and framing it received.
+func echo(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if req.Header.Get("Authorization") == "Bearer tok-1" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	_, _ = w.Write(body)
+}
+
+func TestT4_OverRealConnections(t *testing.T) {
+	text := strings.Repeat("0123456789abcdef", 2000)
+	for _, http2 := range []bool{false, true} {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(echo))
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		defer server.Close()
+		base := server.Client().Transport.(*http.Transport)
+		base.ExpectContinueTimeout = time.Minute
+		tests := []struct {
+			name   string
+			body   io.Reader
+			length int64
+			expect string
+		}{
+			{"GetBody", strings.NewReader(text), int64(len(text)), ""},
+			{"kept, chunked", oneWay(text), -1, ""},
+			{"kept, length known", oneWay(text), int64(len(text)), ""},
+			{"GetBody, 100-continue", strings.NewReader(text), int64(len(text)), "100-continue"},
+			{"kept, 100-continue", oneWay(text), -1, "100-continue"},
+		}
+		for _, test := range tests {
+			src := newSource()
+			rt := newTransport(t, src, base, transport.Options{Origins: []string{server.URL}})
+			req := newRequest(t, "POST", server.URL, test.body)
+			req.ContentLength = test.length
+			if test.expect != "" {
+				req.Header.Set("Expect", test.expect)
+			}
+			if status, body := roundTrip(t, rt, req); status != 200 || body != text || src.renewals.Load() != 1 {
+				t.Errorf("%s (HTTP/2 %t): RoundTrip = %d with %d bytes, want 200 with %d", test.name, http2, status, len(body), len(text))
+			}
+		}
+	}
+}
+
+// With Expect: 100-continue a server can refuse before a byte of the body is sent.
+func TestT4_RefusedBeforeTheBodyIsSent(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") == "Bearer tok-1" {
+			w.WriteHeader(http.StatusUnauthorized) // no 100 Continue was sent
+			return
+		}
+		echo(w, req)
+	}))
+	defer server.Close()
+	base := server.Client().Transport.(*http.Transport)
+	base.ExpectContinueTimeout = time.Minute
+	rt := newTransport(t, newSource(), base, transport.Options{Origins: []string{server.URL}})
+	req := newRequest(t, "POST", server.URL, strings.NewReader("body"))
+	req.Header.Set("Expect", "100-continue")
+	if status, body := roundTrip(t, rt, req); status != 200 || body != "body" {
+		t.Errorf("with GetBody, RoundTrip = %d %q, want 200 and the whole body", status, body)
+	}
+	src := newSource()
+	rt = newTransport(t, src, base, transport.Options{Origins: []string{server.URL}})
+	req = newRequest(t, "POST", server.URL, oneWay("body"))
+	req.Header.Set("Expect", "100-continue")
+	if status, _ := roundTrip(t, rt, req); status != 401 || src.renewals.Load() != 1 {
+		t.Errorf("without GetBody, RoundTrip = %d after %d renewals, want the 401 after 1", status, src.renewals.Load())
+	}
+}
+
+func TestT5_DroppedResponsesLeaveTheConnectionUsable(t *testing.T) {
+	var connections int
+	var mu sync.Mutex
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") == "Bearer tok-1" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
+		}
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if state == http.StateNew {
+			connections++
+		}
+	}
+	server.Start()
+	defer server.Close()
+	rt := newTransport(t, newSource(), server.Client().Transport, transport.Options{Origins: []string{server.URL}})
+	if status, _ := roundTrip(t, rt, newRequest(t, "GET", server.URL, nil)); status != 200 {
+		t.Errorf("RoundTrip = %d, want 200", status)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if connections != 1 {
+		t.Errorf("the replay opened connection %d, want it on the first", connections)
+	}
+}
+
+// endless is a body that ends only when it is closed.
+type endless struct {
+	read int64
+	slow bool
+	done chan struct{}
+	once sync.Once
+}
+
+func (b *endless) Read(p []byte) (int, error) {
+	if b.slow {
+		<-b.done
+		return 0, io.ErrClosedPipe
+	}
+	b.read += int64(len(p))
+	return len(p), nil
+}
+
+func (b *endless) Close() error {
+	b.once.Do(func() { close(b.done) })
+	return nil
+}
+
+func TestT5_DrainingIsBounded(t *testing.T) {
+	for _, slow := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			body := &endless{slow: slow, done: make(chan struct{})}
+			base := &script{answers: []answer{{status: 200}}}
+			first := baseFunc(func(req *http.Request) (*http.Response, error) {
+				if req.Header.Get("Authorization") != "Bearer tok-1" {
+					return base.RoundTrip(req)
+				}
+				resp := response(req, 401, nil, "")
+				resp.Body = body
+				return resp, nil
+			})
+			start := time.Now()
+			status, _ := roundTrip(t, newTransport(t, newSource(), first, transport.Options{}), newRequest(t, "GET", api, nil))
+			if took := time.Since(start); status != 200 || body.read > 1<<20 || took > time.Second {
+				t.Errorf("endless 401 (slow %t): RoundTrip = %d after %d bytes and %v, want 200 within 1 MiB and 1s", slow, status, body.read, took)
+			}
+			<-body.done
+		})
+	}
+}
+
+func TestT5_StreamsPassUntouched(t *testing.T) {
+	for _, retry := range []*transport.RetryOptions{nil, {}} {
+		stream := &endless{slow: true, done: make(chan struct{})}
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			resp := response(req, 200, nil, "")
+			resp.Body, resp.ContentLength = stream, -1
+			return resp, nil
+		})
+		resp, err := newTransport(t, newSource(), base, transport.Options{Retry: retry}).RoundTrip(newRequest(t, "GET", api, nil))
+		if err != nil || resp.Body != io.ReadCloser(stream) {
+			t.Fatalf("RoundTrip = %v, %v, want the stream itself", resp, err)
+		}
+		resp.Body.Close()
+	}
+}
+
+func TestT5_UpgradesPassUntouched(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_ = rw.Flush()
+		line, _ := rw.ReadString('\n')
+		_, _ = rw.WriteString("echo " + line)
+		_ = rw.Flush()
+	}))
+	defer server.Close()
+	for _, retry := range []*transport.RetryOptions{nil, {}} {
+		rt := newTransport(t, newSource(), server.Client().Transport, transport.Options{Origins: []string{server.URL}, Retry: retry})
+		req := newRequest(t, "GET", server.URL, nil)
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", "echo")
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, ok := resp.Body.(io.ReadWriteCloser)
+		if resp.StatusCode != 101 || !ok {
+			t.Fatalf("RoundTrip = %d with a %T, want 101 with a connection to write to", resp.StatusCode, resp.Body)
+		}
+		_, _ = io.WriteString(conn, "hello\n")
+		if line, err := bufio.NewReader(conn).ReadString('\n'); line != "echo hello\n" {
+			t.Errorf("over the upgraded connection came %q, %v, want \"echo hello\"", line, err)
+		}
+		conn.Close()
+	}
+}
+
+func TestT5_ContextEndsTheRequest(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		cancel(errDown)
+		<-req.Context().Done()
+		return nil, context.Cause(req.Context())
+	})
+	rt := newTransport(t, newSource(), base, transport.Options{Retry: &transport.RetryOptions{FirstWait: 1}})
+	resp, err := rt.RoundTrip(newRequest(t, "GET", api, nil).WithContext(ctx))
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, errDown) {
+		t.Errorf("RoundTrip when its context ends = %v, want the cause", err)
+	}
+}
