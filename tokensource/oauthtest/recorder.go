@@ -28,7 +28,7 @@ type Request struct {
 	Duration  time.Duration // by the server's clock
 	Notes     []string      // what happened, such as "refreshed" or "fault"
 
-	raw *rawRequest // behind a pointer, so that fmt stops here when a Request is part of something else
+	raw func() *rawRequest // a function, because fmt looks into pointers when a Request is an unexported field
 }
 
 type rawRequest struct {
@@ -42,7 +42,7 @@ func (r Request) RawURL() string {
 	if r.raw == nil {
 		return ""
 	}
-	return r.raw.url
+	return r.raw().url
 }
 
 // RawHeader returns a copy of the header. It may hold secrets.
@@ -50,15 +50,15 @@ func (r Request) RawHeader() http.Header {
 	if r.raw == nil {
 		return nil
 	}
-	return r.raw.header.Clone()
+	return r.raw().header.Clone()
 }
 
 // RawForm returns a copy of the form in the body, or nil if there was none. It may hold secrets.
 func (r Request) RawForm() url.Values {
-	if r.raw == nil || r.raw.form == nil {
+	if r.raw == nil || r.raw().form == nil {
 		return nil
 	}
-	return url.Values(http.Header(r.raw.form).Clone())
+	return url.Values(http.Header(r.raw().form).Clone())
 }
 
 // String returns one line without secrets.
@@ -125,7 +125,8 @@ func (rec *recorder) add(c *call, secure bool) *Request {
 	r.ClientID = c.claimedClient()
 	rec.inspect(c, r)
 	if rec.limit > 0 {
-		r.raw = &rawRequest{url: c.r.URL.String(), header: c.r.Header.Clone(), form: c.form}
+		raw := &rawRequest{url: c.r.URL.String(), header: c.r.Header.Clone(), form: c.form}
+		r.raw = func() *rawRequest { return raw }
 		if len(rec.kept) < rec.limit {
 			rec.kept = append(rec.kept, r)
 		} else {
