@@ -1,0 +1,689 @@
+package tokensource_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+func TestG1_OneRedemptionInAProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		rejected := w.login(g)
+		w.fake.ExpireAccess(w.user)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 50 * time.Millisecond })
+		before := runtime.NumGoroutine()
+		var wg sync.WaitGroup
+		ctx := tokensource.WithSubject(t.Context(), w.user)
+		for range 10_000 {
+			wg.Go(func() {
+				tok, err := g.Renew(ctx, rejected)
+				if err != nil || tok.AccessToken == rejected.AccessToken {
+					t.Errorf("Renew() = %v, want another token", err)
+				}
+			})
+		}
+		wg.Wait()
+		w.wantRefreshes(1)
+		synctest.Wait()
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("goroutines = %d after the storm, %d before", after, before)
+		}
+		if !w.works(w.token(g)) {
+			t.Error("the renewed token does not work")
+		}
+	})
+}
+
+func TestG1_OneRedemptionAcrossProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL, k.Latency = time.Minute, 20*time.Millisecond })
+		var processes []*tokensource.Grants
+		for range 4 {
+			processes = append(processes, w.process(&tokensource.GrantOptions{RefreshBefore: -1}))
+		}
+		w.login(processes[0])
+		const expiries = 25
+		for range expiries {
+			time.Sleep(time.Minute)
+			var wg sync.WaitGroup
+			for _, g := range processes {
+				for range 5 {
+					wg.Go(func() {
+						if !w.works(w.token(g)) {
+							t.Error("a process holds a token that does not work")
+						}
+					})
+				}
+			}
+			wg.Wait()
+		}
+		w.wantRefreshes(expiries)
+		if w.fake.FamilyRevoked(w.user) {
+			t.Error("a refresh token was used twice")
+		}
+	})
+}
+
+func TestG2_RenewComparesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.process(nil), w.process(nil)
+		first := w.login(here)
+		second, err := here.Source(w.user).Renew(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A late 401 for the first token, in this process and in one that has never seen the second.
+		for name, g := range map[string]*tokensource.Grants{"the cache": here, "the store": elsewhere} {
+			got, err := g.Source(w.user).Renew(t.Context(), first)
+			if err != nil || got.AccessToken != second.AccessToken {
+				t.Errorf("Renew() by %s = %v, want the token that was just fetched", name, err)
+			}
+		}
+		w.wantRefreshes(1)
+	})
+}
+
+func TestG3_NoRedirectAndNoSecondRequest(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				g := w.process(nil)
+				rejected := w.login(g)
+				w.refreshFault(oauthtest.Fault{Status: status, Header: http.Header{"Location": {"https://elsewhere.test/token"}}}, 1)
+				_, err := g.Source(w.user).Renew(t.Context(), rejected)
+				wantIs(t, err, tokensource.ErrClient)
+				w.wantRefreshes(1)
+				for _, r := range w.fake.Requests() {
+					if r.Foreign {
+						t.Errorf("a redirect was followed: %v", r)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestG3_LostAnswer(t *testing.T) {
+	dropped := oauthtest.Fault{Drop: true}
+	redeemed := oauthtest.Fault{Drop: true, Commit: true}
+	tests := []struct {
+		name     string
+		policy   tokensource.InDoubtPolicy
+		faults   []oauthtest.Fault
+		grace    time.Duration
+		requests int                // in the end
+		reason   tokensource.Reason // empty if the grant survives
+	}{
+		{"not redeemed, sent once more", tokensource.ResendOnce, []oauthtest.Fault{dropped}, 0, 2, ""},
+		{"redeemed, sent once more", tokensource.ResendOnce, []oauthtest.Fault{redeemed}, 0, 2, tokensource.ReasonInDoubt},
+		{"redeemed, grace window", tokensource.ResendOnce, []oauthtest.Fault{redeemed}, time.Hour, 2, ""},
+		{"lost twice", tokensource.ResendOnce, []oauthtest.Fault{dropped, dropped}, 0, 2, tokensource.ReasonInDoubt},
+		{"never", tokensource.ResendNever, []oauthtest.Fault{dropped}, 0, 1, tokensource.ReasonInDoubt},
+		{"always", tokensource.ResendAlways, []oauthtest.Fault{dropped, dropped, dropped}, 0, 4, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Token.AccessTTL = tt.grace, time.Hour })
+				g := w.process(&tokensource.GrantOptions{InDoubt: tt.policy, RefreshBefore: -1})
+				w.login(g)
+				time.Sleep(time.Hour)
+				for _, f := range tt.faults {
+					w.refreshFault(f, 1)
+				}
+				_, err := g.Source(w.user).Token(t.Context())
+				wantIs(t, err, tokensource.ErrTemporary)
+				// As long as the intent lives, nothing is sent.
+				_, err = g.Source(w.user).Token(t.Context())
+				wantIs(t, err, tokensource.ErrTemporary)
+				w.wantRefreshes(1)
+				for range 20 {
+					time.Sleep(31 * time.Second)
+					_, err = g.Source(w.user).Token(t.Context())
+				}
+				w.wantRefreshes(tt.requests)
+				if tt.reason == "" && err != nil {
+					t.Errorf("Token() = %v, want a token", err)
+				}
+				if tt.reason != "" {
+					wantReason(t, err, tt.reason)
+				}
+			})
+		})
+	}
+}
+
+func TestG3_AStoppedProcessSendsNothingWhenItWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		awake := w.process(nil)
+		rejected := w.login(awake)
+		w.options.Prepare = func(context.Context, *tokensource.TokenRequest) error {
+			time.Sleep(10 * time.Minute) // between announcing and sending
+			return nil
+		}
+		stoppedClient := w.newClient(&w.options)
+		w.client, stoppedClient = stoppedClient, w.client
+		sleeper := w.process(nil)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, _ = sleeper.Source(w.user).Renew(ctx, rejected)
+		})
+		synctest.Wait()
+		tok, err := awake.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		w.wantRefreshes(1)
+		if got := w.token(sleeper); got.AccessToken != tok.AccessToken {
+			t.Error("the woken process has not taken over the token that is stored")
+		}
+	})
+}
+
+func TestG4_DurableBeforeVisible(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		rejected := w.login(g)
+		puts, open := 0, make(chan struct{})
+		w.store.on(func(_ context.Context, op string) error {
+			if op == "put" {
+				if puts++; puts == 2 { // the first announces, the second stores the tokens
+					<-open
+				}
+			}
+			return nil
+		})
+		got := make(chan *oauth2.Token, 1)
+		go func() {
+			tok, _ := g.Source(w.user).Renew(t.Context(), rejected)
+			got <- tok
+		}()
+		synctest.Wait()
+		w.wantRefreshes(1)
+		select {
+		case <-got:
+			t.Fatal("the new token was handed out before it was stored")
+		default:
+		}
+		if now := w.token(g); now.AccessToken != rejected.AccessToken {
+			t.Error("Token() handed out the new token before it was stored")
+		}
+		close(open)
+		if tok := <-got; !w.works(tok) {
+			t.Error("the stored token does not work")
+		}
+	})
+}
+
+func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
+	for name, fault := range map[string]func(context.Context, string) error{"fails": failing("put", "get"), "hangs": hanging} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				here, elsewhere := w.process(nil), w.process(nil)
+				rejected := w.login(here)
+				go func() {
+					time.Sleep(500 * time.Millisecond) // after the announcement, before the answer
+					w.store.on(fault)
+				}()
+				tok, err := here.Source(w.user).Renew(t.Context(), rejected)
+				if err != nil || !w.works(tok) {
+					t.Fatalf("Renew() = %v, want the token from memory", err)
+				}
+				if w.saw(tokensource.EventUnsaved) != 1 {
+					t.Error("the hook has not heard of the refused write")
+				}
+				time.Sleep(20 * time.Second)
+				if got := w.token(here); got.AccessToken != tok.AccessToken {
+					t.Error("the token from memory was forgotten")
+				}
+				w.store.on(nil)
+				time.Sleep(10 * time.Second)
+				if w.saw(tokensource.EventSaved) != 1 {
+					t.Error("the tokens were not written when the store returned")
+				}
+				if got := w.token(elsewhere); got.AccessToken != tok.AccessToken {
+					t.Error("the store does not hold the new token")
+				}
+				w.wantRefreshes(1)
+			})
+		})
+	}
+}
+
+func TestG4_CloseWritesOnceMoreAndCountsWhatIsLost(t *testing.T) {
+	for name, returns := range map[string]bool{"the store returns": true, "the store is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				g := w.process(nil)
+				rejected := w.login(g)
+				time.AfterFunc(time.Second/2, func() { w.store.on(failing("put", "get")) })
+				if _, err := g.Source(w.user).Renew(t.Context(), rejected); err != nil {
+					t.Fatal(err)
+				}
+				if returns {
+					w.store.on(nil)
+				}
+				if err := g.Close(); (err == nil) != returns {
+					t.Errorf("Close() = %v, want an error: %v", err, !returns)
+				}
+			})
+		})
+	}
+}
+
+func TestG5_WaitersLeaveAtTheirOwnDeadlineAndTheWorkGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 200 * time.Millisecond })
+		g := w.process(nil)
+		rejected := w.login(g)
+		cause := errors.New("the first caller has had enough")
+		first, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := g.Source(w.user).Renew(first, rejected)
+			wantIs(t, err, cause)
+		})
+		wg.Go(func() {
+			time.Sleep(30 * time.Millisecond)
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
+			_, err := g.Source(w.user).Renew(ctx, rejected)
+			wantIs(t, err, context.DeadlineExceeded)
+			if waited := time.Since(start); waited != 10*time.Millisecond {
+				t.Errorf("a waiter with 10ms waited %v", waited)
+			}
+		})
+		wg.Go(func() {
+			time.Sleep(30 * time.Millisecond)
+			if tok, err := g.Source(w.user).Renew(t.Context(), rejected); err != nil || !w.works(tok) {
+				t.Errorf("Renew() of a patient waiter = %v, want a token", err)
+			}
+		})
+		wg.Wait()
+		w.wantRefreshes(1)
+	})
+}
+
+func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		loser, winner := w.process(nil), w.process(nil)
+		rejected := w.login(loser)
+		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		newer := make(chan *oauth2.Token, 1)
+		time.AfterFunc(time.Second/2, func() { newer <- w.login(winner) }) // ends the first login's tokens at X
+		got, err := loser.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil || got.AccessToken != (<-newer).AccessToken {
+			t.Errorf("Renew() = %v, want the newer login's token", err)
+		}
+		if facts, err := winner.Grant(t.Context(), w.user); err != nil || facts.Dead != "" {
+			t.Errorf("Grant() = %+v, %v: the newer grant was touched", facts, err)
+		}
+		if w.saw(tokensource.EventDied) != 0 {
+			t.Error("a refused refresh token was believed though the store held another")
+		}
+	})
+}
+
+func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
+	for name, code := range map[string]string{"as X says it": "", "as the RFC says it": "invalid_grant"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.fake.Set(func(k *oauthtest.Knobs) { k.Token.RefreshErrorCode = code })
+				here, elsewhere := w.process(nil), w.process(nil)
+				rejected := w.login(here)
+				if err := w.fake.RevokeGrant(w.user, w.client.ClientID()); err != nil {
+					t.Fatal(err)
+				}
+				_, err := here.Source(w.user).Renew(t.Context(), rejected)
+				wantReason(t, err, tokensource.ReasonRefused)
+				for _, g := range []*tokensource.Grants{here, elsewhere} {
+					_, err = g.Source(w.user).Token(t.Context())
+					wantReason(t, err, tokensource.ReasonRefused)
+					_, err = g.Source(w.user).Renew(t.Context(), rejected)
+					wantReason(t, err, tokensource.ReasonRefused)
+				}
+				w.wantRefreshes(1)
+				w.login(elsewhere)
+				if !w.works(w.token(here)) {
+					t.Error("the new authorization is not seen")
+				}
+			})
+		})
+	}
+}
+
+func TestG8_BlipsAreNotDeath(t *testing.T) {
+	html := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage, ContentType: "text/html"}
+	faults := map[string]oauthtest.Fault{
+		"500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504}, "429": {Status: 429},
+		"503 with invalid_grant": {Status: 503, Body: `{"error":"invalid_grant"}`, ContentType: "application/json"},
+		"an edge's page":         html,
+		"timeout":                {Hang: true},
+		"dropped":                {Drop: true},
+		"unauthorized_client":    {Status: 401, Body: `{"error":"unauthorized_client"}`, ContentType: "application/json"},
+		"invalid_client":         {Status: 401, Body: `{"error":"invalid_client"}`, ContentType: "application/json"},
+		"200 with HTML":          {Status: 200, Body: oauthtest.HTMLPage, ContentType: "text/html"},
+		"200 with null":          {Status: 200, Body: "null", ContentType: "application/json"},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				g := w.process(nil)
+				old := w.login(g)
+				w.refreshFault(fault, 1)
+				time.Sleep(2*time.Hour - 40*time.Second) // inside the window of the early refresh
+				if got := w.token(g); got.AccessToken != old.AccessToken {
+					t.Error("a call had to wait for a refresh though its token was good")
+				}
+				synctest.Wait()
+				time.Sleep(25 * time.Second)
+				if got := w.token(g); !w.works(got) {
+					t.Error("the old token is not served while it is good")
+				}
+				time.Sleep(2 * time.Minute)
+				if got := w.token(g); !w.works(got) || got.AccessToken == old.AccessToken {
+					t.Error("the grant has not recovered")
+				}
+				if w.saw(tokensource.EventDied) != 0 {
+					t.Error("a blip was taken for death")
+				}
+			})
+		})
+	}
+}
+
+func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		g := w.process(nil)
+		var users []string
+		for i := range 200 {
+			user := fmt.Sprint(1000 + i)
+			if err := w.fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			w.loginAs(g, user)
+			users = append(users, user)
+		}
+		time.Sleep(time.Minute)
+		w.refreshFault(oauthtest.Fault{Status: 503}, -1)
+		const outage = 10 * time.Minute
+		for range int(outage / time.Second) {
+			for _, user := range users {
+				_, err := g.Source(user).Token(t.Context())
+				wantIs(t, err, tokensource.ErrTemporary)
+				if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter <= 0 {
+					t.Fatalf("error = %v, want one that says when to retry", err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if n := w.refreshes(); n > 60 {
+			t.Errorf("an outage of %v met %d requests of 200 users", outage, n)
+		}
+		w.fake.ClearFaults()
+		time.Sleep(2 * time.Minute)
+		for _, user := range users {
+			if tok, err := g.Source(user).Token(t.Context()); err != nil || !w.works(tok) {
+				t.Fatalf("Token() after the outage = %v, want a token", err)
+			}
+		}
+	})
+}
+
+func TestG9_EarlyInTheBackgroundAndSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		old := w.login(g)
+		w.refreshFault(oauthtest.Fault{Delay: 3 * time.Second}, 1)
+		time.Sleep(2*time.Hour - 2*time.Minute)
+		w.token(g)
+		synctest.Wait()
+		w.wantRefreshes(0) // never before its time
+		time.Sleep(80 * time.Second)
+		start := time.Now()
+		if got := w.token(g); got.AccessToken != old.AccessToken || time.Since(start) != 0 {
+			t.Errorf("a caller waited %v for an early refresh", time.Since(start))
+		}
+		time.Sleep(4 * time.Second)
+		if got := w.token(g); got.AccessToken == old.AccessToken {
+			t.Error("the early refresh has not happened")
+		}
+		w.wantRefreshes(1)
+	})
+}
+
+func TestG9_RefreshesOfGrantsThatCameTogetherAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		const users = 50
+		for i := range users {
+			user := fmt.Sprint(1000 + i)
+			if err := w.fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			w.loginAs(g, user)
+		}
+		time.Sleep(2*time.Hour - 80*time.Second)
+		most, last := 0, 0
+		for range 50 {
+			for i := range users {
+				if _, err := g.Source(fmt.Sprint(1000 + i)).Token(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			most, last = max(most, w.refreshes()-last), w.refreshes()
+		}
+		w.wantRefreshes(users)
+		if most > users/4 {
+			t.Errorf("%d of %d refreshes fell into one second", most, users)
+		}
+	})
+}
+
+func TestG9_AFreshTokenIsNotRefreshedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		first := w.login(g)
+		second, err := g.Source(w.user).Renew(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Source(w.user).Renew(t.Context(), second)
+		wantIs(t, err, tokensource.ErrJustRenewed)
+		w.wantRefreshes(1)
+		time.Sleep(11 * time.Second)
+		if _, err = g.Source(w.user).Renew(t.Context(), second); err != nil {
+			t.Errorf("Renew() of a token that is no longer fresh = %v", err)
+		}
+		w.wantRefreshes(2)
+	})
+}
+
+func TestG10_MemoryOnlyForThoseInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		const bound = 100
+		g := w.process(&tokensource.GrantOptions{CacheSize: bound})
+		for i := range 20 * bound {
+			tok := &oauth2.Token{AccessToken: fmt.Sprint("access-", i), TokenType: "bearer"}
+			if _, err := g.Save(t.Context(), fmt.Sprint(i), tok); err != nil {
+				t.Fatal(err)
+			}
+			if n := tokensource.CacheSize(g); n > bound {
+				t.Fatalf("cache holds %d grants, want at most %d", n, bound)
+			}
+		}
+		for i := range 20 * bound { // those that were dropped are still known
+			tok, err := g.Source(fmt.Sprint(i)).Token(t.Context())
+			if err != nil || tok.AccessToken != fmt.Sprint("access-", i) {
+				t.Fatalf("Token() of subject %d = %v, %v", i, tok.AccessToken, err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if _, err := g.Source("0").Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := tokensource.CacheSize(g); n > 1 {
+			t.Errorf("cache holds %d grants an hour after the last use of all but one", n)
+		}
+	})
+}
+
+func TestG11_OneUserOneGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		w.login(g)
+		w.login(g)
+		if !w.works(w.token(g)) {
+			t.Error("the second login's token does not work")
+		}
+		if n := storedKeys(t, w.store.Store); n != 1 {
+			t.Errorf("two logins of one user are %d records, want 1", n)
+		}
+		for _, subject := range []string{"a|b", "a", "|b", "a\x1fb"} {
+			if _, err := g.Save(t.Context(), subject, &oauth2.Token{AccessToken: "token-of-" + subject}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := storedKeys(t, w.store.Store); n != 5 {
+			t.Errorf("five subjects are %d records", n)
+		}
+	})
+}
+
+func storedKeys(t *testing.T, s storage.Store) int {
+	t.Helper()
+	n := 0
+	for _, err := range s.(storage.Lister).Keys(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+func TestG12_NewsTravels(t *testing.T) {
+	t.Run("within the bound", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t) // the hooked store cannot watch
+			here, elsewhere := w.process(nil), w.process(nil)
+			w.login(here)
+			w.token(elsewhere)
+			if err := here.Logout(t.Context(), w.user); err != nil {
+				t.Fatal(err)
+			}
+			_, err := here.Source(w.user).Token(t.Context())
+			wantIs(t, err, tokensource.ErrNoGrant)
+			time.Sleep(30 * time.Second)
+			_, err = elsewhere.Source(w.user).Token(t.Context())
+			wantIs(t, err, tokensource.ErrNoGrant)
+		})
+	})
+	t.Run("at once where the store tells", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			store := w.store.Store
+			here, elsewhere := w.processOn(store, nil), w.processOn(store, nil)
+			first := w.login(here)
+			w.token(elsewhere)
+			second := w.login(here)
+			synctest.Wait()
+			if got := w.token(elsewhere); got.AccessToken != second.AccessToken || got.AccessToken == first.AccessToken {
+				t.Error("a newer login is not seen at once")
+			}
+			if err := here.Logout(t.Context(), w.user); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			_, err := elsewhere.Source(w.user).Token(t.Context())
+			wantIs(t, err, tokensource.ErrNoGrant)
+		})
+	})
+}
+
+func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
+		g, elsewhere := w.process(nil), w.process(nil)
+		rejected := w.login(g)
+		w.refreshFault(oauthtest.Fault{Delay: time.Second, Commit: true}, 1) // redeemed, and the answer is under way
+		time.AfterFunc(time.Second/2, func() {
+			if err := elsewhere.Logout(t.Context(), w.user); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := g.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrNoGrant)
+		if w.saw(tokensource.EventLate) != 1 {
+			t.Error("the hook has not heard of the late token")
+		}
+		for _, grant := range w.fake.State().Grants {
+			if grant.LiveAccess+grant.LiveRefresh > 0 {
+				t.Errorf("tokens that came after the logout are alive: %+v", grant)
+			}
+		}
+		if n := storedKeys(t, w.store.Store); n != 0 {
+			t.Errorf("%d records are left after the logout", n)
+		}
+	})
+}
+
+func TestG13_ADayInNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		w.login(g)
+		for range 24 * 60 {
+			if !w.works(w.token(g)) {
+				t.Fatal("a call failed")
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := w.refreshes(); n < 11 || n > 13 {
+			t.Errorf("a day of two-hour tokens took %d refreshes", n)
+		}
+	})
+}
