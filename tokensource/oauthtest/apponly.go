@@ -5,6 +5,15 @@ import (
 	"net/url"
 )
 
+// bearer is the one token that is kept as it is, because X gives it out again and again.
+type bearer struct{ raw string }
+
+// is reports whether raw is the bearer, as it was given out or percent-decoded.
+func (b *bearer) is(raw string) bool {
+	decoded, err := url.QueryUnescape(b.raw)
+	return same(raw, b.raw) || err == nil && same(raw, decoded)
+}
+
 // appToken issues the app-only bearer (client credentials): the same one until it is invalidated, and without an expiry.
 func (c *call) appToken() *reply {
 	c.s.mu.Lock()
@@ -13,13 +22,13 @@ func (c *call) appToken() *reply {
 	if app == nil || c.form.Get("grant_type") != "client_credentials" {
 		return newReply(http.StatusForbidden, typeJSON, bodyAppOnly)
 	}
-	bearer := c.s.bearers[app.ClientID]
-	if bearer == "" {
-		bearer = "AAAAAAAAAAAAAAAAAAAAA" + c.s.randomText(30) + "%2F" + c.s.randomText(50) + "%3D"
-		c.s.bearers[app.ClientID] = bearer
-		c.s.tokens[digestOf(bearer)] = &token{kind: access, client: app.ClientID}
+	b := c.s.bearers[app.ClientID]
+	if b == nil {
+		b = &bearer{"AAAAAAAAAAAAAAAAAAAAA" + c.s.randomText(30) + "%2F" + c.s.randomText(50) + "%3D"}
+		c.s.bearers[app.ClientID] = b
+		c.s.tokens[digestOf(b.raw)] = &token{kind: access, client: app.ClientID}
 	}
-	return newReply(http.StatusOK, typeJSON, `{"token_type":"bearer","access_token":`+string(quote(bearer))+`}`)
+	return newReply(http.StatusOK, typeJSON, `{"token_type":"bearer","access_token":`+string(quote(b.raw))+`}`)
 }
 
 // invalidate ends the app-only bearer of the app that asks.
@@ -34,13 +43,13 @@ func (c *call) invalidate() *reply {
 	if app == nil || raw == "" {
 		return newReply(http.StatusForbidden, typeJSON, bodyAppOnly)
 	}
-	bearer := c.s.bearers[app.ClientID]
-	if decoded, err := url.QueryUnescape(bearer); bearer == "" || err != nil || raw != bearer && raw != decoded {
+	b := c.s.bearers[app.ClientID]
+	if b == nil || !b.is(raw) {
 		return newReply(http.StatusForbidden, typeJSON, bodyAppOnly)
 	}
-	c.s.tokens[digestOf(bearer)].revoked = true
+	delete(c.s.tokens, digestOf(b.raw))
 	delete(c.s.bearers, app.ClientID)
-	return newReply(http.StatusOK, typeJSON, `{"access_token":`+string(quote(bearer))+`}`)
+	return newReply(http.StatusOK, typeJSON, `{"access_token":`+string(quote(b.raw))+`}`)
 }
 
 // keyHolder returns the app whose API key and secret authenticate the request, or nil. The lock must be held.

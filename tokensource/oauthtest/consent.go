@@ -89,12 +89,12 @@ func (c *call) ask(req *authRequest, user *User) *reply {
 // newTicket remembers the request. The lock must be held.
 func (s *Server) newTicket(req *authRequest) string {
 	now := s.now()
-	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) > ticketTTL })
+	maps.DeleteFunc(s.tickets, func(_ digest, t *ticket) bool { return now.Sub(t.issued) > ticketTTL })
 	if len(s.tickets) >= maxTickets {
 		clear(s.tickets)
 	}
 	name := s.randomText(43)
-	s.tickets[name] = &ticket{req: req, issued: now}
+	s.tickets[digestOf(name)] = &ticket{req: req, issued: now}
 	return name
 }
 
@@ -103,7 +103,7 @@ func (c *call) decided() *reply {
 	if http.NewCrossOriginProtection().Check(c.r) != nil {
 		return newReply(http.StatusForbidden, typeText, "This form can only be sent from its own page.\n")
 	}
-	name := c.form.Get("ticket")
+	name := digestOf(c.form.Get("ticket"))
 	c.s.mu.Lock()
 	t := c.s.tickets[name]
 	delete(c.s.tickets, name)

@@ -58,14 +58,14 @@ type Server struct {
 	tokens              map[digest]*token
 	grants              []*grant
 	live                map[pair][]*grant
-	bearers             map[string]string // the live app-only bearer of each app
+	bearers             map[string]*bearer // the live app-only bearer of each app
 	buckets             map[bucketKey]*bucket
 	posts               []Post
 	attempts            int // POST requests to PathTweets with a valid token
 	nextPost            int
 	faults              []*injection
 	gate                *gate
-	tickets             map[string]*ticket
+	tickets             map[digest]*ticket
 	recorder            recorder
 }
 
@@ -78,8 +78,8 @@ func NewServer(o *Options) (*Server, error) {
 	s := &Server{
 		clock: o.Clock, random: o.Random, onRequest: o.OnRequest, knobs: o.Knobs,
 		apps: map[string]*App{}, users: map[string]*User{}, codes: map[digest]*code{}, tokens: map[digest]*token{},
-		live: map[pair][]*grant{}, bearers: map[string]string{}, buckets: map[bucketKey]*bucket{},
-		tickets: map[string]*ticket{}, nextPost: 1445880548472328192,
+		live: map[pair][]*grant{}, bearers: map[string]*bearer{}, buckets: map[bucketKey]*bucket{},
+		tickets: map[digest]*ticket{}, nextPost: 1445880548472328192,
 	}
 	s.recorder.init(o.RecordLimit)
 	if s.clock == nil {

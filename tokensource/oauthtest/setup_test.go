@@ -208,10 +208,11 @@ func TestRule06_RecorderKeepsSecretsToItself(t *testing.T) {
 	type outer struct {
 		r oauthtest.Request
 		R oauthtest.Request
+		s *oauthtest.Server
 		S *oauthtest.Server
 		O oauthtest.Options
 	}
-	value := outer{seen[1], all[1], s, oauthtest.Options{Apps: []oauthtest.App{ci}}}
+	value := outer{seen[1], all[1], s, s, oauthtest.Options{Apps: []oauthtest.App{ci}}}
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&b, verb+verb+verb+verb+verb, value, all[1], &all[1], ci, s)
