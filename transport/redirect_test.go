@@ -121,11 +121,14 @@ func TestT2_RedirectsWithinTheOriginGetTheToken(t *testing.T) {
 // A Location that cannot be parsed is the caller's to see, also below the retries.
 func TestT6_RedirectsAreNotInterpretedByTheRetries(t *testing.T) {
 	for _, location := range []string{"://bad", "https://other.example/", ""} {
-		base := &script{answers: []answer{{status: 302, header: http.Header{"Location": {location}}, body: "see there"}}}
-		rt := newTransport(t, newSource(), base, transport.Options{Retry: &transport.RetryOptions{}})
-		status, body := roundTrip(t, rt, newRequest(t, "GET", api, nil))
-		if status != 302 || body != "see there" || len(base.sent) != 1 {
-			t.Errorf("RoundTrip with Location %q = %d %q after %d requests, want the redirect itself", location, status, body, len(base.sent))
+		redirect := answer{status: 302, header: http.Header{"Location": {location}}, body: "see there"}
+		for _, answers := range [][]answer{{redirect}, {{status: 503}, redirect}} {
+			base := &script{answers: answers}
+			rt := newTransport(t, newSource(), base, transport.Options{Retry: &transport.RetryOptions{FirstWait: 1}})
+			status, body := roundTrip(t, rt, newRequest(t, "GET", api, nil))
+			if status != 302 || body != "see there" || len(base.sent) != len(answers) {
+				t.Errorf("RoundTrip with Location %q = %d %q after %d requests, want the redirect itself after %d", location, status, body, len(base.sent), len(answers))
+			}
 		}
 	}
 }

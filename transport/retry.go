@@ -60,28 +60,15 @@ func newRetrier(o *RetryOptions) (*retrier, error) {
 	return r, nil
 }
 
-// send sends stamped copies of req, which is repeatable, through base until one attempt is final.
+// send sends stamped copies of req, which is repeatable, through base until one attempt is final. A first attempt that is
+// final costs nothing more than without retries.
 func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, auth string) (*http.Response, error) {
-	c := &retryCall{retrier: r, base: base, req: req, body: body, auth: auth, idempotent: idempotent(req)}
-	// The client runs the loop and the pauses. It is given an empty stand-in for the request, for three reasons: it reads
-	// bodies into memory unless it knows their type, it repeats what a base has done to the headers, and http.Client
-	// refuses requests that http.RoundTripper allows.
-	client := &retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: c},
-		RetryMax:     r.max,
-		CheckRetry:   c.check,
-		Backoff:      c.backoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	resp, err := base.RoundTrip(stamp(req, body, auth))
+	if err == nil && resp != nil && resp.StatusCode != http.StatusTooManyRequests && !serverFailed(resp) {
+		return resp, nil
 	}
-	standIn := &retryablehttp.Request{Request: (&http.Request{Method: req.Method, URL: req.URL}).WithContext(req.Context())}
-	_, err := client.Do(standIn)
-	if c.pausing {
-		return nil, context.Cause(req.Context()) // the pause before the next attempt was cut short
-	}
-	if c.resp == nil && c.err == nil {
-		return nil, err // a base that returns nothing at all
-	}
-	return c.resp, c.err
+	c := &retryCall{retrier: r, base: base, req: req, auth: auth, idempotent: idempotent(req), resp: resp, err: err}
+	return c.run()
 }
 
 // retryCall is one request with its attempts, one after another. It is the http.RoundTripper below the retrying client.
@@ -89,7 +76,6 @@ type retryCall struct {
 	*retrier
 	base       http.RoundTripper
 	req        *http.Request
-	body       io.ReadCloser // of the first attempt
 	auth       string
 	idempotent bool
 
@@ -100,24 +86,49 @@ type retryCall struct {
 	err      error
 }
 
-// RoundTrip makes one attempt; the request given to it is only the stand-in.
+// run lets the retrying client loop and pause. The client is given an empty stand-in for the request, for three reasons: it
+// reads bodies into memory unless it knows their type, it repeats what a base has done to the headers, and http.Client
+// refuses requests that an http.RoundTripper may be given.
+func (c *retryCall) run() (*http.Response, error) {
+	client := &retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: c},
+		RetryMax:     c.max,
+		CheckRetry:   c.check,
+		Backoff:      c.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	standIn := (&http.Request{Method: c.req.Method, URL: c.req.URL}).WithContext(c.req.Context())
+	_, err := client.Do(&retryablehttp.Request{Request: standIn})
+	if c.pausing {
+		return nil, context.Cause(c.req.Context()) // the pause before the next attempt was cut short
+	}
+	if c.resp == nil && c.err == nil {
+		return nil, err // a base that returns nothing at all
+	}
+	return c.resp, c.err
+}
+
+// RoundTrip makes one attempt, or hands over the first, which was made already. The request given to it is the stand-in.
 func (c *retryCall) RoundTrip(*http.Request) (*http.Response, error) {
 	c.pausing = false
 	c.attempts++
-	body := c.body
 	if c.attempts > 1 {
-		if body, c.err = freshBody(c.req); c.err != nil {
-			c.resp, c.err = nil, fmt.Errorf("transport: opening the request body again: %w", c.err)
-			c.attempts = c.max + 1 // nothing to repeat
-			return nil, c.err
-		}
+		c.resp, c.err = c.again()
 	}
-	c.resp, c.err = c.base.RoundTrip(stamp(c.req, body, c.auth))
 	if c.err == nil && c.resp != nil && c.resp.StatusCode/100 == 3 {
 		// A redirect is for the caller's client to follow: http.Client in the loop must not even look at it.
 		return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 	}
 	return c.resp, c.err
+}
+
+func (c *retryCall) again() (*http.Response, error) {
+	body, err := freshBody(c.req)
+	if err != nil {
+		c.attempts = c.max + 1 // nothing can be repeated any more
+		return nil, fmt.Errorf("transport: opening the request body again: %w", err)
+	}
+	return c.base.RoundTrip(stamp(c.req, body, c.auth))
 }
 
 // check decides whether another attempt follows, and after which pause.
@@ -140,11 +151,14 @@ func (c *retryCall) worthwhile(ctx context.Context, err error) bool {
 		again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err) // not after a bad certificate, scheme or header
 		return again && c.idempotent
 	}
-	switch c.resp.StatusCode {
-	case http.StatusTooManyRequests:
-		return true
+	return c.resp.StatusCode == http.StatusTooManyRequests || serverFailed(c.resp) && c.idempotent
+}
+
+// serverFailed reports a status after which the same request may succeed.
+func serverFailed(resp *http.Response) bool {
+	switch resp.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return c.idempotent
+		return true
 	}
 	return false
 }
