@@ -1,0 +1,84 @@
+package middleware
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// maxForm bounds what is read of a posted form.
+const maxForm = 16 << 10
+
+// Authorize starts a login: it sets the flow's cookie and redirects to the authorization server, with PKCE S256 and a
+// state that holds no data. GET and POST; return_to is the local path where the login shall end. A request that is not
+// the opening of a page is refused (ErrNotNavigation), and so is a return_to that is not a local path (ErrReturnPath).
+func (l *Login) Authorize() http.Handler {
+	return l.route(opAuthorize, l.authorize, http.MethodGet, http.MethodPost)
+}
+
+func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
+	if !isOpened(r) {
+		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
+	}
+	returnTo, err := l.returnTo(w, r)
+	if err != nil {
+		return err
+	}
+	if home := l.otherLoopback(r); home != "" {
+		seeOther(w, home+l.authorizePath(returnTo))
+		return nil
+	}
+	f := newFlow(l.client.RedirectURL(), returnTo, l.options.FlowLifetime)
+	target, err := l.client.AuthorizationURL(l.options.request(f))
+	if err != nil {
+		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
+	}
+	if err := l.begin(w, r, f); err != nil {
+		return &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Cause: "the login could not be sealed", Retry: l.site.authorize, Err: err}
+	}
+	seeOther(w, target)
+	return nil
+}
+
+// returnTo reads where the login shall end.
+func (l *Login) returnTo(w http.ResponseWriter, r *http.Request) (string, error) {
+	refused := &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if r.ParseForm() != nil {
+		return "", refused
+	}
+	values := r.Form["return_to"]
+	switch {
+	case len(values) == 0 || (len(values) == 1 && values[0] == ""):
+		return l.options.AfterLogin, nil
+	case len(values) > 1 || !localPath(values[0]):
+		return "", refused
+	}
+	return values[0], nil
+}
+
+// authorizePath is the local URL that starts a login which ends at returnTo.
+func (l *Login) authorizePath(returnTo string) string {
+	if returnTo == "" {
+		return l.site.authorize
+	}
+	return l.site.authorize + "?return_to=" + url.QueryEscape(returnTo)
+}
+
+// otherLoopback returns the origin to start at if the browser came by the other name of the loopback interface. The
+// cookie would be set for localhost while the answer comes to 127.0.0.1, which X asks to register. It looks at loopback
+// with the same port only, so that a proxy which rewrites Host causes no loop.
+func (l *Login) otherLoopback(r *http.Request) string {
+	if r.Host == l.site.host || l.site.secure {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || !provider.Loopback(strings.ToLower(host)) || !strings.HasSuffix(l.site.host, ":"+port) {
+		return ""
+	}
+	return l.site.origin
+}

@@ -1,0 +1,113 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// Callback takes the authorization response. It answers GET only, and a HEAD or a prefetch uses nothing up. Whatever is
+// wrong with the response is found before any request is made: a state that this browser does not have under way
+// (ErrFlowNotFound), another issuer (ErrIssuerMismatch), a malformed response (ErrBadCallback). Then the state is used
+// up, once for all replicas (ErrFlowUsed), and the code is sent, once. The browser ends at the page it came from, with
+// a new session.
+func (l *Login) Callback() http.Handler {
+	return l.route(opCallback, l.callback, http.MethodGet)
+}
+
+func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
+	if !isOpened(r) {
+		return &Error{Op: opCallback, Kind: ErrNotNavigation}
+	}
+	p, err := parseResponse(r)
+	if err != nil {
+		return l.retry(err, "")
+	}
+	if err := l.checkIssuer(p); err != nil {
+		return l.retry(err, "")
+	}
+	if p.state == "" {
+		return l.retry(stateless(p), "")
+	}
+	// From here on the work goes on when the browser leaves: a code that was sent must not be lost.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
+	defer cancel()
+	f, err := l.find(ctx, r, p.state)
+	if err != nil {
+		if l.finishedBefore(ctx, r, p.state) {
+			seeOther(w, l.options.AfterLogin)
+			return nil
+		}
+		return l.retry(err, "")
+	}
+	if err := l.used.consume(ctx, p.state, f.Expires); err != nil {
+		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, p.state) {
+			seeOther(w, f.ReturnTo)
+			return nil
+		}
+		return l.retry(notConsumed(err, f), f.ReturnTo)
+	}
+	l.cookies.clear(w, l.cookies.flow(p.state))
+	if p.code == "" {
+		return l.retry(p.failure(), f.ReturnTo)
+	}
+	if err := l.complete(ctx, w, r, f, p.code); err != nil {
+		return l.retry(err, f.ReturnTo)
+	}
+	seeOther(w, f.ReturnTo)
+	return nil
+}
+
+// checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
+func (l *Login) checkIssuer(p response) error {
+	want := l.client.Provider()
+	switch {
+	case p.issuer == "" && want.IssuerRequired:
+		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names no issuer"}
+	case p.issuer != "" && want.Issuer != "" && p.issuer != want.Issuer:
+		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names another issuer"}
+	}
+	return nil
+}
+
+// stateless says what is wrong with a response without a state. X answers so, with an error, when it did not read the
+// request. The error is passed on for the logs, but it may be anybody's, and it ends no flow (RFC 9207 section 2.4).
+func stateless(p response) error {
+	if p.code != "" {
+		return &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the response has no state"}
+	}
+	e := p.failure()
+	e.Unverified = true
+	return e
+}
+
+// finishedBefore reports whether this browser is logged in and state was used: the same answer has arrived twice, by a
+// reload or a link scanner, and there is nothing to complain about.
+func (l *Login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
+	if _, err := l.current(r.WithContext(ctx)); err != nil {
+		return false
+	}
+	used, err := l.used.isUsed(ctx, state)
+	return err == nil && used
+}
+
+// notConsumed wraps the reason why a state could not be used up. No code has been sent.
+func notConsumed(err error, f flow) error {
+	if errors.Is(err, ErrFlowUsed) {
+		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.ReturnTo}
+	}
+	return &Error{Op: opCallback, Kind: tokensource.ErrTemporary, Cause: "the store did not take note of the login", Err: err}
+}
+
+// retry adds where to start the login again.
+func (l *Login) retry(err error, returnTo string) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Retry == "" {
+		if returnTo == "" {
+			returnTo = e.returnTo
+		}
+		e.Retry = l.authorizePath(returnTo)
+	}
+	return err
+}

@@ -1,0 +1,425 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// TestM3_Refused sends what the callback must refuse before any request, to a browser with a flow under way.
+func TestM3_Refused(t *testing.T) {
+	long := strings.Repeat("a", 16<<10+1)
+	tests := []struct {
+		name, query string // STATE stands for the flow's state
+		kind        error
+		status      int
+	}{
+		{"nothing", "", middleware.ErrBadCallback, 400},
+		{"no state", "code=c", middleware.ErrFlowNotFound, 400},
+		{"empty state", "code=c&state=", middleware.ErrFlowNotFound, 400},
+		{"wrong state", "code=c&state=STATEx", middleware.ErrFlowNotFound, 400},
+		{"shorter state", "code=c&state=abc", middleware.ErrFlowNotFound, 400},
+		{"no code", "state=STATE", middleware.ErrBadCallback, 400},
+		{"empty code", "state=STATE&code=", middleware.ErrBadCallback, 400},
+		{"code and error", "state=STATE&code=c&error=server_error", middleware.ErrBadCallback, 400},
+		{"code and denied", "state=STATE&code=c&denied=x", middleware.ErrBadCallback, 400},
+		{"two states", "state=STATE&state=STATE&code=c", middleware.ErrBadCallback, 400},
+		{"two states, one empty", "state=&state=STATE&code=c", middleware.ErrBadCallback, 400},
+		{"two codes", "state=STATE&code=c&code=d", middleware.ErrBadCallback, 400},
+		{"two issuers", "state=STATE&code=c&iss=https://as.example&iss=https://as.example", middleware.ErrBadCallback, 400},
+		{"two errors", "state=STATE&error=a&error=b", middleware.ErrBadCallback, 400},
+		{"two descriptions", "state=STATE&error=a&error_description=a&error_description=b", middleware.ErrBadCallback, 400},
+		{"oversized code", "state=STATE&code=" + long, middleware.ErrBadCallback, 400},
+		{"oversized state", "code=c&state=" + long, middleware.ErrBadCallback, 400},
+		{"oversized query", "state=STATE&code=c&x=" + strings.Repeat(long, 4), middleware.ErrBadCallback, 400},
+		{"line break in the code", "state=STATE&code=c%0d%0ax", middleware.ErrBadCallback, 400},
+		{"bad escape", "state=STATE&code=%zz", middleware.ErrBadCallback, 400},
+		{"semicolon", "state=STATE;code=c", middleware.ErrBadCallback, 400},
+		{"other issuer", "state=STATE&code=c&iss=https://evil.example", middleware.ErrIssuerMismatch, 400},
+		{"issuer with a slash", "state=STATE&code=c&iss=https://as.example/", middleware.ErrIssuerMismatch, 400},
+		{"issuer in capitals", "state=STATE&code=c&iss=https://AS.example", middleware.ErrIssuerMismatch, 400},
+		{"issuer with its port", "state=STATE&code=c&iss=https://as.example:443", middleware.ErrIssuerMismatch, 400},
+		{"issuer escaped twice", "state=STATE&code=c&iss=https%253A%252F%252Fas.example", middleware.ErrIssuerMismatch, 400},
+		{"error of another issuer", "state=STATE&error=access_denied&iss=https://evil.example", middleware.ErrIssuerMismatch, 400},
+		{"error with wrong state", "state=STATEx&error=access_denied", middleware.ErrFlowNotFound, 400},
+	}
+	var errs seen
+	w := newWorld(t, setup{
+		provider: func(p *provider.Provider) { p.Issuer = "https://as.example" },
+		options:  middleware.Options{OnError: errs.onError},
+	})
+	b := newBrowser(t, w.mux)
+	target := b.start("/home")
+	state := query(t, target, "state")
+	for _, tt := range tests {
+		a := b.get("/callback?" + strings.ReplaceAll(tt.query, "STATE", state))
+		wantStatus(t, tt.name, a, tt.status)
+		if e := errs.want(t, tt.name, tt.kind); strings.Contains(e.Error(), state) {
+			t.Errorf("%s: error %q shows the state", tt.name, e)
+		}
+	}
+	if n := len(w.fake.Requests()); n != 0 {
+		t.Errorf("%d requests were made for callbacks that had to be refused first", n)
+	}
+	// None of it used up the flow: what anybody can send must not end a user's login.
+	if a := b.get(w.consent(target)); a.location() != "/home" {
+		t.Errorf("the true answer after all of that = %d to %q, want 303 to /home", a.StatusCode, a.location())
+	}
+}
+
+func TestM3_Accepted(t *testing.T) {
+	tests := []struct {
+		name     string
+		provider func(*provider.Provider)
+		knobs    oauthtest.AuthorizeKnobs
+	}{
+		{"unknown parameters", nil, oauthtest.AuthorizeKnobs{ExtraParams: url.Values{"scope": {"a", "b"}, "session_state": {"x"}}}},
+		{"empty error", nil, oauthtest.AuthorizeKnobs{ExtraParams: url.Values{"error": {""}, "denied": {""}}}},
+		{"issuer that nobody knows", nil, oauthtest.AuthorizeKnobs{SendIss: "https://as.example"}},
+		{"the right issuer", func(p *provider.Provider) { p.Issuer, p.IssuerRequired = "https://as.example/a b", true },
+			oauthtest.AuthorizeKnobs{SendIss: "https://as.example/a b"}},
+	}
+	for _, tt := range tests {
+		w := newWorld(t, setup{provider: tt.provider})
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize = tt.knobs })
+		w.logIn(newBrowser(t, w.mux), "")
+	}
+}
+
+func TestM3_IssuerRequired(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{
+		provider: func(p *provider.Provider) { p.Issuer, p.IssuerRequired = "https://as.example", true },
+		options:  middleware.Options{OnError: errs.onError},
+	})
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "callback without iss", b.get(w.consent(b.start("/"))), 400)
+	errs.want(t, "callback without iss", middleware.ErrIssuerMismatch)
+	w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Deny })
+	b.get(w.consent(b.start("/")))
+	errs.want(t, "error without iss", middleware.ErrIssuerMismatch)
+	if n := w.exchanges(); n != 0 {
+		t.Errorf("%d exchanges, want none", n)
+	}
+}
+
+// TestM3_LongCode: RFC 6749 sets no limit to a code's length, and 4 KiB exist.
+func TestM3_LongCode(t *testing.T) {
+	w := newWorld(t, setup{})
+	b := newBrowser(t, w.mux)
+	state := query(t, b.start("/"), "state")
+	b.get("/callback?state=" + state + "&code=" + strings.Repeat("c", 16<<10))
+	if n := w.exchanges(); n != 1 {
+		t.Errorf("%d exchanges of a code of 16 KiB, want 1", n)
+	}
+}
+
+func TestM3_ProviderErrors(t *testing.T) {
+	tests := []struct {
+		name, query       string
+		kind              error
+		status            int
+		code, description string
+		unverified        bool
+	}{
+		{"denied", "state=STATE&error=access_denied", middleware.ErrAccessDenied, 403, "access_denied", "", false},
+		{"denied as in OAuth 1.0a", "state=STATE&denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", false},
+		{"denied without a state", "denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", true},
+		{"server error", "state=STATE&error=server_error&error_description=Try+later", middleware.ErrProvider, 502, "server_error", "Try later", false},
+		{"X's empty state", "error=invalid_request&error_description=Redirect+is+requested.&state=", middleware.ErrProvider, 400, "invalid_request", "Redirect is requested.", true},
+		{"script", "state=STATE&error=%3Cscript%3E&error_description=%3Cscript%3Ealert(1)%3C/script%3E", middleware.ErrProvider, 502, "unknown", "<script>alert(1)</script>", false},
+		{"line breaks", "state=STATE&error=x&error_description=a%0d%0ab%1b%5B2J%00%C3%A9", middleware.ErrProvider, 502, "x", "a..b.[2J..", false},
+		{"the state in the description", "state=STATE&error=x&error_description=bad+STATE", middleware.ErrProvider, 502, "x", "bad REDACTED", false},
+		{"long description", "state=STATE&error=x&error_description=" + strings.Repeat("d", 999), middleware.ErrProvider, 502, "x", strings.Repeat("d", 200) + "...", false},
+		{"long code", "state=STATE&error=" + strings.Repeat("e", 65), middleware.ErrProvider, 502, "unknown", "", false},
+	}
+	for _, tt := range tests {
+		var errs seen
+		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		state := query(t, b.start("/home"), "state")
+		a := b.get("/callback?" + strings.ReplaceAll(tt.query, "STATE", state))
+		wantStatus(t, tt.name, a, tt.status)
+		e := errs.want(t, tt.name, tt.kind)
+		if e.Code != tt.code || e.Description != tt.description || e.Unverified != tt.unverified {
+			t.Errorf("%s: error has %q, %q, Unverified %v; want %q, %q, %v", tt.name, e.Code, e.Description, e.Unverified, tt.code, tt.description, tt.unverified)
+		}
+		if strings.Contains(a.body, "<script") {
+			t.Errorf("%s: the page has the provider's text unescaped", tt.name)
+		}
+		if tt.unverified && tt.description != "" && strings.Contains(a.body, tt.description) {
+			t.Errorf("%s: the page shows a description that anybody may have written", tt.name)
+		}
+		// Without a state nothing was proven, so the flow goes on; else it is used up.
+		if left := len(b.cookies("flow")) == 1; left != tt.unverified {
+			t.Errorf("%s: the flow goes on: %v, want %v", tt.name, left, tt.unverified)
+		}
+		if !tt.unverified && !strings.Contains(a.body, "/authorize?return_to=%2Fhome") {
+			t.Errorf("%s: the page has no link to try again for the same page", tt.name)
+		}
+	}
+}
+
+func TestM3_Replay(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	b := newBrowser(t, w.mux)
+	first := b.get("/authorize?return_to=/timeline")
+	cookie := first.Cookies()[0]
+	callback := w.consent(first.location())
+	if a := b.get(callback); a.location() != "/timeline" {
+		t.Fatalf("callback = %d to %q, want /timeline", a.StatusCode, a.location())
+	}
+	replay := cookie.Name + "=" + cookie.Value
+
+	// Whoever is logged in sees no error: the flow's page if the flow is still known, else AfterLogin.
+	if a := b.get(callback, "Cookie", replay); a.location() != "/timeline" {
+		t.Errorf("second callback, logged in = %d to %q, want 303 to /timeline", a.StatusCode, a.location())
+	}
+	if a := b.get(callback); a.location() != "/" {
+		t.Errorf("third callback, logged in = %d to %q, want 303 to /", a.StatusCode, a.location())
+	}
+	a := newBrowser(t, w.mux).get(callback, "Cookie", replay)
+	wantStatus(t, "second callback, not logged in", a, 400)
+	if e := errs.want(t, "second callback, not logged in", middleware.ErrFlowUsed); e.Retry != "/timeline" {
+		t.Errorf("ErrFlowUsed: Retry = %q, want the page the login was for", e.Retry)
+	}
+	// A state that was never used is no double arrival, logged in or not.
+	b.get("/callback?code=c&state=" + strings.Repeat("s", 43))
+	errs.want(t, "unknown state, logged in", middleware.ErrFlowNotFound)
+
+	wantStatus(t, "logout", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+	b.get(callback, "Cookie", replay)
+	errs.want(t, "callback after the logout", middleware.ErrFlowUsed)
+	if n := w.exchanges(); n != 1 {
+		t.Errorf("%d exchanges, want 1", n)
+	}
+}
+
+// TestM3_OtherMethods: nothing but the opening of the page uses a flow up (attack A44).
+func TestM3_OtherMethods(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	b := newBrowser(t, w.mux)
+	callback := w.consent(b.start("/home"))
+	for _, method := range []string{"HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE"} {
+		a := b.do(method, callback)
+		wantStatus(t, method, a, http.StatusMethodNotAllowed)
+		errs.want(t, method, middleware.ErrMethod)
+		if a.Header.Get("Allow") != "GET" {
+			t.Errorf("%s: Allow = %q, want GET", method, a.Header.Get("Allow"))
+		}
+	}
+	for _, headers := range [][]string{
+		{"Sec-Purpose", "prefetch"}, {"Sec-Purpose", "prefetch;prerender"}, {"Purpose", "prefetch"}, {"X-Moz", "prefetch"},
+		{"Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "cross-site"},
+	} {
+		wantStatus(t, strings.Join(headers, " "), b.get(callback, headers...), http.StatusForbidden)
+		errs.want(t, strings.Join(headers, " "), middleware.ErrNotNavigation)
+	}
+	if a := b.get(callback); a.location() != "/home" {
+		t.Errorf("the true answer after all of that = %d to %q, want 303 to /home", a.StatusCode, a.location())
+	}
+}
+
+// TestM2_AuthorizeIsOpened: a login cannot be started behind the user's back (R016).
+func TestM2_AuthorizeIsOpened(t *testing.T) {
+	tests := []struct {
+		method  string
+		headers []string
+		want    int
+	}{
+		{"GET", nil, 303},
+		{"POST", nil, 303},
+		{"GET", []string{"Sec-Fetch-Mode", "", "Sec-Fetch-Dest", "", "Sec-Fetch-Site", ""}, 303},
+		{"GET", []string{"Sec-Fetch-Site", "cross-site"}, 303}, // a link on another site, opened by the user
+		{"GET", []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"}, 303},
+		{"GET", []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "cross-site"}, 403},
+		{"GET", []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "same-site"}, 403},
+		{"GET", []string{"Sec-Fetch-Dest", "image"}, 403},
+		{"GET", []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"}, 403},
+		{"GET", []string{"Sec-Purpose", "prefetch"}, 403},
+		{"HEAD", nil, 405},
+		{"PUT", nil, 405},
+	}
+	for _, tt := range tests {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		wantStatus(t, tt.method+" "+strings.Join(tt.headers, " "), b.do(tt.method, "/authorize", tt.headers...), tt.want)
+		if started := len(b.cookies("flow")) == 1; started != (tt.want == 303) {
+			t.Errorf("%s %v: flow started: %v", tt.method, tt.headers, started)
+		}
+	}
+}
+
+func TestM2_Params(t *testing.T) {
+	params := url.Values{"resource": {"https://api.one.example", "https://api.two.example"}}
+	w := newWorld(t, setup{options: middleware.Options{Params: params}})
+	params["resource"][0] = "changed later"
+	u, err := url.Parse(newBrowser(t, w.mux).start(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := u.Query()["resource"]; len(got) != 2 || got[0] != "https://api.one.example" {
+		t.Errorf("resource = %q, want the two that were configured", got)
+	}
+}
+
+// TestM2_BrowserLeaves: the work that a code started is finished, since the code cannot be sent again.
+func TestM2_BrowserLeaves(t *testing.T) {
+	w := newWorld(t, setup{})
+	b := newBrowser(t, w.mux)
+	callback := w.consent(b.start("/"))
+	left := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		w.mux.ServeHTTP(rw, r.WithContext(ctx))
+	})
+	wantStatus(t, "callback of a browser that left", b.at(left).get(callback), http.StatusSeeOther)
+	if _, err := w.grants.Grant(t.Context(), oauthtest.DefaultUser().ID); err != nil {
+		t.Errorf("Grant after the browser left = %v, want a grant", err)
+	}
+}
+
+// TestM2_Deadline: a token endpoint that hangs does not hold the browser for longer than a code lives.
+func TestM2_Deadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs seen
+		w := newWorld(t, setup{options: middleware.Options{
+			OnError: errs.onError,
+			Identify: func(ctx context.Context, _ *oauth2.Token) (provider.Identity, error) {
+				<-ctx.Done()
+				return provider.Identity{}, context.Cause(ctx)
+			},
+		}})
+		b := newBrowser(t, w.mux)
+		callback := w.consent(b.start("/"))
+		began := time.Now()
+		b.get(callback)
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("the callback took %v, want less than the 30 seconds that a code lives", took)
+		}
+		if e := errs.want(t, "Identify hangs", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "was revoked") {
+			t.Errorf("Cause = %q, want the token revoked though the time was used up", e.Cause)
+		}
+	})
+}
+
+func TestM2_FailureAfterTheCode(t *testing.T) {
+	boom := errors.New("boom")
+	tests := []struct {
+		name    string
+		options middleware.Options
+		fault   oauthtest.Match
+		store   func(op, key string) bool
+		kind    error
+		status  int
+		cause   string
+		revoked bool
+	}{
+		{name: "code refused", fault: oauthtest.Match{Path: oauthtest.PathToken}, kind: middleware.ErrLoginFailed, status: 503, cause: "exchanged"},
+		{name: "identity fails", fault: oauthtest.Match{Path: oauthtest.PathMe}, kind: middleware.ErrLoginFailed, status: 503, cause: "who the user is; the new token was revoked", revoked: true},
+		{name: "Identify fails", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{}, boom
+		}}, kind: middleware.ErrLoginFailed, status: 502, cause: "who the user is; the new token was revoked", revoked: true},
+		{name: "Identify says nothing", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{}, nil
+		}}, kind: middleware.ErrLoginFailed, status: 502, cause: "was revoked", revoked: true},
+		{name: "OnLogin refuses", options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error { return boom }},
+			kind: middleware.ErrRefused, status: 403, cause: "the new token was revoked", revoked: true},
+		{name: "store refuses the grant", store: func(op, key string) bool { return op == "put" && !strings.HasPrefix(key, "middleware.") },
+			kind: middleware.ErrLoginFailed, status: 503, cause: "could not be stored; the new token was revoked", revoked: true},
+		{name: "sessions fail", options: middleware.Options{Sessions: brokenSessions{}}, kind: middleware.ErrLoginFailed, status: 502, cause: "session"},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			var errs seen
+			tt.options.OnError = errs.onError
+			w := newWorld(t, setup{options: tt.options, store: &brokenStore{storage.NewMemory(), tt.store}})
+			if tt.fault != (oauthtest.Match{}) {
+				w.fake.Inject(tt.fault, oauthtest.Fault{Status: 500}, -1)
+			}
+			b := newBrowser(t, w.mux)
+			wantStatus(t, tt.name, b.get(w.consent(b.start("/home"))), tt.status)
+			e := errs.want(t, tt.name, tt.kind)
+			if !strings.Contains(e.Cause, tt.cause) {
+				t.Errorf("%s: Cause = %q, want %q", tt.name, e.Cause, tt.cause)
+			}
+			if e.Retry != "/authorize?return_to=%2Fhome" {
+				t.Errorf("%s: Retry = %q, want a new login for the same page", tt.name, e.Retry)
+			}
+			if n := w.exchanges(); n != 1 {
+				t.Errorf("%s: %d token requests, want 1", tt.name, n)
+			}
+			if got := revocations(w.fake) > 0; got != tt.revoked {
+				t.Errorf("%s: token revoked: %v, want %v", tt.name, got, tt.revoked)
+			}
+			if len(b.cookies("session")) != 0 {
+				t.Errorf("%s: there is a session", tt.name)
+			}
+		})
+	}
+}
+
+// TestM2_StoreDown: without the store nobody can tell whether a state was used, so no code is sent.
+func TestM2_StoreDown(t *testing.T) {
+	for _, op := range []string{"get", "put"} {
+		var errs seen
+		store := &brokenStore{storage.NewMemory(), func(o, key string) bool { return o == op && strings.HasPrefix(key, "middleware.") }}
+		w := newWorld(t, setup{store: store, options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		callback := w.consent(b.start("/"))
+		a := b.get(callback)
+		wantStatus(t, "store down for "+op, a, http.StatusServiceUnavailable)
+		errs.want(t, "store down for "+op, tokensource.ErrTemporary)
+		if a.Header.Get("Retry-After") == "" {
+			t.Errorf("store down for %s: no Retry-After", op)
+		}
+		if n := w.exchanges(); n != 0 {
+			t.Errorf("store down for %s: %d exchanges, want none", op, n)
+		}
+		store.broken = nil
+		wantStatus(t, "store up again", b.get(callback), http.StatusSeeOther)
+	}
+}
+
+func TestOnLogin(t *testing.T) {
+	var got provider.Identity
+	w := newWorld(t, setup{options: middleware.Options{OnLogin: func(_ context.Context, user provider.Identity) error {
+		got = user
+		return nil
+	}}})
+	w.logIn(newBrowser(t, w.mux), "")
+	user := oauthtest.DefaultUser()
+	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name}); got != want {
+		t.Errorf("OnLogin got %+v, want %+v", got, want)
+	}
+}
+
+type brokenSessions struct{}
+
+func (brokenSessions) Get(*http.Request) (string, error)                    { return "", errBroken }
+func (brokenSessions) Set(http.ResponseWriter, *http.Request, string) error { return errBroken }
+
+func revocations(fake *oauthtest.Server) int {
+	n := 0
+	for _, r := range fake.Requests() {
+		if r.Path == oauthtest.PathRevoke && r.Status == http.StatusOK {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+package middleware
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxCookie is the size of name and value together that every browser keeps (RFC 6265 section 6.1).
+const maxCookie = 4096
+
+// cookies sets and reads the cookies of one Login. On https their names have the prefix __Host-, so that no other host,
+// a sibling subdomain included, can set them. On loopback http browsers refuse that prefix, so the names are plain.
+type cookies struct {
+	secure bool
+	prefix string // with a tag of provider and client: two Logins on one host do not share cookies
+}
+
+func newCookies(secure bool, providerName, clientID string) cookies {
+	prefix := "authtrip-" + fingerprint(providerName, clientID)[:6] + "-"
+	if secure {
+		prefix = "__Host-" + prefix
+	}
+	return cookies{secure, prefix}
+}
+
+func (c cookies) session() string { return c.prefix + "session" }
+func (c cookies) logout() string  { return c.prefix + "logout" }
+func (c cookies) flows() string   { return c.prefix + "flow-" }
+
+// flow names the cookie of the flow with the given state. The name tells nothing of the state.
+func (c cookies) flow(state string) string { return c.flows() + fingerprint("cookie", state)[:22] }
+
+func (c cookies) set(w http.ResponseWriter, name, value string, life time.Duration) {
+	http.SetCookie(w, c.cookie(name, value, max(1, int(life/time.Second))))
+}
+
+// clear removes a cookie; browsers want the attributes it was set with.
+func (c cookies) clear(w http.ResponseWriter, name string) { http.SetCookie(w, c.cookie(name, "", -1)) }
+
+func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// get returns the cookie's value, or "" if there is none. Two cookies of one name count as none: one of them was planted,
+// and nothing says which.
+func (c cookies) get(r *http.Request, name string) string {
+	found := r.CookiesNamed(name)
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0].Value
+}
+
+// withPrefix returns the cookies of r whose names start with prefix.
+func withPrefix(r *http.Request, prefix string) []*http.Cookie {
+	var list []*http.Cookie
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, prefix) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// fingerprint is a hash of its parts as text; no two lists of parts are hashed alike.
+func fingerprint(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		sum := sha256.Sum256([]byte(p))
+		h.Write(sum[:])
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}

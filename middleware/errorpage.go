@@ -1,0 +1,132 @@
+package middleware
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+//go:embed errorpage.html
+var errorPageHTML string
+
+//go:embed errorpage.css
+var errorPageCSS string
+
+var errorPage = template.Must(template.New("error").Parse(errorPageHTML))
+
+// errorPolicy lets the page show itself and post to this site, and nothing else.
+var errorPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() +
+	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func styleHash() string {
+	sum := sha256.Sum256([]byte(errorPageCSS))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// pageData is what the template shows. The template escapes all of it.
+type pageData struct {
+	Style             template.CSS
+	Title, Text       string
+	Code, Description string
+	Retry, Label      string
+	Post              bool
+}
+
+// ErrorPage is the default answer for err, an *Error: to a browser a page that says what happened and where to try again,
+// to a program JSON with "error", "message" and "retry". It shows nothing of Error.Err, and a Description only if the
+// authorization server is known to have written it. The page loads nothing, runs no script and cannot be framed.
+func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Kind: err}
+	}
+	private(w)
+	about := e.about()
+	if !isPage(r) {
+		body := map[string]string{"error": about.code, "message": about.text}
+		if e.Retry != "" {
+			body["retry"] = e.Retry
+		}
+		writeJSON(w, e.Status(), body)
+		return
+	}
+	data := pageData{
+		Style: template.CSS(errorPageCSS), Title: about.title, Text: about.text, Code: e.Code,
+		Retry: e.Retry, Label: about.label, Post: e.Op == opLogout,
+	}
+	if !e.Unverified {
+		data.Description = e.Description
+	}
+	var page bytes.Buffer
+	if errorPage.Execute(&page, data) != nil {
+		http.Error(w, about.title, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", errorPolicy)
+	w.WriteHeader(e.Status())
+	if r.Method != http.MethodHead {
+		_, _ = page.WriteTo(w) // the browser may be gone
+	}
+}
+
+// wording is what is said of one kind of error, to people and to programs.
+type wording struct {
+	kind                     error
+	code, title, text, label string
+}
+
+var wordings = []wording{
+	{ErrAccessDenied, "access_denied", "Access was not given", "You chose not to give access. Nothing was changed.", "Log in after all"},
+	{ErrProvider, "provider_error", "Login failed", "The service you log in with reported an error.", ""},
+	{ErrFlowNotFound, "flow_not_found", "This login is no longer valid", "It took too long, was finished already, or was started in another browser or at another address of this site.", ""},
+	{ErrFlowUsed, "flow_used", "This login was used already", "The page was loaded twice. If you are logged in, go on; else log in again.", "Continue"},
+	{ErrIssuerMismatch, "issuer_mismatch", "Login refused", "The answer did not come from the service that was asked. For your safety it was ignored.", ""},
+	{ErrBadCallback, "bad_callback", "Login failed", "The answer of the service you log in with could not be read.", ""},
+	{ErrReturnPath, "bad_return_path", "This link is not valid", "It would lead away from this site after the login.", "Log in"},
+	{ErrNotNavigation, "not_a_navigation", "Open this page yourself", "A login starts when you open its page, not in the background.", "Log in"},
+	{ErrRefused, "refused", "You may not log in here", "This account has no access.", "Use another account"},
+	{ErrLogoutFailed, "logout_failed", "You are logged out here, but not everywhere", "The other service could not be told that access has ended. This site can no longer use your account.", "Try again"},
+	{ErrCrossOrigin, "cross_origin", "Request refused", "Another site tried to log you out.", "Log out"},
+	{tokensource.ErrTemporary, "temporarily_unavailable", "Not possible at the moment", "Please try again in a moment.", ""},
+	{tokensource.ErrClient, "misconfigured", "Login is not available", "This site is not set up correctly for the service you log in with.", ""},
+	{ErrLoginFailed, "login_failed", "Login failed", "The login could not be completed.", ""},
+}
+
+// about picks the wording for e.
+func (e *Error) about() wording {
+	found := wording{code: "error", title: "Something went wrong", text: "The request could not be answered."}
+	if errors.Is(e.Kind, ErrMethod) {
+		found = wording{code: "method_not_allowed", title: "Log in", text: "This address is opened as a page.", label: "Log in"}
+		if e.Op == opLogout {
+			found = wording{code: "method_not_allowed", title: "Log out?", text: "This ends your session and the access of this site to your account.", label: "Log out"}
+		}
+	}
+	for _, w := range wordings {
+		if errors.Is(e, w.kind) {
+			found = w
+			break
+		}
+	}
+	if found.label == "" {
+		found.label = "Try again"
+	}
+	return found
+}
+
+// retryAfter is the Retry-After header for a temporary failure, in seconds.
+func retryAfter(err error) string {
+	wait := 5 * time.Second
+	if e, ok := errors.AsType[*tokensource.Error](err); ok && e.RetryAfter > 0 {
+		wait = min(e.RetryAfter, time.Hour)
+	}
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+}

@@ -1,0 +1,137 @@
+package middleware_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// A whole login: an app on a mux of its own, the fake of X, and a browser that opens a page.
+func Example() {
+	x, _ := oauthtest.NewServer(nil)
+	mux := http.NewServeMux()
+	app := httptest.NewServer(mux)
+	defer app.Close()
+
+	// At the real X: provider.X(), and the ID and secret from the developer console.
+	registered := oauthtest.ConfidentialApp()
+	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
+	_ = x.Register(registered)
+	client, err := tokensource.NewClient(x.Provider(""), tokensource.Registration{
+		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: app.URL + "/auth/callback",
+		Scopes: []string{"tweet.read", "users.read", "offline.access"},
+	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: x.Transport()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	keys, _ := storage.NewKeys(storage.NewKey())
+	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer grants.Close()
+
+	login, err := middleware.New(grants, keys, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	login.Mount(mux) // /auth/authorize, /auth/callback, /auth/logout
+	mux.Handle("/timeline", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := login.Subject(r)
+		fmt.Fprintln(w, "Hello,", user)
+	})))
+
+	// The browser: X's pages are in memory, the app is on the network.
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar, Transport: hosts{"x.com": x.Transport()}}
+	req, _ := http.NewRequest(http.MethodGet, app.URL+"/timeline", nil)
+	req.Header.Set("Accept", "text/html")
+	resp, err := browser.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	fmt.Print(resp.Request.URL.Path, ": ", string(body))
+	// Output: /timeline: Hello, 2244994945
+}
+
+// hosts sends the requests to some hosts elsewhere.
+type hosts map[string]http.RoundTripper
+
+func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) {
+	if rt, ok := h[r.URL.Hostname()]; ok {
+		return rt.RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// One page of the app's own, and the default page for everything else.
+func ExampleOptions_onError() {
+	o := &middleware.Options{
+		OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, middleware.ErrAccessDenied) {
+				http.Redirect(w, r, "/why-we-need-access", http.StatusSeeOther)
+				return
+			}
+			middleware.ErrorPage(w, r, err)
+		},
+	}
+	w := httptest.NewRecorder()
+	o.OnError(w, httptest.NewRequest("GET", "/callback", nil), &middleware.Error{Kind: middleware.ErrAccessDenied})
+	fmt.Println(w.Code, w.Header().Get("Location"))
+	// Output: 303 /why-we-need-access
+}
+
+// gorilla/mux returns a route from Handle, so it needs a line in between.
+func ExampleMuxFunc() {
+	router := returning{}
+	mux := middleware.MuxFunc(func(path string, h http.Handler) { router.Handle(path, h) })
+	mux.Handle("/auth/callback", http.NotFoundHandler())
+	fmt.Println(len(router))
+	// Output: 1
+}
+
+type returning map[string]http.Handler
+
+func (r returning) Handle(path string, h http.Handler) returning {
+	r[path] = h
+	return r
+}
+
+// An API call that fails because the user has withdrawn access leads to a new login, and back to the page.
+func ExampleLogin_Reauthorize() {
+	var login *middleware.Login // from middleware.New
+	var api *http.Client        // with authtrip's transport
+	page := func(w http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "https://api.x.com/2/users/me", nil)
+		if err != nil {
+			http.Error(w, "internal error", http.StatusInternalServerError)
+			return
+		}
+		resp, err := api.Do(req)
+		switch {
+		case errors.Is(err, tokensource.ErrReauthorize):
+			login.Reauthorize(w, r)
+			return
+		case err != nil:
+			http.Error(w, "X cannot be reached", http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(w, resp.Body)
+	}
+	_ = http.HandlerFunc(page)
+}

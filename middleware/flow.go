@@ -1,0 +1,133 @@
+package middleware
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/redact"
+)
+
+// flow is one login on its way. It lives in a cookie of its own, sealed, so that tabs do not disturb each other and the
+// server keeps nothing. Provider and client are bound to it by the seal.
+type flow struct {
+	State       string    `json:"s"` // 32 random bytes; holds no data
+	Verifier    string    `json:"v"` // RFC 7636 section 4.1
+	RedirectURL string    `json:"u"` // as it was sent
+	ReturnTo    string    `json:"r"` // local path, checked before it got here
+	Expires     time.Time `json:"e"`
+}
+
+// Format keeps state and verifier out of whatever is printed.
+func (f flow) Format(s fmt.State, _ rune) { redact.Write(s, "flow{REDACTED}") }
+
+// LogValue is Format for slog.
+func (f flow) LogValue() slog.Value { return slog.StringValue("flow{REDACTED}") }
+
+func newFlow(redirectURL, returnTo string, life time.Duration) flow {
+	var state [32]byte
+	rand.Read(state[:])
+	return flow{
+		State:    base64.RawURLEncoding.EncodeToString(state[:]),
+		Verifier: oauth2.GenerateVerifier(), RedirectURL: redirectURL,
+		ReturnTo: returnTo,
+		Expires:  time.Now().Add(life).Round(0).UTC(),
+	}
+}
+
+// Bounds of the flows that one browser keeps open. Together they stay under the 8 KiB of header that servers and proxies
+// take: nobody can lock a user out by starting logins in that user's browser.
+const (
+	maxFlows     = 10
+	maxFlowBytes = 6 << 10
+)
+
+// begin sets the cookie of f and drops the oldest flows that are too many with it.
+func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
+	name := l.cookies.flow(f.State)
+	value, err := l.seal(r.Context(), forFlow, name, f)
+	if err != nil {
+		return err
+	}
+	size := len(name) + len(value)
+	if size > maxCookie {
+		return errors.New("middleware: the flow does not fit into a cookie: the return path is too long, or what the keys add")
+	}
+	for _, old := range l.surplus(r, size) {
+		l.cookies.clear(w, old)
+	}
+	l.cookies.set(w, name, value, l.options.FlowLifetime)
+	return nil
+}
+
+// surplus returns the names of the flow cookies that have to go before one of the given size is added. Those that cannot
+// be opened go first, then the oldest.
+func (l *Login) surplus(r *http.Request, size int) []string {
+	type entry struct {
+		name    string
+		size    int
+		expires time.Time
+	}
+	open := make(map[string]entry) // a name that came twice is one cookie to us
+	for _, c := range withPrefix(r, l.cookies.flows()) {
+		var f flow
+		if l.open(r.Context(), forFlow, c.Name, c.Value, &f) != nil {
+			f = flow{}
+		}
+		open[c.Name] = entry{c.Name, open[c.Name].size + len(c.Name) + len(c.Value), f.Expires}
+		size += len(c.Name) + len(c.Value)
+	}
+	list := make([]entry, 0, len(open))
+	for _, e := range open {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b entry) int {
+		return cmp.Or(a.expires.Compare(b.expires), cmp.Compare(a.name, b.name))
+	})
+	var names []string
+	for _, e := range list {
+		if len(list)-len(names) < maxFlows && size <= maxFlowBytes {
+			break
+		}
+		names = append(names, e.name)
+		size -= e.size
+	}
+	return names
+}
+
+// find returns the flow of this browser that has the given state. An error is an *Error of kind ErrFlowNotFound, or
+// tokensource.ErrTemporary if the keys could not be used.
+func (l *Login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
+	name := l.cookies.flow(state)
+	value := l.cookies.get(r, name)
+	if value == "" {
+		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
+	}
+	var f flow
+	if err := l.open(ctx, forFlow, name, value, &f); err != nil {
+		return flow{}, l.unsealed(opCallback, err)
+	}
+	switch {
+	case subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || f.RedirectURL != l.client.RedirectURL():
+		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
+	case !time.Now().Before(f.Expires):
+		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.ReturnTo}
+	}
+	return f, nil
+}
+
+const (
+	causeNoFlow = "the login took too long, was finished or replaced already, or was started in another browser or at another " +
+		"address of this site than the one it came back to (localhost and 127.0.0.1 are two addresses)"
+	causeExpired = "the login took too long"
+)

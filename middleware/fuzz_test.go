@@ -1,0 +1,110 @@
+package middleware_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzCallbackQuery sends any query to a browser that has a flow under way. Without its state nothing may happen.
+func FuzzCallbackQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "code=c&state=s", "error=access_denied&state=", "denied=x", "state=s&state=s&code=c", "code=%zz", "iss=x&code=c&state=s",
+		"error=%3Cscript%3E&error_description=%3Cscript%3E", "state=s;code=c", "code=c%0d%0a&state=s", "%00=%00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		b.start("/")
+		before := len(w.fake.Requests())
+		r := httptest.NewRequest(http.MethodGet, "/callback", nil)
+		r.URL.RawQuery = raw
+		r.Header.Set("Accept", "text/html")
+		u, _ := url.Parse(b.origin)
+		for _, c := range b.jar.Cookies(u) {
+			r.AddCookie(c)
+		}
+		a := b.send(r, u)
+		if a.StatusCode < 400 {
+			t.Errorf("callback?%q = %d, want a refusal", raw, a.StatusCode)
+		}
+		if n := len(w.fake.Requests()) - before; n != 0 {
+			t.Errorf("callback?%q made %d requests", raw, n)
+		}
+		if strings.Contains(strings.ToLower(a.body), "<script") {
+			t.Errorf("callback?%q wrote a script", raw)
+		}
+	})
+}
+
+// FuzzFlowCookie puts anything where the flow's cookie should be.
+func FuzzFlowCookie(f *testing.F) {
+	for _, seed := range []string{"", "AAAA", "e30", "=", strings.Repeat("A", 600), `"quoted"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		w := newWorld(t, setup{})
+		first := newBrowser(t, w.mux).get("/authorize")
+		a := newBrowser(t, w.mux).get(w.consent(first.location()), "Cookie", first.Cookies()[0].Name+"="+value)
+		wantStatus(t, "callback with a forged cookie", a, http.StatusBadRequest)
+		if n := w.exchanges(); n != 0 {
+			t.Errorf("a forged cookie led to %d exchanges", n)
+		}
+	})
+}
+
+// FuzzReturnPath compares what is accepted with two other readers of URLs: net/url and what browsers do (WHATWG).
+func FuzzReturnPath(f *testing.F) {
+	for _, seed := range []string{
+		"/", "/a?b#c", "//evil.example", `/\evil.example`, "/%2f%2fevil.example", "/\t/evil.example", "/.//evil.example",
+		"javascript:alert(1)", "https://evil.example", "/%5cevil.example", "/%252fevil.example/%25zz", "/@user",
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f, setup{}).mux
+	f.Fuzz(func(t *testing.T, target string) {
+		r := httptest.NewRequest(http.MethodGet, "/authorize?return_to="+url.QueryEscape(target), nil)
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, r)
+		if target == "" || rec.Code != http.StatusSeeOther {
+			return
+		}
+		base, _ := url.Parse("https://app.example/callback")
+		u, err := base.Parse(target)
+		if err != nil || u.Host != "app.example" || u.Scheme != "https" || u.User != nil {
+			t.Errorf("net/url reads the accepted %q as %v, %v", target, u, err)
+		}
+		for _, read := range []string{target, pathOf(target), decoded(t, pathOf(target))} {
+			if leavesSite(read) {
+				t.Errorf("a browser reads the accepted %q as another site", target)
+			}
+		}
+	})
+}
+
+// leavesSite is the part of WHATWG's URL parser that decides whether a reference changes the host: white space at the
+// ends, tabs and line breaks everywhere are dropped, and a backslash is a slash.
+func leavesSite(ref string) bool {
+	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' })
+	ref = strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(ref)
+	return !strings.HasPrefix(ref, "/") || strings.HasPrefix(ref, "//")
+}
+
+func pathOf(target string) string {
+	path, _, _ := strings.Cut(target, "#")
+	path, _, _ = strings.Cut(path, "?")
+	return path
+}
+
+func decoded(t *testing.T, path string) string {
+	t.Helper()
+	once, err := url.PathUnescape(path)
+	if err != nil {
+		return path
+	}
+	return once
+}

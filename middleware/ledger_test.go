@@ -1,0 +1,146 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// TestM2_LedgerCleansItself: what the store remembers of used logins is bounded in keys and in size.
+func TestM2_LedgerCleansItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := storage.NewMemory()
+		w := newWorld(t, setup{store: store})
+		key := regexp.MustCompile(`^middleware\.used\.[0-3][0-9a-f]$`)
+		for range 3 {
+			// Without a code to exchange: a denied login uses its state up as well.
+			for range 150 {
+				b := newBrowser(t, w.mux)
+				b.get("/callback?error=access_denied&state=" + query(t, b.start("/"), "state"))
+			}
+			shards, bytes := 0, 0
+			for k, err := range store.Keys(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !key.MatchString(k) {
+					t.Errorf("key %q, want %v", k, key)
+					continue
+				}
+				record, err := store.Get(t.Context(), k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				shards, bytes = shards+1, bytes+len(record.Value)
+			}
+			// 24 bytes each, and as much again for shards that nobody has written to since.
+			if shards > 64 || bytes > 2*150*24+64 {
+				t.Errorf("%d shards with %d bytes for 150 logins at a time", shards, bytes)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// TestM2_LedgerOutlastsTheFlow: another replica's clock may be behind and still accept a flow that is expired here.
+func TestM2_LedgerOutlastsTheFlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := storage.NewMemory()
+		w := newWorld(t, setup{store: store})
+		entries := func() (n int) {
+			for k, err := range store.Keys(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				record, err := store.Get(t.Context(), k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += len(record.Value) / 24
+			}
+			return n
+		}
+		deny := func() {
+			b := newBrowser(t, w.mux)
+			b.get("/callback?error=access_denied&state=" + query(t, b.start("/"), "state"))
+		}
+		deny()
+		time.Sleep(14 * time.Minute)
+		for range 400 { // writes to every shard
+			deny()
+		}
+		if n := entries(); n != 401 {
+			t.Errorf("%d entries 4 minutes after a flow has expired, want all 401", n)
+		}
+	})
+}
+
+// TestM2_LedgerConflicts: other logins in the same list are no reason to fail.
+func TestM2_LedgerConflicts(t *testing.T) {
+	store := &conflicting{Store: storage.NewMemory()}
+	store.left.Store(5)
+	w := newWorld(t, setup{store: store})
+	w.logIn(newBrowser(t, w.mux), "")
+	if n := store.left.Load(); n >= 0 {
+		t.Errorf("%d conflicts were not met", n)
+	}
+}
+
+func TestM2_LedgerDamaged(t *testing.T) {
+	for _, value := range []string{"", "x", "\x01too short", "\x02" + strings.Repeat("a", 24)} {
+		var errs seen
+		w := newWorld(t, setup{store: damaged{storage.NewMemory(), value}, options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		wantStatus(t, "damaged list", b.get(w.consent(b.start("/"))), http.StatusServiceUnavailable)
+		errs.want(t, "damaged list", tokensource.ErrTemporary)
+		if n := w.exchanges(); n != 0 {
+			t.Errorf("list %q: %d exchanges, want none", value, n)
+		}
+	}
+}
+
+// TestM2_LedgerFull: no entry is dropped before its time, since that would let a state be used twice.
+func TestM2_LedgerFull(t *testing.T) {
+	full := "\x01" + strings.Repeat(strings.Repeat("h", 16)+"\x00\x00\x00\xff\xff\xff\xff\xff", 40_000)
+	w := newWorld(t, setup{store: damaged{storage.NewMemory(), full}})
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "full list", b.get(w.consent(b.start("/"))), http.StatusServiceUnavailable)
+	if n := w.exchanges(); n != 0 {
+		t.Errorf("%d exchanges, want none", n)
+	}
+}
+
+// conflicting refuses the first writes to the ledger as if another replica had been quicker.
+type conflicting struct {
+	storage.Store
+	left atomic.Int64
+}
+
+func (s *conflicting) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if strings.HasPrefix(key, "middleware.") && s.left.Add(-1) >= 0 {
+		return 0, storage.ErrConflict
+	}
+	return s.Store.Put(ctx, key, value, old)
+}
+
+// damaged returns the same value for every list of the ledger.
+type damaged struct {
+	storage.Store
+	value string
+}
+
+func (s damaged) Get(ctx context.Context, key string) (storage.Record, error) {
+	if strings.HasPrefix(key, "middleware.") {
+		return storage.Record{Value: []byte(s.value), Version: 1}, nil
+	}
+	return s.Store.Get(ctx, key)
+}

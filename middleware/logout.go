@@ -1,0 +1,92 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// logoutRetry is how long a logout that failed can be tried again without logging in first.
+const logoutRetry = 10 * time.Minute
+
+// Logout ends the session in this browser and the user's grant: the tokens are revoked at the authorization server and
+// deleted here, which ends the user's sessions in other browsers too. It answers POST from this site only
+// (http.CrossOriginProtection, else ErrCrossOrigin); a GET gets a page with a button (ErrMethod). If the server cannot be
+// told, the session has ended and the grant is unusable all the same; the answer is ErrLogoutFailed, and for ten minutes
+// another POST from the same browser tries again.
+func (l *Login) Logout() http.Handler {
+	guard := http.NewCrossOriginProtection()
+	// Behind a proxy that rewrites Host, older browsers' Origin would differ from it. The origin is a valid one: New
+	// has parsed it.
+	_ = guard.AddTrustedOrigin(l.site.origin)
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		l.fail(w, r, &Error{Op: opLogout, Kind: ErrCrossOrigin, Retry: l.site.logout})
+	}))
+	return guard.Handler(l.route(opLogout, l.logout, http.MethodPost))
+}
+
+func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
+	// Like a login, a logout that has begun is finished when the browser leaves.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
+	defer cancel()
+	s, err := l.leaving(r.WithContext(ctx))
+	cleared := l.sessions.Set(w, r.WithContext(ctx), "")
+	l.cookies.clear(w, l.cookies.logout())
+	if err == nil {
+		err = l.endGrant(ctx, s)
+	}
+	if err == nil || errors.Is(err, errNoSession) {
+		err = cleared
+	}
+	if err == nil {
+		seeOther(w, l.options.AfterLogout)
+		return nil
+	}
+	return l.offerRetry(ctx, w, s, err)
+}
+
+// leaving returns whose grant is to end: the session's, or that of a logout which failed a moment ago.
+func (l *Login) leaving(r *http.Request) (session, error) {
+	s, err := l.claimed(r)
+	if !errors.Is(err, errNoSession) {
+		return s, err
+	}
+	name := l.cookies.logout()
+	value := l.cookies.get(r, name)
+	if value == "" {
+		return session{}, errNoSession
+	}
+	return l.openSession(r.Context(), forLogout, name, value)
+}
+
+// endGrant revokes and deletes the grant, unless the user has logged out and in again since: a session from before does
+// not end the new grant.
+func (l *Login) endGrant(ctx context.Context, s session) error {
+	grant, err := l.grants.Grant(ctx, s.Subject)
+	if err == nil && grant.Epoch != s.Epoch {
+		return nil
+	}
+	return l.grants.Logout(ctx, s.Subject)
+}
+
+// offerRetry leaves a cookie that names the user for another attempt, since the session is gone.
+func (l *Login) offerRetry(ctx context.Context, w http.ResponseWriter, s session, reason error) error {
+	e := &Error{Op: opLogout, Kind: ErrLogoutFailed, Err: reason}
+	if s.Subject == "" {
+		e.Kind = tokensource.ErrTemporary
+		return e
+	}
+	s.Expires = time.Now().Add(logoutRetry).Round(0).UTC()
+	value, err := l.seal(ctx, forLogout, l.cookies.logout(), s)
+	if err != nil {
+		e.Err = errors.Join(reason, err)
+		return e
+	}
+	l.cookies.set(w, l.cookies.logout(), value, logoutRetry)
+	e.Retry = l.site.logout
+	return e
+}

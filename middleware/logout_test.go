@@ -1,0 +1,175 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+func TestM5_Logout(t *testing.T) {
+	w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
+	b := newBrowser(t, w.mux)
+	w.logIn(b, "")
+	a := b.do(http.MethodPost, "/logout")
+	if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" {
+		t.Errorf("POST /logout = %d to %q, want 303 to /bye", a.StatusCode, a.location())
+	}
+	if got := a.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control = %q, want no-store", got)
+	}
+	var hints []string
+	for _, r := range w.fake.Requests() {
+		if r.Path == oauthtest.PathRevoke {
+			hints = append(hints, r.RawForm().Get("token_type_hint"))
+		}
+	}
+	if strings.Join(hints, " ") != "refresh_token access_token" {
+		t.Errorf("revoked %q, want the refresh token and then the access token", hints)
+	}
+	if got := b.cookies("authtrip"); len(got) != 0 {
+		t.Errorf("cookies after the logout = %v, want none", got)
+	}
+	wantStatus(t, "page after the logout", b.get("/timeline"), http.StatusSeeOther)
+	wantStatus(t, "logout when logged out", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+}
+
+func TestM5_OnlyFromThisSite(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	b := newBrowser(t, w.mux)
+	w.logIn(b, "")
+	tests := []struct {
+		method  string
+		headers []string
+		status  int
+		kind    error
+	}{
+		{"POST", []string{"Sec-Fetch-Site", "cross-site"}, 403, middleware.ErrCrossOrigin},
+		{"POST", []string{"Sec-Fetch-Site", "same-site"}, 403, middleware.ErrCrossOrigin},
+		{"POST", []string{"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, 403, middleware.ErrCrossOrigin},
+		{"POST", []string{"Sec-Fetch-Site", "", "Origin", "null"}, 403, middleware.ErrCrossOrigin},
+		{"GET", nil, 405, middleware.ErrMethod},
+		{"GET", []string{"Sec-Fetch-Site", "cross-site"}, 405, middleware.ErrMethod},
+		{"HEAD", nil, 405, middleware.ErrMethod},
+		{"DELETE", nil, 405, middleware.ErrMethod},
+	}
+	for _, tt := range tests {
+		what := tt.method + " " + strings.Join(tt.headers, " ")
+		wantStatus(t, what, b.do(tt.method, "/logout", tt.headers...), tt.status)
+		errs.want(t, what, tt.kind)
+	}
+	if n := revocations(w.fake); n != 0 {
+		t.Errorf("%d revocations, want none", n)
+	}
+	wantStatus(t, "page after all of that", b.get("/timeline"), http.StatusOK)
+	wantStatus(t, "behind a proxy that rewrites Host",
+		b.at(hostRewriter{w.mux}).do("POST", "/logout", "Sec-Fetch-Site", "", "Origin", "https://app.example"), http.StatusSeeOther)
+}
+
+type hostRewriter struct{ next http.Handler }
+
+func (h hostRewriter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Host = "10.0.0.7:8080"
+	h.next.ServeHTTP(w, r)
+}
+
+// TestM5_GetShowsAButton: a plain link to /logout works for people and is no danger.
+func TestM5_GetShowsAButton(t *testing.T) {
+	w := newWorld(t, setup{})
+	a := newBrowser(t, w.mux).get("/logout")
+	if a.Header.Get("Allow") != "POST" || !strings.Contains(a.body, `<form method="post" action="/logout">`) {
+		t.Errorf("GET /logout: Allow %q, page %q; want POST and a form", a.Header.Get("Allow"), a.body)
+	}
+}
+
+func TestM5_RevocationFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs seen
+		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		w.logIn(b, "")
+		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+		for range 2 { // the second time without a session
+			a := b.do(http.MethodPost, "/logout")
+			wantStatus(t, "logout while the server is down", a, http.StatusServiceUnavailable)
+			e := errs.want(t, "logout while the server is down", middleware.ErrLogoutFailed)
+			if e.Retry != "/logout" || !strings.Contains(a.body, `<form method="post" action="/logout">`) {
+				t.Errorf("Retry = %q, page %q; want a button to try again", e.Retry, a.title())
+			}
+			if len(b.cookies("session")) != 0 {
+				t.Error("the session has not ended")
+			}
+			ctx := tokensource.WithSubject(t.Context(), oauthtest.DefaultUser().ID)
+			if _, err := w.grants.Token(ctx); err == nil {
+				t.Error("the grant can still be used")
+			}
+		}
+		w.fake.ClearFaults()
+		wantStatus(t, "logout when it is up", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		if n := revocations(w.fake); n != 2 {
+			t.Errorf("%d revocations, want 2", n)
+		}
+		if got := b.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies after the logout = %v, want none", got)
+		}
+	})
+}
+
+// TestM5_RetryIsForThatLogout: the cookie of a failed logout ends no later grant, is no session, and expires.
+func TestM5_RetryIsForThatLogout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		session := sessionOf(t, w.logIn(b, ""))
+		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		a := b.do(http.MethodPost, "/logout")
+		var retry *http.Cookie
+		for _, c := range a.Cookies() {
+			if strings.HasSuffix(c.Name, "logout") && c.Value != "" {
+				retry = c
+			}
+		}
+		if retry == nil {
+			t.Fatal("no cookie for another attempt")
+		}
+		wantStatus(t, "retry cookie as session", newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+retry.Value), http.StatusSeeOther)
+
+		w.logIn(b, "")
+		if got := b.cookies("logout"); len(got) != 0 {
+			t.Errorf("after a new login there is still %v", got)
+		}
+		old := newBrowser(t, w.mux).do(http.MethodPost, "/logout", "Cookie", retry.Name+"="+retry.Value)
+		wantStatus(t, "retry of the old logout", old, http.StatusSeeOther)
+		wantStatus(t, "the new session after it", b.get("/timeline"), http.StatusOK)
+
+		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		for _, c := range b.do(http.MethodPost, "/logout").Cookies() {
+			if strings.HasSuffix(c.Name, "logout") && c.Value != "" {
+				retry = c
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		before := len(w.fake.Requests())
+		newBrowser(t, w.mux).do(http.MethodPost, "/logout", "Cookie", retry.Name+"="+retry.Value)
+		if n := len(w.fake.Requests()) - before; n != 0 {
+			t.Errorf("an expired retry made %d requests, want none", n)
+		}
+	})
+}
+
+func TestM5_ProgramGetsJSON(t *testing.T) {
+	w := newWorld(t, setup{})
+	b := newBrowser(t, w.mux)
+	w.logIn(b, "")
+	w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+	a := b.do(http.MethodPost, "/logout", "Accept", "application/json", "Sec-Fetch-Mode", "cors")
+	if !strings.Contains(a.body, `"error":"logout_failed"`) || !strings.Contains(a.body, `"retry":"/logout"`) {
+		t.Errorf("body = %q, want logout_failed and where to retry", a.body)
+	}
+}

@@ -1,0 +1,70 @@
+package middleware
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+type userKey struct{ login *Login }
+
+// Require lets a request pass to next if its user is logged in. The request's context then names the user
+// (tokensource.WithSubject), so that an http.Client with authtrip's transport acts as this user, and the answer is
+// marked as private to caches unless next says otherwise.
+//
+// Else a browser is sent to log in and comes back to the page; a program gets 401 and JSON with "error" and
+// "authorize_url". If it cannot be told, because the store or the session library fails, the answer is 503 and nobody is
+// logged out.
+func (l *Login) Require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := l.current(r)
+		switch {
+		case errors.Is(err, errNoSession):
+			l.Reauthorize(w, r)
+		case err != nil:
+			private(w)
+			l.fail(w, r, &Error{Op: opRequire, Kind: tokensource.ErrTemporary, Cause: "the session cannot be checked now", Err: err})
+		default:
+			w.Header().Set("Cache-Control", "private")
+			ctx := context.WithValue(r.Context(), userKey{l}, s.Subject)
+			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, s.Subject)))
+		}
+	})
+}
+
+// Subject returns the user who is logged in, as the authorization server names the user, and whether there is one. Behind
+// Require it costs nothing; elsewhere it checks the session, and a check that fails counts as nobody.
+func (l *Login) Subject(r *http.Request) (string, bool) {
+	if subject, ok := r.Context().Value(userKey{l}).(string); ok {
+		return subject, true
+	}
+	s, err := l.current(r)
+	return s.Subject, err == nil
+}
+
+// Reauthorize answers r by asking for a new login: a browser is sent to log in and comes back to this page, or to
+// AfterLogin if it posted a form; a program gets 401 JSON. Call it when a call to the API failed with
+// tokensource.ErrReauthorize, before anything was written to w.
+func (l *Login) Reauthorize(w http.ResponseWriter, r *http.Request) {
+	private(w)
+	if isPage(r) {
+		seeOther(w, l.authorizePath(pageOf(r)))
+		return
+	}
+	writeJSON(w, http.StatusUnauthorized, map[string]string{
+		"error": "login_required", "authorize_url": l.site.origin + l.site.authorize,
+	})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte("{}")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // the client may be gone
+}

@@ -1,0 +1,97 @@
+package middleware
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/authtrip/authtrip/internal/redact"
+)
+
+// Bounds of an authorization response. Codes and states of 4 KiB exist, and RFC 6749 sets no limit.
+const (
+	maxParam       = 16 << 10
+	maxQuery       = 64 << 10
+	maxErrorCode   = 64
+	maxDescription = 200
+)
+
+// response is an authorization response (RFC 6749 section 4.1.2, RFC 9207 section 2) whose form has been checked and
+// nothing else.
+type response struct {
+	state, code, issuer string
+	errorCode           string // raw; safe to compare, not to show
+	description         string // raw
+	denied              bool   // OAuth 1.0a's way to say so, which X has been seen to use
+}
+
+// parseResponse reads the parameters that are known and ignores others. Parameters without a value count as omitted
+// (RFC 6749 section 3.1). The error is an *Error of kind ErrBadCallback.
+func parseResponse(r *http.Request) (response, error) {
+	bad := func(cause string) (response, error) {
+		return response{}, &Error{Op: opCallback, Kind: ErrBadCallback, Cause: cause}
+	}
+	if len(r.URL.RawQuery) > maxQuery {
+		return bad("the response is too long")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return bad("the query is not well formed")
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "error_uri", "denied"} {
+		switch values := query[name]; {
+		case len(values) > 1:
+			return bad("parameter " + name + " came twice")
+		case len(values) == 1 && len(values[0]) > maxParam:
+			return bad("parameter " + name + " is too long")
+		case name != "error_description" && !visible(query.Get(name)):
+			return bad("parameter " + name + " has characters that it cannot have")
+		}
+	}
+	p := response{
+		state: query.Get("state"), code: query.Get("code"), issuer: query.Get("iss"),
+		errorCode: query.Get("error"), description: query.Get("error_description"), denied: query.Get("denied") != "",
+	}
+	failed := p.errorCode != "" || p.denied
+	switch {
+	case p.code != "" && failed:
+		return bad("it has both a code and an error")
+	case p.code == "" && !failed:
+		return bad("it has neither a code nor an error")
+	}
+	return p, nil
+}
+
+// visible reports whether s has printable ASCII only (VSCHAR and space, RFC 6749 appendix A).
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// failure turns an error response into an *Error. Its texts are from outside: an error code of unusual characters is
+// left out, the description is cut and cleaned.
+func (p response) failure() *Error {
+	e := &Error{Op: opCallback, Kind: ErrProvider, Code: errorCode(p.errorCode)}
+	e.Description = redact.Text(p.description, maxDescription, p.state)
+	if p.denied || p.errorCode == "access_denied" {
+		e.Kind, e.Code = ErrAccessDenied, "access_denied"
+	}
+	return e
+}
+
+// errorCode returns code if it looks like one of the codes in use, which all are words of letters with underscores.
+func errorCode(code string) string {
+	if len(code) > maxErrorCode {
+		return "unknown"
+	}
+	for i := range len(code) {
+		c := code[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
+			return "unknown"
+		}
+	}
+	return code
+}

@@ -1,0 +1,46 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// route makes a handler of a function that returns what went wrong. It sets the headers that all answers have and refuses
+// other methods before anything is read.
+func (l *Login) route(op string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		private(w)
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			l.fail(w, r, l.wrongMethod(op))
+			return
+		}
+		if err := serve(w, r); err != nil {
+			l.fail(w, r, err)
+		}
+	})
+}
+
+func (l *Login) wrongMethod(op string) *Error {
+	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
+	if op == opLogout {
+		e.Retry = l.site.logout // the page has a button that posts
+	}
+	return e
+}
+
+// fail answers with what went wrong.
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, tokensource.ErrTemporary) {
+		w.Header().Set("Retry-After", retryAfter(err))
+	}
+	if l.options.OnError != nil {
+		l.options.OnError(w, r, err)
+		return
+	}
+	ErrorPage(w, r, err)
+}
