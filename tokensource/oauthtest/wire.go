@@ -59,7 +59,10 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("oauthtest: the request has no host")
 	}
 	rep := m.s.answer(serverSide(req, body), req.URL.Scheme == "https", foreign(req.URL.Hostname()))
-	if rep.drop != nil {
+	switch {
+	case ctx.Err() != nil: // too late: what the request did stays done
+		return nil, context.Cause(ctx)
+	case rep.drop != nil:
 		return nil, rep.drop
 	}
 	return m.s.response(req, rep), nil

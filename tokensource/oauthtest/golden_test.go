@@ -1,0 +1,104 @@
+package oauthtest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// TestRule50_GoldenBodies has every error body that X is known to send, written out, with its status and content type.
+func TestRule50_GoldenBodies(t *testing.T) {
+	const (
+		jsonType    = "application/json; charset=utf-8"
+		problemType = "application/problem+json"
+		invalid     = `{"error":"invalid_request","error_description":"`
+	)
+	post := func(form ...string) func(*testing.T, *oauthtest.Server) answered {
+		return func(t *testing.T, s *oauthtest.Server) answered {
+			return do(t, s, formRequest(t, tokenURL, ci, values(form...)))
+		}
+	}
+	exchange := func(field, value string) func(*testing.T, *oauthtest.Server) answered {
+		return func(t *testing.T, s *oauthtest.Server) answered {
+			form := exchangeForm(callback(t, s, authorizeQuery(ci)).Get("code"))
+			form.Set(field, value)
+			return do(t, s, formRequest(t, tokenURL, ci, form))
+		}
+	}
+	me := func(change func(*oauthtest.Knobs), scopes ...string) func(*testing.T, *oauthtest.Server) answered {
+		return func(t *testing.T, s *oauthtest.Server) answered {
+			token := issue(t, s, ci, scopes...).Access
+			s.Set(change)
+			return call(t, s, http.MethodGet, meURL, token, "")
+		}
+	}
+	appOnly := func(t *testing.T, s *oauthtest.Server) string {
+		keys := oauthtest.App{ClientID: ci.APIKey, Secret: ci.APISecret}
+		return parseTokens(t, do(t, s, formRequest(t, appTokenURL, keys, values("grant_type", "client_credentials")))).Access
+	}
+	limited := func(style oauthtest.Style) func(*testing.T, *oauthtest.Server) answered {
+		return func(t *testing.T, s *oauthtest.Server) answered {
+			s.Set(func(k *oauthtest.Knobs) { k.API.Limit, k.API.LimitStyle = 1, style })
+			me(func(*oauthtest.Knobs) {})(t, s)
+			return me(func(*oauthtest.Knobs) {})(t, s)
+		}
+	}
+	none := func(*oauthtest.Knobs) {}
+	tests := []struct {
+		name   string
+		send   func(*testing.T, *oauthtest.Server) answered
+		status int
+		kind   string
+		body   string
+	}{
+		{"client authentication", func(t *testing.T, s *oauthtest.Server) answered {
+			return do(t, s, formRequest(t, tokenURL, oauthtest.App{}, values("client_id", ci.ClientID)))
+		}, 401, jsonType, `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`},
+		{"unknown client", func(t *testing.T, s *oauthtest.Server) answered {
+			return do(t, s, formRequest(t, tokenURL, oauthtest.App{ClientID: "x"}, values()))
+		}, 401, jsonType, `{"error":"invalid_client"}`},
+		{"code", exchange("code", "x"), 400, jsonType, invalid + `Value passed for the authorization code was invalid."}`},
+		{"redirect", exchange("redirect_uri", "x"), 400, jsonType, invalid + `Value passed for the redirect uri did not match the uri of the authorization code."}`},
+		{"verifier", exchange("code_verifier", "x"), 400, jsonType, invalid + `Value passed for the code verifier did not match the code challenge."}`},
+		{"missing verifier", exchange("code_verifier", ""), 400, jsonType, invalid + `Missing required parameter [code_verifier]."}`},
+		{"grant type", post("grant_type", "client_credentials"), 400, jsonType, invalid + `Value passed for the grant type was invalid. Grant type should be one of [authorization_code, refresh_token]."}`},
+		{"refresh token", post("grant_type", "refresh_token", "refresh_token", "x"), 400, jsonType, invalid + `Value passed for the token was invalid."}`},
+		{"app-only", func(t *testing.T, s *oauthtest.Server) answered {
+			return do(t, s, formRequest(t, appTokenURL, ci, values("grant_type", "client_credentials")))
+		}, 403, jsonType, `{"errors":[{"code":99,"label":"authenticity_token_error","message":"Unable to verify your credentials"}]}`},
+		{"token_type_hint", func(t *testing.T, s *oauthtest.Server) answered { return revoke(t, s, ci, "x", "") },
+			400, jsonType, invalid + `Missing required parameter [token_type_hint]."}`},
+		{"401", func(t *testing.T, s *oauthtest.Server) answered { return call(t, s, "GET", meURL, "x", "") },
+			401, problemType, `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`},
+		{"401 v1", func(t *testing.T, s *oauthtest.Server) answered {
+			s.Set(func(k *oauthtest.Knobs) { k.API.ErrorStyle = oauthtest.StyleV1 })
+			return call(t, s, "GET", meURL, "x", "")
+		}, 401, jsonType, `{"errors":[{"code":89,"message":"Invalid or expired token"}]}`},
+		{"scope", me(none, "users.read"), 403, problemType, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`},
+		{"app-only token", func(t *testing.T, s *oauthtest.Server) answered {
+			return call(t, s, "GET", meURL, appOnly(t, s), "")
+		}, 403, problemType, `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.twitter.com/2/problems/unsupported-authentication","status":403}`},
+		{"enrolment", func(t *testing.T, s *oauthtest.Server) answered {
+			app := ci
+			app.NotEnrolled = true
+			if err := s.Register(app); err != nil {
+				t.Fatal(err)
+			}
+			return me(none)(t, s)
+		}, 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`},
+		{"credits", me(func(k *oauthtest.Knobs) { k.API.NoCredits = true }), 402, problemType, `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}`},
+		{"429", limited(oauthtest.StyleV2), 429, problemType, `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`},
+		{"429 v1", limited(oauthtest.StyleV1), 429, jsonType, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`},
+		{"429 text", limited(oauthtest.StyleText), 429, "text/plain; charset=utf-8", `Rate limit exceeded`},
+		{"me", me(none), 200, jsonType, `{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"}}`},
+		{"revoked", func(t *testing.T, s *oauthtest.Server) answered { return revoke(t, s, ci, "x", "access_token") }, 200, jsonType, `{"revoked":true}`},
+	}
+	for _, tt := range tests {
+		got := tt.send(t, fake(t, nil))
+		wantAnswer(t, tt.name, got, tt.status, tt.body)
+		if kind := got.header.Get("Content-Type"); kind != tt.kind {
+			t.Errorf("%s: Content-Type = %q, want %q", tt.name, kind, tt.kind)
+		}
+	}
+}
