@@ -1,0 +1,148 @@
+package oauthtest_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+var ticketPattern = regexp.MustCompile(`name="ticket" value="([^"]+)"`)
+
+// asking returns a server that shows the page, and the page.
+func asking(t *testing.T, users ...oauthtest.User) (*oauthtest.Server, answered) {
+	t.Helper()
+	s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ask })
+	for _, u := range users {
+		if err := s.AddUser(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := do(t, s, request(t, http.MethodGet, authorizeURL(authorizeQuery(ci)), ""))
+	if page.status != http.StatusOK || ticketPattern.FindStringSubmatch(page.body) == nil {
+		t.Fatalf("page = %d %s, want a form", page.status, page.body)
+	}
+	return s, page
+}
+
+func press(t *testing.T, s *oauthtest.Server, ticket, user, button string, header ...string) answered {
+	t.Helper()
+	req := formRequest(t, "https://x.com"+oauthtest.PathAuthorize, oauthtest.App{}, values("ticket", ticket, "user", user, "answer", button))
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return do(t, s, req)
+}
+
+func TestConsentPage(t *testing.T) {
+	s, page := asking(t)
+	for _, want := range []string{
+		"Confidential App wants", "app.example", "X Developers (@XDevelopers)", "Post and repost for you",
+		`id="allow"`, `id="cancel"`, `name="viewport"`,
+	} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("page lacks %q", want)
+		}
+	}
+	for _, not := range []string{"<script", "http://", "https://", `type="radio"`} {
+		if strings.Contains(page.body, not) {
+			t.Errorf("page has %q", not)
+		}
+	}
+	policy := page.header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "form-action 'self' https://app.example", "frame-ancestors 'none'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("Content-Security-Policy = %q, want %q in it", policy, want)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || page.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header = %v", page.header)
+	}
+	if _, err := s.Authorize(t.Context(), authorizeURL(authorizeQuery(ci))); err != nil {
+		t.Errorf("Authorize = %v, want it to press the button", err)
+	}
+}
+
+func TestConsentPageEscapes(t *testing.T) {
+	app := ci
+	app.Name = `<script>alert("x")</script>`
+	s := oauthtest.New(t, &oauthtest.Options{
+		Apps: []oauthtest.App{app}, Users: []oauthtest.User{{ID: `"><b>`, Name: "<i>", Username: "<u>"}},
+		Knobs: oauthtest.Knobs{Authorize: oauthtest.AuthorizeKnobs{Consent: oauthtest.Ask}},
+	})
+	page := do(t, s, request(t, http.MethodGet, authorizeURL(authorizeQuery(app)), ""))
+	for _, not := range []string{"<script", "<b>", "<i>", "<u>"} {
+		if strings.Contains(page.body, not) {
+			t.Errorf("page has %q unescaped", not)
+		}
+	}
+	if !strings.Contains(page.body, html.EscapeString("<i>")) {
+		t.Error("page lacks the name")
+	}
+}
+
+func TestConsentAnswers(t *testing.T) {
+	s, page := asking(t, oauthtest.User{ID: "7", Name: "Seven", Username: "seven"})
+	if !strings.Contains(page.body, `value="`+userID+`" checked`) || !strings.Contains(page.body, `value="7">`) {
+		t.Errorf("page = %s, want a choice of users", page.body)
+	}
+	ticket := ticketPattern.FindStringSubmatch(page.body)[1]
+	got := press(t, s, ticket, "7", "allow", "Sec-Fetch-Site", "same-origin")
+	back, _ := url.Parse(got.header.Get("Location"))
+	if got.status != http.StatusSeeOther || back.Query().Get("state") != "the-state" {
+		t.Fatalf("allow = %d %q, want 303 to the callback", got.status, back)
+	}
+	token := parseTokens(t, do(t, s, formRequest(t, tokenURL, ci, exchangeForm(back.Query().Get("code"))))).Access
+	if me := call(t, s, http.MethodGet, meURL, token, ""); !strings.Contains(me.body, "seven") {
+		t.Errorf("me = %s, want seven", me.body)
+	}
+	if got := press(t, s, ticket, "7", "allow"); got.status != http.StatusBadRequest {
+		t.Errorf("the same form again = %d, want 400", got.status)
+	}
+
+	s, page = asking(t)
+	got = press(t, s, ticketPattern.FindStringSubmatch(page.body)[1], userID, "cancel")
+	if want := redirectURL + "?error=access_denied&state=the-state"; got.status != http.StatusSeeOther || got.header.Get("Location") != want {
+		t.Errorf("cancel = %d %q, want 303 %q", got.status, got.header.Get("Location"), want)
+	}
+}
+
+func TestConsentRefusals(t *testing.T) {
+	tests := []struct {
+		name   string
+		press  func(s *oauthtest.Server, ticket string) answered
+		status int
+	}{
+		{"no ticket", func(s *oauthtest.Server, _ string) answered { return press(t, s, "", userID, "allow") }, 400},
+		{"wrong ticket", func(s *oauthtest.Server, _ string) answered { return press(t, s, "x", userID, "allow") }, 400},
+		{"unknown user", func(s *oauthtest.Server, ticket string) answered { return press(t, s, ticket, "9", "allow") }, 400},
+		{"suspended user", func(s *oauthtest.Server, ticket string) answered {
+			if err := s.SuspendUser(userID); err != nil {
+				t.Error(err)
+			}
+			return press(t, s, ticket, userID, "allow")
+		}, 400},
+		{"too late", func(s *oauthtest.Server, ticket string) answered {
+			s.Advance(10*time.Minute + 1)
+			return press(t, s, ticket, userID, "allow")
+		}, 400},
+		{"another site", func(s *oauthtest.Server, ticket string) answered {
+			return press(t, s, ticket, userID, "allow", "Sec-Fetch-Site", "cross-site")
+		}, 403},
+		{"another origin", func(s *oauthtest.Server, ticket string) answered {
+			return press(t, s, ticket, userID, "allow", "Origin", "https://evil.example")
+		}, 403},
+	}
+	for _, tt := range tests {
+		s, page := asking(t)
+		got := tt.press(s, ticketPattern.FindStringSubmatch(page.body)[1])
+		if got.status != tt.status || got.header.Get("Location") != "" {
+			t.Errorf("%s: %d %q, want %d and no redirect", tt.name, got.status, got.header.Get("Location"), tt.status)
+		}
+	}
+}
