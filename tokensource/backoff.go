@@ -25,15 +25,16 @@ func backoff(n uint64, asked time.Duration) time.Duration {
 	return max(d, min(asked, maxRetryAfter))
 }
 
-// breaker keeps an outage of the authorization server from meeting a storm: after several failures in a row it lets one
-// attempt through per pause, whichever grant it is for. Its zero value is closed.
+// breaker keeps an outage of the authorization server, or a client that it refuses, from becoming a storm: after several
+// failures in a row it lets one attempt through per pause, whichever grant it is for. Its zero value is closed.
 type breaker struct {
 	mu       sync.Mutex // guards the rest; never held across I/O
 	failures uint64
 	until    time.Time
+	last     *Error
 }
 
-// allow returns nil if an attempt may be made, else an error that says when.
+// allow returns nil if an attempt may be made, else the last failure and when the next attempt will be.
 func (b *breaker) allow(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,28 +43,26 @@ func (b *breaker) allow(now time.Time) error {
 	}
 	if now.Before(b.until) {
 		return &Error{
-			Op: "refresh", Kind: ErrTemporary, RetryAfter: b.until.Sub(now),
-			Err: errors.New("the authorization server has been failing: attempts are spaced out"),
+			Op: b.last.Op, Kind: b.last.Kind, Code: b.last.Code, Status: b.last.Status, Hint: b.last.Hint,
+			RetryAfter: b.until.Sub(now), Err: errors.New("failed several times in a row: attempts are spaced out"),
 		}
 	}
 	b.until = now.Add(minBackoff) // the others wait for this attempt's outcome
 	return nil
 }
 
-// report takes note of an attempt's outcome. Any answer that is no temporary failure is a sign of life.
+// report takes note of an attempt's outcome. A grant that was refused is a sign of life as good as a token.
 func (b *breaker) report(err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !errors.Is(err, ErrTemporary) {
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || !errors.Is(e, ErrTemporary) && !errors.Is(e, ErrClient) {
 		b.failures = 0
 		return
 	}
 	b.failures++
-	var asked time.Duration
-	if e, ok := errors.AsType[*Error](err); ok {
-		asked = e.RetryAfter
-	}
+	b.last = e
 	if b.failures >= breakAfter {
-		b.until = now.Add(backoff(b.failures-breakAfter+1, asked))
+		b.until = now.Add(backoff(b.failures-breakAfter+1, e.RetryAfter))
 	}
 }

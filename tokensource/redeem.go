@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -26,9 +27,11 @@ func (g *Grants) redeem(ctx context.Context, key string, r *record, version stor
 		if r.doubts > 0 {
 			e.Reason = ReasonInDoubt
 		}
-		if tok := g.bury(ctx, key, r, version, e); tok != nil {
+		tok := g.bury(ctx, key, r, version, e)
+		if tok != nil {
 			return tok, nil
 		}
+		return nil, err
 	case e != nil && e.InDoubt:
 		// The intent stays: it tells everybody that the refresh token may have been redeemed.
 		e.RetryAfter = time.Until(r.intent.until)
@@ -46,32 +49,28 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 	next.take(tok, time.Now())
 	next.refreshed = true
 	w := &unsaved{record: &next, version: version, intent: r.intent.id}
+	g.tell(EventRefreshed, next.subject, nil)
 	for try := 1; ; try++ {
 		done, err := g.settle(ctx, key, w)
-		if err == nil {
-			g.tell(EventRefreshed, next.subject, nil)
-			return done, nil
-		}
-		if !errors.Is(err, ErrTemporary) {
-			return nil, err
+		if !errors.Is(err, errNotTaken) {
+			return done, err
 		}
 		if try == saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try), nil) {
 			g.keep(key, w, err)
-			g.tell(EventRefreshed, next.subject, nil)
 			return g.show(key, &next, version), nil
 		}
 	}
 }
 
-// settle writes the tokens of w over the intent that they were obtained under, and returns the token that is good now. An
-// ErrTemporary means that the store would not take them.
+// settle writes the tokens of w over the intent that they were obtained under, and returns the token that is good now.
+// errNotTaken means that the store could not do it, and that it is worth trying again.
 func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
 	current, version, err := g.overwrite(ctx, key, w.record, w.version, w.intent)
 	switch {
 	case err == nil:
 		return g.show(key, current, version), nil
 	case !errors.Is(err, errOvertaken):
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	g.discard(ctx, w.record, current)
 	if current == nil {
@@ -87,7 +86,10 @@ func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.To
 	return tok, nil
 }
 
-var errOvertaken = errors.New("tokensource: the stored grant is not the one that was announced")
+var (
+	errOvertaken = errors.New("tokensource: the stored grant is not the one that was announced")
+	errNotTaken  = errors.New("tokensource: the store has not taken the renewed tokens")
+)
 
 // overwrite stores next over the intent that this process announced, even if the record was rewritten meanwhile without
 // touching the intent, as re-encryption does. errOvertaken comes with what is stored instead, or nil if nothing is.

@@ -41,7 +41,7 @@ func (g *Grants) keepWriting(key string, w *unsaved) {
 		if err == nil {
 			g.tell(EventSaved, w.record.subject, nil)
 		}
-		if err == nil || !errors.Is(err, ErrTemporary) {
+		if !errors.Is(err, errNotTaken) {
 			g.forgetUnsaved(key, w)
 			return
 		}

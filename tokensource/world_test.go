@@ -35,7 +35,7 @@ var scopes = []string{"tweet.read", "users.read", "offline.access"}
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, fake: oauthtest.New(t, nil), user: oauthtest.DefaultUser().ID}
-	w.store = &hookedStore{Store: newMem()}
+	w.store = &hookedStore{Store: storage.NewMemory()}
 	w.options = tokensource.ClientOptions{HTTPClient: &http.Client{Transport: w.fake.Transport()}}
 	w.client = w.newClient(&w.options)
 	return w
