@@ -1,0 +1,135 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Memory is a Store in memory, for tests and for programs whose grants need not outlive them. It is a Lister and a
+// Watcher, and safe for concurrent use.
+type Memory struct {
+	// Behind a pointer, so that printing a Memory, or what holds one, shows an address and no values.
+	*memory
+}
+
+type memory struct {
+	mu       sync.RWMutex // guards all below; never held while calling out
+	records  map[string]Record
+	last     Version // of all keys: so no version returns, whatever is deleted
+	watchers map[*news]struct{}
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{&memory{records: map[string]Record{}, watchers: map[*news]struct{}{}}}
+}
+
+// Get implements Store.
+func (m *memory) Get(ctx context.Context, key string) (Record, error) {
+	if err := checkCall(ctx, key); err != nil {
+		return Record{}, err
+	}
+	m.mu.RLock()
+	r, ok := m.records[key]
+	m.mu.RUnlock()
+	if !ok {
+		return Record{}, ErrNotFound
+	}
+	r.Value = bytes.Clone(r.Value) // without the lock: a stored slice is never changed
+	return r, nil
+}
+
+// Put implements Store.
+func (m *memory) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
+	if err := checkCall(ctx, key); err != nil {
+		return 0, err
+	}
+	if err := CheckValue(value); err != nil {
+		return 0, err
+	}
+	value = bytes.Clone(value)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.records[key].Version != old {
+		return 0, ErrConflict
+	}
+	m.last++
+	m.records[key] = Record{value, m.last}
+	m.tell(key)
+	return m.last, nil
+}
+
+// Delete implements Store.
+func (m *memory) Delete(ctx context.Context, key string, old Version) error {
+	if err := checkCall(ctx, key); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.records[key]
+	switch {
+	case !ok:
+		return nil
+	case r.Version != old:
+		return ErrConflict
+	}
+	delete(m.records, key)
+	m.tell(key)
+	return nil
+}
+
+// Keys implements Lister. It yields the keys that exist when the iteration begins.
+func (m *memory) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		m.mu.RLock()
+		keys := slices.Collect(maps.Keys(m.records))
+		m.mu.RUnlock()
+		yieldAll(ctx, keys, yield)
+	}
+}
+
+// Watch implements Watcher.
+func (m *memory) Watch(ctx context.Context, changed func(key string)) error {
+	n := newNews()
+	m.mu.Lock()
+	m.watchers[n] = struct{}{}
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		delete(m.watchers, n)
+		m.mu.Unlock()
+	}()
+	return n.pass(ctx, changed)
+}
+
+// tell leaves word of a change for all watchers. The caller holds mu.
+func (m *memory) tell(key string) {
+	for n := range m.watchers {
+		n.add(key)
+	}
+}
+
+// checkCall returns why a call with this ctx and key cannot be answered.
+func checkCall(ctx context.Context, key string) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	return ended(ctx)
+}
+
+// yieldAll yields keys until ctx ends or the loop does.
+func yieldAll(ctx context.Context, keys []string, yield func(string, error) bool) {
+	for _, key := range keys {
+		if err := ended(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		if !yield(key, nil) {
+			return
+		}
+	}
+}

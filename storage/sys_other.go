@@ -1,0 +1,16 @@
+//go:build !darwin && !dragonfly && !freebsd && !linux && !netbsd && !openbsd && !windows
+
+package storage
+
+import (
+	"errors"
+	"os"
+)
+
+func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
+
+func unlock(*os.File) error { return errors.ErrUnsupported }
+
+func syncDir(*os.File) error { return nil }
+
+func adviceFor(error) string { return "" }
