@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -432,5 +433,24 @@ func TestRule44_Redirect(t *testing.T) {
 		if !last.Foreign || (last.RawHeader().Get("Authorization") != "") != leak || (stranger.Audit() != nil) != leak {
 			t.Errorf("leak %v: recorded %v, Audit() = %v", leak, last, stranger.Audit())
 		}
+	}
+}
+
+func TestRule44_StrangerOnAListener(t *testing.T) {
+	s := fake(t, nil)
+	stranger := httptest.NewServer(s.Stranger())
+	defer stranger.Close()
+	s.Set(func(k *oauthtest.Knobs) { k.API.RedirectTo = stranger.URL + "/landing" })
+	live := s.Start(t)
+	req := request(t, http.MethodGet, live.URL+oauthtest.PathRedirect+"?status=307", "")
+	req.Header.Set("Authorization", "Bearer "+issue(t, s, ci).Access)
+	resp, err := live.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	last := s.Requests()[1]
+	if resp.StatusCode != http.StatusOK || !last.Foreign || last.Path != "/landing" {
+		t.Errorf("redirected to %v, %d, want the stranger", last, resp.StatusCode)
 	}
 }

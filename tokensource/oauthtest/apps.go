@@ -163,9 +163,6 @@ func (a App) String() string {
 	return fmt.Sprintf("oauthtest.App(%s, %s, %q)", a.ClientID, kind, a.Name)
 }
 
-// GoString is String.
-func (a App) GoString() string { return a.String() }
-
 // Format prints String under every verb.
 func (a App) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
 

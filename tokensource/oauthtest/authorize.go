@@ -57,9 +57,9 @@ func (c *call) decide(req *authRequest, user *User, consent Consent) *reply {
 	case Approve:
 		return c.approve(req, user)
 	case Deny:
-		return sendBack(http.StatusFound, req.redirectURL, withState(req.state, "error", "access_denied")...)
+		return sendBack(req.redirectURL, withState(req.state, "error", "access_denied")...)
 	case DenyOAuth1:
-		return sendBack(http.StatusFound, req.redirectURL, "denied", req.state)
+		return sendBack(req.redirectURL, "denied", req.state)
 	case Ignore:
 		<-c.ctx.Done()
 		return dropped(c.ctx.Err())
@@ -85,11 +85,11 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 		limit = 500
 	}
 	if utf8.RuneCountInString(req.state) > limit {
-		return nil, sendBack(http.StatusFound, req.redirectURL,
+		return nil, sendBack(req.redirectURL,
 			"error", "invalid_request", "error_description", "Redirect is requested.", "state", "")
 	}
 	if code := c.flaw(req); code != "" {
-		return nil, sendBack(http.StatusFound, req.redirectURL, withState(req.state, "error", code)...)
+		return nil, sendBack(req.redirectURL, withState(req.state, "error", code)...)
 	}
 	return req, nil
 }
@@ -163,7 +163,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	}
 	c.noteLocked("code issued")
 	c.s.mu.Unlock()
-	return sendBack(http.StatusFound, req.redirectURL, k.callback(req.state, raw)...)
+	return sendBack(req.redirectURL, k.callback(req.state, raw)...)
 }
 
 // dropOldCodes forgets codes that were issued long ago. The lock must be held.
@@ -215,7 +215,7 @@ func withState(state string, params ...string) []string {
 }
 
 // sendBack redirects with parameters, given as names and values, in this order.
-func sendBack(status int, target string, params ...string) *reply {
+func sendBack(target string, params ...string) *reply {
 	var b strings.Builder
 	b.WriteString(target)
 	separator := byte('?')
@@ -227,7 +227,7 @@ func sendBack(status int, target string, params ...string) *reply {
 		b.WriteString(url.QueryEscape(params[i]) + "=" + url.QueryEscape(params[i+1]))
 		separator = '&'
 	}
-	rep := newReply(status, "", "")
+	rep := newReply(http.StatusFound, "", "")
 	rep.header.Set("Location", b.String())
 	return rep
 }

@@ -103,7 +103,7 @@ func (c *call) noteLocked(text string) { c.rec.Notes = append(c.rec.Notes, text)
 
 func (c *call) route() *reply {
 	if c.foreign {
-		io.Copy(io.Discard, io.LimitReader(c.r.Body, maxForm))
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.r.Body, maxForm))
 		return newReply(http.StatusOK, typeText, "a stranger answers\n")
 	}
 	if rep := c.wrongHost(); rep != nil {

@@ -125,7 +125,7 @@ func (c *call) faulty(f *Fault) *reply {
 		rep = c.route()
 	}
 	if f.Hang {
-		io.Copy(io.Discard, c.r.Body) // a listener notices that the client left only when the body was read
+		_, _ = io.Copy(io.Discard, c.r.Body) // a listener notices that the client left only when the body was read
 	}
 	if err := f.wait(c.ctx); err != nil {
 		return dropped(err)

@@ -1,7 +1,6 @@
 package oauthtest_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -172,7 +172,7 @@ func TestRule45_StalledUploadEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fake(t, nil)
 		pr, pw := io.Pipe()
-		defer pw.Close()
+		defer func() { _ = pw.Close() }()
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, echoURL, pr)
@@ -313,13 +313,9 @@ func TestTransportRefusesWhatHasNoHost(t *testing.T) {
 func TestTransportLeavesTheRequestAlone(t *testing.T) {
 	s := fake(t, nil)
 	req := request(t, http.MethodPost, echoURL, "hello")
-	before := *req
-	var header bytes.Buffer
-	req.Header.Write(&header)
+	before, header := *req, req.Header.Clone()
 	do(t, s, req)
-	var after bytes.Buffer
-	req.Header.Write(&after)
-	if req.Body != before.Body || req.Host != before.Host || req.URL != before.URL || header.String() != after.String() ||
+	if req.Body != before.Body || req.Host != before.Host || req.URL != before.URL || !reflect.DeepEqual(req.Header, header) ||
 		req.ContentLength != before.ContentLength {
 		t.Errorf("RoundTrip changed the request: %+v", req)
 	}

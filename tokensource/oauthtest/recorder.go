@@ -75,19 +75,15 @@ func (r Request) String() string {
 	return b.String()
 }
 
-// GoString is String.
-func (r Request) GoString() string { return r.String() }
-
 // Format prints String under every verb.
 func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // LogValue is String, for slog.
 func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-func (r *Request) clone() Request {
-	c := *r
-	c.Notes = slices.Clone(r.Notes)
-	return c
+func (r Request) clone() Request {
+	r.Notes = slices.Clone(r.Notes)
+	return r
 }
 
 // recorder keeps the latest requests, counters, and what clients did that they should not. Server.mu guards it.

@@ -196,7 +196,7 @@ func TestRule46_InvariantsHoldUnderLoad(t *testing.T) {
 				refresh(t, s, ci, r)
 				do(t, s, formRequest(t, revokeURL, ci, values("token", a, "token_type_hint", "access_token")))
 				if i%8 == 0 {
-					s.RevokeGrant(user, ci.ClientID) // an error if another one was faster
+					_ = s.RevokeGrant(user, ci.ClientID) // an error if another one was faster
 					s.ExpireAccess(user)
 				}
 				s.State()

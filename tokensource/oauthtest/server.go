@@ -174,9 +174,6 @@ func (s *Server) Close() error {
 // String says what s is: it keeps the secrets of its apps out of logs.
 func (s *Server) String() string { return "oauthtest.Server" }
 
-// GoString is String.
-func (s *Server) GoString() string { return s.String() }
-
 // Format prints String under every verb.
 func (s *Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 

@@ -2,8 +2,10 @@ package oauthtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -48,9 +50,9 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	if body != nil && body != http.NoBody {
 		once := &closeOnce{ReadCloser: body}
 		body = once
-		defer once.Close()
+		defer func() { _ = once.Close() }()
 		// A body whose writer stalls must not outlive the context. The function runs only when that happens.
-		defer context.AfterFunc(ctx, func() { once.Close() })()
+		defer context.AfterFunc(ctx, func() { _ = once.Close() })()
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -174,9 +176,7 @@ func (s *Server) Stranger() http.Handler {
 }
 
 func writeReply(w http.ResponseWriter, r *http.Request, rep *reply) {
-	for name, values := range rep.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), rep.header)
 	if rep.stream == nil {
 		w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
 	}
@@ -189,7 +189,7 @@ func writeReply(w http.ResponseWriter, r *http.Request, rep *reply) {
 		n, err := body.Read(buf)
 		w.Write(buf[:n])
 		if rep.stream != nil || rep.pause > 0 || err != nil && err != io.EOF {
-			flush.Flush()
+			_ = flush.Flush()
 		}
 		if err == io.EOF {
 			return
@@ -202,10 +202,10 @@ func writeReply(w http.ResponseWriter, r *http.Request, rep *reply) {
 
 // abort breaks the connection; a reset if that was asked for and the connection can do it.
 func abort(w http.ResponseWriter, cause error) {
-	if cause == errReset {
+	if errors.Is(cause, errReset) {
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				tcp.SetLinger(0)
+				_ = tcp.SetLinger(0)
 			}
 			conn.Close()
 			return
@@ -225,5 +225,5 @@ func writeHTTP10(w http.ResponseWriter, r *http.Request, rep *reply) {
 		StatusCode: rep.status, ProtoMajor: 1, ProtoMinor: 0, Header: rep.header, Close: true,
 		ContentLength: -1, Body: rep.reader(r.Context()),
 	}
-	resp.Write(conn)
+	_ = resp.Write(conn)
 }
