@@ -47,7 +47,9 @@ func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
 // returnTo reads where the login shall end.
 func (l *Login) returnTo(w http.ResponseWriter, r *http.Request) (string, error) {
 	refused := &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	}
 	if r.ParseForm() != nil {
 		return "", refused
 	}

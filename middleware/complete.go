@@ -43,8 +43,11 @@ func (l *Login) identify(ctx context.Context, tok *oauth2.Token) (provider.Ident
 		return provider.Identity{}, failed("it could not be established who the user is", err)
 	}
 	if l.options.OnLogin != nil {
-		if err := l.options.OnLogin(ctx, user); err != nil {
+		switch err := l.options.OnLogin(ctx, user); {
+		case errors.Is(err, ErrRefused):
 			return provider.Identity{}, &Error{Op: opCallback, Kind: ErrRefused, Err: err}
+		case err != nil:
+			return provider.Identity{}, failed("OnLogin failed", err)
 		}
 	}
 	return user, nil

@@ -87,14 +87,14 @@ type wording struct {
 var wordings = []wording{
 	{ErrAccessDenied, "access_denied", "Access was not given", "You chose not to give access. Nothing was changed.", "Log in after all"},
 	{ErrProvider, "provider_error", "Login failed", "The service you log in with reported an error.", ""},
-	{ErrFlowNotFound, "flow_not_found", "This login is no longer valid", "It took too long, was finished already, or was started in another browser or at another address of this site.", ""},
+	{ErrFlowNotFound, "flow_not_found", "This login is no longer valid", "It cannot be finished.", ""},
 	{ErrFlowUsed, "flow_used", "This login was used already", "The page was loaded twice. If you are logged in, go on; else log in again.", "Continue"},
 	{ErrIssuerMismatch, "issuer_mismatch", "Login refused", "The answer did not come from the service that was asked. For your safety it was ignored.", ""},
 	{ErrBadCallback, "bad_callback", "Login failed", "The answer of the service you log in with could not be read.", ""},
 	{ErrReturnPath, "bad_return_path", "This link is not valid", "It would lead away from this site after the login.", "Log in"},
 	{ErrNotNavigation, "not_a_navigation", "Open this page yourself", "A login starts when you open its page, not in the background.", "Log in"},
 	{ErrRefused, "refused", "You may not log in here", "This account has no access.", "Use another account"},
-	{ErrLogoutFailed, "logout_failed", "You are logged out here, but not everywhere", "The other service could not be told that access has ended. This site can no longer use your account.", "Try again"},
+	{ErrLogoutFailed, "logout_failed", "You are logged out here, but not everywhere", "It could not be completed that this site loses access to your account. Please try again in a moment.", "Try again"},
 	{ErrCrossOrigin, "cross_origin", "Request refused", "Another site tried to log you out.", "Log out"},
 	{tokensource.ErrTemporary, "temporarily_unavailable", "Not possible at the moment", "Please try again in a moment.", ""},
 	{tokensource.ErrClient, "misconfigured", "Login is not available", "This site is not set up correctly for the service you log in with.", ""},
@@ -118,6 +118,9 @@ func (e *Error) about() wording {
 	}
 	if found.label == "" {
 		found.label = "Try again"
+	}
+	if found.kind == ErrFlowNotFound && e.Cause != "" {
+		found.text = "It cannot be finished: " + e.Cause + "."
 	}
 	return found
 }

@@ -30,8 +30,8 @@ func TestErrorPage(t *testing.T) {
 		{middleware.ErrReturnPath, 400, "bad_return_path"},
 		{middleware.ErrNotNavigation, 403, "not_a_navigation"},
 		{middleware.ErrRefused, 403, "refused"},
-		{middleware.ErrLoginFailed, 502, "login_failed"},
-		{middleware.ErrLogoutFailed, 502, "logout_failed"},
+		{middleware.ErrLoginFailed, 500, "login_failed"},
+		{middleware.ErrLogoutFailed, 500, "logout_failed"},
 		{middleware.ErrCrossOrigin, 403, "cross_origin"},
 		{middleware.ErrMethod, 405, "method_not_allowed"},
 		{tokensource.ErrTemporary, 503, "temporarily_unavailable"},
@@ -94,7 +94,7 @@ func TestErrorPage_Links(t *testing.T) {
 
 func TestErrorPage_AnyError(t *testing.T) {
 	page := render(errors.New("inner"), "text/html")
-	if page.StatusCode != http.StatusBadRequest || strings.Contains(page.body, "inner") {
+	if page.StatusCode != http.StatusInternalServerError || strings.Contains(page.body, "inner") {
 		t.Errorf("page of an unknown error = %d %q", page.StatusCode, page.body)
 	}
 }

@@ -37,16 +37,16 @@ var (
 	// ErrNotNavigation means that the request was a prefetch, or made by another site behind the user's back.
 	ErrNotNavigation = errors.New("middleware: a login has to be opened as a page")
 
-	// ErrRefused means that Options.OnLogin refused the user.
+	// ErrRefused means that Options.OnLogin turned the user away; OnLogin returns it to do so.
 	ErrRefused = errors.New("middleware: this user may not log in")
 
 	// ErrLoginFailed means that the code could not be exchanged, that the user could not be identified, or that the grant
 	// or the session could not be stored. Error.Cause says which; Unwrap leads to the reason.
 	ErrLoginFailed = errors.New("middleware: the login could not be completed")
 
-	// ErrLogoutFailed means that the authorization server could not be told. The session has ended and the grant is
-	// unusable all the same; the logout can be tried again.
-	ErrLogoutFailed = errors.New("middleware: the authorization server was not told of the logout")
+	// ErrLogoutFailed means that the authorization server could not be told, or that the store did not answer. The
+	// session in this browser has ended; the logout can be tried again.
+	ErrLogoutFailed = errors.New("middleware: the logout was not completed")
 
 	// ErrCrossOrigin means that another site tried to log the user out.
 	ErrCrossOrigin = errors.New("middleware: the request came from another site")
@@ -112,8 +112,8 @@ func (e *Error) Unwrap() []error {
 	return list
 }
 
-// Status is the HTTP status that fits: 403 for a refusal by the user or by protection, 400 for what the browser sent,
-// 502 and 503 for the authorization server and the store, 500 for a deployment that must be fixed.
+// Status is the HTTP status that fits: 400 for what the browser sent, 403 for a refusal, by the user or by us, 502 and 503
+// for the authorization server and the store, 500 for an app or a deployment that must be fixed.
 func (e *Error) Status() int {
 	switch {
 	case errors.Is(e.Kind, ErrMethod):
@@ -121,14 +121,21 @@ func (e *Error) Status() int {
 	case errors.Is(e.Kind, ErrAccessDenied), errors.Is(e.Kind, ErrCrossOrigin), errors.Is(e.Kind, ErrNotNavigation),
 		errors.Is(e.Kind, ErrRefused):
 		return http.StatusForbidden
-	case e.Unverified:
+	case e.Unverified, errors.Is(e.Kind, ErrFlowNotFound), errors.Is(e.Kind, ErrFlowUsed), errors.Is(e.Kind, ErrIssuerMismatch),
+		errors.Is(e.Kind, ErrBadCallback), errors.Is(e.Kind, ErrReturnPath):
 		return http.StatusBadRequest
 	case errors.Is(e, tokensource.ErrTemporary):
 		return http.StatusServiceUnavailable
 	case errors.Is(e, tokensource.ErrClient):
 		return http.StatusInternalServerError
-	case errors.Is(e.Kind, ErrProvider), errors.Is(e.Kind, ErrLoginFailed), errors.Is(e.Kind, ErrLogoutFailed):
+	case errors.Is(e.Kind, ErrProvider), isServerError(e.Err):
 		return http.StatusBadGateway
 	}
-	return http.StatusBadRequest
+	return http.StatusInternalServerError
+}
+
+// isServerError reports whether err is what the authorization server answered.
+func isServerError(err error) bool {
+	_, ok := errors.AsType[*tokensource.Error](err)
+	return ok
 }

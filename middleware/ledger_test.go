@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,7 +15,47 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
+
+// TestM2_Replicas lets every step of a login happen at another replica.
+func TestM2_Replicas(t *testing.T) {
+	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	one := newWorld(t, setup{fake: fake, store: store, keys: keys})
+	two := newWorld(t, setup{fake: fake, store: store, keys: keys})
+	three := newWorld(t, setup{fake: fake, store: store, keys: keys})
+	b := newBrowser(t, one.mux)
+	callback := one.consent(b.start("/timeline"))
+	wantStatus(t, "callback at the second replica", b.at(two.mux).get(callback), http.StatusSeeOther)
+	if a := b.at(three.mux).get("/timeline"); a.body != "timeline of 2244994945" {
+		t.Errorf("page at the third replica = %d %q, want the user's page", a.StatusCode, a.body)
+	}
+}
+
+// TestM2_ParallelCallbacks delivers one answer many times at once, to two replicas: one exchange.
+func TestM2_ParallelCallbacks(t *testing.T) {
+	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	replicas := []*world{newWorld(t, setup{fake: fake, store: store, keys: keys}), newWorld(t, setup{fake: fake, store: store, keys: keys})}
+	b := newBrowser(t, replicas[0].mux)
+	first := b.get("/authorize")
+	cookie := first.Cookies()[0]
+	callback := replicas[0].consent(first.location())
+	statuses := make([]int, 16)
+	var wg sync.WaitGroup
+	for i := range statuses {
+		wg.Go(func() {
+			statuses[i] = newBrowser(t, replicas[i%2].mux).get(callback, "Cookie", cookie.Name+"="+cookie.Value).StatusCode
+		})
+	}
+	wg.Wait()
+	slices.Sort(statuses)
+	if statuses[0] != http.StatusSeeOther || statuses[1] != http.StatusBadRequest || statuses[15] != http.StatusBadRequest {
+		t.Errorf("statuses = %v, want one 303 and 400 for the rest", statuses)
+	}
+	if n := fake.TokenCalls("authorization_code"); n != 1 {
+		t.Errorf("%d exchanges, want 1", n)
+	}
+}
 
 // TestM2_LedgerCleansItself: what the store remembers of used logins is bounded in keys and in size.
 func TestM2_LedgerCleansItself(t *testing.T) {

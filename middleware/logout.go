@@ -15,8 +15,8 @@ const logoutRetry = 10 * time.Minute
 // Logout ends the session in this browser and the user's grant: the tokens are revoked at the authorization server and
 // deleted here, which ends the user's sessions in other browsers too. It answers POST from this site only
 // (http.CrossOriginProtection, else ErrCrossOrigin); a GET gets a page with a button (ErrMethod). If the server cannot be
-// told, the session has ended and the grant is unusable all the same; the answer is ErrLogoutFailed, and for ten minutes
-// another POST from the same browser tries again.
+// told, the session has ended all the same and no token is handed out any more; the answer is ErrLogoutFailed, and for ten
+// minutes another POST from the same browser tries again.
 func (l *Login) Logout() http.Handler {
 	guard := http.NewCrossOriginProtection()
 	// Behind a proxy that rewrites Host, older browsers' Origin would differ from it. The origin is a valid one: New
@@ -34,19 +34,22 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
 	s, err := l.leaving(r.WithContext(ctx))
+	if err != nil && !errors.Is(err, errNoSession) {
+		// Whose grant it is cannot be told now. The session stays: without it, another attempt would end nothing.
+		return &Error{Op: opLogout, Kind: tokensource.ErrTemporary, Cause: "the session cannot be read now", Retry: l.site.logout, Err: err}
+	}
 	cleared := l.sessions.Set(w, r.WithContext(ctx), "")
 	l.cookies.clear(w, l.cookies.logout())
-	if err == nil {
-		err = l.endGrant(ctx, s)
+	if s.Subject != "" {
+		if err := l.endGrant(ctx, s); err != nil {
+			return l.offerRetry(ctx, w, s, errors.Join(err, cleared))
+		}
 	}
-	if err == nil || errors.Is(err, errNoSession) {
-		err = cleared
+	if cleared != nil {
+		return &Error{Op: opLogout, Kind: tokensource.ErrTemporary, Cause: "the session cannot be removed now", Retry: l.site.logout, Err: cleared}
 	}
-	if err == nil {
-		seeOther(w, l.options.AfterLogout)
-		return nil
-	}
-	return l.offerRetry(ctx, w, s, err)
+	seeOther(w, l.options.AfterLogout)
+	return nil
 }
 
 // leaving returns whose grant is to end: the session's, or that of a logout which failed a moment ago.
@@ -76,10 +79,6 @@ func (l *Login) endGrant(ctx context.Context, s session) error {
 // offerRetry leaves a cookie that names the user for another attempt, since the session is gone.
 func (l *Login) offerRetry(ctx context.Context, w http.ResponseWriter, s session, reason error) error {
 	e := &Error{Op: opLogout, Kind: ErrLogoutFailed, Err: reason}
-	if s.Subject == "" {
-		e.Kind = tokensource.ErrTemporary
-		return e
-	}
 	s.Expires = time.Now().Add(logoutRetry).Round(0).UTC()
 	value, err := l.seal(ctx, forLogout, l.cookies.logout(), s)
 	if err != nil {

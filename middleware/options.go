@@ -47,8 +47,9 @@ type Options struct {
 	Identify func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error)
 
 	// OnLogin is called when it is known who is logging in and before anything is stored: to create or update the app's
-	// own user record, or to refuse. An error refuses the login (ErrRefused), and the token is revoked. ctx has the values of
-	// the callback's request and a deadline. Nil means that everybody may log in.
+	// own user record, or to turn the user away with ErrRefused, alone or wrapped. After any other error the login has
+	// failed (ErrLoginFailed). Either way the token is revoked. ctx has the values of the callback's request and a
+	// deadline. Nil means that everybody may log in.
 	OnLogin func(ctx context.Context, user provider.Identity) error
 
 	// OnError answers a request that failed. err is an *Error; match its kind with errors.Is, and call ErrorPage for the
