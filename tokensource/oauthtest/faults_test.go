@@ -320,3 +320,22 @@ func TestTransportLeavesTheRequestAlone(t *testing.T) {
 		t.Errorf("RoundTrip changed the request: %+v", req)
 	}
 }
+
+func TestRule45_HangOnAListenerEndsWithTheClient(t *testing.T) {
+	s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ignore })
+	live := s.Start(t)
+	s.Inject(oauthtest.Match{Path: oauthtest.PathEcho}, oauthtest.Fault{Hang: true}, -1)
+	for _, req := range []*http.Request{
+		request(t, http.MethodPost, live.URL+oauthtest.PathEcho, "hello"),
+		request(t, http.MethodGet, live.URL+oauthtest.PathAuthorize+"?"+authorizeQuery(ci).Encode(), ""),
+	} {
+		ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		resp, err := live.Client().Do(req.WithContext(ctx))
+		stop()
+		if err == nil {
+			resp.Body.Close()
+			t.Errorf("%s was answered with %d, want no answer", req.URL.Path, resp.StatusCode)
+		}
+	}
+	live.Close() // waits for the handlers: it would not return if they were still hanging
+}
