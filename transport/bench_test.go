@@ -64,7 +64,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 				req := costRequest(b, body)
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := peer.rt.RoundTrip(req); err != nil { //nolint:bodyclose // it is http.NoBody
+					if _, err := peer.rt.RoundTrip(req); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -35,7 +35,7 @@ func costRequest(t testing.TB, body io.Reader) *http.Request {
 
 func measure(t *testing.T, rt http.RoundTripper, req *http.Request) (allocs float64, bytes uint64) {
 	send := func() {
-		if _, err := rt.RoundTrip(req); err != nil { //nolint:bodyclose // it is http.NoBody
+		if _, err := rt.RoundTrip(req); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestT7_ManySubjects(t *testing.T) {
 	per := testing.AllocsPerRun(100, func() {
 		for _, tok := range toks {
 			src.set(tok)
-			if _, err := rt.RoundTrip(req); err != nil { //nolint:bodyclose // it is http.NoBody
+			if _, err := rt.RoundTrip(req); err != nil {
 				t.Fatal(err)
 			}
 		}

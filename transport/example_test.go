@@ -55,7 +55,7 @@ func ExampleTransport_reauthorize() {
 		return
 	}
 	client := &http.Client{Transport: rt}
-	_, err = client.Get("https://api.x.com/2/users/me") //nolint:bodyclose // there is no response
+	_, err = client.Get("https://api.x.com/2/users/me")
 	switch {
 	case errors.Is(err, tokensource.ErrReauthorize):
 		fmt.Println("send the user to the login page")

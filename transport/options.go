@@ -62,7 +62,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 		p.base = http.DefaultTransport
 	}
 	if p.rejected == nil {
-		p.rejected = RejectedOn(http.StatusUnauthorized)
+		p.rejected = RejectedOn(http.StatusUnauthorized) //nolint:bodyclose // it only judges responses
 	}
 	if p.maxReplay == 0 {
 		p.maxReplay = defaultReplayBody

@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
+	"golang.org/x/oauth2"
 )
 
 func TestT4_WhatIsReplayed(t *testing.T) {
@@ -66,6 +68,36 @@ func TestT4_WhatIsReplayed(t *testing.T) {
 		}
 		if got := src.renewals.Load(); got != 1 {
 			t.Errorf("%s: %d renewals, want 1: also for the sake of the next request", test.name, got)
+		}
+	}
+}
+
+// What cannot be replayed anyway is not wrapped: the base sees the caller's own body, which may be a file that it can send
+// without copying.
+func TestT4_BodyThatIsNotKeptIsTheCallersOwn(t *testing.T) {
+	tests := []struct {
+		name   string
+		src    tokensource.Source
+		limit  int64
+		length int64
+		same   bool
+	}{
+		{"kept", newSource(), 0, -1, false},
+		{"nothing is kept", newSource(), -1, -1, true},
+		{"known to be over the limit", newSource(), 3, 4, true},
+		{"a source that cannot renew", plainSource{&oauth2.Token{AccessToken: "a"}}, 0, -1, true},
+	}
+	for _, test := range tests {
+		var got io.ReadCloser
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			got = req.Body
+			return response(req, 200, nil, ""), nil
+		})
+		req := newRequest(t, "POST", api, oneWay("body"))
+		req.ContentLength = test.length
+		roundTrip(t, newTransport(t, test.src, base, transport.Options{Origins: []string{api}, MaxReplayBody: test.limit}), req)
+		if same := got == req.Body; same != test.same {
+			t.Errorf("%s: the base got the caller's own body = %t, want %t", test.name, same, test.same)
 		}
 	}
 }
@@ -314,7 +346,7 @@ func TestT5_UpgradesPassUntouched(t *testing.T) {
 		if line, err := bufio.NewReader(conn).ReadString('\n'); line != "echo hello\n" {
 			t.Errorf("over the upgraded connection came %q, %v, want \"echo hello\"", line, err)
 		}
-		conn.Close()
+		resp.Body.Close()
 	}
 }
 

@@ -160,6 +160,7 @@ func TestT6_TheServerSaysHowLong(t *testing.T) {
 		{"the cap", 429, map[string]string{"Retry-After": "15"}, cap15},
 		{"over the cap", 429, map[string]string{"Retry-After": "16"}, 0},
 		{"over every bound", 429, map[string]string{"Retry-After": "99999999999999999999999"}, 0},
+		{"more than a Duration holds", 429, map[string]string{"Retry-After": "10000000000"}, 0},
 		{"date", 429, map[string]string{"Retry-After": at(9 * time.Second)}, 9 * time.Second},
 		{"date by a clock that is wrong", 429, map[string]string{"Retry-After": at(3609 * time.Second), "Date": at(time.Hour)}, 9 * time.Second},
 		{"date over the cap", 429, map[string]string{"Retry-After": at(time.Hour)}, 0},
@@ -233,18 +234,24 @@ func TestT6_PauseEndsWithTheContext(t *testing.T) {
 }
 
 func TestT6_BodyThatCannotBeOpenedAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		base := &script{answers: []answer{{status: 429}}}
-		req := newRequest(t, "POST", api, strings.NewReader("body"))
-		req.GetBody = func() (io.ReadCloser, error) { return nil, errDown }
-		resp, err := newTransport(t, newSource(), base, transport.Options{Retry: &transport.RetryOptions{}}).RoundTrip(req)
-		if err == nil {
-			resp.Body.Close()
-		}
-		if !errors.Is(err, errDown) || len(base.sent) != 1 {
-			t.Errorf("RoundTrip when GetBody fails = %v after %d requests, want its error after 1", err, len(base.sent))
-		}
-	})
+	for _, method := range []string{"POST", "PUT"} {
+		inBubble(t, func(t *testing.T) {
+			opened := 0
+			base := &script{answers: []answer{{status: 429}}}
+			req := newRequest(t, method, api, strings.NewReader("body"))
+			req.GetBody = func() (io.ReadCloser, error) {
+				opened++
+				return nil, errDown
+			}
+			resp, err := newTransport(t, newSource(), base, transport.Options{Retry: &transport.RetryOptions{}}).RoundTrip(req)
+			if err == nil {
+				resp.Body.Close()
+			}
+			if !errors.Is(err, errDown) || len(base.sent) != 1 || opened != 1 {
+				t.Errorf("%s when GetBody fails = %v after %d requests and %d tries, want its error after 1 and 1", method, err, len(base.sent), opened)
+			}
+		})
+	}
 }
 
 // A base that breaks its contract must not bring the program down.

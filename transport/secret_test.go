@@ -116,7 +116,7 @@ func TestHeaderBelongsToTheToken(t *testing.T) {
 		t.Errorf("Authorization of a changed token = %q, want %q", got, want)
 	}
 	tok.TokenType = "DPoP"
-	if _, err := rt.RoundTrip(newRequest(t, "GET", api, nil)); !errors.Is(err, transport.ErrTokenType) { //nolint:bodyclose // no response
+	if _, err := rt.RoundTrip(newRequest(t, "GET", api, nil)); !errors.Is(err, transport.ErrTokenType) {
 		t.Errorf("RoundTrip after the type changed = %v, want ErrTokenType", err)
 	}
 	for i := range 5000 { // far more tokens than slots
