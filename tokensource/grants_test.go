@@ -544,3 +544,26 @@ func TestTwoProcessesAfterALostIntent(t *testing.T) {
 		}
 	})
 }
+
+func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		sealed := func() storage.Store {
+			keys, err := storage.NewKeys(storage.NewKey())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := storage.Sealed(w.store.Store, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		w.login(w.processOn(sealed(), nil))
+		_, err := w.processOn(sealed(), nil).Source(w.user).Token(t.Context())
+		wantIs(t, err, storage.ErrUnknownKey)
+		if errors.Is(err, tokensource.ErrReauthorize) || errors.Is(err, tokensource.ErrTemporary) {
+			t.Errorf("Token() = %v, want neither a reason to log in nor one to try again", err)
+		}
+	})
+}

@@ -111,6 +111,9 @@ func (g *Grants) readStored(ctx context.Context, key string) (*record, storage.V
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, 0, noGrant()
 	}
+	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) {
+		return nil, 0, &Error{Op: "load", Err: err} // asking again does not help
+	}
 	if err != nil {
 		return nil, 0, &Error{Op: "load", Kind: ErrTemporary, Err: err}
 	}
