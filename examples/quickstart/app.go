@@ -1,0 +1,82 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// app is the demo: an ordinary web app that acts for its users at an API.
+type app struct {
+	grants   *tokensource.Grants
+	login    *middleware.Login
+	api      *http.Client // adds the token of the user whom a request's context names
+	apiURL   string
+	origin   string // where browsers find the app
+	authURL  string // the authorization server's origin
+	fake     *fake  // nil if this is the real X
+	timeline *timeline
+	results  results
+	stopped  chan struct{} // closed when the server shuts down
+}
+
+// handler returns everything that the app serves.
+func (a *app) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", http.HandlerFunc(a.page))
+	mux.Handle("GET /events", http.HandlerFunc(a.events))
+	mux.Handle("GET /assets/", http.FileServerFS(assets))
+	mux.Handle("POST /clear", a.login.Require(http.HandlerFunc(a.clear)))
+	a.login.Mount(watched{mux, a.timeline})
+	a.mountButtons(watched{mux, a.timeline})
+	return a.atHome(http.NewCrossOriginProtection().Handler(mux))
+}
+
+func (a *app) mountButtons(mux watched) {
+	mux.Handle("POST /call", a.button(a.who))
+	mux.Handle("POST /post", a.button(a.post))
+	if a.fake == nil {
+		return
+	}
+	mux.Handle("POST /many", a.button(a.many)) // X allows 75 of these calls in 15 minutes
+	mux.Handle("POST /expire", a.button(a.expire))
+	mux.Handle("POST /kill", a.button(a.kill))
+	mux.Handle("POST /withdraw", a.button(a.withdraw))
+}
+
+// watched is a mux whose handlers appear on the timeline.
+type watched struct {
+	mux      *http.ServeMux
+	timeline *timeline
+}
+
+func (w watched) Handle(pattern string, h http.Handler) {
+	w.mux.Handle(pattern, w.timeline.watch(theApp, h))
+}
+
+// atHome serves requests to the app's own address only. Cookies are bound to a host name, so localhost is led to
+// 127.0.0.1; any other name would be a site of somebody else's that points here (DNS rebinding).
+func (a *app) atHome(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case "http://"+r.Host == a.origin:
+			next.ServeHTTP(w, r)
+		case r.Method == http.MethodGet:
+			seeOther(w, a.origin+"/")
+		default:
+			http.Error(w, "this is "+a.origin, http.StatusMisdirectedRequest)
+		}
+	})
+}
+
+func (a *app) clear(w http.ResponseWriter, _ *http.Request) {
+	a.timeline.clear()
+	seeOther(w, "/")
+}
+
+// newServer returns a server with the bounds that every server should have.
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+}

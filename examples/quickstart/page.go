@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+var (
+	//go:embed assets
+	assets embed.FS
+
+	//go:embed page.html
+	pageHTML string
+
+	pages = template.Must(template.New("page").Parse(pageHTML))
+)
+
+// pageView is what the page shows.
+type pageView struct {
+	Fake     bool
+	Notice   string
+	Grant    *tokensource.Grant // nil if nobody is logged in
+	Token    string             // how long the access token lives
+	Result   result
+	Many     int
+	Timeline timelineView
+}
+
+type timelineView struct {
+	Counters counters
+	Rows     []row
+}
+
+// page shows the app to who is logged in, and how to log in to everybody else.
+func (a *app) page(w http.ResponseWriter, r *http.Request) {
+	view := pageView{Fake: a.fake != nil, Notice: notices[r.URL.Query().Get("notice")], Many: manyCalls}
+	view.Timeline.Counters, view.Timeline.Rows, _ = a.timeline.view()
+	if subject, ok := a.login.Subject(r); ok {
+		grant, err := a.grants.Grant(r.Context(), subject)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		view.Grant, view.Token = &grant, lifetime(time.Until(grant.Expiry))
+		view.Result = a.results.of(subject)
+	}
+	var text bytes.Buffer
+	if err := pages.Execute(&text, view); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	a.protect(w.Header())
+	_, _ = text.WriteTo(w) // the browser may be gone
+}
+
+// notices are what the page can be told to say, by name: a link cannot make it say anything else.
+var notices = map[string]string{
+	"ended": "Access was withdrawn at X: the refresh was refused. The grant is marked dead and is never tried again, " +
+		"until you connect.",
+	"bye": "You are logged out. Both tokens were revoked at X, and the stored grant is deleted.",
+}
+
+func (a *app) protect(h http.Header) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// Browsers apply form-action to redirects too, and a button may lead to a login.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "+
+		"img-src 'self'; form-action 'self' "+a.authURL+"; base-uri 'none'; frame-ancestors 'none'")
+}
+
+// lifetime says in words how long a token has to live.
+func lifetime(left time.Duration) string {
+	switch {
+	case left <= 0:
+		return "expired: the next call refreshes first"
+	case left < 2*time.Minute:
+		return "expires in " + left.Round(time.Second).String()
+	}
+	left = left.Round(time.Minute)
+	return "expires in " + left.String()[:len(left.String())-len("0s")]
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// upstream is where users log in and whose API is called: the fake, or the real X.
+type upstream struct {
+	provider     *provider.Provider
+	registration tokensource.Registration
+	welcome      string // what to print at the start
+	fake         *fake  // nil if it is the real X
+}
+
+// chooseUpstream returns the real X if the environment has a client ID for it, and else starts the fake.
+func chooseUpstream(ctx context.Context, l net.Listener, dir string, t *timeline) (*upstream, error) {
+	redirectURL := origin(l) + "/callback"
+	up := &upstream{registration: tokensource.Registration{
+		ClientID:     os.Getenv("X_CLIENT_ID"),
+		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
+		RedirectURL:  redirectURL,
+		Scopes:       []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
+	}}
+	if up.registration.ClientID != "" {
+		up.provider = provider.X()
+		up.welcome = "This uses the real X. Register this callback URL for your app in X's developer console: " + redirectURL + "\n"
+		return up, nil
+	}
+	f, err := startFake(ctx, redirectURL, filepath.Join(dir, "fake.json"), t)
+	if err != nil {
+		return nil, err
+	}
+	up.fake, up.provider = f, f.Provider(f.url)
+	up.registration.ClientID, up.registration.ClientSecret = f.app.ClientID, f.app.Secret
+	up.welcome = "This uses a fake of X at " + f.url + ": no account, no network. Set X_CLIENT_ID to use the real one.\n"
+	return up, nil
+}
+
+func (u *upstream) stop() error {
+	if u.fake == nil {
+		return nil
+	}
+	return u.fake.stop()
+}
+
+// originOf returns scheme and host of a URL.
+func originOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
