@@ -1,0 +1,211 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// powers tests the optional interfaces that a store has.
+func powers() []part {
+	return []part{
+		{"Lister", testLister},
+		{"ListerWhileWriting", testListerWhileWriting},
+		{"Watcher", testWatcher},
+		{"WatcherEnds", testWatcherEnds},
+	}
+}
+
+// lister returns s as one, or ends the test.
+func lister(t *testing.T, s storage.Store) storage.Lister {
+	t.Helper()
+	l, ok := s.(storage.Lister)
+	if !ok {
+		t.Skip("the store is no storage.Lister")
+	}
+	return l
+}
+
+// listed returns how often each key was listed.
+func listed(t *testing.T, l storage.Lister) map[string]int {
+	t.Helper()
+	keys := map[string]int{}
+	for key, err := range l.Keys(context.Background()) {
+		if err != nil {
+			t.Fatalf("Keys() = %v, want no error", err)
+		}
+		keys[key]++
+	}
+	return keys
+}
+
+func testLister(t *testing.T, s *suite) {
+	store := s.open(t)
+	l := lister(t, store)
+	if keys := listed(t, l); len(keys) != 0 {
+		t.Fatalf("Keys() of an empty store = %v, want none", keys)
+	}
+	names := []string{"a", "A", "..", "key.with-all_signs"}
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("k%d", i))
+	}
+	for _, key := range names {
+		put(t, store, key, "value", 0)
+	}
+	gone := put(t, store, "gone", "value", 0)
+	wantDelete(t, store, "gone", gone, nil)
+	wantListed(t, listed(t, l), names)
+	for range l.Keys(context.Background()) { // a loop may end early
+		break
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errCause)
+	for key, err := range l.Keys(ctx) {
+		if !errors.Is(err, errCause) || key != "" {
+			t.Fatalf("Keys() with an ended ctx = %q, %v, want its cause", key, err)
+		}
+		return
+	}
+	t.Errorf("Keys() with an ended ctx yields nothing, want its cause")
+}
+
+func wantListed(t *testing.T, got map[string]int, names []string) {
+	t.Helper()
+	for _, name := range names {
+		if got[name] != 1 {
+			t.Errorf("Keys() has %q %d times, want once", name, got[name])
+		}
+		delete(got, name)
+	}
+	if len(got) != 0 {
+		t.Errorf("Keys() has also %v, want nothing else", got)
+	}
+}
+
+// testListerWhileWriting rewrites keys while they are listed, from inside the loop too: each is there all the time, and
+// so must be listed exactly once.
+func testListerWhileWriting(t *testing.T, s *suite) {
+	store := s.open(t)
+	l := lister(t, store)
+	names := make([]string, 50)
+	for i := range names {
+		names[i] = fmt.Sprintf("k%d", i)
+		put(t, store, names[i], "0", 0)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			if err := increment(context.Background(), store, names[i%len(names)]); err != nil {
+				t.Errorf("increment during Keys() = %v, want no error", err)
+				return
+			}
+		}
+	})
+	for range 5 {
+		got := map[string]int{}
+		for key, err := range l.Keys(context.Background()) {
+			if err != nil {
+				t.Fatalf("Keys() during writes = %v, want no error", err)
+			}
+			got[key]++
+			if err := increment(context.Background(), store, key); err != nil {
+				t.Fatalf("increment inside Keys() = %v, want no error", err)
+			}
+		}
+		wantListed(t, got, names)
+	}
+	cancel()
+	writer.Wait()
+}
+
+// watching is a Watch that runs.
+type watching struct {
+	heard  chan string
+	ended  chan error
+	cancel context.CancelCauseFunc
+}
+
+// watch begins to watch s, or ends the test if it cannot.
+func watch(t *testing.T, s storage.Store) *watching {
+	t.Helper()
+	watcher, ok := s.(storage.Watcher)
+	if !ok {
+		t.Skip("the store is no storage.Watcher")
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w := &watching{make(chan string, 1000), make(chan error, 1), cancel}
+	go func() { w.ended <- watcher.Watch(ctx, func(key string) { w.heard <- key }) }()
+	t.Cleanup(func() { cancel(nil) })
+	return w
+}
+
+// wantNews waits until the watcher is told of key, or of any key if it is empty.
+func (w *watching) wantNews(t *testing.T, why, key string) {
+	t.Helper()
+	limit := time.After(soon)
+	for {
+		select {
+		case got := <-w.heard:
+			if got == key || got == "" {
+				return
+			}
+		case err := <-w.ended:
+			t.Fatalf("Watch() = %v before it told of %s", err, why)
+		case <-limit:
+			t.Fatalf("Watch() tells nothing of %s", why)
+		}
+	}
+}
+
+// drop forgets what was heard so far.
+func (w *watching) drop() {
+	for len(w.heard) > 0 {
+		<-w.heard
+	}
+}
+
+func testWatcher(t *testing.T, s *suite) {
+	first, second := s.handles(t)
+	w := watch(t, first)
+	w.wantNews(t, "its beginning", "")
+	for _, store := range []storage.Store{first, second} {
+		w.drop()
+		v := put(t, store, "k", "created", 0)
+		w.wantNews(t, "a create", "k")
+		v = put(t, store, "k", "swapped", v)
+		w.wantNews(t, "a swap", "k")
+		put(t, store, "other", "value", 0)
+		w.wantNews(t, "another key", "other")
+		wantDelete(t, store, "k", v, nil)
+		w.wantNews(t, "a delete", "k")
+		clean(t, store, "other")
+		w.wantNews(t, "a delete", "other")
+	}
+}
+
+func testWatcherEnds(t *testing.T, s *suite) {
+	store := s.open(t)
+	w, other := watch(t, store), watch(t, store)
+	w.wantNews(t, "its beginning", "")
+	other.wantNews(t, "its beginning", "")
+	w.cancel(errCause)
+	select {
+	case err := <-w.ended:
+		wantCause(t, "Watch", err, errCause)
+	case <-time.After(soon):
+		t.Fatalf("Watch() did not return within %v after its ctx ended", soon)
+	}
+	w.drop()
+	put(t, store, "k", "value", 0)
+	other.wantNews(t, "a create, after another watch ended", "k")
+	if len(w.heard) != 0 {
+		t.Errorf("changed(%q) was called after Watch returned", <-w.heard)
+	}
+}
