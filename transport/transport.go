@@ -13,7 +13,8 @@ import (
 )
 
 // Transport is an http.RoundTripper that authenticates requests to its origins. Any other request passes to the base
-// untouched, also when it is a hop of a redirect. It is safe for concurrent use.
+// untouched, also when it is a hop of a redirect. New makes one; the zero value cannot be used. It is safe for concurrent
+// use.
 type Transport struct {
 	// Behind a pointer, so that printing a struct which holds a Transport in an unexported field, where fmt does not
 	// call Format, shows an address and not a source with its tokens.
