@@ -154,7 +154,7 @@ func TestM2_UnreadableFlowsGoFirst(t *testing.T) {
 	name := b.cookies("flow")[0]
 	u, _ := url.Parse(b.origin)
 	for i := range 9 {
-		b.jar.SetCookies(u, []*http.Cookie{{Name: fmt.Sprintf("%s%d", name[:len(name)-1], i), Value: "junk", Path: "/", Secure: true}})
+		b.jar.SetCookies(u, []*http.Cookie{{Name: fmt.Sprintf("%s-%d", name, i), Value: "junk", Path: "/", Secure: true}})
 	}
 	b.start("/newest")
 	if a := b.get(w.consent(oldest)); a.location() != "/oldest" {

@@ -174,7 +174,7 @@ func (s *conflicting) Put(ctx context.Context, key string, value []byte, old sto
 	return s.Store.Put(ctx, key, value, old)
 }
 
-// damaged returns the same value for every list of the ledger.
+// damaged returns the same value for every list of the ledger, whatever is written.
 type damaged struct {
 	storage.Store
 	value string
@@ -185,4 +185,11 @@ func (s damaged) Get(ctx context.Context, key string) (storage.Record, error) {
 		return storage.Record{Value: []byte(s.value), Version: 1}, nil
 	}
 	return s.Store.Get(ctx, key)
+}
+
+func (s damaged) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if strings.HasPrefix(key, "middleware.") {
+		return old + 1, nil
+	}
+	return s.Store.Put(ctx, key, value, old)
 }

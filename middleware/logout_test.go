@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -161,6 +162,26 @@ func TestM5_RetryIsForThatLogout(t *testing.T) {
 			t.Errorf("an expired retry made %d requests, want none", n)
 		}
 	})
+}
+
+// TestM5_RetryIsNoSession: when not even the store could be told, the grant lives on, but nobody is logged in.
+func TestM5_RetryIsNoSession(t *testing.T) {
+	store := &brokenStore{Store: storage.NewMemory()}
+	w := newWorld(t, setup{store: store})
+	b := newBrowser(t, w.mux)
+	session := sessionOf(t, w.logIn(b, ""))
+	store.broken = func(op, _ string) bool { return op == "put" }
+	a := b.do(http.MethodPost, "/logout")
+	wantStatus(t, "logout while the store is down", a, http.StatusServiceUnavailable)
+	store.broken = nil
+	for _, c := range a.Cookies() {
+		page := newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+c.Value)
+		wantStatus(t, "cookie "+c.Name+" as session", page, http.StatusSeeOther)
+	}
+	wantStatus(t, "logout again", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+	if n := revocations(w.fake); n != 2 {
+		t.Errorf("%d revocations, want 2", n)
+	}
 }
 
 func TestM5_ProgramGetsJSON(t *testing.T) {

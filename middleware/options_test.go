@@ -107,6 +107,9 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, v := range append([]any{w.login, struct{ L *middleware.Login }{w.login}}, anys(errs.list)...) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			fmt.Fprintf(&all, verb+"\n", v)
+			if got := fmt.Sprintf(verb, w.login); got != w.login.String() {
+				t.Errorf("a Login under %s = %q, want %q", verb, got, w.login)
+			}
 		}
 		log.Info("x", "v", v)
 	}

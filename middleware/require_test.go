@@ -124,6 +124,12 @@ func TestM6_Subject(t *testing.T) {
 	if b.at(home).get("/"); subject != oauthtest.DefaultUser().ID || !ok {
 		t.Errorf("Subject = %q, %v, want the user", subject, ok)
 	}
+	// Being logged in at one provider says nothing of another.
+	other := newWorld(t, setup{redirectURL: "https://app.example/other/callback"})
+	both := w.login.Require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { subject, ok = other.login.Subject(r) }))
+	if b.at(both).get("/"); ok {
+		t.Errorf("Subject of another Login = %q, want none", subject)
+	}
 	// A context that somebody else has given a subject is no login.
 	acting := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		home(rw, r.WithContext(tokensource.WithSubject(r.Context(), "somebody")))

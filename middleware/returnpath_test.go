@@ -17,7 +17,7 @@ func TestM4_ReturnPath(t *testing.T) {
 		"/" + strings.Repeat("a", 2047),
 	}
 	bad := []string{
-		"//evil.example", "///evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, `/a\b`, "/%2fevil.example",
+		"//evil.example", "///evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, `/a\b`, `/a?b=\c`, `/a#\b`, "/%2fevil.example",
 		"/%2f%2fevil.example", "%2f%2fevil.example", "/%5cevil.example", "/%5c%5cevil.example", "/%252fevil.example",
 		"/%25252fevil.example", "/%255cevil.example", "/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "\t//evil.example",
 		" //evil.example", "/ /evil.example", "/a\x00b", "/a\x7fb", "/%09/evil.example", "/%0a/evil.example", "/%0d%0aSet-Cookie:x", "/%00",
