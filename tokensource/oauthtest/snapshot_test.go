@@ -67,6 +67,12 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	if got := call(t, s, http.MethodGet, meURL, token, "").status; got != http.StatusOK {
 		t.Errorf("GET me after refused restores = %d, want 200", got)
 	}
+	if err := s.Restore([]byte(`{}`)); err != nil {
+		t.Errorf("Restore(nothing) = %v, want nil", err)
+	}
+	if err := s.RevokeGrant(userID, ci.ClientID); err == nil {
+		t.Error("RevokeGrant after Restore(nothing) = nil, want an error: no grant is left")
+	}
 	unknown := `{"grants":[{"id":1,"client":"` + ci.ClientID + `","user":"nobody"}],"tokens":[]}`
 	if err := s.Restore([]byte(unknown)); err != nil {
 		t.Errorf("Restore(unknown user) = %v, want nil", err)

@@ -117,7 +117,11 @@ func TestRule20_ClientAuthentication(t *testing.T) {
 	form.Set("client_secret", ci.Secret)
 	got := do(t, s, formRequest(t, tokenURL, oauthtest.App{}, form))
 	wantAnswer(t, "secret in the body", got, http.StatusUnauthorized, unauthorizedClient)
-	parseTokens(t, do(t, s, formRequest(t, tokenURL, ci, form))) // tolerated beside Basic
+	got = do(t, s, formRequest(t, tokenURL, ci, form)) // tolerated beside Basic
+	form = refreshForm(parseTokens(t, got).Refresh)
+	form.Set("client_id", na.ClientID)
+	got = do(t, s, formRequest(t, tokenURL, ci, form))
+	wantAnswer(t, "another client in the body", got, http.StatusUnauthorized, unauthorizedClient)
 }
 
 func TestRule20_ConsumeBeforeAuth(t *testing.T) {
