@@ -59,7 +59,7 @@ func TestM3_Refused(t *testing.T) {
 	for _, tt := range tests {
 		a := b.get("/callback?" + strings.ReplaceAll(tt.query, "STATE", state))
 		wantStatus(t, tt.name, a, tt.status)
-		if e := errs.want(t, tt.name, tt.kind); strings.Contains(e.Error(), state) {
+		if e := errs.facts(t, tt.name, tt.kind); strings.Contains(e.Error(), state) {
 			t.Errorf("%s: error %q shows the state", tt.name, e)
 		}
 	}
@@ -145,7 +145,7 @@ func TestM3_ProviderErrors(t *testing.T) {
 		state := query(t, b.start("/home"), "state")
 		a := b.get("/callback?" + strings.ReplaceAll(tt.query, "STATE", state))
 		wantStatus(t, tt.name, a, tt.status)
-		e := errs.want(t, tt.name, tt.kind)
+		e := errs.facts(t, tt.name, tt.kind)
 		if e.Code != tt.code || e.Description != tt.description || e.Unverified != tt.unverified {
 			t.Errorf("%s: error has %q, %q, Unverified %v; want %q, %q, %v", tt.name, e.Code, e.Description, e.Unverified, tt.code, tt.description, tt.unverified)
 		}
@@ -186,7 +186,7 @@ func TestM3_Replay(t *testing.T) {
 	}
 	a := newBrowser(t, w.mux).get(callback, "Cookie", replay)
 	wantStatus(t, "second callback, not logged in", a, 400)
-	if e := errs.want(t, "second callback, not logged in", middleware.ErrFlowUsed); e.Retry != "/timeline" {
+	if e := errs.facts(t, "second callback, not logged in", middleware.ErrFlowUsed); e.Retry != "/timeline" {
 		t.Errorf("ErrFlowUsed: Retry = %q, want the page the login was for", e.Retry)
 	}
 	// A state that was never used is no double arrival, logged in or not.

@@ -53,7 +53,7 @@ func TestM2_Deadline(t *testing.T) {
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("the callback took %v, want less than the 30 seconds that a code lives", took)
 		}
-		if e := errs.want(t, "Identify hangs", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "was revoked") {
+		if e := errs.facts(t, "Identify hangs", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "was revoked") {
 			t.Errorf("Cause = %q, want the token revoked though the time was used up", e.Cause)
 		}
 	})
@@ -98,7 +98,7 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 			}
 			b := newBrowser(t, w.mux)
 			wantStatus(t, tt.name, b.get(w.consent(b.start("/home"))), tt.status)
-			e := errs.want(t, tt.name, tt.kind)
+			e := errs.facts(t, tt.name, tt.kind)
 			if !strings.Contains(e.Cause, tt.cause) {
 				t.Errorf("%s: Cause = %q, want %q", tt.name, e.Cause, tt.cause)
 			}

@@ -40,6 +40,13 @@ func (c cookies) set(w http.ResponseWriter, name, value string, life time.Durati
 // clear removes a cookie; browsers want the attributes it was set with.
 func (c cookies) clear(w http.ResponseWriter, name string) { http.SetCookie(w, c.cookie(name, "", -1)) }
 
+// drop clears a cookie that r has.
+func (c cookies) drop(w http.ResponseWriter, r *http.Request, name string) {
+	if len(r.CookiesNamed(name)) > 0 {
+		c.clear(w, name)
+	}
+}
+
 func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,

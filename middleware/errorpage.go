@@ -119,7 +119,7 @@ func (e *Error) about() wording {
 	if found.label == "" {
 		found.label = "Try again"
 	}
-	if found.kind == ErrFlowNotFound && e.Cause != "" {
+	if errors.Is(found.kind, ErrFlowNotFound) && e.Cause != "" {
 		found.text = "It cannot be finished: " + e.Cause + "."
 	}
 	return found

@@ -39,7 +39,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer grants.Close()
+	defer func() { _ = grants.Close() }()
 
 	login, err := middleware.New(grants, keys, nil)
 	if err != nil {

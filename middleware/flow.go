@@ -38,10 +38,11 @@ func newFlow(redirectURL, returnTo string, life time.Duration) flow {
 	var state [32]byte
 	rand.Read(state[:])
 	return flow{
-		State:    base64.RawURLEncoding.EncodeToString(state[:]),
-		Verifier: oauth2.GenerateVerifier(), RedirectURL: redirectURL,
-		ReturnTo: returnTo,
-		Expires:  time.Now().Add(life).Round(0).UTC(),
+		State:       base64.RawURLEncoding.EncodeToString(state[:]),
+		Verifier:    oauth2.GenerateVerifier(),
+		RedirectURL: redirectURL,
+		ReturnTo:    returnTo,
+		Expires:     time.Now().Add(life).Round(0).UTC(),
 	}
 }
 
@@ -127,7 +128,7 @@ func (l *Login) find(ctx context.Context, r *http.Request, state string) (flow, 
 }
 
 const (
-	causeNoFlow = "the login took too long, was finished or replaced already, or was started in another browser or at another " +
-		"address of this site than the one it came back to (localhost and 127.0.0.1 are two addresses)"
+	causeNoFlow = "the login took too long, was finished already, or was started in another browser or at another address of " +
+		"this site (localhost and 127.0.0.1 are two addresses), or the browser keeps no cookies"
 	causeExpired = "the login took too long"
 )

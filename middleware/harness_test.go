@@ -250,7 +250,6 @@ func (b *browser) cookies(part string) []string {
 // exchanges is how many codes were sent to the token endpoint.
 func (w *world) exchanges() int { return w.fake.TokenCalls("authorization_code") }
 
-// wantError checks the status and the error code that a program gets for what a browser got as a page, too.
 func wantStatus(t *testing.T, what string, a answer, want int) {
 	t.Helper()
 	if a.StatusCode != want {
@@ -266,7 +265,14 @@ func (s *seen) onError(w http.ResponseWriter, r *http.Request, err error) {
 	middleware.ErrorPage(w, r, err)
 }
 
-func (s *seen) want(t *testing.T, what string, kind error) *middleware.Error {
+// want checks the kind of the latest error.
+func (s *seen) want(t *testing.T, what string, kind error) {
+	t.Helper()
+	_ = s.facts(t, what, kind)
+}
+
+// facts is want, and returns the error.
+func (s *seen) facts(t *testing.T, what string, kind error) *middleware.Error {
 	t.Helper()
 	if len(s.list) == 0 {
 		t.Fatalf("%s: no error, want %v", what, kind)

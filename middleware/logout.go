@@ -39,12 +39,12 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Op: opLogout, Kind: tokensource.ErrTemporary, Cause: "the session cannot be read now", Retry: l.site.logout, Err: err}
 	}
 	cleared := l.sessions.Set(w, r.WithContext(ctx), "")
-	l.cookies.clear(w, l.cookies.logout())
 	if s.Subject != "" {
 		if err := l.endGrant(ctx, s); err != nil {
 			return l.offerRetry(ctx, w, s, errors.Join(err, cleared))
 		}
 	}
+	l.cookies.drop(w, r, l.cookies.logout())
 	if cleared != nil {
 		return &Error{Op: opLogout, Kind: tokensource.ErrTemporary, Cause: "the session cannot be removed now", Retry: l.site.logout, Err: cleared}
 	}

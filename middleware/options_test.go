@@ -135,6 +135,6 @@ func newGrants(t *testing.T, s setup) *tokensource.Grants {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { grants.Close() })
+	t.Cleanup(func() { _ = grants.Close() })
 	return grants
 }

@@ -67,7 +67,7 @@ func (l *Login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 	if err := l.sessions.Set(w, r.WithContext(ctx), value); err != nil {
 		return err
 	}
-	l.cookies.clear(w, l.cookies.logout()) // a logout that could be retried is of the past
+	l.cookies.drop(w, r, l.cookies.logout()) // a logout that could be retried is of the past
 	return nil
 }
 
