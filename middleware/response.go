@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -23,6 +24,9 @@ type response struct {
 	description         string // raw
 	denied              bool   // OAuth 1.0a's way to say so, which X has been seen to use
 }
+
+// Format keeps state and code out of whatever is printed.
+func (p response) Format(s fmt.State, _ rune) { redact.Write(s, "response{REDACTED}") }
 
 // parseResponse reads the parameters that are known and ignores others. Parameters without a value count as omitted
 // (RFC 6749 section 3.1). The error is an *Error of kind ErrBadCallback.
