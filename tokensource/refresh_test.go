@@ -1,0 +1,201 @@
+package tokensource_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+func TestRefresh(t *testing.T) {
+	for name, s := range map[string]setting{"confidential": confidential(), "public": public()} {
+		w := newWorld(t)
+		client := w.at(s)
+		_, refresh, err := w.fake.IssueToken(w.user, s.r.ClientID, scopes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := client.Refresh(t.Context(), refresh)
+		if err != nil {
+			t.Fatalf("%s: Refresh() = %v", name, err)
+		}
+		if !w.works(tok) || tok.RefreshToken == "" || tok.RefreshToken == refresh {
+			t.Errorf("%s: the tokens do not work, or the refresh token is the old one", name)
+		}
+		wantParams(t, name, w.fake.TokenRequests()[0].RawForm(), map[string]string{
+			"grant_type": "refresh_token", "refresh_token": refresh, "client_id": s.r.ClientID,
+		})
+		_, err = client.Refresh(t.Context(), refresh)
+		wantReason(t, err, tokensource.ReasonRefused)
+		if err == nil || !strings.Contains(err.Error(), "another login") {
+			t.Errorf("%s: %v, want what may have happened", name, err)
+		}
+	}
+}
+
+func TestRefreshWithoutARefreshToken(t *testing.T) {
+	for want, s := range map[string]setting{"offline.access": confidential(), "which scope or parameter": generic()} {
+		w := newWorld(t)
+		_, err := w.at(s).Refresh(t.Context(), "")
+		wantReason(t, err, tokensource.ReasonNoRefreshToken)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Refresh() = %v, want %q", err, want)
+		}
+		if n := len(w.fake.Requests()); n != 0 {
+			t.Errorf("requests = %d, want none", n)
+		}
+	}
+}
+
+func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = oauthtest.KeepSilent })
+	_, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		tok, err := w.client.Refresh(t.Context(), refresh)
+		if err != nil || tok.RefreshToken != "" {
+			t.Fatalf("Refresh() = %v, want a token without a refresh token (RFC 6749 section 6)", err)
+		}
+	}
+}
+
+// What is lost on the way, and whether the server may have redeemed the refresh token all the same.
+func TestLostAnswers(t *testing.T) {
+	tests := []struct {
+		name    string
+		fault   oauthtest.Fault
+		status  int
+		inDoubt bool
+		after   time.Duration // when the caller is told
+		cause   error
+	}{
+		{"no answer", oauthtest.Fault{Hang: true}, 0, true, 20 * time.Second, context.DeadlineExceeded},
+		{"no answer, though done", oauthtest.Fault{Hang: true, Commit: true}, 0, true, 20 * time.Second, context.DeadlineExceeded},
+		{"an answer that comes too late", oauthtest.Fault{Delay: time.Minute, Commit: true}, 0, true, 20 * time.Second, context.DeadlineExceeded},
+		{"one byte a second", oauthtest.Fault{Pause: time.Second, Commit: true}, 200, true, 20 * time.Second, context.DeadlineExceeded},
+		{"a slow error", oauthtest.Fault{Status: 400, Body: strings.Repeat(" ", 99), Pause: time.Second}, 400, false, 20 * time.Second, context.DeadlineExceeded},
+		{"dropped", oauthtest.Fault{Drop: true}, 0, true, 0, io.EOF},
+		{"done, then dropped", oauthtest.Fault{Drop: true, Commit: true}, 0, true, 0, io.EOF},
+		{"cut short", oauthtest.Fault{Truncate: 20, Commit: true}, 200, true, 0, io.ErrUnexpectedEOF},
+		{"an error cut short", oauthtest.Fault{Status: 503, Body: "busy busy", Truncate: 4}, 503, false, 0, io.ErrUnexpectedEOF},
+		{"connection reset", oauthtest.Fault{Reset: true}, 0, true, 0, nil},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
+			_, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, err = w.client.Refresh(t.Context(), refresh)
+			wantIs(t, err, tokensource.ErrTemporary)
+			if tt.cause != nil {
+				wantIs(t, err, tt.cause)
+			}
+			e, ok := errors.AsType[*tokensource.Error](err)
+			if !ok || e.Status != tt.status || e.InDoubt != tt.inDoubt {
+				t.Errorf("%s: %v, want status %d, in doubt %v", tt.name, err, tt.status, tt.inDoubt)
+			}
+			if got := time.Since(began); got != tt.after {
+				t.Errorf("%s: it took %v, want %v", tt.name, got, tt.after)
+			}
+			w.only()
+		})
+	}
+}
+
+// unreachable is a network in which no connection comes about.
+type unreachable struct{ err error }
+
+func (u unreachable) RoundTrip(req *http.Request) (*http.Response, error) {
+	req.Body.Close()
+	return nil, u.err
+}
+
+func TestWhatNeverLeftIsNotInDoubt(t *testing.T) {
+	for _, cause := range []error{
+		&net.DNSError{Err: "no such host", Name: "api.x.com", IsNotFound: true},
+		&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")},
+	} {
+		w := newWorld(t)
+		client := w.newClient(&tokensource.ClientOptions{HTTPClient: &http.Client{Transport: unreachable{cause}}})
+		for _, op := range operations {
+			err := op.run(t.Context(), client)
+			wantIs(t, err, tokensource.ErrTemporary)
+			wantIs(t, err, cause)
+			if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt || e.Status != 0 {
+				t.Errorf("%s: %v, want no doubt and no status", op.name, err)
+			}
+		}
+	}
+}
+
+func TestTimeoutAndContext(t *testing.T) {
+	left := errors.New("the user has left")
+	tests := []struct {
+		name    string
+		timeout time.Duration
+		ctx     func(context.Context) (context.Context, context.CancelFunc)
+		after   time.Duration
+		cause   error
+	}{
+		{"default", 0, context.WithCancel, 20 * time.Second, context.DeadlineExceeded},
+		{"shorter", 3 * time.Second, context.WithCancel, 3 * time.Second, context.DeadlineExceeded},
+		{"longer", time.Minute, context.WithCancel, time.Minute, context.DeadlineExceeded},
+		{"the caller's deadline", 0, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, time.Second, context.DeadlineExceeded},
+		{"the caller's cause", 0, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeoutCause(ctx, time.Second, left)
+		}, time.Second, left},
+	}
+	for _, tt := range tests {
+		for _, op := range operations {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, 1)
+				client := w.newClient(&tokensource.ClientOptions{
+					HTTPClient: &http.Client{Transport: w.fake.Transport()}, Timeout: tt.timeout,
+				})
+				ctx, cancel := tt.ctx(t.Context())
+				defer cancel()
+				began := time.Now()
+				err := op.run(ctx, client)
+				wantIs(t, err, tokensource.ErrTemporary)
+				wantIs(t, err, tt.cause)
+				if got := time.Since(began); got != tt.after {
+					t.Errorf("%s, %s: gave up after %v, want %v", tt.name, op.name, got, tt.after)
+				}
+			})
+		}
+	}
+}
+
+func TestAnEndedContextSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, op := range operations {
+		err := op.run(ctx, w.client)
+		wantIs(t, err, context.Canceled)
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt {
+			t.Errorf("%s: %v, want no doubt", op.name, err)
+		}
+	}
+	if n := len(w.fake.Requests()); n != 0 {
+		t.Errorf("requests = %d, want none", n)
+	}
+}
