@@ -72,6 +72,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	defer closing(&err, file.Close)
 
 	// From here on this is what every app writes.
+	defer http.DefaultClient.CloseIdleConnections() // else the fake would wait for them
 	visible := &wire{base: http.DefaultTransport, timeline: t, provider: up.provider}
 	client, err := tokensource.NewClient(up.provider, up.registration, &tokensource.ClientOptions{
 		HTTPClient: &http.Client{Transport: visible},
@@ -143,7 +144,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	return shutdown(server)
 }
 
-const shutdownTime = 5 * time.Second
+const shutdownTime = 2 * time.Second
 
 func shutdown(server *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)

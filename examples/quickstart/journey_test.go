@@ -1,0 +1,113 @@
+package main_test
+
+import "testing"
+
+// TestBrowser walks through the demo with Chromium.
+func TestBrowser(t *testing.T) {
+	w := newWindow(t)
+	app := start(t, t.TempDir())
+	tests := []struct {
+		name string
+		walk func(t *testing.T, w *window, app *program)
+	}{
+		{"approve", approve},
+		{"kill", killed},
+		{"proof", proof},
+		{"parallel tabs", parallelTabs},
+		{"logout", logOut},
+		{"deny", deny},
+		{"expired flow", expiredFlow},
+		{"withdrawn", withdrawn},
+	}
+	for _, tt := range tests {
+		if !t.Run(tt.name, func(t *testing.T) { tt.walk(t, &window{t, w.ctx}, app) }) {
+			break // each goes on where the one before has ended
+		}
+	}
+}
+
+func approve(t *testing.T, w *window, app *program) {
+	w.open(app.url, "h1", "OAuth that stays logged in")
+	w.shoot("start")
+	w.click("#connect", "h1", "wants to access your account")
+	w.shoot("consent")
+	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.see("#logins", "1")
+	w.click("#call", "#result", "GET /2/users/me answered 200 OK")
+	w.see("#result pre", "XDevelopers")
+}
+
+// killed: the timeline shows the 401, the one refresh, and the call that succeeds.
+func killed(t *testing.T, w *window, app *program) {
+	w.click("#clear", "#calls", "0")
+	w.click("#kill", "#result", "no longer accepts")
+	w.click("#call", "#result", "answered 200 OK")
+	w.see("#rejected", "1")
+	w.see("#refreshes", "1")
+	w.see(".rows li.refresh", "grant_type=refresh_token refresh_token=••••")
+	w.shoot("killed")
+}
+
+func proof(t *testing.T, w *window, app *program) {
+	w.click("#clear", "#calls", "0")
+	live := w.tab() // it is not reloaded: what it shows has come by the event stream
+	live.open(app.url, "#calls", "0")
+	w.click("#killmany", "#result", "200 calls, 1 refresh")
+	w.see("#result", "200 succeeded, 0 failed")
+	w.see("#refreshes", "1")
+	live.see("#refreshes", "1")
+	live.see(".rows", "×200")
+	w.shoot("proof")
+	w.prefer("dark")
+	w.shoot("proof-dark")
+	w.prefer("light")
+}
+
+// parallelTabs finishes two logins in the reverse of the order in which they began.
+func parallelTabs(t *testing.T, w *window, app *program) {
+	first, second := w.tab(), w.tab()
+	for _, tab := range []*window{first, second} {
+		tab.open(app.url+"/authorize", "h1", "wants to access your account")
+	}
+	for _, tab := range []*window{second, first} {
+		tab.click("#allow", "#account", "Connected as user 2244994945")
+		tab.click("#call", "#result", "answered 200 OK")
+	}
+	second.click("#call", "#result", "answered 200 OK")
+}
+
+func logOut(t *testing.T, w *window, app *program) {
+	w.open(app.url, "#account", "Connected")
+	w.click("#logout", "#notice", "Both tokens were revoked at X")
+	w.see(".rows", "token_type_hint=refresh_token token=••••")
+	w.see("#connect", "Connect an account")
+	w.shoot("logout")
+}
+
+func deny(t *testing.T, w *window, app *program) {
+	w.open(app.url+"/authorize", "h1", "wants to access your account")
+	w.click("#cancel", "h1", "Access was not given")
+	w.shoot("denied")
+	w.click("a", "h1", "wants to access your account")
+	w.click("#allow", "#account", "Connected as user 2244994945")
+}
+
+// expiredFlow comes back from consent when the browser has dropped the flow's cookie, as it does after ten minutes.
+func expiredFlow(t *testing.T, w *window, app *program) {
+	w.open(app.url+"/authorize", "h1", "wants to access your account")
+	w.forget()
+	w.click("#allow", "h1", "This login is no longer valid")
+	w.see("body", "took too long")
+	w.shoot("expired-flow")
+	w.click("a", "h1", "wants to access your account")
+	w.click("#allow", "#account", "Connected as user 2244994945")
+}
+
+func withdrawn(t *testing.T, w *window, app *program) {
+	w.click("#withdraw", "#result", "You have withdrawn access")
+	w.click("#call", "#notice", "the refresh was refused")
+	w.shoot("withdrawn")
+	w.connect(app.url)
+	w.click("#expire", "#result", "expires within a second")
+	w.shoot("expire")
+}
