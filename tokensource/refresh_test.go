@@ -199,3 +199,53 @@ func TestAnEndedContextSendsNothing(t *testing.T) {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
+
+func TestRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+		tests := []struct {
+			value string
+			want  time.Duration
+		}{
+			{"", 0},
+			{"0", 0},
+			{"7", 7 * time.Second},
+			{" 7 ", 7 * time.Second},
+			{"3600", time.Hour},
+			{"3601", time.Hour},
+			{"2147483647", time.Hour},
+			{"-5", 0},
+			{"+5", 0},
+			{"1.5", 0},
+			{"1e3", 0},
+			{"soon", 0},
+			{"7 seconds", 0},
+			{at(90 * time.Second), 90 * time.Second},
+			{time.Now().Add(90 * time.Second).UTC().Format(time.RFC850), 90 * time.Second},
+			{at(-time.Hour), 0},
+			{at(48 * time.Hour), time.Hour},
+			{"Mon, 32 Jan 2026 00:00:00 GMT", 0},
+		}
+		w := newWorld(t)
+		for _, tt := range tests {
+			for _, status := range []int{429, 503} {
+				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Retry-After": {tt.value}}}, len(operations))
+				for _, op := range operations {
+					err := op.run(t.Context(), w.client)
+					e, ok := errors.AsType[*tokensource.Error](err)
+					if !ok || e.RetryAfter != tt.want {
+						t.Errorf("%s with Retry-After %q = %v, want RetryAfter %v", op.name, tt.value, err, tt.want)
+					}
+					if said := strings.Contains(err.Error(), "retry after"); said != (tt.want > 0) {
+						t.Errorf("%s with Retry-After %q = %v", op.name, tt.value, err)
+					}
+				}
+			}
+		}
+		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 401, Header: http.Header{"Retry-After": {"7"}}}, 1)
+		_, err := w.client.Refresh(t.Context(), someRefresh)
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 0 {
+			t.Errorf("Refresh() = %v, want no RetryAfter: nothing will change by itself", err)
+		}
+	})
+}

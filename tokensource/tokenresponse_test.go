@@ -1,13 +1,19 @@
 package tokensource_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -17,6 +23,226 @@ import (
 // jsonFault answers with status and a JSON body.
 func jsonFault(status int, body string) oauthtest.Fault {
 	return oauthtest.Fault{Status: status, Body: body, ContentType: "application/json"}
+}
+
+// refreshed scripts one success answer and returns what a refresh makes of it.
+func (w *world) refreshed(f oauthtest.Fault) (*oauth2.Token, error) {
+	w.fake.Inject(oauthtest.Match{}, f, 1)
+	return w.client.Refresh(w.Context(), someRefresh)
+}
+
+func TestTokenResponses(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("t", 64<<10)
+	for _, body := range []string{
+		`{"access_token":"a","token_type":"bearer"}`,
+		` {"access_token" : "a" , "token_type" : "bEARER"}` + "\r\n",
+		`{"token_type":"Bearer","access_token":"a","scope":null,"refresh_token":null,"expires_in":null}`,
+		`{"\u0061ccess_token":"a","token_type":"Bearer"}`,
+		`{"access_token":"a","token_type":"Bearer","iat":1,"Header":null,"deep":[[{"a":{"a":1},"access_token":"b"}]],"error_uri":"x"}`,
+		`{"access_token":"a","token_type":"Bearer","scope":"b a","refresh_token":"r"}`,
+		`{"access_token":"` + long + `","token_type":"Bearer","refresh_token":"` + long + `"}`,
+		`{"access_token":"AAAA%2FAAA%3DAAAA","token_type":"bearer"}`,
+		`{"access_token":"!\"#\\~","token_type":"bearer"}`,
+	} {
+		for _, kind := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON"} {
+			tok, err := w.refreshed(oauthtest.Fault{Status: 200, Body: body, ContentType: kind})
+			if err != nil || tok.AccessToken == "" || !strings.EqualFold(tok.TokenType, "bearer") {
+				t.Errorf("Refresh() with %.90q as %s = %v, want a token", body, kind, err)
+			}
+		}
+	}
+	tok, err := w.refreshed(jsonFault(200, `{"access_token":"a","token_type":"Bearer","scope":"b a","refresh_token":"r"}`))
+	if err != nil || tok.AccessToken != "a" || tok.RefreshToken != "r" || tok.Extra("scope") != "b a" {
+		t.Errorf("Refresh() = %v: not what the server said", err)
+	}
+	if tok, err = w.refreshed(jsonFault(200, `{"access_token":"a","token_type":"Bearer"}`)); err != nil || tok.Extra("scope") != "" || tok.RefreshToken != "" {
+		t.Errorf("Refresh() = %v, want neither scope nor refresh token", err)
+	}
+}
+
+func TestTokenResponsesThatAreRefused(t *testing.T) {
+	const end = `,"token_type":"Bearer"}`
+	bodies := map[string]string{
+		"nothing":                    ``,
+		"null":                       `null`,
+		"an array":                   `[]`,
+		"a string":                   `"access_token"`,
+		"HTML":                       oauthtest.HTMLPage,
+		"form-encoded":               `access_token=a&token_type=bearer`,
+		"an empty object":            `{}`,
+		"cut short":                  `{"access_token":"a"`,
+		"cut short in a string":      `{"access_token":"a`,
+		"a comma too many":           `{"access_token":"a","token_type":"Bearer",}`,
+		"a byte order mark":          "\ufeff" + `{"access_token":"a"` + end,
+		"two objects":                `{"access_token":"a"` + end + `{"access_token":"b"` + end,
+		"rubbish behind":             `{"access_token":"a"` + end + `x`,
+		"a brace behind":             `{"access_token":"a"` + end + `}`,
+		"NUL behind":                 `{"access_token":"a"` + end + "\x00",
+		"one member twice":           `{"access_token":"a","access_token":"a"` + end,
+		"one member twice, escaped":  `{"access_token":"a","\u0061ccess_token":"b"` + end,
+		"an unknown member twice":    `{"access_token":"a","x":1,"x":2` + end,
+		"a member in another case":   `{"Access_Token":"a"` + end,
+		"a second one in upper case": `{"access_token":"a","ACCESS_TOKEN":"b"` + end,
+		"a member under a long s":    `{"acce\u017fs_token":"a"` + end,
+		"expires_in in another case": `{"access_token":"a","Expires_In":1` + end,
+		"invalid UTF-8":              `{"access_token":"a","x":"` + "\xff" + `"` + end,
+		"very deep":                  `{"access_token":"a","x":` + strings.Repeat("[", 1<<14) + strings.Repeat("]", 1<<14) + end,
+		"an error member":            `{"access_token":"a","error":"invalid_grant"` + end,
+		"an error that is null":      `{"access_token":"a","error":null` + end,
+		"no access token":            `{"refresh_token":"r"` + end,
+		"an empty access token":      `{"access_token":""` + end,
+		"a null access token":        `{"access_token":null` + end,
+		"a number for a token":       `{"access_token":7` + end,
+		"an object for a token":      `{"access_token":{"a":"b"}` + end,
+		"a line break in a token":    `{"access_token":"a\r\nX-Admin: 1"` + end,
+		"NUL in a token":             `{"access_token":"a\u0000"` + end,
+		"a space in a token":         `{"access_token":"a b"` + end,
+		"DEL in a token":             `{"access_token":"a\u007f"` + end,
+		"a letter beyond ASCII":      `{"access_token":"\u00e9"` + end,
+		"half a surrogate pair":      `{"access_token":"\ud800"` + end,
+		"a bad refresh token":        `{"access_token":"a","refresh_token":"r\nr"` + end,
+		"a list of refresh tokens":   `{"access_token":"a","refresh_token":["r"]` + end,
+		"scope as a list":            `{"access_token":"a","scope":["a","b"]` + end,
+		"no token_type":              `{"access_token":"a"}`,
+		"an empty token_type":        `{"access_token":"a","token_type":""}`,
+		"token_type N_A":             `{"access_token":"a","token_type":"N_A"}`,
+		"token_type mac":             `{"access_token":"a","token_type":"mac"}`,
+		"token_type DPoP":            `{"access_token":"a","token_type":"DPoP"}`,
+		"a number for token_type":    `{"access_token":"a","token_type":1}`,
+	}
+	w := newWorld(t)
+	for name, body := range bodies {
+		tok, err := w.refreshed(jsonFault(200, body))
+		wantUnreadable(t, name, tok, err, 200)
+	}
+	const good = `{"access_token":"a","token_type":"Bearer"}`
+	for _, kind := range []string{"", "text/html", "text/plain", "text/json", "application/problem+json", "application/x-www-form-urlencoded", "application/jsonp", ";"} {
+		tok, err := w.refreshed(oauthtest.Fault{Status: 200, Body: good, ContentType: kind})
+		wantUnreadable(t, "Content-Type "+kind, tok, err, 200)
+	}
+	for _, status := range []int{201, 202, 203, 204, 206, 226} {
+		if tok, err := w.refreshed(jsonFault(status, good)); err == nil || tok != nil {
+			t.Errorf("Refresh() with status %d = nil, want an error (RFC 6749 section 5.1)", status)
+		}
+	}
+}
+
+// wantUnreadable wants what follows a yes that cannot be read: perhaps the refresh token is used up.
+func wantUnreadable(t *testing.T, what string, tok *oauth2.Token, err error, status int) {
+	t.Helper()
+	e, ok := errors.AsType[*tokensource.Error](err)
+	if !ok || tok != nil || e.Kind != tokensource.ErrTemporary || !e.InDoubt || e.Status != status {
+		t.Errorf("Refresh() with %s = %v, want ErrTemporary, in doubt, with status %d", what, err, status)
+	}
+}
+
+func TestExpiresIn(t *testing.T) {
+	const unknown = 0
+	tests := []struct {
+		raw  string
+		want time.Duration
+	}{
+		{"7200", 2 * time.Hour}, {`"7200"`, 2 * time.Hour}, {"59", 59 * time.Second}, {"1", time.Second},
+		{"7200.0", 2 * time.Hour}, {"7200.9", 2 * time.Hour}, {"7.2e3", 2 * time.Hour},
+		{"2147483647", 1<<31*time.Second - time.Second}, {"2147483648", 1<<31*time.Second - time.Second},
+		{"1e12", 1<<31*time.Second - time.Second}, {"1e308", 1<<31*time.Second - time.Second},
+		{"1e999", 1<<31*time.Second - time.Second}, {"99999999999999999999", 1<<31*time.Second - time.Second},
+		{"", unknown}, {"0", unknown}, {"-0", unknown}, {"-1", unknown}, {"-1e999", unknown}, {"0.5", unknown},
+		{"null", unknown}, {"true", unknown}, {`""`, unknown}, {`"soon"`, unknown}, {`"-1"`, unknown}, {`"NaN"`, unknown},
+		{"[7200]", unknown}, {`{"s":7200}`, unknown}, {`"72 00"`, unknown},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, assumed := range []time.Duration{0, time.Hour} {
+			w, s := newWorld(t), confidential()
+			s.p.ExpiresIn = assumed
+			w.client = w.at(s)
+			for _, tt := range tests {
+				body, want := `{"access_token":"a","token_type":"Bearer"`, tt.want
+				if tt.raw != "" {
+					body += `,"expires_in":` + tt.raw
+				}
+				if want == unknown {
+					want = assumed
+				}
+				tok, err := w.refreshed(jsonFault(200, body+"}"))
+				if err != nil {
+					t.Errorf("expires_in %s: %v, want none", tt.raw, err)
+					continue
+				}
+				var expiry time.Time
+				if want > 0 {
+					expiry = time.Now().Add(want)
+				}
+				if !tok.Expiry.Equal(expiry) || tok.ExpiresIn != int64(want/time.Second) {
+					t.Errorf("expires_in %s: expiry in %v, want %v", tt.raw, time.Until(tok.Expiry), want)
+				}
+			}
+		}
+	})
+}
+
+func TestAnswersWithoutEnd(t *testing.T) {
+	page := bytes.Repeat([]byte(" "), 64<<10)
+	var bomb bytes.Buffer // a few hundred bytes, and so are as many more of it as one likes
+	z := gzip.NewWriter(&bomb)
+	if _, err := z.Write(page); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	endless := func(w io.Writer, page []byte) {
+		for {
+			if _, err := w.Write(page); err != nil {
+				return // the client has had enough
+			}
+		}
+	}
+	answers := map[string]struct {
+		serve http.HandlerFunc
+		want  string
+	}{
+		"body": {func(w http.ResponseWriter, _ *http.Request) { endless(w, page) }, "larger than 1 MiB"},
+		"gzip bomb": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			endless(w, bomb.Bytes())
+		}, "larger than 1 MiB"},
+		"error body": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest); endless(w, page) }, "larger than 1 MiB"},
+		"header": {func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 12 {
+				w.Header().Set(fmt.Sprint("X-Much-", i), strings.Repeat("h", 1<<20))
+			}
+		}, "exceeded"},
+	}
+	for name, a := range answers {
+		done := make(chan struct{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			w.Header().Set("Content-Type", "application/json")
+			a.serve(w, r)
+		}))
+		s := confidential()
+		s.p.TokenURL, s.p.InsecureLoopback = server.URL, true
+		client, err := s.client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := client.Refresh(t.Context(), someRefresh)
+		wantIs(t, err, tokensource.ErrTemporary)
+		if err == nil || tok != nil || !strings.Contains(err.Error(), a.want) {
+			t.Errorf("%s: Refresh() = %v, want an error with %q", name, err, a.want)
+		}
+		<-done // the connection was dropped, else the server would still be writing
+		server.Close()
+	}
+}
+
+func TestOneMebibyteIsNotTooMuch(t *testing.T) {
+	w := newWorld(t)
+	body := `{"access_token":"a","token_type":"Bearer"}`
+	if _, err := w.refreshed(jsonFault(200, body+strings.Repeat(" ", 1<<20-len(body)))); err != nil {
+		t.Errorf("Refresh() with 1 MiB = %v, want a token", err)
+	}
+	tok, err := w.refreshed(jsonFault(200, body+strings.Repeat(" ", 1<<20-len(body)+1)))
+	wantUnreadable(t, "1 MiB and a byte", tok, err, 200)
 }
 
 // What eleven real servers and the gateways before them answer, and what it means.
@@ -122,100 +348,5 @@ func TestAProviderKnowsItsDeadGrants(t *testing.T) {
 	wantIs(t, err, tokensource.ErrTemporary)
 	if seen != (provider.Failure{}) {
 		t.Errorf("DeadGrant was asked about %+v, which no server can mean for good", seen)
-	}
-}
-
-func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
-	tests := []struct{ name, body, code, description string }{
-		{"plain", `{"error":"invalid_scope","error_description":"no such scope"}`, "invalid_scope", "no such scope"},
-		{"line breaks", `{"error":"a\r\nb","error_description":"x\r\nlevel=INFO msg=\"logged in\"\u0000"}`, "a..b", `x..level=INFO msg="logged in".`},
-		{"terminal", `{"error":"\u001b]0;x\u0007","error_description":"\u001b[2Jgone\u009b"}`, ".]0;x.", ".[2Jgone."},
-		{"beyond ASCII", `{"error":"e","error_description":"caf\u00e9 \u202e"}`, "e", "caf. ."},
-		{"long", `{"error":"` + strings.Repeat("c", 999) + `","error_description":"` + strings.Repeat("d", 999) + `"}`,
-			strings.Repeat("c", 64) + "...", strings.Repeat("d", 200) + "..."},
-		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret + `"}`,
-			"REDACTED", "REDACTED of REDACTED"},
-		{"no string", `{"error":"e","error_description":{"a":1}}`, "e", ""},
-	}
-	for _, tt := range tests {
-		w := newWorld(t)
-		w.fake.Inject(oauthtest.Match{}, jsonFault(400, tt.body), 1)
-		_, err := w.client.Refresh(t.Context(), someRefresh)
-		e, ok := errors.AsType[*tokensource.Error](err)
-		if !ok || e.Code != tt.code || e.Description != tt.description {
-			t.Errorf("%s: code, description = %q, %q, want %q, %q", tt.name, e.Code, e.Description, tt.code, tt.description)
-		}
-		if text := err.Error(); strings.ContainsAny(text, "\r\n\x1b\x00") {
-			t.Errorf("%s: Error() = %q", tt.name, text)
-		}
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
-		tests := []struct {
-			value string
-			want  time.Duration
-		}{
-			{"", 0},
-			{"0", 0},
-			{"7", 7 * time.Second},
-			{" 7 ", 7 * time.Second},
-			{"3600", time.Hour},
-			{"3601", time.Hour},
-			{"2147483647", time.Hour},
-			{"-5", 0},
-			{"+5", 0},
-			{"1.5", 0},
-			{"1e3", 0},
-			{"soon", 0},
-			{"7 seconds", 0},
-			{at(90 * time.Second), 90 * time.Second},
-			{time.Now().Add(90 * time.Second).UTC().Format(time.RFC850), 90 * time.Second},
-			{at(-time.Hour), 0},
-			{at(48 * time.Hour), time.Hour},
-			{"Mon, 32 Jan 2026 00:00:00 GMT", 0},
-		}
-		w := newWorld(t)
-		for _, tt := range tests {
-			for _, status := range []int{429, 503} {
-				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Retry-After": {tt.value}}}, len(operations))
-				for _, op := range operations {
-					err := op.run(t.Context(), w.client)
-					e, ok := errors.AsType[*tokensource.Error](err)
-					if !ok || e.RetryAfter != tt.want {
-						t.Errorf("%s with Retry-After %q = %v, want RetryAfter %v", op.name, tt.value, err, tt.want)
-					}
-					if said := strings.Contains(err.Error(), "retry after"); said != (tt.want > 0) {
-						t.Errorf("%s with Retry-After %q = %v", op.name, tt.value, err)
-					}
-				}
-			}
-		}
-		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 401, Header: http.Header{"Retry-After": {"7"}}}, 1)
-		_, err := w.client.Refresh(t.Context(), someRefresh)
-		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 0 {
-			t.Errorf("Refresh() = %v, want no RetryAfter: nothing will change by itself", err)
-		}
-	})
-}
-
-func TestErrorText(t *testing.T) {
-	err := fmt.Errorf("app: %w", &tokensource.Error{
-		Op: "refresh", Kind: tokensource.ErrTemporary, Status: 503, Code: "server_error", Description: "busy",
-		RetryAfter: 1500 * time.Millisecond, InDoubt: true, Hint: "wait", Err: errors.New("cause"),
-	})
-	want := "app: tokensource: refresh: temporary failure: HTTP 503: server_error (busy): the outcome is unknown: retry after 2s: cause: wait"
-	if got := err.Error(); got != want {
-		t.Errorf("Error() = %q, want %q", got, want)
-	}
-	gone := &tokensource.Error{Op: "token", Kind: tokensource.ErrNoGrant, Reason: tokensource.ReasonNoGrant}
-	if got, want := gone.Error(), "tokensource: token: no grant"; got != want {
-		t.Errorf("Error() = %q, want %q", got, want)
-	}
-	wantIs(t, gone, tokensource.ErrReauthorize)
-	if got := (&tokensource.Error{Op: "load"}).Unwrap(); len(got) != 0 {
-		t.Errorf("Unwrap() = %v, want nothing", got)
 	}
 }
