@@ -8,6 +8,7 @@ require (
 	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/g8rswimmer/go-twitter/v2 v2.1.5
 )
 
 require (
