@@ -12,10 +12,10 @@ import (
 // change the format of the directory.
 const shardCount = 32
 
-// How long to wait before asking again for a lock that another process has: about one write, then longer.
+// How long to wait before asking again for a lock that another process has: less than a write takes, then about as long.
 const (
-	lockPollFirst = 200 * time.Microsecond
-	lockPollMost  = 5 * time.Millisecond
+	lockPollFirst = 100 * time.Microsecond
+	lockPollMost  = 1 * time.Millisecond
 )
 
 // errClosed is what methods return after Close.
