@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -188,7 +187,7 @@ func (g *Grants) refreshTime(r *record) time.Time {
 		return time.Now().Add(100 * 365 * 24 * time.Hour)
 	}
 	before := min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)
-	at := r.expiry.Add(-before*3/4 - rand.N(before/2+1))
+	at := r.expiry.Add(-spread(before))
 	if at.Before(r.retryAt) {
 		return r.retryAt
 	}

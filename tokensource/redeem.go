@@ -147,7 +147,7 @@ func (g *Grants) release(ctx context.Context, key string, r *record, version sto
 	}
 	pause := backoff(next.failures, asked)
 	next.retryAt = time.Now().Add(pause)
-	if e != nil && e.RetryAfter == 0 && e.Kind == ErrTemporary {
+	if e != nil && e.RetryAfter == 0 && errors.Is(e, ErrTemporary) {
 		e.RetryAfter = pause
 	}
 	if current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id); err == nil {

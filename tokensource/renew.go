@@ -103,7 +103,7 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 			continue
 		}
 		if reason := g.hopeless(r); reason != "" {
-			return nil, g.giveUp(ctx, key, r, version, n, reason)
+			return nil, g.giveUp(ctx, key, r, version, reason)
 		}
 		if err := g.breaker.allow(now); err != nil {
 			return nil, err
@@ -149,7 +149,7 @@ func (g *Grants) hopeless(r *record) Reason {
 }
 
 // giveUp tells the caller that the user must authorize again, and the store too, unless the access token may still work.
-func (g *Grants) giveUp(ctx context.Context, key string, r *record, version storage.Version, n need, reason Reason) error {
+func (g *Grants) giveUp(ctx context.Context, key string, r *record, version storage.Version, reason Reason) error {
 	e := &Error{Op: "refresh", Kind: ErrReauthorize, Reason: reason}
 	if reason == ReasonNoRefreshToken {
 		e.Hint = g.client.refreshHint()

@@ -136,7 +136,7 @@ func TestMyAppSurvivesARevokedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer grants.Close()
+	defer func() { _ = grants.Close() }()
 	logIn(t, x, client, grants)
 
 	x.ExpireAccess("2244994945") // the next call meets a 401
