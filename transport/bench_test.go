@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/transport"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/transport"
 )
 
 // floor is the cheapest correct wrapper: a copy of the request with a header map and a value of its own, and one look at

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/transport"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/transport"
 )
 
 // nowhere is a base that costs next to nothing: it checks the token, and returns a response without body.

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/transport"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/transport"
 )
 
 func TestT2_OriginsThatAreRefused(t *testing.T) {

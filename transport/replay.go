@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // A response that is dropped is read this far and this long, so that its connection can be used again.

@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
-	"golang.org/x/oauth2"
 )
 
 func TestT4_WhatIsReplayed(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/transport"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/transport"
 )
 
 const canary = "canary-4f1d-secret"

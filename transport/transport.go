@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/authtrip/authtrip/tokensource"
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Transport is an http.RoundTripper that authenticates requests to its origins. Any other request passes to the base

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
-	"golang.org/x/oauth2"
 )
 
 func TestT1_RequestIsNotModified(t *testing.T) {
