@@ -207,8 +207,6 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer grants.Close()
-
 	client, err := gotwitter.New(grants.Source(subject), &transport.Options{Base: fake.Transport()})
 	if err != nil {
 		log.Fatal(err)
@@ -219,5 +217,8 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	fmt.Println(me.Raw.Users[0].UserName, "after", fake.TokenCalls("refresh_token"), "refresh")
+	if err := grants.Close(); err != nil {
+		log.Fatal(err)
+	}
 	// Output: XDevelopers after 1 refresh
 }

@@ -2,21 +2,20 @@ package main
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
 // app is the demo: an ordinary web app that acts for its users at an API.
 type app struct {
+	origin   string // where browsers find it
+	upstream *upstream
+	file     *storage.File
 	grants   *tokensource.Grants
 	login    *middleware.Login
 	api      *http.Client // adds the token of the user whom a request's context names
-	apiURL   string
-	origin   string // where browsers find the app
-	authURL  string // the authorization server's origin
-	fake     *fake  // nil if this is the real X
 	timeline *timeline
 	results  results
 	stopped  chan struct{} // closed when the server shuts down
@@ -37,7 +36,7 @@ func (a *app) handler() http.Handler {
 func (a *app) mountButtons(mux watched) {
 	mux.Handle("POST /call", a.button(a.who))
 	mux.Handle("POST /post", a.button(a.post))
-	if a.fake == nil {
+	if a.upstream.fake == nil {
 		return
 	}
 	mux.Handle("POST /many", a.button(a.many)) // X allows 75 of these calls in 15 minutes
@@ -74,9 +73,4 @@ func (a *app) atHome(next http.Handler) http.Handler {
 func (a *app) clear(w http.ResponseWriter, _ *http.Request) {
 	a.timeline.clear()
 	seeOther(w, "/")
-}
-
-// newServer returns a server with the bounds that every server should have.
-func newServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 }

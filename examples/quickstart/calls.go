@@ -33,7 +33,7 @@ func (a *app) post(ctx context.Context, r *http.Request) (result, error) {
 
 // call makes one call as the user whom ctx names: login.Require has put the user there, and the transport adds the token.
 func (a *app) call(ctx context.Context, method, path string, payload []byte) (status int, body []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, a.apiURL+path, bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(ctx, method, a.upstream.provider.APIOrigins[0]+path, bytes.NewReader(payload))
 	if err != nil {
 		return 0, nil, err
 	}

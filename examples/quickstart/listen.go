@@ -29,3 +29,6 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	}
 	return l, nil
 }
+
+// origin is the address of a listener as a browser writes it.
+func origin(l net.Listener) string { return "http://" + l.Addr().String() }

@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -54,105 +53,65 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		return err
 	}
 	defer release()
-
 	t := newTimeline()
-	up, err := chooseUpstream(ctx, listener, dir, t)
+	up, err := chooseUpstream(ctx, origin(listener), dir, t)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, up.stop)
-	keys, err := loadKeys(filepath.Join(dir, "key"))
-	if err != nil {
+	a := &app{origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
+	if err := a.assemble(dir); err != nil {
 		return err
 	}
-	file, err := storage.OpenFile(filepath.Join(dir, "grants"), nil)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, file.Close)
-
-	// From here on this is what every app writes.
-	defer http.DefaultClient.CloseIdleConnections() // else the fake would wait for them
-	visible := &wire{base: http.DefaultTransport, timeline: t, provider: up.provider}
-	client, err := tokensource.NewClient(up.provider, up.registration, &tokensource.ClientOptions{
-		HTTPClient: &http.Client{Transport: visible},
-	})
-	if err != nil {
-		return err
-	}
-	store, err := storage.Sealed(file, keys)
-	if err != nil {
-		return err
-	}
-	grants, err := tokensource.NewGrants(client, store, &tokensource.GrantOptions{
-		RenewSpacing: time.Millisecond, // else a token that is killed twice within ten seconds would be refreshed once
-	})
-	if err != nil {
-		return err
-	}
-	defer closing(&err, grants.Close)
-	login, err := middleware.New(grants, keys, &middleware.Options{AfterLogout: "/?notice=bye"})
-	if err != nil {
-		return err
-	}
-	rt, err := transport.New(grants, &transport.Options{Base: visible})
-	if err != nil {
-		return err
-	}
-	a := &app{
-		grants: grants, login: login, api: &http.Client{Transport: rt}, apiURL: up.provider.APIOrigins[0],
-		origin: origin(listener), authURL: originOf(up.provider.AuthorizationURL), fake: up.fake,
-		timeline: t, stopped: make(chan struct{}),
-	}
+	defer closing(&err, a.close)
 	fmt.Fprint(stdout, up.welcome)
 	fmt.Fprintf(stdout, "Open %s in your browser. Ctrl-C ends the demo; grants are kept in %s.\n", a.origin, dir)
 	return a.serve(ctx, listener)
 }
 
-// parse reads the command line.
-func parse(args []string) (addr, dir string, err error) {
-	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	flags.StringVar(&addr, "addr", "127.0.0.1:8080", "where the app listens, on loopback; port 0 picks a free one")
-	flags.StringVar(&dir, "data", "", "folder for key and grants (default authtrip-quickstart in the user's configuration folder)")
-	if err := flags.Parse(args); err != nil {
-		return "", "", err
-	}
-	if flags.NArg() > 0 {
-		return "", "", fmt.Errorf("unknown argument %q: -h lists what can be set", flags.Arg(0))
-	}
-	if dir == "" {
-		config, err := os.UserConfigDir()
-		if err != nil {
-			return "", "", fmt.Errorf("no folder for the data: name one with -data: %w", err)
-		}
-		dir = filepath.Join(config, "authtrip-quickstart")
-	}
-	return addr, dir, nil
-}
-
-// serve answers until ctx ends, and then lets what was begun come to its end.
-func (a *app) serve(ctx context.Context, listener net.Listener) error {
-	server := newServer(a.handler())
-	server.RegisterOnShutdown(func() { close(a.stopped) })
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
+// assemble puts the parts of authtrip together, as every app does that uses it.
+func (a *app) assemble(dir string) error {
+	keys, err := loadKeys(filepath.Join(dir, "key"))
+	if err != nil {
 		return err
-	case <-ctx.Done():
 	}
-	return shutdown(server)
+	if a.file, err = storage.OpenFile(filepath.Join(dir, "grants"), nil); err != nil {
+		return err
+	}
+	store, err := storage.Sealed(a.file, keys)
+	if err != nil {
+		return err
+	}
+	visible := &wire{base: http.DefaultTransport, timeline: a.timeline, provider: a.upstream.provider}
+	client, err := tokensource.NewClient(a.upstream.provider, a.upstream.registration, &tokensource.ClientOptions{
+		HTTPClient: &http.Client{Transport: visible},
+	})
+	if err != nil {
+		return err
+	}
+	a.grants, err = tokensource.NewGrants(client, store, &tokensource.GrantOptions{
+		RenewSpacing: time.Millisecond, // else a token that is killed twice within ten seconds would be refreshed once
+	})
+	if err != nil {
+		return err
+	}
+	a.login, err = middleware.New(a.grants, keys, &middleware.Options{AfterLogout: "/?notice=bye"})
+	if err != nil {
+		return err
+	}
+	rt, err := transport.New(a.grants, &transport.Options{Base: visible})
+	if err != nil {
+		return err
+	}
+	a.api = &http.Client{Transport: rt}
+	return nil
 }
 
-const shutdownTime = 2 * time.Second
-
-func shutdown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return server.Close()
-	}
-	return nil
+// close ends what assemble began: refreshes under way come to their end and are stored.
+func (a *app) close() error {
+	err := errors.Join(a.grants.Close(), a.file.Close())
+	http.DefaultClient.CloseIdleConnections() // else the fake would wait for them
+	return err
 }
 
 // closing calls stop and keeps its error if there is no other.
@@ -161,6 +120,3 @@ func closing(err *error, stop func() error) {
 		*err = e
 	}
 }
-
-// origin is the address of a listener as a browser writes it.
-func origin(l net.Listener) string { return "http://" + l.Addr().String() }

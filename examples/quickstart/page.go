@@ -33,12 +33,12 @@ type pageView struct {
 
 type timelineView struct {
 	Counters counters
-	Rows     []row
+	Rows     []*row
 }
 
 // page shows the app to who is logged in, and how to log in to everybody else.
 func (a *app) page(w http.ResponseWriter, r *http.Request) {
-	view := pageView{Fake: a.fake != nil, Notice: notices[r.URL.Query().Get("notice")], Many: manyCalls}
+	view := pageView{Fake: a.upstream.fake != nil, Notice: notices[r.URL.Query().Get("notice")], Many: manyCalls}
 	view.Timeline.Counters, view.Timeline.Rows, _ = a.timeline.view()
 	if subject, ok := a.login.Subject(r); ok {
 		grant, err := a.grants.Grant(r.Context(), subject)
@@ -72,14 +72,14 @@ func (a *app) protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	// Browsers apply form-action to redirects too, and a button may lead to a login.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "+
-		"img-src 'self'; form-action 'self' "+a.authURL+"; base-uri 'none'; frame-ancestors 'none'")
+		"img-src 'self'; form-action 'self' "+originOf(a.upstream.provider.AuthorizationURL)+"; base-uri 'none'; frame-ancestors 'none'")
 }
 
 // lifetime says in words how long a token has to live.
 func lifetime(left time.Duration) string {
 	switch {
 	case left <= 0:
-		return "expired: the next call refreshes first"
+		return "has expired: the next call refreshes first"
 	case left < 2*time.Minute:
 		return "expires in " + left.Round(time.Second).String()
 	}

@@ -41,7 +41,7 @@ func (r *row) like(other *row) bool {
 }
 
 // Class is "good", "bad", or nothing, for the page.
-func (r row) Class() string {
+func (r *row) Class() string {
 	switch {
 	case r.Status >= 400, r.Status == noAnswer:
 		return "bad"
@@ -52,7 +52,7 @@ func (r row) Class() string {
 }
 
 // Outcome is the status in words.
-func (r row) Outcome() string {
+func (r *row) Outcome() string {
 	switch r.Status {
 	case 0:
 		return "…"
@@ -63,7 +63,7 @@ func (r row) Outcome() string {
 }
 
 // Kind is "refresh" for the row that the demo is about.
-func (r row) Kind() string {
+func (r *row) Kind() string {
 	if r.To == authServer && strings.HasPrefix(r.Note, "grant_type=refresh_token") {
 		return "refresh"
 	}
@@ -144,12 +144,12 @@ func (t *timeline) clear() {
 }
 
 // view returns copies, oldest row first, and a channel that is closed when they are out of date.
-func (t *timeline) view() (counters, []row, <-chan struct{}) {
+func (t *timeline) view() (counters, []*row, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rows := make([]row, len(t.rows))
+	rows := make([]*row, len(t.rows))
 	for i, r := range t.rows {
-		rows[i] = *r
+		rows[i] = new(*r)
 	}
 	return t.counters, rows, t.changed
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,9 +18,9 @@ type upstream struct {
 	fake         *fake  // nil if it is the real X
 }
 
-// chooseUpstream returns the real X if the environment has a client ID for it, and else starts the fake.
-func chooseUpstream(ctx context.Context, l net.Listener, dir string, t *timeline) (*upstream, error) {
-	redirectURL := origin(l) + "/callback"
+// chooseUpstream, for an app at origin, returns the real X if the environment has a client ID for it, and else starts the fake.
+func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upstream, error) {
+	redirectURL := origin + "/callback"
 	up := &upstream{registration: tokensource.Registration{
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
