@@ -23,7 +23,7 @@ func cancellation() []part {
 var errCause = errors.New("storagetest: cancelled on purpose")
 
 // soon is how long a method may take to notice that its ctx has ended. It only matters if a test fails.
-const soon = 10 * time.Second
+const soon = 5 * time.Second
 
 func testCancelledBefore(t *testing.T, s *suite) {
 	store := s.open(t)

@@ -1,0 +1,278 @@
+package storagetest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/storagetest"
+)
+
+// broken are stores that break the contract in one way each, and the subtests that must notice.
+var broken = map[string]struct {
+	open  func() storage.Store
+	wants []string
+}{
+	"LostUpdate":     {func() storage.Store { return &lostUpdate{} }, []string{"NoUpdateLost", "OneSwapWins"}},
+	"TwoCreators":    {func() storage.Store { return &twoCreators{} }, []string{"OneCreatorWins"}},
+	"AliasingIn":     {func() storage.Store { return &aliasing{in: true} }, []string{"CopiedIn"}},
+	"AliasingOut":    {func() storage.Store { return &aliasing{out: true} }, []string{"CopiedOut"}},
+	"VersionReuse":   {func() storage.Store { return &versionReuse{Store: storage.NewMemory()} }, []string{"VersionsNeverReturn"}},
+	"IgnoresContext": {func() storage.Store { return ignoresContext{storage.NewMemory()} }, []string{"CancelledBefore", "DeadlinePassed"}},
+	"HidesCause":     {func() storage.Store { return hidesCause{storage.NewMemory()} }, []string{"CancelledBefore"}},
+	"FoldsCase":      {func() storage.Store { return foldsCase{storage.NewMemory()} }, []string{"KeysAreIndependent"}},
+	"AnyKey":         {func() storage.Store { return anyKey{storage.NewMemory()} }, []string{"BadKeys"}},
+	"TextOnly":       {func() storage.Store { return textOnly{storage.NewMemory()} }, []string{"Values"}},
+	"CutsOff":        {func() storage.Store { return cutsOff{storage.NewMemory()} }, []string{"Values", "ValueTooLarge"}},
+	"DeletesAny":     {func() storage.Store { return deletesAny{storage.NewMemory()} }, []string{"Delete", "Stale"}},
+	"ForgetsKeys":    {func() storage.Store { return forgetsKeys{storage.NewMemory()} }, []string{"Lister"}},
+	"DeafWatcher":    {func() storage.Store { return deafWatcher{storage.NewMemory()} }, []string{"Watcher"}},
+	"StuckWatcher":   {func() storage.Store { return stuckWatcher{storage.NewMemory()} }, []string{"WatcherEnds"}},
+}
+
+const brokenEnv = "STORAGETEST_BROKEN"
+
+// TestBrokenStores runs the suite on each broken store, in a process of its own because the suite must fail there.
+func TestBrokenStores(t *testing.T) {
+	if name := os.Getenv(brokenEnv); name != "" {
+		storagetest.Run(t, func(*testing.T) storage.Store { return broken[name].open() }, &storagetest.Options{Swaps: 1000})
+		return
+	}
+	for name, b := range broken {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // those that hang would add up
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStores$/^("+strings.Join(b.wants, "|")+")$", "-test.v")
+			cmd.Env = append(os.Environ(), brokenEnv+"="+name)
+			out, err := cmd.CombinedOutput()
+			if _, failed := errors.AsType[*exec.ExitError](err); !failed {
+				t.Errorf("the suite on %s = %v, want it to fail", name, err)
+			}
+			for _, want := range b.wants {
+				if !strings.Contains(string(out), "--- FAIL: TestBrokenStores/"+want+" ") {
+					t.Errorf("%s on %s passes, want it to fail:\n%s", want, name, out)
+				}
+			}
+		})
+	}
+}
+
+func TestMemoryPasses(t *testing.T) {
+	storagetest.Run(t, func(*testing.T) storage.Store { return storage.NewMemory() }, &storagetest.Options{Swaps: 1000})
+}
+
+// lostUpdate compares and swaps in two steps.
+type lostUpdate struct {
+	once  sync.Once
+	inner storage.Store
+}
+
+func (s *lostUpdate) store() storage.Store {
+	s.once.Do(func() { s.inner = storage.NewMemory() })
+	return s.inner
+}
+
+func (s *lostUpdate) Get(ctx context.Context, key string) (storage.Record, error) {
+	return s.store().Get(ctx, key)
+}
+
+func (s *lostUpdate) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	r, err := s.store().Get(ctx, key)
+	if err == nil && r.Version != old {
+		return 0, storage.ErrConflict
+	}
+	for {
+		v, err := s.store().Put(ctx, key, value, r.Version)
+		if !errors.Is(err, storage.ErrConflict) {
+			return v, err
+		}
+		if r, err = s.store().Get(ctx, key); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *lostUpdate) Delete(ctx context.Context, key string, old storage.Version) error {
+	return s.store().Delete(ctx, key, old)
+}
+
+// twoCreators overwrites where it should create.
+type twoCreators struct{ lostUpdate }
+
+func (s *twoCreators) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if old != 0 {
+		return s.store().Put(ctx, key, value, old)
+	}
+	for {
+		r, err := s.store().Get(ctx, key)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return 0, err
+		}
+		v, err := s.store().Put(ctx, key, value, r.Version)
+		if !errors.Is(err, storage.ErrConflict) {
+			return v, err
+		}
+	}
+}
+
+// aliasing keeps the caller's slice, or hands out its own.
+type aliasing struct {
+	in, out bool
+	value   []byte
+	version storage.Version
+}
+
+func (s *aliasing) Get(context.Context, string) (storage.Record, error) {
+	if s.out {
+		return storage.Record{Value: s.value, Version: s.version}, nil
+	}
+	return storage.Record{Value: append([]byte(nil), s.value...), Version: s.version}, nil
+}
+
+func (s *aliasing) Put(_ context.Context, _ string, value []byte, _ storage.Version) (storage.Version, error) {
+	s.version++
+	s.value = value
+	if !s.in {
+		s.value = append([]byte(nil), value...)
+	}
+	return s.version, nil
+}
+
+func (s *aliasing) Delete(context.Context, string, storage.Version) error { return nil }
+
+// versionReuse begins to count anew after a delete.
+type versionReuse struct {
+	storage.Store
+	mu   sync.Mutex // guards base; never held across I/O
+	base storage.Version
+}
+
+func (s *versionReuse) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	s.mu.Lock()
+	base := s.base
+	s.mu.Unlock()
+	if old != 0 {
+		old += base
+	}
+	v, err := s.Store.Put(ctx, key, value, old)
+	if err != nil {
+		return 0, err
+	}
+	return v - base, nil
+}
+
+func (s *versionReuse) Delete(ctx context.Context, key string, old storage.Version) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.Store.Delete(ctx, key, old+s.base)
+	if err == nil {
+		s.base += old
+	}
+	return err
+}
+
+type ignoresContext struct{ storage.Store }
+
+func (s ignoresContext) Get(_ context.Context, key string) (storage.Record, error) {
+	return s.Store.Get(context.Background(), key)
+}
+
+func (s ignoresContext) Put(_ context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	return s.Store.Put(context.Background(), key, value, old)
+}
+
+func (s ignoresContext) Delete(_ context.Context, key string, old storage.Version) error {
+	return s.Store.Delete(context.Background(), key, old)
+}
+
+// hidesCause returns ctx.Err() instead of the cause.
+type hidesCause struct{ storage.Store }
+
+func (s hidesCause) Get(ctx context.Context, key string) (storage.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Record{}, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+type foldsCase struct{ storage.Store }
+
+func (s foldsCase) Get(ctx context.Context, key string) (storage.Record, error) {
+	return s.Store.Get(ctx, strings.ToLower(key))
+}
+
+func (s foldsCase) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	return s.Store.Put(ctx, strings.ToLower(key), value, old)
+}
+
+// anyKey calls a bad key one that does not exist.
+type anyKey struct{ storage.Store }
+
+func (s anyKey) Get(ctx context.Context, key string) (storage.Record, error) {
+	if storage.CheckKey(key) != nil {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// textOnly loses bytes that are not text.
+type textOnly struct{ storage.Store }
+
+func (s textOnly) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	return s.Store.Put(ctx, key, []byte(strings.ToValidUTF8(string(value), "?")), old)
+}
+
+// cutsOff keeps no more than 64 KiB.
+type cutsOff struct{ storage.Store }
+
+func (s cutsOff) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	return s.Store.Put(ctx, key, value[:min(len(value), 64<<10)], old)
+}
+
+// deletesAny deletes whatever the version.
+type deletesAny struct{ storage.Store }
+
+func (s deletesAny) Delete(ctx context.Context, key string, _ storage.Version) error {
+	r, err := s.Get(ctx, key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Store.Delete(ctx, key, r.Version)
+}
+
+type forgetsKeys struct{ *storage.Memory }
+
+func (s forgetsKeys) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range s.Memory.Keys(ctx) {
+			if key != "k100" && !yield(key, err) {
+				return
+			}
+		}
+	}
+}
+
+// deafWatcher hears nothing after the beginning.
+type deafWatcher struct{ storage.Store }
+
+func (deafWatcher) Watch(ctx context.Context, changed func(string)) error {
+	changed("")
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// stuckWatcher does not notice that ctx ends.
+type stuckWatcher struct{ storage.Store }
+
+func (stuckWatcher) Watch(_ context.Context, changed func(string)) error {
+	changed("")
+	select {}
+}
