@@ -29,7 +29,7 @@ const (
 //
 // Keys is safe for concurrent use, and prints as REDACTED.
 type Keys struct {
-	// Behind a pointer, so that printing what holds a Keys shows an address and no key schedule.
+	// Behind a pointer, so that fmt shows an address inside a struct that it prints without Format.
 	ring *[]ringKey
 }
 

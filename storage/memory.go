@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -12,20 +14,19 @@ import (
 // Memory is a Store in memory, for tests and for programs whose grants need not outlive them. It is a Lister and a
 // Watcher, and safe for concurrent use.
 type Memory struct {
-	// Behind a pointer, so that printing a Memory, or what holds one, shows an address and no values.
-	*memory
+	*memory // behind a pointer, so that a copy is the same store
 }
 
 type memory struct {
 	mu       sync.RWMutex // guards all below; never held while calling out
-	records  map[string]Record
+	records  map[string]*Record // by pointer: fmt shows the address of one inside a struct that it prints without Format
 	last     Version // of all keys: so no version returns, whatever is deleted
 	watchers map[*news]struct{}
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{&memory{records: map[string]Record{}, watchers: map[*news]struct{}{}}}
+	return &Memory{&memory{records: map[string]*Record{}, watchers: map[*news]struct{}{}}}
 }
 
 // Get implements Store.
@@ -39,8 +40,7 @@ func (m *memory) Get(ctx context.Context, key string) (Record, error) {
 	if !ok {
 		return Record{}, ErrNotFound
 	}
-	r.Value = bytes.Clone(r.Value) // without the lock: a stored slice is never changed
-	return r, nil
+	return Record{bytes.Clone(r.Value), r.Version}, nil // without the lock: a stored record is never changed
 }
 
 // Put implements Store.
@@ -54,11 +54,15 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, old Version)
 	value = bytes.Clone(value)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.records[key].Version != old {
+	var stored Version
+	if r, ok := m.records[key]; ok {
+		stored = r.Version
+	}
+	if stored != old {
 		return 0, ErrConflict
 	}
 	m.last++
-	m.records[key] = Record{value, m.last}
+	m.records[key] = &Record{value, m.last}
 	m.tell(key)
 	return m.last, nil
 }
@@ -111,6 +115,11 @@ func (m *memory) tell(key string) {
 	for n := range m.watchers {
 		n.add(key)
 	}
+}
+
+// Format prints the kind of store for every verb, and no values.
+func (m *memory) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "storage.Memory") // fmt.State keeps no error to report
 }
 
 // checkCall returns why a call with this ctx and key cannot be answered.
