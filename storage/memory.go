@@ -18,9 +18,9 @@ type Memory struct {
 }
 
 type memory struct {
-	mu       sync.RWMutex // guards all below; never held while calling out
+	mu       sync.RWMutex       // guards all below; never held while calling out
 	records  map[string]*Record // by pointer: fmt shows the address of one inside a struct that it prints without Format
-	last     Version // of all keys: so no version returns, whatever is deleted
+	last     Version            // of all keys: so no version returns, whatever is deleted
 	watchers map[*news]struct{}
 }
 
