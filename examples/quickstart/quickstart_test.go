@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"maps"
 	"net"
 	"net/http"
@@ -215,8 +216,11 @@ func TestBadStart(t *testing.T) {
 		{append(free, t.TempDir()), []string{"X_CLIENT_ID=two words"}, "ClientID holds spaces"},
 	}
 	for _, tt := range tests {
-		cmd := exec.Command(binary, tt.args...)
-		cmd.Env = append(os.Environ(), tt.env...)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary, tt.args...)
+		cmd.Env = append(os.Environ(), "X_CLIENT_ID=", "X_CLIENT_SECRET=")
+		cmd.Env = append(cmd.Env, tt.env...)
 		out, err := cmd.CombinedOutput()
 		line := strings.TrimSuffix(string(out), "\n")
 		if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(line, "quickstart: ") || !strings.Contains(line, tt.want) || strings.Contains(line, "\n") {
@@ -228,6 +232,7 @@ func TestBadStart(t *testing.T) {
 // TestRealX: with a client ID the program says what to register, and shows only what the real X can do.
 func TestRealX(t *testing.T) {
 	t.Setenv("X_CLIENT_ID", "cmVhbFhBcHBTaGFwZWQxOjE6bmE")
+	t.Setenv("X_CLIENT_SECRET", "") // a public client
 	app := startWith(t, t.TempDir(), os.Environ())
 	if want := "Register this callback URL for your app in X's developer console: " + app.url + "/callback\n"; !strings.Contains(app.output(), want) {
 		t.Errorf("the program said %q, want %q", app.output(), want)
