@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -115,4 +116,28 @@ func TestFileClosedWhileWaiting(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestFileAdvice checks that errors of the disk say what to do, and keep their cause.
+func TestFileAdvice(t *testing.T) {
+	dir := t.TempDir()
+	f := openFile(t, dir, nil)
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{syscall.ENOSPC, "free some space"},
+		{syscall.EDQUOT, "free some space"},
+		{syscall.EROFS, "read-only"},
+		{syscall.EACCES, "let this user"},
+		{syscall.EMFILE, "limit of open files"},
+		{errors.ErrUnsupported, "local disk"},
+		{syscall.EIO, "input/output error"},
+	}
+	for _, tt := range tests {
+		err := f.Explain(&fs.PathError{Op: "write", Path: "temp-00", Err: tt.err})
+		if !errors.Is(err, tt.err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("the error of %v = %v, want %q, the directory and the cause", tt.err, err, tt.want)
+		}
+	}
 }

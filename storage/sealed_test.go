@@ -38,7 +38,7 @@ func TestSealedRefusesSwappedRows(t *testing.T) {
 	if r, err := sealed.Get(t.Context(), "bob"); !errors.Is(err, storage.ErrTampered) || r.Value != nil {
 		t.Errorf("Get() of a swapped row = %q, %v, want %v", r.Value, err, storage.ErrTampered)
 	}
-	box, err := keys.Seal(t.Context(), []byte("of alice"), []byte("bob"))
+	box, err := keys.Seal(t.Context(), []byte("of alice"), []byte("carol"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,28 +287,40 @@ func increment(s storage.Store, key string) error {
 	}
 }
 
+// meddler is a key ring that calls meddle between the read and the write of a record.
+type meddler struct {
+	*storage.Keys
+	meddle func()
+}
+
+func (m *meddler) Seal(ctx context.Context, plaintext, ad []byte) ([]byte, error) {
+	m.meddle()
+	return m.Keys.Seal(ctx, plaintext, ad)
+}
+
 // TestResealMeetsWriters lets another writer, and a delete, come between the read and the write of Reseal.
 func TestResealMeetsWriters(t *testing.T) {
 	memory := storage.NewMemory()
 	old := seal(t, memory, ring(t, key(1)))
 	v := put(t, old, "k", "before", 0)
 	gone := put(t, old, "gone", "value", 0)
-	faulty := storagetest.NewFaulty(memory, func(op, key string, n int) storagetest.Fault {
-		switch {
-		case op == "Get" && key == "gone":
-			_ = memory.Delete(context.Background(), "gone", gone)
-		case op == "Put" && key == "k" && v != 0:
-			put(t, old, "k", "meanwhile", v)
-			v = 0
+	once := sync.OnceFunc(func() {
+		put(t, old, "k", "meanwhile", v)
+		if err := old.Delete(context.Background(), "gone", gone); err != nil {
+			t.Errorf("Delete() = %v, want no error", err)
 		}
-		return storagetest.Fault{}
 	})
-	done, err := storage.Reseal(t.Context(), seal(t, listed{faulty, memory}, ring(t, key(2), key(1))))
+	s := seal(t, memory, &meddler{ring(t, key(2), key(1)), once})
+	done, err := storage.Reseal(t.Context(), s)
 	if err != nil || done.Seen != 1 || done.Rewritten != 1 {
 		t.Errorf("Reseal() = %+v, %v, want 1 seen and rewritten", done, err)
 	}
-	if r, err := seal(t, memory, ring(t, key(2))).Get(t.Context(), "k"); err != nil || string(r.Value) != "meanwhile" {
+	young := seal(t, memory, ring(t, key(2)))
+	if r, err := young.Get(t.Context(), "k"); err != nil || string(r.Value) != "meanwhile" {
 		t.Errorf("Get() = %q, %v, want what was written meanwhile", r.Value, err)
+	}
+	if _, err := young.Get(t.Context(), "gone"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Get() of what was deleted meanwhile = %v, want %v", err, storage.ErrNotFound)
 	}
 }
 

@@ -60,7 +60,10 @@ func testLister(t *testing.T, s *suite) {
 	gone := put(t, store, "gone", "value", 0)
 	wantDelete(t, store, "gone", gone, nil)
 	wantListed(t, listed(t, l), names)
-	for range l.Keys(context.Background()) { // a loop may end early
+	for key, err := range l.Keys(context.Background()) { // a loop may end early
+		if err != nil || key == "" {
+			t.Errorf("Keys() = %q, %v, want a key", key, err)
+		}
 		break
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
