@@ -1,0 +1,132 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// example returns a Provider with everything set that Validate looks at.
+func example() *provider.Provider {
+	return &provider.Provider{
+		Name:                 "example",
+		AuthorizationURL:     "https://as.example/authorize?tenant=1",
+		TokenURL:             "https://as.example/token",
+		RevocationURL:        "https://as.example/revoke",
+		ClientCredentialsURL: "https://as.example/app-token",
+		IdentityURL:          "https://api.example/me",
+		ParseIdentity:        func([]byte) (provider.Identity, error) { return provider.Identity{Subject: "1"}, nil },
+		APIOrigins:           []string{"https://api.example", "https://api.example:8443"},
+		Issuer:               "https://as.example",
+		IssuerRequired:       true,
+		Scopes:               []string{"read", "write"},
+	}
+}
+
+func TestValidate(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*provider.Provider)
+		want   string // in the message; empty: there is no error
+	}{
+		{"everything", func(*provider.Provider) {}, ""},
+		{"the least", func(p *provider.Provider) {
+			*p = provider.Provider{Name: "a-1", AuthorizationURL: p.AuthorizationURL, TokenURL: p.TokenURL}
+		}, ""},
+		{"loopback by switch", func(p *provider.Provider) {
+			p.TokenURL, p.APIOrigins, p.InsecureLoopback = "http://127.0.0.1:8080/token", []string{"http://[::1]:8080"}, true
+		}, ""},
+		{"Post", func(p *provider.Provider) { p.ClientAuth = provider.Post }, ""},
+
+		{"no name", func(p *provider.Provider) { p.Name = "" }, "lower-case letters"},
+		{"name in upper case", func(p *provider.Provider) { p.Name = "X" }, "lower-case letters"},
+		{"name with a slash", func(p *provider.Provider) { p.Name = "a/b" }, "lower-case letters"},
+		{"name with a space inside", func(p *provider.Provider) { p.Name = "a b" }, "lower-case letters"},
+		{"name beyond ASCII", func(p *provider.Provider) { p.Name = "caf\u00e9" }, "lower-case letters"},
+
+		{"no authorization endpoint", func(p *provider.Provider) { p.AuthorizationURL = "" }, "AuthorizationURL"},
+		{"no token endpoint", func(p *provider.Provider) { p.TokenURL = "" }, "TokenURL"},
+		{"http", func(p *provider.Provider) { p.TokenURL = "http://as.example/token" }, "must be https"},
+		{"http, even by switch", func(p *provider.Provider) { p.TokenURL, p.InsecureLoopback = "http://as.example/token", true }, "must be https"},
+		{"http on a private address, even by switch", func(p *provider.Provider) { p.TokenURL, p.InsecureLoopback = "http://10.0.0.1/token", true }, "must be https"},
+		{"http on every address, even by switch", func(p *provider.Provider) { p.TokenURL, p.InsecureLoopback = "http://0.0.0.0/token", true }, "must be https"},
+		{"loopback without the switch", func(p *provider.Provider) { p.TokenURL = "http://localhost/token" }, "InsecureLoopback"},
+		{"ftp", func(p *provider.Provider) { p.TokenURL = "ftp://as.example/token" }, "must be https"},
+		{"file", func(p *provider.Provider) { p.TokenURL = "file:///token" }, "not an absolute URL"},
+		{"gopher", func(p *provider.Provider) { p.TokenURL = "gopher://as.example/token" }, "must be https"},
+		{"relative", func(p *provider.Provider) { p.TokenURL = "/token" }, "not an absolute URL"},
+		{"no scheme", func(p *provider.Provider) { p.TokenURL = "as.example/token" }, "not an absolute URL"},
+		{"scheme left to the browser", func(p *provider.Provider) { p.TokenURL = "//as.example/token" }, "must be https"},
+		{"no host", func(p *provider.Provider) { p.TokenURL = "https:///token" }, "not an absolute URL"},
+		{"opaque", func(p *provider.Provider) { p.TokenURL = "https:as.example/token" }, "not an absolute URL"},
+		{"line break", func(p *provider.Provider) { p.TokenURL = "https://as.example/token\n" }, "not a URL"},
+		{"bad escape", func(p *provider.Provider) { p.TokenURL = "https://as.example/%zz" }, "not a URL"},
+		{"user", func(p *provider.Provider) { p.TokenURL = "https://me:pass@as.example/token" }, "user name"},
+		{"fragment", func(p *provider.Provider) { p.AuthorizationURL = "https://as.example/a#b" }, "fragment"},
+		{"empty fragment", func(p *provider.Provider) { p.AuthorizationURL = "https://as.example/a#" }, "fragment"},
+		{"http revocation", func(p *provider.Provider) { p.RevocationURL = "http://as.example/revoke" }, "RevocationURL"},
+		{"http app token", func(p *provider.Provider) { p.ClientCredentialsURL = "http://as.example/app" }, "ClientCredentialsURL"},
+		{"http identity", func(p *provider.Provider) { p.IdentityURL = "http://api.example/me" }, "IdentityURL"},
+
+		{"http origin", func(p *provider.Provider) { p.APIOrigins = []string{"http://api.example"} }, "must be https"},
+		{"loopback origin without the switch", func(p *provider.Provider) { p.APIOrigins = []string{"http://127.0.0.1:1"} }, "InsecureLoopback"},
+		{"origin with a slash", func(p *provider.Provider) { p.APIOrigins = []string{"https://api.example/"} }, "scheme and host only"},
+		{"origin with a path", func(p *provider.Provider) { p.APIOrigins = []string{"https://api.example/v2"} }, "scheme and host only"},
+		{"origin with a query", func(p *provider.Provider) { p.APIOrigins = []string{"https://api.example?a"} }, "scheme and host only"},
+		{"origin with a fragment", func(p *provider.Provider) { p.APIOrigins = []string{"https://api.example#a"} }, "scheme and host only"},
+		{"origin with a user", func(p *provider.Provider) { p.APIOrigins = []string{"https://me@api.example"} }, "scheme and host only"},
+		{"origin without a scheme", func(p *provider.Provider) { p.APIOrigins = []string{"api.example"} }, "scheme and host only"},
+		{"second origin empty", func(p *provider.Provider) { p.APIOrigins[1] = "" }, "scheme and host only"},
+
+		{"identity without a parser", func(p *provider.Provider) { p.ParseIdentity = nil }, "or neither"},
+		{"parser without an identity", func(p *provider.Provider) { p.IdentityURL = "" }, "or neither"},
+		{"issuer required but unknown", func(p *provider.Provider) { p.Issuer = "" }, "IssuerRequired"},
+		{"unknown client authentication", func(p *provider.Provider) { p.ClientAuth = provider.Post + 1 }, "ClientAuth"},
+		{"negative client authentication", func(p *provider.Provider) { p.ClientAuth = -1 }, "ClientAuth"},
+	}
+	for _, tt := range tests {
+		p := example()
+		tt.change(p)
+		err := p.Validate()
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Validate(%s) = %v, want %q", tt.name, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "pass") {
+			t.Errorf("Validate(%s) = %v: it tells a password", tt.name, err)
+		}
+	}
+	var none *provider.Provider
+	if err := none.Validate(); err == nil || !strings.Contains(err.Error(), "provider.X()") {
+		t.Errorf("Validate(nil) = %v, want an error that says what to use", err)
+	}
+}
+
+func TestClone(t *testing.T) {
+	p := example()
+	c := p.Clone()
+	c.Name, c.Scopes[0], c.APIOrigins[0] = "other", "changed", "https://changed.example"
+	if p.Name != "example" || p.Scopes[0] != "read" || p.APIOrigins[0] != "https://api.example" {
+		t.Errorf("a change of the clone changed the original: %s, %q, %q", p.Name, p.Scopes, p.APIOrigins)
+	}
+	if c.TokenURL != p.TokenURL || c.ParseIdentity == nil || !c.IssuerRequired {
+		t.Error("the clone lacks what the original has")
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	tests := []struct {
+		host string
+		want bool
+	}{
+		{"localhost", true}, {"127.0.0.1", true}, {"127.255.255.254", true}, {"::1", true}, {"::ffff:127.0.0.1", true},
+		{"", false}, {"0.0.0.0", false}, {"::", false}, {"10.0.0.1", false}, {"169.254.169.254", false}, {"128.0.0.1", false},
+		{"localhost.example", false}, {"127.0.0.1.example", false}, {"LOCALHOST.", false}, {"127.1", false}, {"0x7f.0.0.1", false},
+		{"2130706433", false}, {"127.0.0.1:80", false}, {"[::1]", false}, {"api.x.com", false},
+	}
+	for _, tt := range tests {
+		if got := provider.Loopback(tt.host); got != tt.want {
+			t.Errorf("Loopback(%q) = %v, want %v", tt.host, got, tt.want)
+		}
+	}
+}
