@@ -90,7 +90,7 @@ func ExampleClient_AuthorizationURL() {
 	}
 	endpoint, query, _ := strings.Cut(login, "?")
 	fmt.Println(endpoint)
-	for _, parameter := range strings.Split(query, "&") {
+	for parameter := range strings.SplitSeq(query, "&") {
 		fmt.Println(" ", parameter)
 	}
 	// Output:
