@@ -226,8 +226,10 @@ func TestRedacted(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprintf("%+v", keys); got != "REDACTED" {
-		t.Errorf("Sprintf(%%+v, keys) = %q, want REDACTED", got)
+	for want, v := range map[string]any{"REDACTED": keys, "storage.Memory": memory, "storage.Sealed": seal(t, memory, keys)} {
+		if got := fmt.Sprintf("%+v", v); got != want {
+			t.Errorf("Sprintf(%%+v, %T) = %q, want %q", v, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -19,8 +20,9 @@ var broken = map[string]struct {
 	open  func() storage.Store
 	wants []string
 }{
-	"LostUpdate":     {func() storage.Store { return &lostUpdate{} }, []string{"NoUpdateLost", "OneSwapWins"}},
-	"TwoCreators":    {func() storage.Store { return &twoCreators{} }, []string{"OneCreatorWins"}},
+	"LostUpdate":     {func() storage.Store { return lostUpdate{storage.NewMemory()} }, []string{"NoUpdateLost"}},
+	"BlindCreate":    {func() storage.Store { return blind{storage.NewMemory(), true} }, []string{"Create", "OneCreatorWins"}},
+	"BlindSwap":      {func() storage.Store { return blind{storage.NewMemory(), false} }, []string{"Stale", "OneSwapWins"}},
 	"AliasingIn":     {func() storage.Store { return &aliasing{in: true} }, []string{"CopiedIn"}},
 	"AliasingOut":    {func() storage.Store { return &aliasing{out: true} }, []string{"CopiedOut"}},
 	"VersionReuse":   {func() storage.Store { return &versionReuse{Store: storage.NewMemory()} }, []string{"VersionsNeverReturn"}},
@@ -67,53 +69,38 @@ func TestMemoryPasses(t *testing.T) {
 }
 
 // lostUpdate compares and swaps in two steps.
-type lostUpdate struct {
-	once  sync.Once
-	inner storage.Store
-}
+type lostUpdate struct{ storage.Store }
 
-func (s *lostUpdate) store() storage.Store {
-	s.once.Do(func() { s.inner = storage.NewMemory() })
-	return s.inner
-}
-
-func (s *lostUpdate) Get(ctx context.Context, key string) (storage.Record, error) {
-	return s.store().Get(ctx, key)
-}
-
-func (s *lostUpdate) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	r, err := s.store().Get(ctx, key)
+func (s lostUpdate) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	r, err := s.Get(ctx, key)
 	if err == nil && r.Version != old {
 		return 0, storage.ErrConflict
 	}
-	for {
-		v, err := s.store().Put(ctx, key, value, r.Version)
-		if !errors.Is(err, storage.ErrConflict) {
-			return v, err
-		}
-		if r, err = s.store().Get(ctx, key); err != nil {
-			return 0, err
-		}
-	}
+	runtime.Gosched()
+	return overwrite(ctx, s.Store, key, value)
 }
 
-func (s *lostUpdate) Delete(ctx context.Context, key string, old storage.Version) error {
-	return s.store().Delete(ctx, key, old)
+// blind overwrites where it should create, or where it should swap.
+type blind struct {
+	storage.Store
+	create bool
 }
 
-// twoCreators overwrites where it should create.
-type twoCreators struct{ lostUpdate }
-
-func (s *twoCreators) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	if old != 0 {
-		return s.store().Put(ctx, key, value, old)
+func (s blind) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if s.create != (old == 0) {
+		return s.Store.Put(ctx, key, value, old)
 	}
+	return overwrite(ctx, s.Store, key, value)
+}
+
+// overwrite stores value whatever is there.
+func overwrite(ctx context.Context, s storage.Store, key string, value []byte) (storage.Version, error) {
 	for {
-		r, err := s.store().Get(ctx, key)
+		r, err := s.Get(ctx, key)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return 0, err
 		}
-		v, err := s.store().Put(ctx, key, value, r.Version)
+		v, err := s.Put(ctx, key, value, r.Version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return v, err
 		}
