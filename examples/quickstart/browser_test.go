@@ -76,45 +76,56 @@ func (w *window) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// text returns what an element shows, or nothing if there is none.
+// text returns what an element shows, or nothing if there is none or the page is still loading.
 func (w *window) text(selector string) string {
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector)))
-	if err != nil {
-		return "" // between two pages
-	}
-	return text
+	return evaluate[string](w, `document.readyState === "complete" ? document.querySelector(%q)?.innerText ?? "" : ""`, selector)
 }
 
-// see waits until an element shows a text. It asks again and again, since a wait in the page would end with the page.
-func (w *window) see(selector, text string) {
+// evaluate returns the value of a script, or zero between two pages.
+func evaluate[T any](w *window, script, selector string) (value T) {
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(script, selector)))
+	if err != nil {
+		return *new(T)
+	}
+	return value
+}
+
+// until asks again and again, since a wait in the page would end with the page.
+func (w *window) until(what string, done func() bool) {
 	w.t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for late := time.After(patience); !strings.Contains(w.text(selector), text); {
+	for late := time.After(patience); !done(); {
 		select {
 		case <-again.C:
 		case <-late:
-			w.t.Fatalf("%s shows %q, want %q; the page says %q", selector, w.text(selector), text, w.text("body"))
+			w.t.Fatalf("no %s; the page says %q", what, w.text("body"))
 		}
 	}
 }
 
-// click presses a button with the mouse and waits for what it leads to.
+// see waits until an element shows a text.
+func (w *window) see(selector, text string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("%q in %s", text, selector), func() bool { return strings.Contains(w.text(selector), text) })
+}
+
+// click presses a button with the mouse, once nothing covers it, and waits for what it leads to.
 func (w *window) click(button, selector, text string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
-	defer cancel()
-	at, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(`(() => {
-		const button = document.querySelector(%q);
-		button.scrollIntoView({block: "center", behavior: "instant"});
-		const box = button.getBoundingClientRect();
-		return [box.x + box.width / 2, box.y + box.height / 2];
-	})()`, button)))
-	if err != nil || len(at) != 2 {
-		w.t.Fatalf("no button %s: %v; the page says %q", button, err, w.text("body"))
-	}
+	var at []float64
+	w.until("button "+button, func() bool {
+		at = evaluate[[]float64](w, `(() => {
+			const button = document.querySelector(%q);
+			if (document.readyState !== "complete" || !button) return [];
+			button.scrollIntoView({block: "center", behavior: "instant"});
+			const box = button.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+			return document.elementFromPoint(x, y) === button ? [x, y] : [];
+		})()`, button)
+		return len(at) == 2
+	})
 	w.do("click "+button, chromedp.MouseClickXY(at[0], at[1]))
 	w.see(selector, text)
 }
