@@ -137,7 +137,7 @@ func testCopiedIn(t *testing.T, s *suite) {
 	if string(value) != "value" {
 		t.Errorf("Put changed the caller's slice to %q", value)
 	}
-	copy(value, "XXXXX")
+	copy(value, "other")
 	want(t, store, "k", "value", v)
 }
 
@@ -148,7 +148,7 @@ func testCopiedOut(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("Get() = %v, want no error", err)
 	}
-	copy(r.Value, "XXXXX")
+	copy(r.Value, "other")
 	_ = append(r.Value, "more"...)
 	want(t, store, "k", "value", v)
 	if err := store.Delete(context.Background(), "k", v); err != nil && !errors.Is(err, storage.ErrConflict) {
