@@ -36,7 +36,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer grants.Close()
 
 	// The state must be random and bound to the browser: package middleware does that.
 	verifier := oauth2.GenerateVerifier()
@@ -68,6 +67,9 @@ func Example() {
 	tok, err = grants.Token(tokensource.WithSubject(ctx, user.Subject))
 	fmt.Println("logged in:", user.Username)
 	fmt.Println("token of type", tok.Type(), "without a refresh token:", tok.RefreshToken == "", err)
+	if err := grants.Close(); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// logged in: XDevelopers
 	// token of type Bearer without a refresh token: true <nil>
@@ -138,7 +140,6 @@ func ExampleGrants() {
 		log.Fatal(err)
 	}
 	grants, user := exampleGrants(fake)
-	defer grants.Close()
 	source := grants.Source(user)
 
 	rejected, err := source.Token(ctx)
@@ -157,6 +158,9 @@ func ExampleGrants() {
 	fmt.Println("another token:", renewed.AccessToken != rejected.AccessToken)
 	fmt.Println("the same for the next caller:", again.AccessToken == renewed.AccessToken)
 	fmt.Println("refresh requests:", fake.TokenCalls("refresh_token"))
+	if err := grants.Close(); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// another token: true
 	// the same for the next caller: true
@@ -171,7 +175,6 @@ func ExampleError() {
 		log.Fatal(err)
 	}
 	grants, user := exampleGrants(fake)
-	defer grants.Close()
 	decide := func(err error) string {
 		switch {
 		case errors.Is(err, tokensource.ErrReauthorize): // also ErrNoGrant
@@ -196,6 +199,9 @@ func ExampleError() {
 	}
 	_, err = grants.Client().Refresh(ctx, "a refresh token")
 	fmt.Println("new secret:", decide(err))
+	if err := grants.Close(); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// unknown user: send the user to log in
 	// used code: send the user to log in
