@@ -11,8 +11,8 @@ import (
 	"iter"
 )
 
-// Errors that a Store returns, alone or wrapped. Any other error means that the outcome is unknown: the write may or may
-// not have happened.
+// Errors that a Store returns, alone or wrapped. After any other error of Put or Delete, except ErrBadKey, ErrTooLarge and
+// that of a context which had ended before, the outcome is unknown: the write may or may not have happened.
 var (
 	// ErrNotFound means that nothing is stored under the key.
 	ErrNotFound = errors.New("storage: not found")
@@ -37,7 +37,8 @@ type Record struct {
 // A version never returns for a key, not even after Delete and a new create: a process that slept through both must not
 // be able to overwrite what it has never seen. Values are copied in and out: the caller may change its slice after Put,
 // and the slice that Get returned. Every method returns soon after ctx ends, with an error that wraps context.Cause(ctx).
-// Keys are 1 to 128 bytes of [A-Za-z0-9._-]; values are at most 1 MiB.
+// Keys are 1 to 128 bytes of [A-Za-z0-9._-] (CheckKey); values are at most 1 MiB and the 4 KiB that sealing may add
+// (CheckValue).
 type Store interface {
 	// Get returns what is stored under key, or ErrNotFound.
 	Get(ctx context.Context, key string) (Record, error)

@@ -18,7 +18,7 @@ import (
 // for concurrent use.
 type Client struct {
 	provider     *provider.Provider
-	registration Registration
+	registration *Registration // a pointer: in somebody's unexported field fmt prints an address, where it calls no Format
 	http         *http.Client
 	timeout      time.Duration
 	prepare      func(context.Context, *TokenRequest) error
@@ -60,7 +60,7 @@ func NewClient(p *provider.Provider, r Registration, o *ClientOptions) (*Client,
 	r.Scopes = slices.Clone(r.Scopes)
 	c := &Client{
 		provider:     p.Clone(),
-		registration: r,
+		registration: &r,
 		http:         backChannel(o.HTTPClient),
 		timeout:      o.Timeout,
 		prepare:      o.Prepare,
