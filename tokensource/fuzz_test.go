@@ -2,6 +2,7 @@ package tokensource_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"io"
 	"math"
@@ -131,9 +132,19 @@ func FuzzStoredRecord(f *testing.F) {
 	})
 }
 
+// recordOfFormat1 is FullRecord as every version must read it: another layout is another format.
+const recordOfFormat1 = "01" +
+	"076669656c642061076669656c642062076669656c642063076669656c642064076669656c642065076669656c642066" +
+	"076669656c642067076669656c642068076669656c642069076669656c64206a076669656c64206b" +
+	"80a0abfef96282a0abfef96284a0abfef96286a0abfef96288a0abfef9628aa0abfef962" +
+	"0101ac02f0a204"
+
 // A record is read whole or not at all, and never as one of another format.
 func TestStoredRecord(t *testing.T) {
 	full := tokensource.FullRecord()
+	if got := hex.EncodeToString(full); got != recordOfFormat1 {
+		t.Errorf("FullRecord() = %s, want %s: what is stored today would be misread", got, recordOfFormat1)
+	}
 	if got, err := tokensource.Reencode(full); err != nil || !bytes.Equal(got, full) {
 		t.Errorf("Reencode(full record) = %x, %v, want %x: a field is lost", got, err, full)
 	}

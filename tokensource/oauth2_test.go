@@ -92,9 +92,22 @@ func TestToOAuth2(t *testing.T) {
 			time.Sleep(3 * time.Hour)
 		}
 		w.wantRefreshes(2)
+		bridge := tokensource.ToOAuth2(t.Context(), g.Source(w.user))
+		old, err := bridge.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		renewed, err := g.Source(w.user).Renew(t.Context(), old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := bridge.Token(); err != nil || got.AccessToken != renewed.AccessToken {
+			t.Errorf("Token() = %v, want the renewed token though the old one had not expired", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := tokensource.ToOAuth2(ctx, w.process(nil).Source(w.user)).Token()
+		_, err = tokensource.ToOAuth2(ctx, w.process(nil).Source(w.user)).Token()
 		wantIs(t, err, context.Canceled)
 	})
 }

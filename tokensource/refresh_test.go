@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,9 @@ func TestLostAnswers(t *testing.T) {
 			}
 			if got := time.Since(began); got != tt.after {
 				t.Errorf("%s: it took %v, want %v", tt.name, got, tt.after)
+			}
+			if _, found := errors.AsType[*url.Error](err); found {
+				t.Errorf("%s: %v: a *url.Error tells the URL", tt.name, err)
 			}
 			w.only()
 		})

@@ -29,7 +29,7 @@ import (
 // struct, and go vet refuses them there: pointerVerbs are for what is no plain struct.
 var (
 	verbs        = strings.Fields("%v %+v %#v %s %+s %#s %q %+q %#q %x %X %#x %d %+d %t %T %b %o %O %U %#U %e %g %G %c %z %10.3v %-5s")
-	pointerVerbs = strings.Fields("%p %#p")
+	pointerVerbs = strings.Fields("%p %#p %w")
 )
 
 // wantNoSecret fails if text holds one of secrets, as it is or in hexadecimal or base64.
@@ -85,6 +85,7 @@ func wrapped(v any) map[string]any {
 
 // holder is how programs keep such values: fmt may call no method of an unexported field.
 type holder struct {
+	client  *tokensource.Client
 	grants  *tokensource.Grants
 	subject *tokensource.SubjectSource
 	app     *tokensource.AppSource
@@ -136,7 +137,7 @@ func canaries(t *testing.T) (values []any, secrets []string) {
 		tokensource.AuthorizationRequest{State: "canary-st4te", Verifier: rfcVerifier},
 		tokensource.TokenRequest{Op: "exchange", URL: "https://api.x.com", Params: form, Header: http.Header{"Authorization": secrets}},
 		tokensource.Event{Kind: tokensource.EventDied, Subject: w.user, Err: refused}, w.client.Provider(),
-		holder{g, subject, app, static, foreign, bridge, subject}, &holder{source: static, bridge: bridge},
+		holder{w.client, g, subject, app, static, foreign, bridge, subject}, &holder{source: static, bridge: bridge},
 	}, secrets
 }
 
