@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -25,7 +25,8 @@ func TestG1_OneRedemptionInAProcess(t *testing.T) {
 		rejected := w.login(g)
 		w.fake.ExpireAccess(w.user)
 		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 50 * time.Millisecond })
-		before := runtime.NumGoroutine()
+		synctest.Wait()
+		before := bubble.Goroutines()
 		var wg sync.WaitGroup
 		ctx := tokensource.WithSubject(t.Context(), w.user)
 		for range 10_000 {
@@ -39,7 +40,7 @@ func TestG1_OneRedemptionInAProcess(t *testing.T) {
 		wg.Wait()
 		w.wantRefreshes(1)
 		synctest.Wait()
-		if after := runtime.NumGoroutine(); after > before {
+		if after := bubble.Goroutines(); after > before {
 			t.Errorf("goroutines = %d after the storm, %d before", after, before)
 		}
 		if !w.works(w.token(g)) {

@@ -3,7 +3,6 @@ package transport_test
 import (
 	"io"
 	"net/http"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -95,7 +95,8 @@ func TestT3_TenThousandCallsWithOneRejectedToken(t *testing.T) {
 		e.login(t, "1")
 		e.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 20 * time.Millisecond })
 		e.fake.ExpireAll()
-		before := runtime.NumGoroutine()
+		synctest.Wait()
+		before := bubble.Goroutines()
 		var wg sync.WaitGroup
 		for range 10_000 {
 			wg.Go(func() {
@@ -112,7 +113,7 @@ func TestT3_TenThousandCallsWithOneRejectedToken(t *testing.T) {
 		if e.fake.FamilyRevoked("1") {
 			t.Error("a refresh token was used twice")
 		}
-		if after := runtime.NumGoroutine(); after > before {
+		if after := bubble.Goroutines(); after > before {
 			t.Errorf("goroutines = %d after the storm, %d before", after, before)
 		}
 	})

@@ -2,13 +2,13 @@ package transport_test
 
 import (
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -21,11 +21,11 @@ func TestT3_Storm(t *testing.T) {
 	for name, spread := range map[string]time.Duration{"flat": 0, "late": 80 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				before := runtime.NumGoroutine()
+				synctest.Wait()
+				before := bubble.Goroutines()
 				storm(t, n, spread)
 				synctest.Wait()
-				const ofTheRuntime = 4 // it starts a few of its own when it collects garbage
-				if after := runtime.NumGoroutine(); after > before+ofTheRuntime {
+				if after := bubble.Goroutines(); after > before {
 					t.Errorf("goroutines after the storm = %d, want the %d of before", after, before)
 				}
 			})
