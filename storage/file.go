@@ -2,8 +2,6 @@ package storage
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,7 +138,7 @@ func (f *File) Put(ctx context.Context, key string, value []byte, old Version) (
 	if err := CheckValue(value); err != nil {
 		return 0, err
 	}
-	version := newVersion()
+	version := NewVersion()
 	err := f.change(ctx, "put", key, func(name string, s *shard) error {
 		stored, err := f.version(name)
 		if err != nil {
@@ -200,15 +198,4 @@ func (f *File) change(ctx context.Context, op, key string, do func(name string, 
 		err = syncDir(f.self)
 	}
 	return f.explain(op, err)
-}
-
-// newVersion returns a version that no other has: 64 random bits, because a counter would begin again after a delete.
-func newVersion() Version {
-	for {
-		var b [8]byte
-		_, _ = rand.Read(b[:]) // never fails
-		if v := Version(binary.LittleEndian.Uint64(b[:])); v != 0 {
-			return v
-		}
-	}
 }

@@ -21,10 +21,6 @@ var (
 	ErrConflict = errors.New("storage: version conflict")
 )
 
-// Version names one state of one key. Versions can only be compared for equality: they have no order. Zero is never the
-// version of a stored value; given to Put it means that the key must not exist yet.
-type Version uint64
-
 // Record is a stored value and the version that it was read at.
 type Record struct {
 	Value   []byte

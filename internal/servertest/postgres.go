@@ -1,0 +1,69 @@
+package servertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// PostgresEnv names the variable with the URL of a PostgreSQL server to use instead of a private one.
+const PostgresEnv = "AUTHTRIP_TEST_POSTGRES"
+
+// Postgres returns a PostgreSQL server: the one that PostgresEnv names, or else a private one with default settings.
+func Postgres(t testing.TB) *Server {
+	t.Helper()
+	if url := os.Getenv(PostgresEnv); url != "" {
+		return &Server{URL: url, name: "the server of " + PostgresEnv}
+	}
+	const advice = "install PostgreSQL (Debian: postgresql), or set " + PostgresEnv
+	bin := find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres", advice)
+	if real, err := filepath.EvalSymlinks(bin); err == nil {
+		bin = real // initdb stands beside it
+	}
+	dir := tempDir(t)
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(filepath.Dir(bin), "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync") //nolint:noctx // ends by itself
+	asServerUser(initdb)
+	initdb.Dir = dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("servertest: initdb: %v\n%s", err, out)
+	}
+	s := &Server{name: "PostgreSQL", ready: postgresReady, stop: syscall.SIGINT} // SIGINT: the "fast" shutdown
+	s.command = func(port string) *exec.Cmd {
+		cmd := exec.Command(bin, "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200") //nolint:noctx // lives until Stop
+		asServerUser(cmd)
+		cmd.Dir = dir
+		return cmd
+	}
+	return s.begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
+}
+
+// postgresReady begins a session: while the server starts up or recovers, it answers with an error.
+func postgresReady(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// Length, protocol 3.0, "user" and "database", each ended by a zero byte, and one more.
+	const parameters = "user\x00postgres\x00database\x00postgres\x00\x00"
+	message := append([]byte{0, 0, 0, byte(8 + len(parameters)), 0, 3, 0, 0}, parameters...)
+	if _, err := conn.Write(message); err != nil {
+		return err
+	}
+	var kind [1]byte
+	if _, err := io.ReadFull(conn, kind[:]); err != nil {
+		return fmt.Errorf("start-up message: %w", err)
+	}
+	if kind[0] != 'R' { // authentication; 'E' is an error: still starting up
+		return errors.New("not ready for connections")
+	}
+	return nil
+}
