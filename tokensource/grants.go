@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -29,8 +30,10 @@ type Grants struct {
 	cache   *cache
 	news    news
 	breaker breaker
-	loads   singleflight.Group // reads of the store, by storage key
-	flights singleflight.Group // renewals, by storage key
+
+	watching atomic.Bool        // the store tells of changes now
+	loads    singleflight.Group // reads of the store, by storage key
+	flights  singleflight.Group // renewals, by storage key
 
 	mu      sync.Mutex          // guards closed and unsaved; never held across I/O
 	closed  bool                // no new work

@@ -80,6 +80,44 @@ func TestG1_OneRedemptionAcrossProcesses(t *testing.T) {
 	})
 }
 
+// Whoever waits for another process has the new token soon after it is stored: within a tenth of the time that this took
+// where the store must be asked for it, at once where the store tells.
+func TestG1_WhoWaitsForAnotherProcessFollowsSoon(t *testing.T) {
+	for _, tells := range []bool{false, true} {
+		for _, latency := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				var store storage.Store = w.store
+				if tells {
+					store = w.store.Store
+				}
+				here, elsewhere := w.processOn(store, nil), w.processOn(store, nil)
+				rejected := w.login(here)
+				w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = latency })
+				synctest.Wait() // the watches, if any, have begun
+				start := time.Now()
+				var wg sync.WaitGroup
+				for _, g := range []*tokensource.Grants{here, elsewhere} {
+					wg.Go(func() {
+						if _, err := g.Source(w.user).Renew(t.Context(), rejected); err != nil {
+							t.Errorf("Renew() = %v, want a token", err)
+						}
+					})
+				}
+				wg.Wait()
+				most := latency
+				if !tells {
+					most += max(latency/10, time.Millisecond)
+				}
+				if took := time.Since(start); took > most {
+					t.Errorf("the store tells: %t, a refresh of %v: the other process waited for %v, want at most %v", tells, latency, took, most)
+				}
+				w.wantRefreshes(1)
+			})
+		}
+	}
+}
+
 func TestG2_RenewComparesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -60,9 +60,11 @@ func (g *Grants) watch(w storage.Watcher) {
 	for pause := time.Second; ; pause = min(2*pause, maxBackoff) {
 		_ = w.Watch(ctx, func(key string) { // polling goes on without it
 			pause = time.Second
+			g.watching.Store(true)
 			g.cache.suspect(key)
 			g.news.tell(key)
 		})
+		g.watching.Store(false)
 		if !g.sleep(ctx, pause, nil) {
 			return
 		}

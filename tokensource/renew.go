@@ -11,11 +11,21 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// How often the store is asked while another process redeems: often at first, since a refresh is quick.
+// How often the store is asked while another process redeems: after each further tenth of the time waited so far, so that
+// nobody waits much longer than that process works. Where the store tells of changes, asking is for news that got lost.
 const (
-	firstPoll = 2 * time.Millisecond
-	lastPoll  = 250 * time.Millisecond
+	firstPoll        = time.Millisecond
+	firstPollWatched = 25 * time.Millisecond
+	lastPoll         = 250 * time.Millisecond
 )
+
+func (g *Grants) poll(waited time.Duration) time.Duration {
+	first := firstPoll
+	if g.watching.Load() {
+		first = firstPollWatched
+	}
+	return min(max(waited/10, first), lastPoll)
+}
 
 // need says why a token is to be renewed.
 type need struct {
@@ -80,7 +90,8 @@ func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan sin
 // redeeming, or announces its own redemption in the store and makes it.
 func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
 	var watched holder
-	for poll := firstPoll; ; poll = min(poll*3/2, lastPoll) {
+	begun := time.Now()
+	for {
 		woken := g.news.await(key)
 		r, version, err := g.read(ctx, key)
 		if err != nil {
@@ -97,7 +108,7 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 			if r.intent.holder() == g.name {
 				return nil, lostAnswer(r.intent.until.Sub(now))
 			}
-			if !g.sleep(ctx, poll, woken) {
+			if !g.sleep(ctx, g.poll(now.Sub(begun)), woken) {
 				return nil, g.interrupted(ctx)
 			}
 			continue
