@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type Grants struct {
 	o      GrantOptions
 	name   string        // random: tells this engine's intents from others'
 	lease  time.Duration // life of an intent: longer than a token request can take
+	seed   maphash.Seed  // of the lots that spread refreshes
 
 	cache   *cache
 	news    news
@@ -125,6 +127,7 @@ func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, e
 		o:       o.withDefaults(),
 		name:    randomID(),
 		lease:   client.timeout + leaseMargin,
+		seed:    maphash.MakeSeed(),
 		unsaved: map[string]*unsaved{},
 		done:    make(chan struct{}),
 	}

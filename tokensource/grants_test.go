@@ -420,6 +420,28 @@ func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
 	})
 }
 
+// A program may bring tokens along from another library, expired ones too: their first use is a refresh.
+func TestATokenThatHadExpiredWhenItWasSaved(t *testing.T) {
+	for _, ago := range []time.Duration{0, time.Nanosecond, time.Millisecond, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			g := w.process(nil)
+			_, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tok := &oauth2.Token{AccessToken: "of-yesterday", RefreshToken: refresh, Expiry: time.Now().Add(-ago)}
+			if _, err := g.Save(t.Context(), w.user, tok); err != nil {
+				t.Fatalf("Save() of a token that expired %v ago = %v, want no error", ago, err)
+			}
+			if !w.works(w.token(g)) {
+				t.Error("the token does not work")
+			}
+			w.wantRefreshes(1)
+		})
+	}
+}
+
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -12,10 +12,13 @@ type intent struct {
 	since, until time.Time
 }
 
-const (
-	clockSkew  = 30 * time.Second // how far the clocks of two hosts are assumed to differ at most
-	settleTime = 2 * time.Second  // from first seeing an ended intent to acting on it: time for its holder to write after all
-)
+const clockSkew = 30 * time.Second // how far the clocks of two hosts are assumed to differ at most
+
+// settleTime is how long a process watches an intent before it acts on its end. After an outage of the store, the holder of
+// the intent may have tokens still to write: its last try may hang until storeTimeout, and the next one follows soon.
+func settleTime(storeTimeout time.Duration) time.Duration {
+	return storeTimeout + lastSavePause + time.Second
+}
 
 // holder returns the name of the Grants that made the intent.
 func (i intent) holder() string {
@@ -25,13 +28,14 @@ func (i intent) holder() string {
 
 // holder watches somebody else's intent on this process's own clock.
 type holder struct {
-	id    string
-	first time.Time // when id was first seen
+	settle time.Duration
+	id     string
+	first  time.Time // when id was first seen
 }
 
 // gone reports whether the holder of i can no longer be at work: the intent has ended by its own words, allowing for skew
 // between the hosts' clocks, or has been watched here for as long as it was to live, which no skew can falsify. In both
-// cases it must have stood unchanged for a moment, in which a holder that could not reach the store may still write. An
+// cases it must have stood unchanged for the settle time, in which a holder that could not reach the store may still write. An
 // intent of our own needs no allowance.
 func (h *holder) gone(i intent, self string, now time.Time) bool {
 	if i.holder() == self {
@@ -42,5 +46,5 @@ func (h *holder) gone(i intent, self string, now time.Time) bool {
 	}
 	watched := now.Sub(h.first)
 	ended := !now.Before(i.until.Add(clockSkew)) || watched >= i.until.Sub(i.since)
-	return ended && watched >= settleTime
+	return ended && watched >= h.settle
 }

@@ -339,6 +339,35 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 	}
 }
 
+// The store is away for longer than an intent lives. When it returns, another process comes first and sees an intent long
+// ended: it must leave the one that holds the new tokens the time to write them.
+func TestG4_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
+	for name, fault := range map[string]func(context.Context, string) error{"fails": failing("put", "get"), "hangs": hanging} {
+		t.Run(name, func(t *testing.T) {
+			for phase := range 10 {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+					here, elsewhere := w.process(nil), w.process(nil)
+					rejected := w.login(here)
+					time.AfterFunc(time.Second/2, func() { w.store.on(fault) })
+					tok, err := here.Source(w.user).Renew(t.Context(), rejected)
+					if err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(5*time.Minute + time.Duration(phase)*431*time.Millisecond)
+					w.store.on(nil)
+					got, err := elsewhere.Source(w.user).Renew(t.Context(), rejected)
+					if err != nil || got.AccessToken != tok.AccessToken {
+						t.Errorf("Renew() elsewhere = %v, want the token that was waiting to be stored", err)
+					}
+					w.wantRefreshes(1)
+				})
+			}
+		})
+	}
+}
+
 func TestG4_CloseWritesOnceMoreAndCountsWhatIsLost(t *testing.T) {
 	for name, returns := range map[string]bool{"the store returns": true, "the store is gone": false} {
 		t.Run(name, func(t *testing.T) {
@@ -577,7 +606,7 @@ func TestG9_RefreshesOfGrantsThatCameTogetherAreSpread(t *testing.T) {
 			most, last = max(most, w.refreshes()-last), w.refreshes()
 		}
 		w.wantRefreshes(users)
-		if most > users/4 {
+		if most > users/6 {
 			t.Errorf("%d of %d refreshes fell into one second", most, users)
 		}
 	})

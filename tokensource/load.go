@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -186,8 +187,9 @@ func (g *Grants) refreshTime(r *record) time.Time {
 	if r.expiry.IsZero() || r.refresh == "" || g.o.RefreshBefore < 0 {
 		return time.Now().Add(100 * 365 * 24 * time.Hour)
 	}
-	before := min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)
-	at := r.expiry.Add(-spread(before))
+	before := max(0, min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)) // a token may be saved that has expired
+	// The lot falls once per token and process: drawn anew at each look, it would fall on an early time sooner or later.
+	at := r.expiry.Add(-spread(before, maphash.String(g.seed, r.access)))
 	if at.Before(r.retryAt) {
 		return r.retryAt
 	}

@@ -75,7 +75,7 @@ func (g *Grants) refreshAhead(ctx context.Context, subject string, c *cached) {
 // up, and then needs the time of a redemption of its own.
 func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan singleflight.Result {
 	key := g.key(subject)
-	limit := 2*g.lease + clockSkew + settleTime
+	limit := 2*g.lease + clockSkew + settleTime(g.o.StoreTimeout)
 	return g.flights.DoChan(key, g.flight(ctx, limit, func(ctx context.Context) (any, error) {
 		defer g.news.drop(key)
 		tok, err := g.lead(ctx, key, n)
@@ -89,7 +89,7 @@ func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan sin
 // lead brings about a token that satisfies n: it takes the one that somebody else has stored, waits for whoever is
 // redeeming, or announces its own redemption in the store and makes it.
 func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
-	var watched holder
+	watched := holder{settle: settleTime(g.o.StoreTimeout)}
 	begun := time.Now()
 	for {
 		woken := g.news.await(key)

@@ -11,7 +11,7 @@ import (
 const (
 	saveTries      = 3
 	firstSavePause = 100 * time.Millisecond
-	lastSavePause  = 5 * time.Second
+	lastSavePause  = time.Second
 )
 
 // unsaved is a grant with renewed tokens that the store has not taken yet.
