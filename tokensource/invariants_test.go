@@ -104,41 +104,6 @@ func TestG2_RenewComparesFirst(t *testing.T) {
 	})
 }
 
-func TestG2_AWaiterIsNotGivenTheTokenItRejects(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		here, elsewhere := w.process(nil), w.process(nil)
-		first := w.login(elsewhere)
-		second, err := elsewhere.Source(w.user).Renew(t.Context(), first)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute) // a token of moments ago would not be refreshed again
-		open := make(chan struct{})
-		w.store.on(func(context.Context, string) error {
-			<-open
-			return nil
-		})
-		var wg sync.WaitGroup
-		wg.Go(func() { // the flight that the other one finds: its outcome is the second token
-			if got, err := here.Source(w.user).Renew(t.Context(), first); err != nil || got.AccessToken != second.AccessToken {
-				t.Errorf("Renew(first) = %v, want the second token", err)
-			}
-		})
-		synctest.Wait()
-		wg.Go(func() {
-			got, err := here.Source(w.user).Renew(t.Context(), second)
-			if err != nil || got == nil || got.AccessToken == second.AccessToken || !w.works(got) {
-				t.Errorf("Renew(second) = %v, want a third token", err)
-			}
-		})
-		synctest.Wait()
-		close(open)
-		wg.Wait()
-		w.wantRefreshes(2)
-	})
-}
-
 func TestG3_NoRedirectAndNoSecondRequest(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -300,7 +265,10 @@ func TestG4_DurableBeforeVisible(t *testing.T) {
 }
 
 func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
-	for name, fault := range map[string]func(context.Context, string) error{"fails": failing("put", "get"), "hangs": hanging} {
+	faults := map[string]func(context.Context, string) error{
+		"fails": failing("put", "get"), "hangs": hanging, "takes no writes": failing("put"),
+	}
+	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
@@ -318,7 +286,7 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 				if w.saw(tokensource.EventUnsaved) != 1 {
 					t.Error("the hook has not heard of the refused write")
 				}
-				time.Sleep(20 * time.Second)
+				time.Sleep(40 * time.Second) // so long that the store is asked again
 				if got := w.token(here); got.AccessToken != tok.AccessToken {
 					t.Error("the token from memory was forgotten")
 				}
