@@ -79,7 +79,8 @@ type GrantOptions struct {
 
 // InDoubtPolicy decides whether a refresh token is sent again when the answer to its redemption was lost, or the process
 // that redeemed it died. A server that has redeemed it may take the second use for theft and end the whole grant; a
-// server that has not goes on as if nothing had happened.
+// server that has not goes on as if nothing had happened. An error answer, a 503 for instance, is not a lost one: it says that
+// nothing was redeemed, and the next attempt is made after a pause, whatever the policy.
 type InDoubtPolicy int
 
 const (
