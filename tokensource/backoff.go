@@ -25,8 +25,10 @@ func backoff(n uint64, asked time.Duration) time.Duration {
 	return max(d, min(asked, maxRetryAfter))
 }
 
-// spread is d, give or take a random quarter of it.
-func spread(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2+1) }
+// spread is d, give or take up to a quarter of it: the same for the same random number.
+func spread(d time.Duration, random uint64) time.Duration {
+	return d*3/4 + time.Duration(random%uint64(d/2+1))
+}
 
 // breaker keeps an outage of the authorization server, or a client that it refuses, from becoming a storm: after several
 // failures in a row it lets one attempt through per pause, whichever grant it is for. Its zero value is closed.

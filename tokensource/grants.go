@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type Grants struct {
 	store  storage.Store
 	o      GrantOptions
 	name   string        // random: tells this engine's intents from others'
+	seed   maphash.Seed  // of the times at which tokens are refreshed ahead of their expiry
 	lease  time.Duration // life of an intent: longer than a token request can take
 
 	cache   *cache
@@ -122,6 +124,7 @@ func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, e
 		store:   store,
 		o:       o.withDefaults(),
 		name:    randomID(),
+		seed:    maphash.MakeSeed(),
 		lease:   client.timeout + leaseMargin,
 		unsaved: map[string]*unsaved{},
 		done:    make(chan struct{}),

@@ -415,6 +415,25 @@ func TestServersThatDoNotRotate(t *testing.T) {
 	}
 }
 
+func TestATokenThatHasExpiredIsSavedAndRenewed(t *testing.T) { // as a program does that brings its old tokens along
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		access, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(-time.Hour)}
+		if _, err := g.Save(t.Context(), w.user, old); err != nil {
+			t.Fatal(err)
+		}
+		if tok := w.token(g); tok.AccessToken == access || !w.works(tok) {
+			t.Error("Token() did not renew what had expired before it was saved")
+		}
+		w.wantRefreshes(1)
+	})
+}
+
 func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

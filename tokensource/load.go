@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -180,14 +181,15 @@ func (g *Grants) postpone(subject string, c *cached, pause time.Duration) *cache
 	return &next
 }
 
-// refreshTime is when to refresh ahead of expiry, spread so that grants that came together do not go together. A grant
-// that cannot be refreshed, or whose expiry is unknown, never is.
+// refreshTime is when to refresh ahead of expiry, spread so that grants that came together do not go together. It is the
+// same whenever a token is looked at: a new draw at every look would let those go together that are looked at together. A
+// grant that cannot be refreshed, or whose expiry is unknown, never is.
 func (g *Grants) refreshTime(r *record) time.Time {
 	if r.expiry.IsZero() || r.refresh == "" || g.o.RefreshBefore < 0 {
 		return time.Now().Add(100 * 365 * 24 * time.Hour)
 	}
-	before := min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)
-	at := r.expiry.Add(-spread(before))
+	before := max(0, min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)) // an expiry may lie in the past
+	at := r.expiry.Add(-spread(before, maphash.String(g.seed, r.access)))
 	if at.Before(r.retryAt) {
 		return r.retryAt
 	}
