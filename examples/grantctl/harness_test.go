@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,19 +162,28 @@ func (a *app) grantsOn(store storage.Store, keys ...string) *tokensource.Grants 
 	return g
 }
 
-// login has a user authorize the app. It may be called by several goroutines.
+// login has a user authorize the app.
 func (a *app) login(g *tokensource.Grants, user string) *oauth2.Token {
 	a.Helper()
 	access, refresh, err := a.fake.IssueToken(user, a.client.ClientID(), scopes...)
 	if err != nil {
 		a.Fatal(err)
 	}
-	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(2 * time.Hour)}
+	tok := token(access, refresh)
 	if _, err := g.Save(a.Context(), user, tok); err != nil {
 		a.Fatal(err)
 	}
 	a.secrets = append(a.secrets, access, refresh)
 	return tok
+}
+
+func token(access, refresh string) *oauth2.Token {
+	return &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(2 * time.Hour)}
+}
+
+// sorted returns the lines of text in order.
+func sorted(text string) string {
+	return strings.Join(slices.Sorted(strings.Lines(text)), "")
 }
 
 // user adds a user at the fake, who logs in.

@@ -100,8 +100,5 @@ func open(ctx context.Context, name string, m mode) (backend, error) {
 type driver func(ctx context.Context, name, rest string, m mode) (backend, error)
 
 func drivers() map[string]driver {
-	return map[string]driver{"file": openFile}
+	return map[string]driver{"file": openFile, "sqlite": openSQLite}
 }
-
-// driverHelp describes the stores for the help.
-func driverHelp() string { return "" }
