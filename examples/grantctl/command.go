@@ -86,6 +86,7 @@ const outro = `
 STORE is one of
   file:DIR                            the directory given to storage.OpenFile
   sqlite:PATH[?table=NAME]            the file given to sqlitestore.Open
+  postgres://...[?table=NAME]         the URL given to postgresstore.Open; import and copy make the table
   env:NAME                            what the environment variable NAME says: so no password is seen in the
                                       list of processes
 

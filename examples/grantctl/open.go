@@ -100,5 +100,10 @@ func open(ctx context.Context, name string, m mode) (backend, error) {
 type driver func(ctx context.Context, name, rest string, m mode) (backend, error)
 
 func drivers() map[string]driver {
-	return map[string]driver{"file": openFile, "sqlite": openSQLite}
+	return map[string]driver{
+		"file":       openFile,
+		"sqlite":     openSQLite,
+		"postgres":   openPostgres,
+		"postgresql": openPostgres,
+	}
 }
