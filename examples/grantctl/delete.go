@@ -77,7 +77,10 @@ func confirm(c *console, e entry, name string) error {
 	}
 	fmt.Fprint(c.stderr, "\nThe user must log in again. The tokens are not revoked at the server: Logout does that.\n",
 		"To delete it, type its name once more: ")
-	line, _ := bufio.NewReader(c.stdin).ReadString('\n') // without an end of line, or at the end of input, what there is
+	line, err := bufio.NewReader(c.stdin).ReadString('\n')
+	if err != nil { // the end of input; what came before it counts
+		fmt.Fprintln(c.stderr)
+	}
 	if strings.TrimRight(line, "\r\n") != name {
 		return errors.New("not confirmed: nothing was deleted")
 	}

@@ -18,8 +18,8 @@ const importHelp = `
 Import reads what export has written from stdin, and creates the records. A key that exists already is left alone and counts
 as a conflict, unless it has the same value, or -replace is given. So import can be run again after it was interrupted.
 
-The first line that is wrong ends it; the lines before it have been imported. -n checks all of them and writes nothing. With
-` + keysVariable + ` set, values that these keys do not open are wrong.
+The first line that is wrong ends it; the lines before it have been imported. -n checks all of them and writes nothing; in
+PostgreSQL the table must exist for that. With ` + keysVariable + ` set, values that these keys do not open are wrong.
 
 Stop the app first, and start it again on the new store only: else refresh tokens are spent twice.
 

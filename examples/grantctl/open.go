@@ -105,5 +105,7 @@ func drivers() map[string]driver {
 		"sqlite":     openSQLite,
 		"postgres":   openPostgres,
 		"postgresql": openPostgres,
+		"redis":      openRedis,
+		"rediss":     openRedis,
 	}
 }
