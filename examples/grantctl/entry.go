@@ -100,19 +100,17 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 		}
 	}
 	if e.isGrant() {
-		e.look(plain)
+		e.grant, e.err = grantIn(key, plain)
 	}
 	return e, nil
 }
 
-// look reads the grant in plain.
-func (e *entry) look(plain []byte) {
-	g, err := tokensource.Inspect(e.key, plain)
+func grantIn(key string, plain []byte) (*tokensource.StoredGrant, error) {
+	g, err := tokensource.Inspect(key, plain)
 	if err != nil {
-		e.err = err
-		return
+		return nil, err
 	}
-	e.grant = &g
+	return &g, nil
 }
 
 // plainRun is how many readable characters in a row nothing sealed has: by chance it happens once in 10^13 bytes.

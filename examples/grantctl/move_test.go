@@ -109,7 +109,7 @@ func TestExportRefusesPlaintextOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	var stderr strings.Builder
 	code := grantctl.Run(t.Context(), []string{"export", "-insecure-plaintext", a.url}, strings.NewReader(""), null, &stderr)
 	if code != 1 || !strings.Contains(stderr.String(), "stdout is a terminal") {
@@ -232,10 +232,10 @@ func TestImportRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer file.Close()
-			for key := range file.Keys(t.Context()) {
-				if key != "first" {
-					t.Errorf("import stored %q though its line is wrong or comes later", key)
+			defer func() { _ = file.Close() }()
+			for key, err := range file.Keys(t.Context()) {
+				if err != nil || key != "first" {
+					t.Errorf("import stored %q, %v, though its line is wrong or comes later", key, err)
 				}
 			}
 		})
