@@ -247,4 +247,3 @@ func TestClosed(t *testing.T) {
 	}
 	exec(t, pool, "SELECT 1") // is still open
 }
-
