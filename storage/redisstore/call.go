@@ -2,14 +2,30 @@ package redisstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authtrip/authtrip/storage"
 )
 
-// do calls f, which carries out a command with ctx. It returns when ctx ends, though the client may wait for an answer until
-// its own timeout: what f sets must not be looked at after an error.
+const (
+	// freshTime is how long an answer of the server is taken as a sign that it will answer again.
+	freshTime = time.Second
+
+	// readTime is how long a client of our own waits for an answer.
+	readTime = 2 * time.Second
+
+	// mostReadTime is how long any client may wait, for its calls to be made without a goroutine.
+	mostReadTime = 5 * time.Second
+)
+
+// do calls f, which carries out a command with ctx. What f sets must not be looked at after an error: it returns when ctx
+// ends, though f may wait until the client's own timeout.
+//
+// The goroutine that this takes costs as much as a round trip to a near server. So there is none while the server answers:
+// then the client ends the call at the deadline of ctx, or at its own timeout if ctx is cancelled just when the server
+// falls silent.
 func (s *Store) do(ctx context.Context, f func() error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -17,21 +33,37 @@ func (s *Store) do(ctx context.Context, f func() error) error {
 	if !s.begin() {
 		return errClosed
 	}
-	if ctx.Done() == nil {
-		defer s.calls.Done()
-		return f()
+	if ctx.Done() == nil || s.direct && s.sinceAnswer() < freshTime {
+		return s.finish(f)
 	}
 	answered := make(chan error, 1)
-	go func() {
-		defer s.calls.Done()
-		answered <- f()
-	}()
+	go func() { answered <- s.finish(f) }()
 	select {
 	case err := <-answered:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// finish calls f, notes whether the server has answered, and counts the call as done.
+func (s *Store) finish(f func() error) error {
+	defer s.calls.Done()
+	err := f()
+	if err == nil || isAnswer(err) {
+		s.answered.Store(int64(time.Since(s.start)))
+	}
+	return err
+}
+
+// sinceAnswer returns how long ago the server answered.
+func (s *Store) sinceAnswer() time.Duration {
+	return time.Since(s.start) - time.Duration(s.answered.Load())
+}
+
+// isDirect reports whether a client by itself ends calls soon after their ctx.
+func isDirect(deadlines bool, read, write time.Duration) bool {
+	return deadlines && 0 < read && read <= mostReadTime && 0 < write && write <= mostReadTime
 }
 
 // begin counts a call, and reports false after Close. Whoever begins calls s.calls.Done.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,16 +32,20 @@ type Options struct {
 
 // Store is a storage.Store in Redis. It is a storage.Lister and a storage.Watcher, and safe for concurrent use.
 //
-// Methods return soon after ctx ends, also when the server does not answer; the command is then left to itself, until
-// the timeouts of the client end it. A write whose answer is lost with its connection is sent once more, which never
-// writes twice. Values are stored as they are: put storage.Sealed above.
+// Methods return when ctx ends, also when the server does not answer. Only if ctx is cancelled while the server has just
+// fallen silent, they may return as late as the client's ReadTimeout, which is 2 seconds after Open. A write whose answer is
+// lost is sent once more, which never writes twice. Values are stored as they are: put storage.Sealed above.
 type Store struct {
 	client  redis.UniversalClient // a *redis.Client or a *redis.ClusterClient
 	own     bool                  // whether Close closes it
 	prefix  string
 	channel string
-	quiet   time.Duration
+	direct  bool          // whether the client itself ends calls in time
+	quiet   time.Duration // how often Watch asks for a sign of life
 	done    chan struct{} // closed by Close
+
+	start    time.Time
+	answered atomic.Int64 // when the server last answered, in nanoseconds after start
 
 	mu     sync.RWMutex // guards closed, and calls against a new one after Close; never held across I/O
 	closed bool
@@ -61,7 +66,10 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings.ContextTimeoutEnabled = true // a command ends when its ctx does, and gives its connection back
+	settings.ContextTimeoutEnabled = true
+	if settings.ReadTimeout == 0 {
+		settings.ReadTimeout = readTime
+	}
 	client := redis.NewClient(settings)
 	s, err := newStore(client, o)
 	if err != nil {
@@ -79,6 +87,9 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 // New returns the store behind client: a *redis.Client, which Sentinel's NewFailoverClient returns too, or a
 // *redis.ClusterClient. What could read stale data is refused: client-side caching, and reads from replicas. New does
 // not connect, and Close leaves client open. Nil options mean all defaults.
+//
+// Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed: without, each call takes a goroutine of its own,
+// so that it can return when its ctx ends.
 func New(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -94,7 +105,14 @@ func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{})}
+	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now()}
+	s.answered.Store(-int64(freshTime)) // not yet
+	switch c := client.(type) {
+	case *redis.Client:
+		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
+	case *redis.ClusterClient:
+		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
+	}
 	s.close = sync.OnceValue(s.shut)
 	return s, nil
 }

@@ -22,24 +22,26 @@ const (
 // putScript writes the record ARGV[4]. It knows its own version, which is random, from an earlier attempt that came through
 // although its answer did not. The record comes last because some errors of Redis show how the arguments begin.
 var (
-	putScript = newScript(`local v=redis.call('GETRANGE',KEYS[1],0,7)
-if v~=ARGV[1] then
- if v==string.sub(ARGV[4],1,8) then return 1 end
- if #v==8 or redis.call('EXISTS',KEYS[1])==0 then return 0 end
+	putScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
+local v=c('GETRANGE',k,0,7)
+if v~=a[1] then
+ if v==string.sub(a[4],1,8) then return 1 end
+ if #v==8 or c('EXISTS',k)==0 then return 0 end
  return -1
 end
-if v=='' and redis.call('EXISTS',KEYS[1])==1 then return -1 end
-redis.call('PUBLISH',ARGV[2],ARGV[3])
-redis.call('SET',KEYS[1],ARGV[4])
+if v=='' and c('EXISTS',k)==1 then return -1 end
+c('PUBLISH',a[2],a[3])
+c('SET',k,a[4])
 return 1`)
 
-	deleteScript = newScript(`local v=redis.call('GETRANGE',KEYS[1],0,7)
+	deleteScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
+local v=c('GETRANGE',k,0,7)
 if #v<8 then
- if redis.call('EXISTS',KEYS[1])==0 then return 1 end
+ if c('EXISTS',k)==0 then return 1 end
  return -1
 end
-if v~=ARGV[1] then return 0 end
-redis.call('PUBLISH',ARGV[2],ARGV[3])
-redis.call('DEL',KEYS[1])
+if v~=a[1] then return 0 end
+c('PUBLISH',a[2],a[3])
+c('DEL',k)
 return 1`)
 )
