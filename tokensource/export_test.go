@@ -11,15 +11,15 @@ import (
 // CacheSize returns the number of grants that g keeps in memory.
 func CacheSize(g *Grants) int { return g.cache.size() }
 
-// GrantKey returns the key under which c's grant of subject is stored.
-func GrantKey(c *Client, subject string) string {
-	return grantKey(c.provider.Name, c.registration.ClientID, subject)
+// KeyOf returns the key under which c's grant of subject is stored.
+func KeyOf(c *Client, subject string) string {
+	return GrantKey(c.provider.Name, c.registration.ClientID, subject)
 }
 
 // ShiftIntent moves the times of a stored intent, as a host does whose clock is wrong.
 func ShiftIntent(t *testing.T, s storage.Store, c *Client, subject string, by time.Duration) {
 	t.Helper()
-	key := GrantKey(c, subject)
+	key := KeyOf(c, subject)
 	stored, err := s.Get(context.Background(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -294,7 +294,7 @@ func TestARecordUnderAnothersKeyIsRefused(t *testing.T) {
 		w.login(g)
 		mine := onlyRecord(t, w.store.Store)
 		store := storage.NewMemory()
-		key := tokensource.GrantKey(w.client, "victim")
+		key := tokensource.KeyOf(w.client, "victim")
 		if _, err := store.Put(t.Context(), key, mine.Value, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -117,14 +117,23 @@ func (g *Grants) readStored(ctx context.Context, key string) (*record, storage.V
 	if err != nil {
 		return nil, 0, &Error{Op: "load", Kind: ErrTemporary, Err: err}
 	}
-	r, err := decode(stored.Value)
-	if err == nil && grantKey(r.provider, r.clientID, r.subject) != key {
+	r, err := decodeAt(key, stored.Value)
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, stored.Version, nil
+}
+
+// decodeAt decodes what is stored under key, and refuses a record that belongs elsewhere.
+func decodeAt(key string, value []byte) (*record, error) {
+	r, err := decode(value)
+	if err == nil && GrantKey(r.provider, r.clientID, r.subject) != key {
 		err = errors.New("tokensource: the stored record belongs to another subject")
 	}
 	if err != nil {
-		return nil, 0, &Error{Op: "load", Err: err}
+		return nil, &Error{Op: "load", Err: err}
 	}
-	return r, stored.Version, nil
+	return r, nil
 }
 
 // write stores a grant if the stored version is still old.
@@ -142,7 +151,7 @@ func (g *Grants) write(ctx context.Context, key string, r *record, old storage.V
 }
 
 func (g *Grants) key(subject string) string {
-	return grantKey(g.client.provider.Name, g.client.registration.ClientID, subject)
+	return GrantKey(g.client.provider.Name, g.client.registration.ClientID, subject)
 }
 
 // view prepares a record for the cache.

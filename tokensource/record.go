@@ -69,11 +69,11 @@ func (r *record) take(tok *oauth2.Token, now time.Time) {
 	r.intent, r.doubts, r.failures, r.retryAt = intent{}, 0, 0, time.Time{}
 }
 
-// grantKey returns the storage key of a grant: a hash, so that no user's name stands in the backend, over lengths and
-// values, so that no two triples share one.
-func grantKey(provider, clientID, subject string) string {
+// GrantKey returns the storage key of the grant that a subject has given to a client of a provider (Provider.Name):
+// "grant-" and a hash, so that no user's name stands in the backend. No two triples share one.
+func GrantKey(provider, clientID, subject string) string {
 	h := sha256.New()
-	for _, part := range []string{provider, clientID, subject} {
+	for _, part := range []string{provider, clientID, subject} { // with lengths, so that their borders count
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
 		h.Write(n[:])

@@ -124,6 +124,11 @@ func canaries(t *testing.T) (values []any, secrets []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stored := onlyRecord(t, w.store.Store)
+	inspected, err := tokensource.Inspect(stored.key, stored.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, refused := w.client.Exchange(t.Context(), someCode, rfcVerifier)
 	failure, _ := errors.AsType[*tokensource.Error](refused)
 	form := url.Values{"code": {someCode}, "refresh_token": {tok.RefreshToken}}
@@ -133,7 +138,7 @@ func canaries(t *testing.T) (values []any, secrets []string) {
 		someCode, rfcVerifier, "canary-st4te",
 	}
 	return []any{
-		s.r, w.client, keys(), app, static, foreign, bridge, g, subject, facts, failure, *failure, refused,
+		s.r, w.client, keys(), app, static, foreign, bridge, g, subject, facts, inspected, failure, *failure, refused,
 		tokensource.AuthorizationRequest{State: "canary-st4te", Verifier: rfcVerifier},
 		tokensource.TokenRequest{Op: "exchange", URL: "https://api.x.com", Params: form, Header: http.Header{"Authorization": secrets}},
 		tokensource.Event{Kind: tokensource.EventDied, Subject: w.user, Err: refused}, w.client.Provider(),
@@ -265,7 +270,7 @@ func TestEngineErrorsTellNoSecret(t *testing.T) {
 			wantNoSecret(t, fmt.Sprintf("%T, %s", v, verb), text, secrets)
 		}
 	}
-	if key := tokensource.GrantKey(w.client, w.user); storage.CheckKey(key) != nil || strings.Contains(key, w.user) {
+	if key := tokensource.KeyOf(w.client, w.user); storage.CheckKey(key) != nil || strings.Contains(key, w.user) {
 		t.Errorf("the storage key %q tells who the user is", key)
 	}
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+const deleteHelp = `
+Delete removes one grant from the store: the user must log in again. It shows the grant and asks first. If the grant changes
+meanwhile nothing is deleted.
+
+The tokens are NOT revoked at the server: Grants.Logout does that, or the app's /logout. Processes that have the grant in
+memory go on using its access token until they look at the store again.
+
+A grant that cannot be opened is deleted by its storage key, which list prints.
+
+Examples:
+  grantctl delete file:/var/lib/app/grants 2244994945
+  grantctl delete -yes env:DATABASE_URL grant-5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
+`
+
+func deleteCommand() *command {
+	return &command{
+		name: "delete", args: []string{"STORE", "SUBJECT|KEY"}, about: "remove one grant; its tokens are not revoked", help: deleteHelp,
+		setup: func(f *flag.FlagSet) action {
+			yes := f.Bool("yes", false, "do not ask")
+			asJSON := f.Bool("json", false, `print {"deleted": KEY}`)
+			var s selector
+			s.flags(f)
+			return func(ctx context.Context, c *console, args []string) error {
+				return with(ctx, args[0], mustExist, func(v *vault) error {
+					e, err := v.findOne(ctx, args[1], s)
+					if err == nil && !*yes {
+						err = confirm(c, e, args[1])
+					}
+					if err == nil {
+						err = remove(ctx, v, e)
+					}
+					if err != nil {
+						return err
+					}
+					if *asJSON {
+						return writeJSON(c.stdout, map[string]string{"deleted": e.key})
+					}
+					fmt.Fprintf(c.stdout, "deleted %s; its tokens were not revoked at the server\n", e.key)
+					return nil
+				})
+			}
+		},
+	}
+}
+
+// findOne is find for what must not be ambiguous.
+func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, error) {
+	found, err := v.find(ctx, name, s)
+	switch {
+	case err != nil:
+		return entry{}, err
+	case len(found) > 1:
+		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -provider and -client", len(found))
+	case errors.Is(found[0].err, storage.ErrCorrupt):
+		return entry{}, found[0].err // there is no version to compare; the store's error says what to do
+	}
+	return found[0], nil
+}
+
+// confirm shows e and asks for its name once more.
+func confirm(c *console, e entry, name string) error {
+	if err := show(c.stderr, []entry{e}, false); err != nil {
+		return err
+	}
+	fmt.Fprint(c.stderr, "\nThe user must log in again. The tokens are not revoked at the server: Logout does that.\n",
+		"To delete it, type its name once more: ")
+	line, err := bufio.NewReader(c.stdin).ReadString('\n')
+	if err != nil { // the end of input; what came before it counts
+		fmt.Fprintln(c.stderr)
+	}
+	if strings.TrimRight(line, "\r\n") != name {
+		return errors.New("not confirmed: nothing was deleted")
+	}
+	return nil
+}
+
+// remove deletes e if it is still as it was read.
+func remove(ctx context.Context, v *vault, e entry) error {
+	err := v.Delete(ctx, e.key, e.record.Version)
+	if errors.Is(err, storage.ErrConflict) {
+		return errors.New("it has changed meanwhile, so nothing was deleted: look at it again")
+	}
+	return err
+}
