@@ -79,8 +79,8 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer store.Close() //nolint:errcheck // an example
-	for key := range store.Keys(ctx) {
-		fmt.Println(key)
+	for key, err := range store.Keys(ctx) {
+		fmt.Println(key, err)
 	}
 	fmt.Println(store)
 	// Output: sqlitestore.Store
