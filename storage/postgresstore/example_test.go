@@ -19,7 +19,7 @@ func Example() {
 		slog.Error("store", "err", err)
 		return
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // it returns nil
 	keys, err := storage.ParseKeys(os.Getenv("APP_KEYS"))
 	if err != nil {
 		slog.Error("keys", "err", err)
@@ -48,7 +48,7 @@ func ExampleNew() {
 		slog.Error("store", "err", err)
 		return
 	}
-	defer store.Close() // before the pool
+	defer func() { _ = store.Close() }() // before the pool; it returns nil
 }
 
 // Print the SQL for a migration.

@@ -33,13 +33,13 @@ func TestRestart(t *testing.T) {
 	wantText(t, "Watch() without a server", w.wantEnd(t), "postgresstore: watch: ")
 	wantText(t, "a new Watch() without a server", s.Watch(ctx, func(string) { t.Error("changed is called") }), "postgresstore: watch: ")
 	server(t).Start(t)
-	want(t, s, "k", "before")
+	want(t, s, "before")
 	again := watch(t, s)
 	again.wantNews(t, "")
 	put(t, s, "k", "after", v)
 	put(t, s, "other", "after", 0)
 	again.wantNews(t, "other")
-	want(t, s, "k", "after")
+	want(t, s, "after")
 }
 
 // lockRow locks the row of key, as a transaction of somebody else may, until the function that it returns is called.
@@ -80,7 +80,7 @@ func TestCancelledWhileARowIsLocked(t *testing.T) {
 	s := openStore(t, table)
 	v := put(t, s, "k", "value", 0)
 	_, release := lockRow(t, pool, table, "k")
-	want(t, s, "k", "value") // readers do not wait
+	want(t, s, "value") // readers do not wait
 	cause := errors.New("on purpose")
 	for call, f := range map[string]func(ctx context.Context) error{
 		"Put":    func(ctx context.Context) error { _, err := s.Put(ctx, "k", nil, v); return err },
@@ -102,7 +102,7 @@ func TestCancelledWhileARowIsLocked(t *testing.T) {
 		awaitBlocked(t, pool, table, 0) // the server has given up too
 	}
 	release()
-	want(t, s, "k", "value")
+	want(t, s, "value")
 	put(t, s, "k", "afterwards", v)
 }
 
