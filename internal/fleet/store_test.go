@@ -1,0 +1,64 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/internal/servertest"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/storagetest"
+)
+
+// openStore opens the store that url names: "file:DIR".
+func openStore(_ context.Context, url string) (storage.Store, func() error, error) {
+	kind, rest, _ := strings.Cut(url, ":")
+	switch kind {
+	case "file":
+		s, err := storage.OpenFile(rest, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	}
+	return nil, nil, fmt.Errorf("no such store: %s", kind)
+}
+
+// everyStore names the kinds of stores.
+var everyStore = []string{"file"}
+
+// newStore returns the URL of an empty store of a kind, and its server if it has one.
+func newStore(t *testing.T, kind string) (string, *servertest.Server) {
+	t.Helper()
+	return kind + ":" + t.TempDir(), nil
+}
+
+var errFault = errors.New("fleet: the store has failed at random")
+
+// randomFaults returns a hook for storagetest.Faulty: every tenth call is slow, and every twentieth fails, half of those
+// after it has been done.
+func randomFaults(seed uint64) func(op, key string, n int) storagetest.Fault {
+	var mu sync.Mutex // guards rnd
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	return func(string, string, int) storagetest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		var f storagetest.Fault
+		if rnd.IntN(10) == 0 {
+			wait := make(chan struct{})
+			time.AfterFunc(time.Duration(rnd.IntN(100))*time.Millisecond, func() { close(wait) })
+			f.Wait = wait
+		}
+		if rnd.IntN(20) == 0 {
+			f.Err, f.Applied = errFault, rnd.IntN(2) == 0
+		}
+		return f
+	}
+}
