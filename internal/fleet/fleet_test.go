@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/servertest"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -24,15 +22,12 @@ type fleet struct {
 	db     *servertest.Server // nil if the store has none
 	setup  setup
 	engine *engine // of the test itself: it saves grants and makes no calls
-
-	mu   sync.Mutex // guards keys
-	keys map[string]string
 }
 
 // newFleet returns a fleet without processes, on an empty store of a kind.
 func newFleet(t *testing.T, kind string) *fleet {
 	t.Helper()
-	f := &fleet{T: t, keys: map[string]string{}}
+	f := &fleet{T: t}
 	f.fake = oauthtest.New(t, &oauthtest.Options{RecordLimit: 100_000})
 	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: 3 * time.Second}
 	f.setup.Store, f.db = newStore(t, kind)
@@ -151,6 +146,3 @@ func percentile(list []time.Duration, p int) time.Duration {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)].Round(10 * time.Microsecond)
 }
-
-var _ = context.Background
-var _ = tokensource.ErrClosed

@@ -3,6 +3,7 @@
 package fleet_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -23,6 +24,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	flag.Parse()
+	// The parallel tests wait for leases to end, and hardly for cores.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
 	}
 	code := m.Run()
 	if n := running.Load(); n > 0 {

@@ -62,3 +62,9 @@ func randomFaults(seed uint64) func(op, key string, n int) storagetest.Fault {
 		return f
 	}
 }
+
+// leaseStores names the stores of the tests that wait for leases to end.
+func leaseStores() []string { return scale([]string{"file"}, everyStore) }
+
+// serverStores names the stores that have a server.
+var serverStores = []string{"file"}
