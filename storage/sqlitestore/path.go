@@ -1,0 +1,63 @@
+package sqlitestore
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// absolute returns the full name of the database file, or why path names none.
+func absolute(path string) (string, error) {
+	switch {
+	case path == "":
+		return "", errors.New("sqlitestore: no path: name a file that outlives the program, or use storage.NewMemory")
+	case strings.Contains(path, ":memory:"), strings.HasPrefix(path, "file:") && strings.Contains(path, "mode=memory"):
+		return "", errors.New("sqlitestore: a database in memory cannot be shared by connections and keeps nothing: use storage.NewMemory")
+	case strings.HasPrefix(path, "file:"):
+		return "", errors.New("sqlitestore: the path is a plain file name and no URI: open a database of your own for New")
+	}
+	return filepath.Abs(path)
+}
+
+// dsn returns the data source name of file. Whatever SQLite or the driver would understand in it is escaped.
+func dsn(file string) string {
+	file = filepath.ToSlash(file)
+	if !strings.HasPrefix(file, "/") {
+		file = "/" + file // C:/…
+	}
+	return (&url.URL{Scheme: "file", Path: file}).String()
+}
+
+// creating is held while a database file is created, and guards the file's locks: when any of its descriptors is closed,
+// the system drops all locks that the process has on the file. So nobody may have opened the database by then.
+var creating sync.Mutex
+
+// create creates file, for its owner's eyes only, if it does not exist. SQLite gives the files that it adds the same mode.
+func create(file string) error {
+	creating.Lock()
+	defer creating.Unlock()
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return regular(file)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// regular returns an error unless file, which exists, is one that may be a database.
+func regular(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("this is no file: name one, or a new name")
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+// Package sqlitestore keeps values in SQLite, through modernc.org/sqlite: no C compiler and no server. It is the store to
+// embed in a program that runs on one machine, in one process or in several. Values are stored as they are: put
+// storage.Sealed above.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/authtrip/authtrip/storage"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Options are the rarer choices of Open and New. The zero value is the safe default.
+type Options struct {
+	// Table is the name of the table: 1 to 63 of [A-Za-z0-9_], no digit first, not beginning with sqlite_. Empty means
+	// "authtrip_records".
+	Table string
+
+	// CreateTable makes New create the table if it does not exist. Open always does.
+	CreateTable bool
+
+	// InsecureNoSync makes Open leave out the fsync of every write (PRAGMA synchronous=NORMAL). The database stays whole
+	// and writes survive the death of the process, but after a power failure the last of them may be gone: a refresh
+	// token that was rotated just before is lost, and its user must log in again. New refuses it: there the connections,
+	// and their synchronous, are the caller's.
+	InsecureNoSync bool
+}
+
+// Store is a storage.Store in one table of a SQLite database. Any number of goroutines and processes of one machine may
+// share the database. It is a storage.Lister and safe for concurrent use.
+//
+// Methods wait for the locks of other processes no longer than ctx lasts, but on a database that Open opened a statement
+// that has begun is not interrupted: it takes as long as the disk does. Damage that SQLite notices is an error that wraps
+// storage.ErrCorrupt.
+type Store struct {
+	db      *sql.DB
+	own     bool   // opened by us, so closed by us
+	where   string // for errors
+	queries queries
+	opened  []io.Closer   // statements and connections
+	lent    int           // handles in writing and reading
+	writing chan *handle  // one: goroutines of this process take turns, so that they need not poll
+	reading chan *handle  // several: readers do not wait for the writer
+	done    chan struct{} // closed by Close
+	close   func() error
+}
+
+var (
+	_ storage.Store  = (*Store)(nil)
+	_ storage.Lister = (*Store)(nil)
+)
+
+// errClosed is what methods return after Close.
+var errClosed = fmt.Errorf("sqlitestore: the store is closed: %w", fs.ErrClosed)
+
+// readers is how many reads run at a time.
+const readers = 4
+
+// Open returns the store in the database file at path, a plain file name and no URI. The file is created with mode 0600 if
+// it does not exist, in a directory that must; so is the table. The database is switched to WAL mode and stays so: beside
+// the file lie two more, with -wal and -shm at the end of their names. Nil options mean all defaults. Call Close at the end.
+func Open(ctx context.Context, path string, o *Options) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	s, err := newStore(o.Table)
+	if err != nil {
+		return nil, err
+	}
+	file, err := absolute(path)
+	if err != nil {
+		return nil, err
+	}
+	s.where, s.own = file, true
+	if err := create(file); err != nil {
+		return nil, s.explain(ctx, "open", err)
+	}
+	if s.db, err = sql.Open("sqlite", dsn(file)); err != nil {
+		return nil, s.explain(ctx, "open", err)
+	}
+	if err := s.open(ctx, o.InsecureNoSync); err != nil {
+		_ = s.Close() // the first error says more
+		return nil, s.explain(ctx, "open", err)
+	}
+	return s, nil
+}
+
+// New returns the store in a table of db, a database of the caller's own that modernc.org/sqlite opened, and that Close
+// leaves open. The table must exist (Schema) unless Options.CreateTable is set. Nil options mean all defaults.
+//
+// Methods take connections from the pool of db, up to five at a time. How durable a write is, and whether readers and
+// writers hold each other up, is for the pragmas of db to say: set synchronous=FULL and journal_mode=WAL.
+func New(ctx context.Context, db *sql.DB, o *Options) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	if db == nil {
+		return nil, errors.New("sqlitestore: no database: open one with sql.Open(\"sqlite\", …), or use Open")
+	}
+	if o.InsecureNoSync {
+		return nil, errors.New("sqlitestore: InsecureNoSync is for Open: set synchronous in the data source name of your database")
+	}
+	s, err := newStore(o.Table)
+	if err != nil {
+		return nil, err
+	}
+	s.db, s.where = db, "the database"
+	if err := s.attach(ctx, o.CreateTable); err != nil {
+		_ = s.Close() // the first error says more
+		return nil, s.explain(ctx, "new", err)
+	}
+	return s, nil
+}
+
+func newStore(table string) (*Store, error) {
+	if table == "" {
+		table = defaultTable
+	}
+	if err := checkTable(table); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		queries: newQueries(table),
+		writing: make(chan *handle, 1),
+		reading: make(chan *handle, readers),
+		done:    make(chan struct{}),
+	}
+	s.close = sync.OnceValue(s.shut)
+	return s, nil
+}
+
+// Close waits for statements that have begun, and closes the database if Open opened it. Other methods then return an
+// error that wraps fs.ErrClosed. Closing again does nothing and returns the same.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	close(s.done)
+	for range s.lent {
+		// For ever: nobody is at work when a statement is closed, and nobody begins.
+		select {
+		case <-s.writing:
+		case <-s.reading:
+		}
+	}
+	var errs []error
+	for _, c := range slices.Backward(s.opened) {
+		errs = append(errs, c.Close())
+	}
+	if s.own {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// String returns the kind of store.
+func (s *Store) String() string { return "sqlitestore.Store" }
+
+// Format prints the kind of store for every verb.
+func (s *Store) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
+}
