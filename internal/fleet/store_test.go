@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,30 +15,46 @@ import (
 
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// openStore opens the store that url names: "file:DIR".
-func openStore(_ context.Context, url string) (storage.Store, func() error, error) {
+// openStore opens the store that url names: "file:DIR", "sqlite:PATH".
+func openStore(ctx context.Context, url string) (storage.Store, func() error, error) {
 	kind, rest, _ := strings.Cut(url, ":")
 	switch kind {
 	case "file":
-		s, err := storage.OpenFile(rest, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, s.Close, nil
+		return opened(storage.OpenFile(rest, nil))
+	case "sqlite":
+		return opened(sqlitestore.Open(ctx, rest, nil))
 	}
 	return nil, nil, fmt.Errorf("no such store: %s", kind)
 }
 
+func opened[S interface {
+	storage.Store
+	Close() error
+}](s S, err error) (storage.Store, func() error, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
 // everyStore names the kinds of stores.
-var everyStore = []string{"file"}
+var everyStore = []string{"file", "sqlite"}
 
 // newStore returns the URL of an empty store of a kind, and its server if it has one.
 func newStore(t *testing.T, kind string) (string, *servertest.Server) {
 	t.Helper()
-	return kind + ":" + t.TempDir(), nil
+	switch kind {
+	case "file":
+		return "file:" + t.TempDir(), nil
+	case "sqlite":
+		return "sqlite:" + filepath.Join(t.TempDir(), "grants.db"), nil
+	}
+	t.Fatalf("no such store: %s", kind)
+	return "", nil
 }
 
 var errFault = errors.New("fleet: the store has failed at random")
