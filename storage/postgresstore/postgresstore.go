@@ -1,0 +1,129 @@
+// Package postgresstore keeps the records of package storage in a table of a PostgreSQL database (12 or later), which any
+// number of processes may share.
+//
+// Every write is one statement, committed by itself: nothing holds a transaction open, so the store also works through
+// PgBouncer. Processes hear of each other's writes by NOTIFY; see Watch for what that promises.
+package postgresstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// Options are the rarer choices of Open and New. The zero value is the safe default.
+type Options struct {
+	// Table is the table's name: letters, digits and _, in upper or lower case as it stands, with a schema and a dot
+	// before it if need be ("app.records"). Without a schema the server looks along its search_path. Empty means
+	// "authtrip_records".
+	Table string
+
+	// CreateTable creates the table, as Schema says, if it does not exist. It needs the privilege CREATE on the schema
+	// for that one time only, and any number of processes may do it at once. Without it, run Schema yourself.
+	CreateTable bool
+
+	// Channel is what the changes of the table are told on, with NOTIFY: letters, digits and _. All processes that use the
+	// table must name the same one. Empty derives it from Table as that is written: name the table alike everywhere.
+	Channel string
+}
+
+// Store is a storage.Store in a table. It is a storage.Lister and a storage.Watcher, and safe for concurrent use, by
+// goroutines and by processes. Values are stored as they are: put storage.Sealed above.
+//
+// What Put returned is there after a crash of the server, unless it runs with fsync or synchronous_commit off. If it fails
+// over to a replica that is not synchronous, the last writes may be gone, and a grant with them.
+type Store struct {
+	pool     *pgxpool.Pool
+	channel  string
+	sql      statements
+	notifier *notifier
+	calls    calls
+	done     chan struct{} // closed when Close begins
+	close    func()
+
+	pingEvery, pingTime time.Duration // of Watch
+}
+
+// Open returns the store in the database at url ("postgres://user:password@host:5432/database"), with a pool of
+// connections of its own. The URL may set the pool's size and more: see pgxpool.ParseConfig. Nil options mean all
+// defaults. Call Close at the end. No error shows the password.
+func Open(ctx context.Context, url string, o *Options) (*Store, error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, explain(ctx, "open", err)
+	}
+	s, err := open(ctx, pool, o, pool.Close)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// New returns the store in the database of pool, which stays the caller's: Close leaves it open. Close the store before the
+// pool. Nil options mean all defaults.
+func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
+	if pool == nil {
+		return nil, errors.New("postgresstore: no pool: make one with pgxpool.New, or use Open")
+	}
+	return open(ctx, pool, o, func() {})
+}
+
+func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func()) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	t, err := parseTable(o.Table)
+	if err != nil {
+		return nil, err
+	}
+	channel, err := channelOf(o.Channel, t)
+	if err != nil {
+		return nil, err
+	}
+	if err := ready(ctx, pool, t, o.CreateTable); err != nil {
+		return nil, explain(ctx, "open", err)
+	}
+	s := &Store{pool: pool, channel: channel, sql: statementsOf(t), done: make(chan struct{}), pingEvery: pingEvery, pingTime: pingTime}
+	s.notifier = startNotifier(pool, channel)
+	s.close = sync.OnceFunc(func() {
+		close(s.done)
+		s.calls.close() // first: what they wrote is to be told
+		s.notifier.close()
+		closePool()
+	})
+	return s, nil
+}
+
+// Close waits for calls that have begun, tells the other processes what they have not been told yet, ends every Watch, and
+// closes the pool if Open made it. With the server out of reach it gives up telling after a few seconds. Other methods
+// then return an error that wraps fs.ErrClosed. Closing again does nothing. It returns nil.
+func (s *Store) Close() error {
+	s.close()
+	return nil
+}
+
+// String returns "postgresstore.Store".
+func (*Store) String() string { return "postgresstore.Store" }
+
+// Format prints what String returns for every verb: no verb shows the pool's configuration.
+func (s *Store) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
+}
+
+var (
+	_ storage.Store   = (*Store)(nil)
+	_ storage.Lister  = (*Store)(nil)
+	_ storage.Watcher = (*Store)(nil)
+)

@@ -1,0 +1,155 @@
+package postgresstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// statements are what is sent to the server, for one table.
+type statements struct {
+	get, create, swap, remove, has, keys string
+}
+
+func statementsOf(t table) statements {
+	from := " FROM " + t.String() + " WHERE key "
+	return statements{
+		get:    "SELECT version, value" + from + "= $1",
+		create: "INSERT INTO " + t.String() + " (key, version, value) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
+		swap:   "UPDATE " + t.String() + " SET version = $2, value = $3 WHERE key = $1 AND version = $4",
+		remove: "DELETE" + from + "= $1 AND version = $2",
+		has:    "SELECT 1" + from + "= $1",
+		keys:   "SELECT key" + from + "> $1 ORDER BY key LIMIT $2",
+	}
+}
+
+// listed is how many keys Keys reads at a time.
+const listed = 1000
+
+// Get implements storage.Store.
+func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return storage.Record{}, err
+	}
+	var version int64
+	var r storage.Record
+	err := s.call(ctx, "get", func() error {
+		return s.pool.QueryRow(ctx, s.sql.get, key).Scan(&version, &r.Value)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	if err != nil {
+		return storage.Record{}, err
+	}
+	r.Version = storage.Version(version)
+	return r, nil
+}
+
+// Put implements storage.Store.
+func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return 0, err
+	}
+	if err := storage.CheckValue(value); err != nil {
+		return 0, err
+	}
+	if value == nil {
+		value = []byte{} // nil would be NULL
+	}
+	version := storage.NewVersion()
+	sql, args := s.sql.create, []any{key, int64(version), value}
+	if old != 0 {
+		sql, args = s.sql.swap, append(args, int64(old))
+	}
+	rows, err := s.write(ctx, "put", key, sql, args...)
+	if err != nil {
+		return 0, err
+	}
+	if rows == 0 {
+		return 0, storage.ErrConflict
+	}
+	return version, nil
+}
+
+// Delete implements storage.Store.
+func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
+	if err := storage.CheckKey(key); err != nil {
+		return err
+	}
+	rows, err := s.write(ctx, "delete", key, s.sql.remove, key, int64(old))
+	if err != nil || rows > 0 {
+		return err
+	}
+	// No such version. Looking in a second statement is right whatever happens between them: each is the whole truth at
+	// its own time, while one statement that did both would look at the state before it waited for another's lock.
+	var one int
+	err = s.call(ctx, "delete", func() error { return s.pool.QueryRow(ctx, s.sql.has, key).Scan(&one) })
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return storage.ErrConflict
+}
+
+// write runs a statement that changes key, and returns how many rows it changed. Others are told of the change, and of one
+// that may have happened.
+func (s *Store) write(ctx context.Context, op, key, sql string, args ...any) (rows int64, err error) {
+	err = s.call(ctx, op, func() error {
+		tag, err := s.pool.Exec(ctx, sql, args...)
+		rows = tag.RowsAffected()
+		if rows > 0 || err != nil && !takenBack(err) {
+			s.notifier.add(key)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// Keys implements storage.Lister. It reads a thousand keys at a time, and holds no connection while it yields them.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		last := ""
+		for {
+			keys, err := s.keysAfter(ctx, last)
+			for _, key := range keys {
+				if ctx.Err() != nil {
+					err = explain(ctx, "list", ctx.Err())
+					break
+				}
+				if !yield(key, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if len(keys) < listed {
+				return
+			}
+			last = keys[len(keys)-1]
+		}
+	}
+}
+
+func (s *Store) keysAfter(ctx context.Context, last string) (keys []string, err error) {
+	err = s.call(ctx, "list", func() error {
+		rows, err := s.pool.Query(ctx, s.sql.keys, last, listed)
+		if err != nil {
+			return err
+		}
+		keys, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}

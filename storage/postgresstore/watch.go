@@ -1,0 +1,104 @@
+package postgresstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+const (
+	// pingEvery is how long a connection may be silent before Watch asks whether the server is still there, and pingTime
+	// how long it may take to answer.
+	pingEvery = 15 * time.Second
+	pingTime  = 10 * time.Second
+
+	hangUpTime = time.Second
+)
+
+// Watch implements storage.Watcher, with LISTEN on a connection of its own, outside the pool and made from its
+// configuration. It returns when ctx ends, the store is closed, or the connection breaks, which it notices within half a
+// minute also if the server fell silent: watch again then. PgBouncer in transaction mode passes no notifications on:
+// there, changes are not told.
+//
+// A change is told after it was committed, by a goroutine of the Store that wrote it, usually within a millisecond. It is
+// told again until the server has accepted it, and before Close returns. If the process dies between its write and the
+// notification, or cannot reach the server until it is closed, nobody is told of that change: who must not miss any
+// reads again from time to time, as package tokensource does.
+func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-s.done:
+			cancel(errClosed)
+		case <-ctx.Done():
+		}
+	}()
+	return explain(ctx, "watch", s.watch(ctx, changed))
+}
+
+func (s *Store) watch(ctx context.Context, changed func(key string)) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel}.Sanitize()); err != nil {
+		return err
+	}
+	changed("")
+	for {
+		heard, err := s.next(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if heard == nil {
+			continue
+		}
+		key := heard.Payload
+		if storage.CheckKey(key) != nil {
+			key = "" // anybody may notify
+		}
+		changed(key)
+	}
+}
+
+// connect returns a connection like those of the pool.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	config := s.pool.Config()
+	if config.BeforeConnect != nil { // may set a password that has changed
+		if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
+	config.ConnConfig.OnNotification = nil // the caller's would get what we wait for
+	return pgx.ConnectConfig(ctx, config.ConnConfig)
+}
+
+// next returns the next notification, or nil after a while of silence in which the server was there.
+func (s *Store) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	wait, stop := context.WithTimeout(ctx, s.pingEvery)
+	defer stop()
+	heard, err := conn.WaitForNotification(wait)
+	if err == nil || wait.Err() == nil || ctx.Err() != nil {
+		return heard, err
+	}
+	answer, stop := context.WithTimeout(ctx, s.pingTime)
+	defer stop()
+	if err := conn.Ping(answer); err != nil {
+		return nil, fmt.Errorf("the server does not answer: %w", err)
+	}
+	return nil, nil
+}
+
+// hangUp takes leave of the server, and does not wait long for its answer.
+func hangUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangUpTime)
+	defer cancel()
+	_ = conn.Close(ctx) // closes it in any case
+}
