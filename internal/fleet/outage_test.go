@@ -102,16 +102,19 @@ func (f *fleet) holdBeforeWrite(w *worker, subjects []string) []<-chan message {
 // callExpired lets the access tokens of users die and has everybody call for them. It returns what the calls said.
 func (f *fleet) callExpired(workers []*worker, subjects []string) map[string]int {
 	f.Helper()
+	var mu sync.Mutex // guards said
 	said := map[string]int{}
-	for _, user := range subjects {
+	each(len(subjects), subjects, func(user string) {
 		f.fake.ExpireAccess(user)
 		for _, m := range callAll(workers, user) {
-			said[outcome(m)]++
 			if m.Kind != temporary {
 				f.Errorf("user %s during the outage: call = %s: %s, want %s", user, outcome(m), m.Text, temporary)
 			}
+			mu.Lock()
+			said[outcome(m)]++
+			mu.Unlock()
 		}
-	}
+	})
 	return said
 }
 

@@ -15,11 +15,12 @@ import (
 
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/postgresstore"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// openStore opens the store that url names: "file:DIR", "sqlite:PATH".
+// openStore opens the store that url names: "file:DIR", "sqlite:PATH", "postgres://…".
 func openStore(ctx context.Context, url string) (storage.Store, func() error, error) {
 	kind, rest, _ := strings.Cut(url, ":")
 	switch kind {
@@ -27,6 +28,8 @@ func openStore(ctx context.Context, url string) (storage.Store, func() error, er
 		return opened(storage.OpenFile(rest, nil))
 	case "sqlite":
 		return opened(sqlitestore.Open(ctx, rest, nil))
+	case "postgres":
+		return opened(postgresstore.Open(ctx, url, &postgresstore.Options{CreateTable: true}))
 	}
 	return nil, nil, fmt.Errorf("no such store: %s", kind)
 }
@@ -42,7 +45,7 @@ func opened[S interface {
 }
 
 // everyStore names the kinds of stores.
-var everyStore = []string{"file", "sqlite"}
+var everyStore = []string{"file", "sqlite", "postgres"}
 
 // newStore returns the URL of an empty store of a kind, and its server if it has one.
 func newStore(t *testing.T, kind string) (string, *servertest.Server) {
@@ -52,6 +55,9 @@ func newStore(t *testing.T, kind string) (string, *servertest.Server) {
 		return "file:" + t.TempDir(), nil
 	case "sqlite":
 		return "sqlite:" + filepath.Join(t.TempDir(), "grants.db"), nil
+	case "postgres":
+		db := servertest.Postgres(t)
+		return db.URL, db
 	}
 	t.Fatalf("no such store: %s", kind)
 	return "", nil
@@ -84,4 +90,4 @@ func randomFaults(seed uint64) func(op, key string, n int) storagetest.Fault {
 func leaseStores() []string { return scale([]string{"file"}, everyStore) }
 
 // serverStores names the stores that have a server.
-var serverStores = []string{"file"}
+var serverStores = []string{"postgres"}
