@@ -92,12 +92,15 @@ func (f *fleet) start(n int) []*worker {
 	return list
 }
 
-// tokenRequests returns the refresh requests per subject.
+// tokenRequests returns the requests that carried a refresh token, by subject. A process that wakes too late may still send
+// the head of a request: that one has no form.
 func (f *fleet) tokenRequests() map[string][]oauthtest.Request {
 	m := map[string][]oauthtest.Request{}
 	for _, r := range f.fake.TokenRequests() {
-		subject := r.RawHeader().Get(subjectHeader)
-		m[subject] = append(m[subject], r)
+		if r.GrantType == "refresh_token" {
+			subject := r.RawHeader().Get(subjectHeader)
+			m[subject] = append(m[subject], r)
+		}
 	}
 	return m
 }
