@@ -1,0 +1,87 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// versionSize is the length of the version, big endian, that stands before a value.
+const versionSize = 8
+
+// Get implements storage.Store. It returns an error that wraps storage.ErrCorrupt if what is stored is no record.
+func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return storage.Record{}, err
+	}
+	cmd := redis.NewStringCmd(ctx, "get", s.name(key))
+	err := s.do(ctx, func() error { return s.client.Process(ctx, cmd) })
+	if errors.Is(err, redis.Nil) {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	if err != nil {
+		return storage.Record{}, s.explain(ctx, "get", key, err)
+	}
+	data, _ := cmd.Bytes() // its error is err
+	r, err := decode(data)
+	if err != nil {
+		return storage.Record{}, s.explain(ctx, "get", key, err)
+	}
+	return r, nil
+}
+
+// Put implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and writes nothing, if what is stored
+// is no record.
+func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return 0, err
+	}
+	if err := storage.CheckValue(value); err != nil {
+		return 0, err
+	}
+	version := storage.NewVersion()
+	err := s.change(ctx, putScript, key, encodeVersion(old), s.channel, key, encode(version, value))
+	if err != nil {
+		return 0, s.explain(ctx, "put", key, err)
+	}
+	return version, nil
+}
+
+// Delete implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and deletes nothing, if what is
+// stored is no record.
+func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
+	if err := storage.CheckKey(key); err != nil {
+		return err
+	}
+	return s.explain(ctx, "delete", key, s.change(ctx, deleteScript, key, encodeVersion(old), s.channel, key))
+}
+
+func encode(version storage.Version, value []byte) []byte {
+	data := make([]byte, versionSize, versionSize+len(value))
+	binary.BigEndian.PutUint64(data, uint64(version))
+	return append(data, value...) // a copy: a call that ctx ends leaves the command at work
+}
+
+func decode(data []byte) (storage.Record, error) {
+	if len(data) < versionSize {
+		return storage.Record{}, errNoRecord
+	}
+	version := storage.Version(binary.BigEndian.Uint64(data))
+	if version == 0 {
+		return storage.Record{}, errNoRecord
+	}
+	value := data[versionSize:]
+	return storage.Record{Value: value[:len(value):len(value)], Version: version}, nil
+}
+
+// encodeVersion returns what a script compares the stored version with.
+func encodeVersion(v storage.Version) []byte {
+	if v == 0 {
+		return nil
+	}
+	return binary.BigEndian.AppendUint64(nil, uint64(v))
+}

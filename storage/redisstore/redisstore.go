@@ -1,0 +1,186 @@
+// Package redisstore keeps records in Redis: a single server, one behind Sentinel, or a Cluster. Any number of processes
+// may share them. It needs Redis 6.2 or newer with Lua scripts.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+// Options are the rarer choices of Open and New. The zero value is the safe default.
+type Options struct {
+	// Prefix stands before every key, so that several stores, and other data, can share a database. Stores with
+	// different prefixes never see each other's records. It is made of [A-Za-z0-9:._-], ends with a colon, and may
+	// contain one hash tag such as {authtrip}, which puts all records into one slot of a Cluster. Empty means
+	// "authtrip:".
+	Prefix string
+
+	// Channel is where word of changes is published, and heard by Watch: the same for all stores with the same prefix.
+	// It is made of [A-Za-z0-9:._-] and at most one hash tag. Empty means Prefix followed by "changes".
+	Channel string
+}
+
+// Store is a storage.Store in Redis. It is a storage.Lister and a storage.Watcher, and safe for concurrent use.
+//
+// Methods return when ctx ends, also when the server does not answer. Only if ctx is cancelled while the server has just
+// fallen silent, they may return as late as the client's ReadTimeout, which is 2 seconds after Open. A write whose answer is
+// lost is sent once more, which never writes twice. Values are stored as they are: put storage.Sealed above.
+type Store struct {
+	client  redis.UniversalClient // a *redis.Client or a *redis.ClusterClient
+	own     bool                  // whether Close closes it
+	prefix  string
+	channel string
+	direct  bool          // whether the client itself ends calls in time
+	quiet   time.Duration // how often Watch asks for a sign of life
+	done    chan struct{} // closed by Close
+
+	start    time.Time
+	answered atomic.Int64 // when the server last answered, in nanoseconds after start
+
+	mu     sync.RWMutex // guards closed, and calls against a new one after Close; never held across I/O
+	closed bool
+	calls  sync.WaitGroup
+	close  func() error
+}
+
+var (
+	_ storage.Lister  = (*Store)(nil)
+	_ storage.Watcher = (*Store)(nil)
+)
+
+// Open connects to the server that url names and returns the store in it: "redis://user:password@host:6379/0", "rediss://…"
+// for TLS, or "unix://…", with the settings of redis.ParseURL as its query. It fails if the server does not answer. For
+// Sentinel and Cluster see New. Nil options mean all defaults. Call Close at the end.
+func Open(ctx context.Context, url string, o *Options) (*Store, error) {
+	settings, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	settings.ContextTimeoutEnabled = true
+	if settings.ReadTimeout == 0 {
+		settings.ReadTimeout = readTime
+	}
+	client := redis.NewClient(settings)
+	s, err := newStore(client, o)
+	if err != nil {
+		_ = client.Close() // it has no connection yet
+		return nil, err
+	}
+	s.own = true
+	if err := s.ping(ctx); err != nil {
+		_ = s.Close() // the first error says more
+		return nil, err
+	}
+	return s, nil
+}
+
+// New returns the store behind client: a *redis.Client, which Sentinel's NewFailoverClient returns too, or a
+// *redis.ClusterClient. What could read stale data is refused: client-side caching, and reads from replicas. New does
+// not connect, and Close leaves client open. Nil options mean all defaults.
+//
+// Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed: without, each call takes a goroutine of its own,
+// so that it can return when its ctx ends.
+func New(client redis.UniversalClient, o *Options) (*Store, error) {
+	if err := checkClient(client); err != nil {
+		return nil, err
+	}
+	return newStore(client, o)
+}
+
+func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	prefix, channel, err := o.names()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now()}
+	s.answered.Store(-int64(freshTime)) // not yet
+	switch c := client.(type) {
+	case *redis.Client:
+		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
+	case *redis.ClusterClient:
+		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
+	}
+	s.close = sync.OnceValue(s.shut)
+	return s, nil
+}
+
+// checkClient returns why a client cannot carry a store.
+func checkClient(client redis.UniversalClient) error {
+	switch c := client.(type) {
+	case *redis.Client:
+		if c == nil {
+			return errNoClient
+		}
+		if o := c.Options(); o.ClientSideCache != nil || o.ClientSideCacheConfig != nil {
+			return errors.New("redisstore: the client caches, so it may read stale records: leave ClientSideCache and ClientSideCacheConfig out")
+		}
+	case *redis.ClusterClient:
+		if c == nil {
+			return errNoClient
+		}
+		if c.Options().ReadOnly {
+			return errors.New("redisstore: the client reads from replicas, which lag behind: leave ReadOnly, RouteByLatency and RouteRandomly out")
+		}
+	case nil:
+		return errNoClient
+	default:
+		return fmt.Errorf("redisstore: a %T cannot keep records: pass a *redis.Client or a *redis.ClusterClient", client)
+	}
+	return nil
+}
+
+// ping asks the server for a sign of life.
+func (s *Store) ping(ctx context.Context) error {
+	return s.explain(ctx, "open", "", s.do(ctx, func() error { return s.client.Ping(ctx).Err() }))
+}
+
+// Close ends every Watch. It closes a client that Open made and waits for its commands, whose connections end; the client
+// that New was given stays open. Other methods then return an error that wraps fs.ErrClosed. Closing again does nothing
+// and returns the same.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	close(s.done)
+	if !s.own {
+		return nil
+	}
+	err := s.client.Close()
+	s.calls.Wait()
+	if err != nil {
+		return fmt.Errorf("redisstore: close: %w", err)
+	}
+	return nil
+}
+
+// String names the kind of store.
+func (s *Store) String() string { return "redisstore.Store" }
+
+// Format prints what String returns for every verb, so that no verb shows the client and its password.
+func (s *Store) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
+}
+
+// name returns the key of Redis for a key of the store.
+func (s *Store) name(key string) string { return s.prefix + key }
+
+// keyOf returns the key of the store for a key of Redis, and false if it is none.
+func (s *Store) keyOf(name string) (string, bool) {
+	key, ok := strings.CutPrefix(name, s.prefix)
+	return key, ok && storage.CheckKey(key) == nil
+}

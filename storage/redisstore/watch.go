@@ -1,0 +1,134 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+const (
+	// quietTime is how often Watch asks for a sign of life. After twice as long without any it connects anew.
+	quietTime = 5 * time.Second
+
+	// retryTime is how long Watch waits before it connects again.
+	retryTime = 100 * time.Millisecond
+)
+
+// Watch implements storage.Watcher. It listens on one connection, connects again as often as need be, and then calls
+// changed with an empty key. It returns when ctx ends, when the store or its client is closed, or when the server forbids
+// to listen. On a Cluster the news travels between the nodes: it is lost, unnoticed, if they lose each other.
+func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	heard, ended := make(chan string), make(chan error, 1)
+	if err := context.Cause(ctx); err != nil {
+		return s.explain(ctx, "watch", "", err)
+	}
+	if !s.begin() {
+		return errClosed
+	}
+	go func() { // connecting does not end with ctx at once, but Watch does
+		defer s.calls.Done()
+		ended <- s.listen(ctx, heard)
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return s.explain(ctx, "watch", "", context.Cause(ctx))
+		case <-s.done:
+			return errClosed
+		case err := <-ended:
+			return s.explain(ctx, "watch", "", err)
+		case key := <-heard:
+			changed(key)
+		}
+	}
+}
+
+// listen sends what it hears until ctx ends, or until it is of no use to try again.
+func (s *Store) listen(ctx context.Context, heard chan<- string) error {
+	for {
+		err := s.subscribe(ctx, heard)
+		if ctx.Err() != nil || isAnswer(err) && !isPassing(err) || errors.Is(err, redis.ErrClosed) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(retryTime):
+		}
+	}
+}
+
+// isPassing reports whether a server that answers so may answer otherwise soon.
+func isPassing(err error) bool {
+	return redis.IsLoadingError(err) || redis.IsMasterDownError(err) || redis.IsClusterDownError(err) ||
+		redis.IsTryAgainError(err) || redis.IsMaxClientsError(err)
+}
+
+// subscribe listens on one connection until it fails.
+func (s *Store) subscribe(ctx context.Context, heard chan<- string) error {
+	sub := s.client.Subscribe(ctx)
+	defer sub.Close() //nolint:errcheck // closed already if ctx has ended
+	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
+	if err := sub.Subscribe(ctx, s.channel); err != nil {
+		return err
+	}
+	defer s.heartbeat(ctx, sub)()
+	for {
+		message, err := sub.ReceiveTimeout(ctx, 2*s.quiet)
+		if err != nil {
+			return err
+		}
+		if err := tell(ctx, message, heard); err != nil {
+			return err
+		}
+	}
+}
+
+// heartbeat asks the server for signs of life until stop is called. The one who listens hears them, or misses them.
+func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		beat := time.NewTicker(s.quiet)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+				_ = sub.Ping(ctx)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		beating.Wait()
+	}
+}
+
+// tell sends on what a message says: which key has changed, or that any may have.
+func tell(ctx context.Context, message any, heard chan<- string) error {
+	var key string
+	switch m := message.(type) {
+	case *redis.Subscription:
+	case *redis.Message:
+		if storage.CheckKey(m.Payload) == nil {
+			key = m.Payload
+		}
+	default:
+		return nil
+	}
+	select {
+	case heard <- key:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
