@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ type worker struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process has ended and all it said has been heard
+	log   bytes.Buffer  // standard error; complete when ended is closed
 
 	mu      sync.Mutex // guards what follows
 	in      io.WriteCloser
@@ -38,7 +40,7 @@ func startWorker(t *testing.T, s setup) *worker {
 	w := &worker{t: t, ended: make(chan struct{}), waiting: map[int]chan message{}, news: make(chan struct{})}
 	w.cmd = exec.Command(os.Args[0])
 	w.cmd.Env = append(os.Environ(), workerEnv+"="+string(text))
-	w.cmd.Stderr = os.Stderr
+	w.cmd.Stderr = &w.log
 	w.cmd.SysProcAttr = diesWithUs()
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -194,7 +196,7 @@ func (w *worker) resume() {
 func (w *worker) end() {
 	_ = w.cmd.Process.Kill() // fails only if it has ended
 	<-w.ended
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_ = w.in.Close()
+	if text := w.log.String(); w.t.Failed() && text != "" {
+		w.t.Logf("standard error of a process: …%s", text[max(0, len(text)-1000):])
+	}
 }

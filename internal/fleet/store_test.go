@@ -16,11 +16,12 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/postgresstore"
+	"github.com/authtrip/authtrip/storage/redisstore"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// openStore opens the store that url names: "file:DIR", "sqlite:PATH", "postgres://…".
+// openStore opens the store that url names: "file:DIR", "sqlite:PATH", "postgres://…", "redis://…".
 func openStore(ctx context.Context, url string) (storage.Store, func() error, error) {
 	kind, rest, _ := strings.Cut(url, ":")
 	switch kind {
@@ -30,6 +31,8 @@ func openStore(ctx context.Context, url string) (storage.Store, func() error, er
 		return opened(sqlitestore.Open(ctx, rest, nil))
 	case "postgres":
 		return opened(postgresstore.Open(ctx, url, &postgresstore.Options{CreateTable: true}))
+	case "redis":
+		return opened(redisstore.Open(ctx, url, nil))
 	}
 	return nil, nil, fmt.Errorf("no such store: %s", kind)
 }
@@ -45,7 +48,7 @@ func opened[S interface {
 }
 
 // everyStore names the kinds of stores.
-var everyStore = []string{"file", "sqlite", "postgres"}
+var everyStore = []string{"file", "sqlite", "postgres", "redis"}
 
 // newStore returns the URL of an empty store of a kind, and its server if it has one.
 func newStore(t *testing.T, kind string) (string, *servertest.Server) {
@@ -57,6 +60,9 @@ func newStore(t *testing.T, kind string) (string, *servertest.Server) {
 		return "sqlite:" + filepath.Join(t.TempDir(), "grants.db"), nil
 	case "postgres":
 		db := servertest.Postgres(t)
+		return db.URL, db
+	case "redis":
+		db := servertest.Redis(t)
 		return db.URL, db
 	}
 	t.Fatalf("no such store: %s", kind)
@@ -87,7 +93,7 @@ func randomFaults(seed uint64) func(op, key string, n int) storagetest.Fault {
 }
 
 // leaseStores names the stores of the tests that wait for leases to end.
-func leaseStores() []string { return scale([]string{"file"}, everyStore) }
+func leaseStores() []string { return scale([]string{"file", "redis"}, []string{"file", "postgres"}) }
 
 // serverStores names the stores that have a server.
-var serverStores = []string{"postgres"}
+var serverStores = []string{"postgres", "redis"}
