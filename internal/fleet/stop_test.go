@@ -26,6 +26,46 @@ func TestProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
 	}
 }
 
+// TestProcessStoppedWithinItsLeaseIsWaitedFor stops processes that have new tokens in their hands, and continues them soon:
+// everybody waits for them, and the refresh token is sent once.
+func TestProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, kind := range leaseStores() {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			stopForAMoment(t, kind)
+		})
+	}
+}
+
+func stopForAMoment(t *testing.T, kind string) {
+	f := newFleet(t, kind)
+	f.setup.Timeout = 20 * time.Second // a lease that outlasts the start of all these processes
+	victims, subjects := victimsAt(scale(2, 10), answered, beforeWrite, afterWrite)
+	f.loginExpired(subjects)
+	sleepers := f.stop(victims)
+	others := f.start(1)
+	calls := make([]<-chan message, len(victims))
+	for i, v := range victims {
+		calls[i] = others[0].begin(order{Do: "call", Subject: v.subject})
+	}
+	<-time.After(2 * time.Second) // a fraction of the lease, and enough for a process to notice that it was stopped
+	for _, s := range sleepers {
+		s.resume()
+	}
+	outcomes := map[string]int{}
+	for i, s := range sleepers {
+		for _, m := range []message{s.await(s.call), others[0].await(calls[i])} {
+			outcomes[s.point+": "+outcome(m)]++
+			f.wantWorks("after a process was stopped at "+s.point, s.subject, m)
+		}
+		if n := len(f.tokenRequests()[s.subject]); n != 1 {
+			t.Errorf("%s, stopped at %q: refresh requests = %d, want 1", s.subject, s.point, n)
+		}
+	}
+	t.Logf("%s: %d processes stopped at each point for a moment; they and another one: %v", kind, len(victims)/3, outcomes)
+}
+
 // sleeper is a process that has stopped in the middle of a refresh.
 type sleeper struct {
 	victim
