@@ -48,7 +48,7 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 	next := *r
 	next.take(tok, time.Now())
 	next.refreshed = true
-	w := &unsaved{record: &next, version: version, intent: r.intent.id}
+	w := &unsaved{record: &next, version: version, intent: r.intent.id, old: r.access}
 	g.tell(EventRefreshed, next.subject, nil)
 	for try := 1; ; try++ {
 		done, err := g.settle(ctx, key, w)
@@ -80,7 +80,7 @@ func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.To
 		return nil, err
 	}
 	tok := g.show(key, current, version)
-	if !current.usable(time.Now(), "") {
+	if !current.usable(time.Now(), w.old) { // whoever has taken over may not have got further than an intent of its own
 		return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has taken over the refresh")}
 	}
 	return tok, nil
