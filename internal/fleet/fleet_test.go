@@ -29,7 +29,7 @@ func newFleet(t *testing.T, kind string) *fleet {
 	t.Helper()
 	f := &fleet{T: t}
 	f.fake = oauthtest.New(t, &oauthtest.Options{RecordLimit: 100_000})
-	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: 3 * time.Second}
+	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: scale(3*time.Second, 10*time.Second)}
 	f.setup.Store, f.db = newStore(t, kind)
 	var err error
 	if f.engine, err = f.setup.open(t.Context(), nil, nil); err != nil {
@@ -132,13 +132,27 @@ func each[T any](n int, list []T, do func(T)) {
 
 // callAll has all processes call for subject at once.
 func callAll(workers []*worker, subject string) []message {
+	return together(workers, func(w *worker) message { return w.call(subject) })
+}
+
+// together does the same with all processes at once.
+func together(workers []*worker, do func(*worker) message) []message {
 	answers := make([]message, len(workers))
 	var wg sync.WaitGroup
 	for i, w := range workers {
-		wg.Go(func() { answers[i] = w.call(subject) })
+		wg.Go(func() { answers[i] = do(w) })
 	}
 	wg.Wait()
 	return answers
+}
+
+// final has w call for subject until the outcome is one that lasts: a store or a server that is too busy is no outcome.
+func final(w *worker, subject string) message {
+	m := w.call(subject)
+	for limit := time.Now().Add(patience); m.Kind == temporary && time.Now().Before(limit); m = w.call(subject) {
+		<-time.After(250 * time.Millisecond)
+	}
+	return m
 }
 
 // percentile returns the value below which p percent of list are.

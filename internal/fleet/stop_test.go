@@ -84,7 +84,7 @@ func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	var mu sync.Mutex // guards taken
 	taken := map[string]int{}
 	each(len(victims), victims, func(v victim) {
-		m := successor.call(v.subject)
+		m := final(successor, v.subject)
 		mu.Lock()
 		defer mu.Unlock()
 		taken[v.point+": "+outcome(m)]++
@@ -140,7 +140,7 @@ func (f *fleet) wake(sleepers []sleeper, grace time.Duration) (said map[string]i
 		if m.Kind == otherwise {
 			f.Errorf("%s, woken at %q: call = %s", s.subject, s.point, m.Text)
 		}
-		f.wantTakenOver(s.victim, s.worker.call(s.subject), grace)
+		f.wantTakenOver(s.victim, final(s.worker, s.subject), grace)
 		if m := s.do(order{Do: "close"}); m.Kind != worked {
 			f.Errorf("%s, woken at %q: Close() = %s", s.subject, s.point, m.Text)
 		}
