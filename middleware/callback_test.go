@@ -40,6 +40,8 @@ func TestM3_Refused(t *testing.T) {
 		{"line break in the code", "state=STATE&code=c%0d%0ax", middleware.ErrBadCallback, 400},
 		{"bad escape", "state=STATE&code=%zz", middleware.ErrBadCallback, 400},
 		{"semicolon", "state=STATE;code=c", middleware.ErrBadCallback, 400},
+		{"bad escape elsewhere", "state=STATE&code=c&x=%zz", middleware.ErrBadCallback, 400},
+		{"semicolon elsewhere", "state=STATE&code=c&x=1;y=2", middleware.ErrBadCallback, 400},
 		{"other issuer", "state=STATE&code=c&iss=https://evil.example", middleware.ErrIssuerMismatch, 400},
 		{"issuer with a slash", "state=STATE&code=c&iss=https://as.example/", middleware.ErrIssuerMismatch, 400},
 		{"issuer in capitals", "state=STATE&code=c&iss=https://AS.example", middleware.ErrIssuerMismatch, 400},

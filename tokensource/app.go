@@ -33,12 +33,14 @@ func (a AppCredentials) String() string {
 }
 
 // AppSource supplies an app's own access token (RFC 6749 section 4.4): X calls it the app-only bearer token. It is a
-// Renewer, keeps the token in memory, asks for a new one once for all callers, and is safe for concurrent use.
+// Renewer, keeps the token in memory, asks for a new one once for all callers, ahead of the old one's expiry and less often
+// while the server fails. It is safe for concurrent use.
 type AppSource struct {
-	client *Client
-	scopes []string
-	token  atomic.Pointer[oauth2.Token]
-	flight singleflight.Group
+	client  *Client
+	scopes  []string
+	token   atomic.Pointer[oauth2.Token]
+	flight  singleflight.Group
+	breaker breaker
 }
 
 var (
@@ -70,12 +72,21 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *ClientOptions) (*Ap
 // unusedRedirect fills the one field of a Registration that this grant has no use for.
 const unusedRedirect = "https://unused.invalid/"
 
-// Token returns the app's token. It returns an *Error: ErrClient if the credentials were refused, ErrTemporary otherwise.
+// Token returns the app's token; one that is about to expire goes on being served while another is fetched. It returns an
+// *Error: ErrClient if the credentials were refused, ErrTemporary otherwise.
 func (s *AppSource) Token(ctx context.Context) (*oauth2.Token, error) {
-	if tok := s.token.Load(); tok != nil && (tok.Expiry.IsZero() || time.Until(tok.Expiry) > s.early(tok)) {
-		return tok, nil
+	tok := s.token.Load()
+	if tok == nil {
+		return s.fetch(ctx)
 	}
-	return s.fetch(ctx)
+	switch left := time.Until(tok.Expiry); {
+	case tok.Expiry.IsZero() || left > s.early(tok):
+		return tok, nil
+	case left <= 0:
+		return s.fetch(ctx)
+	}
+	s.begin(ctx)
+	return tok, nil
 }
 
 // early is how long before its expiry a token is replaced: a minute, or a tenth of its life if that is less.
@@ -100,7 +111,15 @@ func (s *AppSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.
 }
 
 func (s *AppSource) fetch(ctx context.Context) (*oauth2.Token, error) {
-	return wait(ctx, s.flight.DoChan("", func() (any, error) {
+	return wait(ctx, s.begin(ctx), (*oauth2.Token)(nil))
+}
+
+// begin asks for a token, or joins who does. It does not wait, and goes on when ctx ends.
+func (s *AppSource) begin(ctx context.Context) <-chan singleflight.Result {
+	return s.flight.DoChan("", func() (any, error) {
+		if err := s.breaker.allow(time.Now()); err != nil {
+			return nil, err
+		}
 		form := url.Values{"grant_type": {"client_credentials"}}
 		if len(s.scopes) > 0 {
 			form.Set("scope", strings.Join(s.scopes, " "))
@@ -110,13 +129,14 @@ func (s *AppSource) fetch(ctx context.Context) (*oauth2.Token, error) {
 			endpoint = s.client.provider.TokenURL
 		}
 		tok, err := s.client.token(context.WithoutCancel(ctx), "client_credentials", endpoint, form)
+		s.breaker.report(err, time.Now())
 		if err != nil {
 			return nil, err
 		}
 		tok.RefreshToken = "" // not to be used with this grant (RFC 6749 section 4.4.3)
 		s.token.Store(tok)
 		return tok, nil
-	}), (*oauth2.Token)(nil))
+	})
 }
 
 // APIOrigins returns the origins of the provider's API.

@@ -131,7 +131,9 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 				t.Errorf("Token() = %v, want one without a refresh token (RFC 6749 section 4.4.3)", err)
 			}
 			time.Sleep(tt.after)
-			if _, err := s.Token(t.Context()); err != nil || w.appCalls() != tt.calls {
+			_, err = s.Token(t.Context())
+			synctest.Wait() // what is ahead of expiry goes on behind the caller's back
+			if err != nil || w.appCalls() != tt.calls {
 				t.Errorf("after %v of %s seconds: %v, %d requests, want %d", tt.after, tt.expiresIn, err, w.appCalls(), tt.calls)
 			}
 		})
@@ -175,6 +177,44 @@ func TestAppSourceFailures(t *testing.T) {
 	if _, err := s.Token(t.Context()); err != nil {
 		t.Errorf("Token() after a failure = %v: a failure is not kept", err)
 	}
+}
+
+func TestAppSourceInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		match := oauthtest.Match{GrantType: "client_credentials"}
+		w.fake.Inject(match, jsonFault(200, `{"access_token":"a","token_type":"Bearer","expires_in":3600}`), 1)
+		w.fake.Inject(match, oauthtest.Fault{Hang: true}, -1)
+		s := w.app(keys())
+		if _, err := s.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour - 30*time.Second)
+		for range 29 {
+			start := time.Now()
+			if tok, err := s.Token(t.Context()); err != nil || tok.AccessToken != "a" || time.Since(start) != 0 {
+				t.Fatalf("Token() = %v after %v, want the old one at once: it is good", err, time.Since(start))
+			}
+			time.Sleep(time.Second)
+		}
+		w.fake.ClearFaults()
+		w.fake.Inject(match, oauthtest.Fault{Status: 503}, -1)
+		time.Sleep(time.Minute)
+		before, start := w.appCalls(), time.Now()
+		for time.Since(start) < 10*time.Minute {
+			_, err := s.Token(t.Context())
+			wantIs(t, err, tokensource.ErrTemporary)
+			time.Sleep(time.Second)
+		}
+		if n := w.appCalls() - before; n > 30 {
+			t.Errorf("an outage of ten minutes met %d requests", n)
+		}
+		w.fake.ClearFaults()
+		time.Sleep(2 * time.Minute)
+		if _, err := s.Token(t.Context()); err != nil {
+			t.Errorf("Token() after the outage = %v, want a token", err)
+		}
+	})
 }
 
 func TestAppSourceWaitersLeaveAlone(t *testing.T) {

@@ -63,10 +63,14 @@ func (c *Client) token(ctx context.Context, op, endpoint string, form url.Values
 	if err != nil {
 		return nil, err
 	}
-	if a.status != http.StatusOK {
+	if !a.success() {
 		return nil, c.failure(op, grantType, a, secrets...)
 	}
 	// From here on the server has said yes: whatever cannot be read leaves the outcome in doubt.
+	if a.status != http.StatusOK {
+		err := errors.New("no token comes with this status (RFC 6749 section 5.1)")
+		return nil, &Error{Op: op, Kind: ErrTemporary, Status: a.status, InDoubt: true, Err: err}
+	}
 	if !a.json() {
 		return nil, &Error{Op: op, Kind: ErrTemporary, Status: a.status, InDoubt: true, Err: errors.New("the answer is not application/json")}
 	}

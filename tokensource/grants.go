@@ -26,8 +26,8 @@ type Grants struct {
 	store  storage.Store
 	o      GrantOptions
 	name   string        // random: tells this engine's intents from others'
+	seed   maphash.Seed  // of the times at which tokens are refreshed ahead of their expiry
 	lease  time.Duration // life of an intent: longer than a token request can take
-	seed   maphash.Seed  // of the lots that spread refreshes
 
 	cache   *cache
 	news    news
@@ -85,7 +85,8 @@ type GrantOptions struct {
 
 // InDoubtPolicy decides whether a refresh token is sent again when the answer to its redemption was lost, or the process
 // that redeemed it died. A server that has redeemed it may take the second use for theft and end the whole grant; a
-// server that has not goes on as if nothing had happened.
+// server that has not goes on as if nothing had happened. An error answer, a 503 for instance, is not a lost one: it says that
+// nothing was redeemed, and the next attempt is made after a pause, whatever the policy.
 type InDoubtPolicy int
 
 const (
@@ -127,8 +128,8 @@ func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, e
 		store:   store,
 		o:       o.withDefaults(),
 		name:    randomID(),
-		lease:   client.timeout + leaseMargin,
 		seed:    maphash.MakeSeed(),
+		lease:   client.timeout + leaseMargin,
 		unsaved: map[string]*unsaved{},
 		done:    make(chan struct{}),
 

@@ -135,28 +135,40 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 }
 
 func TestClocksThatDisagree(t *testing.T) {
-	// The intent of a host whose clock is a quarter of an hour behind looks long ended. Watching it tells better.
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		slow, other := w.process(nil), w.process(nil)
-		rejected := w.login(slow)
-		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := slow.Source(w.user).Renew(t.Context(), rejected); err != nil {
-				t.Error(err)
-			}
+	tests := []struct {
+		name   string
+		behind time.Duration // of the holder's clock
+		answer time.Duration // until the server answers the holder
+	}{
+		{"as much as is allowed for: the intent lives on", 35 * time.Second, 10 * time.Second},
+		// The intent of a host whose clock is a quarter of an hour behind looks long ended. Watching it tells better.
+		{"more than that", 15 * time.Minute, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				slow, other := w.process(nil), w.process(nil)
+				rejected := w.login(slow)
+				w.refreshFault(oauthtest.Fault{Delay: tt.answer}, 1)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, err := slow.Source(w.user).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				tokensource.ShiftIntent(t, w.store.Store, w.client, w.user, -tt.behind)
+				wg.Go(func() {
+					if _, err := other.Source(w.user).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				wg.Wait()
+				w.wantRefreshes(1)
+			})
 		})
-		synctest.Wait()
-		tokensource.ShiftIntent(t, w.store.Store, w.client, w.user, -15*time.Minute)
-		wg.Go(func() {
-			if _, err := other.Source(w.user).Renew(t.Context(), rejected); err != nil {
-				t.Error(err)
-			}
-		})
-		wg.Wait()
-		w.wantRefreshes(1)
-	})
+	}
 }
 
 func TestReencryptionBesideARefresh(t *testing.T) {
@@ -401,6 +413,25 @@ func TestServersThatDoNotRotate(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATokenThatHasExpiredIsSavedAndRenewed(t *testing.T) { // as a program does that brings its old tokens along
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		access, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(-time.Hour)}
+		if _, err := g.Save(t.Context(), w.user, old); err != nil {
+			t.Fatal(err)
+		}
+		if tok := w.token(g); tok.AccessToken == access || !w.works(tok) {
+			t.Error("Token() did not renew what had expired before it was saved")
+		}
+		w.wantRefreshes(1)
+	})
 }
 
 func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {

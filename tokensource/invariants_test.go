@@ -303,7 +303,10 @@ func TestG4_DurableBeforeVisible(t *testing.T) {
 }
 
 func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
-	for name, fault := range map[string]func(context.Context, string) error{"fails": failing("put", "get"), "hangs": hanging} {
+	faults := map[string]func(context.Context, string) error{
+		"fails": failing("put", "get"), "hangs": hanging, "takes no writes": failing("put"),
+	}
+	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
@@ -321,7 +324,7 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 				if w.saw(tokensource.EventUnsaved) != 1 {
 					t.Error("the hook has not heard of the refused write")
 				}
-				time.Sleep(20 * time.Second)
+				time.Sleep(40 * time.Second) // so long that the store is asked again
 				if got := w.token(here); got.AccessToken != tok.AccessToken {
 					t.Error("the token from memory was forgotten")
 				}

@@ -52,8 +52,9 @@ func (g *Grants) condemn(ctx context.Context, key string) (*record, storage.Vers
 		if !errors.Is(err, storage.ErrConflict) {
 			return &next, version, err
 		}
-		// If the conflict was with an unsaved record, the stored one is what counts from here on.
-		g.dropUnsaved(key)
+		if u := g.unsavedAt(key); u != nil && !g.settleUnsaved(ctx, key, u) {
+			g.forgetUnsaved(key, u) // the stored record is what counts from here on
+		}
 	}
 }
 

@@ -89,6 +89,7 @@ func TestLostAnswers(t *testing.T) {
 		{"dropped", oauthtest.Fault{Drop: true}, 0, true, 0, io.EOF},
 		{"done, then dropped", oauthtest.Fault{Drop: true, Commit: true}, 0, true, 0, io.EOF},
 		{"cut short", oauthtest.Fault{Truncate: 20, Commit: true}, 200, true, 0, io.ErrUnexpectedEOF},
+		{"another yes, cut short", oauthtest.Fault{Status: 202, Body: "accepted", Truncate: 4}, 202, true, 0, io.ErrUnexpectedEOF},
 		{"an error cut short", oauthtest.Fault{Status: 503, Body: "busy busy", Truncate: 4}, 503, false, 0, io.ErrUnexpectedEOF},
 		{"connection reset", oauthtest.Fault{Reset: true}, 0, true, 0, nil},
 	}

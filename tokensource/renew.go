@@ -124,6 +124,9 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 		}
 		announced, at, err := g.announce(ctx, key, r, version, now)
 		if errors.Is(err, storage.ErrConflict) {
+			if u := g.unsavedAt(key); u != nil {
+				g.settleUnsaved(ctx, key, u) // until then read returns it, and not what is stored
+			}
 			continue // somebody was faster: see what they did
 		}
 		if err != nil {

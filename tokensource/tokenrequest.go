@@ -43,6 +43,9 @@ type answer struct {
 	body   []byte
 }
 
+// success reports whether the server says that it has done what was asked.
+func (a answer) success() bool { return a.status >= 200 && a.status <= 299 }
+
 // json reports whether the server calls its answer JSON.
 func (a answer) json() bool {
 	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
@@ -144,7 +147,7 @@ func (c *Client) send(op string, req *http.Request, left *atomic.Bool) (answer, 
 		err = errors.New("the answer is larger than 1 MiB")
 	}
 	if err != nil {
-		return a, &Error{Op: op, Kind: ErrTemporary, Status: a.status, InDoubt: a.status == http.StatusOK, Err: cause(req.Context(), err)}
+		return a, &Error{Op: op, Kind: ErrTemporary, Status: a.status, InDoubt: a.success(), Err: cause(req.Context(), err)}
 	}
 	return a, nil
 }

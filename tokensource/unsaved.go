@@ -38,18 +38,23 @@ func (g *Grants) keepWriting(key string, w *unsaved) {
 		if g.unsavedAt(key) != w {
 			return // a later write has carried the tokens into the store, or replaced them
 		}
-		_, err := g.settle(ctx, key, w)
-		if err == nil {
-			g.tell(EventSaved, w.record.subject, nil)
-		}
-		if !errors.Is(err, errNotTaken) {
-			g.forgetUnsaved(key, w)
-			return
-		}
-		if !open {
+		if g.settleUnsaved(ctx, key, w) || !open {
 			return
 		}
 	}
+}
+
+// settleUnsaved tries once to write w, and reports whether that is done with: w is stored, or overtaken.
+func (g *Grants) settleUnsaved(ctx context.Context, key string, w *unsaved) bool {
+	_, err := g.settle(ctx, key, w)
+	if errors.Is(err, errNotTaken) {
+		return false
+	}
+	if err == nil {
+		g.tell(EventSaved, w.record.subject, nil)
+	}
+	g.forgetUnsaved(key, w)
+	return true
 }
 
 // unsavedAt returns the unsaved grant under key, or nil.

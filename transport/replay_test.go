@@ -149,6 +149,49 @@ func TestT4_BaseStillReads(t *testing.T) {
 	}
 }
 
+// waitingSource renews only when something has happened.
+type waitingSource struct {
+	*fakeSource
+	until <-chan struct{}
+}
+
+func (s waitingSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	<-s.until
+	return s.fakeSource.Renew(ctx, rejected)
+}
+
+// A base that answers before it has read the body, and reads on meanwhile: by the end of the renewal all of it is kept.
+func TestT4_BodyReadDuringTheRenewalIsReplayed(t *testing.T) {
+	start, done := make(chan struct{}), make(chan struct{})
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.Header.Get("Authorization") == "Bearer tok-1" {
+			go func() {
+				<-start
+				_, _ = io.Copy(io.Discard, struct{ io.Reader }{req.Body})
+				req.Body.Close()
+				close(done)
+			}()
+			return response(req, 401, nil, ""), nil
+		}
+		body, err := io.ReadAll(req.Body)
+		return response(req, 200, nil, string(body)), err
+	})
+	rejected := func(resp *http.Response) bool {
+		if resp.StatusCode != 401 {
+			return false
+		}
+		close(start) // not before the answer is judged
+		return true
+	}
+	rt, err := transport.New(waitingSource{newSource(), done}, &transport.Options{Base: base, Rejected: rejected})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := roundTrip(t, rt, newRequest(t, "POST", api, oneWay("all of it"))); status != 200 || body != "all of it" {
+		t.Errorf("RoundTrip() = %d with body %q, want the replay of all of it", status, body)
+	}
+}
+
 // echo answers 401 to tok-1, and else what body and framing it received.
 func echo(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)

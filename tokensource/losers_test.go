@@ -1,0 +1,90 @@
+package tokensource_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+func TestG2_AWaiterIsNotGivenTheTokenItRejects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.process(nil), w.process(nil)
+		first := w.login(elsewhere)
+		second, err := elsewhere.Source(w.user).Renew(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // a token of moments ago would not be refreshed again
+		open := make(chan struct{})
+		w.store.on(func(context.Context, string) error {
+			<-open
+			return nil
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() { // the flight that the other one finds: its outcome is the second token
+			if got, err := here.Source(w.user).Renew(t.Context(), first); err != nil || got.AccessToken != second.AccessToken {
+				t.Errorf("Renew(first) = %v, want the second token", err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			got, err := here.Source(w.user).Renew(t.Context(), second)
+			if err != nil || got == nil || got.AccessToken == second.AccessToken || !w.works(got) {
+				t.Errorf("Renew(second) = %v, want a third token", err)
+			}
+		})
+		synctest.Wait()
+		close(open)
+		wg.Wait()
+		w.wantRefreshes(2)
+	})
+}
+
+func TestG6_ARefusalThatTheStoreCannotConfirmIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		rejected := w.login(g)
+		if err := w.fake.RevokeGrant(w.user, w.client.ClientID()); err != nil {
+			t.Fatal(err)
+		}
+		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		time.AfterFunc(time.Second/2, func() { w.store.on(failing("get", "put")) })
+		_, err := g.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrTemporary)
+		if errors.Is(err, tokensource.ErrReauthorize) || w.saw(tokensource.EventDied) != 0 {
+			t.Errorf("Renew() = %v: the grant was declared dead though another process may have renewed it", err)
+		}
+		w.store.on(nil)
+		time.Sleep(time.Minute)
+		_, err = g.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrReauthorize)
+	})
+}
+
+func TestG3_TheRequestEndsBeforeTheIntentDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.options.Prepare = func(context.Context, *tokensource.TokenRequest) error {
+			time.Sleep(15 * time.Second) // of the twenty that the request has
+			return nil
+		}
+		w.client = w.newClient(&w.options)
+		g := w.process(nil)
+		rejected := w.login(g)
+		w.refreshFault(oauthtest.Fault{Hang: true}, 1)
+		start := time.Now()
+		_, err := g.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrTemporary)
+		if got := time.Since(start); got != 20*time.Second {
+			t.Errorf("the request was given up after %v, want 20s: others may take over 30s after it was announced", got)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package tokensource_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		old := w.login(g)
+		open := make(chan struct{})
+		w.store.on(func(_ context.Context, op string) error {
+			if op == "put" {
+				<-open
+			}
+			return nil
+		})
+		done := make(chan *oauth2.Token)
+		go func() { done <- w.login(g) }()
+		synctest.Wait()
+		if got := w.token(g); got.AccessToken != old.AccessToken {
+			t.Error("Token() handed out the new login's token before it was stored")
+		}
+		close(open)
+		if want := <-done; w.token(g).AccessToken != want.AccessToken {
+			t.Error("Token() does not hand out the new login's token")
+		}
+	})
+}
+
+func TestG4_AMomentOfWeaknessIsNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.process(nil), w.process(nil)
+		rejected, puts := w.login(here), 0
+		w.store.on(func(_ context.Context, op string) error {
+			if op == "put" {
+				if puts++; puts == 2 { // the first announces, the second stores the tokens
+					return errStore
+				}
+			}
+			return nil
+		})
+		tok, err := here.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.token(elsewhere); got.AccessToken != tok.AccessToken {
+			t.Error("the token was handed out before it was stored")
+		}
+		if n := w.saw(tokensource.EventUnsaved); n != 0 {
+			t.Errorf("unsaved events = %d, want none: the second try succeeded", n)
+		}
+	})
+}
+
+func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 10*time.Minute })
+		own := &hookedStore{Store: w.store} // this process's way to the store
+		cut, other := w.processOn(own, nil), w.process(nil)
+		rejected := w.login(cut)
+		time.AfterFunc(time.Second/2, func() { own.on(failing("put", "get")) })
+		unsaved, err := cut.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newer := w.login(other) // meanwhile the user logs in elsewhere
+		time.Sleep(time.Minute)
+		puts := 0
+		own.on(func(_ context.Context, op string) error {
+			if op == "put" {
+				puts++
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		})
+		tok, err := cut.Source(w.user).Renew(t.Context(), unsaved)
+		if err != nil || tok.AccessToken != newer.AccessToken {
+			t.Errorf("Renew() = %v, want the newer login's token", err)
+		}
+		if puts > 100 {
+			t.Errorf("the store was asked %d times to take what it cannot take", puts)
+		}
+	})
+}
+
+// The record is re-encrypted while its renewed tokens wait to be written: a logout must end those, not the old ones.
+func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
+		own := &hookedStore{Store: w.store}
+		g := w.processOn(own, nil)
+		rejected := w.login(g)
+		time.AfterFunc(time.Second/2, func() { own.on(failing("put", "get")) })
+		tok, err := g.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		rewriteAll(t, w.store.Store)
+		own.on(nil)
+		if err := g.Logout(t.Context(), w.user); err != nil {
+			t.Fatal(err)
+		}
+		if w.works(tok) {
+			t.Error("the renewed token outlives the logout")
+		}
+		if n := w.fake.State().Grants[0].LiveRefresh; n != 0 {
+			t.Errorf("live refresh tokens after the logout = %d, want none", n)
+		}
+	})
+}
