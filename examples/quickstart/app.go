@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/authtrip/authtrip/middleware"
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -12,7 +12,7 @@ import (
 type app struct {
 	origin   string // where browsers find it
 	upstream *upstream
-	file     *storage.File
+	database *sqlitestore.Store
 	grants   *tokensource.Grants
 	login    *middleware.Login
 	api      *http.Client // adds the token of the user whom a request's context names

@@ -23,6 +23,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	}
 	defer closing(&err, up.stop)
 	a := &app{origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
-	if err := a.assemble(dir); err != nil {
+	if err := a.assemble(ctx, dir); err != nil {
 		return err
 	}
 	defer closing(&err, a.close)
@@ -70,15 +71,15 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 }
 
 // assemble puts the parts of authtrip together, as every app does that uses it.
-func (a *app) assemble(dir string) error {
+func (a *app) assemble(ctx context.Context, dir string) error {
 	keys, err := loadKeys(filepath.Join(dir, "key"))
 	if err != nil {
 		return err
 	}
-	if a.file, err = storage.OpenFile(filepath.Join(dir, "grants"), nil); err != nil {
+	if a.database, err = sqlitestore.Open(ctx, filepath.Join(dir, "grants.db"), nil); err != nil {
 		return err
 	}
-	store, err := storage.Sealed(a.file, keys)
+	store, err := storage.Sealed(a.database, keys)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (a *app) assemble(dir string) error {
 
 // close ends what assemble began: refreshes under way come to their end and are stored.
 func (a *app) close() error {
-	err := errors.Join(a.grants.Close(), a.file.Close())
+	err := errors.Join(a.grants.Close(), a.database.Close())
 	http.DefaultClient.CloseIdleConnections() // else the fake would wait for them
 	return err
 }

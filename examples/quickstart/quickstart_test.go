@@ -138,8 +138,10 @@ func TestRestart(t *testing.T) {
 		p.press("/call", nil).want(t, "call after "+end.name, http.StatusOK, "answered 200 OK")
 		p.press("/many", url.Values{"kill": {"yes"}}).want(t, "200 calls after "+end.name, http.StatusOK, "200 calls, 1 refresh<")
 	}
-	if info, err := os.Stat(filepath.Join(dir, "key")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("key file: %v, %v; want mode 0600", info, err)
+	for _, name := range []string{"key", "grants.db"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", name, info, err)
+		}
 	}
 }
 

@@ -162,8 +162,8 @@ func TestCorruptRows(t *testing.T) {
 func TestStrangeKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, &sqlitestore.Options{InsecureNoSync: true})
-	const keys = 1203 // more than two pages
-	for i := range keys {
+	const total = 1203 // more than two pages
+	for i := range total {
 		put(t, s, "k"+strings.Repeat("x", i%100)+string(rune('a'+i/100)), "value", 0)
 	}
 	execute(t, openDB(t, path), "INSERT INTO authtrip_records VALUES ('', 1, x''), ('a b', 1, x''), ('~', 1, x'')")
@@ -174,8 +174,8 @@ func TestStrangeKeys(t *testing.T) {
 		}
 		seen[key] = true
 	}
-	if len(seen) != keys {
-		t.Errorf("Keys() has %d keys, want %d", len(seen), keys)
+	if len(seen) != total {
+		t.Errorf("Keys() has %d keys, want %d", len(seen), total)
 	}
 }
 
@@ -214,5 +214,31 @@ func damage(t *testing.T, path string) {
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBackup copies the database as README.md says, while the store is open, and opens the copy.
+func TestBackup(t *testing.T) {
+	path, copied := filepath.Join(t.TempDir(), "grants.db"), filepath.Join(t.TempDir(), "backup.db")
+	s := open(t, path, nil)
+	v := put(t, s, "k", "value", 0)
+	if _, err := openDB(t, path).ExecContext(t.Context(), "VACUUM INTO ?", copied); err != nil {
+		t.Fatalf("VACUUM INTO = %v, want no error", err)
+	}
+	put(t, s, "k", "newer", v)
+	restored := open(t, copied, nil)
+	want(t, restored, "k", "value", v)
+	put(t, restored, "k", "swapped", v)
+}
+
+// TestReadme compares the SQL in README.md with what Schema returns.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := sqlitestore.Schema("")
+	if err != nil || !strings.Contains(string(text), "```sql\n"+schema+"\n```\n") {
+		t.Errorf("README.md lacks Schema() = %s, %v", schema, err)
 	}
 }

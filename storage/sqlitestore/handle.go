@@ -132,7 +132,7 @@ func (s *Store) prepare(ctx context.Context, db database) (*handle, error) {
 		s.queries.list:   &h.list,
 	} {
 		err := s.retry(ctx, func(ctx context.Context) (err error) {
-			*stmt, err = db.PrepareContext(ctx, query)
+			*stmt, err = db.PrepareContext(ctx, query) //nolint:sqlclosecheck // Close does, by way of opened
 			return err
 		})
 		if err != nil {

@@ -53,17 +53,25 @@ func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *storage.Keys) {
 	storagetest.Run(t, first, &storagetest.Options{Reopen: reopen, Swaps: swaps})
 }
 
-// TestNew runs the suite on databases of the caller's: as SQLite has them by default, and with a busy_timeout in WAL mode.
+// TestNew runs the suite on databases of the caller's: as SQLite has them by default, in WAL mode with a busy_timeout,
+// and with one connection for all.
 func TestNew(t *testing.T) {
-	for name, query := range map[string]string{
-		"defaults": "?_pragma=synchronous(off)",
-		"wal":      "?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)",
-	} {
-		t.Run(name, func(t *testing.T) {
+	tests := []struct {
+		name, query string
+		most        int
+	}{
+		{"defaults", "?_pragma=synchronous(off)", 0},
+		{"wal", "?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)", 0},
+		{"one connection", "?_pragma=journal_mode(wal)&_pragma=synchronous(normal)", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			var path string
 			reopen := func(t *testing.T) storage.Store {
 				t.Helper()
-				return attach(t, openDB(t, path+query), &sqlitestore.Options{CreateTable: true})
+				db := openDB(t, path+tt.query)
+				db.SetMaxOpenConns(tt.most)
+				return attach(t, db, &sqlitestore.Options{CreateTable: true})
 			}
 			first := func(t *testing.T) storage.Store {
 				t.Helper()
