@@ -15,8 +15,12 @@ const (
 // pause waits before attempt 1, 2, … is made, or until ctx ends or stop is closed. Its length is random, so that those who
 // ran into each other do not do so again.
 func pause(ctx context.Context, stop <-chan struct{}, attempt int) {
-	longest := min(firstPause<<min(attempt, 20), longestPause)
-	timer := time.NewTimer(rand.N(longest))
+	wait(ctx, stop, rand.N(min(firstPause<<min(attempt, 20), longestPause)))
+}
+
+// wait waits for d, or until ctx ends or stop is closed.
+func wait(ctx context.Context, stop <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

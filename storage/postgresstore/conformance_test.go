@@ -17,33 +17,34 @@ func TestOwnPool(t *testing.T) {
 		return openStore(t, table)
 	}
 	reopen := func(t *testing.T) storage.Store { return openStore(t, table) }
-	storagetest.Run(t, open, &storagetest.Options{Reopen: reopen, Swaps: 2000})
+	storagetest.Run(t, open, &storagetest.Options{Reopen: reopen, Swaps: 1000})
 }
 
 func TestSharedPool(t *testing.T) { runPool(t, 500, nil) }
 
-func TestPoolOfOne(t *testing.T) {
-	runPool(t, 500, func(c *pgxpool.Config) { c.MaxConns = 1 })
-}
-
 func TestSimpleProtocol(t *testing.T) {
-	runPool(t, 300, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
+	runPool(t, 200, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
 }
 
 func TestExecMode(t *testing.T) {
-	runPool(t, 300, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec })
+	runPool(t, 200, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec })
 }
 
 // TestSerializable has the server take back statements that run into each other.
 func TestSerializable(t *testing.T) {
-	runPool(t, 300, func(c *pgxpool.Config) {
+	runPool(t, 200, func(c *pgxpool.Config) {
 		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
 	})
 }
 
 // runPool runs the suite on one pool that all handles share.
 func runPool(t *testing.T, swaps int, configure func(*pgxpool.Config)) {
-	pool := newPool(t, configure)
+	pool := newPool(t, func(c *pgxpool.Config) {
+		c.ConnConfig.RuntimeParams["synchronous_commit"] = "off" // TestOwnPool waits for the disk
+		if configure != nil {
+			configure(c)
+		}
+	})
 	var table string
 	open := func(t *testing.T) storage.Store {
 		table = newTable(t)

@@ -14,6 +14,10 @@ const (
 	// maxNews is how many keys wait to be told, before it is told instead that any key may have changed.
 	maxNews = 1024
 
+	// notifyEvery is the shortest time between two notifications. The first after a while goes out at once; those of a
+	// store that is written to all the time go together, or they would cost it as much as its writes.
+	notifyEvery = 5 * time.Millisecond
+
 	// notifyTime is how long the server may take to accept a notification, and closeTime how long Close waits for the last.
 	notifyTime = 30 * time.Second
 	closeTime  = 5 * time.Second
@@ -89,10 +93,11 @@ func (n *notifier) run(ctx context.Context) {
 		}
 		if n.send(ctx) == nil {
 			failures = 0
-			continue
+		} else {
+			failures++
+			pause(ctx, n.closing, failures)
 		}
-		failures++
-		pause(ctx, n.closing, failures)
+		wait(ctx, n.closing, notifyEvery)
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 // minute also if the server fell silent: watch again then. PgBouncer in transaction mode passes no notifications on:
 // there, changes are not told.
 //
-// A change is told after it was committed, by a goroutine of the Store that wrote it, usually within a millisecond. It is
+// A change is told after it was committed, by a goroutine of the Store that wrote it, usually within a few milliseconds. It is
 // told again until the server has accepted it, and before Close returns. If the process dies between its write and the
 // notification, or cannot reach the server until it is closed, nobody is told of that change: who must not miss any
 // reads again from time to time, as package tokensource does.
