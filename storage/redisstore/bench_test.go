@@ -23,7 +23,8 @@ const (
 )
 
 // BenchmarkPaired compares the store with the bare driver, which gets and sets the same bytes. Batches of both alternate
-// in one process, so that what else the machine does strikes both; "store/driver" is the median of the ratios.
+// in one process, so that what else the machine does strikes both; "store/driver" is the median of the ratios. For saves,
+// "store/script" compares with a third one: the driver that runs the script of Put.
 func BenchmarkPaired(b *testing.B) {
 	for _, fsync := range []string{"always", "no"} {
 		server := servertest.Redis(b, durability(fsync)...)
@@ -49,22 +50,29 @@ type contender struct {
 }
 
 func paired(b *testing.B, url, op string, workers int) {
-	sides := [2]contender{driver(b, url), store(b, url, workers)}
+	sides := []contender{driver(b, url), store(b, url, workers)}
+	if op == "save" {
+		sides = append(sides, scripted(b, url, workers))
+	}
 	for _, side := range sides { // opens all connections, and makes the records
 		batch(b, side, "save", workers)
 		batch(b, side, "load", workers)
 	}
-	var ratios, times []float64
+	var ratios, scriptRatios, times []float64
 	for i := 0; b.Loop(); i++ {
-		var took [2]time.Duration
+		took := make([]float64, len(sides))
 		for n := range sides {
-			side := (i + n) % 2 // who is first takes turns
-			took[side] = batch(b, sides[side], op, workers)
+			side := (i + n) % len(sides) // who is first takes turns
+			took[side] = float64(batch(b, sides[side], op, workers).Microseconds())
 		}
-		ratios = append(ratios, float64(took[1])/float64(took[0]))
-		times = append(times, float64(took[1].Microseconds())/benchBatch)
+		ratios = append(ratios, took[1]/took[0])
+		scriptRatios = append(scriptRatios, took[1]/took[len(took)-1])
+		times = append(times, took[1]/benchBatch)
 	}
 	b.ReportMetric(median(ratios), "store/driver")
+	if op == "save" {
+		b.ReportMetric(median(scriptRatios), "store/script")
+	}
 	b.ReportMetric(median(times), "µs/op")
 	b.ReportMetric(0, "ns/op") // would be that of two batches
 }
@@ -120,8 +128,31 @@ func driver(b *testing.B, url string) contender {
 	}
 }
 
+// scripted runs the script of Put with nothing around it.
+func scripted(b *testing.B, url string, workers int) contender {
+	client, script := connect(b, url), redis.NewScript(redisstore.PutSource)
+	prefix := newPrefix()
+	olds := make([][]byte, workers)
+	return contender{
+		load: func(ctx context.Context, w int) ([]byte, error) {
+			data, err := client.Get(ctx, fmt.Sprint(prefix, w)).Bytes()
+			return data[min(8, len(data)):], err
+		},
+		save: func(ctx context.Context, w int, value []byte) error {
+			record := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(storage.NewVersion()))
+			record = append(record, value...)
+			answer, err := script.Run(ctx, client, []string{fmt.Sprint(prefix, w)}, olds[w], prefix, "k", record).Int64()
+			if err == nil && answer != 1 {
+				err = storage.ErrConflict
+			}
+			olds[w] = record[:8]
+			return err
+		},
+	}
+}
+
 func store(b *testing.B, url string, workers int) contender {
-	s, err := redisstore.Open(b.Context(), url, &redisstore.Options{Prefix: fmt.Sprintf("bench:%d:", time.Now().UnixNano())})
+	s, err := redisstore.Open(b.Context(), url, &redisstore.Options{Prefix: newPrefix()})
 	if err != nil {
 		b.Fatal(err)
 	}

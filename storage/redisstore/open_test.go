@@ -20,19 +20,19 @@ func TestOpenHidesPassword(t *testing.T) {
 	host := strings.TrimSuffix(strings.TrimPrefix(server.URL, "redis://"), "/0")
 	const secret = "47110815"
 	tests := map[string]string{
-		"no server":       "redis://user:" + secret + "@127.0.0.1:1/0?max_retries=-1",
-		"wrong password":  "redis://user:" + secret + "@" + host + "/0",
-		"scheme":          "http://user:" + secret + "@" + host + "/0",
-		"database":        "redis://user:" + secret + "@" + host + "/none",
-		"path":            "redis://user:" + secret + "@" + host + "/0/1",
-		"option":          "redis://user:" + secret + "@" + host + "/0?none=1",
-		"option value":    "redis://user:" + secret + "@" + host + "/0?pool_size=many",
-		"control sign":    "redis://user:" + secret + "\n@" + host + "/0",
-		"slash":           "redis://user:" + secret + "/word@" + host + "/0",
-		"question mark":   "redis://user:" + secret + "?word@" + host + "/0",
-		"hash":            "redis://user:" + secret + "#word@" + host + "/0",
-		"percent":         "redis://user:%zz" + secret + "@" + host + "/0",
-		"as an option":    "redis://" + host + "/0?password=" + secret,
+		"no server":      "redis://user:" + secret + "@127.0.0.1:1/0?max_retries=-1",
+		"wrong password": "redis://user:" + secret + "@" + host + "/0",
+		"scheme":         "http://user:" + secret + "@" + host + "/0",
+		"database":       "redis://user:" + secret + "@" + host + "/none",
+		"path":           "redis://user:" + secret + "@" + host + "/0/1",
+		"option":         "redis://user:" + secret + "@" + host + "/0?none=1",
+		"option value":   "redis://user:" + secret + "@" + host + "/0?pool_size=many",
+		"control sign":   "redis://user:" + secret + "\n@" + host + "/0",
+		"slash":          "redis://user:" + secret + "/word@" + host + "/0",
+		"question mark":  "redis://user:" + secret + "?word@" + host + "/0",
+		"hash":           "redis://user:" + secret + "#word@" + host + "/0",
+		"percent":        "redis://user:%zz" + secret + "@" + host + "/0",
+		"as an option":   "redis://" + host + "/0?password=" + secret,
 	}
 	for name, url := range tests {
 		s, err := redisstore.Open(t.Context(), url, nil)
