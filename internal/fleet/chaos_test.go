@@ -86,7 +86,7 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 			doubt++
 		}
 	}
-	t.Logf("%s, grace window %v: 4 processes, %d users: %v", kind, grace, len(everybody), sum)
+	t.Logf("%s, grace window %v: 4 processes, %d users: %v", kind, grace, len(everybody), &sum)
 	t.Logf("%s, grace window %v: %d refresh requests, %v; answers dropped after redeeming: %d, of %d users; grants lost: %d (%d in doubt, %d of them by the rule: two requests in a row without an answer)",
 		kind, grace, f.fake.TokenCalls("refresh_token"), f.statuses(), sumOf(dropped), len(dropped), lost, doubt, twice)
 	if len(dropped) == 0 || sum.Renewed == 0 {

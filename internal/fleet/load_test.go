@@ -44,7 +44,7 @@ func manyUsers(t *testing.T, kind string, n int, d time.Duration) {
 			t.Errorf("user %s afterwards: call = %s: %s", user, outcome(m), m.Text)
 		}
 	})
-	t.Logf("%s: 8 processes, %d users, %v: %v", kind, n, d, sum)
+	t.Logf("%s: 8 processes, %d users, %v: %v", kind, n, d, &sum)
 	t.Logf("%s: %d refreshes, %d tokens expired before their time, %d refresh tokens used twice, %d grants lost",
 		kind, f.fake.TokenCalls("refresh_token"), expired, reused, lost)
 	if sum.Failed > 0 || sum.Calls == 0 {

@@ -72,7 +72,7 @@ func outage(t *testing.T, kind string, d time.Duration) {
 	recovered := time.Since(started)
 	load.Wait()
 	t.Logf("%s killed for %v under 4 processes: valid tokens: %v; of %d calls with a dead token: %v",
-		kind, d, calls, len(workers)*len(expiring), during)
+		kind, d, &calls, len(workers)*len(expiring), during)
 	t.Logf("%s: unwritten tokens: %d (unsaved %d, saved %d), all written %v after the database was back; everybody works after %v; %d refreshes for %d dead tokens; %d grants lost",
 		kind, len(writing), workers[0].count(string(tokensource.EventUnsaved)), workers[0].count(string(tokensource.EventSaved)),
 		saved.Round(time.Millisecond), recovered.Round(time.Millisecond), f.fake.TokenCalls("refresh_token"), len(expiring)+len(writing), len(f.ended()))

@@ -117,7 +117,7 @@ func (t *tally) join(more tally) {
 }
 
 // String leaves out the failure's text if there is none.
-func (t tally) String() string {
+func (t *tally) String() string {
 	s := fmt.Sprintf("%d calls, %d failed (%d temporary, %d reauthorize), %d renewed after a 401, %d met a second 401",
 		t.Calls, t.Failed, t.Temporary, t.Reauthorize, t.Renewed, t.Again)
 	if t.First != "" {
