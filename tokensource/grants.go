@@ -37,11 +37,12 @@ type Grants struct {
 	loads    singleflight.Group // reads of the store, by storage key
 	flights  singleflight.Group // renewals, by storage key
 
-	mu      sync.Mutex          // guards closed and unsaved; never held across I/O
-	closed  bool                // no new work
-	unsaved map[string]*unsaved // grants whose last write the store has refused so far, by storage key
-	work    sync.WaitGroup      // what Close waits for
-	done    chan struct{}       // closed by Close
+	mu          sync.Mutex          // guards closed, unsaved and withdrawing; never held across I/O
+	closed      bool                // no new work
+	unsaved     map[string]*unsaved // grants whose last write the store has refused so far, by storage key
+	withdrawing map[string]bool     // storage keys of intents that are being taken back
+	work        sync.WaitGroup      // what Close waits for
+	done        chan struct{}       // closed by Close
 }
 
 var (
@@ -131,6 +132,8 @@ func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, e
 		lease:   client.timeout + leaseMargin,
 		unsaved: map[string]*unsaved{},
 		done:    make(chan struct{}),
+
+		withdrawing: map[string]bool{},
 	}
 	g.cache = newCache(g.o.CacheSize, cacheIdle)
 	if w, ok := store.(storage.Watcher); ok {

@@ -593,6 +593,48 @@ func TestTwoProcessesAfterALostIntent(t *testing.T) {
 	})
 }
 
+// The stopped process wakes while the other one, which has taken over, is still waiting for its answer: what is stored is the
+// rejected token, and that is no answer to who asked for another one.
+func TestWhoWakesDuringATakeoverGetsNoRejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Latency = time.Hour, 10*time.Second })
+		own := &hookedStore{Store: w.store}
+		stopped, other := w.processOn(own, nil), w.process(nil)
+		rejected := w.login(stopped)
+		puts, wake := 0, make(chan struct{})
+		own.on(func(_ context.Context, op string) error {
+			if op == "put" {
+				if puts++; puts == 2 {
+					<-wake
+				}
+			}
+			return nil
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			tok, err := stopped.Source(w.user).Renew(t.Context(), rejected)
+			if tok != nil || !errors.Is(err, tokensource.ErrTemporary) {
+				t.Errorf("Renew() = %v, %v, want no token and %v", tok != nil, err, tokensource.ErrTemporary)
+			}
+		})
+		time.Sleep(15 * time.Second)
+		wg.Go(func() {
+			if _, err := other.Source(w.user).Renew(t.Context(), rejected); err != nil {
+				t.Error(err)
+			}
+		})
+		for w.refreshes() < 2 {
+			time.Sleep(time.Second)
+		}
+		close(wake)
+		wg.Wait()
+		if !w.works(w.token(stopped)) {
+			t.Error("the woken process has not taken over the token that is stored")
+		}
+	})
+}
+
 func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -48,7 +48,7 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 	next := *r
 	next.take(tok, time.Now())
 	next.refreshed = true
-	w := &unsaved{record: &next, version: version, intent: r.intent.id}
+	w := &unsaved{record: &next, version: version, intent: r.intent.id, old: r.access}
 	g.tell(EventRefreshed, next.subject, nil)
 	for try := 1; ; try++ {
 		done, err := g.settle(ctx, key, w)
@@ -80,7 +80,7 @@ func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.To
 		return nil, err
 	}
 	tok := g.show(key, current, version)
-	if !current.usable(time.Now(), "") {
+	if !current.usable(time.Now(), w.old) { // whoever has taken over may not have got further than an intent of its own
 		return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has taken over the refresh")}
 	}
 	return tok, nil
@@ -136,7 +136,7 @@ func (g *Grants) bury(ctx context.Context, key string, r *record, version storag
 }
 
 // release takes the intent back after an attempt that has changed nothing at the server, and notes when the next one may
-// be made. If that cannot be written, the intent ends by itself.
+// be made. If that cannot be written now, it is written later.
 func (g *Grants) release(ctx context.Context, key string, r *record, version storage.Version, e *Error) {
 	next := *r
 	next.intent = intent{}
@@ -150,8 +150,12 @@ func (g *Grants) release(ctx context.Context, key string, r *record, version sto
 	if e != nil && e.RetryAfter == 0 && errors.Is(e, ErrTemporary) {
 		e.RetryAfter = pause
 	}
-	if current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id); err == nil {
+	current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id)
+	switch {
+	case err == nil:
 		g.show(key, current, at)
+	case !errors.Is(err, errOvertaken):
+		g.withdraw(key, &next, version, r.intent.id)
 	}
 }
 

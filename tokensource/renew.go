@@ -116,6 +116,9 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 		if reason := g.hopeless(r); reason != "" {
 			return nil, g.giveUp(ctx, key, r, version, reason)
 		}
+		if err := g.withdrawal(key); err != nil {
+			return nil, err
+		}
 		if err := g.breaker.allow(now); err != nil {
 			return nil, err
 		}
@@ -127,6 +130,7 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 			continue // somebody was faster: see what they did
 		}
 		if err != nil {
+			g.withdraw(key, r, version, announced.intent.id) // nothing was sent
 			return nil, err
 		}
 		return g.redeem(ctx, key, announced, at)

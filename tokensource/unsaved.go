@@ -19,6 +19,7 @@ type unsaved struct {
 	record  *record
 	version storage.Version // the version to write over
 	intent  string          // the intent that the tokens were obtained under
+	old     string          // the access token that record's replaces
 }
 
 // keep remembers w and writes it in the background until the store takes it or Close gives up.

@@ -1,0 +1,129 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/storagetest"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// setup is what the processes of a fleet have in common.
+type setup struct {
+	Server  string                    // URL of the fake X
+	Store   string                    // see openStore
+	Timeout time.Duration             // of a token request; the lease is ten seconds longer
+	Recheck time.Duration             // zero means the default
+	InDoubt tokensource.InDoubtPolicy // zero means the default
+	Faults  uint64                    // seed of random faults of the store; zero means none
+}
+
+// subjectHeader tells the fake whom a token request is for, so that its record can be read by subject.
+const subjectHeader = "X-Fleet-Subject"
+
+var scopes = []string{"tweet.read", "users.read", "offline.access"}
+
+// engine is the grant engine of one process.
+type engine struct {
+	setup
+	grants *tokensource.Grants
+	store  storage.Store
+	api    *http.Client
+	close  func() error
+}
+
+// open opens the engine. Its store and its requests pass by p.
+func (s setup) open(ctx context.Context, p *points, observe func(tokensource.Event)) (*engine, error) {
+	wire := http.DefaultTransport.(*http.Transport).Clone()
+	wire.MaxIdleConnsPerHost = 64
+	client, err := s.client(wire, p)
+	if err != nil {
+		return nil, err
+	}
+	base, closeStore, err := openStore(ctx, s.Store)
+	if err != nil {
+		return nil, err
+	}
+	store := base
+	if s.Faults != 0 {
+		store = storagetest.NewFaulty(store, randomFaults(s.Faults))
+	}
+	store = &passing{store, p}
+	if w, ok := base.(storage.Watcher); ok {
+		store = struct {
+			storage.Store
+			storage.Watcher
+		}{store, w}
+	}
+	grants, err := tokensource.NewGrants(client, store, &tokensource.GrantOptions{
+		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, InDoubt: s.InDoubt, Observe: observe,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	return &engine{s, grants, base, &http.Client{Transport: wire}, func() error {
+		wire.CloseIdleConnections()
+		return errors.Join(grants.Close(), closeStore())
+	}}, nil
+}
+
+func (s setup) client(wire http.RoundTripper, p *points) (*tokensource.Client, error) {
+	fake, err := oauthtest.NewServer(nil) // only to describe the real one
+	if err != nil {
+		return nil, err
+	}
+	app := oauthtest.ConfidentialApp()
+	return tokensource.NewClient(fake.Provider(s.Server), tokensource.Registration{
+		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+	}, &tokensource.ClientOptions{
+		Timeout:    s.Timeout,
+		HTTPClient: &http.Client{Transport: &passingWire{wire, p}},
+		Prepare: func(ctx context.Context, r *tokensource.TokenRequest) error {
+			subject, _ := tokensource.SubjectFrom(ctx)
+			r.Header.Set(subjectHeader, subject)
+			return nil
+		},
+	})
+}
+
+// call makes one API call for subject, as a program does: a 401 renews the token and repeats the call.
+func (e *engine) call(ctx context.Context, subject string) message {
+	start := time.Now()
+	ctx = tokensource.WithSubject(ctx, subject)
+	var m message
+	tok, err := e.grants.Token(ctx)
+	for err == nil {
+		if m.Status, err = e.echo(ctx, tok); err != nil || m.Status != http.StatusUnauthorized || m.Rejected == 3 {
+			break
+		}
+		m.Rejected++
+		tok, err = e.grants.Renew(ctx, tok)
+	}
+	m.Took = time.Since(start)
+	m.fail(err)
+	return m
+}
+
+func (e *engine) echo(ctx context.Context, tok *oauth2.Token) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+oauthtest.PathEcho, nil)
+	if err != nil {
+		return 0, err
+	}
+	tok.SetAuthHeader(req)
+	resp, err := e.api.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}

@@ -1,0 +1,58 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// TestFourProcessesRefreshOncePerExpiry has four processes share one grant. Each time the access token has died, all of
+// them call the API at once.
+func TestFourProcessesRefreshOncePerExpiry(t *testing.T) {
+	for _, kind := range everyStore {
+		t.Run(kind, func(t *testing.T) { fourProcesses(t, kind, scale(40, 200)) })
+	}
+}
+
+func fourProcesses(t *testing.T, kind string, expiries int) {
+	const latency = 20 * time.Millisecond
+	f := newFleet(t, kind)
+	user := oauthtest.DefaultUser().ID
+	f.login(2*time.Hour, user)
+	f.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Delay: latency}, -1)
+	workers := f.start(4)
+	var trips, slowest []time.Duration
+	for range 25 { // the first calls open connections
+		for _, w := range workers {
+			trips = append(trips, w.call(user).Took)
+		}
+	}
+	failed := 0
+	for range expiries {
+		f.fake.ExpireAll()
+		var longest time.Duration
+		for _, m := range callAll(workers, user) {
+			if m.Kind != worked {
+				failed++
+				t.Errorf("call = %s: %s, want 200", m.Kind, m.Text)
+			}
+			longest = max(longest, m.Took)
+		}
+		slowest = append(slowest, longest)
+	}
+	n := f.fake.TokenCalls("refresh_token")
+	killed := len(f.ended())
+	t.Logf("%s: %d expiries, 4 calls each: %d refreshes, %d failed calls, %d killed families", kind, expiries, n, failed, killed)
+	var answers []time.Duration
+	for _, r := range f.fake.TokenRequests() {
+		answers = append(answers, r.Duration)
+	}
+	t.Logf("%s: slowest of the 4 calls: p50 %v, p99 %v; token endpoint with %v latency: p50 %v, p99 %v; one API round trip: p50 %v",
+		kind, percentile(slowest, 50), percentile(slowest, 99), latency, percentile(answers, 50), percentile(answers, 99), percentile(trips, 50))
+	if n != expiries || killed != 0 {
+		t.Errorf("refreshes = %d, killed families = %d, want %d and 0", n, killed, expiries)
+	}
+}

@@ -1,0 +1,93 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// TestManyUsersOnEightProcesses has eight processes make calls for many users, whose access tokens die at random: some when
+// they were said to, some before.
+func TestManyUsersOnEightProcesses(t *testing.T) {
+	for _, kind := range serverStores {
+		t.Run(kind, func(t *testing.T) { manyUsers(t, kind, scale(200, 2000), scale(5*time.Second, time.Minute)) })
+	}
+}
+
+func manyUsers(t *testing.T, kind string, n int, d time.Duration) {
+	f := newFleet(t, kind)
+	everybody := users(0, n)
+	f.login(2*time.Hour, everybody...)
+	workers := f.start(8)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	expired := 0
+	wg.Go(func() { expired = f.expireAtRandom(ctx, everybody) })
+	sum := f.load(workers, everybody, d)
+	cancel()
+	wg.Wait()
+
+	reused, lost := 0, 0
+	for user, why := range f.ended() {
+		t.Errorf("user %s: the grant ended: %s", user, why)
+		reused++
+	}
+	each(16, everybody, func(user string) {
+		if m := workers[0].call(user); m.Kind != worked {
+			lost++ // the test fails, however often it was counted
+			t.Errorf("user %s afterwards: call = %s: %s", user, outcome(m), m.Text)
+		}
+	})
+	t.Logf("%s: 8 processes, %d users, %v: %v", kind, n, d, &sum)
+	t.Logf("%s: %d refreshes, %d tokens expired before their time, %d refresh tokens used twice, %d grants lost",
+		kind, f.fake.TokenCalls("refresh_token"), expired, reused, lost)
+	if sum.Failed > 0 || sum.Calls == 0 {
+		t.Errorf("failed calls = %d of %d, want 0", sum.Failed, sum.Calls)
+	}
+}
+
+// load has all processes make calls for users, for d.
+func (f *fleet) load(workers []*worker, users []string, d time.Duration) (sum tally) {
+	f.Helper()
+	var answers []<-chan message
+	for _, w := range workers {
+		answers = append(answers, w.begin(order{Do: "load", Users: users, Time: d}))
+	}
+	for i, w := range workers {
+		m := w.await(answers[i])
+		if m.Kind != worked {
+			f.Errorf("load = %s", m.Text)
+		}
+		sum.join(m.Tally)
+	}
+	return sum
+}
+
+// expireAtRandom gives new access tokens lives of 4 to 15 seconds, and ends those of random users at once, until ctx ends.
+// It returns how many users it chose.
+func (f *fleet) expireAtRandom(ctx context.Context, users []string) (n int) {
+	defer f.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = 0 })
+	last := map[string]time.Time{}
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			f.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Duration(4+rand.IntN(12)) * time.Second })
+			user := users[rand.IntN(len(users))]
+			if now.Sub(last[user]) > 2*time.Second { // else a call could meet two of them
+				last[user] = now
+				f.fake.ExpireAccess(user)
+				n++
+			}
+		case <-ctx.Done():
+			return n
+		}
+	}
+}
