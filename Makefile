@@ -16,7 +16,7 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "go fix" .ci/empty go fix -diff work
 	@.ci/step "tools" $(MAKE) -s tools
 	@.ci/step "golangci-lint" $(MAKE) -s lint
-	@.ci/step "go test" go test $$(command -v "$$(go env CC)" >/dev/null && echo -race) work
+	@.ci/step "go test" .ci/gotest -timeout 20m $$(command -v "$$(go env CC)" >/dev/null && echo -race) work
 	@.ci/step "each module alone" .ci/alone
 	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
 

@@ -20,6 +20,7 @@ import (
 // second use of a refresh token, and so those users are lost whose answer it dropped, and those whose request got no answer
 // twice in a row; they are told so.
 func TestChaosLosesOnlyAnswersThatWereDropped(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		t.Run(kind, func(t *testing.T) {
@@ -32,6 +33,7 @@ func TestChaosLosesOnlyAnswersThatWereDropped(t *testing.T) {
 // TestChaosLosesNothingWithinAGraceWindow does the same at a server that repeats its answer for a while, with the policy for
 // such servers.
 func TestChaosLosesNothingWithinAGraceWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		t.Run(kind, func(t *testing.T) {

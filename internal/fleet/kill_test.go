@@ -28,6 +28,7 @@ func victimsAt(n int, points ...string) (list []victim, subjects []string) {
 // go on. A server that ends a family at the second use of a refresh token takes those users away whose new tokens had
 // left it and were not stored; they are told so. Nobody else is lost.
 func TestKilledProcessLosesOnlyAnUnstoredAnswer(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		t.Run(kind, func(t *testing.T) {
@@ -39,6 +40,7 @@ func TestKilledProcessLosesOnlyAnUnstoredAnswer(t *testing.T) {
 
 // TestKilledProcessLosesNothingWithinAGraceWindow does the same at a server that repeats its answer for a while.
 func TestKilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		t.Run(kind, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // TestManyUsersOnEightProcesses has eight processes make calls for many users, whose access tokens die at random: some when
 // they were said to, some before.
 func TestManyUsersOnEightProcesses(t *testing.T) {
+	long(t)
 	for _, kind := range serverStores {
 		t.Run(kind, func(t *testing.T) { manyUsers(t, kind, scale(200, 2000), scale(5*time.Second, time.Minute)) })
 	}

@@ -46,3 +46,11 @@ func scale[T any](reduced, full T) T {
 	}
 	return reduced
 }
+
+// long skips a test that takes many seconds, if only short ones were asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes too long for -short")
+	}
+}

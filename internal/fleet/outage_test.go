@@ -14,6 +14,7 @@ import (
 // TestStoreGoneForAWhile kills the database while the fleet works, and starts it again later. Who holds a valid token goes
 // on, nobody is logged out, and tokens that could not be written are written when the database returns.
 func TestStoreGoneForAWhile(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range serverStores {
 		t.Run(kind, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // TestProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a refresh until another one has taken over, and
 // then continues them: none of them sends the refresh token any more, and none overwrites what its successor has stored.
 func TestProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		for name, grace := range map[string]time.Duration{"": 0, ", grace window": time.Hour} {
@@ -29,6 +30,7 @@ func TestProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
 // TestProcessStoppedWithinItsLeaseIsWaitedFor stops processes that have new tokens in their hands, and continues them soon:
 // everybody waits for them, and the refresh token is sent once.
 func TestProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, kind := range leaseStores() {
 		t.Run(kind, func(t *testing.T) {

@@ -18,7 +18,7 @@ type Options struct {
 	// Close method. Nil leaves these tests out.
 	Reopen func(t *testing.T) storage.Store
 
-	// Swaps is how many compare-and-swaps are made at once by 100 goroutines. Zero means 10,000.
+	// Swaps is how many compare-and-swaps are made at once by 100 goroutines. Zero means 10,000, and 1,000 with -short.
 	Swaps int
 }
 
@@ -44,6 +44,9 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, o *Options) {
 	s := &suite{open, *o}
 	if s.o.Swaps == 0 {
 		s.o.Swaps = 10_000
+		if testing.Short() {
+			s.o.Swaps = 1_000
+		}
 	}
 	var parts []part
 	parts = append(parts, basics()...)
