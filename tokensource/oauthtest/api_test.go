@@ -61,7 +61,9 @@ func TestRule38_OneBearer(t *testing.T) {
 	}
 }
 
-func TestRule38_ExpiredAndKnobs(t *testing.T) {
+func TestRule38_ExpiredAndKnobs(t *testing.T) { synctest.Test(t, checkExpiredAndKnobs) }
+
+func checkExpiredAndKnobs(t *testing.T) {
 	s := fake(t, nil)
 	me := func(token string) answered { return call(t, s, http.MethodGet, meURL, token, "") }
 	token := issue(t, s, ci).Access

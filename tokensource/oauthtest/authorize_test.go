@@ -257,16 +257,19 @@ func TestRule04_IgnoreNeverAnswers(t *testing.T) {
 func TestRule14_CodesLiveThirtySecondsAndOnce(t *testing.T) {
 	const bad = "Value passed for the authorization code was invalid."
 	for _, ttl := range []time.Duration{0, 5 * time.Second} {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.CodeTTL = ttl })
-		if ttl == 0 {
-			ttl = 30 * time.Second
-		}
-		inTime, late := callback(t, s, authorizeQuery(ci)).Get("code"), callback(t, s, authorizeQuery(ci)).Get("code")
-		s.Advance(ttl - time.Millisecond)
-		parseTokens(t, do(t, s, formRequest(t, tokenURL, ci, exchangeForm(inTime))))
-		wantInvalid(t, "second use", do(t, s, formRequest(t, tokenURL, ci, exchangeForm(inTime))), bad)
-		s.Advance(time.Millisecond)
-		wantInvalid(t, "late use", do(t, s, formRequest(t, tokenURL, ci, exchangeForm(late))), bad)
+		synctest.Test(t, func(t *testing.T) {
+			s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.CodeTTL = ttl })
+			lives := ttl
+			if ttl == 0 {
+				lives = 30 * time.Second
+			}
+			inTime, late := callback(t, s, authorizeQuery(ci)).Get("code"), callback(t, s, authorizeQuery(ci)).Get("code")
+			s.Advance(lives - time.Millisecond)
+			parseTokens(t, do(t, s, formRequest(t, tokenURL, ci, exchangeForm(inTime))))
+			wantInvalid(t, "second use", do(t, s, formRequest(t, tokenURL, ci, exchangeForm(inTime))), bad)
+			s.Advance(time.Millisecond)
+			wantInvalid(t, "late use", do(t, s, formRequest(t, tokenURL, ci, exchangeForm(late))), bad)
+		})
 	}
 }
 

@@ -158,7 +158,9 @@ func TestRule31_BarrierHonoursTheContext(t *testing.T) {
 	})
 }
 
-func TestRule32_RefreshTokensEnd(t *testing.T) {
+func TestRule32_RefreshTokensEnd(t *testing.T) { synctest.Test(t, checkRefreshTokensEnd) }
+
+func checkRefreshTokensEnd(t *testing.T) {
 	s := fake(t, func(k *oauthtest.Knobs) { k.Token.RefreshTTL = time.Hour })
 	inTime, late := issue(t, s, ci).Refresh, issue(t, s, na).Refresh
 	s.Advance(time.Hour - time.Millisecond)
