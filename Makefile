@@ -2,6 +2,7 @@
 FUZZTIME ?= 10s
 BENCH ?= .
 COUNT ?= 6
+RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -16,7 +17,8 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "go fix" .ci/empty go fix -diff work
 	@.ci/step "tools" $(MAKE) -s tools
 	@.ci/step "golangci-lint" $(MAKE) -s lint
-	@.ci/step "go test" .ci/gotest -timeout 20m $$(command -v "$$(go env CC)" >/dev/null && echo -race) work
+	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
+	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it counts time-outs
 	@.ci/step "each module alone" .ci/alone
 	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
 
@@ -25,6 +27,9 @@ lint: tools ## Run golangci-lint
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
+
+fleet: ## Run the fleets of processes at full scale: 20 minutes
+	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
 
 bench: tools ## Run the benchmarks that match BENCH, COUNT times each
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) work >.bin/bench.txt || { cat .bin/bench.txt; exit 1; }
@@ -38,4 +43,4 @@ tools: .bin/golangci-lint ## Build the tools into .bin
 .bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
 
-.PHONY: help test lint fuzz bench quickstart tools
+.PHONY: help test lint fuzz fleet bench quickstart tools

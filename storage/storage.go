@@ -1,8 +1,9 @@
 // Package storage keeps small versioned values for the grant engine. It knows nothing of OAuth: a value is opaque bytes,
 // and compare-and-swap on its version is the only synchronisation that is asked of a backend.
 //
-// Memory and File are complete stores; Sealed encrypts whatever another store keeps. Package storagetest holds the suite
-// that states this contract as tests: run it on every store of your own.
+// Memory and File are complete stores, as are the modules sqlitestore, postgresstore and redisstore; Sealed encrypts whatever
+// another store keeps. Package storagetest holds the suite that states this contract as tests: run it on every store of your
+// own.
 package storage
 
 import (
@@ -58,9 +59,10 @@ type Lister interface {
 // Optional.
 type Watcher interface {
 	// Watch calls changed with the key after every Put or Delete by whatever process, until ctx ends or the watch
-	// breaks, and returns why. It calls changed with an empty key when it has begun to watch, and whenever it may have
-	// missed something: then any key may have changed. Several changes of a key may be told as one. Calls come one
-	// after another, possibly before the writer's own Put returns; changed returns quickly and calls no method of the
-	// store.
+	// breaks, and returns why. A writer that dies, or loses the backend, right after its write may leave it untold: who
+	// must not miss any reads again from time to time. It calls changed with an empty key when it has begun to watch,
+	// and whenever it may have missed something: then any key may have changed. Several changes of a key may be told as
+	// one. Calls come one after another, possibly before the writer's own Put returns; changed returns quickly and calls
+	// no method of the store.
 	Watch(ctx context.Context, changed func(key string)) error
 }
