@@ -154,7 +154,7 @@ func find(t testing.TB, name, pattern, advice string) string {
 // tempDir returns a directory that the server's user can use. Its path is short: PostgreSQL puts a socket into it.
 func tempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "authtrip-")
+	dir, err := os.MkdirTemp("", "authtrip-") //nolint:usetesting // its path would be too long for a socket
 	if err == nil {
 		err = handOver(dir)
 	}
