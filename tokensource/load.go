@@ -188,7 +188,7 @@ func (g *Grants) refreshTime(r *record) time.Time {
 	if r.expiry.IsZero() || r.refresh == "" || g.o.RefreshBefore < 0 {
 		return time.Now().Add(100 * 365 * 24 * time.Hour)
 	}
-	before := min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)
+	before := max(0, min(g.o.RefreshBefore, r.expiry.Sub(r.obtained)/10)) // a token may be dead on arrival
 	at := r.expiry.Add(-spread(before))
 	if at.Before(r.retryAt) {
 		return r.retryAt
