@@ -13,6 +13,7 @@ import (
 // cached is what a process knows of one grant. It is never changed once it is published.
 type cached struct {
 	token   *oauth2.Token // shared with callers, who must not change it
+	auth    string        // the Authorization value that carries token; empty if it may not be sent as a Bearer token
 	until   time.Duration // on the cache's clock: until then token is handed out without a further look
 	recheck time.Duration // on the cache's clock: from then on the store is asked first
 	refresh time.Time     // from then on a refresh is started ahead of expiry
@@ -53,6 +54,17 @@ func (c *cache) find(subject any) *entry {
 		return nil
 	}
 	return e.(*entry)
+}
+
+// fresh returns what e holds if it may be handed out without a further look, or nil. e may be nil.
+func (c *cache) fresh(e *entry) *cached {
+	if e == nil {
+		return nil
+	}
+	if p := e.cached.Load(); p != nil && c.now() < p.until {
+		return p
+	}
+	return nil
 }
 
 // load returns what is cached for a subject, or nil.

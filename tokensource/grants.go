@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
 )
@@ -199,16 +200,32 @@ func (g *Grants) String() string {
 // failed. Nobody waits longer than ctx allows; the refresh itself goes on without the caller.
 func (g *Grants) Token(ctx context.Context) (*oauth2.Token, error) {
 	subject := ctx.Value(subjectKey{})
-	if e := g.cache.find(subject); e != nil {
-		if c := e.cached.Load(); c != nil && g.cache.now() < c.until {
-			return c.token, nil
-		}
+	if c := g.cache.fresh(g.cache.find(subject)); c != nil {
+		return c.token, nil
 	}
 	name, ok := subject.(string)
 	if !ok || name == "" {
 		return nil, ErrNoSubject
 	}
 	return g.token(ctx, name)
+}
+
+// Authorization returns what Token does, and the value of the Authorization header that carries it (RFC 6750 section 2.1),
+// which costs nothing while the token is in memory. The value is empty if the token may not be sent as a Bearer token.
+func (g *Grants) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	if c := g.cache.fresh(g.cache.find(ctx.Value(subjectKey{}))); c != nil {
+		return c.token, c.auth, nil
+	}
+	return authorization(g.Token(ctx))
+}
+
+// authorization adds the header's value to what a Token method returned.
+func authorization(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
+	if err != nil {
+		return nil, "", err
+	}
+	value, _ := bearer.Value(tok) // empty if there is none
+	return tok, value, nil
 }
 
 // Renew returns a token other than rejected for the subject that ctx names; see Renewer.

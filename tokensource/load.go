@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/storage"
 )
 
@@ -157,7 +158,8 @@ func (g *Grants) key(subject string) string {
 // view prepares a record for the cache.
 func (g *Grants) view(r *record, version storage.Version) *cached {
 	c := &cached{token: r.token(), record: r, version: version, refresh: g.refreshTime(r)}
-	if r.state == stateAlive { // else a login elsewhere must be seen at once
+	c.auth, _ = bearer.Value(c.token) // who sends it says why it cannot be sent
+	if r.state == stateAlive {        // else a login elsewhere must be seen at once
 		c.recheck = g.cache.now() + g.o.Recheck
 	}
 	c.until = g.handOutUntil(c, c.refresh)

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -252,5 +254,25 @@ func TestRetryAfter(t *testing.T) {
 		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 0 {
 			t.Errorf("Refresh() = %v, want no RetryAfter: nothing will change by itself", err)
 		}
+	})
+}
+
+// A token that has expired when it is saved, or whose lifetime the server gave as negative, is renewed at its first use.
+func TestSaveOfAnExpiredToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		access, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(-time.Hour)}
+		if _, err := g.Save(t.Context(), w.user, tok); err != nil {
+			t.Fatalf("Save(an expired token) = %v", err)
+		}
+		if got := w.token(g); got.AccessToken == access {
+			t.Error("Token() = the expired token, want a new one")
+		}
+		w.wantRefreshes(1)
 	})
 }

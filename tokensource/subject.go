@@ -27,14 +27,21 @@ func (g *Grants) Source(subject string) *SubjectSource {
 
 // Token returns a valid access token of the subject; see Grants.Token.
 func (s *SubjectSource) Token(ctx context.Context) (*oauth2.Token, error) {
-	if e := s.place.Load(); e != nil {
-		if c := e.cached.Load(); c != nil && s.grants.cache.now() < c.until {
-			return c.token, nil
-		}
+	if c := s.grants.cache.fresh(s.place.Load()); c != nil {
+		return c.token, nil
 	}
 	tok, err := s.grants.token(ctx, s.subject)
 	s.place.Store(s.grants.cache.find(s.subject))
 	return tok, err
+}
+
+// Authorization returns what Token does, and the value of the Authorization header that carries it; see
+// Grants.Authorization.
+func (s *SubjectSource) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	if c := s.grants.cache.fresh(s.place.Load()); c != nil {
+		return c.token, c.auth, nil
+	}
+	return authorization(s.Token(ctx))
 }
 
 // Renew returns a token of the subject other than rejected; see Renewer.

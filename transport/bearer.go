@@ -1,30 +1,48 @@
 package transport
 
 import (
-	"errors"
-	"fmt"
+	"context"
 	"hash/maphash"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // What is wrong with a token that is not sent. Match them with errors.Is.
 var (
 	// ErrTokenType means that the source supplied a token that is not a Bearer token (RFC 6750). A token bound to a
 	// key, such as a DPoP token, is never sent as a Bearer token (RFC 9449 section 7.1).
-	ErrTokenType = errors.New("transport: the token is not a Bearer token")
+	ErrTokenType = bearer.ErrType
 
 	// ErrBadToken means that the source supplied no token, or one with bytes that no header may carry (RFC 6749
 	// appendix A.12: printable ASCII without spaces).
-	ErrBadToken = errors.New("transport: the source supplied no usable token")
+	ErrBadToken = bearer.ErrToken
 )
+
+// authorizer is a source that keeps the header's value beside the token, for any number of subjects.
+type authorizer interface {
+	Authorization(ctx context.Context) (*oauth2.Token, string, error)
+}
+
+// authorizerOf returns src if it is one of the engine's own types, and else nil. Whatever embeds one of them may supply
+// other tokens by a Token of its own, and is asked for those.
+func authorizerOf(src tokensource.Source) authorizer {
+	switch src := src.(type) {
+	case *tokensource.Grants:
+		return src
+	case *tokensource.SubjectSource:
+		return src
+	}
+	return nil
+}
 
 // headerSlots bounds the cache: that many tokens in use at once cost no string per request.
 const headerSlots = 1024
 
-// headers keeps the header values of the tokens seen last, so that a request costs no new string however long its token
+// headers keeps the header values of the tokens seen last, for sources that keep none, so that a request costs no new string however long its token
 // is. The token's address picks the slot and nothing more: an entry serves only the token whose text it was built from,
 // so a changed token, or another one at a reused address, never gets a wrong header. Safe for concurrent use, without locks.
 type headers struct {
@@ -47,26 +65,10 @@ func (c *headers) value(tok *oauth2.Token) (string, error) {
 	if h := slot.Load(); h != nil && h.token == tok.AccessToken && h.kind == tok.TokenType {
 		return h.value, nil
 	}
-	if err := checkToken(tok); err != nil {
+	value, err := bearer.Value(tok)
+	if err != nil {
 		return "", err
 	}
-	h := &header{token: tok.AccessToken, kind: tok.TokenType, value: "Bearer " + tok.AccessToken}
-	slot.Store(h)
-	return h.value, nil
-}
-
-// checkToken refuses what must not be sent as a Bearer token. Its errors do not quote the token.
-func checkToken(tok *oauth2.Token) error {
-	if tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "Bearer") {
-		return fmt.Errorf("%w: its type is %.20q", ErrTokenType, tok.TokenType)
-	}
-	if tok.AccessToken == "" {
-		return fmt.Errorf("%w: it is empty", ErrBadToken)
-	}
-	for i := range len(tok.AccessToken) {
-		if c := tok.AccessToken[i]; c < 0x21 || c > 0x7e {
-			return fmt.Errorf("%w: it contains byte 0x%02x", ErrBadToken, c)
-		}
-	}
-	return nil
+	slot.Store(&header{token: tok.AccessToken, kind: tok.TokenType, value: value})
+	return value, nil
 }

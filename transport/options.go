@@ -58,6 +58,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	p := &parts{src: src, base: o.Base, origins: allowed, rejected: o.Rejected, retry: retry, maxReplay: o.MaxReplayBody}
 	p.headers.seed = maphash.MakeSeed()
 	p.renewer, _ = src.(tokensource.Renewer)
+	p.engine = authorizerOf(src)
 	if p.base == nil {
 		p.base = http.DefaultTransport
 	}

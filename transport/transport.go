@@ -25,6 +25,7 @@ type Transport struct {
 type parts struct {
 	src       tokensource.Source
 	renewer   tokensource.Renewer // src, or nil if it cannot renew
+	engine    authorizer          // src, or nil if it keeps no header values
 	base      http.RoundTripper
 	origins   origins
 	rejected  func(*http.Response) bool
@@ -72,11 +73,20 @@ func (t *Transport) CloseIdleConnections() {
 
 // token returns the current token and the header value for it.
 func (t *Transport) token(ctx context.Context) (*oauth2.Token, string, error) {
-	tok, err := t.src.Token(ctx)
+	var tok *oauth2.Token
+	var auth string
+	var err error
+	if t.engine != nil {
+		tok, auth, err = t.engine.Authorization(ctx)
+	} else {
+		tok, err = t.src.Token(ctx)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("transport: no access token: %w", err)
 	}
-	auth, err := t.headers.value(tok)
+	if auth == "" {
+		auth, err = t.headers.value(tok)
+	}
 	return tok, auth, err
 }
 

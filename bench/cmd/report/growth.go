@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/authtrip/authtrip/bench/internal/paired"
+	"github.com/authtrip/authtrip/bench/internal/peers"
+	"github.com/authtrip/authtrip/bench/internal/plot"
+	"github.com/authtrip/authtrip/bench/internal/target"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// grown is what was measured at one number of subjects.
+type grown struct {
+	subjects, active int
+	heap             int64 // of the engine with the active subjects, in bytes
+	perUser          int64 // of x/oauth2 with all of them
+	goroutines       int
+	first            time.Duration // the first call after a cold start
+	ours, theirs     float64       // ns per request, all active subjects in turn
+}
+
+// growth is the section on cost as the number of subjects grows.
+func (r *report) growth() error {
+	t := &table{title: "**Subjects known to the store, of whom some are active**", head: []string{
+		"known", "active", "engine's memory", "per active subject", "x/oauth2, a Transport each", "goroutines", "first call after a cold start",
+	}}
+	store := storage.NewMemory()
+	var all []grown
+	known := 0
+	for _, n := range r.scale.subjects {
+		if err := logIn(store, known, n); err != nil {
+			return err
+		}
+		known = n
+		g, err := r.grow(store, n)
+		if err != nil {
+			return fmt.Errorf("%d subjects: %w", n, err)
+		}
+		all = append(all, g)
+		memory := fmt.Sprintf("%.2f MiB", float64(g.heap)/(1<<20))
+		if n == 1_000_000 {
+			memory += " (goal 64 MiB)"
+		}
+		t.add(thousands(int64(n)), thousands(int64(g.active)), memory, whole(float64(g.heap)/float64(g.active))+" B",
+			fmt.Sprintf("%.2f MiB", float64(g.perUser)/(1<<20)), fmt.Sprint(g.goroutines), nanos(float64(g.first)))
+	}
+	if err := r.show("growth", t); err != nil {
+		return err
+	}
+	if err := r.draw("memory.svg", memoryPlot(all).SVG()); err != nil {
+		return err
+	}
+	return r.draw("subjects.svg", subjectPlot(all).SVG())
+}
+
+// logIn adds subjects to the store, by an engine that is then gone.
+func logIn(store storage.Store, from, to int) error {
+	e, err := peers.OpenEngine(store, 0, tokenLength, nil)
+	if err != nil {
+		return err
+	}
+	defer e.Close() //nolint:errcheck // its store is memory
+	return e.LogIn(from, to, tokenLength)
+}
+
+// grow measures a new engine on the store, whose n subjects are all known.
+func (r *report) grow(store storage.Store, n int) (grown, error) {
+	g := grown{subjects: n, active: min(n, r.scale.active)}
+	contexts := make([]context.Context, g.active)
+	for i := range contexts {
+		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active)))
+	}
+	goroutines, before := runtime.NumGoroutine(), heap()
+	e, err := peers.OpenEngine(store, 0, tokenLength, &tokensource.GrantOptions{Recheck: time.Hour})
+	if err != nil {
+		return g, err
+	}
+	defer e.Close() //nolint:errcheck // its store is memory
+	start := time.Now()
+	for i, ctx := range contexts {
+		if _, err := e.Grants.Token(ctx); err != nil {
+			return g, err
+		}
+		if i == 0 {
+			g.first = time.Since(start)
+		}
+	}
+	g.heap, g.goroutines = heap()-before, runtime.NumGoroutine()-goroutines
+	before = heap()
+	s := target.Shapes[0]
+	perUser := peers.NewPerUser(target.Memory{Shape: s}, n, s.Token)
+	g.perUser = heap() - before
+	ours, err := e.Transport(target.Memory{Shape: s}, peers.Origin, -1)
+	if err != nil {
+		return g, err
+	}
+	o := r.scale.paired
+	o.Rounds = max(2, o.Rounds/4)
+	results, err := paired.Measure(o, walk("ours", ours, s, contexts), walk("theirs", perUser, s, contexts))
+	g.ours, g.theirs = results.Nanos("ours"), results.Nanos("theirs")
+	return g, err
+}
+
+// walk is a contender whose requests are of all contexts in turn.
+func walk(name string, rt http.RoundTripper, s target.Shape, contexts []context.Context) paired.Contender {
+	return paired.Contender{Name: name, Worker: func() (func(int) error, error) {
+		swap := &target.Swap{Context: context.Background()}
+		req, err := s.Request(swap, peers.Origin)
+		return target.Subjects(rt, req, swap, contexts, 0), err
+	}}
+}
+
+// heap returns the bytes in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one's sweep left
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func memoryPlot(all []grown) plot.Chart {
+	const mebibyte = 1 << 20
+	ours := plot.Line{Name: "authtrip, at most 10,000 active", Strong: true}
+	theirs := plot.Line{Name: "x/oauth2, a Transport each"}
+	for _, g := range all {
+		x := float64(g.subjects)
+		ours.Points = append(ours.Points, plot.Point{X: x, Y: max(float64(g.heap), 1024) / mebibyte})
+		theirs.Points = append(theirs.Points, plot.Point{X: x, Y: max(float64(g.perUser), 1024) / mebibyte})
+	}
+	return plot.Chart{
+		Title: "Memory as the number of users grows", X: "users known", Y: "MiB, without the store", LogX: true, LogY: true,
+		Lines: []plot.Line{theirs, ours},
+	}
+}
+
+func subjectPlot(all []grown) plot.Chart {
+	ours := plot.Line{Name: "authtrip", Strong: true}
+	theirs := plot.Line{Name: "x/oauth2, a Transport each"}
+	for _, g := range all {
+		ours.Points = append(ours.Points, plot.Point{X: float64(g.subjects), Y: g.ours})
+		theirs.Points = append(theirs.Points, plot.Point{X: float64(g.subjects), Y: g.theirs})
+	}
+	return plot.Chart{
+		Title: "Request over a base in memory, at most 10,000 users in turn", X: "users known", Y: "ns per request", LogX: true,
+		Lines: []plot.Line{theirs, ours},
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// modules are the other modules with benchmarks that compare by themselves, and report a metric "ratio": those named
+// BenchmarkPaired…. One that is not there yet is left out.
+var modules = []struct {
+	dir, pkg string
+	goals    map[string]float64 // by benchmark
+}{
+	{"..", "./tokensource", map[string]float64{"BenchmarkPairedRecord": 0.5}},
+	{"../storage/sqlitestore", ".", nil},
+	{"../storage/postgresstore", ".", nil},
+	{"../storage/redisstore", ".", nil},
+}
+
+// moduleTable runs them and collects their ratios.
+func moduleTable(ctx context.Context) (*table, error) {
+	t := &table{title: "**Against the bare driver, and the stored record against encoding/json**", head: []string{"", "ratio"}}
+	for _, m := range modules {
+		if _, err := os.Stat(filepath.Join(m.dir, "go.mod")); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench=^BenchmarkPaired", "-benchtime=2s", "-timeout=30m", m.pkg) //nolint:gosec // the arguments stand above
+		cmd.Dir, cmd.Env = m.dir, append(os.Environ(), "GOWORK=off")
+		output, err := cmd.CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("benchmarks of %s: %w\n%s", m.dir, err, output)
+		}
+		for _, b := range parseRatios(output) {
+			var goal []float64
+			if g, ok := m.goals[b.name]; ok {
+				goal = []float64{g}
+			}
+			t.add(strings.TrimPrefix(m.dir, "../")+" "+b.name, ratio(b.ratio, goal...))
+		}
+	}
+	return t, nil
+}
+
+type benchmark struct {
+	name  string
+	ratio float64
+}
+
+// parseRatios reads the output of go test -bench and returns every metric whose unit is, or begins with, "ratio".
+func parseRatios(output []byte) []benchmark {
+	var list []benchmark
+	for line := range bytes.Lines(output) {
+		fields := strings.Fields(string(line))
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name := fields[0]
+		if i := strings.LastIndexByte(name, '-'); i > 0 {
+			name = name[:i] // without the number of processors
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			value, err := strconv.ParseFloat(fields[i], 64)
+			suffix, ok := strings.CutPrefix(fields[i+1], "ratio")
+			if ok && err == nil {
+				list = append(list, benchmark{name + suffix, value})
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The whole program at the smallest scale fills every block of the page, and draws every plot that the page shows.
+func TestReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts thousands of goroutines")
+	}
+	page, err := os.ReadFile("../../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "performance.md")
+	if err := os.WriteFile(name, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it replaces what the first has written
+		var out bytes.Buffer
+		if err := run(&out, "smoke", "", true, dir); err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(written), "<!-- report: ")[1:] {
+			content, _, _ := strings.Cut(block, "<!-- end -->")
+			if !strings.Contains(content, "\n| ") && !strings.HasPrefix(content, "machine") {
+				t.Errorf("a block without a table: %q", content)
+			}
+			if !strings.Contains(out.String(), strings.TrimSpace(strings.SplitN(content, "-->", 2)[1])) {
+				t.Errorf("what was printed is not what was written: %.40q", content)
+			}
+		}
+	}
+	for _, plot := range strings.Split(string(page), "](performance/")[1:] {
+		file, _, _ := strings.Cut(plot, ")")
+		svg, err := os.ReadFile(filepath.Join(dir, "performance", file))
+		if err != nil || !bytes.Contains(svg, []byte("<polyline")) || bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+			t.Errorf("%s: %v, want a plot with lines", file, err)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for _, args := range [][2]string{{"huge", ""}, {"smoke", "tables"}} {
+		if err := run(new(bytes.Buffer), args[0], args[1], false, ""); err == nil {
+			t.Errorf("run(%q, %q) = nil, want an error", args[0], args[1])
+		}
+	}
+}
+
+func TestReplaceNeedsTheBlock(t *testing.T) {
+	for _, text := range []string{"", "<!-- report: a -->", "<!-- report: b --><!-- end -->"} {
+		if err := (&page{text: text}).replace("a", "x"); err == nil {
+			t.Errorf("replace in %q = nil, want an error", text)
+		}
+	}
+}
+
+func TestRatio(t *testing.T) {
+	for _, test := range []struct {
+		got, want string
+	}{
+		{ratio(0.5), "0.50"},
+		{ratio(0.504, 0.5), "0.50 (goal 0.50)"},
+		{ratio(0.506, 0.5), "**0.51** (goal 0.50, missed)"},
+		{ratio(12.3), "12"},
+		{nanos(1.66), "1.7 ns"},
+		{nanos(1234), "1,234 ns"},
+		{nanos(1e7), "10 ms"},
+		{thousands(1234567), "1,234,567"},
+		{thousands(-100), "-100"},
+	} {
+		if test.got != test.want {
+			t.Errorf("got %q, want %q", test.got, test.want)
+		}
+	}
+}
+
+func TestParseRatios(t *testing.T) {
+	got := parseRatios([]byte("goos: linux\nBenchmarkPairedRecord-2   100  4717 ns/op  0.07 ratio\nBenchmarkX-2  1  2 ns/op\nPASS\n"))
+	if len(got) != 1 || got[0] != (benchmark{"BenchmarkPairedRecord", 0.07}) {
+		t.Errorf("parseRatios = %v, want one of 0.07", got)
+	}
+}

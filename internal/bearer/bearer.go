@@ -1,0 +1,38 @@
+// Package bearer makes the Authorization header of a Bearer token (RFC 6750 section 2.1), and refuses what must not be in
+// one.
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// What is wrong with a token. Package transport shows them to users, so their texts begin with its name.
+var (
+	ErrType  = errors.New("transport: the token is not a Bearer token")
+	ErrToken = errors.New("transport: the source supplied no usable token")
+)
+
+const scheme = "Bearer "
+
+// Value returns the header's value for tok, or ErrType or ErrToken. Its errors do not quote the token.
+func Value(tok *oauth2.Token) (string, error) {
+	if tok == nil {
+		return "", ErrToken
+	}
+	if tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "Bearer") {
+		return "", fmt.Errorf("%w: its type is %.20q", ErrType, tok.TokenType)
+	}
+	if tok.AccessToken == "" {
+		return "", fmt.Errorf("%w: it is empty", ErrToken)
+	}
+	for i := range len(tok.AccessToken) {
+		if c := tok.AccessToken[i]; c < 0x21 || c > 0x7e {
+			return "", fmt.Errorf("%w: it contains byte 0x%02x", ErrToken, c)
+		}
+	}
+	return scheme + tok.AccessToken, nil
+}

@@ -1,0 +1,124 @@
+package transport_test
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/transport"
+)
+
+// swap is a context whose subject changes from request to request without a new request.
+type swap struct{ context.Context }
+
+// bare hides that a store can watch: the engine then has no news to look into.
+type bare struct{ storage.Store }
+
+// newCrowd returns an engine with n subjects logged in, and their contexts. Subject i has a token that ends in i.
+func newCrowd(t *testing.T, n, length int) (*tokensource.Grants, []context.Context) {
+	t.Helper()
+	p := &provider.Provider{
+		Name: "crowd", AuthorizationURL: "https://login.example/authorize", TokenURL: "https://login.example/token", APIOrigins: []string{api},
+	}
+	client, err := tokensource.NewClient(p, tokensource.Registration{ClientID: "crowd", RedirectURL: "https://app.example/callback"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := tokensource.NewGrants(client, bare{storage.NewMemory()}, &tokensource.GrantOptions{Recheck: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	contexts := make([]context.Context, n)
+	for i := range contexts {
+		subject := strconv.Itoa(i)
+		text := strings.Repeat("x", length-len(subject)) + subject
+		tok := &oauth2.Token{AccessToken: text, RefreshToken: "r", TokenType: "Bearer", Expiry: time.Now().Add(2 * time.Hour)}
+		if _, err := g.Save(t.Context(), subject, tok); err != nil {
+			t.Fatal(err)
+		}
+		contexts[i] = tokensource.WithSubject(t.Context(), subject)
+	}
+	return g, contexts
+}
+
+// However many subjects share a transport, and however long their tokens are: three allocations a request.
+func TestT7_ThreeAllocationsAmongManySubjects(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates too")
+	}
+	for _, test := range []struct{ subjects, length int }{{100_000, 43}, {2000, 1000}} {
+		g, contexts := newCrowd(t, test.subjects, test.length)
+		rt := newTransport(t, g, nowhere{len("Bearer ") + test.length}, transport.Options{})
+		s := &swap{t.Context()}
+		req := costRequest(t, nil).WithContext(s)
+		i := 0
+		perRequest := testing.AllocsPerRun(10*len(contexts)/9, func() {
+			s.Context = contexts[i%len(contexts)]
+			i++
+			if _, err := rt.RoundTrip(req); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if perRequest != 4 { // one is the base's
+			t.Errorf("%d subjects with tokens of %d bytes: %v allocations a request, want 4", test.subjects, test.length, perRequest)
+		}
+	}
+}
+
+// Each subject's requests carry its own token: with so many of them, none of another.
+func TestT7_EverySubjectItsOwnToken(t *testing.T) {
+	const subjects, length = 5000, 43
+	g, contexts := newCrowd(t, subjects, length)
+	var sent string
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header.Get("Authorization")
+		return response(req, http.StatusOK, nil, ""), nil
+	})
+	rt := newTransport(t, g, base, transport.Options{})
+	for i, ctx := range contexts {
+		resp, err := rt.RoundTrip(costRequest(t, nil).WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		subject := strconv.Itoa(i)
+		if want := "Bearer " + strings.Repeat("x", length-len(subject)) + subject; sent != want {
+			t.Fatalf("subject %d was sent with %q, want %q", i, sent, want)
+		}
+	}
+}
+
+// override supplies tokens of its own, though it embeds an engine.
+type override struct{ *tokensource.Grants }
+
+func (override) Token(context.Context) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: "own"}, nil
+}
+
+// A source that wraps the engine is asked for its own tokens, not past it.
+func TestAWrappedEngineKeepsItsToken(t *testing.T) {
+	g, contexts := newCrowd(t, 1, 43)
+	var sent string
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header.Get("Authorization")
+		return response(req, http.StatusOK, nil, ""), nil
+	})
+	rt := newTransport(t, override{g}, base, transport.Options{})
+	roundTrip(t, rt, costRequest(t, nil).WithContext(contexts[0]))
+	if sent != "Bearer own" {
+		t.Errorf("sent %q, want the wrapper's token", sent)
+	}
+}
