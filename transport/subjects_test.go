@@ -49,7 +49,7 @@ func newCrowd(t *testing.T, n, length int) (*tokensource.Grants, []context.Conte
 		if _, err := g.Save(t.Context(), subject, tok); err != nil {
 			t.Fatal(err)
 		}
-		contexts[i] = tokensource.WithSubject(t.Context(), subject)
+		contexts[i] = tokensource.WithSubject(t.Context(), subject) //nolint:fatcontext // one each, none inside another
 	}
 	return g, contexts
 }

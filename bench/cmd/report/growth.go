@@ -74,7 +74,7 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 	g := grown{subjects: n, active: min(n, r.scale.active)}
 	contexts := make([]context.Context, g.active)
 	for i := range contexts {
-		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active)))
+		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active))) //nolint:fatcontext // one each, none inside another
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
 	e, err := peers.OpenEngine(store, 0, tokenLength, &tokensource.GrantOptions{Recheck: time.Hour})

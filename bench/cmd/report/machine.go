@@ -16,8 +16,8 @@ func (n note) String() string { return string(n) + "\n" }
 
 // machine says where and when the figures were measured.
 func (r *report) machine() error {
-	return r.show("machine", note(fmt.Sprintf("Measured on %s with %s on %s/%s, %d processors (%s).",
-		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor())))
+	return r.show("machine", note(fmt.Sprintf("Measured on %s with %s on %s/%s, %d processors (%s), at scale %q%s.",
+		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), r.size, load())))
 }
 
 // processor returns the model of the processor, as Linux tells it.
@@ -32,4 +32,14 @@ func processor() string {
 		}
 	}
 	return runtime.GOARCH
+}
+
+// load says how busy the machine was when the program began, as Linux tells it.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	average, _, _ := strings.Cut(string(text), " ")
+	return "; load average before it " + average
 }

@@ -49,6 +49,7 @@ var scales = map[string]scale{
 
 // report is one run of the program.
 type report struct {
+	size  string // the scale's name
 	scale scale
 	out   io.Writer
 	page  *page // nil if nothing is to be written
@@ -85,7 +86,7 @@ func run(out io.Writer, size, only string, write bool, docs string) error {
 	if !ok {
 		return fmt.Errorf("no scale %q: use full or quick", size)
 	}
-	r := &report{scale: s, out: out}
+	r := &report{size: size, scale: s, out: out}
 	if write {
 		var err error
 		if r.page, err = openPage(docs); err != nil {

@@ -73,7 +73,7 @@ func TestRatio(t *testing.T) {
 		{ratio(0.5), "0.50"},
 		{ratio(0.504, 0.5), "0.50 (goal 0.50)"},
 		{ratio(0.506, 0.5), "**0.51** (goal 0.50, missed)"},
-		{ratio(12.3), "12"},
+		{ratio(12.34), "12.3"},
 		{nanos(1.66), "1.7 ns"},
 		{nanos(1234), "1,234 ns"},
 		{nanos(1e7), "10 ms"},

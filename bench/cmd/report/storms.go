@@ -104,7 +104,7 @@ func middle[T float64 | time.Duration](values []T) T {
 
 // waits is about a request whose deadline passes while somebody else refreshes.
 func (r *report) waits() (*table, error) {
-	t := &table{title: "**A deadline of 10 ms during another request's refresh of 200 ms**", head: []string{"", "returns after"}}
+	t := &table{title: "**A deadline of 10 ms during another request's refresh of 200 ms**", head: []string{"", "returns after, ms"}}
 	for _, w := range storm.Wraps {
 		var all []time.Duration
 		for range r.scale.repeats {
@@ -114,11 +114,7 @@ func (r *report) waits() (*table, error) {
 			}
 			all = append(all, took)
 		}
-		text := fmt.Sprintf("%.1f ms", float64(middle(all))/1e6)
-		if w.Name == storm.Authtrip {
-			text += " (goal 15 ms)"
-		}
-		t.add(w.Name, text)
+		t.add(w.Name, ratio(float64(middle(all))/1e6, goalOf(w.Name == storm.Authtrip, 15)...))
 	}
 	return t, nil
 }

@@ -38,7 +38,7 @@ func (t *table) String() string {
 func ratio(got float64, goal ...float64) string {
 	text := fmt.Sprintf("%.2f", got)
 	if got >= 10 {
-		text = fmt.Sprintf("%.0f", got)
+		text = fmt.Sprintf("%.1f", got)
 	}
 	switch {
 	case len(goal) == 0:

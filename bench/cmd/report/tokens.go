@@ -101,7 +101,9 @@ func (r *report) tokenTable(c *crowd, procs int) (*table, error) {
 			list = append(list, rd.contender(g))
 		}
 	}
-	results, err := paired.Measure(r.scale.paired, list...)
+	o := r.scale.paired
+	o.Rounds = max(2, o.Rounds/4) // a batch of 10,000 goroutines is long
+	results, err := paired.Measure(o, list...)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +155,7 @@ func (r *report) goroutinePlot(c *crowd) error {
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	o := r.scale.paired
-	o.Rounds = max(2, o.Rounds/4)
+	o.Rounds = max(2, o.Rounds/8)
 	results, err := paired.Measure(o, list...)
 	if err != nil {
 		return err

@@ -103,10 +103,14 @@ type runner struct {
 	size    int // operations in a batch, of all workers together
 }
 
-const leastPerGoroutine = 200 // so that starting a goroutine does not count
+// So that starting a goroutine does not count: it does not in operations that take long anyway.
+const (
+	leastPerGoroutine = 200
+	long              = 10 * time.Microsecond
+)
 
 func newRunner(c Contender, batch time.Duration) (*runner, error) {
-	r := &runner{name: c.Name, size: 1}
+	r := &runner{name: c.Name, size: max(1, c.Goroutines)}
 	for range max(1, c.Goroutines) {
 		w, err := c.Worker()
 		if err != nil {
@@ -114,22 +118,24 @@ func newRunner(c Contender, batch time.Duration) (*runner, error) {
 		}
 		r.workers = append(r.workers, w)
 	}
-	if len(r.workers) > 1 {
-		r.size = leastPerGoroutine * len(r.workers)
-	}
 	for {
 		took, err := r.best(3)
 		switch {
 		case err != nil:
 			return nil, err
-		case took >= batch:
+		case took >= batch && r.share(took):
 			return r, nil
-		case took < batch/10:
+		case took < batch/10, took >= batch:
 			r.size *= 4
 		default:
 			r.size = int(float64(r.size)*float64(batch)/float64(took)) + 1
 		}
 	}
+}
+
+// share reports whether each goroutine's share of a batch that took so long is large enough.
+func (r *runner) share(took time.Duration) bool {
+	return len(r.workers) == 1 || r.size >= leastPerGoroutine*len(r.workers) || took/time.Duration(r.size) >= long
 }
 
 // best returns the shortest time of several batches: the one in which the least else went on.

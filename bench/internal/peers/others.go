@@ -100,9 +100,10 @@ func newAzure(base http.RoundTripper, tok *oauth2.Token, _ string) (http.RoundTr
 	})}, nil
 }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. The copy keeps azcore from wrapping the body of the same request once more each
+// time.
 func (p pipeline) RoundTrip(req *http.Request) (*http.Response, error) {
-	r, err := runtime.NewRequestFromRequest(req)
+	r, err := runtime.NewRequestFromRequest(req.WithContext(req.Context()))
 	if err != nil {
 		return nil, err
 	}

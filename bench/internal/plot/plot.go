@@ -27,8 +27,8 @@ type Line struct {
 type Point struct{ X, Y float64 }
 
 const (
-	width, height            = 820, 460
-	left, right, top, bottom = 80, 250, 50, 60 // margins
+	width, height            = 920, 460
+	left, right, top, bottom = 80, 350, 50, 60 // margins
 )
 
 // Colours that stay apart for most eyes (Okabe and Ito).

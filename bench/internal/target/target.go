@@ -168,7 +168,7 @@ func Subjects(rt http.RoundTripper, req *http.Request, swap *Swap, list []contex
 	i := start % len(list)
 	return func(n int) error {
 		for range n {
-			swap.Context = list[i]
+			swap.Context = list[i] //nolint:fatcontext // replaced, not nested
 			if i++; i == len(list) {
 				i = 0
 			}
