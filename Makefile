@@ -1,7 +1,6 @@
 # Every command works on all modules of go.work.
 FUZZTIME ?= 10s
-BENCH ?= .
-COUNT ?= 6
+SCALE ?= full
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets
@@ -31,9 +30,8 @@ fuzz: ## Run every fuzz target for FUZZTIME
 fleet: ## Run the fleets of processes at full scale: 20 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
 
-bench: tools ## Run the benchmarks that match BENCH, COUNT times each
-	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) work >.bin/bench.txt || { cat .bin/bench.txt; exit 1; }
-	.bin/benchstat .bin/bench.txt
+bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
+	cd bench && GOWORK=off go run ./cmd/report -scale $(SCALE)
 
 quickstart: ## Run the quickstart against a fake of X: no account is needed
 	go run github.com/authtrip/authtrip/examples/quickstart

@@ -42,9 +42,10 @@ func authorizerOf(src tokensource.Source) authorizer {
 // headerSlots bounds the cache: that many tokens in use at once cost no string per request.
 const headerSlots = 1024
 
-// headers keeps the header values of the tokens seen last, for sources that keep none, so that a request costs no new string however long its token
-// is. The token's address picks the slot and nothing more: an entry serves only the token whose text it was built from,
-// so a changed token, or another one at a reused address, never gets a wrong header. Safe for concurrent use, without locks.
+// headers keeps the header values of the tokens seen last, for sources that keep none, so that a request costs no new string
+// however long its token is. The token's address picks the slot and nothing more: an entry serves only the token whose text
+// it was built from, so a changed token, or another one at a reused address, never gets a wrong header. Safe for concurrent
+// use, without locks.
 type headers struct {
 	seed  maphash.Seed
 	slots [headerSlots]atomic.Pointer[header]

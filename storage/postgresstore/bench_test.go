@@ -67,7 +67,7 @@ func paired(b *testing.B, op func(contender) func(int, []byte) error, makers ...
 				}
 			}
 			for i, c := range contenders[1:] {
-				b.ReportMetric(median(ratios[i+1]), "÷"+c.name)
+				b.ReportMetric(median(ratios[i+1]), "ratio÷"+c.name)
 			}
 			b.ReportMetric(took[0]/benchBatch*1e6, "µs/op")
 			b.ReportMetric(0, "ns/op")

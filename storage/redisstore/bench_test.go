@@ -23,8 +23,8 @@ const (
 )
 
 // BenchmarkPaired compares the store with the bare driver, which gets and sets the same bytes. Batches of both alternate
-// in one process, so that what else the machine does strikes both; "store/driver" is the median of the ratios. For saves,
-// "store/script" compares with a third one: the driver that runs the script of Put.
+// in one process, so that what else the machine does strikes both; "ratio" is the median of the ratios. For saves,
+// "ratio÷script" compares with a third one: the driver that runs the script of Put.
 func BenchmarkPaired(b *testing.B) {
 	for _, fsync := range []string{"always", "no"} {
 		server := servertest.Redis(b, durability(fsync)...)
@@ -69,9 +69,9 @@ func paired(b *testing.B, url, op string, workers int) {
 		scriptRatios = append(scriptRatios, took[1]/took[len(took)-1])
 		times = append(times, took[1]/benchBatch)
 	}
-	b.ReportMetric(median(ratios), "store/driver")
+	b.ReportMetric(median(ratios), "ratio")
 	if op == "save" {
-		b.ReportMetric(median(scriptRatios), "store/script")
+		b.ReportMetric(median(scriptRatios), "ratio÷script")
 	}
 	b.ReportMetric(median(times), "µs/op")
 	b.ReportMetric(0, "ns/op") // would be that of two batches
