@@ -19,6 +19,7 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it counts time-outs
 	@.ci/step "each module alone" .ci/alone
+	@.ci/step "bench" sh -c 'cd bench && GOWORK=off go mod tidy -diff && GOWORK=off go vet ./... && GOWORK=off go test ./...'
 	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
 
 lint: tools ## Run golangci-lint

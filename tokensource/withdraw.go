@@ -3,13 +3,9 @@ package tokensource
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/authtrip/authtrip/storage"
 )
-
-// lastWithdrawPause is shorter than any lease: an intent is withdrawn before somebody else can act on its end.
-const lastWithdrawPause = 5 * time.Second
 
 // withdraw stores next, which has no intent, in place of a record with an intent under which nothing is in doubt, though the
 // store may not have said that it took the intent, or refuses to take it back. It goes on in the background until that is
@@ -22,7 +18,7 @@ func (g *Grants) withdraw(key string, next *record, version storage.Version, int
 	g.work.Go(func() { // called from a flight, which Close still waits for
 		defer g.withdrawn(key)
 		ctx := context.Background()
-		for pause := firstSavePause; ; pause = min(2*pause, lastWithdrawPause) {
+		for pause := firstSavePause; ; pause = min(2*pause, lastSavePause) {
 			_, _, err := g.overwrite(ctx, key, next, version, intent)
 			if err == nil || errors.Is(err, errOvertaken) || !g.sleep(ctx, pause, nil) {
 				return
