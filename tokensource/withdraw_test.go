@@ -90,8 +90,8 @@ func TestAnIntentIsWithdrawnOnce(t *testing.T) {
 			wantIs(t, err, tokensource.ErrTemporary)
 			time.Sleep(time.Second / 10)
 		}
-		if n := puts.Load(); n > 10 {
-			t.Errorf("writes in %v without a store = %d, want 10 at most", time.Since(start), n)
+		if n := puts.Load(); n > 15 { // one a second, and a few more in the first
+			t.Errorf("writes in %v without a store = %d, want 15 at most", time.Since(start), n)
 		}
 		if err := g.Close(); err != nil {
 			t.Errorf("Close() = %v, want nil: nothing is lost", err)
