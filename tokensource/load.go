@@ -207,8 +207,12 @@ func (g *Grants) refreshTime(r *record) time.Time {
 	return at
 }
 
-// wait returns the outcome of a flight, or gives up when ctx ends.
+// wait returns the outcome of a flight, or gives up when ctx ends. A ctx that has ended gets no outcome, however fast that
+// is there.
 func wait[T any](ctx context.Context, ch <-chan singleflight.Result, none T) (T, error) {
+	if ctx.Err() != nil {
+		ch = nil
+	}
 	select {
 	case r := <-ch:
 		if r.Err != nil {
