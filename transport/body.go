@@ -69,12 +69,16 @@ func (b *keptBody) Close() error {
 	return b.body.Close()
 }
 
-// whole returns the body, if every byte of it was read and kept. A part of it is never returned.
+// whole returns the body, if every byte of it was read and kept. A part of it is never returned. A body of a known length is
+// whole without its io.EOF, which the base reads only after the server may have answered.
 func (b *keptBody) whole() ([]byte, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ok := b.ended && !b.over && (b.want < 1 || int64(len(b.data)) == b.want)
-	return b.data, ok
+	all := b.ended
+	if b.want > 0 {
+		all = int64(len(b.data)) == b.want
+	}
+	return b.data, all && !b.over
 }
 
 // reopenBody returns the body for replaying req, and false if it cannot be had in full.

@@ -105,17 +105,29 @@ func TestT4_BodyThatIsNotKeptIsTheCallersOwn(t *testing.T) {
 
 // A server may answer before it has read the body, or without reading it.
 func TestT4_BodyThatWasNotReadToItsEndIsNotReplayed(t *testing.T) {
-	for _, take := range []int64{0, 1, 4} {
+	for _, test := range []struct {
+		take, length int64
+		calls        int
+	}{
+		{0, -1, 1},
+		{1, -1, 1},
+		{4, -1, 1}, // there may be more
+		{0, 4, 1},
+		{3, 4, 1},
+		{4, 4, 2}, // net/http answers before it looks for what must not follow
+	} {
 		calls := 0
 		base := roundTripper(func(req *http.Request) (*http.Response, error) {
 			calls++
-			_, _ = io.CopyN(io.Discard, req.Body, take)
+			_, _ = io.CopyN(io.Discard, req.Body, test.take)
 			req.Body.Close()
 			return response(req, 401, nil, "original"), nil
 		})
-		status, body := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), newRequest(t, "POST", api, oneWay("body")))
-		if status != 401 || body != "original" || calls != 1 {
-			t.Errorf("after %d of 4 bytes were read, RoundTrip = %d %q after %d requests, want the original 401", take, status, body, calls)
+		req := newRequest(t, "POST", api, oneWay("body"))
+		req.ContentLength = test.length
+		status, body := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req)
+		if status != 401 || body != "original" || calls != test.calls {
+			t.Errorf("after %d of 4 bytes (length %d) were read, RoundTrip = %d %q after %d requests, want a 401 after %d", test.take, test.length, status, body, calls, test.calls)
 		}
 	}
 }
