@@ -112,7 +112,8 @@ func (w *window) see(selector, text string) {
 	w.until(fmt.Sprintf("%q in %s", text, selector), func() bool { return strings.Contains(w.text(selector), text) })
 }
 
-// click presses a button with the mouse, once nothing covers it, and waits for what it leads to.
+// click presses a button with the mouse, once nothing covers it, and waits for what it leads to: on the next page, since this
+// one may say the same.
 func (w *window) click(button, selector, text string) {
 	w.t.Helper()
 	var at []float64
@@ -122,11 +123,14 @@ func (w *window) click(button, selector, text string) {
 			if (document.readyState !== "complete" || !button) return [];
 			button.scrollIntoView({block: "center", behavior: "instant"});
 			const box = button.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
-			return document.elementFromPoint(x, y) === button ? [x, y] : [];
+			if (document.elementFromPoint(x, y) !== button) return [];
+			window.clicked = true;
+			return [x, y];
 		})()`, button)
 		return len(at) == 2
 	})
 	w.do("click "+button, chromedp.MouseClickXY(at[0], at[1]))
+	w.until("page after "+button, func() bool { return evaluate[bool](w, `document.querySelector(%q) !== null && !window.clicked`, "body") })
 	w.see(selector, text)
 }
 
