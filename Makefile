@@ -1,5 +1,5 @@
 # Every command works on all modules of go.work.
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 SCALE ?= full
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
