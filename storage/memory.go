@@ -63,7 +63,7 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, old Version)
 	}
 	m.last++
 	m.records[key] = &Record{value, m.last}
-	m.tell(key)
+	m.tell(Change{key, m.last})
 	return m.last, nil
 }
 
@@ -82,7 +82,7 @@ func (m *memory) Delete(ctx context.Context, key string, old Version) error {
 		return ErrConflict
 	}
 	delete(m.records, key)
-	m.tell(key)
+	m.tell(Change{Key: key})
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (m *memory) Keys(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // Watch implements Watcher.
-func (m *memory) Watch(ctx context.Context, changed func(key string)) error {
+func (m *memory) Watch(ctx context.Context, changed func(Change)) error {
 	n := newNews()
 	m.mu.Lock()
 	m.watchers[n] = struct{}{}
@@ -111,9 +111,9 @@ func (m *memory) Watch(ctx context.Context, changed func(key string)) error {
 }
 
 // tell leaves word of a change for all watchers. The caller holds mu.
-func (m *memory) tell(key string) {
+func (m *memory) tell(c Change) {
 	for n := range m.watchers {
-		n.add(key)
+		n.add(c)
 	}
 }
 

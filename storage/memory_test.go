@@ -21,8 +21,8 @@ func TestMemorySlowWatcher(t *testing.T) {
 		gate, heard := make(chan struct{}), []string{}
 		ended := make(chan error, 1)
 		go func() {
-			ended <- m.Watch(ctx, func(key string) {
-				heard = append(heard, key)
+			ended <- m.Watch(ctx, func(c storage.Change) {
+				heard = append(heard, c.Key)
 				<-gate
 			})
 		}()

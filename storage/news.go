@@ -13,30 +13,30 @@ type news struct {
 	wake chan struct{} // holds one element while keys is not empty
 
 	mu   sync.Mutex // guards keys; never held while calling out
-	keys map[string]struct{}
+	keys map[string]Version
 }
 
 // newNews returns the news of a watcher that begins: any key may have changed.
 func newNews() *news {
-	n := &news{wake: make(chan struct{}, 1), keys: map[string]struct{}{}}
-	n.add("")
+	n := &news{wake: make(chan struct{}, 1), keys: map[string]Version{}}
+	n.add(Change{})
 	return n
 }
 
-// add notes that key has changed, or any key if it is empty.
-func (n *news) add(key string) {
+// add notes a change.
+func (n *news) add(c Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, any := n.keys[""]; any {
 		return
 	}
 	if len(n.keys) == maxNews {
-		key = ""
+		c = Change{}
 	}
-	if key == "" {
+	if c.Key == "" {
 		clear(n.keys)
 	}
-	n.keys[key] = struct{}{}
+	n.keys[c.Key] = c.Version
 	select {
 	case n.wake <- struct{}{}:
 	default:
@@ -44,23 +44,23 @@ func (n *news) add(key string) {
 }
 
 // pass calls changed with what is added until ctx ends, and returns why.
-func (n *news) pass(ctx context.Context, changed func(key string)) error {
+func (n *news) pass(ctx context.Context, changed func(Change)) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ended(ctx)
 		case <-n.wake:
 		}
-		for key := range n.take() {
-			changed(key)
+		for key, version := range n.take() {
+			changed(Change{key, version})
 		}
 	}
 }
 
-func (n *news) take() map[string]struct{} {
+func (n *news) take() map[string]Version {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	keys := n.keys
-	n.keys = map[string]struct{}{}
+	n.keys = map[string]Version{}
 	return keys
 }

@@ -77,7 +77,7 @@ func (s onlyList) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return s.Store.(*storage.Memory).Keys(ctx)
 }
 
-func (s onlyWatch) Watch(ctx context.Context, changed func(string)) error {
+func (s onlyWatch) Watch(ctx context.Context, changed func(storage.Change)) error {
 	return s.Store.(*storage.Memory).Watch(ctx, changed)
 }
 

@@ -58,11 +58,11 @@ type Lister interface {
 // Watcher is a Store that can tell which keys change, so that waiting processes need not poll and news travels at once.
 // Optional.
 type Watcher interface {
-	// Watch calls changed with the key after every Put or Delete by whatever process, until ctx ends or the watch
-	// breaks, and returns why. A writer that dies, or loses the backend, right after its write may leave it untold: who
-	// must not miss any reads again from time to time. It calls changed with an empty key when it has begun to watch,
-	// and whenever it may have missed something: then any key may have changed. Several changes of a key may be told as
-	// one. Calls come one after another, possibly before the writer's own Put returns; changed returns quickly and calls
-	// no method of the store.
-	Watch(ctx context.Context, changed func(key string)) error
+	// Watch calls changed after every Put or Delete by whatever process, until ctx ends or the watch breaks, and returns
+	// why. A writer that dies, or loses the backend, right after its write may leave it untold: who must not miss any
+	// reads again from time to time. It calls changed with the zero Change when it has begun to watch, and whenever it
+	// may have missed something. Several changes of a key may be told as one, and those of different processes in
+	// another order than they were made. Calls come one after another, possibly before the writer's own Put returns;
+	// changed returns quickly and calls no method of the store.
+	Watch(ctx context.Context, changed func(Change)) error
 }

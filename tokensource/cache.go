@@ -112,14 +112,15 @@ func (c *cache) forget(subject string) {
 	}
 }
 
-// suspect makes the next use of key ask the store first; an empty key means every key.
-func (c *cache) suspect(key string) {
+// suspect makes the next use of what has changed ask the store first, unless it is known already: a process hears of its
+// own writes too.
+func (c *cache) suspect(change storage.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.byKey[key]; e != nil {
+	if e := c.byKey[change.Key]; e != nil && (change.Version == 0 || e.cached.Load().version != change.Version) {
 		e.suspect()
 	}
-	if key == "" {
+	if change.Key == "" {
 		for _, e := range c.byKey {
 			e.suspect()
 		}

@@ -8,38 +8,48 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// news tells who waits for a key that it may have changed. Its zero value is ready.
+// news tells the flights that wait for a key that it may have changed. Its zero value is ready.
 type news struct {
 	mu      sync.Mutex // guards waiting; never held across I/O
-	waiting map[string]chan struct{}
+	waiting map[string]chan storage.Version
 }
 
-// await returns a channel that is closed at the next news of key. Ask for it before reading the key: then no change
-// falls between the two.
-func (n *news) await(key string) <-chan struct{} {
+// await returns a channel for the version that key has had since: zero if it may be any. Ask for it before reading the
+// key: then no change falls between the two. The one flight of a key calls drop at its end.
+func (n *news) await(key string) <-chan storage.Version {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.waiting == nil {
-		n.waiting = map[string]chan struct{}{}
+		n.waiting = map[string]chan storage.Version{}
 	}
-	ch := n.waiting[key]
-	if ch == nil {
-		ch = make(chan struct{})
-		n.waiting[key] = ch
-	}
+	ch := make(chan storage.Version, 1)
+	n.waiting[key] = ch
 	return ch
 }
 
-// tell wakes those who wait for key, or everybody if key is empty.
-func (n *news) tell(key string) {
+// tell passes a change on to who waits for its key, or to everybody if the key is empty. It never blocks.
+func (n *news) tell(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for k, ch := range n.waiting {
-		if key == "" || k == key {
-			close(ch)
-			delete(n.waiting, k)
+	if ch := n.waiting[c.Key]; ch != nil {
+		put(ch, c.Version)
+	}
+	if c.Key == "" {
+		for _, ch := range n.waiting {
+			put(ch, 0)
 		}
 	}
+}
+
+// put leaves a version in ch. Together with one that is still there it becomes zero: which came first is not known. The
+// caller is the only one who sends.
+func put(ch chan storage.Version, version storage.Version) {
+	select {
+	case <-ch:
+		version = 0
+	default:
+	}
+	ch <- version
 }
 
 // drop forgets a key that nobody waits for any more.
@@ -58,31 +68,40 @@ func (g *Grants) watch(w storage.Watcher) {
 		cancel()
 	}()
 	for pause := time.Second; ; pause = min(2*pause, maxBackoff) {
-		_ = w.Watch(ctx, func(key string) { // polling goes on without it
+		_ = w.Watch(ctx, func(c storage.Change) { // polling goes on without it
 			pause = time.Second
 			g.watching.Store(true)
-			g.cache.suspect(key)
-			g.news.tell(key)
+			g.cache.suspect(c)
+			g.news.tell(c)
 		})
 		g.watching.Store(false)
-		if !g.sleep(ctx, pause, nil) {
+		if !g.sleep(ctx, pause) {
 			return
 		}
 	}
 }
 
-// sleep waits until d has passed or woken is closed, and reports false if ctx or the engine ended first.
-func (g *Grants) sleep(ctx context.Context, d time.Duration, woken <-chan struct{}) bool {
+// sleep waits until d has passed, and reports false if ctx or the engine ended first.
+func (g *Grants) sleep(ctx context.Context, d time.Duration) bool {
+	return g.sleepUntilNews(ctx, d, nil, 0)
+}
+
+// sleepUntilNews is sleep that ends when news tells of another version than the one that is known.
+func (g *Grants) sleepUntilNews(ctx context.Context, d time.Duration, news <-chan storage.Version, known storage.Version) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-woken:
-		return true
-	case <-ctx.Done():
-		return false
-	case <-g.done:
-		return false
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case version := <-news:
+			if version == 0 || version != known {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		case <-g.done:
+			return false
+		}
 	}
 }

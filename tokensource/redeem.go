@@ -55,7 +55,7 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 		if !errors.Is(err, errNotTaken) {
 			return done, err
 		}
-		if try == saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try), nil) {
+		if try == saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try)) {
 			g.keep(key, w, err)
 			return g.show(key, &next, version), nil
 		}

@@ -91,8 +91,8 @@ func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan sin
 func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
 	watched := holder{settle: settleTime(g.o.StoreTimeout)}
 	begun := time.Now()
+	news := g.news.await(key)
 	for {
-		woken := g.news.await(key)
 		r, version, err := g.read(ctx, key)
 		if err != nil {
 			return nil, err
@@ -108,7 +108,7 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 			if r.intent.holder() == g.name {
 				return nil, lostAnswer(r.intent.until.Sub(now))
 			}
-			if !g.sleep(ctx, g.poll(now.Sub(begun)), woken) {
+			if !g.sleepUntilNews(ctx, g.poll(now.Sub(begun)), news, version) {
 				return nil, g.interrupted(ctx)
 			}
 			continue

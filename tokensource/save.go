@@ -102,7 +102,7 @@ func (g *Grants) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 		if errors.Is(err, storage.ErrConflict) {
 			continue
 		}
-		if try >= saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try), nil) {
+		if try >= saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try)) {
 			return Grant{}, err
 		}
 	}

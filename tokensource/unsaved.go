@@ -34,7 +34,7 @@ func (g *Grants) keep(key string, w *unsaved, err error) {
 func (g *Grants) keepWriting(key string, w *unsaved) {
 	ctx := context.Background()
 	for pause := firstSavePause; ; pause = min(2*pause, lastSavePause) {
-		open := g.sleep(ctx, pause, nil)
+		open := g.sleep(ctx, pause)
 		if g.unsavedAt(key) != w {
 			return // a later write has carried the tokens into the store, or replaced them
 		}

@@ -20,7 +20,7 @@ func (g *Grants) withdraw(key string, next *record, version storage.Version, int
 		ctx := context.Background()
 		for pause := firstSavePause; ; pause = min(2*pause, lastSavePause) {
 			_, _, err := g.overwrite(ctx, key, next, version, intent)
-			if err == nil || errors.Is(err, errOvertaken) || !g.sleep(ctx, pause, nil) {
+			if err == nil || errors.Is(err, errOvertaken) || !g.sleep(ctx, pause) {
 				return
 			}
 		}

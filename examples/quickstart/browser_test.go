@@ -130,7 +130,9 @@ func (w *window) click(button, selector, text string) {
 		return len(at) == 2
 	})
 	w.do("click "+button, chromedp.MouseClickXY(at[0], at[1]))
-	w.until("page after "+button, func() bool { return evaluate[bool](w, `document.querySelector(%q) !== null && !window.clicked`, "body") })
+	w.until("page after "+button, func() bool {
+		return evaluate[bool](w, `document.querySelector(%q) !== null && !window.clicked`, "body")
+	})
 	w.see(selector, text)
 }
 

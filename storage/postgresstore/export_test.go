@@ -1,9 +1,13 @@
 package postgresstore
 
-import "time"
+import (
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+)
 
 // SetPing has Watch look for a dead server sooner.
 func (s *Store) SetPing(every, limit time.Duration) { s.pingEvery, s.pingTime = every, limit }
 
-// Tell tells that key has changed.
-func (s *Store) Tell(key string) { s.notifier.add(key) }
+// Tell tells of a change.
+func (s *Store) Tell(c storage.Change) { s.notifier.add(c) }

@@ -2,12 +2,12 @@ package postgresstore
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
 const (
@@ -23,10 +23,10 @@ const (
 	closeTime  = 5 * time.Second
 )
 
-// notify tells the keys of an array on a channel; several transactions' worth in one.
-const notify = "SELECT pg_notify($1, key) FROM unnest($2::text[]) AS key"
+// notify tells the changes of an array on a channel; several transactions' worth in one.
+const notify = "SELECT pg_notify($1, change) FROM unnest($2::text[]) AS change"
 
-// notifier tells other processes which keys have changed, by NOTIFY.
+// notifier tells other processes what has changed, by NOTIFY.
 //
 // It does so after the write and not within: a transaction that notifies holds a lock of the whole database while it
 // commits, so that all such commits would wait for each other's write to disk. A transaction of notifications alone writes
@@ -40,45 +40,52 @@ type notifier struct {
 	cancel  context.CancelFunc
 
 	mu   sync.Mutex // guards keys; never held across I/O
-	keys map[string]struct{}
+	keys map[string]storage.Version
 }
 
 func startNotifier(pool *pgxpool.Pool, channel string) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &notifier{
-		pool: pool, channel: channel, cancel: cancel, keys: map[string]struct{}{},
+		pool: pool, channel: channel, cancel: cancel, keys: map[string]storage.Version{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go n.run(ctx)
 	return n
 }
 
-// add notes that key has changed, or any key if it is empty.
-func (n *notifier) add(key string) {
+// add notes a change. Two of one key become one of an unknown version, since they need not be added in the order of their
+// commits.
+func (n *notifier) add(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, any := n.keys[""]; any {
 		return
 	}
-	if len(n.keys) == maxNews {
-		key = ""
+	if _, twice := n.keys[c.Key]; twice {
+		c.Version = 0
 	}
-	if key == "" {
+	if len(n.keys) == maxNews {
+		c = storage.Change{}
+	}
+	if c.Key == "" {
 		clear(n.keys)
 	}
-	n.keys[key] = struct{}{}
+	n.keys[c.Key] = c.Version
 	select {
 	case n.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (n *notifier) take() []string {
+func (n *notifier) take() []storage.Change {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	keys := slices.Collect(maps.Keys(n.keys))
+	changes := make([]storage.Change, 0, len(n.keys))
+	for key, version := range n.keys {
+		changes = append(changes, storage.Change{Key: key, Version: version})
+	}
 	clear(n.keys)
-	return keys
+	return changes
 }
 
 // run tells what is added, until close.
@@ -103,16 +110,20 @@ func (n *notifier) run(ctx context.Context) {
 
 // send tells what is there to tell. What it could not, it keeps.
 func (n *notifier) send(ctx context.Context) error {
-	keys := n.take()
-	if len(keys) == 0 {
+	changes := n.take()
+	if len(changes) == 0 {
 		return nil
+	}
+	texts := make([]string, len(changes))
+	for i, c := range changes {
+		texts[i] = c.String()
 	}
 	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
-	_, err := n.pool.Exec(ctx, notify, n.channel, keys)
+	_, err := n.pool.Exec(ctx, notify, n.channel, texts)
 	if err != nil {
-		for _, key := range keys {
-			n.add(key)
+		for _, c := range changes {
+			n.add(c)
 		}
 	}
 	return err

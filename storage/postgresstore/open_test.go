@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
@@ -238,7 +239,7 @@ func TestClosed(t *testing.T) {
 		for _, list = range s.Keys(ctx) {
 		}
 		for call, err := range map[string]error{
-			"Get": get, "Put": put, "Delete": s.Delete(ctx, "k", 1), "Keys": list, "Watch": s.Watch(ctx, func(string) {}), "a running Watch": w.wantEnd(t),
+			"Get": get, "Put": put, "Delete": s.Delete(ctx, "k", 1), "Keys": list, "Watch": s.Watch(ctx, func(storage.Change) {}), "a running Watch": w.wantEnd(t),
 		} {
 			if !errors.Is(err, fs.ErrClosed) {
 				t.Errorf("%s: %s after Close = %v, want %v", name, call, err, fs.ErrClosed)

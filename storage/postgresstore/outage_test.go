@@ -31,7 +31,7 @@ func TestRestart(t *testing.T) {
 	wantText(t, "Put() without a server", err, "postgresstore: put: ")
 	wantText(t, "Delete() without a server", s.Delete(ctx, "k", v), "postgresstore: delete: ")
 	wantText(t, "Watch() without a server", w.wantEnd(t), "postgresstore: watch: ")
-	wantText(t, "a new Watch() without a server", s.Watch(ctx, func(string) { t.Error("changed is called") }), "postgresstore: watch: ")
+	wantText(t, "a new Watch() without a server", s.Watch(ctx, func(storage.Change) { t.Error("changed is called") }), "postgresstore: watch: ")
 	server(t).Start(t)
 	want(t, s, "before")
 	again := watch(t, s)

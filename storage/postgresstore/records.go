@@ -66,7 +66,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	if old != 0 {
 		sql, args = s.sql.swap, append(args, int64(old))
 	}
-	rows, err := s.write(ctx, "put", key, sql, args...)
+	rows, err := s.write(ctx, "put", storage.Change{Key: key, Version: version}, sql, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -81,7 +81,7 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err := storage.CheckKey(key); err != nil {
 		return err
 	}
-	rows, err := s.write(ctx, "delete", key, s.sql.remove, key, int64(old))
+	rows, err := s.write(ctx, "delete", storage.Change{Key: key}, s.sql.remove, key, int64(old))
 	if err != nil || rows > 0 {
 		return err
 	}
@@ -98,14 +98,14 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	return storage.ErrConflict
 }
 
-// write runs a statement that changes key, and returns how many rows it changed. Others are told of the change, and of one
+// write runs a statement that makes a change, and returns how many rows it changed. Others are told of the change, and of one
 // that may have happened.
-func (s *Store) write(ctx context.Context, op, key, sql string, args ...any) (rows int64, err error) {
+func (s *Store) write(ctx context.Context, op string, c storage.Change, sql string, args ...any) (rows int64, err error) {
 	err = s.call(ctx, op, func() error {
 		tag, err := s.pool.Exec(ctx, sql, args...)
 		rows = tag.RowsAffected()
 		if rows > 0 || err != nil && !takenBack(err) {
-			s.notifier.add(key)
+			s.notifier.add(c)
 		}
 		return err
 	})

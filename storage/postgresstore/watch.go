@@ -29,7 +29,7 @@ const (
 // told again until the server has accepted it, and before Close returns. If the process dies between its write and the
 // notification, or cannot reach the server until it is closed, nobody is told of that change: who must not miss any
 // reads again from time to time, as package tokensource does.
-func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
+func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -42,7 +42,7 @@ func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
 	return explain(ctx, "watch", s.watch(ctx, changed))
 }
 
-func (s *Store) watch(ctx context.Context, changed func(key string)) error {
+func (s *Store) watch(ctx context.Context, changed func(storage.Change)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -51,20 +51,15 @@ func (s *Store) watch(ctx context.Context, changed func(key string)) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel}.Sanitize()); err != nil {
 		return err
 	}
-	changed("")
+	changed(storage.Change{})
 	for {
 		heard, err := s.next(ctx, conn)
 		if err != nil {
 			return err
 		}
-		if heard == nil {
-			continue
+		if heard != nil {
+			changed(storage.ParseChange(heard.Payload)) // anybody may notify
 		}
-		key := heard.Payload
-		if storage.CheckKey(key) != nil {
-			key = "" // anybody may notify
-		}
-		changed(key)
 	}
 }
 

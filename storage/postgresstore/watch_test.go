@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
@@ -29,7 +30,7 @@ func watch(t *testing.T, s *postgresstore.Store) *watching {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		w.ended <- s.Watch(ctx, func(key string) { w.heard <- key })
+		w.ended <- s.Watch(ctx, func(c storage.Change) { w.heard <- c.Key })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -114,7 +115,7 @@ func TestManyKeysBecomeAnyKey(t *testing.T) {
 	// The notifier takes what is there once, then waits for the connection. Twice 1,024 keys and one more are too many either
 	// before or after that, and not both: so that "any key" comes once, and does not cover the key that is told next.
 	for i := range 2049 {
-		s.Tell(fmt.Sprintf("k%d", i))
+		s.Tell(storage.Change{Key: fmt.Sprintf("k%d", i)})
 	}
 	conn.Release()
 	w.wantNews(t, "")
@@ -183,7 +184,7 @@ func TestWatchFailsToConnect(t *testing.T) {
 	})
 	s := newStore(t, pool, newTable(t))
 	refuse.Store(true)
-	err := s.Watch(context.Background(), func(key string) { t.Errorf("changed(%q) is called without a connection", key) })
+	err := s.Watch(context.Background(), func(c storage.Change) { t.Errorf("changed(%v) is called without a connection", c) })
 	if !errors.Is(err, refused) {
 		t.Errorf("Watch() = %v, want %v", err, refused)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authtrip/authtrip/internal/servertest"
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
 
@@ -141,7 +142,7 @@ func TestClose(t *testing.T) {
 				}
 			}
 			wantClosed(t, "Watch", w.wantEnd(t))
-			wantClosed(t, "Watch", s.Watch(t.Context(), func(string) {}))
+			wantClosed(t, "Watch", s.Watch(t.Context(), func(storage.Change) {}))
 			for _, ctx := range []context.Context{t.Context(), context.Background()} {
 				_, err := s.Get(ctx, "k")
 				wantClosed(t, "Get", err)

@@ -44,7 +44,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 		return 0, err
 	}
 	version := storage.NewVersion()
-	err := s.change(ctx, putScript, key, encodeVersion(old), s.channel, key, encode(version, value))
+	err := s.change(ctx, putScript, key, encodeVersion(old), s.channel, storage.Change{Key: key, Version: version}.String(), encode(version, value))
 	if err != nil {
 		return 0, s.explain(ctx, "put", key, err)
 	}
@@ -57,7 +57,7 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err := storage.CheckKey(key); err != nil {
 		return err
 	}
-	return s.explain(ctx, "delete", key, s.change(ctx, deleteScript, key, encodeVersion(old), s.channel, key))
+	return s.explain(ctx, "delete", key, s.change(ctx, deleteScript, key, encodeVersion(old), s.channel, storage.Change{Key: key}.String()))
 }
 
 func encode(version storage.Version, value []byte) []byte {

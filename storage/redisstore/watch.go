@@ -20,12 +20,12 @@ const (
 )
 
 // Watch implements storage.Watcher. It listens on one connection, connects again as often as need be, and then calls
-// changed with an empty key. It returns when ctx ends, when the store or its client is closed, or when the server forbids
+// changed with the zero Change. It returns when ctx ends, when the store or its client is closed, or when the server forbids
 // to listen. On a Cluster the news travels between the nodes: it is lost, unnoticed, if they lose each other.
-func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
+func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	heard, ended := make(chan string), make(chan error, 1)
+	heard, ended := make(chan storage.Change), make(chan error, 1)
 	if err := context.Cause(ctx); err != nil {
 		return s.explain(ctx, "watch", "", err)
 	}
@@ -44,14 +44,14 @@ func (s *Store) Watch(ctx context.Context, changed func(key string)) error {
 			return errClosed
 		case err := <-ended:
 			return s.explain(ctx, "watch", "", err)
-		case key := <-heard:
-			changed(key)
+		case c := <-heard:
+			changed(c)
 		}
 	}
 }
 
 // listen sends what it hears until ctx ends, or until it is of no use to try again.
-func (s *Store) listen(ctx context.Context, heard chan<- string) error {
+func (s *Store) listen(ctx context.Context, heard chan<- storage.Change) error {
 	for {
 		err := s.subscribe(ctx, heard)
 		if ctx.Err() != nil || isAnswer(err) && !isPassing(err) || errors.Is(err, redis.ErrClosed) {
@@ -72,7 +72,7 @@ func isPassing(err error) bool {
 }
 
 // subscribe listens on one connection until it fails.
-func (s *Store) subscribe(ctx context.Context, heard chan<- string) error {
+func (s *Store) subscribe(ctx context.Context, heard chan<- storage.Change) error {
 	sub := s.client.Subscribe(ctx)
 	defer sub.Close() //nolint:errcheck // closed already if ctx has ended
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
@@ -113,20 +113,18 @@ func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) 
 	}
 }
 
-// tell sends on what a message says: which key has changed, or that any may have.
-func tell(ctx context.Context, message any, heard chan<- string) error {
-	var key string
+// tell sends on what a message says: what has changed, or that anything may have.
+func tell(ctx context.Context, message any, heard chan<- storage.Change) error {
+	var c storage.Change
 	switch m := message.(type) {
 	case *redis.Subscription:
 	case *redis.Message:
-		if storage.CheckKey(m.Payload) == nil {
-			key = m.Payload
-		}
+		c = storage.ParseChange(m.Payload)
 	default:
 		return nil
 	}
 	select {
-	case heard <- key:
+	case heard <- c:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -27,7 +27,7 @@ func watch(t testing.TB, s storage.Watcher) *watching {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	w := &watching{make(chan string, 1000), make(chan error, 1), cancel}
-	go func() { w.ended <- s.Watch(ctx, func(key string) { w.heard <- key }) }()
+	go func() { w.ended <- s.Watch(ctx, func(c storage.Change) { w.heard <- c.Key }) }()
 	t.Cleanup(func() { cancel(nil) })
 	return w
 }
@@ -178,7 +178,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errCause)
-	if err := s.Watch(ctx, func(string) {}); !errors.Is(err, errCause) {
+	if err := s.Watch(ctx, func(storage.Change) {}); !errors.Is(err, errCause) {
 		t.Errorf("Watch(ended ctx) = %v, want its cause", err)
 	}
 }

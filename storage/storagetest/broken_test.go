@@ -35,6 +35,7 @@ var broken = map[string]struct {
 	"DeletesAny":     {func() storage.Store { return deletesAny{storage.NewMemory()} }, []string{"Delete", "Stale"}},
 	"ForgetsKeys":    {func() storage.Store { return forgetsKeys{storage.NewMemory()} }, []string{"Lister"}},
 	"DeafWatcher":    {func() storage.Store { return deafWatcher{storage.NewMemory()} }, []string{"Watcher"}},
+	"LateWatcher":    {func() storage.Store { return lateWatcher{storage.NewMemory()} }, []string{"Watcher"}},
 	"StuckWatcher":   {func() storage.Store { return stuckWatcher{storage.NewMemory()} }, []string{"WatcherEnds"}},
 }
 
@@ -250,16 +251,27 @@ func (s forgetsKeys) Keys(ctx context.Context) iter.Seq2[string, error] {
 // deafWatcher hears nothing after the beginning.
 type deafWatcher struct{ storage.Store }
 
-func (deafWatcher) Watch(ctx context.Context, changed func(string)) error {
-	changed("")
+func (deafWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
+	changed(storage.Change{})
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// lateWatcher tells of every change with the version that was there before.
+type lateWatcher struct{ *storage.Memory }
+
+func (s lateWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
+	last := map[string]storage.Version{}
+	return s.Memory.Watch(ctx, func(c storage.Change) {
+		last[c.Key], c.Version = c.Version, last[c.Key]
+		changed(c)
+	})
 }
 
 // stuckWatcher does not notice that ctx ends.
 type stuckWatcher struct{ storage.Store }
 
-func (stuckWatcher) Watch(_ context.Context, changed func(string)) error {
-	changed("")
+func (stuckWatcher) Watch(_ context.Context, changed func(storage.Change)) error {
+	changed(storage.Change{})
 	select {}
 }

@@ -130,7 +130,7 @@ func testListerWhileWriting(t *testing.T, s *suite) {
 
 // watching is a Watch that runs.
 type watching struct {
-	heard  chan string
+	heard  chan storage.Change
 	ended  chan error
 	cancel context.CancelCauseFunc
 }
@@ -143,20 +143,24 @@ func watch(t *testing.T, s storage.Store) *watching {
 		t.Skip("the store is no storage.Watcher")
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	w := &watching{make(chan string, 1000), make(chan error, 1), cancel}
-	go func() { w.ended <- watcher.Watch(ctx, func(key string) { w.heard <- key }) }()
+	w := &watching{make(chan storage.Change, 1000), make(chan error, 1), cancel}
+	go func() { w.ended <- watcher.Watch(ctx, func(c storage.Change) { w.heard <- c }) }()
 	t.Cleanup(func() { cancel(nil) })
 	return w
 }
 
-// wantNews waits until the watcher is told of key, or of any key if it is empty.
-func (w *watching) wantNews(t *testing.T, why, key string) {
+// wantNews waits until the watcher is told of a change, or that there may have been any. A version may be left out, but must
+// not be wrong: who has read it will not read again.
+func (w *watching) wantNews(t *testing.T, why string, want storage.Change) {
 	t.Helper()
 	limit := time.After(soon)
 	for {
 		select {
 		case got := <-w.heard:
-			if got == key || got == "" {
+			if got.Key == want.Key && got.Version != 0 && got.Version != want.Version {
+				t.Fatalf("Watch() tells of %v after %s, want %v", got, why, want)
+			}
+			if got.Key == want.Key || got.Key == "" {
 				return
 			}
 		case err := <-w.ended:
@@ -177,27 +181,27 @@ func (w *watching) drop() {
 func testWatcher(t *testing.T, s *suite) {
 	first, second := s.handles(t)
 	w := watch(t, first)
-	w.wantNews(t, "its beginning", "")
+	w.wantNews(t, "its beginning", storage.Change{})
 	for _, store := range []storage.Store{first, second} {
 		w.drop()
 		v := put(t, store, "k", "created", 0)
-		w.wantNews(t, "a create", "k")
+		w.wantNews(t, "a create", storage.Change{Key: "k", Version: v})
 		v = put(t, store, "k", "swapped", v)
-		w.wantNews(t, "a swap", "k")
-		put(t, store, "other", "value", 0)
-		w.wantNews(t, "another key", "other")
+		w.wantNews(t, "a swap", storage.Change{Key: "k", Version: v})
+		other := put(t, store, "other", "value", 0)
+		w.wantNews(t, "another key", storage.Change{Key: "other", Version: other})
 		wantDelete(t, store, "k", v, nil)
-		w.wantNews(t, "a delete", "k")
+		w.wantNews(t, "a delete", storage.Change{Key: "k"})
 		clean(t, store, "other")
-		w.wantNews(t, "a delete", "other")
+		w.wantNews(t, "a delete", storage.Change{Key: "other"})
 	}
 }
 
 func testWatcherEnds(t *testing.T, s *suite) {
 	store := s.open(t)
 	w, other := watch(t, store), watch(t, store)
-	w.wantNews(t, "its beginning", "")
-	other.wantNews(t, "its beginning", "")
+	w.wantNews(t, "its beginning", storage.Change{})
+	other.wantNews(t, "its beginning", storage.Change{})
 	w.cancel(errCause)
 	select {
 	case err := <-w.ended:
@@ -206,9 +210,9 @@ func testWatcherEnds(t *testing.T, s *suite) {
 		t.Fatalf("Watch() did not return within %v after its ctx ended", soon)
 	}
 	w.drop()
-	put(t, store, "k", "value", 0)
-	other.wantNews(t, "a create, after another watch ended", "k")
+	v := put(t, store, "k", "value", 0)
+	other.wantNews(t, "a create, after another watch ended", storage.Change{Key: "k", Version: v})
 	if len(w.heard) != 0 {
-		t.Errorf("changed(%q) was called after Watch returned", <-w.heard)
+		t.Errorf("changed(%v) was called after Watch returned", <-w.heard)
 	}
 }

@@ -1,0 +1,135 @@
+package tokensource_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// toldStore is a store that tells what the test has it tell, and counts reads.
+type toldStore struct {
+	storage.Store
+	changed func(storage.Change)
+	reads   atomic.Int64
+}
+
+func (s *toldStore) Watch(ctx context.Context, changed func(storage.Change)) error {
+	s.changed = changed
+	changed(storage.Change{})
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (s *toldStore) Get(ctx context.Context, key string) (storage.Record, error) {
+	s.reads.Add(1)
+	return s.Store.Get(ctx, key)
+}
+
+// told returns an engine on a store that tells nothing by itself.
+func (w *world) told() (*toldStore, *tokensource.Grants) {
+	s := &toldStore{Store: w.store}
+	g := w.processOn(s, nil)
+	synctest.Wait() // it watches
+	return s, g
+}
+
+// stored returns the change that has made the user's record what it is.
+func (w *world) stored() storage.Change {
+	w.Helper()
+	key := tokensource.KeyOf(w.client, w.user)
+	r, err := w.store.Get(w.Context(), key)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return storage.Change{Key: key, Version: r.Version}
+}
+
+func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
+	tests := []struct {
+		name string
+		tell func(before, after storage.Change) []storage.Change
+		seen bool
+	}{
+		{"nothing", func(_, _ storage.Change) []storage.Change { return nil }, false},
+		{"what is known", func(before, _ storage.Change) []storage.Change { return []storage.Change{before} }, false},
+		{"another key", func(_, after storage.Change) []storage.Change { return []storage.Change{{Key: "k", Version: after.Version}} }, false},
+		{"the change", func(_, after storage.Change) []storage.Change { return []storage.Change{after} }, true},
+		{"late news of what is known", func(before, after storage.Change) []storage.Change { return []storage.Change{after, before} }, true},
+		{"no version", func(before, _ storage.Change) []storage.Change { return []storage.Change{{Key: before.Key}} }, true},
+		{"anything", func(_, _ storage.Change) []storage.Change { return []storage.Change{{}} }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				elsewhere := w.process(nil)
+				first := w.login(elsewhere)
+				s, g := w.told()
+				w.token(g)
+				before := w.stored()
+				second := w.login(elsewhere)
+				reads := s.reads.Load()
+				for _, c := range tt.tell(before, w.stored()) {
+					s.changed(c)
+				}
+				got, want := w.token(g), first
+				if tt.seen {
+					want = second
+				}
+				if read := s.reads.Load() > reads; got.AccessToken != want.AccessToken || read != tt.seen {
+					t.Errorf("Token() gave the newer token: %t, asked the store: %t, want %t", got.AccessToken == second.AccessToken, read, tt.seen)
+				}
+			})
+		})
+	}
+}
+
+// A flight that waits for another process hears of the intent that it waits for, too.
+func TestNewsForAFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		holder := w.process(nil)
+		rejected := w.login(holder)
+		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		go holder.Source(w.user).Renew(t.Context(), rejected) //nolint:errcheck // as good as the other
+		synctest.Wait()
+		s, g := w.told()
+		ended := make(chan error)
+		go func() {
+			_, err := g.Source(w.user).Renew(t.Context(), rejected)
+			ended <- err
+		}()
+		synctest.Wait() // it has read the intent, and asks again in 25 ms
+		intent := w.stored()
+		for _, tt := range []struct {
+			tell []storage.Change
+			read bool
+		}{
+			{[]storage.Change{intent}, false},
+			{[]storage.Change{{Key: "k"}}, false},
+			{[]storage.Change{{Key: intent.Key, Version: intent.Version + 1}}, true},
+			{[]storage.Change{{Key: intent.Key}}, true},
+			{[]storage.Change{{}}, true},
+			{[]storage.Change{{Key: intent.Key, Version: intent.Version + 1}, intent}, true},
+		} {
+			reads := s.reads.Load()
+			for _, c := range tt.tell {
+				s.changed(c)
+			}
+			synctest.Wait()
+			if read := s.reads.Load() > reads; read != tt.read {
+				t.Errorf("after news of %v the store was asked: %t, want %t", tt.tell, read, tt.read)
+			}
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("Renew() = %v, want a token", err)
+		}
+		w.wantRefreshes(1)
+	})
+}
