@@ -19,7 +19,7 @@ type FileOptions struct {
 
 // File is a Store in one directory of a local disk, one file per key. Any number of goroutines and processes may share the
 // directory; a network file system must have working file locks. Reads take no lock. A write is there after a power
-// failure once Put has returned, or the old value is. File is a Lister and safe for concurrent use.
+// failure once Put has returned, or the old value is. File is a Lister, on Linux also a Watcher, and safe for concurrent use.
 //
 // Methods wait for the locks of other processes no longer than ctx lasts, but a system call that has begun is not
 // interrupted. Values are stored as they are: put Sealed above.

@@ -25,6 +25,7 @@ type setup struct {
 	Recheck time.Duration             // zero means the default
 	InDoubt tokensource.InDoubtPolicy // zero means the default
 	Faults  uint64                    // seed of random faults of the store; zero means none
+	Floor   string                    // directory of a floor that makes the calls instead; empty means none
 }
 
 // subjectHeader tells the fake whom a token request is for, so that its record can be read by subject.
@@ -38,6 +39,7 @@ type engine struct {
 	grants *tokensource.Grants
 	store  storage.Store
 	api    *http.Client
+	source tokensource.Renewer // of the tokens for calls
 	close  func() error
 }
 
@@ -70,7 +72,11 @@ func (s setup) open(ctx context.Context, p *points, observe func(tokensource.Eve
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	return &engine{s, grants, base, &http.Client{Transport: wire}, func() error {
+	api, source := &http.Client{Transport: wire}, tokensource.Renewer(grants)
+	if s.Floor != "" {
+		source = &floor{s.Floor, s.Server, api}
+	}
+	return &engine{s, grants, base, api, source, func() error {
 		wire.CloseIdleConnections()
 		return errors.Join(grants.Close(), closeStore())
 	}}, nil
@@ -100,13 +106,13 @@ func (e *engine) call(ctx context.Context, subject string) message {
 	start := time.Now()
 	ctx = tokensource.WithSubject(ctx, subject)
 	var m message
-	tok, err := e.grants.Token(ctx)
+	tok, err := e.source.Token(ctx)
 	for err == nil {
 		if m.Status, err = e.echo(ctx, tok); err != nil || m.Status != http.StatusUnauthorized || m.Rejected == 3 {
 			break
 		}
 		m.Rejected++
-		tok, err = e.grants.Renew(ctx, tok)
+		tok, err = e.source.Renew(ctx, tok)
 	}
 	m.Took = time.Since(start)
 	m.fail(err)

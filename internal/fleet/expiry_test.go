@@ -13,13 +13,17 @@ import (
 // them call the API at once.
 func TestFourProcessesRefreshOncePerExpiry(t *testing.T) {
 	for _, kind := range everyStore {
-		t.Run(kind, func(t *testing.T) { fourProcesses(t, kind, scale(40, 200)) })
+		t.Run(kind, func(t *testing.T) { fourProcesses(t, newFleet(t, kind), kind, scale(40, 200)) })
 	}
+	t.Run("floor", func(t *testing.T) {
+		f := newFleet(t, "file")
+		f.setup.Floor = t.TempDir()
+		fourProcesses(t, f, "floor", scale(40, 200))
+	})
 }
 
-func fourProcesses(t *testing.T, kind string, expiries int) {
+func fourProcesses(t *testing.T, f *fleet, kind string, expiries int) {
 	const latency = 20 * time.Millisecond
-	f := newFleet(t, kind)
 	user := oauthtest.DefaultUser().ID
 	f.login(2*time.Hour, user)
 	f.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Delay: latency}, -1)

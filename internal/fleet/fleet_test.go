@@ -73,7 +73,12 @@ func (f *fleet) login(d time.Duration, subjects ...string) {
 			return
 		}
 		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(d)}
-		if _, err := f.engine.grants.Save(f.Context(), subject, tok); err != nil {
+		if f.setup.Floor != "" {
+			err = (&floor{dir: f.setup.Floor}).save(tok)
+		} else {
+			_, err = f.engine.grants.Save(f.Context(), subject, tok)
+		}
+		if err != nil {
 			f.Error(err)
 		}
 	})

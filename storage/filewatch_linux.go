@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Watch implements Watcher, on Linux only, by inotify(7). It tells of a change as soon as Get sees it, which is a little
+// before it is durable. It returns when ctx ends, when the store is closed, or when somebody moves the directory away.
+func (f *File) Watch(ctx context.Context, changed func(Change)) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	events, err := f.events()
+	if err != nil {
+		return f.explain("watch", err)
+	}
+	defer func() { _ = events.Close() }() // perhaps closed already
+	returned := make(chan struct{})
+	defer close(returned)
+	go func() { // ends the Read
+		select {
+		case <-ctx.Done():
+		case <-f.done:
+		case <-returned:
+		}
+		_ = events.Close()
+	}()
+	changed(Change{})
+	err = f.tell(events, changed)
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case errors.Is(err, fs.ErrClosed):
+		return errClosed
+	}
+	return f.explain("watch", err)
+}
+
+// events returns what reads as a sequence of inotify events: records that come to be, and records that go.
+func (f *File) events() (*os.File, error) {
+	select {
+	case <-f.done:
+		return nil, fs.ErrClosed
+	default:
+	}
+	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("inotify_init1", err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	const mask = syscall.IN_MOVED_TO | syscall.IN_DELETE | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR
+	if _, err := syscall.InotifyAddWatch(fd, f.dir, mask); err != nil {
+		_ = events.Close()
+		return nil, os.NewSyscallError("inotify_add_watch", err)
+	}
+	return events, nil
+}
+
+// tell tells what events say until they end, and returns why.
+func (f *File) tell(events *os.File, changed func(Change)) error {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := events.Read(buf)
+		if err != nil {
+			return err
+		}
+		for event := range inotifyEvents(buf[:n]) {
+			switch {
+			case event.mask&syscall.IN_Q_OVERFLOW != 0:
+				changed(Change{})
+			case event.mask&(syscall.IN_IGNORED|syscall.IN_MOVE_SELF) != 0:
+				return fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
+			}
+			if key, ok := keyOf(event.name); ok {
+				version, err := f.version(event.name) // of the latest change: those before it need not be told
+				if err != nil {
+					version = 0
+				}
+				changed(Change{key, version})
+			}
+		}
+	}
+}
+
+type inotifyEvent struct {
+	mask uint32
+	name string
+}
+
+// inotifyEvents decodes what was read: for each event the watch, the mask, a cookie and the length of the name, 4 bytes each,
+// and the name, filled up with zeros.
+func inotifyEvents(data []byte) iter.Seq[inotifyEvent] {
+	return func(yield func(inotifyEvent) bool) {
+		for len(data) >= syscall.SizeofInotifyEvent {
+			mask := binary.NativeEndian.Uint32(data[4:])
+			end := syscall.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(data[12:]))
+			name := strings.TrimRight(string(data[syscall.SizeofInotifyEvent:end]), "\x00")
+			if data = data[end:]; !yield(inotifyEvent{mask, name}) {
+				return
+			}
+		}
+	}
+}
