@@ -17,8 +17,8 @@ import (
 
 // TestChaosLosesOnlyAnswersThatWereDropped has everything fail at random: the store fails and is slow, the authorization
 // server is slow, fails with 503, and drops its answer after it has redeemed a refresh token. It ends a family at the
-// second use of a refresh token, and so those users are lost whose answer it dropped, and those whose request got no answer
-// twice in a row; they are told so.
+// second use of a refresh token, and so those users are lost whose answer it dropped or gave too late, and those whose
+// request got no answer twice in a row; they are told so.
 func TestChaosLosesOnlyAnswersThatWereDropped(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -67,9 +67,10 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 	f.fake.ClearFaults()
 
 	// Those who still wait for a lease to end are waited for. A store that fails now and then may make it take longer.
-	outcomes := f.settle(f.start(1)[0], everybody)
+	workers = append(workers, f.start(1)...)
+	outcomes := f.settle(workers[4], everybody)
 	dropped := f.dropped()
-	lost, doubt, twice := 0, 0, 0
+	lost, doubt, twice, late := 0, 0, 0, 0
 	for user, m := range outcomes {
 		switch {
 		case m.Kind == worked:
@@ -80,6 +81,8 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 			t.Errorf("user %s is lost: %s", user, m.Text)
 		case dropped[user] == 0 && m.Reason == tokensource.ReasonInDoubt && f.unansweredTwice(user):
 			twice++ // nobody can know that neither request was redeemed
+		case dropped[user] == 0 && m.Reason == tokensource.ReasonInDoubt && gaveUpOn(workers, user):
+			late++ // the machine was too busy: the answer left the server, and nobody waited for it any more
 		case dropped[user] == 0:
 			t.Errorf("user %s is lost, and no answer was dropped: %s; requests: %v", user, m.Text, f.tokenRequests()[user])
 		}
@@ -89,8 +92,8 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 		}
 	}
 	t.Logf("%s, grace window %v: 4 processes, %d users: %v", kind, grace, len(everybody), &sum)
-	t.Logf("%s, grace window %v: %d refresh requests, %v; answers dropped after redeeming: %d, of %d users; grants lost: %d (%d in doubt, %d of them by the rule: two requests in a row without an answer)",
-		kind, grace, f.fake.TokenCalls("refresh_token"), f.statuses(), sumOf(dropped), len(dropped), lost, doubt, twice)
+	t.Logf("%s, grace window %v: %d refresh requests, %v; answers dropped after redeeming: %d, of %d users; grants lost: %d (%d in doubt, %d of them by the rule: two requests in a row without an answer; %d whose answer came too late)",
+		kind, grace, f.fake.TokenCalls("refresh_token"), f.statuses(), sumOf(dropped), len(dropped), lost, doubt, twice, late)
 	if len(dropped) == 0 || sum.Renewed == 0 {
 		t.Error("nothing happened: the test shows nothing")
 	}
@@ -139,6 +142,13 @@ func (f *fleet) dropped() map[string]int {
 		}
 	}
 	return n
+}
+
+// gaveUpOn reports whether the time of a token request for user has passed in one of the processes.
+func gaveUpOn(workers []*worker, user string) bool {
+	return slices.ContainsFunc(workers, func(w *worker) bool {
+		return w.countAll(func(m message) bool { return m.At == gaveUp && m.Subject == user }) > 0
+	})
 }
 
 // unansweredTwice reports whether the last two requests for user got no answer.

@@ -26,6 +26,9 @@ const (
 	afterWrite  = "after-write"  // they have been written, and nobody has seen them
 )
 
+// gaveUp is news rather than a point: the time for a token request has passed without an answer.
+const gaveUp = "gave-up"
+
 // What can happen at a point.
 const (
 	kill = "kill" // the process ends, as the kernel ends one that has used up the memory
@@ -144,25 +147,37 @@ func (w *passingWire) RoundTrip(req *http.Request) (*http.Response, error) {
 		GotFirstResponseByte: func() { w.points.reach(ctx, sent) },
 	})))
 	if err != nil {
+		w.points.failed(ctx)
 		return nil, err
 	}
 	resp.Body = &passingBody{resp.Body, sync.OnceFunc(func() {
 		w.points.setAnswered(ctx, resp.StatusCode == http.StatusOK)
 		w.points.reach(ctx, answered)
-	})}
+	}), func() { w.points.failed(ctx) }}
 	return resp, nil
 }
 
-// passingBody calls end when it has been read to its end.
+// failed is called when there is no answer, or no end of it.
+func (p *points) failed(ctx context.Context) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		subject, _ := tokensource.SubjectFrom(ctx)
+		p.say(message{At: gaveUp, Subject: subject})
+	}
+}
+
+// passingBody calls end when it has been read to its end, or failed.
 type passingBody struct {
 	io.ReadCloser
-	end func()
+	end, failed func()
 }
 
 func (b *passingBody) Read(buf []byte) (int, error) {
 	n, err := b.ReadCloser.Read(buf)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		b.end()
+	case err != nil:
+		b.failed()
 	}
 	return n, err
 }

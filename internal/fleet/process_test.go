@@ -160,10 +160,15 @@ func (w *worker) awaitNews(is message) bool {
 
 // count returns how often the process has told of an event.
 func (w *worker) count(event string) (n int) {
+	return w.countAll(func(m message) bool { return m.Event == event })
+}
+
+// countAll counts the news that are of a kind.
+func (w *worker) countAll(is func(message) bool) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range w.heard {
-		if m.Event == event {
+		if is(m) {
 			n++
 		}
 	}
