@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
@@ -19,8 +18,9 @@ func openSQLite(ctx context.Context, _, rest string, m mode) (backend, error) {
 	if path == "" {
 		return nil, usageError("sqlite: needs a file, as in sqlite:PATH")
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && m != mayCreate {
+	s, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{Table: table, MustExist: m != mayCreate})
+	if errors.Is(err, fs.ErrNotExist) && m != mayCreate {
 		return nil, fmt.Errorf("%s: %w", printable(path), errNoStore)
 	}
-	return sqlitestore.Open(ctx, path, &sqlitestore.Options{Table: table})
+	return s, err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
 var commands = []string{"list", "show", "delete", "reseal", "export", "import", "copy"}
@@ -77,7 +78,16 @@ func TestNoSuchStore(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(full, "a file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(t.TempDir(), "app.db")
+	s, err := sqlitestore.Open(t.Context(), other, &sqlitestore.Options{Table: "others"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct{ store, want string }{
+		{"sqlite:" + other, "there is no such store"},
 		{"file:" + filepath.Join(dir, "none"), "there is no such store"},
 		{"file:" + dir, "there is no such store"},
 		{"file:" + full, "is no store: name the directory that was given to storage.OpenFile"},
@@ -115,7 +125,8 @@ func TestATableOfItsOwn(t *testing.T) {
 	path := "sqlite:" + filepath.Join(t.TempDir(), "grants.db")
 	ctl(t, "", "copy", a.url, path+"?table=mine").want(t, 0, "created: 1;")
 	ctl(t, "", "list", path+"?table=mine").want(t, 0, "grants: 1;")
-	ctl(t, "", "list", path+"?table=other").want(t, 0, "grants: 0;")
+	ctl(t, "", "list", path+"?table=other").want(t, 1, "there is no such store")
+	ctl(t, "", "copy", "-n", a.url, path+"?table=other").want(t, 0, "created: 1;")
 }
 
 func TestKeysThatAreNone(t *testing.T) {

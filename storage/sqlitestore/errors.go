@@ -51,7 +51,7 @@ func (s *Store) adviceFor(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "let this user write in the directory"
 	case errors.Is(err, fs.ErrNotExist):
-		return "create the directory first"
+		return "is the name right? else create the directory first"
 	}
 	return ""
 }

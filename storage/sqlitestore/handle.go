@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"strings"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // handle is what one call at a time works with: the statements, prepared.
@@ -14,18 +17,23 @@ type handle struct {
 
 // open makes the database ready, and prepares the statements on connections that are kept: to find a connection for each
 // call, and the statement on it, would cost a fifth of a read.
-func (s *Store) open(ctx context.Context, noSync bool) error {
-	conn, err := s.connect(ctx, noSync)
+func (s *Store) open(ctx context.Context, o *Options) error {
+	conn, err := s.connect(ctx, o.InsecureNoSync)
 	if err != nil {
 		return err
 	}
-	if err := s.switchToWAL(ctx, conn); err != nil {
-		return err
-	}
-	if err := s.exec(ctx, conn, s.queries.schema); err != nil {
-		return err
+	if !o.MustExist {
+		if err := s.switchToWAL(ctx, conn); err != nil {
+			return err
+		}
+		if err := s.exec(ctx, conn, s.queries.schema); err != nil {
+			return err
+		}
 	}
 	writer, err := s.prepare(ctx, conn)
+	if o.MustExist && primary(err) == sqlite3.SQLITE_ERROR {
+		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -34,7 +42,7 @@ func (s *Store) open(ctx context.Context, noSync bool) error {
 	}
 	s.lend(s.writing, writer)
 	for range readers {
-		conn, err := s.connect(ctx, noSync)
+		conn, err := s.connect(ctx, o.InsecureNoSync)
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,11 @@
 package sqlitestore_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,6 +45,34 @@ func TestOpenRefuses(t *testing.T) {
 	if after, err := os.ReadFile(foreign); err != nil || string(after) != text {
 		t.Errorf("Open() changed a file that is no database: %v", err)
 	}
+}
+
+// TestMustExist names what is no store: nothing is made of it.
+func TestMustExist(t *testing.T) {
+	dir := t.TempDir()
+	missing, foreign, store := filepath.Join(dir, "missing.db"), filepath.Join(dir, "foreign.db"), filepath.Join(dir, "store.db")
+	execute(t, openDB(t, foreign), "CREATE TABLE letters (text TEXT)")
+	v := put(t, open(t, store, nil), "k", "value", 0)
+	before, err := os.ReadFile(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &sqlitestore.Options{MustExist: true}
+	for path, text := range map[string]string{missing: "is the name right", foreign: "is there a table"} {
+		s, err := sqlitestore.Open(t.Context(), path, o)
+		if s != nil || err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), text) {
+			t.Errorf("Open(%q) = %v, %v, want %v with %q", path, s, err, fs.ErrNotExist, text)
+		}
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat() of a file that did not exist = %v, want %v", err, fs.ErrNotExist)
+	}
+	if after, err := os.ReadFile(foreign); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("Open() changed the database of somebody else: %v", err)
+	}
+	s := open(t, store, o)
+	want(t, s, "k", "value", v)
+	put(t, s, "k", "new", v)
 }
 
 // TestPaths opens files whose names mean something in a URI or to the driver: each must be that file and no other.

@@ -24,8 +24,12 @@ type Options struct {
 	// "authtrip_records".
 	Table string
 
-	// CreateTable makes New create the table if it does not exist. Open always does.
+	// CreateTable makes New create the table if it does not exist. Open always does, unless MustExist is set.
 	CreateTable bool
+
+	// MustExist makes Open leave a database as it is, and return an error that wraps fs.ErrNotExist if there is no such
+	// file or table. It is for tools that are given the name of a file.
+	MustExist bool
 
 	// InsecureNoSync makes Open leave out the fsync of every write (PRAGMA synchronous=NORMAL). The database stays whole
 	// and writes survive the death of the process, but after a power failure the last of them may be gone: a refresh
@@ -80,13 +84,18 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s.where, s.own = file, true
-	if err := create(file); err != nil {
+	if o.MustExist {
+		err = regular(file)
+	} else {
+		err = create(file)
+	}
+	if err != nil {
 		return nil, s.explain(ctx, "open", err)
 	}
 	if s.db, err = sql.Open("sqlite", dsn(file)); err != nil {
 		return nil, s.explain(ctx, "open", err)
 	}
-	if err := s.open(ctx, o.InsecureNoSync); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		_ = s.Close() // the first error says more
 		return nil, s.explain(ctx, "open", err)
 	}

@@ -102,8 +102,8 @@ func (c *call) admit(e endpoint, limits http.Header) (*token, *reply) {
 	switch {
 	case app == nil, t.grant != nil && c.s.users[t.grant.user] == nil:
 		return nil, c.unauthorized()
-	case app.NotEnrolled:
-		return nil, clientForbidden(client)
+	case app.NotEnrolled, c.k.API.UserNotEnrolled:
+		return nil, clientForbidden(client, !app.NotEnrolled)
 	case c.k.API.NoCredits:
 		return nil, problem(http.StatusPaymentRequired, bodyCredits)
 	case t.grant == nil && e.userOnly:

@@ -25,6 +25,7 @@ const (
 	bodyTooMany         = `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`
 	bodyTooManyV1       = `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`
 	bodyTooManyText     = `Rate limit exceeded`
+	bodyUsageCap        = `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`
 	bodyAppOnly         = `{"errors":[{"code":99,"label":"authenticity_token_error","message":"Unable to verify your credentials"}]}`
 	bodyNotFound        = `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`
 	bodyMethod          = `{"title":"Method Not Allowed","type":"about:blank","status":405,"detail":"Method Not Allowed"}`
@@ -72,11 +73,16 @@ func methodNotAllowed(allow string) *reply {
 	return rep
 }
 
-func clientForbidden(clientID string) *reply {
+// clientForbidden is the answer to an app that must be enrolled first, in the words of 2025, or in those of 2026 to its user.
+func clientForbidden(clientID string, user bool) *reply {
+	reason, host := "client-not-enrolled", "api.twitter.com"
+	if user {
+		reason, host = "user-not-enrolled", "api.x.com"
+	}
 	body := `{"client_id":` + string(quote(clientID)) + `,"detail":` + string(quote(clientForbiddenText)) +
 		`,"registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden",` +
-		`"required_enrollment":"Appropriate Level of API Access","reason":"client-not-enrolled",` +
-		`"type":"https://api.twitter.com/2/problems/client-forbidden"}`
+		`"required_enrollment":"Appropriate Level of API Access","reason":"` + reason + `",` +
+		`"type":"https://` + host + `/2/problems/client-forbidden"}`
 	return problem(http.StatusForbidden, body)
 }
 

@@ -87,10 +87,12 @@ func TestRule50_GoldenBodies(t *testing.T) {
 			}
 			return me(none)(t, s)
 		}, 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`},
+		{"enrolment, 2026", me(func(k *oauthtest.Knobs) { k.API.UserNotEnrolled = true }), 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"user-not-enrolled","type":"https://api.x.com/2/problems/client-forbidden"}`},
 		{"credits", me(func(k *oauthtest.Knobs) { k.API.NoCredits = true }), 402, problemType, `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}`},
 		{"429", limited(oauthtest.StyleV2), 429, problemType, `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`},
 		{"429 v1", limited(oauthtest.StyleV1), 429, jsonType, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`},
 		{"429 text", limited(oauthtest.StyleText), 429, "text/plain; charset=utf-8", `Rate limit exceeded`},
+		{"429 usage cap", limited(oauthtest.StyleUsageCap), 429, problemType, `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`},
 		{"me", me(none), 200, jsonType, `{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"}}`},
 		{"revoked", func(t *testing.T, s *oauthtest.Server) answered { return revoke(t, s, ci, "x", "access_token") }, 200, jsonType, `{"revoked":true}`},
 	}

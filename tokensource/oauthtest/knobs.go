@@ -117,9 +117,10 @@ type Style int
 
 // The shapes that X has been seen to use.
 const (
-	StyleV2   Style = iota // RFC 9457 problem details
-	StyleV1                // {"errors":[{"code":…}]}
-	StyleText              // plain text
+	StyleV2       Style = iota // RFC 9457 problem details
+	StyleV1                    // {"errors":[{"code":…}]}
+	StyleText                  // plain text
+	StyleUsageCap              // 429 only: problem details of a plan that is used up
 )
 
 // APIKnobs change the API.
@@ -140,8 +141,9 @@ type APIKnobs struct {
 	DailyUserLimit int // requests per user in 24 hours. Zero means no such limit
 	DailyAppLimit  int // requests per app in 24 hours. Zero means no such limit
 
-	NoCredits   bool // 402 CreditsDepleted
-	EarlyReject bool // answer a rejected token before the request's body was read
+	NoCredits       bool // 402 CreditsDepleted
+	UserNotEnrolled bool // 403 Client Forbidden as of 2026; App.NotEnrolled is its older form
+	EarlyReject     bool // answer a rejected token before the request's body was read
 
 	StreamInterval time.Duration // between the lines of PathStream. Zero means 20 seconds
 	StreamLines    int           // PathStream ends cleanly after so many lines. Zero means never

@@ -82,6 +82,8 @@ func tooMany(style Style) *reply {
 		return newReply(http.StatusTooManyRequests, typeJSON, bodyTooManyV1)
 	case StyleText:
 		return newReply(http.StatusTooManyRequests, typeText, bodyTooManyText)
+	case StyleUsageCap:
+		return problem(http.StatusTooManyRequests, bodyUsageCap)
 	}
 	return problem(http.StatusTooManyRequests, bodyTooMany)
 }
