@@ -19,7 +19,10 @@ func (f *File) Watch(ctx context.Context, changed func(Change)) error {
 		return err
 	}
 	events, err := f.events()
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("storage: watch in %s: raise fs.inotify.max_user_instances or max_user_watches: %w", f.dir, err)
+	case err != nil:
 		return f.explain("watch", err)
 	}
 	defer func() { _ = events.Close() }() // perhaps closed already

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,5 +141,33 @@ func wantEnd(t *testing.T, ended <-chan error) error {
 	case <-time.After(soon):
 		t.Fatal("Watch() did not return")
 		return nil
+	}
+}
+
+// TestFileWatchLimit uses up what the kernel lets this user watch with.
+func TestFileWatchLimit(t *testing.T) {
+	f := openFile(t, t.TempDir(), nil)
+	var used []int
+	defer func() {
+		for _, fd := range used {
+			_ = syscall.Close(fd)
+		}
+	}()
+	for {
+		fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC)
+		if errors.Is(err, syscall.EMFILE) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		used = append(used, fd)
+		if len(used) == 10_000 {
+			t.Skip("there is hardly a limit")
+		}
+	}
+	err := f.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") })
+	if !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "raise fs.inotify.max_user_instances") {
+		t.Errorf("Watch() = %v, want advice", err)
 	}
 }

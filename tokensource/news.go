@@ -32,18 +32,18 @@ func (n *news) tell(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if ch := n.waiting[c.Key]; ch != nil {
-		put(ch, c.Version)
+		leave(ch, c.Version)
 	}
 	if c.Key == "" {
 		for _, ch := range n.waiting {
-			put(ch, 0)
+			leave(ch, 0)
 		}
 	}
 }
 
-// put leaves a version in ch. Together with one that is still there it becomes zero: which came first is not known. The
+// leave puts a version into ch. Together with one that is still there it becomes zero: which came first is not known. The
 // caller is the only one who sends.
-func put(ch chan storage.Version, version storage.Version) {
+func leave(ch chan storage.Version, version storage.Version) {
 	select {
 	case <-ch:
 		version = 0

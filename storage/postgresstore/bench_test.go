@@ -22,7 +22,7 @@ import (
 
 const (
 	benchValue = 2048 // bytes
-	benchBatch = 320  // operations
+	benchBatch = 96   // operations
 )
 
 // contender is what is measured: what goroutine i does once, with a value that is never the same.

@@ -16,7 +16,7 @@ const (
 
 	// notifyEvery is the shortest time between two notifications. The first after a while goes out at once; those of a
 	// store that is written to all the time go together, or they would cost it as much as its writes.
-	notifyEvery = 5 * time.Millisecond
+	notifyEvery = 10 * time.Millisecond
 
 	// notifyTime is how long the server may take to accept a notification, and closeTime how long Close waits for the last.
 	notifyTime = 30 * time.Second

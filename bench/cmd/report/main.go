@@ -67,6 +67,7 @@ var sections = []struct {
 	{"storms", (*report).storms},
 	{"growth", (*report).growth},
 	{"stores", (*report).stores},
+	{"fleet", (*report).fleet},
 }
 
 func main() {

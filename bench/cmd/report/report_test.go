@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The whole program at the smallest scale fills every block of the page, and draws every plot that the page shows.
@@ -87,8 +89,25 @@ func TestRatio(t *testing.T) {
 }
 
 func TestParseRatios(t *testing.T) {
-	got := parseRatios([]byte("goos: linux\nBenchmarkPairedRecord-2   100  4717 ns/op  0.07 ratio\nBenchmarkX-2  1  2 ns/op\nPASS\n"))
-	if len(got) != 1 || got[0] != (benchmark{"BenchmarkPairedRecord", 0.07}) {
-		t.Errorf("parseRatios = %v, want one of 0.07", got)
+	got := parseRatios([]byte("goos: linux\nBenchmarkPairedRecord-2   100  4717 ns/op  0.07 ratio\nBenchmarkX-2  1  2 ns/op\nBenchmarkPairedRecord-2   90  4717 ns/op  0.08 ratio\nPASS\n"))
+	if len(got) != 1 || got[0].name != "BenchmarkPairedRecord" || !slices.Equal(got[0].ratios, []float64{0.07, 0.08}) {
+		t.Errorf("parseRatios = %v, want one of 0.07 and 0.08", got)
+	}
+}
+
+func TestParseFleet(t *testing.T) {
+	got, err := parseFleet(`=== RUN   TestFourProcessesRefreshOncePerExpiry/file
+    expiry_test.go:52: file: 200 expiries, 4 calls each: 200 refreshes, 0 failed calls, 0 killed families
+    expiry_test.go:57: file: slowest of the 4 calls: p50 28.19ms, p99 36.5ms; token endpoint with 20ms latency: p50 20.55ms, p99 21.52ms; one API round trip: p50 480µs
+=== RUN   TestFourProcessesRefreshOncePerExpiry/floor
+    expiry_test.go:52: floor: 200 expiries, 4 calls each: 200 refreshes, 0 failed calls, 0 killed families
+    expiry_test.go:57: floor: slowest of the 4 calls: p50 25.48ms, p99 33.8ms; token endpoint with 20ms latency: p50 20.73ms, p99 21.98ms; one API round trip: p50 400µs
+`)
+	want := fleetRun{"file", "200", "200", "0", 28190 * time.Microsecond, 36500 * time.Microsecond, 20550 * time.Microsecond}
+	if err != nil || len(got) != 2 || got[0] != want {
+		t.Errorf("parseFleet = %v, %v, want two runs, the first %v", got, err, want)
+	}
+	if got, err := parseFleet("PASS"); err == nil {
+		t.Errorf("parseFleet without a floor = %v, want an error", got)
 	}
 }
