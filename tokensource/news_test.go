@@ -58,7 +58,9 @@ func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
 	}{
 		{"nothing", func(_, _ storage.Change) []storage.Change { return nil }, false},
 		{"what is known", func(before, _ storage.Change) []storage.Change { return []storage.Change{before} }, false},
-		{"another key", func(_, after storage.Change) []storage.Change { return []storage.Change{{Key: "k", Version: after.Version}} }, false},
+		{"another key", func(_, after storage.Change) []storage.Change {
+			return []storage.Change{{Key: "k", Version: after.Version}}
+		}, false},
 		{"the change", func(_, after storage.Change) []storage.Change { return []storage.Change{after} }, true},
 		{"late news of what is known", func(before, after storage.Change) []storage.Change { return []storage.Change{after, before} }, true},
 		{"no version", func(before, _ storage.Change) []storage.Change { return []storage.Change{{Key: before.Key}} }, true},
@@ -132,4 +134,43 @@ func TestNewsForAFlight(t *testing.T) {
 		}
 		w.wantRefreshes(1)
 	})
+}
+
+// Where the store tells of changes a renewal begins with what is cached, and asks only if it is told that this is old.
+func TestG2_TheSwapComparesWithTheStore(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		renewed bool // by another process, and this one has not heard of it
+		reads   int64
+	}{
+		{"what is cached is stored", false, 0},
+		{"what is cached is old", true, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				elsewhere := w.process(nil)
+				rejected := w.login(elsewhere)
+				s, g := w.told()
+				w.token(g)
+				want := ""
+				if tt.renewed {
+					tok, err := elsewhere.Source(w.user).Renew(t.Context(), rejected)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want = tok.AccessToken
+				}
+				reads := s.reads.Load()
+				tok, err := g.Source(w.user).Renew(t.Context(), rejected)
+				if err != nil || !w.works(tok) || want != "" && tok.AccessToken != want {
+					t.Fatalf("Renew() = %v, want a token that works, and the one that another process has brought", err)
+				}
+				w.wantRefreshes(1)
+				if got := s.reads.Load() - reads; got != tt.reads {
+					t.Errorf("the store was asked %d times, want %d", got, tt.reads)
+				}
+			})
+		})
+	}
 }

@@ -50,7 +50,7 @@ func fourProcesses(ctx context.Context, dir, size string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // a directory of temporary files
+	defer os.RemoveAll(temp)                      //nolint:errcheck // a directory of temporary files
 	if err := os.Chmod(temp, 0o755); err != nil { //nolint:gosec // the database servers run as other users
 		return "", err
 	}
