@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// Watch implements Watcher, on Linux only, by inotify(7). It tells of a change as soon as Get sees it, which is a little
-// before it is durable. It returns when ctx ends, when the store is closed, or when somebody moves the directory away.
+// Watch implements Watcher, on Linux only, by inotify(7), which hears nothing of what other machines do to a network file
+// system. It tells of a change as soon as Get sees it, which is a little before it is durable. It returns when ctx ends, when the store is closed, or when somebody moves the directory away.
 func (f *File) Watch(ctx context.Context, changed func(Change)) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -64,8 +64,30 @@ func (f *File) events() (*os.File, error) {
 		_ = events.Close()
 		return nil, os.NewSyscallError("inotify_add_watch", err)
 	}
+	if err := f.unmoved(); err != nil {
+		_ = events.Close()
+		return nil, err
+	}
 	return events, nil
 }
+
+// unmoved returns an error if another directory has taken the place of the one that is open.
+func (f *File) unmoved() error {
+	there, err := os.Stat(f.dir)
+	if err != nil {
+		return err
+	}
+	ours, err := f.self.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(there, ours) {
+		return errGone
+	}
+	return nil
+}
+
+var errGone = fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
 
 // tell tells what events say until they end, and returns why.
 func (f *File) tell(events *os.File, changed func(Change)) error {
@@ -80,7 +102,7 @@ func (f *File) tell(events *os.File, changed func(Change)) error {
 			case event.mask&syscall.IN_Q_OVERFLOW != 0:
 				changed(Change{})
 			case event.mask&(syscall.IN_IGNORED|syscall.IN_MOVE_SELF) != 0:
-				return fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
+				return errGone
 			}
 			if key, ok := keyOf(event.name); ok {
 				version, err := f.version(event.name) // of the latest change: those before it need not be told

@@ -75,16 +75,6 @@ func (c *cache) load(subject string) *cached {
 	return nil
 }
 
-// at returns what is cached under a storage key, or nil.
-func (c *cache) at(key string) *cached {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.byKey[key]; e != nil {
-		return e.cached.Load()
-	}
-	return nil
-}
-
 // publish stores next for a subject and returns its entry. Only here do entries come into being and get their content.
 func (c *cache) publish(subject, key string, next *cached) *entry {
 	c.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -85,6 +87,34 @@ func TestG3_TheRequestEndsBeforeTheIntentDoes(t *testing.T) {
 		wantIs(t, err, tokensource.ErrTemporary)
 		if got := time.Since(start); got != 20*time.Second {
 			t.Errorf("the request was given up after %v, want 20s: others may take over 30s after it was announced", got)
+		}
+	})
+}
+
+// A grant without a refresh token has no intent that a newer login could be told by.
+func TestG6_ANewLoginIsNotBuriedWithAnOldGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.process(nil), w.process(nil)
+		tok := &oauth2.Token{AccessToken: "old", TokenType: "bearer", Expiry: time.Now().Add(time.Minute)}
+		if _, err := here.Save(t.Context(), w.user, tok); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		var second *oauth2.Token
+		w.store.on(func(_ context.Context, op string) error {
+			if op == "put" { // here is about to write that the grant is dead
+				w.store.on(nil)
+				second = w.login(elsewhere)
+			}
+			return nil
+		})
+		_, err := here.Source(w.user).Token(t.Context())
+		wantIs(t, err, tokensource.ErrTemporary)
+		for _, g := range []*tokensource.Grants{here, elsewhere, w.process(nil)} {
+			if got := w.token(g); got.AccessToken != second.AccessToken {
+				t.Error("the newer login is gone")
+			}
 		}
 	})
 }

@@ -52,6 +52,19 @@ func leave(ch chan storage.Version, version storage.Version) {
 	ch <- version
 }
 
+// heard takes what was told of key and not yet looked at, if somebody waits for it.
+func (n *news) heard(key string) (storage.Version, bool) {
+	n.mu.Lock()
+	ch := n.waiting[key]
+	n.mu.Unlock()
+	select {
+	case version := <-ch:
+		return version, true
+	default:
+		return 0, false
+	}
+}
+
 // drop forgets a key that nobody waits for any more.
 func (n *news) drop(key string) {
 	n.mu.Lock()

@@ -65,10 +65,11 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 // settle writes the tokens of w over the intent that they were obtained under, and returns the token that is good now.
 // errNotTaken means that the store could not do it, and that it is worth trying again.
 func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
+	g.news.heard(key) // whoever has made that change makes this write fail
 	current, version, err := g.overwrite(ctx, key, w.record, w.version, w.intent)
 	switch {
 	case err == nil:
-		return g.show(key, current, version), nil
+		return g.showLatest(key, current, version), nil
 	case !errors.Is(err, errOvertaken):
 		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
@@ -107,7 +108,7 @@ func (g *Grants) overwrite(ctx context.Context, key string, next *record, versio
 			return nil, 0, err
 		case bytes.Equal(current.encode(), next.encode()): // an earlier write of ours was reported as failed, and was not
 			return next, at, nil
-		case current.intent.id != intent:
+		case current.intent.id != intent, intent == "" && current.access != next.access: // no intent: it may be a new login
 			return current, at, errOvertaken
 		}
 		version = at
@@ -157,6 +158,16 @@ func (g *Grants) release(ctx context.Context, key string, r *record, version sto
 	case !errors.Is(err, errOvertaken):
 		g.withdraw(key, &next, version, r.intent.id)
 	}
+}
+
+// showLatest is show in a flight. If another version was told of since this one was read or written, it is only shown until
+// the store has been asked.
+func (g *Grants) showLatest(key string, r *record, version storage.Version) *oauth2.Token {
+	tok := g.show(key, r, version)
+	if told, ok := g.news.heard(key); ok && told != version {
+		g.cache.suspect(storage.Change{Key: key})
+	}
+	return tok
 }
 
 // show publishes a record that was just read or written, and returns its token.

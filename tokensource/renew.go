@@ -92,14 +92,15 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 	watched := holder{settle: settleTime(g.o.StoreTimeout)}
 	begun := time.Now()
 	news := g.news.await(key)
-	for first := true; ; first = false {
-		r, version, err := g.latest(ctx, key, n, first)
+	for {
+		g.news.heard(key) // it is in what is read now
+		r, version, err := g.read(ctx, key)
 		if err != nil {
 			return nil, err
 		}
 		now := time.Now()
 		if r.usable(now, n.rejected) {
-			return g.show(key, r, version), nil
+			return g.showLatest(key, r, version), nil
 		}
 		if err := g.refusal(r, n, now); err != nil {
 			return nil, err
@@ -135,18 +136,6 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 		}
 		return g.redeem(ctx, key, announced, at)
 	}
-}
-
-// latest returns a grant as it is stored. To begin with, what is cached will do if a redemption would be announced on it at
-// once: while the store tells of changes that is what is stored, and the announcement is refused over anything else.
-func (g *Grants) latest(ctx context.Context, key string, n need, first bool) (*record, storage.Version, error) {
-	if first && g.watching.Load() && g.unsavedAt(key) == nil && g.withdrawal(key) == nil {
-		c, now := g.cache.at(key), time.Now()
-		if c != nil && g.cache.now() < c.recheck && !c.record.usable(now, n.rejected) && c.record.intent.id == "" && g.refusal(c.record, n, now) == nil {
-			return c.record, c.version, nil
-		}
-	}
-	return g.read(ctx, key)
 }
 
 // refusal returns why nothing is to be done about r now, or nil.

@@ -34,7 +34,7 @@ type keptBody struct {
 
 	mu    sync.Mutex // guards what follows; never held while body is read
 	data  []byte
-	over  bool // data was more than limit
+	over  bool // data was more than limit, or reading failed
 	ended bool // body was read to its end
 }
 
@@ -58,8 +58,12 @@ func (b *keptBody) Read(p []byte) (int, error) {
 	if !b.over {
 		b.data = append(b.data, p[:n]...)
 	}
-	if err == io.EOF {
+	switch err {
+	case nil:
+	case io.EOF:
 		b.ended = true
+	default:
+		b.over, b.data = true, nil // who reads it finds that it is not what it should be
 	}
 	return n, err
 }
@@ -70,7 +74,7 @@ func (b *keptBody) Close() error {
 }
 
 // whole returns the body, if every byte of it was read and kept. A part of it is never returned. A body of a known length is
-// whole without its io.EOF, which the base reads only after the server may have answered.
+// whole when so much of it was read: the base looks for its io.EOF only after the server may have answered.
 func (b *keptBody) whole() ([]byte, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -35,7 +35,7 @@ var broken = map[string]struct {
 	"DeletesAny":     {func() storage.Store { return deletesAny{storage.NewMemory()} }, []string{"Delete", "Stale"}},
 	"ForgetsKeys":    {func() storage.Store { return forgetsKeys{storage.NewMemory()} }, []string{"Lister"}},
 	"DeafWatcher":    {func() storage.Store { return deafWatcher{storage.NewMemory()} }, []string{"Watcher"}},
-	"LateWatcher":    {func() storage.Store { return lateWatcher{storage.NewMemory()} }, []string{"Watcher"}},
+	"WrongWatcher":   {func() storage.Store { return wrongWatcher{storage.NewMemory()} }, []string{"Watcher"}},
 	"StuckWatcher":   {func() storage.Store { return stuckWatcher{storage.NewMemory()} }, []string{"WatcherEnds"}},
 }
 
@@ -257,13 +257,14 @@ func (deafWatcher) Watch(ctx context.Context, changed func(storage.Change)) erro
 	return context.Cause(ctx)
 }
 
-// lateWatcher tells of every change with the version that was there before.
-type lateWatcher struct{ *storage.Memory }
+// wrongWatcher tells of versions that there never were.
+type wrongWatcher struct{ *storage.Memory }
 
-func (s lateWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
-	last := map[string]storage.Version{}
+func (s wrongWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
 	return s.Memory.Watch(ctx, func(c storage.Change) {
-		last[c.Key], c.Version = c.Version, last[c.Key]
+		if c.Version != 0 {
+			c.Version += 1000
+		}
 		changed(c)
 	})
 }
