@@ -3,7 +3,9 @@ package transport_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,7 +84,7 @@ func TestT3_RenewIsCalledWithTheTokenThatWasSent(t *testing.T) {
 	}
 }
 
-func TestT3_OriginalResponseGoesToTheCallerUnread(t *testing.T) {
+func TestT3_OriginalResponseGoesToTheCaller(t *testing.T) {
 	tests := []struct {
 		name string
 		src  tokensource.Source
@@ -106,10 +108,54 @@ func TestT3_OriginalResponseGoesToTheCallerUnread(t *testing.T) {
 		if err != nil || calls != 1 {
 			t.Fatalf("%s: RoundTrip = %v after %d requests, want the response to the only one", test.name, err, calls)
 		}
-		if answered.read.Load() != 0 || answered.closed.Load() != 0 {
-			t.Errorf("%s: %d bytes of the response were read and it was closed %d times, want it untouched", test.name, answered.read.Load(), answered.closed.Load())
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || string(body) != "original" {
+			t.Errorf("%s: the response's body = %q, %v, want all of it", test.name, body, err)
 		}
 		resp.Body.Close()
+		if n := answered.closed.Load(); n != 1 {
+			t.Errorf("%s: the response's body was closed %d times, want once", test.name, n)
+		}
+	}
+}
+
+// A rejected response is read while the token is renewed, but no further than is kept.
+func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
+	long := strings.Repeat("x", 200<<10)
+	slow, write := io.Pipe()
+	for name, body := range map[string]io.ReadCloser{"long": io.NopCloser(strings.NewReader(long)), "slow": slow} {
+		src := &fakeSource{tok: &oauth2.Token{AccessToken: "a"}, renewErr: tokensource.ErrJustRenewed}
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			resp := response(req, 401, nil, "")
+			resp.Body = body
+			return resp, nil
+		})
+		rt := newTransport(t, src, base, transport.Options{Origins: []string{api}})
+		resp, err := rt.RoundTrip(newRequest(t, "GET", api, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "slow" {
+			go func() {
+				_, _ = io.WriteString(write, long)
+				write.Close()
+			}()
+		}
+		got, err := io.ReadAll(resp.Body)
+		if err != nil || string(got) != long {
+			t.Errorf("%s: %d bytes of the response, %v, want all %d", name, len(got), err, len(long))
+		}
+		resp.Body.Close()
+	}
+}
+
+// A program may limit its connections to a host that is the API and the authorization server, as api.x.com is.
+func TestT3_OneConnection(t *testing.T) {
+	e := newLoopbackEngine(t, 1)
+	e.login(t, "1")
+	e.fake.ExpireAll()
+	if status := e.call(t, "1"); status != http.StatusOK {
+		t.Errorf("the call ended with %d, want 200", status)
 	}
 }
 

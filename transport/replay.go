@@ -19,8 +19,9 @@ const (
 )
 
 // replay renews the token that resp refused and sends req once more. Whatever comes back then goes to the caller. If there
-// is no newer token or no way to send the body again, resp does, unread.
+// is no newer token or no way to send the body again, resp does, with all of its body.
 func (t *Transport) replay(req *http.Request, resp *http.Response, sent *oauth2.Token, kept *keptBody) (*http.Response, error) {
+	hold(resp)
 	fresh, err := t.renewer.Renew(req.Context(), sent)
 	if errors.Is(err, tokensource.ErrJustRenewed) {
 		return resp, nil

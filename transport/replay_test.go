@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -129,6 +130,21 @@ func TestT4_BodyThatWasNotReadToItsEndIsNotReplayed(t *testing.T) {
 		if status != 401 || body != "original" || calls != test.calls {
 			t.Errorf("after %d of 4 bytes (length %d) were read, RoundTrip = %d %q after %d requests, want a 401 after %d", test.take, test.length, status, body, calls, test.calls)
 		}
+	}
+}
+
+// A body may tell at its end that it is not what it should be, after the server has got all of it.
+func TestT4_BodyThatFailsIsNotReplayed(t *testing.T) {
+	calls := 0
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		calls++
+		_, _ = io.Copy(io.Discard, req.Body)
+		return response(req, 401, nil, "original"), nil
+	})
+	req := newRequest(t, "POST", api, io.MultiReader(strings.NewReader("body"), iotest.ErrReader(errors.New("wrong checksum"))))
+	req.ContentLength = 4
+	if status, _ := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req); status != 401 || calls != 1 {
+		t.Errorf("RoundTrip = %d after %d requests, want the 401 after 1", status, calls)
 	}
 }
 

@@ -43,12 +43,8 @@ func (r *report) growth() error {
 			return fmt.Errorf("%d subjects: %w", n, err)
 		}
 		all = append(all, g)
-		memory := fmt.Sprintf("%.2f MiB", float64(g.heap)/(1<<20))
-		if n == 1_000_000 {
-			memory += " (goal 64 MiB)"
-		}
-		t.add(thousands(int64(n)), thousands(int64(g.active)), memory, whole(float64(g.heap)/float64(g.active))+" B",
-			fmt.Sprintf("%.2f MiB", float64(g.perUser)/(1<<20)), fmt.Sprint(g.goroutines), nanos(float64(g.first)))
+		t.add(thousands(int64(n)), thousands(int64(g.active)), mebibytes(g.heap, goalOf(n == 1_000_000, 64)...),
+			whole(float64(g.heap)/float64(g.active))+" B", mebibytes(g.perUser), fmt.Sprint(g.goroutines), nanos(float64(g.first)))
 	}
 	if err := r.show("growth", t); err != nil {
 		return err

@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// note is a line of text among the tables.
-type note string
-
-// String implements fmt.Stringer.
-func (n note) String() string { return string(n) + "\n" }
-
-// machine says where and when the figures were measured.
+// machine says where the figures were measured.
 func (r *report) machine() error {
-	return r.show("machine", note(fmt.Sprintf("Measured on %s with %s on %s/%s, %d processors (%s), at scale %q%s.",
-		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), r.size, load())))
+	return r.put("machine", fmt.Sprintf("The machine: %s/%s, %d processors (%s).", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor()))
+}
+
+// conditions says when a section was measured, and under what: each block says it for itself, because a run may replace
+// some blocks and leave the others. Call it before the section runs.
+func (r *report) conditions() string {
+	return fmt.Sprintf("Measured on %s with %s at scale %q%s.", time.Now().Format(time.DateOnly), runtime.Version(), r.size, load())
 }
 
 // processor returns the model of the processor, as Linux tells it.
@@ -34,7 +33,7 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// load says how busy the machine was when the program began, as Linux tells it.
+// load says how busy the machine was at this moment, as Linux tells it.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

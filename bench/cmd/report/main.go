@@ -52,7 +52,8 @@ type report struct {
 	size  string // the scale's name
 	scale scale
 	out   io.Writer
-	page  *page // nil if nothing is to be written
+	page  *page  // nil if nothing is to be written
+	when  string // conditions of the section that runs
 }
 
 // sections are what can be measured, in the order of the page.
@@ -104,6 +105,7 @@ func run(out io.Writer, size, only string, write bool, docs string) error {
 		if len(wanted) > 0 && !contains(wanted, section.name) {
 			continue
 		}
+		r.when = r.conditions()
 		if err := section.run(r); err != nil {
 			return fmt.Errorf("%s: %w", section.name, err)
 		}

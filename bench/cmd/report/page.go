@@ -35,19 +35,25 @@ func (p *page) save() error {
 	return os.WriteFile(filepath.Join(p.dir, "performance.md"), []byte(p.text), 0o644) //nolint:gosec // a page for everybody
 }
 
-// show prints tables, and puts them into the page's block.
+// show prints tables below the conditions they were measured under, and puts them into the page's block.
 func (r *report) show(block string, tables ...fmt.Stringer) error {
 	var b strings.Builder
+	b.WriteString(r.when + "\n\n")
 	for _, t := range tables {
 		b.WriteString(t.String() + "\n")
 	}
-	if _, err := fmt.Fprintf(r.out, "## %s\n\n%s\n", block, b.String()); err != nil {
+	return r.put(block, b.String())
+}
+
+// put prints text, and puts it into the page's block.
+func (r *report) put(block, text string) error {
+	if _, err := fmt.Fprintf(r.out, "## %s\n\n%s\n", block, text); err != nil {
 		return err
 	}
 	if r.page == nil {
 		return nil
 	}
-	return r.page.replace(block, b.String())
+	return r.page.replace(block, text)
 }
 
 // draw writes a plot beside the page.

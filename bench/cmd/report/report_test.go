@@ -35,8 +35,12 @@ func TestReport(t *testing.T) {
 		}
 		for _, block := range strings.Split(string(written), "<!-- report: ")[1:] {
 			content, _, _ := strings.Cut(block, "<!-- end -->")
-			if !strings.Contains(content, "\n| ") && !strings.HasPrefix(content, "machine") {
+			isMachine := strings.HasPrefix(content, "machine")
+			if !isMachine && !strings.Contains(content, "\n| ") {
 				t.Errorf("a block without a table: %q", content)
+			}
+			if want := " -->\n\nMeasured on " + time.Now().Format("2006"); !isMachine && !strings.Contains(content, want) {
+				t.Errorf("a block that does not begin with when it was measured: %.80q", content)
 			}
 			if !strings.Contains(out.String(), strings.TrimSpace(strings.SplitN(content, "-->", 2)[1])) {
 				t.Errorf("what was printed is not what was written: %.40q", content)
@@ -81,6 +85,9 @@ func TestRatio(t *testing.T) {
 		{nanos(1e7), "10 ms"},
 		{thousands(1234567), "1,234,567"},
 		{thousands(-100), "-100"},
+		{mebibytes(13 << 20), "13.00 MiB"},
+		{mebibytes(64<<20, 64), "64.00 MiB (goal 64 MiB)"},
+		{mebibytes(65<<20, 64), "**65.00 MiB** (goal 64 MiB, missed)"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)
@@ -105,7 +112,15 @@ func TestParseFleet(t *testing.T) {
 `)
 	want := fleetRun{"file", "200", "200", "0", 28190 * time.Microsecond, 36500 * time.Microsecond, 20550 * time.Microsecond}
 	if err != nil || len(got) != 2 || got[0] != want {
-		t.Errorf("parseFleet = %v, %v, want two runs, the first %v", got, err, want)
+		t.Fatalf("parseFleet = %v, %v, want two runs, the first %v", got, err, want)
+	}
+	for i, want := range [][]string{
+		{"file", "200 for 200", "0", "28.2 ms", "20.5 ms", "**1.37** (goal 1.25, missed)", "1.11", "36.5 ms"},
+		{"floor", "200 for 200", "0", "25.5 ms", "20.7 ms", "1.23", "1.00", "33.8 ms"},
+	} {
+		if row := got[i].row(got[1]); !slices.Equal(row, want) {
+			t.Errorf("row of %s = %q, want %q", got[i].store, row, want)
+		}
 	}
 	if got, err := parseFleet("PASS"); err == nil {
 		t.Errorf("parseFleet without a floor = %v, want an error", got)

@@ -47,14 +47,19 @@ func (r *report) storms() error {
 	return r.stormPlot()
 }
 
-// play runs the storms of all contenders in turn.
+// play runs the storms of all contenders in turn. Another one begins each time, so that none profits from what the one
+// before it left behind.
 func (r *report) play(n int, shape storm.Shape, overHTTP bool, repeats int) (map[string]*tally, error) {
 	tallies := map[string]*tally{}
-	for range repeats {
-		for _, w := range storm.Wraps {
+	for repeat := range repeats {
+		for i := range storm.Wraps {
+			w := storm.Wraps[(i+repeat)%len(storm.Wraps)]
 			outcome, err := storm.Run(w.Wrap, shape, n, overHTTP)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
+			}
+			if outcome.Accepted != n-outcome.Failed {
+				return nil, fmt.Errorf("%s: the API accepted %d of %d requests, of which %d failed", w.Name, outcome.Accepted, n, outcome.Failed)
 			}
 			if tallies[w.Name] == nil {
 				tallies[w.Name] = new(tally)
@@ -110,7 +115,7 @@ func (r *report) waits() (*table, error) {
 		for range r.scale.repeats {
 			took, err := storm.Wait(w.Wrap, 10*time.Millisecond)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}
 			all = append(all, took)
 		}

@@ -49,6 +49,19 @@ func ratio(got float64, goal ...float64) string {
 	return fmt.Sprintf("%s (goal %.2f)", text, goal[0])
 }
 
+// mebibytes prints bytes, and what they are to be at most, in MiB, if there is a goal: bold means that it is not met.
+func mebibytes(n int64, goal ...float64) string {
+	got := float64(n) / (1 << 20)
+	text := fmt.Sprintf("%.2f MiB", got)
+	switch {
+	case len(goal) == 0:
+		return text
+	case got > goal[0]:
+		return fmt.Sprintf("**%s** (goal %.0f MiB, missed)", text, goal[0])
+	}
+	return fmt.Sprintf("%s (goal %.0f MiB)", text, goal[0])
+}
+
 func whole(n float64) string { return thousands(int64(math.Round(n))) }
 
 // thousands prints n with commas.

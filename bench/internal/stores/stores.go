@@ -67,7 +67,7 @@ func Pairs(dir string) (pairs []Pair, closeAll func(), err error) {
 		{"memory, load", "map and copy", []int{1, 16}, nil, load(memory), plain.load},
 		{"memory, save", "map and copy", []int{1, 16}, nil, save(memory), plain.save},
 		{"file, load", "open and read", []int{1, 16}, nil, load(file), bare.load},
-		{"file, save", "write, fsync, rename, fsync of the directory", []int{1, 16}, []float64{1.20}, save(file), bare.save},
+		{"file, save", "write, fsync, rename, fsync of the directory", []int{1, 16}, []float64{1.10}, save(file), bare.save},
 	}, sealing...), func() { _ = file.Close() }, err
 }
 
