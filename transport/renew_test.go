@@ -138,7 +138,7 @@ func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 		if name == "slow" {
 			go func() {
 				_, _ = io.WriteString(write, long)
-				write.Close()
+				_ = write.Close()
 			}()
 		}
 		got, err := io.ReadAll(resp.Body)
