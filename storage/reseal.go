@@ -14,7 +14,7 @@ type Resealed struct {
 	// Rewritten is how many of them were sealed anew.
 	Rewritten int
 
-	// Unopened are the keys of those that cannot be opened. They were left as they are.
+	// Unopened are the keys of those that cannot be opened, or are damaged. They were left as they are.
 	Unopened []string
 }
 
@@ -23,9 +23,9 @@ type Resealed struct {
 // and read again if somebody else was faster. Every process must seal with the new key by then, else it brings the old one
 // back.
 //
-// Records that cannot be opened are passed over, and the error at the end wraps ErrUnsealed. Any other error ends the walk.
-// In both cases the result tells what was done, and calling Reseal again does the rest. With an AEAD that is no Rotator
-// every record is rewritten each time.
+// Records that cannot be opened, or of which the store says ErrCorrupt, are passed over, and the error at the end wraps
+// ErrUnsealed. Any other error ends the walk. In both cases the result tells what was done, and calling Reseal again does the
+// rest. With an AEAD that is no Rotator every record is rewritten each time.
 func Reseal(ctx context.Context, store Store) (Resealed, error) {
 	var done Resealed
 	top, ok := store.(sealer)
@@ -60,7 +60,7 @@ func (s *sealed) resealKey(ctx context.Context, key string, done *Resealed) erro
 			continue
 		case errors.Is(err, ErrNotFound): // deleted meanwhile
 			return nil
-		case errors.Is(err, ErrUnsealed):
+		case errors.Is(err, ErrUnsealed), errors.Is(err, ErrCorrupt): // the next walk would meet it again
 			done.Seen++
 			done.Unopened = append(done.Unopened, key)
 			return nil

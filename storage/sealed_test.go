@@ -194,6 +194,24 @@ func TestResealUnopened(t *testing.T) {
 	}
 }
 
+// TestResealDamaged meets a record of which the store says that it is damaged. The rest must be done all the same.
+func TestResealDamaged(t *testing.T) {
+	memory := storage.NewMemory()
+	for i := range 10 {
+		put(t, seal(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "value", 0)
+	}
+	faulty := storagetest.NewFaulty(memory, func(op, key string, _ int) storagetest.Fault {
+		if op == "Get" && key == "k4" {
+			return storagetest.Fault{Err: fmt.Errorf("half of it is gone: %w", storage.ErrCorrupt)}
+		}
+		return storagetest.Fault{}
+	})
+	done, err := storage.Reseal(t.Context(), seal(t, listed{faulty, memory}, ring(t, key(2), key(1))))
+	if !errors.Is(err, storage.ErrUnsealed) || done.Seen != 10 || done.Rewritten != 9 || fmt.Sprint(done.Unopened) != "[k4]" {
+		t.Errorf("Reseal() = %+v, %v, want 10 seen, 9 rewritten, k4 unopened, %v", done, err, storage.ErrUnsealed)
+	}
+}
+
 func contents(t *testing.T, s storage.Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}

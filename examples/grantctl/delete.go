@@ -58,16 +58,18 @@ func deleteCommand() *command {
 
 // findOne is find for what must not be ambiguous.
 func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, error) {
-	found, err := v.find(ctx, name, s)
+	f, err := v.find(ctx, name, s)
 	switch {
 	case err != nil:
 		return entry{}, err
-	case len(found) > 1:
-		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -provider and -client", len(found))
-	case errors.Is(found[0].err, storage.ErrCorrupt):
-		return entry{}, found[0].err // there is no version to compare; the store's error says what to do
+	case len(f.entries) > 1:
+		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -provider and -client", len(f.entries))
+	case f.unread > 0:
+		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -provider and -client", f.unread)
+	case errors.Is(f.entries[0].err, storage.ErrCorrupt):
+		return entry{}, f.entries[0].err // there is no version to compare; the store's error says what to do
 	}
-	return found[0], nil
+	return f.entries[0], nil
 }
 
 // confirm shows e and asks for its name once more.

@@ -53,8 +53,8 @@ func export(ctx context.Context, c *console, v *vault, insecure bool) error {
 		written++
 		return writeJSON(c.stdout, line{key, value})
 	})
-	if _, ok := errors.AsType[errIncomplete](err); ok || err == nil {
-		fmt.Fprintf(c.stderr, "exported: %d. %s\n", written, sealedNote(written, plain))
+	if damaged, ok := errors.AsType[errIncomplete](err); ok || err == nil {
+		fmt.Fprintf(c.stderr, "exported: %d. %s\n", written, sealedNote(written, plain, int(damaged)))
 	}
 	return err
 }
@@ -70,8 +70,10 @@ func mayWrite(c *console, key string, insecure bool) error {
 	return nil
 }
 
-func sealedNote(written, plain int) string {
+func sealedNote(written, plain, damaged int) string {
 	switch {
+	case written == 0 && damaged > 0:
+		return "All records are damaged."
 	case written == 0:
 		return "The store is empty."
 	case plain > 0:

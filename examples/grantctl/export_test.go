@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -21,6 +22,15 @@ var Printable = printable
 
 // IsPlain is isPlain.
 var IsPlain = isPlain
+
+// List lists what is in b.
+func List(ctx context.Context, b interface {
+	storage.Store
+	storage.Lister
+	Close() error
+}, stdout, stderr io.Writer) error {
+	return list(ctx, &console{stdout: stdout, stderr: stderr}, &vault{backend: b}, false)
+}
 
 // Counted returns store as reseal sees it, which tells its progress to w.
 func Counted(store *storage.Memory, w io.Writer) storage.Lister {

@@ -44,10 +44,21 @@ func listCommand() *command {
 
 func list(ctx context.Context, c *console, v *vault, asJSON bool) error {
 	t := newTable(c.stdout)
-	grants, others := 0, 0
+	grants, others, err := listRows(ctx, c, v, t, asJSON)
+	if e := t.w.Flush(); err == nil { // after an error too: what was read before it is worth seeing
+		err = e
+	}
+	if err == nil {
+		fmt.Fprintf(c.stderr, "grants: %d; other records: %d\n", grants, others)
+	}
+	return err
+}
+
+// listRows prints a line for every grant, and counts.
+func listRows(ctx context.Context, c *console, v *vault, t *table, asJSON bool) (grants, others int, err error) {
 	for e, err := range v.entries(ctx) {
 		if err != nil {
-			return err
+			return grants, others, err
 		}
 		if !e.isGrant() {
 			others++
@@ -60,11 +71,10 @@ func list(ctx context.Context, c *console, v *vault, asJSON bool) error {
 			err = t.row(e, time.Now())
 		}
 		if err != nil {
-			return err
+			return grants, others, err
 		}
 	}
-	fmt.Fprintf(c.stderr, "grants: %d; other records: %d\n", grants, others)
-	return t.w.Flush()
+	return grants, others, nil
 }
 
 // table prints entries in columns.

@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"context"
+	"errors"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -185,6 +188,39 @@ func TestListOfNothing(t *testing.T) {
 	a := newApp(t)
 	if r := ctl(t, "", "list", a.url).want(t, 0, "grants: 0; other records: 0\n"); r.stdout != "" {
 		t.Errorf("list of an empty store printed %q, want nothing", r.stdout)
+	}
+}
+
+// broken is a store whose list of keys breaks off at the end.
+type broken struct{ *storage.Memory }
+
+var errBroken = errors.New("the connection broke")
+
+func (b broken) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range b.Memory.Keys(ctx) {
+			if !yield(key, err) {
+				return
+			}
+		}
+		yield("", errBroken)
+	}
+}
+
+func (broken) Close() error { return nil }
+
+// What was read before an error is printed.
+func TestListThatBreaksOff(t *testing.T) {
+	memory := storage.NewMemory()
+	a := newAppOn(t, memory, "")
+	user := a.user(a.grants(), 1)
+	var stdout, stderr strings.Builder
+	err := grantctl.List(t.Context(), broken{memory}, &stdout, &stderr)
+	if !errors.Is(err, errBroken) || !strings.Contains(stdout.String(), user+"  ") {
+		t.Errorf("list = %v, printed %q, want %v and the grant of %s", err, stdout.String(), errBroken, user)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("list that broke off printed the sum %q", stderr.String())
 	}
 }
 

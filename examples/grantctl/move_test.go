@@ -154,6 +154,17 @@ func TestExportLeavesOutDamage(t *testing.T) {
 	ctl(t, "", "copy", "-n", "-insecure-plaintext", z.url, "file:"+filepath.Join(t.TempDir(), "x")).want(t, 1, "left out", "created: 9;")
 }
 
+// A store of which nothing can be read is not called empty.
+func TestExportOfDamageAlone(t *testing.T) {
+	a := newApp(t)
+	z := &zoo{app: a, state: map[string]string{}}
+	z.damage(a.user(a.grants(a.newKey()), 1))
+	r := ctl(t, "", "export", a.url).want(t, 1, "exported: 0. All records are damaged.\n", "1 damaged records were left out")
+	if strings.Contains(r.stderr, "empty") {
+		t.Errorf("export printed %q of a store that is not empty", r.stderr)
+	}
+}
+
 func TestImportOverWhatExists(t *testing.T) {
 	a := newApp(t)
 	key := a.newKey()

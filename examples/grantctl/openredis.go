@@ -2,15 +2,36 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
 
-// openRedis opens the records under a prefix of a Redis database.
-func openRedis(ctx context.Context, name, _ string, _ mode) (backend, error) {
+// openRedis opens the records under a prefix of a Redis database. A prefix without records is no store: nothing else tells
+// it from one that was mistyped.
+func openRedis(ctx context.Context, name, _ string, m mode) (backend, error) {
 	url, prefix, err := take(name, "prefix")
 	if err != nil {
 		return nil, err
 	}
-	return redisstore.Open(ctx, url, &redisstore.Options{Prefix: prefix})
+	s, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: prefix})
+	if err != nil {
+		return nil, err
+	}
+	if m == mustExist {
+		err = wantRecords(ctx, s)
+	}
+	if err != nil {
+		_ = s.Close() // the first error says more
+		return nil, err
+	}
+	return s, nil
+}
+
+// wantRecords returns errNoStore if s is empty.
+func wantRecords(ctx context.Context, s *redisstore.Store) error {
+	for _, err := range s.Keys(ctx) {
+		return err
+	}
+	return fmt.Errorf("nothing is stored under the prefix: %w", errNoStore)
 }

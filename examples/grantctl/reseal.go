@@ -20,7 +20,7 @@ retired. The app may run meanwhile: each record is replaced by compare-and-swap.
   3. run reseal with the same keys;  if it was interrupted, run it again: it does the rest
   4. leave out the old keys, and restart. Sessions whose cookies an old key has sealed end then.
 
-What cannot be opened is left as it is, its storage keys are printed, and the exit code is 1.
+What cannot be opened, or is damaged, is left as it is, its storage keys are printed, and the exit code is 1.
 
 Example:
   ` + keysVariable + `="$NEW,$OLD" grantctl reseal file:/var/lib/app/grants
@@ -59,9 +59,12 @@ func reseal(ctx context.Context, c *console, v *vault, asJSON bool) error {
 	}
 	switch {
 	case errors.Is(err, storage.ErrUnsealed):
-		return fmt.Errorf("%d records cannot be opened with these keys and were left as they are: retire no key before you know why", len(done.Unopened))
+		return fmt.Errorf("%d records are damaged, or cannot be opened with these keys, and were left as they are: "+
+			"retire no key before you know why; show STORE KEY says it", len(done.Unopened))
 	case err != nil:
 		return fmt.Errorf("not finished; run it again, it does the rest: %w", err)
+	case done.Seen == 0: // whoever mistypes a name must not retire the keys of another store
+		return errors.New("there are no records here: is STORE right?")
 	}
 	fmt.Fprintln(c.stderr, retirable(keyCount()))
 	return nil

@@ -61,9 +61,19 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	}
 }
 
-func TestResealStopsAtDamage(t *testing.T) {
+func TestResealLeavesDamage(t *testing.T) {
 	z := newZoo(t)
-	ctl(t, "", "reseal", z.url).want(t, 1, "not finished; run it again", "from a backup")
+	ctl(t, "", "reseal", z.url).want(t, 1, "records: 10; sealed anew: 1; cannot be opened: 4\n",
+		"cannot be opened: "+z.key("9000008")+"\n", "4 records are damaged, or cannot be opened", "retire no key")
+}
+
+// Where there is nothing, nothing is said of keys: they may belong to the store whose name was mistyped.
+func TestResealOfNothing(t *testing.T) {
+	a := newApp(t)
+	a.setKeys(a.newKey(), a.newKey())
+	if r := ctl(t, "", "reseal", a.url).want(t, 1, "there are no records here: is STORE right?"); strings.Contains(r.stdout+r.stderr, "retire") {
+		t.Errorf("reseal of nothing printed %q, %q, want no advice", r.stdout, r.stderr)
+	}
 }
 
 func TestResealNeedsKeys(t *testing.T) {

@@ -28,19 +28,22 @@ func showCommand() *command {
 			s.flags(f)
 			return func(ctx context.Context, c *console, args []string) error {
 				return with(ctx, args[0], mustExist, func(v *vault) error {
-					found, err := v.find(ctx, args[1], s)
+					f, err := v.find(ctx, args[1], s)
 					if err != nil {
 						return err
 					}
-					return show(c.stdout, found, *asJSON)
+					if f.unread > 0 {
+						fmt.Fprintf(c.stderr, "%d grants cannot be read, and may be the subject's too: list says why\n", f.unread)
+					}
+					return show(c.stdout, f.entries, *asJSON)
 				})
 			}
 		},
 	}
 }
 
-func show(w io.Writer, found []entry, asJSON bool) error {
-	for i, e := range found {
+func show(w io.Writer, entries []entry, asJSON bool) error {
+	for i, e := range entries {
 		if asJSON {
 			if err := writeJSON(w, e.facts(time.Now())); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,39 @@ func TestOneSubjectTwoGrants(t *testing.T) {
 	ctl(t, "", "delete", "-yes", a.url, user).want(t, 1, "the subject has 2 grants", "-provider and -client")
 	ctl(t, "", "delete", "-yes", "-client", a.client.ClientID(), a.url, user).want(t, 0, "deleted "+a.key(user))
 	ctl(t, "", "delete", "-yes", a.url, user).want(t, 0, "deleted "+other)
+}
+
+// Grants that cannot be read may be the subject's too: show says so, and delete wants to know exactly which one is meant.
+func TestOneSubjectAndUnreadGrants(t *testing.T) {
+	a := newApp(t)
+	key, lost := a.newKey(), a.newKey()
+	user := a.user(a.grants(key), 1)
+	a.user(a.grants(lost), 2)
+	a.setKeys(key)
+	ctl(t, "", "show", a.url, user).want(t, 0, a.key(user), "1 grants cannot be read, and may be the subject's too")
+	for _, flags := range [][]string{nil, {"-provider", "x"}, {"-client", a.client.ClientID()}} {
+		ctl(t, "", append([]string{"delete", "-yes", a.url, user}, flags...)...).want(t, 1, "1 grants cannot be read", "name the storage key")
+		a.get(user)
+	}
+	ctl(t, "", "delete", "-yes", "-provider", "x", "-client", a.client.ClientID(), a.url, user).want(t, 0, "deleted "+a.key(user))
+}
+
+// A provider or client that is named beside a storage key must be right.
+func TestKeyAndSelector(t *testing.T) {
+	a := newApp(t)
+	key, lost := a.newKey(), a.newKey()
+	user, unread := a.user(a.grants(key), 1), a.user(a.grants(lost), 2)
+	a.setKeys(key)
+	ctl(t, "", "show", "-provider", "x", a.url, a.key(user)).want(t, 0, a.key(user))
+	for _, flags := range [][]string{{"-provider", "y"}, {"-client", "y"}} {
+		for _, command := range [][]string{{"show"}, {"delete", "-yes"}} {
+			r := ctl(t, "", slices.Concat(command, flags, []string{a.url, a.key(user)})...)
+			r.want(t, 1, "of another provider or client")
+			ctl(t, "", slices.Concat(command, flags, []string{a.url, a.key(unread)})...).want(t, 1, "leave out -provider and -client")
+		}
+	}
+	a.get(user)
+	a.get(unread)
 }
 
 // otherClient stores a grant of the same subject for another app, and returns its key.

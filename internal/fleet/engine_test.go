@@ -4,9 +4,13 @@ package fleet_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -28,8 +32,11 @@ type setup struct {
 	Floor   string                    // directory of a floor that makes the calls instead; empty means none
 }
 
-// subjectHeader tells the fake whom a token request is for, so that its record can be read by subject.
-const subjectHeader = "X-Fleet-Subject"
+// What tells the fake whom a token request is for and which process sends it, so that its record can be read so.
+const (
+	subjectHeader = "X-Fleet-Subject"
+	processHeader = "X-Fleet-Process"
+)
 
 var scopes = []string{"tweet.read", "users.read", "offline.access"}
 
@@ -96,6 +103,7 @@ func (s setup) client(wire http.RoundTripper, p *points) (*tokensource.Client, e
 		Prepare: func(ctx context.Context, r *tokensource.TokenRequest) error {
 			subject, _ := tokensource.SubjectFrom(ctx)
 			r.Header.Set(subjectHeader, subject)
+			r.Header.Set(processHeader, strconv.Itoa(os.Getpid()))
 			return nil
 		},
 	})
@@ -108,7 +116,7 @@ func (e *engine) call(ctx context.Context, subject string) message {
 	var m message
 	tok, err := e.source.Token(ctx)
 	for err == nil {
-		if m.Status, err = e.echo(ctx, tok); err != nil || m.Status != http.StatusUnauthorized || m.Rejected == 3 {
+		if m.Status, err = e.me(ctx, tok, subject); err != nil || m.Status != http.StatusUnauthorized || m.Rejected == 3 {
 			break
 		}
 		m.Rejected++
@@ -119,8 +127,9 @@ func (e *engine) call(ctx context.Context, subject string) message {
 	return m
 }
 
-func (e *engine) echo(ctx context.Context, tok *oauth2.Token) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+oauthtest.PathEcho, nil)
+// me asks the API whose token tok is: it must be subject's.
+func (e *engine) me(ctx context.Context, tok *oauth2.Token, subject string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+oauthtest.PathMe, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -130,6 +139,13 @@ func (e *engine) echo(ctx context.Context, tok *oauth2.Token) (int, error) {
 		return 0, err
 	}
 	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, err
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp.StatusCode, err
+	}
+	var user struct{ Data struct{ ID string } }
+	if err := json.Unmarshal(body, &user); err != nil || user.Data.ID != subject {
+		return 0, fmt.Errorf("the token for %s is that of %q, %w", subject, user.Data.ID, err)
+	}
+	return resp.StatusCode, nil
 }

@@ -53,7 +53,7 @@ func TestKilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
 func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
 	f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
-	victims, subjects := victimsAt(scale(5, 100), announced, sent, answered, beforeWrite, afterWrite)
+	victims, subjects := victimsAt(scale(5, 100), announced, requested, sent, answered, beforeWrite, afterWrite)
 	f.loginExpired(subjects)
 	each(4, victims, func(v victim) { f.kill(v) })
 	killed := time.Now()
@@ -74,13 +74,13 @@ func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 			}
 		}
 		outcomes[v.point][outcome(answers[0])]++
-		lost := grace == 0 && (v.point == sent || v.point == answered || v.point == beforeWrite)
+		lost := grace == 0 && v.point != announced && v.point != afterWrite
 		if m := answers[0]; lost && (m.Kind != reauthorize || m.Reason != tokensource.ReasonInDoubt) || !lost && m.Kind != worked {
 			t.Errorf("%s, killed at %q: call = %s: %s, want lost: %v", v.subject, v.point, outcome(m), m.Text, lost)
 		}
 	})
-	for _, point := range []string{announced, sent, answered, beforeWrite, afterWrite} {
-		t.Logf("%s, grace window %v: %d processes killed at %q: %v", kind, grace, len(victims)/5, point, outcomes[point])
+	for _, point := range []string{announced, requested, sent, answered, beforeWrite, afterWrite} {
+		t.Logf("%s, grace window %v: %d processes killed at %q: %v", kind, grace, len(victims)/6, point, outcomes[point])
 	}
 	t.Logf("%s, grace window %v: %d families ended at the server; settled %v after the last kill (lease %v)",
 		kind, grace, len(f.ended()), time.Since(killed).Round(100*time.Millisecond), f.lease())

@@ -66,7 +66,7 @@ func outage(t *testing.T, kind string, d time.Duration) {
 		}
 	}
 	for _, w := range append(workers, reader) {
-		for user, m := range f.settle(w, everybody) {
+		for user, m := range f.settle([]*worker{w}, everybody) {
 			f.wantWorks("after the outage", user, m)
 		}
 	}

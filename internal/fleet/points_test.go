@@ -20,6 +20,7 @@ import (
 // The points of a refresh at which a process can be made to end, to stop or to wait.
 const (
 	announced   = "announced"    // the intent is written, and nothing has been sent
+	requested   = "requested"    // the request is out, whatever the server does with it
 	sent        = "sent"         // the server has redeemed the refresh token; the first byte of its answer is here, unread
 	answered    = "answered"     // the answer has been read to its end
 	beforeWrite = "before-write" // the new tokens are about to be written
@@ -144,6 +145,7 @@ func (w *passingWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	w.points.reach(ctx, announced)
 	resp, err := w.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest:         func(httptrace.WroteRequestInfo) { w.points.reach(ctx, requested) },
 		GotFirstResponseByte: func() { w.points.reach(ctx, sent) },
 	})))
 	if err != nil {

@@ -93,7 +93,7 @@ func randomFaults(seed uint64) func(op, key string, n int) storagetest.Fault {
 }
 
 // leaseStores names the stores of the tests that wait for leases to end.
-func leaseStores() []string { return scale([]string{"file", "redis"}, []string{"file", "postgres"}) }
+func leaseStores() []string { return scale([]string{"file", "redis"}, everyStore) }
 
 // serverStores names the stores that have a server.
 var serverStores = []string{"postgres", "redis"}

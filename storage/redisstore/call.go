@@ -62,8 +62,8 @@ func (s *Store) sinceAnswer() time.Duration {
 }
 
 // isDirect reports whether a client by itself ends calls soon after their ctx.
-func isDirect(deadlines bool, read, write time.Duration) bool {
-	return deadlines && 0 < read && read <= mostReadTime && 0 < write && write <= mostReadTime
+func isDirect(o *redis.Options) bool {
+	return o.ContextTimeoutEnabled && 0 < o.ReadTimeout && o.ReadTimeout <= mostReadTime && 0 < o.WriteTimeout && o.WriteTimeout <= mostReadTime
 }
 
 // begin counts a call, and reports false after Close. Whoever begins calls s.calls.Done.
@@ -82,25 +82,58 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// change runs a script. If the answer is lost it runs it once more; then a conflict may be with the writer who came after
-// our own first attempt, and is none.
-func (s *Store) change(ctx context.Context, sc script, key string, args ...any) error {
-	answer, err := s.run(ctx, sc, key, args)
-	lost := isLost(ctx, err)
-	if lost || redis.IsReadOnlyError(err) { // a replica that was the master: the client has dropped the connection
-		answer, err = s.run(ctx, sc, key, args)
+// create runs putScript where nothing must be stored. If the answer is lost it does not run it again, but looks for version:
+// somebody may have seen and deleted the record meanwhile, and a version must never return.
+func (s *Store) create(ctx context.Context, key string, version storage.Version, args []any) error {
+	answer, err := s.attempt(ctx, putScript, key, args)
+	if !isLost(ctx, err) {
+		return meaning(answer, err)
 	}
+	switch r, readErr := s.read(ctx, key); {
+	case readErr != nil:
+		return err // there may be nothing, and still nobody knows whether there was
+	case r.Version != version:
+		return errOvertaken
+	}
+	return nil
+}
+
+// change runs a script where a version must be stored. If the answer is lost it runs it once more, which cannot write again:
+// what was stored before does not return. Then a conflict may be with the writer who came after our own first attempt, and is
+// none.
+func (s *Store) change(ctx context.Context, sc script, key string, args []any) error {
+	answer, err := s.attempt(ctx, sc, key, args)
+	if !isLost(ctx, err) {
+		return meaning(answer, err)
+	}
+	answer, err = s.attempt(ctx, sc, key, args)
+	if err == nil && answer == answerConflict {
+		return errOvertaken
+	}
+	return meaning(answer, err)
+}
+
+// meaning returns what the answer of a script means, or err if there is none.
+func meaning(answer int64, err error) error {
 	switch {
 	case err != nil:
 		return err
 	case answer == answerDone:
 		return nil
-	case answer == answerConflict && lost:
-		return errOvertaken
 	case answer == answerConflict:
 		return storage.ErrConflict
 	}
 	return errNoRecord
+}
+
+// attempt runs a script, and once more on a replica that was the master: it has written nothing, and the client has dropped
+// the connection.
+func (s *Store) attempt(ctx context.Context, sc script, key string, args []any) (int64, error) {
+	answer, err := s.run(ctx, sc, key, args)
+	if redis.IsReadOnlyError(err) {
+		return s.run(ctx, sc, key, args)
+	}
+	return answer, err
 }
 
 // run runs a script by its name, or by its text if the server does not know it yet.

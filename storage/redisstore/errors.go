@@ -23,7 +23,7 @@ var (
 	errNoRecord = fmt.Errorf("%w: what Redis keeps there was not written by this package", storage.ErrCorrupt)
 
 	// errOvertaken stands for a conflict of which we cannot say that nothing was written.
-	errOvertaken = errors.New("the answer was lost, and by the second attempt somebody else had written: read the record again")
+	errOvertaken = errors.New("the answer was lost, and since then somebody else has written: read the record again")
 )
 
 // endTime is how long a ctx may take to end after its deadline.
@@ -41,15 +41,21 @@ func ended(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// isNil reports whether err is the answer that there is nothing. An error that wraps redis.Nil is another: Sentinel's client
+// fails so to connect when no Sentinel knows the master.
+func isNil(err error) bool {
+	return err == redis.Nil //nolint:errorlint // only the bare one is the server's answer
+}
+
 // isAnswer reports whether err comes from the server.
 func isAnswer(err error) bool {
 	_, ok := errors.AsType[redis.Error](err)
-	return ok
+	return ok && (isNil(err) || !errors.Is(err, redis.Nil))
 }
 
 // isLost reports whether a command failed in such a way that the server may have carried it out.
 func isLost(ctx context.Context, err error) bool {
-	if err == nil || isAnswer(err) || ended(ctx) != nil {
+	if err == nil || isAnswer(err) || errors.Is(err, redis.Nil) || ended(ctx) != nil {
 		return false
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {

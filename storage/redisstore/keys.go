@@ -11,8 +11,13 @@ import (
 // scanCount is how many keys of the database the server looks at before it answers.
 const scanCount = 1000
 
+// firstTries is how many connections a walk is begun on: as many as the client tries for a command by default.
+const firstTries = 4
+
 // Keys implements storage.Lister. It looks at all keys of the database, also those of others, some at a time, and holds
-// the keys it has yielded in memory. While a Cluster moves slots from one node to another, keys in them may be left out.
+// those of the store in memory. It yields the first when a server has named all that it has: the whole walk takes one
+// connection, since a server that was restarted, or another one after a failover, would leave out keys. If that connection
+// breaks, an error ends the iteration. While a Cluster moves slots from one node to another, keys in them may be left out.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		nodes, err := s.nodes(ctx)
@@ -22,35 +27,65 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 		}
 		seen := map[string]struct{}{} // SCAN may show a key again
 		for _, node := range nodes {
-			if !s.scan(ctx, node, seen, yield) {
+			keys, err := s.scan(ctx, node, seen)
+			if err != nil {
+				yield("", s.explain(ctx, "keys", "", err))
+				return
+			}
+			if !s.yieldAll(ctx, keys, yield) {
 				return
 			}
 		}
 	}
 }
 
-// scan yields the keys of one node that are not in seen, and reports whether to go on.
-func (s *Store) scan(ctx context.Context, node redis.Cmdable, seen map[string]struct{}, yield func(string, error) bool) bool {
-	for cursor := uint64(0); ; {
-		names, next, err := s.page(ctx, node, cursor)
-		if err != nil {
-			yield("", s.explain(ctx, "keys", "", err))
-			return false
+// scan returns the keys of one node that are not in seen, and adds them. It is over with the connection when it returns: the
+// caller of Keys needs one as well, and there may be no other.
+func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]struct{}) ([]string, error) {
+	conn, names, cursor, err := s.first(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the client
+	var keys []string
+	for {
+		for _, name := range names {
+			key, ok := s.keyOf(name)
+			if _, again := seen[key]; !ok || again {
+				continue
+			}
+			seen[key] = struct{}{}
+			keys = append(keys, key)
 		}
-		if !s.yieldNew(ctx, names, seen, yield) {
-			return false
+		if cursor == 0 {
+			return keys, nil
 		}
-		if next == 0 {
-			return true
+		if names, cursor, err = s.page(ctx, conn, cursor); err != nil {
+			return nil, err
 		}
-		cursor = next
 	}
 }
 
-func (s *Store) page(ctx context.Context, node redis.Cmdable, cursor uint64) (names []string, next uint64, err error) {
+// first asks for the first keys, and returns the connection that has answered. One that was idle may be broken already: so
+// far there is nothing to lose by trying another.
+func (s *Store) first(ctx context.Context, node *redis.Client) (conn *redis.Conn, names []string, next uint64, err error) {
+	for range firstTries {
+		conn = node.Conn()
+		if names, next, err = s.page(ctx, conn, 0); err == nil {
+			return conn, names, next, nil
+		}
+		_ = conn.Close() // it is broken, or never was
+		if !isLost(ctx, err) {
+			break
+		}
+	}
+	return nil, nil, 0, err
+}
+
+func (s *Store) page(ctx context.Context, conn *redis.Conn, cursor uint64) (names []string, next uint64, err error) {
 	var cmd *redis.ScanCmd
 	if err := s.do(ctx, func() error {
-		cmd = node.Scan(ctx, cursor, s.prefix+"*", scanCount)
+		cmd = conn.Scan(ctx, cursor, s.prefix+"*", scanCount)
 		return cmd.Err()
 	}); err != nil {
 		return nil, 0, err
@@ -58,13 +93,9 @@ func (s *Store) page(ctx context.Context, node redis.Cmdable, cursor uint64) (na
 	return cmd.Result()
 }
 
-func (s *Store) yieldNew(ctx context.Context, names []string, seen map[string]struct{}, yield func(string, error) bool) bool {
-	for _, name := range names {
-		key, ok := s.keyOf(name)
-		if _, again := seen[key]; !ok || again {
-			continue
-		}
-		seen[key] = struct{}{}
+// yieldAll yields keys until ctx ends, and reports whether to go on.
+func (s *Store) yieldAll(ctx context.Context, keys []string, yield func(string, error) bool) bool {
+	for _, key := range keys {
 		if err := context.Cause(ctx); err != nil {
 			yield("", s.explain(ctx, "keys", "", err))
 			return false
@@ -77,15 +108,14 @@ func (s *Store) yieldNew(ctx context.Context, names []string, seen map[string]st
 }
 
 // nodes returns the servers that have to be asked to see all keys.
-func (s *Store) nodes(ctx context.Context) ([]redis.Cmdable, error) {
-	cluster, ok := s.client.(*redis.ClusterClient)
-	if !ok {
-		return []redis.Cmdable{s.client}, nil
+func (s *Store) nodes(ctx context.Context) ([]*redis.Client, error) {
+	if client, ok := s.client.(*redis.Client); ok {
+		return []*redis.Client{client}, nil
 	}
 	var mu sync.Mutex // guards nodes: the client calls for all at the same time
-	var nodes []redis.Cmdable
+	var nodes []*redis.Client
 	err := s.do(ctx, func() error {
-		return cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
+		return s.client.(*redis.ClusterClient).ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
 			mu.Lock()
 			defer mu.Unlock()
 			nodes = append(nodes, node)

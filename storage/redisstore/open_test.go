@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -54,6 +55,47 @@ func TestOpenAdvises(t *testing.T) {
 	}
 	if _, err := redisstore.Open(t.Context(), "redis", nil); err == nil || !strings.Contains(err.Error(), "redis://") {
 		t.Errorf("Open(redis) = %v, want an error that shows a URL", err)
+	}
+}
+
+// TestOpenNeedsSlashes opens what would be localhost, with the host as nothing that means anything.
+func TestOpenNeedsSlashes(t *testing.T) {
+	for _, url := range []string{"redis:127.0.0.1:1", "rediss:host.example", "redis:user:secret@host:6379", "redis:6379/0"} {
+		s, err := redisstore.Open(t.Context(), url, nil)
+		if s != nil || err == nil || !strings.Contains(err.Error(), "write redis://host:6379") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Open(%s) = %v, %v, want an error that says what to write", url, s, err)
+		}
+	}
+}
+
+// TestOpenDialsOnce looks that Close need not wait for several attempts to connect.
+func TestOpenDialsOnce(t *testing.T) {
+	s := open(t, servertest.Redis(t).URL, newPrefix())
+	if n := redisstore.ClientOptions(s).DialerRetries; n != 1 {
+		t.Errorf("DialerRetries after Open = %d, want 1", n)
+	}
+}
+
+// TestDirect states which clients end calls in time themselves.
+func TestDirect(t *testing.T) {
+	single := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
+	slow := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ReadTimeout: time.Minute})
+	plain := redis.NewClient(&redis.Options{})
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true})
+	tests := map[string]struct {
+		client redis.UniversalClient
+		want   bool
+	}{
+		"with deadlines":    {single, true},
+		"slow":              {slow, false},
+		"without deadlines": {plain, false},
+		"Cluster":           {cluster, false},
+	}
+	for name, tt := range tests {
+		t.Cleanup(func() { _ = tt.client.Close() })
+		if got := redisstore.IsDirect(onClient(t, tt.client, newPrefix())); got != tt.want {
+			t.Errorf("direct(%s) = %v, want %v", name, got, tt.want)
+		}
 	}
 }
 

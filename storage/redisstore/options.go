@@ -50,12 +50,18 @@ func checkName(option, name string) error {
 var errURL = errors.New("redisstore: not a URL of Redis: want redis://user:password@host:6379/0 (rediss:// for TLS), the " +
 	"password percent-encoded, and as its query only what redis.ParseURL knows")
 
+// errSlashes is for what would otherwise mean the default, localhost.
+var errSlashes = errors.New("redisstore: the URL of Redis has no // before the host: write redis://host:6379, not redis:host:6379")
+
 // parse reads a URL. A password that is not percent-encoded must not end up in the host, the path or the query, which
 // errors may show.
 func parse(text string) (*redis.Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@") {
 		return nil, errURL
+	}
+	if u.Opaque != "" {
+		return nil, errSlashes
 	}
 	o, err := redis.ParseURL(text)
 	if err != nil {

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -18,20 +17,21 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Record{}, err
 	}
-	cmd := redis.NewStringCmd(ctx, "get", s.name(key))
-	err := s.do(ctx, func() error { return s.client.Process(ctx, cmd) })
-	if errors.Is(err, redis.Nil) {
+	r, err := s.read(ctx, key)
+	if isNil(err) {
 		return storage.Record{}, storage.ErrNotFound
 	}
-	if err != nil {
-		return storage.Record{}, s.explain(ctx, "get", key, err)
+	return r, s.explain(ctx, "get", key, err)
+}
+
+// read returns what is stored under key, or the error as it is.
+func (s *Store) read(ctx context.Context, key string) (storage.Record, error) {
+	cmd := redis.NewStringCmd(ctx, "get", s.name(key))
+	if err := s.do(ctx, func() error { return s.client.Process(ctx, cmd) }); err != nil {
+		return storage.Record{}, err
 	}
-	data, _ := cmd.Bytes() // its error is err
-	r, err := decode(data)
-	if err != nil {
-		return storage.Record{}, s.explain(ctx, "get", key, err)
-	}
-	return r, nil
+	data, _ := cmd.Bytes() // its error was that of Process
+	return decode(data)
 }
 
 // Put implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and writes nothing, if what is stored
@@ -44,7 +44,13 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 		return 0, err
 	}
 	version := storage.NewVersion()
-	err := s.change(ctx, putScript, key, encodeVersion(old), s.channel, storage.Change{Key: key, Version: version}.String(), encode(version, value))
+	args := []any{encodeVersion(old), s.channel, storage.Change{Key: key, Version: version}.String(), encode(version, value)}
+	var err error
+	if old == 0 {
+		err = s.create(ctx, key, version, args)
+	} else {
+		err = s.change(ctx, putScript, key, args)
+	}
 	if err != nil {
 		return 0, s.explain(ctx, "put", key, err)
 	}
@@ -57,7 +63,8 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err := storage.CheckKey(key); err != nil {
 		return err
 	}
-	return s.explain(ctx, "delete", key, s.change(ctx, deleteScript, key, encodeVersion(old), s.channel, storage.Change{Key: key}.String()))
+	args := []any{encodeVersion(old), s.channel, storage.Change{Key: key}.String()}
+	return s.explain(ctx, "delete", key, s.change(ctx, deleteScript, key, args))
 }
 
 func encode(version storage.Version, value []byte) []byte {

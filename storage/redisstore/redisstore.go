@@ -33,8 +33,9 @@ type Options struct {
 // Store is a storage.Store in Redis. It is a storage.Lister and a storage.Watcher, and safe for concurrent use.
 //
 // Methods return when ctx ends, also when the server does not answer. Only if ctx is cancelled while the server has just
-// fallen silent, they may return as late as the client's ReadTimeout, which is 2 seconds after Open. A write whose answer is
-// lost is sent once more, which never writes twice. Values are stored as they are: put storage.Sealed above.
+// fallen silent, they may return as late as the client's ReadTimeout, which is 2 seconds after Open. When the answer to a
+// write is lost, a change of what is stored is sent once more, and a new record is looked for; the error says if the outcome
+// remains unknown. Values are stored as they are: put storage.Sealed above.
 type Store struct {
 	client  redis.UniversalClient // a *redis.Client or a *redis.ClusterClient
 	own     bool                  // whether Close closes it
@@ -67,6 +68,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	settings.ContextTimeoutEnabled = true
+	settings.DialerRetries = 1 // Close waits for them, and the client tries each command again itself
 	if settings.ReadTimeout == 0 {
 		settings.ReadTimeout = readTime
 	}
@@ -89,7 +91,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 // not connect, and Close leaves client open. Nil options mean all defaults.
 //
 // Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed: without, each call takes a goroutine of its own,
-// so that it can return when its ctx ends.
+// so that it can return when its ctx ends. With a *redis.ClusterClient each call always does.
 func New(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -107,11 +109,10 @@ func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
 	}
 	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now()}
 	s.answered.Store(-int64(freshTime)) // not yet
-	switch c := client.(type) {
-	case *redis.Client:
-		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
-	case *redis.ClusterClient:
-		s.direct = isDirect(c.Options().ContextTimeoutEnabled, c.Options().ReadTimeout, c.Options().WriteTimeout)
+
+	// The client of a Cluster may ask one node after another, each with its own timeout.
+	if c, ok := client.(*redis.Client); ok {
+		s.direct = isDirect(c.Options())
 	}
 	s.close = sync.OnceValue(s.shut)
 	return s, nil
