@@ -13,7 +13,8 @@ import (
 )
 
 // Watch implements Watcher, on Linux only, by inotify(7), which hears nothing of what other machines do to a network file
-// system. It tells of a change as soon as Get sees it, which is a little before it is durable. It returns when ctx ends, when the store is closed, or when somebody moves the directory away.
+// system. It tells of a change as soon as Get sees it, which is a little before it is durable. It returns when ctx ends, when
+// the store is closed, or when somebody moves the directory away.
 func (f *File) Watch(ctx context.Context, changed func(Change)) error {
 	if err := ended(ctx); err != nil {
 		return err

@@ -144,8 +144,11 @@ func (e *engine) me(ctx context.Context, tok *oauth2.Token, subject string) (int
 		return resp.StatusCode, err
 	}
 	var user struct{ Data struct{ ID string } }
-	if err := json.Unmarshal(body, &user); err != nil || user.Data.ID != subject {
-		return 0, fmt.Errorf("the token for %s is that of %q, %w", subject, user.Data.ID, err)
+	if err := json.Unmarshal(body, &user); err != nil {
+		return 0, err
+	}
+	if user.Data.ID != subject {
+		return 0, fmt.Errorf("the token for %s is that of %q", subject, user.Data.ID)
 	}
 	return resp.StatusCode, nil
 }
