@@ -62,7 +62,7 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { f.expireAtRandom(ctx, everybody) })
-	sum := f.load(workers, everybody, scale(20*time.Second, time.Minute)) // longer than a lease
+	sum := f.load(workers, everybody, scale(25*time.Second, time.Minute)) // longer than a lease
 	cancel()
 	wg.Wait()
 	f.fake.ClearFaults()

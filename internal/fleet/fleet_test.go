@@ -30,7 +30,7 @@ func newFleet(t *testing.T, kind string) *fleet {
 	f := &fleet{T: t}
 	f.fake = oauthtest.New(t, &oauthtest.Options{RecordLimit: 100_000})
 	f.fake.Set(func(k *oauthtest.Knobs) { k.API.Limit = -1 })
-	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: scale(5*time.Second, 10*time.Second)}
+	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: 10 * time.Second}
 	f.setup.Store, f.db = newStore(t, kind)
 	var err error
 	if f.engine, err = f.setup.open(t.Context(), nil, nil); err != nil {

@@ -26,8 +26,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	// The parallel tests wait for leases to end, and hardly for cores; at full scale they are four times as many processes.
-	if err := flag.Set("test.parallel", scale("16", "4")); err != nil {
+	// The parallel tests wait for leases to end more than for cores. More of them at once would keep the fake busy for so long
+	// that its answers come too late, which is another test.
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		fmt.Fprintln(os.Stderr, "fleet:", err)
 		os.Exit(1)
 	}
