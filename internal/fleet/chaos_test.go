@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -83,7 +84,7 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 		case dropped[user] > 0:
 		case f.unansweredTwice(user):
 			twice++ // nobody can know that neither request was redeemed
-		case gaveUpOn(workers, user):
+		case f.answeredTooLate(workers, user):
 			late++ // the machine was too busy: the answer left the server, and nobody waited for it any more
 		default:
 			t.Errorf("user %s is lost, and no answer was dropped: %s; requests: %v", user, m.Text, f.tokenRequests()[user])
@@ -116,7 +117,10 @@ func (f *fleet) wantResentOnlyInDoubt(workers []*worker, user string, requests [
 			unanswered++
 		}
 	}
-	if again > unanswered && !gaveUpOn(workers, user) {
+	for _, w := range workers {
+		unanswered += w.gaveUpOn(user)
+	}
+	if again > unanswered {
 		f.Errorf("user %s: %d refresh tokens were used again, after %d requests without tokens: %v", user, again, unanswered, requests)
 	}
 }
@@ -144,7 +148,7 @@ func (f *fleet) settle(workers []*worker, users []string) map[string]message {
 	f.Helper()
 	var mu sync.Mutex // guards outcomes
 	outcomes := map[string]message{}
-	each(len(users), users, func(user string) {
+	staggered(users, func(user string) {
 		ask := func() []message { return together(workers, func(w *worker) message { return final(w, user) }) }
 		differ := func(answers []message) bool {
 			return slices.ContainsFunc(answers, func(m message) bool { return m.Kind != answers[0].Kind })
@@ -176,11 +180,22 @@ func (f *fleet) dropped() map[string]int {
 	return n
 }
 
-// gaveUpOn reports whether the time of a token request for user has passed in one of the processes.
-func gaveUpOn(workers []*worker, user string) bool {
-	return slices.ContainsFunc(workers, func(w *worker) bool {
-		return w.countAll(func(m message) bool { return m.At == gaveUp && m.Subject == user }) > 0
-	})
+// gaveUpOn counts the token requests for user whose time has passed in the process.
+func (w *worker) gaveUpOn(user string) int {
+	return w.countAll(func(m message) bool { return m.At == gaveUp && m.Subject == user })
+}
+
+// answeredTooLate reports whether the last tokens for user were for a process that has given up on a request.
+func (f *fleet) answeredTooLate(workers []*worker, user string) bool {
+	for _, r := range slices.Backward(f.tokenRequests()[user]) {
+		if r.Status == http.StatusOK {
+			process := r.RawHeader().Get(processHeader)
+			return slices.ContainsFunc(workers, func(w *worker) bool {
+				return strconv.Itoa(w.cmd.Process.Pid) == process && w.gaveUpOn(user) > 0
+			})
+		}
+	}
+	return false
 }
 
 // unansweredTwice reports whether the last two requests for user got no answer.

@@ -136,6 +136,19 @@ func each[T any](n int, list []T, do func(T)) {
 	wg.Wait()
 }
 
+// staggered calls do for all of list, beginning with another one every 20 ms: of those that begin at once, all leases end at
+// once.
+func staggered[T any](list []T, do func(T)) {
+	var wg sync.WaitGroup
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for _, v := range list {
+		wg.Go(func() { do(v) })
+		<-ticker.C
+	}
+	wg.Wait()
+}
+
 // callAll has all processes call for subject at once.
 func callAll(workers []*worker, subject string) []message {
 	return together(workers, func(w *worker) message { return w.call(subject) })

@@ -61,7 +61,7 @@ func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 	survivors := f.start(2)
 	var mu sync.Mutex // guards outcomes
 	outcomes := map[string]map[string]int{}
-	each(len(victims), victims, func(v victim) {
+	staggered(victims, func(v victim) {
 		answers := together(survivors, func(w *worker) message { return final(w, v.subject) })
 		mu.Lock()
 		defer mu.Unlock()

@@ -65,10 +65,8 @@ func outage(t *testing.T, kind string, d time.Duration) {
 			t.Errorf("user %s: refresh requests = %d, want 1", user, n)
 		}
 	}
-	for _, w := range append(workers, reader) {
-		for user, m := range f.settle([]*worker{w}, everybody) {
-			f.wantWorks("after the outage", user, m)
-		}
+	for user, m := range f.settle(append(workers, reader), everybody) {
+		f.wantWorks("after the outage", user, m)
 	}
 	recovered := time.Since(started)
 	load.Wait()

@@ -85,7 +85,7 @@ func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	successor := f.start(1)[0]
 	var mu sync.Mutex // guards taken
 	taken := map[string]int{}
-	each(len(victims), victims, func(v victim) {
+	staggered(victims, func(v victim) {
 		m := final(successor, v.subject)
 		mu.Lock()
 		defer mu.Unlock()
