@@ -63,7 +63,8 @@ type GrantOptions struct {
 	RenewSpacing time.Duration
 
 	// Recheck is how old the knowledge of a grant may be in this process before the store is asked again: the bound
-	// after which a logout or a login elsewhere is seen, if the store cannot tell at once. Zero means 30 seconds.
+	// after which a logout or a login elsewhere is seen, if the store cannot tell at once. Zero means 30 seconds. A store
+	// that fails, or takes longer than a quarter of a second, stops nobody who holds a valid token.
 	Recheck time.Duration
 
 	// InDoubt decides what happens when an answer to a refresh was lost. Zero means ResendOnce.
@@ -103,6 +104,7 @@ const (
 	defaultRefreshBefore = time.Minute
 	defaultRenewSpacing  = 10 * time.Second
 	defaultRecheck       = 30 * time.Second
+	recheckPatience      = 250 * time.Millisecond // how long a call with a valid token waits for the store
 	defaultCacheSize     = 100_000
 	defaultStoreTimeout  = 3 * time.Second
 	cacheIdle            = 10 * time.Minute

@@ -37,16 +37,22 @@ func (g *Grants) token(ctx context.Context, subject string) (*oauth2.Token, erro
 	return c.token, nil
 }
 
-// known returns what is known of a grant, from the store if memory is too old. A store that fails does not stop who holds
-// a valid token.
+// known returns what is known of a grant, from the store if memory is too old. A store that fails or hangs does not stop
+// who holds a valid token.
 func (g *Grants) known(ctx context.Context, subject string) (*cached, error) {
 	old := g.cache.load(subject)
 	if old != nil && g.cache.now() < old.recheck {
 		return old, nil
 	}
-	c, err := g.reload(ctx, subject, old)
-	if err != nil && old != nil && old.record.usable(time.Now(), "") && !errors.Is(err, ErrNoGrant) && ctx.Err() == nil {
-		return g.postpone(subject, old, g.o.Recheck), nil
+	answer := g.reload(ctx, subject, old)
+	if old == nil || !old.record.usable(time.Now(), "") {
+		return wait(ctx, answer, (*cached)(nil))
+	}
+	soon, cancel := context.WithTimeout(ctx, recheckPatience)
+	defer cancel()
+	c, err := wait(soon, answer, (*cached)(nil))
+	if err != nil && !errors.Is(err, ErrNoGrant) && ctx.Err() == nil {
+		return old, nil
 	}
 	return c, err
 }
@@ -64,14 +70,18 @@ func (g *Grants) barred(r *record) error {
 
 func noGrant() error { return &Error{Op: "token", Kind: ErrNoGrant, Reason: ReasonNoGrant} }
 
-// reload reads a grant from the store, once for all callers, and publishes it.
-func (g *Grants) reload(ctx context.Context, subject string, old *cached) (*cached, error) {
+// reload reads a grant from the store, once for all callers, and publishes it. If the store fails, old is good for another
+// while.
+func (g *Grants) reload(ctx context.Context, subject string, old *cached) <-chan singleflight.Result {
 	g.cache.tidy()
 	key := g.key(subject)
-	return wait(ctx, g.loads.DoChan(key, g.flight(ctx, 2*g.o.StoreTimeout, func(ctx context.Context) (any, error) {
+	return g.loads.DoChan(key, g.flight(ctx, 2*g.o.StoreTimeout, func(ctx context.Context) (any, error) {
 		r, version, err := g.read(ctx, key)
-		if errors.Is(err, ErrNoGrant) {
+		switch {
+		case errors.Is(err, ErrNoGrant):
 			g.cache.forget(subject)
+		case err != nil && old != nil && old.record.usable(time.Now(), ""):
+			g.postpone(subject, old, g.o.Recheck)
 		}
 		if err != nil {
 			return nil, err
@@ -79,7 +89,7 @@ func (g *Grants) reload(ctx context.Context, subject string, old *cached) (*cach
 		c := g.view(r, version)
 		g.cache.publishOver(old, subject, key, c)
 		return c, nil
-	})), (*cached)(nil))
+	}))
 }
 
 // flight makes a function for a singleflight group of work that outlives the caller who began it: it keeps the
@@ -183,13 +193,12 @@ func (g *Grants) handOutUntil(c *cached, limit time.Time) time.Duration {
 }
 
 // postpone keeps serving c for a while longer, though a recheck or a refresh has failed or is under way.
-func (g *Grants) postpone(subject string, c *cached, pause time.Duration) *cached {
+func (g *Grants) postpone(subject string, c *cached, pause time.Duration) {
 	next := *c
 	next.recheck = max(next.recheck, g.cache.now()+pause)
 	next.refresh = time.Now().Add(pause)
 	next.until = g.handOutUntil(&next, next.refresh)
 	g.cache.publishOver(c, subject, g.key(subject), &next)
-	return &next
 }
 
 // refreshTime is when to refresh ahead of expiry, spread so that grants that came together do not go together. A grant

@@ -1,6 +1,7 @@
 package tokensource
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -32,7 +33,7 @@ func (g *Grants) Logout(ctx context.Context, subject string) error {
 	if err == nil {
 		g.cache.forget(subject)
 		if err = g.revokeBoth(ctx, r); err == nil {
-			err = g.remove(ctx, key, version)
+			err = g.remove(ctx, key, r, version)
 		}
 	}
 	g.tell(EventLoggedOut, subject, err)
@@ -71,13 +72,34 @@ func (g *Grants) revokeBoth(ctx context.Context, r *record) error {
 	return nil
 }
 
-// remove deletes the condemned record, unless a new login has taken its place.
-func (g *Grants) remove(ctx context.Context, key string, version storage.Version) error {
+// remove deletes the condemned record r, also if it was rewritten meanwhile, as re-encryption does; unless a new login has
+// taken its place.
+func (g *Grants) remove(ctx context.Context, key string, r *record, version storage.Version) error {
+	for {
+		err := g.deleteStored(ctx, key, version)
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+		current, at, err := g.readStored(ctx, key)
+		if errors.Is(err, ErrNoGrant) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(current.encode(), r.encode()) {
+			return nil
+		}
+		version = at
+	}
+}
+
+func (g *Grants) deleteStored(ctx context.Context, key string, version storage.Version) error {
 	ctx, cancel := context.WithTimeout(ctx, g.o.StoreTimeout)
 	defer cancel()
 	err := g.store.Delete(ctx, key, version)
 	if err != nil && !errors.Is(err, storage.ErrConflict) {
 		return &Error{Op: "store", Kind: ErrTemporary, Err: err}
 	}
-	return nil
+	return err
 }

@@ -118,3 +118,24 @@ func TestG6_ANewLoginIsNotBuriedWithAnOldGrant(t *testing.T) {
 		}
 	})
 }
+
+func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		loser, winner := w.process(nil), w.process(nil)
+		rejected := w.login(loser)
+		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		newer := make(chan *oauth2.Token, 1)
+		time.AfterFunc(time.Second/2, func() { newer <- w.login(winner) }) // ends the first login's tokens at X
+		got, err := loser.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil || got.AccessToken != (<-newer).AccessToken {
+			t.Errorf("Renew() = %v, want the newer login's token", err)
+		}
+		if facts, err := winner.Grant(t.Context(), w.user); err != nil || facts.Dead != "" {
+			t.Errorf("Grant() = %+v, %v: the newer grant was touched", facts, err)
+		}
+		if w.saw(tokensource.EventDied) != 0 {
+			t.Error("a refused refresh token was believed though the store held another")
+		}
+	})
+}

@@ -67,6 +67,9 @@ func (g *Grants) adopt(ctx context.Context, key string, r *record, version stora
 func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
 	g.news.heard(key) // whoever has made that change makes this write fail
 	current, version, err := g.overwrite(ctx, key, w.record, w.version, w.intent)
+	if errors.Is(err, errOvertaken) && current != nil && w.replaces(current) { // who took over has got nothing, and let go
+		current, version, err = g.overwrite(ctx, key, w.record, version, "")
+	}
 	switch {
 	case err == nil:
 		return g.showLatest(key, current, version), nil

@@ -125,8 +125,9 @@ func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, e
 		}
 		announced, at, err := g.announce(ctx, key, r, version, now)
 		if errors.Is(err, storage.ErrConflict) {
-			if u := g.unsavedAt(key); u != nil {
-				g.settleUnsaved(ctx, key, u) // until then read returns it, and not what is stored
+			u := g.unsavedAt(key)
+			if u != nil && !g.settleUnsaved(ctx, key, u) { // until then read returns it, and not what is stored
+				return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("the stored grant can be neither read nor written")}
 			}
 			continue // somebody was faster: see what they did
 		}

@@ -57,7 +57,7 @@ func (g *Grants) Grant(ctx context.Context, subject string) (Grant, error) {
 		return Grant{}, err
 	}
 	old := g.cache.load(subject)
-	c, err := g.reload(ctx, subject, old)
+	c, err := wait(ctx, g.reload(ctx, subject, old), (*cached)(nil))
 	if errors.Is(err, ErrTemporary) && old != nil {
 		c, err = old, nil
 	}

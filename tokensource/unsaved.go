@@ -22,6 +22,13 @@ type unsaved struct {
 	old     string          // the access token that record's replaces
 }
 
+// replaces reports whether current is still the grant that w was obtained from, and nobody is about to redeem its refresh
+// token, which w's record has used up.
+func (w *unsaved) replaces(current *record) bool {
+	return current.state == stateAlive && current.intent.id == "" && current.access == w.old &&
+		current.authorized.Equal(w.record.authorized)
+}
+
 // keep remembers w and writes it in the background until the store takes it or Close gives up.
 func (g *Grants) keep(key string, w *unsaved, err error) {
 	g.mu.Lock()

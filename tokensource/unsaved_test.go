@@ -2,12 +2,15 @@ package tokensource_test
 
 import (
 	"context"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -96,6 +99,69 @@ func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 }
 
 // The record is re-encrypted while its renewed tokens wait to be written: a logout must end those, not the old ones.
+// A process has redeemed and cannot reach the store. Another takes over, is told 503, and leaves the grant as it was. The
+// tokens of the first are the only good ones: they are written when it reaches the store again.
+func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		own := &hookedStore{Store: w.store}
+		cut, other := w.processOn(own, nil), w.process(nil)
+		rejected := w.login(cut)
+		time.AfterFunc(time.Second/2, func() { own.on(failing("put", "get")) })
+		good, err := cut.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.refreshFault(oauthtest.Fault{Status: http.StatusServiceUnavailable}, 1)
+		_, err = other.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrTemporary)
+		own.on(nil)
+		time.Sleep(5 * time.Minute)
+		if n := w.saw(tokensource.EventSaved); n != 1 {
+			t.Errorf("EventSaved was seen %d times, want once", n)
+		}
+		for _, g := range []*tokensource.Grants{other, cut} {
+			if tok, err := g.Source(w.user).Renew(t.Context(), rejected); err != nil || tok.AccessToken != good.AccessToken {
+				t.Errorf("Renew() = %v, want the tokens that the successor did not get", err)
+			}
+		}
+	})
+}
+
+// Meanwhile the record was rewritten in a way that this process cannot read: sealed with a key that it has not got.
+func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		own := &hookedStore{Store: w.store}
+		g := w.processOn(own, nil)
+		rejected := w.login(g)
+		time.AfterFunc(time.Second/2, func() { own.on(failing("put", "get")) })
+		unsaved, err := g.Source(w.user).Renew(t.Context(), rejected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		rewriteAll(t, w.store.Store)
+		var puts atomic.Int64
+		own.on(func(_ context.Context, op string) error {
+			if op == "get" {
+				return storage.ErrUnknownKey
+			}
+			puts.Add(1)
+			time.Sleep(time.Millisecond)
+			return nil
+		})
+		_, err = g.Source(w.user).Renew(t.Context(), unsaved)
+		wantIs(t, err, tokensource.ErrTemporary)
+		if n := puts.Load(); n > 10 {
+			t.Errorf("one call has tried to write %d times", n)
+		}
+		own.on(nil)
+	})
+}
+
 func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
