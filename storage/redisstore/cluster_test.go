@@ -86,6 +86,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("AllMasters", func(t *testing.T) { allMasters(t, client, addrs) })
 	t.Run("HashTag", func(t *testing.T) { hashTag(t, client, addrs) })
+	t.Run("URLOfANode", func(t *testing.T) { urlOfANode(t, client, addrs) })
 }
 
 // allMasters looks that records are spread over all masters, so that the lists of the suite have come from all.
@@ -101,6 +102,37 @@ func allMasters(t *testing.T, client redis.UniversalClient, addrs []string) {
 	}
 	if n := len(strings.Fields(list(t, s))); n != 100 {
 		t.Errorf("Keys() yields %d keys, want 100", n)
+	}
+}
+
+// urlOfANode opens the Cluster by one of its nodes, and looks that a client of one node is not taken for the Cluster.
+func urlOfANode(t *testing.T, client redis.UniversalClient, addrs []string) {
+	prefix := newPrefix()
+	s := onClient(t, client, prefix)
+	for i := range 100 {
+		put(t, s, fmt.Sprintf("k%d", i), "value", 0)
+	}
+	for _, query := range []string{"", "?protocol=2"} {
+		url := "redis://" + addrs[0] + query
+		opened, err := redisstore.Open(t.Context(), url, &redisstore.Options{Prefix: prefix})
+		if err != nil {
+			t.Fatalf("Open(%s) = %v", url, err)
+		}
+		if n := len(strings.Fields(list(t, opened))); n != 100 {
+			t.Errorf("Open(%s): Keys() yields %d keys, want 100", url, n)
+		}
+		if err := opened.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+		for key, err := range onClient(t, connect(t, url), prefix).Keys(t.Context()) {
+			if err == nil || !strings.Contains(err.Error(), "ClusterClient") {
+				t.Errorf("Keys() of the client of one node yields %q, %v, want an error that names the right client", key, err)
+			}
+		}
+	}
+	_, err := redisstore.Open(t.Context(), "redis://"+addrs[0]+"?db=0", nil)
+	if err == nil || !strings.Contains(err.Error(), "belongs to a Cluster") {
+		t.Errorf("Open() with the number of a database = %v, want an error that names the Cluster", err)
 	}
 }
 

@@ -110,7 +110,11 @@ func (s *Store) yieldAll(ctx context.Context, keys []string, yield func(string, 
 // nodes returns the servers that have to be asked to see all keys.
 func (s *Store) nodes(ctx context.Context) ([]*redis.Client, error) {
 	if client, ok := s.client.(*redis.Client); ok {
-		return []*redis.Client{client}, nil
+		node, err := s.inCluster(ctx, client)
+		if node {
+			err = errNode
+		}
+		return []*redis.Client{client}, err
 	}
 	var mu sync.Mutex // guards nodes: the client calls for all at the same time
 	var nodes []*redis.Client

@@ -60,8 +60,9 @@ var (
 )
 
 // Open connects to the server that url names and returns the store in it: "redis://user:password@host:6379/0", "rediss://…"
-// for TLS, or "unix://…", with the settings of redis.ParseURL as its query. It fails if the server does not answer. For
-// Sentinel and Cluster see New. Nil options mean all defaults. Call Close at the end.
+// for TLS, or "unix://…", with the settings of redis.ParseURL as its query. It fails if the server does not answer. If the
+// server is a node of a Cluster, the store is in all of the Cluster. For Sentinel see New. Nil options mean all defaults.
+// Call Close at the end.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	settings, err := parse(url)
 	if err != nil {
@@ -73,6 +74,22 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		settings.ReadTimeout = readTime
 	}
 	client := redis.NewClient(settings)
+	s, err := openOn(ctx, client, o)
+	if err != nil {
+		return nil, err
+	}
+	node, err := s.inCluster(ctx, client)
+	if err == nil && !node {
+		return s, nil
+	}
+	if e := s.Close(); err != nil || e != nil {
+		return nil, s.explain(ctx, "open", "", errors.Join(err, e))
+	}
+	return openCluster(ctx, url, settings, o)
+}
+
+// openOn returns the store behind a client of our own, if that is answered.
+func openOn(ctx context.Context, client redis.UniversalClient, o *Options) (*Store, error) {
 	s, err := newStore(client, o)
 	if err != nil {
 		_ = client.Close() // it has no connection yet
