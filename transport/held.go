@@ -8,41 +8,72 @@ import (
 )
 
 // heldBody is the body of a rejected response while the token is renewed. It is read in the background, so that its
-// connection is free: the token endpoint may be at the same host, and connections to it limited. Whoever reads it afterwards
-// gets all of it.
+// connection is free: the token endpoint may be at the same host, and connections to it limited. Whoever reads it meanwhile
+// or afterwards gets all of it, each part as soon as it is there.
 type heldBody struct {
 	body  io.ReadCloser
-	begun chan struct{} // closed when data and err are there
-	data  bytes.Buffer
-	err   error // how data ends: io.EOF, why reading failed, or nil if there is more in body
 	close func() error
+
+	mu    sync.Mutex // guards what follows; not held while body is read
+	grown sync.Cond  // data has grown, or nothing more will come into it
+	data  bytes.Buffer
+	ended bool  // nothing more will come into data
+	err   error // how data ends: io.EOF, why reading failed, or nil if there is more in body
 }
 
 // hold puts a heldBody into resp, if it has a body.
 func hold(resp *http.Response) {
-	if resp.Body == nil || resp.Body == http.NoBody {
+	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength == 0 {
 		return
 	}
-	b := &heldBody{body: resp.Body, begun: make(chan struct{}), close: sync.OnceValue(resp.Body.Close)}
+	b := &heldBody{body: resp.Body, close: sync.OnceValue(resp.Body.Close)}
+	b.grown.L = &b.mu
 	resp.Body = b
-	go func() {
-		defer close(b.begun)
-		if _, b.err = io.CopyN(&b.data, b.body, maxDrain); b.err != nil {
+	go b.fill()
+}
+
+// fill reads body to its end, or as much of it as is held at most.
+func (b *heldBody) fill() {
+	part := make([]byte, 512) // most rejections have no more to say
+	for held := 0; held < maxDrain; {
+		n, err := b.body.Read(part)
+		held += n
+		if b.grow(part[:n], err, err != nil); err != nil {
 			_ = b.Close()
+			return
 		}
-	}()
+	}
+	b.grow(nil, nil, true)
+}
+
+func (b *heldBody) grow(part []byte, err error, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.data.Write(part)
+	b.err, b.ended = err, ended
+	b.grown.Broadcast()
 }
 
 // Read implements io.Reader.
 func (b *heldBody) Read(p []byte) (int, error) {
-	<-b.begun
-	switch {
-	case b.data.Len() > 0:
-		return b.data.Read(p)
-	case b.err != nil:
-		return 0, b.err
+	n, err := b.readHeld(p)
+	if n > 0 || err != nil || len(p) == 0 {
+		return n, err
 	}
 	return b.body.Read(p)
+}
+
+// readHeld waits for data, and reads it. It returns nothing and no error when what comes next is still in body.
+func (b *heldBody) readHeld(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.data.Len() == 0 && !b.ended {
+		b.grown.Wait()
+	}
+	if b.data.Len() == 0 {
+		return 0, b.err
+	}
+	return b.data.Read(p)
 }
 
 // Close implements io.Closer. It ends a Read that waits.

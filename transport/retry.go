@@ -141,6 +141,10 @@ func (c *retryCall) check(ctx context.Context, _ *http.Response, err error) (boo
 		return false, nil
 	}
 	c.pausing = true
+	if err == nil { // the client would drain the body without bounds, and it may never end
+		discard(c.resp.Body)
+		c.resp.Body = http.NoBody
+	}
 	return true, nil
 }
 
