@@ -31,7 +31,8 @@ type Grants struct {
 	lease  time.Duration // life of an intent: longer than a token request can take
 
 	cache   *cache
-	news    news
+	news    news // for renewals
+	reads   news // for reads of the store
 	breaker breaker
 
 	watching atomic.Bool        // the store tells of changes now

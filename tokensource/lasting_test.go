@@ -3,6 +3,7 @@ package tokensource_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,6 +328,26 @@ func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 		if n := storedKeys(t, w.store.Store); n != 0 {
 			t.Errorf("%d records are left after the logout", n)
 		}
+	})
+}
+
+// The same while the server cannot revoke: the record waits for another try, and late tokens must not revive it.
+func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		rejected := w.login(g)
+		w.refreshFault(oauthtest.Fault{Delay: 10 * time.Second, Commit: true}, 1)
+		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
+		time.AfterFunc(time.Second, func() {
+			if err := g.Logout(t.Context(), w.user); err == nil {
+				t.Error("Logout() = nil though the server has not revoked")
+			}
+		})
+		_, err := g.Source(w.user).Renew(t.Context(), rejected)
+		wantIs(t, err, tokensource.ErrNoGrant)
+		_, err = g.Source(w.user).Token(t.Context())
+		wantIs(t, err, tokensource.ErrNoGrant)
 	})
 }
 

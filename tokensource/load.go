@@ -76,6 +76,8 @@ func (g *Grants) reload(ctx context.Context, subject string, old *cached) <-chan
 	g.cache.tidy()
 	key := g.key(subject)
 	return g.loads.DoChan(key, g.flight(ctx, 2*g.o.StoreTimeout, func(ctx context.Context) (any, error) {
+		g.reads.await(key) // news of what is not in the cache yet finds nothing to suspect there
+		defer g.reads.drop(key)
 		r, version, err := g.read(ctx, key)
 		switch {
 		case errors.Is(err, ErrNoGrant):
@@ -88,6 +90,9 @@ func (g *Grants) reload(ctx context.Context, subject string, old *cached) <-chan
 		}
 		c := g.view(r, version)
 		g.cache.publishOver(old, subject, key, c)
+		if told, ok := g.reads.heard(key); ok && told != version {
+			g.cache.suspect(storage.Change{Key: key})
+		}
 		return c, nil
 	}))
 }
@@ -229,6 +234,10 @@ func wait[T any](ctx context.Context, ch <-chan singleflight.Result, none T) (T,
 		}
 		return r.Val.(T), nil
 	case <-ctx.Done():
-		return none, fmt.Errorf("tokensource: gave up waiting: %w", context.Cause(ctx))
+		return none, gaveUpWaiting(ctx)
 	}
+}
+
+func gaveUpWaiting(ctx context.Context) error {
+	return fmt.Errorf("tokensource: gave up waiting: %w", context.Cause(ctx))
 }

@@ -14,7 +14,7 @@ import (
 // record is deleted, which is all that can be done.
 //
 // An error means that the server has not confirmed the revocation. The tokens are kept for another try, and for nothing
-// else: call Logout again. It goes on when ctx ends.
+// else: call Logout again. When ctx ends, Logout returns its cause and goes on by itself; EventLoggedOut tells how it ended.
 func (g *Grants) Logout(ctx context.Context, subject string) error {
 	if err := checkSubject(subject); err != nil {
 		return err
@@ -22,8 +22,20 @@ func (g *Grants) Logout(ctx context.Context, subject string) error {
 	if !g.begin() {
 		return ErrClosed
 	}
-	defer g.work.Done()
-	ctx = context.WithoutCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		defer g.work.Done()
+		done <- g.logout(context.WithoutCancel(ctx), subject)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return gaveUpWaiting(ctx)
+	}
+}
+
+func (g *Grants) logout(ctx context.Context, subject string) error {
 	key := g.key(subject)
 	r, version, err := g.condemn(ctx, key)
 	if errors.Is(err, ErrNoGrant) {

@@ -8,7 +8,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// news tells the flights that wait for a key that it may have changed. Its zero value is ready.
+// news tells the flights that wait for a key, or are reading it, that it may have changed. Its zero value is ready.
 type news struct {
 	mu      sync.Mutex // guards waiting; never held across I/O
 	waiting map[string]chan storage.Version
@@ -84,8 +84,9 @@ func (g *Grants) watch(w storage.Watcher) {
 		_ = w.Watch(ctx, func(c storage.Change) { // polling goes on without it
 			pause = time.Second
 			g.watching.Store(true)
-			g.cache.suspect(c)
+			g.reads.tell(c) // before suspect: what is shown between the two is suspected by one or the other
 			g.news.tell(c)
+			g.cache.suspect(c)
 		})
 		g.watching.Store(false)
 		if !g.sleep(ctx, pause) {

@@ -170,3 +170,34 @@ func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
 		wantIs(t, err, tokensource.ErrNoGrant)
 	})
 }
+
+// slowStore answers a read with what was stored when that began.
+type slowStore struct {
+	*storage.Memory
+	took time.Duration
+}
+
+func (s *slowStore) Get(ctx context.Context, key string) (storage.Record, error) {
+	r, err := s.Memory.Get(ctx, key)
+	time.Sleep(s.took)
+	return r, err
+}
+
+func TestG12_NewsDuringTheFirstReadIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		memory := storage.NewMemory()
+		elsewhere := w.processOn(memory, nil)
+		w.login(elsewhere)
+		g := w.processOn(&slowStore{memory, 10 * time.Millisecond}, nil)
+		synctest.Wait() // it watches
+		time.AfterFunc(5*time.Millisecond, func() {
+			if err := elsewhere.Logout(t.Context(), w.user); err != nil {
+				t.Error(err)
+			}
+		})
+		w.token(g) // the read had begun before
+		_, err := g.Source(w.user).Token(t.Context())
+		wantIs(t, err, tokensource.ErrNoGrant)
+	})
+}

@@ -41,7 +41,7 @@ func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	case r := <-ch:
 		return r.token, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("tokensource: gave up waiting: %w", context.Cause(ctx))
+		return nil, gaveUpWaiting(ctx)
 	}
 }
 
@@ -51,7 +51,12 @@ func (s *OAuth2Source) Format(f fmt.State, _ rune) { redact.Write(f, "OAuth2Sour
 // ToOAuth2 makes an oauth2.TokenSource for libraries that ask for one. Every call of its Token asks source with ctx: keep
 // ctx alive for as long as the result is used, and do not wrap it with oauth2.ReuseTokenSource, which would hide renewals.
 func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
-	return oauth2Source{func() (*oauth2.Token, error) { return source.Token(ctx) }}
+	return oauth2Source{func() (*oauth2.Token, error) {
+		if source == nil {
+			return nil, errors.New("tokensource: ToOAuth2 was given a nil Source")
+		}
+		return source.Token(ctx)
+	}}
 }
 
 type oauth2Source struct {

@@ -68,6 +68,12 @@ func TestFromOAuth2LeavesAtTheCallersDeadline(t *testing.T) {
 }
 
 // x/oauth2's own Transport goes on working when a token is renewed behind it.
+func TestToOAuth2OfNothing(t *testing.T) {
+	if _, err := tokensource.ToOAuth2(t.Context(), nil).Token(); err == nil || !strings.Contains(err.Error(), "nil Source") {
+		t.Errorf("Token() = %v, want an error about the nil Source", err)
+	}
+}
+
 func TestToOAuth2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

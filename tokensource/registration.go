@@ -65,17 +65,21 @@ func checkRedirectURL(raw string) error {
 		return errors.New("is empty: set the callback URL that is registered at the provider")
 	case err != nil || !u.IsAbs():
 		return errors.New("is not an absolute URL: write it as registered, such as https://app.example/callback")
+	case !visible(raw):
+		return errors.New("has spaces, or characters beyond ASCII: write it as registered")
+	case u.Scheme == "https" && u.Hostname() == "":
+		return errors.New("names no host: write it as registered, such as https://app.example/callback")
 	case strings.Contains(raw, "#"):
 		return errors.New("has a fragment, which RFC 6749 section 3.1.2 forbids")
 	case u.User != nil:
 		return errors.New("carries a user name: remove it")
-	case u.Scheme == "https" && u.Host != "":
+	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && provider.Loopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return fmt.Errorf("%q is http on a public host: the code would travel in clear, use https", u.Scheme+"://"+u.Host)
-	case u.Scheme != "https" && strings.Contains(u.Scheme, "."):
+	case strings.Contains(u.Scheme, "."):
 		return nil // private-use scheme, reverse domain name (RFC 8252 section 7.1)
 	}
 	return fmt.Errorf("has scheme %q: use https, http on 127.0.0.1, or a reverse domain name such as com.example.app", u.Scheme)

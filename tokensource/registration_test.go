@@ -114,7 +114,10 @@ func TestNewClientRefuses(t *testing.T) {
 		{"file", redirect("file:///callback"), "use https"},
 		{"ftp", redirect("ftp://app.example/callback"), "use https"},
 		{"custom scheme without domain", redirect("myapp:/callback"), "reverse domain name"},
-		{"https without host", redirect("https:///callback"), "use https"},
+		{"https without host", redirect("https:///callback"), "no host"},
+		{"https with a port and no host", redirect("https://:443/callback"), "no host"},
+		{"redirect URI with a space behind it", redirect("https://app.example/callback "), "spaces"},
+		{"redirect URI beyond ASCII", redirect("https://app.example/r\u00fcck"), "ASCII"},
 
 		{"scopes in one string", scope("tweet.read users.read"), "string of its own"},
 		{"empty scope", scope("tweet.read", ""), "string of its own"},

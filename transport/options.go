@@ -41,7 +41,7 @@ type Options struct {
 // New returns a Transport that sends the tokens of src. Nil options mean all defaults. It returns an error that says what
 // to set if src is nil, if no origin is known, or if a setting cannot be used.
 func New(src tokensource.Source, o *Options) (*Transport, error) {
-	if src == nil {
+	if isNil(src) {
 		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as *tokensource.Grants")
 	}
 	if o == nil {
@@ -69,6 +69,19 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 		p.maxReplay = defaultReplayBody
 	}
 	return &Transport{p}, nil
+}
+
+// isNil reports whether src is nil, also as one of the pointers that most programs pass.
+func isNil(src tokensource.Source) bool {
+	switch s := src.(type) {
+	case nil:
+		return true
+	case *tokensource.Grants:
+		return s == nil
+	case *tokensource.SubjectSource:
+		return s == nil
+	}
+	return false
 }
 
 // originsOf parses the origins that the options list, or else those that src names.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -65,8 +66,10 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 			t.Errorf("New with %s = %v, want an error with %q", test.name, err, test.says)
 		}
 	}
-	if _, err := transport.New(nil, nil); err == nil || !strings.Contains(err.Error(), "nil Source") {
-		t.Errorf("New(nil, nil) = %v, want an error about the nil Source", err)
+	for _, src := range []tokensource.Source{nil, (*tokensource.Grants)(nil), (*tokensource.SubjectSource)(nil)} {
+		if _, err := transport.New(src, nil); err == nil || !strings.Contains(err.Error(), "nil Source") {
+			t.Errorf("New(%T(nil), nil) = %v, want an error about the nil Source", src, err)
+		}
 	}
 	if _, err := transport.New(plainSource{}, nil); err == nil || !strings.Contains(err.Error(), "set Options.Origins") {
 		t.Errorf("New(source without origins, nil) = %v, want an error that says to set Options.Origins", err)

@@ -64,6 +64,8 @@ type Provider struct {
 	ExpiresIn time.Duration
 
 	// SingleGrant says that the server keeps one live grant per client and user: a new login ends the old one's tokens.
+	// Where it is not set, tokens that a new login replaces stay good at the server until they expire: Logout revokes
+	// those of the last one.
 	SingleGrant bool
 
 	// CheckClient refuses a registration that cannot work, with an error that says what to do. Optional.
@@ -154,8 +156,10 @@ func (p *Provider) checkEndpoint(raw string) error {
 	switch {
 	case err != nil:
 		return errors.New("is not a URL")
-	case u.Host == "" || u.Opaque != "":
+	case u.Hostname() == "" || u.Opaque != "":
 		return fmt.Errorf("%q is not an absolute URL", raw)
+	case strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%q has spaces, or characters beyond ASCII: remove or percent-encode them", raw)
 	case u.User != nil:
 		return errors.New("carries a user name: endpoints have none")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
@@ -166,7 +170,7 @@ func (p *Provider) checkEndpoint(raw string) error {
 
 func (p *Provider) checkOrigin(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != raw {
+	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != raw {
 		return fmt.Errorf("%q is not an origin: write scheme and host only, such as %q", raw, "https://api.x.com")
 	}
 	return p.checkScheme(u)
