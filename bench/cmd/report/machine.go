@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -16,7 +17,16 @@ func (r *report) machine() error {
 // conditions says when a section was measured, and under what: each block says it for itself, because a run may replace
 // some blocks and leave the others. Call it before the section runs.
 func (r *report) conditions() string {
-	return fmt.Sprintf("Measured on %s with %s at scale %q%s.", time.Now().Format(time.DateOnly), runtime.Version(), r.size, load())
+	return fmt.Sprintf("Measured on %s with %s at scale %q%s%s.", time.Now().Format(time.DateOnly), runtime.Version(), r.size, revision(), load())
+}
+
+// revision says which commit is measured, if git knows.
+func revision() string {
+	hash, err := exec.Command("git", "rev-parse", "--short=8", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return ", commit " + strings.TrimSpace(string(hash))
 }
 
 // processor returns the model of the processor, as Linux tells it.

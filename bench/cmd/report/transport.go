@@ -39,6 +39,13 @@ func newCrowd(n, length int) (*crowd, error) {
 	return &crowd{e, peers.Contexts(n)}, nil
 }
 
+// stop closes the engine, if there is one.
+func (c *crowd) stop() {
+	if c != nil {
+		_ = c.Close() // its store is memory
+	}
+}
+
 // contenders returns the transports of all peers and of authtrip, ready to be measured with requests of the shape.
 func contenders(s target.Shape, p place, c *crowd, goroutines int) []paired.Contender {
 	var list []paired.Contender
@@ -100,9 +107,10 @@ func firstOf(errs ...error) error {
 func (r *report) transports() error {
 	var tables []fmt.Stringer
 	var c *crowd
-	defer func() { c.Close() }() //nolint:errcheck // its store is memory
+	defer func() { c.stop() }()
 	for i, s := range target.Shapes {
 		if i == 0 || s.Token != target.Shapes[i-1].Token {
+			c.stop()
 			var err error
 			if c, err = newCrowd(min(many, 10*r.largest()), s.Token); err != nil {
 				return err
