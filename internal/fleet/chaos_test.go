@@ -97,8 +97,8 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 	t.Logf("%s, grace window %v: 4 processes, %d users: %v", kind, grace, len(everybody), &sum)
 	t.Logf("%s, grace window %v: %d refresh requests, %v; answers dropped after redeeming: %d, of %d users; grants lost: %d, all in doubt (%d by the rule: two requests in a row without an answer; %d whose answer came too late)",
 		kind, grace, f.fake.TokenCalls("refresh_token"), f.statuses(), sumOf(dropped), len(dropped), lost, twice, late)
-	if len(dropped) == 0 || sum.Renewed == 0 {
-		t.Error("nothing happened: the test shows nothing")
+	if len(dropped) == 0 || sum.Renewed == 0 || late > len(everybody)/10 {
+		t.Error("nothing happened, or the machine was too busy for most answers: the test shows nothing")
 	}
 	if other := sum.Failed - sum.Temporary - sum.Reauthorize; other > 0 || grace > 0 && sum.Reauthorize > 0 {
 		t.Errorf("calls that failed otherwise = %d, calls of users who were told to authorize again = %d (lost: %d)", other, sum.Reauthorize, lost)
