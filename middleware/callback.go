@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Callback takes the authorization response. It answers GET only, and a HEAD or a prefetch uses nothing up. Whatever is
@@ -98,7 +96,7 @@ func notConsumed(err error, f flow) error {
 	if errors.Is(err, ErrFlowUsed) {
 		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.ReturnTo}
 	}
-	return &Error{Op: opCallback, Kind: tokensource.ErrTemporary, Cause: "the store did not take note of the login", Err: err}
+	return stopped(opCallback, "the store did not take note of the login", err)
 }
 
 // retry adds where to start the login again.

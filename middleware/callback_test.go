@@ -1,12 +1,14 @@
 package middleware_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -128,17 +130,22 @@ func TestM3_ProviderErrors(t *testing.T) {
 		status            int
 		code, description string
 		unverified        bool
+		temporary         bool
 	}{
-		{"denied", "state=STATE&error=access_denied", middleware.ErrAccessDenied, 403, "access_denied", "", false},
-		{"denied as in OAuth 1.0a", "state=STATE&denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", false},
-		{"denied without a state", "denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", true},
-		{"server error", "state=STATE&error=server_error&error_description=Try+later", middleware.ErrProvider, 502, "server_error", "Try later", false},
-		{"X's empty state", "error=invalid_request&error_description=Redirect+is+requested.&state=", middleware.ErrProvider, 400, "invalid_request", "Redirect is requested.", true},
-		{"script", "state=STATE&error=%3Cscript%3E&error_description=%3Cscript%3Ealert(1)%3C/script%3E", middleware.ErrProvider, 502, "unknown", "<script>alert(1)</script>", false},
-		{"line breaks", "state=STATE&error=x&error_description=a%0d%0ab%1b%5B2J%00%C3%A9", middleware.ErrProvider, 502, "x", "a..b.[2J..", false},
-		{"the state in the description", "state=STATE&error=x&error_description=bad+STATE", middleware.ErrProvider, 502, "x", "bad REDACTED", false},
-		{"long description", "state=STATE&error=x&error_description=" + strings.Repeat("d", 999), middleware.ErrProvider, 502, "x", strings.Repeat("d", 200) + "...", false},
-		{"long code", "state=STATE&error=" + strings.Repeat("e", 65), middleware.ErrProvider, 502, "unknown", "", false},
+		{"denied", "state=STATE&error=access_denied", middleware.ErrAccessDenied, 403, "access_denied", "", false, false},
+		{"denied as in OAuth 1.0a", "state=STATE&denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", false, false},
+		{"denied without a state", "denied=token", middleware.ErrAccessDenied, 403, "access_denied", "", true, false},
+		{"denied and a server error", "state=STATE&denied=token&error=server_error", middleware.ErrAccessDenied, 403, "access_denied", "", false, false},
+		{"server error", "state=STATE&error=server_error&error_description=Try+later", middleware.ErrProvider, 503, "server_error", "Try later", false, true},
+		{"overloaded", "state=STATE&error=temporarily_unavailable", middleware.ErrProvider, 503, "temporarily_unavailable", "", false, true},
+		{"overloaded, says anybody", "error=temporarily_unavailable", middleware.ErrProvider, 400, "temporarily_unavailable", "", true, true},
+		{"in other letters", "state=STATE&error=Server_Error", middleware.ErrProvider, 502, "Server_Error", "", false, false},
+		{"X's empty state", "error=invalid_request&error_description=Redirect+is+requested.&state=", middleware.ErrProvider, 400, "invalid_request", "Redirect is requested.", true, false},
+		{"script", "state=STATE&error=%3Cscript%3E&error_description=%3Cscript%3Ealert(1)%3C/script%3E", middleware.ErrProvider, 502, "unknown", "<script>alert(1)</script>", false, false},
+		{"line breaks", "state=STATE&error=x&error_description=a%0d%0ab%1b%5B2J%00%C3%A9", middleware.ErrProvider, 502, "x", "a..b.[2J..", false, false},
+		{"the state in the description", "state=STATE&error=x&error_description=bad+STATE", middleware.ErrProvider, 502, "x", "bad REDACTED", false, false},
+		{"long description", "state=STATE&error=x&error_description=" + strings.Repeat("d", 999), middleware.ErrProvider, 502, "x", strings.Repeat("d", 200) + "...", false, false},
+		{"long code", "state=STATE&error=" + strings.Repeat("e", 65), middleware.ErrProvider, 502, "unknown", "", false, false},
 	}
 	for _, tt := range tests {
 		var errs seen
@@ -150,6 +157,9 @@ func TestM3_ProviderErrors(t *testing.T) {
 		e := errs.facts(t, tt.name, tt.kind)
 		if e.Code != tt.code || e.Description != tt.description || e.Unverified != tt.unverified {
 			t.Errorf("%s: error has %q, %q, Unverified %v; want %q, %q, %v", tt.name, e.Code, e.Description, e.Unverified, tt.code, tt.description, tt.unverified)
+		}
+		if got := errors.Is(e, tokensource.ErrTemporary); got != tt.temporary || (a.Header.Get("Retry-After") != "") != tt.temporary {
+			t.Errorf("%s: ErrTemporary: %v, Retry-After %q; want %v", tt.name, got, a.Header.Get("Retry-After"), tt.temporary)
 		}
 		if strings.Contains(a.body, "<script") {
 			t.Errorf("%s: the page has the provider's text unescaped", tt.name)

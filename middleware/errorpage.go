@@ -97,6 +97,7 @@ var wordings = []wording{
 	{ErrLogoutFailed, "logout_failed", "You are logged out here, but not everywhere", "It could not be completed that this site loses access to your account. Please try again in a moment.", "Try again"},
 	{ErrCrossOrigin, "cross_origin", "Request refused", "Another site tried to log you out.", "Log out"},
 	{tokensource.ErrTemporary, "temporarily_unavailable", "Not possible at the moment", "Please try again in a moment.", ""},
+	{ErrUnreadable, "unreadable", "Not available", "This site cannot read what it has stored. Whoever runs it must repair that.", ""},
 	{tokensource.ErrClient, "misconfigured", "Login is not available", "This site is not set up correctly for the service you log in with.", ""},
 	{ErrLoginFailed, "login_failed", "Login failed", "The login could not be completed.", ""},
 }

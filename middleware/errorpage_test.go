@@ -34,6 +34,7 @@ func TestErrorPage(t *testing.T) {
 		{middleware.ErrLogoutFailed, 500, "logout_failed"},
 		{middleware.ErrCrossOrigin, 403, "cross_origin"},
 		{middleware.ErrMethod, 405, "method_not_allowed"},
+		{middleware.ErrUnreadable, 500, "unreadable"},
 		{tokensource.ErrTemporary, 503, "temporarily_unavailable"},
 		{tokensource.ErrClient, 500, "misconfigured"},
 	} {

@@ -15,6 +15,7 @@ var (
 	ErrAccessDenied = errors.New("middleware: the user denied access")
 
 	// ErrProvider means that the authorization server answered with an error (RFC 6749 section 4.1.2.1); Error.Code has it.
+	// With server_error and temporarily_unavailable it matches tokensource.ErrTemporary too.
 	ErrProvider = errors.New("middleware: the authorization server reported an error")
 
 	// ErrFlowNotFound means that this browser has no login under way with the state that came back: it is missing, has
@@ -48,6 +49,11 @@ var (
 	// session in this browser has ended; the logout can be tried again.
 	ErrLogoutFailed = errors.New("middleware: the logout was not completed")
 
+	// ErrUnreadable means that a record in the store does not open, since the key that sealed it was lost or left out too
+	// early, or that it is damaged. Trying again does not help: the deployment must be fixed, and the error's text says
+	// which record it is and what to do. It matches tokensource.ErrClient too.
+	ErrUnreadable error = operatorError("middleware: a record in the store cannot be read")
+
 	// ErrCrossOrigin means that another site tried to log the user out.
 	ErrCrossOrigin = errors.New("middleware: the request came from another site")
 
@@ -59,7 +65,7 @@ var (
 // that came from outside is printable ASCII of bounded length. It must still be escaped in HTML.
 type Error struct {
 	Op          string // "authorize", "callback", "require" or "logout"
-	Kind        error  // one of this package's errors, or tokensource.ErrTemporary
+	Kind        error  // one of this package's errors, tokensource.ErrTemporary or tokensource.ErrClient
 	Cause       string // what is likely behind it, as half a sentence, or empty
 	Code        string // the authorization server's error code, or empty
 	Description string // its error_description, or empty

@@ -1,10 +1,16 @@
 package middleware_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+	"testing/synctest"
 
+	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -34,4 +40,141 @@ func TestM7_KeysRotate(t *testing.T) {
 	wantStatus(t, "new session at the old key", b.at(before.mux).get("/timeline"), http.StatusSeeOther)
 	retired := before.consent(b.at(before.mux).start("/"))
 	wantStatus(t, "flow of a retired key", b.at(after.mux).get(retired), http.StatusBadRequest)
+}
+
+// TestM7_KeysLost: lists of used logins that do not open are the operator's business, and are never written over. A process
+// that has not got the new key yet would forget what the others have used up.
+func TestM7_KeysLost(t *testing.T) {
+	oldKey, newKey := storage.NewKey(), storage.NewKey()
+	for _, tt := range []struct {
+		name string
+		mend func(t *testing.T, base storage.Store) (older [][]byte)
+	}{
+		{"the old key is given as well", func(*testing.T, storage.Store) [][]byte { return [][]byte{oldKey} }},
+		{"the lists are deleted", func(t *testing.T, base storage.Store) [][]byte {
+			deleteLedger(t, base)
+			return nil
+		}},
+	} {
+		base := storage.NewMemory()
+		old := sealedBy(t, base, oldKey)
+		for shard := range 64 {
+			if _, err := old.Put(t.Context(), ledgerKey(shard), []byte{1}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var errs seen
+		lost := newWorld(t, setup{store: sealedBy(t, base, newKey), options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, lost.mux)
+		a := b.get(lost.consent(b.start("/")))
+		wantStatus(t, "callback without the old key", a, http.StatusInternalServerError)
+		wantUnreadable(t, "callback without the old key", errs.facts(t, "callback", middleware.ErrUnreadable), "middleware.used.")
+		if n := lost.exchanges(); n != 0 || a.Header.Get("Retry-After") != "" {
+			t.Errorf("callback without the old key: %d exchanges, Retry-After %q; want neither", n, a.Header.Get("Retry-After"))
+		}
+		for shard := range 64 {
+			if _, err := old.Get(t.Context(), ledgerKey(shard)); err != nil {
+				t.Errorf("the old key's list %d after the callback: %v", shard, err)
+			}
+		}
+		mended := newWorld(t, setup{store: sealedBy(t, base, newKey, tt.mend(t, base)...)})
+		b = newBrowser(t, mended.mux)
+		wantStatus(t, "callback once "+tt.name, b.get(mended.consent(b.start("/"))), http.StatusSeeOther)
+	}
+}
+
+// TestM7_GrantUnreadable: a grant that does not open is no outage either, wherever it is met, and logs nobody out.
+func TestM7_GrantUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, base, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey())})
+		b := newBrowser(t, before.mux)
+		before.logIn(b, "")
+		deleteLedger(t, base)
+
+		var errs seen
+		after := newWorld(t, setup{
+			fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey()), options: middleware.Options{OnError: errs.onError},
+		})
+		b = b.at(after.mux)
+		key := tokensource.GrantKey(after.client.Provider().Name, after.client.ClientID(), oauthtest.DefaultUser().ID)
+		wantStatus(t, "page", b.get("/timeline"), http.StatusInternalServerError)
+		wantUnreadable(t, "page", errs.facts(t, "page", middleware.ErrUnreadable), key)
+
+		wantStatus(t, "login", b.get(after.consent(b.start("/"))), http.StatusInternalServerError)
+		wantUnreadable(t, "login", errs.facts(t, "login", middleware.ErrLoginFailed), key)
+		if got := fmt.Sprint(revoked(fake)); got != bothRevoked {
+			t.Errorf("revoked after the login = %s, want %s", got, bothRevoked)
+		}
+		wantStatus(t, "the session where the key is", b.at(before.mux).get("/timeline"), http.StatusOK)
+
+		wantStatus(t, "logout", b.do(http.MethodPost, "/logout"), http.StatusInternalServerError)
+		wantUnreadable(t, "logout", errs.facts(t, "logout", middleware.ErrLogoutFailed), key)
+		wantStatus(t, "logout where the key is", b.at(before.mux).do(http.MethodPost, "/logout"), http.StatusSeeOther)
+	})
+}
+
+// TestM7_GrantDamaged: a grant that opens and makes no sense is met in the same way.
+func TestM7_GrantDamaged(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	b := newBrowser(t, w.mux)
+	w.logIn(b, "")
+	other := newWorld(t, setup{fake: w.fake, store: w.store, keys: w.keys, options: middleware.Options{OnError: errs.onError}})
+	key := tokensource.GrantKey(w.client.Provider().Name, w.client.ClientID(), oauthtest.DefaultUser().ID)
+	record, err := w.store.Get(t.Context(), key)
+	if err == nil {
+		_, err = w.store.Put(t.Context(), key, []byte("{"), record.Version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, "page", b.at(other.mux).get("/timeline"), http.StatusInternalServerError)
+	wantUnreadable(t, "page", errs.facts(t, "page", middleware.ErrUnreadable), key)
+}
+
+// wantUnreadable checks that e says which record it is, and what to do.
+func wantUnreadable(t *testing.T, what string, e *middleware.Error, key string) {
+	t.Helper()
+	if !errors.Is(e, middleware.ErrUnreadable) || !errors.Is(e, tokensource.ErrClient) || errors.Is(e, tokensource.ErrTemporary) {
+		t.Errorf("%s: error = %v, want ErrUnreadable and ErrClient, and not ErrTemporary", what, e)
+	}
+	advice := "restore or delete it"
+	if errors.Is(e, storage.ErrUnsealed) {
+		advice = "give the key that sealed it as well, behind the first one, or delete it"
+	}
+	for _, part := range []string{key, advice} {
+		if !strings.Contains(e.Error(), part) {
+			t.Errorf("%s: error = %q, want %q in it", what, e, part)
+		}
+	}
+}
+
+func ledgerKey(shard int) string { return fmt.Sprintf("middleware.used.%02x", shard) }
+
+func sealedBy(t *testing.T, base storage.Store, primary []byte, older ...[]byte) storage.Store {
+	t.Helper()
+	keys, err := storage.NewKeys(primary, older...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := storage.Sealed(base, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// deleteLedger deletes all lists of used logins below their seal, as an operator does who has lost the key.
+func deleteLedger(t *testing.T, base storage.Store) {
+	t.Helper()
+	for shard := range 64 {
+		record, err := base.Get(t.Context(), ledgerKey(shard))
+		if err == nil {
+			err = base.Delete(t.Context(), ledgerKey(shard), record.Version)
+		}
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
 }

@@ -29,10 +29,14 @@ const (
 	ledgerVersion = 1
 )
 
-var errLedgerFull = errors.New("middleware: too many logins in a short time")
+var (
+	errLedgerFull    = errors.New("middleware: too many logins in a short time")
+	errLedgerDamaged = fmt.Errorf("%w: it is no list of used logins, or one of a newer version", storage.ErrCorrupt)
+)
 
 // consume marks state as used. It returns ErrFlowUsed if it was used before; with any other error it may or may not be
-// marked, so the caller must not go on.
+// marked, so the caller must not go on. A list that cannot be read (ErrUnreadable) is not begun anew: where keys are being
+// replaced this process would forget what the others know.
 func (l ledger) consume(ctx context.Context, state string, expires time.Time) error {
 	key, hash := place(state)
 	for attempt := 1; ; attempt++ {
@@ -70,10 +74,10 @@ func (l ledger) read(ctx context.Context, key string) (entries, storage.Version,
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, unreadable(key, err)
 	}
 	list, err := decodeEntries(record.Value)
-	return list, record.Version, err
+	return list, record.Version, unreadable(key, err)
 }
 
 // place says under which key a state is remembered, and as what.
@@ -102,7 +106,7 @@ type entries []byte
 
 func decodeEntries(value []byte) (entries, error) {
 	if len(value) == 0 || value[0] != ledgerVersion || (len(value)-1)%entrySize != 0 {
-		return nil, errors.New("middleware: the list of used logins in the store is damaged")
+		return nil, errLedgerDamaged
 	}
 	return entries(value[1:]), nil
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -142,8 +141,8 @@ func TestM2_LedgerDamaged(t *testing.T) {
 		var errs seen
 		w := newWorld(t, setup{store: damaged{storage.NewMemory(), value}, options: middleware.Options{OnError: errs.onError}})
 		b := newBrowser(t, w.mux)
-		wantStatus(t, "damaged list", b.get(w.consent(b.start("/"))), http.StatusServiceUnavailable)
-		errs.want(t, "damaged list", tokensource.ErrTemporary)
+		wantStatus(t, "damaged list", b.get(w.consent(b.start("/"))), http.StatusInternalServerError)
+		wantUnreadable(t, "damaged list", errs.facts(t, "damaged list", middleware.ErrUnreadable), "middleware.used.")
 		if n := w.exchanges(); n != 0 {
 			t.Errorf("list %q: %d exchanges, want none", value, n)
 		}

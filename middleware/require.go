@@ -16,8 +16,8 @@ type userKey struct{ login *Login }
 // marked as private to caches unless next says otherwise.
 //
 // Else a browser is sent to log in and comes back to the page; a program gets 401 and JSON with "error" and
-// "authorize_url". If it cannot be told, because the store or the session library fails, the answer is 503 and nobody is
-// logged out.
+// "authorize_url". If it cannot be told, because the store or the session library fails, the answer is 503, or 500 if the
+// grant cannot be read (ErrUnreadable), and nobody is logged out.
 func (l *Login) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := l.current(r)
@@ -26,7 +26,7 @@ func (l *Login) Require(next http.Handler) http.Handler {
 			l.Reauthorize(w, r)
 		case err != nil:
 			private(w)
-			l.fail(w, r, &Error{Op: opRequire, Kind: tokensource.ErrTemporary, Cause: "the session cannot be checked now", Err: err})
+			l.fail(w, r, stopped(opRequire, "the session cannot be checked", err))
 		default:
 			w.Header().Set("Cache-Control", "private")
 			ctx := context.WithValue(r.Context(), userKey{l}, s.Subject)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Bounds of an authorization response. Codes and states of 4 KiB exist, and RFC 6749 sets no limit.
@@ -76,12 +77,16 @@ func visible(s string) bool {
 }
 
 // failure turns an error response into an *Error. Its texts are from outside: an error code of unusual characters is
-// left out, the description is cut and cleaned.
+// left out, the description is cut and cleaned. The two codes that stand for the statuses 500 and 503, which a redirect
+// cannot have, are temporary (RFC 6749 section 4.1.2.1).
 func (p response) failure() *Error {
 	e := &Error{Op: opCallback, Kind: ErrProvider, Code: errorCode(p.errorCode)}
 	e.Description = redact.Text(p.description, maxDescription, p.state)
-	if p.denied || p.errorCode == "access_denied" {
+	switch {
+	case p.denied || p.errorCode == "access_denied":
 		e.Kind, e.Code = ErrAccessDenied, "access_denied"
+	case p.errorCode == "server_error" || p.errorCode == "temporarily_unavailable":
+		e.Err = tokensource.ErrTemporary
 	}
 	return e
 }

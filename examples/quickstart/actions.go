@@ -42,6 +42,13 @@ func (r *results) of(subject string) result {
 	return r.last[subject]
 }
 
+// forget drops what was said to a user: after a new login it would no longer be true.
+func (r *results) forget(subject string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, subject)
+}
+
 // button makes a handler of an action. It stands behind login.Require, so that the context names the user.
 func (a *app) button(do action) http.Handler {
 	return a.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

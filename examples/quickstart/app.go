@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"log"
 	"net/http"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // app is the demo: an ordinary web app that acts for its users at an API.
@@ -68,6 +71,18 @@ func (a *app) atHome(next http.Handler) http.Handler {
 			http.Error(w, "this is "+a.origin, http.StatusMisdirectedRequest)
 		}
 	})
+}
+
+// welcome begins anew with a user who logs in.
+func (a *app) welcome(_ context.Context, user provider.Identity) error {
+	a.results.forget(user.Subject)
+	return nil
+}
+
+// explain logs why a request to log in or out failed, which the page does not tell the visitor. The error holds no secret.
+func explain(w http.ResponseWriter, r *http.Request, err error) {
+	log.Printf("quickstart: %v", err)
+	middleware.ErrorPage(w, r, err)
 }
 
 func (a *app) clear(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,9 @@
 package main_test
 
-import "testing"
+import (
+	"net"
+	"testing"
+)
 
 // TestBrowser walks through the demo with Chromium.
 func TestBrowser(t *testing.T) {
@@ -24,6 +27,19 @@ func TestBrowser(t *testing.T) {
 			break // each goes on where the one before has ended
 		}
 	}
+}
+
+// TestBrowser_IPv6 connects at an address that the consent page's policy cannot name.
+func TestBrowser_IPv6(t *testing.T) {
+	w := newWindow(t)
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("this machine has no ::1: %v", err)
+	}
+	l.Close()
+	app := startAt(t, "[::1]:0", t.TempDir())
+	w.connect(app.url)
+	w.click("#call", "#result", "GET /2/users/me answered 200 OK")
 }
 
 func approve(t *testing.T, w *window, app *program) {

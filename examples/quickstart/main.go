@@ -96,7 +96,9 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	a.login, err = middleware.New(a.grants, keys, &middleware.Options{AfterLogout: "/?notice=bye"})
+	a.login, err = middleware.New(a.grants, keys, &middleware.Options{
+		AfterLogout: "/?notice=bye", OnLogin: a.welcome, OnError: explain,
+	})
 	if err != nil {
 		return err
 	}

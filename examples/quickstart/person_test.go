@@ -126,6 +126,15 @@ func (g page) counts(t *testing.T) counts {
 	return counts{read("calls"), read("rejected"), read("refreshes"), read("logins")}
 }
 
+// wantFresh checks the page of a login that nothing has happened to yet.
+func (g page) wantFresh(t *testing.T, what string) {
+	t.Helper()
+	g.want(t, what, http.StatusOK, "Connected as user")
+	if strings.Contains(g.text, `id="result"`) {
+		t.Errorf("%s: the page has a result from before the login: %s", what, g.text)
+	}
+}
+
 func (g page) want(t *testing.T, what string, status int, texts ...string) {
 	t.Helper()
 	if g.status != status {

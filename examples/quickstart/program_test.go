@@ -62,13 +62,18 @@ type program struct {
 // start runs the program on a free port, with its data in dir, until the test ends.
 func start(t *testing.T, dir string) *program {
 	t.Helper()
-	return startWith(t, dir, append(os.Environ(), "X_CLIENT_ID=", "X_CLIENT_SECRET="))
+	return startAt(t, "127.0.0.1:0", dir)
 }
 
-func startWith(t *testing.T, dir string, env []string) *program {
+func startAt(t *testing.T, addr, dir string) *program {
+	t.Helper()
+	return startWith(t, addr, dir, append(os.Environ(), "X_CLIENT_ID=", "X_CLIENT_SECRET="))
+}
+
+func startWith(t *testing.T, addr, dir string, env []string) *program {
 	t.Helper()
 	p := &program{t: t, dir: dir}
-	p.cmd = exec.Command(binary, "-addr", "127.0.0.1:0", "-data", dir)
+	p.cmd = exec.Command(binary, "-addr", addr, "-data", dir)
 	p.cmd.Env = env
 	p.cmd.Stderr = p
 	stdout, err := p.cmd.StdoutPipe()
@@ -100,7 +105,7 @@ func startWith(t *testing.T, dir string, env []string) *program {
 	return p
 }
 
-var openAt = regexp.MustCompile(`Open http://127\.0\.0\.1:[0-9]+`)
+var openAt = regexp.MustCompile(`Open http://(127\.0\.0\.1|\[::1\]):[0-9]+`)
 
 // Write collects what the program says.
 func (p *program) Write(text []byte) (int, error) {

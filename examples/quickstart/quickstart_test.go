@@ -109,12 +109,32 @@ func TestEnd(t *testing.T) {
 	p.press("/withdraw", nil).want(t, "withdraw", http.StatusOK, "You have withdrawn access")
 	p.press("/withdraw", nil).want(t, "withdraw again", http.StatusOK, "You have withdrawn access")
 	p.press("/call", nil).want(t, "call without a grant", http.StatusOK, `id="notice"`, "the refresh was refused", `id="connect"`)
-	p.connect("allow").want(t, "connect again", http.StatusOK, "Connected as user")
+	p.connect("allow").wantFresh(t, "connect again")
+	p.press("/kill", nil).want(t, "kill", http.StatusOK, "no longer accepts")
 	p.press("/logout", nil).want(t, "log out", http.StatusOK, "Both tokens were revoked", "token_type_hint=access_token", `id="connect"`)
 	if got := p.press("/call", nil); !strings.HasPrefix(got.url.Path, "/i/oauth2/authorize") {
 		t.Errorf("POST /call without a login led to %s, want the consent page", got.url.Path)
 	}
-	p.connect("allow").want(t, "connect a third time", http.StatusOK, "Connected as user")
+	p.connect("allow").wantFresh(t, "connect a third time")
+}
+
+// TestFailedLogin: the page says to the visitor that the login failed, the log says to the developer why.
+func TestFailedLogin(t *testing.T) {
+	app := start(t, t.TempDir())
+	p := newPerson(t, app)
+	state := p.get(app.url + "/authorize").url.Query().Get("state")
+	p.get(app.url+"/callback?code=forged&state="+state).want(t, "callback with a forged code", http.StatusBadGateway, "Login failed")
+	p.connect("cancel").want(t, "cancel", http.StatusForbidden, "Access was not given")
+	app.stop()
+	for _, want := range []string{
+		"quickstart: middleware: callback: the login could not be completed: the code could not be exchanged: ",
+		"Value passed for the authorization code was invalid.",
+		"quickstart: middleware: callback: the user denied access: access_denied\n",
+	} {
+		if !strings.Contains(app.output(), want) {
+			t.Errorf("the program said %q, want %q", app.output(), want)
+		}
+	}
 }
 
 // TestRestart: grants, keys and what the fake knows survive, also if the program is killed.
@@ -235,7 +255,7 @@ func TestBadStart(t *testing.T) {
 func TestRealX(t *testing.T) {
 	t.Setenv("X_CLIENT_ID", "cmVhbFhBcHBTaGFwZWQxOjE6bmE")
 	t.Setenv("X_CLIENT_SECRET", "") // a public client
-	app := startWith(t, t.TempDir(), os.Environ())
+	app := startWith(t, "127.0.0.1:0", t.TempDir(), os.Environ())
 	if want := "Register this callback URL for your app in X's developer console: " + app.url + "/callback\n"; !strings.Contains(app.output(), want) {
 		t.Errorf("the program said %q, want %q", app.output(), want)
 	}

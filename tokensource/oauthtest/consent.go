@@ -34,7 +34,7 @@ var (
 	consentPage = template.Must(template.New("consent").Parse(consentHTML))
 
 	// consentPolicy allows the one style sheet that is in the page, and nothing else. Browsers apply form-action to the
-	// redirect after the form too, so the app's own origin is added for each page.
+	// redirect after the form too, so formTarget is added for each page.
 	consentPolicy = "default-src 'none'; style-src 'sha256-" + styleHash(consentCSS) +
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "
 )
@@ -127,13 +127,15 @@ func consentOf(button string) Consent {
 	return Deny
 }
 
-// formTarget is the redirect URL as a source of form-action: its origin, or its scheme if it is a private one.
+// formTarget is the redirect URL as a source of form-action: its origin, or its scheme if that is a private one, or if the
+// host is an IPv6 address: the grammar of a source has no such hosts (CSP3 section 2.3.1), and browsers ignore what they
+// cannot read.
 func formTarget(redirectURL string) string {
 	u, err := url.Parse(redirectURL)
 	if err != nil {
 		return ""
 	}
-	if u.Scheme == "http" || u.Scheme == "https" {
+	if (u.Scheme == "http" || u.Scheme == "https") && !strings.Contains(u.Hostname(), ":") {
 		return u.Scheme + "://" + u.Host
 	}
 	return u.Scheme + ":"

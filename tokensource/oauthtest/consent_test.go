@@ -68,6 +68,29 @@ func TestConsentPage(t *testing.T) {
 	}
 }
 
+// TestConsentFormTarget: the page may lead back to the app, and to nowhere else as far as a policy can say that.
+func TestConsentFormTarget(t *testing.T) {
+	for back, want := range map[string]string{
+		"https://app.example/callback":   "https://app.example",
+		"http://127.0.0.1:8080/callback": "http://127.0.0.1:8080",
+		"http://[::1]:8080/callback":     "http:",
+		"https://[2001:db8::1]/callback": "https:",
+		"myapp://back":                   "myapp:",
+	} {
+		app := oauthtest.App{ClientID: "a", RedirectURLs: []string{back}}
+		s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ask })
+		if err := s.Register(app); err != nil {
+			t.Fatal(err)
+		}
+		query := authorizeQuery(app)
+		query.Set("redirect_uri", back)
+		page := do(t, s, request(t, http.MethodGet, authorizeURL(query), ""))
+		if policy := page.header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "; form-action 'self' "+want) {
+			t.Errorf("page for %s has the policy %q, want it to end with %q", back, policy, want)
+		}
+	}
+}
+
 func TestConsentPageEscapes(t *testing.T) {
 	app := ci
 	app.Name = `<script>alert("x")</script>`

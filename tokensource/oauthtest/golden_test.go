@@ -93,6 +93,20 @@ func TestRule50_GoldenBodies(t *testing.T) {
 		{"429 v1", limited(oauthtest.StyleV1), 429, jsonType, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`},
 		{"429 text", limited(oauthtest.StyleText), 429, "text/plain; charset=utf-8", `Rate limit exceeded`},
 		{"429 usage cap", limited(oauthtest.StyleUsageCap), 429, problemType, `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`},
+		{"no such path", func(t *testing.T, s *oauthtest.Server) answered { return call(t, s, "GET", meURL+"/x", "x", "") },
+			404, problemType, `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`},
+		{"page at the API", func(t *testing.T, s *oauthtest.Server) answered {
+			return call(t, s, "GET", "https://api.x.com"+oauthtest.PathAuthorize, "x", "")
+		}, 404, problemType, `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`},
+		{"method", func(t *testing.T, s *oauthtest.Server) answered { return call(t, s, "GET", tokenURL, "x", "") },
+			405, problemType, `{"title":"Method Not Allowed","type":"about:blank","status":405,"detail":"Method Not Allowed"}`},
+		{"post", func(t *testing.T, s *oauthtest.Server) answered {
+			return call(t, s, "POST", tweetsURL, issue(t, s, ci).Access, "{")
+		}, 400, problemType, `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`},
+		{"query", func(t *testing.T, s *oauthtest.Server) answered {
+			s.Set(func(k *oauthtest.Knobs) { k.Token.StrictQuery = true })
+			return do(t, s, formRequest(t, tokenURL+"?x=y", ci, values()))
+		}, 400, jsonType, invalid + `Parameters must be passed in the request body."}`},
 		{"me", me(none), 200, jsonType, `{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"}}`},
 		{"revoked", func(t *testing.T, s *oauthtest.Server) answered { return revoke(t, s, ci, "x", "access_token") }, 200, jsonType, `{"revoked":true}`},
 	}

@@ -1,0 +1,62 @@
+package middleware
+
+import (
+	"errors"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// operatorError is a kind of failure that only a change of the deployment ends: tokensource.ErrClient with a text of its own.
+type operatorError string
+
+func (e operatorError) Error() string { return string(e) }
+
+func (e operatorError) Unwrap() error { return tokensource.ErrClient }
+
+// unread is the failure to read a record, for as long as the record and the keys stay as they are.
+type unread struct {
+	key string // of the record
+	err error
+}
+
+// unreadable wraps err if the record under key cannot be read, and else returns it as it is. The record is left to the
+// operator: others may be able to read it, with keys that this process does not have yet.
+func unreadable(key string, err error) error {
+	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
+		return &unread{key, err}
+	}
+	return err
+}
+
+// isMisread reports whether err is of a grant that was opened and makes no sense: package tokensource has no kind for it.
+func isMisread(err error) bool {
+	e, ok := errors.AsType[*tokensource.Error](err)
+	return ok && e.Op == "load" && e.Kind == nil
+}
+
+// Error says what to do.
+func (e *unread) Error() string {
+	advice := "restore or delete it"
+	if errors.Is(e.err, storage.ErrUnsealed) {
+		advice = "give the key that sealed it as well, behind the first one, or delete it"
+	}
+	return e.key + ": " + advice + ": " + e.err.Error()
+}
+
+// Unwrap returns the kind and the reason.
+func (e *unread) Unwrap() []error { return []error{ErrUnreadable, e.err} }
+
+// stopped is the error of op when the store or the session library did: temporary, unless only the operator can help.
+func stopped(op, cause string, err error) *Error {
+	kind := tokensource.ErrTemporary
+	if errors.Is(err, ErrUnreadable) {
+		kind = ErrUnreadable
+	}
+	return &Error{Op: op, Kind: kind, Cause: cause, Err: err}
+}
+
+// grantKey is where the grant of a user is stored.
+func (l *Login) grantKey(subject string) string {
+	return tokensource.GrantKey(l.client.Provider().Name, l.client.ClientID(), subject)
+}
