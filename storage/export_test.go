@@ -1,11 +1,12 @@
 package storage
 
-// For the fuzz target of the file format.
+// For the tests of the file format.
 var (
 	EncodeFile = encodeFile
 	DecodeFile = decodeFile
 	FileName   = fileName
 	KeyOf      = keyOf
+	ShardOf    = shardOf
 )
 
 // Explain gives the tests errors of the operating system that they cannot provoke.

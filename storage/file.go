@@ -33,8 +33,8 @@ type File struct {
 	close  func() error
 }
 
-// OpenFile returns the store in directory dir, which it creates with mode 0700 if need be. Files have mode 0600. Nil
-// options mean all defaults. Call Close at the end.
+// OpenFile returns the store in directory dir, which it creates with mode 0700 if need be. Files have mode 0600, and those
+// that root makes belong to the owner and the group of the directory. Nil options mean all defaults. Call Close at the end.
 func OpenFile(dir string, o *FileOptions) (*File, error) {
 	if o == nil {
 		o = new(FileOptions)
@@ -67,7 +67,7 @@ func (f *File) open() error {
 		return err
 	}
 	for i := range f.shards {
-		if f.shards[i], err = openShard(f.root, i); err != nil {
+		if f.shards[i], err = openShard(f.root, f.self, i); err != nil {
 			return err
 		}
 	}

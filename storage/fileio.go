@@ -67,13 +67,13 @@ func (f *File) write(temp, name string, data []byte) error {
 		err = f.root.Rename(temp, name)
 	}
 	if err != nil {
-		_ = f.root.Remove(temp) // gives back the space; if it stays, the next write empties it
+		_ = f.root.Remove(temp) // gives back the space; if it stays, the next write removes it
 	}
 	return err
 }
 
 func (f *File) writeTemp(temp string, data []byte) error {
-	file, err := f.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.createTemp(temp)
 	if err != nil {
 		return err
 	}
@@ -87,8 +87,35 @@ func (f *File) writeTemp(temp string, data []byte) error {
 	return err
 }
 
+// createTemp makes the file temp, in place of what a process left behind that died since the store was opened.
+func (f *File) createTemp(temp string) (*os.File, error) {
+	file, err := create(f.root, f.self, temp)
+	if !errors.Is(err, fs.ErrExist) {
+		return file, err
+	}
+	if err := f.root.Remove(temp); err != nil {
+		return nil, err
+	}
+	return create(f.root, f.self, temp)
+}
+
+// create makes a file that nobody has made yet, for the owner of dir. A file that is there already is neither used nor given
+// away: it may be a link, made by who may write to the directory, to a file that he may not touch.
+func create(root *os.Root, dir *os.File, name string) (*os.File, error) {
+	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := matchOwner(file, dir); err != nil {
+		_ = file.Close() // nothing was written
+		return nil, err
+	}
+	return file, nil
+}
+
 // Keys implements Lister. It reads the whole directory when the iteration begins, and holds up writes meanwhile: on some
-// file systems a file that is replaced while the directory is read may be left out.
+// file systems a file that is replaced while the directory is read may be left out. A write that takes long, or whose process
+// was stopped, holds up Keys, but other writes no longer than a moment.
 func (f *File) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		keys, err := f.list(ctx)
@@ -101,13 +128,10 @@ func (f *File) Keys(ctx context.Context) iter.Seq2[string, error] {
 }
 
 func (f *File) list(ctx context.Context) ([]string, error) {
-	for _, s := range f.shards { // always in this order: two lists never wait for each other
-		if err := s.lock(ctx, f.done); err != nil {
-			return nil, err
-		}
-		defer s.leave()
-		defer s.unlock() //nolint:errcheck // nothing was written
+	if err := f.lockAll(ctx); err != nil {
+		return nil, err
 	}
+	defer release(f.shards[:])
 	names, err := f.names()
 	if err != nil {
 		return nil, f.explain("keys", err)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,6 +19,12 @@ const (
 	lockPollMost  = 1 * time.Millisecond
 )
 
+// How long Keys asks for all locks at first, and how long others have when it has given them back.
+const (
+	lockAllFirst = 100 * time.Millisecond
+	lockAllPause = 10 * time.Millisecond
+)
+
 // errClosed is what methods return after Close.
 var errClosed = fmt.Errorf("storage: the store is closed: %w", fs.ErrClosed)
 
@@ -29,9 +36,9 @@ type shard struct {
 	temp string // the name of the file to write before renaming; only the holder touches it
 }
 
-// openShard opens the lock file of shard i, and removes what a process that died left behind.
-func openShard(root *os.Root, i int) (*shard, error) {
-	file, err := root.OpenFile(fmt.Sprintf("lock-%02x", i), os.O_RDWR|os.O_CREATE, 0o600)
+// openShard opens the lock file of shard i in root, which is dir, and removes what a process that died left behind.
+func openShard(root *os.Root, dir *os.File, i int) (*shard, error) {
+	file, err := openLock(root, dir, fmt.Sprintf("lock-%02x", i))
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +53,14 @@ func openShard(root *os.Root, i int) (*shard, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func openLock(root *os.Root, dir *os.File, name string) (*os.File, error) {
+	file, err := create(root, dir, name)
+	if errors.Is(err, fs.ErrExist) {
+		return root.OpenFile(name, os.O_RDWR, 0)
+	}
+	return file, err
 }
 
 // lock waits for the turn and then for the lock, until ctx ends or done is closed. Call unlock and then leave.
@@ -74,22 +89,73 @@ func (s *shard) await(ctx context.Context, done <-chan struct{}) error {
 		if locked {
 			return nil
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ended(ctx)
-		case <-done:
-			timer.Stop()
-			return errClosed
+		if err := pause(ctx, done, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits until d has passed, ctx ends or done is closed.
+func pause(ctx context.Context, done <-chan struct{}, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	case <-done:
+		return errClosed
 	}
 }
 
 func (s *shard) unlock() error { return unlock(s.file) }
 
 func (s *shard) leave() { <-s.turn }
+
+// errBusy ends the wait for a lock while others are held.
+var errBusy = errors.New("storage: a lock is busy")
+
+// lockAll takes the locks of all shards. While it waits for one, it holds up those who need another that it has already: so
+// it soon gives them back, waits for the busy one alone, and starts over. It then asks for longer than before, since
+// where every write is slow it would else never have them all.
+func (f *File) lockAll(ctx context.Context) error {
+	for most := lockAllFirst; ; most *= 2 {
+		busy, err := f.lockWithin(ctx, most)
+		if !errors.Is(err, errBusy) {
+			return err
+		}
+		if err := busy.lock(ctx, f.done); err != nil {
+			return err
+		}
+		release([]*shard{busy})
+		if err := pause(ctx, f.done, lockAllPause); err != nil {
+			return err
+		}
+	}
+}
+
+// lockWithin takes the locks of all shards, or none of them and returns the one that was not to be had: with errBusy, if
+// that took too long. The order is always the same, so that two lists never wait for each other.
+func (f *File) lockWithin(ctx context.Context, most time.Duration) (*shard, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, errBusy)
+	defer cancel()
+	for i, s := range f.shards {
+		if err := s.lock(ctx, f.done); err != nil {
+			release(f.shards[:i])
+			return s, err
+		}
+	}
+	return nil, nil
+}
+
+// release gives back the locks of shards under which nothing was written.
+func release(shards []*shard) {
+	for _, s := range shards {
+		_ = s.unlock() // never fails while the file is open
+		s.leave()
+	}
+}
 
 // shardOf returns the shard of key: FNV-1a of its bytes.
 func shardOf(key string) int {

@@ -22,7 +22,8 @@ const (
 )
 
 // Keys is a key ring: the first key seals, all of them open (AES-256-GCM, NIST SP 800-38D, with random 96-bit nonces). To
-// replace a key, put the new one first, call Reseal once every process has it, and then leave out the old one.
+// replace a key, give every process the new one, behind the old one; then put it first; call Reseal once every process has
+// it there; and then leave out the old one.
 //
 // A key may seal 2^32 values; beyond, the risk that a nonce repeats is no longer negligible. At a thousand writes a
 // second that is fifty days: replace the key in time.

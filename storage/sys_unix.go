@@ -49,6 +49,37 @@ func syncDir(dir *os.File) error {
 	return err
 }
 
+// matchOwner gives a file that root has just made to the owner and the group of dir: else the program that has the directory,
+// and runs as somebody else, could not read what an operator wrote there.
+func matchOwner(file, dir *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	has, err := owner(file)
+	if err != nil {
+		return err
+	}
+	want, err := owner(dir)
+	if err != nil || has == want { // some file systems refuse the call, and make all files belong to one user
+		return err
+	}
+	return file.Chown(want.uid, want.gid)
+}
+
+type ownership struct{ uid, gid int }
+
+func owner(file *os.File) (ownership, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return ownership{}, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ownership{}, errors.ErrUnsupported
+	}
+	return ownership{int(stat.Uid), int(stat.Gid)}, nil
+}
+
 // adviceFor returns what to do about an error that only this kind of system has.
 func adviceFor(err error) string {
 	switch {

@@ -64,6 +64,9 @@ func control(file *os.File, name string, call func(fd uintptr) (uintptr, error))
 // syncDir does nothing: Windows has no call to make a rename durable, and journals it soon.
 func syncDir(*os.File) error { return nil }
 
+// matchOwner does nothing: on Windows, files have the rights that their directory hands down.
+func matchOwner(_, _ *os.File) error { return nil }
+
 // adviceFor returns what to do about an error that only this kind of system has.
 func adviceFor(err error) string {
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/authtrip/authtrip/storage"
@@ -37,7 +38,7 @@ func deleteCommand() *command {
 				return with(ctx, args[0], mustExist, func(v *vault) error {
 					e, err := v.findOne(ctx, args[1], s)
 					if err == nil && !*yes {
-						err = confirm(c, e, args[1])
+						err = confirm(ctx, c, e, args[1])
 					}
 					if err == nil {
 						err = remove(ctx, v, e)
@@ -73,20 +74,44 @@ func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, er
 }
 
 // confirm shows e and asks for its name once more.
-func confirm(c *console, e entry, name string) error {
+func confirm(ctx context.Context, c *console, e entry, name string) error {
 	if err := show(c.stderr, []entry{e}, false); err != nil {
 		return err
 	}
 	fmt.Fprint(c.stderr, "\nThe user must log in again. The tokens are not revoked at the server: Logout does that.\n",
 		"To delete it, type its name once more: ")
-	line, err := bufio.NewReader(c.stdin).ReadString('\n')
-	if err != nil { // the end of input; what came before it counts
+	line, err := readLine(ctx, c.stdin)
+	if err != nil {
 		fmt.Fprintln(c.stderr)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("not confirmed: nothing was deleted: %w", err)
 	}
 	if strings.TrimRight(line, "\r\n") != name {
 		return errors.New("not confirmed: nothing was deleted")
 	}
 	return nil
+}
+
+// readLine returns what is typed up to the end of the line. With an error it returns what came before: that of the end of
+// input, or the cause of the end of ctx. The read then goes on by itself, since no way to end it works with every terminal,
+// pipe and file: the program is about to end.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := bufio.NewReader(r).ReadString('\n')
+		read <- result{line, err}
+	}()
+	select {
+	case r := <-read:
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 // remove deletes e if it is still as it was read.

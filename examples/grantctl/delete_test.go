@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"testing"
+	"time"
 
+	grantctl "github.com/authtrip/authtrip/examples/grantctl"
 	"github.com/authtrip/authtrip/storage"
 )
 
@@ -45,6 +49,30 @@ func TestDeleteComparesFirst(t *testing.T) {
 	in := &hook{text: user + "\n", before: func() { a.login(a.grants(), user) }}
 	r := ctlFrom(t, in, "delete", a.url, user)
 	r.want(t, 1, "it has changed meanwhile, so nothing was deleted")
+	a.get(user)
+}
+
+// Ctrl-C ends the wait for an answer, though the terminal gives none.
+func TestDeleteCtrlC(t *testing.T) {
+	a := newApp(t)
+	user := a.user(a.grants(), 1)
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	in := &hook{text: user + "\n", before: func() {
+		interrupt(errors.New("interrupted"))
+		<-t.Context().Done() // the operator types no more
+	}}
+	ended := make(chan result, 1)
+	go func() {
+		var stdout, stderr bytes.Buffer
+		code := grantctl.Run(ctx, []string{"delete", a.url, user}, in, &stdout, &stderr)
+		ended <- result{code, stdout.String(), stderr.String()}
+	}()
+	select {
+	case r := <-ended:
+		r.want(t, 1, "name once more: \ngrantctl: not confirmed: nothing was deleted: interrupted")
+	case <-time.After(10 * time.Second):
+		t.Fatal("delete waits for an answer after Ctrl-C")
+	}
 	a.get(user)
 }
 

@@ -16,9 +16,12 @@ Reseal seals with the first key of ` + keysVariable + ` whatever is sealed with 
 retired. The app may run meanwhile: each record is replaced by compare-and-swap.
 
   1. make a key:                     openssl rand -base64 32
-  2. put it FIRST, and restart every process with these keys
-  3. run reseal with the same keys;  if it was interrupted, run it again: it does the rest
-  4. leave out the old keys, and restart. Sessions whose cookies an old key has sealed end then.
+  2. put it BEHIND the others, and restart every process: now all can open what it seals
+  3. put it FIRST, and restart every process with these keys
+  4. run reseal with the same keys;  if it was interrupted, run it again: it does the rest
+  5. leave out the old keys, and restart. Sessions whose cookies an old key has sealed end then.
+
+Without step 2, processes that have not been restarted yet cannot open what the others have sealed, and fail meanwhile.
 
 What cannot be opened, or is damaged, is left as it is, its storage keys are printed, and the exit code is 1.
 

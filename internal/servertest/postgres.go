@@ -39,6 +39,7 @@ func Postgres(t testing.TB) *Server {
 	s.command = func(port string) *exec.Cmd {
 		cmd := exec.Command(bin, "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200") //nolint:noctx // lives until Stop
 		asServerUser(cmd)
+		diesWithUs(cmd, syscall.SIGQUIT) // the "immediate" shutdown: SIGKILL would leave its own processes behind for a while
 		cmd.Dir = dir
 		return cmd
 	}

@@ -29,6 +29,7 @@ func Redis(t testing.TB, more ...string) *Server {
 		args := []string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"}
 		cmd := exec.Command(bin, append(args, more...)...) //nolint:noctx // lives until Stop
 		asServerUser(cmd)
+		diesWithUs(cmd, syscall.SIGKILL)
 		cmd.Dir = dir
 		return cmd
 	}

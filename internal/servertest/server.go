@@ -1,5 +1,6 @@
 // Package servertest starts private PostgreSQL and Redis servers for tests: from the binaries of the machine, on free
-// loopback ports, in temporary directories, and stops them at the end of the test.
+// loopback ports, in temporary directories, and stops them at the end of the test. On Linux they end with the test's process,
+// too, however that ends.
 package servertest
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -48,17 +50,29 @@ func (s *Server) Start(t testing.TB) {
 	s.needOwn(t)
 	s.cmd, s.output, s.ended = s.command(s.port), new(bytes.Buffer), make(chan struct{})
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
-	if err := s.cmd.Start(); err != nil {
+	started := make(chan error)
+	go s.run(started)
+	if err := <-started; err != nil {
 		t.Fatalf("servertest: %s: %v", s.name, err)
 	}
-	go func() {
-		_ = s.cmd.Wait() // that it has ended is what counts
-		close(s.ended)
-	}()
 	if err := s.await(); err != nil {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
 		t.Fatalf("servertest: %s: %v\n%s", s.name, err, s.output)
+	}
+}
+
+// run starts the process, says so, and waits until it has ended. It keeps its thread all the while: when that ends, the
+// process dies with it (diesWithUs), and others who have it may end it.
+func (s *Server) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := s.cmd
+	defer close(s.ended)
+	err := cmd.Start()
+	started <- err
+	if err == nil {
+		_ = cmd.Wait() // that it has ended is what counts
 	}
 }
 

@@ -9,11 +9,13 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 )
 
+var kinds = map[string]func(testing.TB) *servertest.Server{
+	"PostgreSQL": servertest.Postgres,
+	"Redis":      func(t testing.TB) *servertest.Server { return servertest.Redis(t) },
+}
+
 func TestServers(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *servertest.Server{
-		"PostgreSQL": servertest.Postgres,
-		"Redis":      func(t testing.TB) *servertest.Server { return servertest.Redis(t) },
-	} {
+	for name, start := range kinds {
 		t.Run(name, func(t *testing.T) {
 			s := start(t)
 			if !answers(t, s) {
