@@ -51,7 +51,7 @@ func New(grants *tokensource.Grants, keys storage.AEAD, o *Options) (*Login, err
 	if grants == nil {
 		return nil, errors.New("middleware: nil Grants: build them with tokensource.NewGrants")
 	}
-	if keys == nil {
+	if k, ok := keys.(*storage.Keys); keys == nil || ok && k == nil {
 		return nil, errors.New("middleware: nil keys: build them with storage.NewKeys; cookies are never left unsealed")
 	}
 	client := grants.Client()

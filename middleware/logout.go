@@ -41,7 +41,7 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 	cleared := l.sessions.Set(w, r.WithContext(ctx), "")
 	if s.Subject != "" {
 		if err := l.endGrant(ctx, s); err != nil {
-			return l.offerRetry(ctx, w, s, errors.Join(err, cleared))
+			return l.offerRetry(context.WithoutCancel(ctx), w, s, errors.Join(err, cleared)) // the time may be up
 		}
 	}
 	l.cookies.drop(w, r, l.cookies.logout())

@@ -89,6 +89,29 @@ func TestM5_GetShowsAButton(t *testing.T) {
 	}
 }
 
+// A server that does not answer holds up the browser for no longer than a proxy waits, and the logout goes on.
+func TestM5_RevocationHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs seen
+		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		w.logIn(b, "")
+		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
+		start := time.Now()
+		wantStatus(t, "logout while the server hangs", b.do(http.MethodPost, "/logout"), http.StatusServiceUnavailable)
+		errs.facts(t, "logout while the server hangs", middleware.ErrLogoutFailed)
+		if took := time.Since(start); took > 25*time.Second {
+			t.Errorf("the browser waited for %v", took)
+		}
+		time.Sleep(time.Minute)
+		w.fake.ClearFaults()
+		wantStatus(t, "logout when it answers", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		if got := b.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies after the logout = %v, want none", got)
+		}
+	})
+}
+
 func TestM5_RevocationFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs seen

@@ -58,8 +58,10 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "NewGrants") {
 		t.Errorf("New without grants = %v", err)
 	}
-	if _, err := middleware.New(grants, nil, nil); err == nil || !strings.Contains(err.Error(), "NewKeys") {
-		t.Errorf("New without keys = %v", err)
+	for _, keys := range []storage.AEAD{nil, (*storage.Keys)(nil)} {
+		if _, err := middleware.New(grants, keys, nil); err == nil || !strings.Contains(err.Error(), "NewKeys") {
+			t.Errorf("New with keys %T(nil) = %v", keys, err)
+		}
 	}
 	if _, err := middleware.New(grants, newKeys(t), nil); err != nil {
 		t.Errorf("New with nil options = %v", err)

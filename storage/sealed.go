@@ -18,7 +18,7 @@ func Sealed(store Store, aead AEAD) (Store, error) {
 	if store == nil {
 		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), a File or another store")
 	}
-	if aead == nil {
+	if k, ok := aead.(*Keys); aead == nil || ok && k == nil {
 		return nil, errors.New("storage: nil AEAD: make keys with NewKeys or ParseKeys")
 	}
 	if _, ok := store.(sealer); ok {

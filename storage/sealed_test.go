@@ -59,6 +59,7 @@ func TestSealedRefusesArguments(t *testing.T) {
 	}{
 		{"nil store", nil, keys, "nil Store"},
 		{"nil aead", memory, nil, "nil AEAD"},
+		{"keys that could not be parsed", memory, (*storage.Keys)(nil), "nil AEAD"},
 		{"sealed twice", seal(t, memory, keys), keys, "sealed already"},
 	}
 	for _, tt := range tests {

@@ -27,12 +27,12 @@ func (t *Transport) replay(req *http.Request, resp *http.Response, sent *oauth2.
 		return resp, nil
 	}
 	if err != nil {
-		discard(resp.Body)
+		discard(resp)
 		return nil, fmt.Errorf("transport: the server rejected the token, and there is no new one: %w", err)
 	}
 	auth, err := t.headers.value(fresh)
 	if err != nil {
-		discard(resp.Body)
+		discard(resp)
 		return nil, err
 	}
 	if fresh.AccessToken == sent.AccessToken {
@@ -43,13 +43,18 @@ func (t *Transport) replay(req *http.Request, resp *http.Response, sent *oauth2.
 	if !ok {
 		return resp, nil
 	}
-	discard(resp.Body)
+	discard(resp)
 	return t.send(req, body, auth)
 }
 
-// discard drains a response body that nobody will read, within bounds, and closes it.
-func discard(body io.ReadCloser) {
+// discard drains the body of a response that nobody will read, within bounds, and closes it.
+func discard(resp *http.Response) {
+	body := resp.Body
 	if body == nil {
+		return
+	}
+	if resp.ContentLength == 0 { // there is nothing to drain
+		body.Close()
 		return
 	}
 	late := time.AfterFunc(maxDrainTime, func() { body.Close() })

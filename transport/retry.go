@@ -142,7 +142,7 @@ func (c *retryCall) check(ctx context.Context, _ *http.Response, err error) (boo
 	}
 	c.pausing = true
 	if err == nil { // the client would drain the body without bounds, and it may never end
-		discard(c.resp.Body)
+		discard(c.resp)
 		c.resp.Body = http.NoBody
 	}
 	return true, nil

@@ -87,7 +87,8 @@ STORE is one of
   file:DIR                            the directory given to storage.OpenFile
   sqlite:PATH[?table=NAME]            the file given to sqlitestore.Open
   postgres://...[?table=NAME]         the URL given to postgresstore.Open; import and copy make the table
-  redis://...[?prefix=NAME:]          the URL given to redisstore.Open; rediss:// for TLS
+  redis://...[?prefix=NAME:]          the URL given to redisstore.Open; rediss:// for TLS; of a Cluster, that of
+                                      any of its nodes
   env:NAME                            what the environment variable NAME says: so no password is seen in the
                                       list of processes
 
