@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -130,7 +131,7 @@ func (e *Error) Status() int {
 	case e.Unverified, errors.Is(e.Kind, ErrFlowNotFound), errors.Is(e.Kind, ErrFlowUsed), errors.Is(e.Kind, ErrIssuerMismatch),
 		errors.Is(e.Kind, ErrBadCallback), errors.Is(e.Kind, ErrReturnPath):
 		return http.StatusBadRequest
-	case errors.Is(e, tokensource.ErrTemporary):
+	case errors.Is(e, tokensource.ErrTemporary), errors.Is(e, context.DeadlineExceeded): // the time was up
 		return http.StatusServiceUnavailable
 	case errors.Is(e, tokensource.ErrClient):
 		return http.StatusInternalServerError
