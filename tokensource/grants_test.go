@@ -259,6 +259,29 @@ func TestAStoreThatHangsDelaysNobodyWithAValidToken(t *testing.T) {
 	})
 }
 
+// A question that the store did not answer is no reason to redeem the refresh token of a token that is far from its end.
+func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.process(nil)
+		tok := w.login(g)
+		reads := 0
+		w.store.on(func(_ context.Context, op string) error {
+			if reads++; op == "get" && reads%3 != 0 {
+				return errStore
+			}
+			return nil
+		})
+		for range 60 {
+			time.Sleep(35 * time.Second) // past Recheck
+			if got := w.token(g); got.AccessToken != tok.AccessToken {
+				t.Error("another token")
+			}
+		}
+		w.wantRefreshes(0)
+	})
+}
+
 // What the store says late is heard by the next call.
 func TestASlowStoreIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

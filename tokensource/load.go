@@ -201,7 +201,9 @@ func (g *Grants) handOutUntil(c *cached, limit time.Time) time.Duration {
 func (g *Grants) postpone(subject string, c *cached, pause time.Duration) {
 	next := *c
 	next.recheck = max(next.recheck, g.cache.now()+pause)
-	next.refresh = time.Now().Add(pause)
+	if at := time.Now().Add(pause); at.After(next.refresh) {
+		next.refresh = at
+	}
 	next.until = g.handOutUntil(&next, next.refresh)
 	g.cache.publishOver(c, subject, g.key(subject), &next)
 }
