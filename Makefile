@@ -28,7 +28,7 @@ lint: tools ## Run golangci-lint
 fuzz: ## Run every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-fleet: ## Run the fleets of processes at full scale: 20 minutes
+fleet: ## Run the fleets of processes at full scale: 25 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
 
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
