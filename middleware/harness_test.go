@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -23,7 +24,7 @@ type world struct {
 	t      testing.TB
 	fake   *oauthtest.Server
 	store  storage.Store
-	keys   storage.AEAD
+	keys   seal.AEAD
 	client *tokensource.Client
 	grants *tokensource.Grants
 	login  *middleware.Login
@@ -34,7 +35,7 @@ type world struct {
 type setup struct {
 	fake        *oauthtest.Server
 	store       storage.Store
-	keys        storage.AEAD
+	keys        seal.AEAD
 	redirectURL string
 	provider    func(*provider.Provider)
 	options     middleware.Options
@@ -105,9 +106,9 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Clien
 	return client
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -141,7 +142,7 @@ func TestM6_Subject(t *testing.T) {
 
 // brokenKeys fails with err while it is set, as a key service does in an outage.
 type brokenKeys struct {
-	storage.AEAD
+	seal.AEAD
 	err error
 }
 

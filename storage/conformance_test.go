@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
@@ -14,7 +15,7 @@ func TestMemory(t *testing.T) {
 
 func TestSealedMemory(t *testing.T) {
 	keys := newKeys(t)
-	storagetest.Run(t, func(t *testing.T) storage.Store { return seal(t, storage.NewMemory(), keys) }, nil)
+	storagetest.Run(t, func(t *testing.T) storage.Store { return sealedStore(t, storage.NewMemory(), keys) }, nil)
 }
 
 func TestFile(t *testing.T) {
@@ -43,10 +44,10 @@ func TestSealedFile(t *testing.T) {
 	var dir string
 	open := func(t *testing.T) storage.Store {
 		dir = t.TempDir()
-		return seal(t, openFile(t, dir, o), keys)
+		return sealedStore(t, openFile(t, dir, o), keys)
 	}
 	storagetest.Run(t, open, &storagetest.Options{
-		Reopen: func(t *testing.T) storage.Store { return seal(t, openFile(t, dir, o), keys) },
+		Reopen: func(t *testing.T) storage.Store { return sealedStore(t, openFile(t, dir, o), keys) },
 		Swaps:  1000,
 	})
 }
@@ -66,21 +67,21 @@ func openFile(t testing.TB, dir string, o *storage.FileOptions) *storage.File {
 	return f
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	return ring(t, storage.NewKey())
+	return ring(t, seal.NewKey())
 }
 
-func ring(t testing.TB, primary []byte, older ...[]byte) *storage.Keys {
+func ring(t testing.TB, primary []byte, older ...[]byte) *seal.Keys {
 	t.Helper()
-	keys, err := storage.NewKeys(primary, older...)
+	keys, err := seal.NewKeys(primary, older...)
 	if err != nil {
 		t.Fatalf("NewKeys() = %v, want no error", err)
 	}
 	return keys
 }
 
-func seal(t testing.TB, s storage.Store, aead storage.AEAD) storage.Store {
+func sealedStore(t testing.TB, s storage.Store, aead seal.AEAD) storage.Store {
 	t.Helper()
 	sealed, err := storage.Sealed(s, aead)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // recordFile returns the path of the file of key.
@@ -209,13 +210,13 @@ func changed(data []byte, i int) []byte {
 func TestFileMoved(t *testing.T) {
 	dir := t.TempDir()
 	f := openFile(t, dir, nil)
-	s := seal(t, f, newKeys(t))
+	s := sealedStore(t, f, newKeys(t))
 	put(t, s, "alice", "of alice", 0)
 	if err := os.Rename(recordFile(dir, "alice"), recordFile(dir, "bob")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context(), "bob"); !errors.Is(err, storage.ErrTampered) {
-		t.Errorf("Get() of a moved file = %v, want %v", err, storage.ErrTampered)
+	if _, err := s.Get(t.Context(), "bob"); !errors.Is(err, seal.ErrTampered) {
+		t.Errorf("Get() of a moved file = %v, want %v", err, seal.ErrTampered)
 	}
 }
 

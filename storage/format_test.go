@@ -92,10 +92,13 @@ func TestSealedFormat(t *testing.T) {
 	}
 	keys, memory := ring(t, key), storage.NewMemory()
 	put(t, memory, "k", string(unhex(t, sealedOfFormat1)), 0)
-	if r, err := seal(t, memory, keys).Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
+	if r, err := sealedStore(t, memory, keys).Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
 		t.Errorf("Get() of a stored value = %q, %v, want value", r.Value, err)
 	}
-	box := sealWith(t, keys, "value", nil) // the rest of it is random
+	box, err := keys.Seal(t.Context(), []byte("value"), nil) // the rest of it is random
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got, want := hex.EncodeToString(box[:9]), "01"+keyIDOfFormat1; got != want || len(box) != len(sealedOfFormat1)/2 {
 		t.Errorf("Seal() = %s and %d bytes more, want %s and %d", got, len(box)-9, want, len(sealedOfFormat1)/2-9)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -292,7 +293,7 @@ func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		sealed := func() storage.Store {
-			keys, err := storage.NewKeys(storage.NewKey())
+			keys, err := seal.NewKeys(seal.NewKey())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -304,7 +305,7 @@ func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 		}
 		w.login(w.processOn(sealed(), nil))
 		_, err := w.processOn(sealed(), nil).Source(w.user).Token(t.Context())
-		wantIs(t, err, storage.ErrUnknownKey)
+		wantIs(t, err, seal.ErrUnknownKey)
 		if errors.Is(err, tokensource.ErrReauthorize) || errors.Is(err, tokensource.ErrTemporary) {
 			t.Errorf("Token() = %v, want neither a reason to log in nor one to try again", err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // token is Token's way when memory alone does not answer: it asks the store if what is cached is too old, starts a
@@ -127,7 +128,7 @@ func (g *Grants) readStored(ctx context.Context, key string) (*record, storage.V
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, 0, noGrant()
 	}
-	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) {
+	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) {
 		return nil, 0, &Error{Op: "load", Err: err} // asking again does not help
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+
 )
 
 // command is what can be done: one word of the command line, the flags and arguments after it, and its help.
@@ -92,7 +93,7 @@ STORE is one of
   env:NAME                            what the environment variable NAME says: so no password is seen in the
                                       list of processes
 
-` + keysVariable + ` holds the keys that the grants are sealed with, as storage.ParseKeys reads them: base64, separated by
+` + keysVariable + ` holds the keys that the grants are sealed with, as seal.ParseKeys reads them: base64, separated by
 commas, the one that seals first. Without it sealed grants can be listed by storage key, exported, imported, copied, and
 deleted by storage key.
 

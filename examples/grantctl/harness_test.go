@@ -18,6 +18,7 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/examples/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -129,7 +130,7 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 
 // newKey returns a key as it stands in the environment. Grantctl must never print it.
 func (a *app) newKey() string {
-	key := base64.StdEncoding.EncodeToString(storage.NewKey())
+	key := base64.StdEncoding.EncodeToString(seal.NewKey())
 	a.secrets = append(a.secrets, key)
 	return key
 }
@@ -146,7 +147,7 @@ func (a *app) grants(keys ...string) *tokensource.Grants {
 func (a *app) grantsOn(store storage.Store, keys ...string) *tokensource.Grants {
 	a.Helper()
 	if len(keys) > 0 {
-		ring, err := storage.ParseKeys(strings.Join(keys, ","))
+		ring, err := seal.ParseKeys(strings.Join(keys, ","))
 		if err != nil {
 			a.Fatal(err)
 		}

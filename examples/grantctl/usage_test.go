@@ -135,7 +135,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	a.secrets = append(a.secrets, canary)
 	for _, keys := range []string{canary, canary + "," + canary, a.newKey() + "," + canary, "!" + canary} {
 		a.setKeys(keys)
-		r := ctl(t, "", "list", a.url).want(t, 1, "AUTHTRIP_KEYS: storage: key")
+		r := ctl(t, "", "list", a.url).want(t, 1, "AUTHTRIP_KEYS: seal: key")
 		a.wantNoSecret("list", r)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -43,7 +44,7 @@ func mount(mux *http.ServeMux, page *template.Template) error {
 	if err != nil {
 		return err
 	}
-	keys, err := storage.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
 	if err != nil {
 		return err
 	}

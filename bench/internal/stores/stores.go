@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/bench/internal/paired"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // Size is the length of the records.
@@ -157,8 +158,8 @@ func (m *plainMap) put(k string, v []byte) {
 
 // sealingPairs compare Keys with a bare AES-256-GCM of random nonces, both of which return a slice of their own.
 func sealingPairs() ([]Pair, error) {
-	secret := storage.NewKey()
-	keys, err := storage.NewKeys(secret)
+	secret := seal.NewKey()
+	keys, err := seal.NewKeys(secret)
 	if err != nil {
 		return nil, err
 	}
