@@ -18,55 +18,6 @@ func TestSealedMemory(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Store { return sealedStore(t, storage.NewMemory(), keys) }, nil)
 }
 
-func TestFile(t *testing.T) {
-	runFile(t, &storage.FileOptions{InsecureNoSync: true}, 0)
-}
-
-func TestFileDurable(t *testing.T) {
-	runFile(t, nil, 300) // TestFile makes all the swaps: a disk may take milliseconds for each
-}
-
-func runFile(t *testing.T, o *storage.FileOptions, swaps int) {
-	var dir string
-	open := func(t *testing.T) storage.Store {
-		dir = t.TempDir()
-		return openFile(t, dir, o)
-	}
-	storagetest.Run(t, open, &storagetest.Options{
-		Reopen: func(t *testing.T) storage.Store { return openFile(t, dir, o) },
-		Swaps:  swaps,
-	})
-}
-
-func TestSealedFile(t *testing.T) {
-	keys := newKeys(t)
-	o := &storage.FileOptions{InsecureNoSync: true}
-	var dir string
-	open := func(t *testing.T) storage.Store {
-		dir = t.TempDir()
-		return sealedStore(t, openFile(t, dir, o), keys)
-	}
-	storagetest.Run(t, open, &storagetest.Options{
-		Reopen: func(t *testing.T) storage.Store { return sealedStore(t, openFile(t, dir, o), keys) },
-		Swaps:  1000,
-	})
-}
-
-// openFile opens the store in dir until the end of the test.
-func openFile(t testing.TB, dir string, o *storage.FileOptions) *storage.File {
-	t.Helper()
-	f, err := storage.OpenFile(dir, o)
-	if err != nil {
-		t.Fatalf("OpenFile() = %v, want no error", err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Errorf("Close() = %v, want no error", err)
-		}
-	})
-	return f
-}
-
 func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
 	return ring(t, seal.NewKey())

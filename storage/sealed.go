@@ -18,7 +18,7 @@ const sealDomain = "authtrip storage record\x00"
 // store. The result is a Lister if store is one, and a Watcher if store is one; closing store remains with the caller.
 func Sealed(store Store, aead seal.AEAD) (Store, error) {
 	if store == nil {
-		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), a File or another store")
+		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), filestore.Open or another store")
 	}
 	if k, ok := aead.(*seal.Keys); aead == nil || ok && k == nil {
 		return nil, errors.New("storage: nil AEAD: make keys with seal.NewKeys or seal.ParseKeys")
@@ -83,7 +83,7 @@ func (s *sealed) Get(ctx context.Context, key string) (Record, error) {
 
 // Put implements Store.
 func (s *sealed) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return 0, err
 	}
 	if err := checkLength(value, MaxValue); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -97,7 +96,6 @@ func TestSealedPowers(t *testing.T) {
 		{onlyList{memory}, true, false},
 		{onlyWatch{memory}, false, true},
 		{memory, true, true},
-		{openFile(t, t.TempDir(), nil), true, runtime.GOOS == "linux"},
 	}
 	for _, tt := range tests {
 		s := sealedStore(t, tt.store, newKeys(t))

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -130,7 +130,7 @@ func openWorker(t *testing.T, url, dir string) (*tokensource.Grants, *tokensourc
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := storage.OpenFile(dir, nil)
+	store, err := filestore.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

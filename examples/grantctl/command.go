@@ -85,7 +85,7 @@ Commands ("grantctl COMMAND -h" says more):
 
 const outro = `
 STORE is one of
-  file:DIR                            the directory given to storage.OpenFile
+  file:DIR                            the directory given to filestore.Open
   sqlite:PATH[?table=NAME]            the file given to sqlitestore.Open
   postgres://...[?table=NAME]         the URL given to postgresstore.Open; import and copy make the table
   redis://...[?prefix=NAME:]          the URL given to redisstore.Open; rediss:// for TLS; of a Cluster, that of

@@ -18,6 +18,7 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/examples/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -105,7 +106,7 @@ var scopes = []string{"tweet.read", "users.read", "offline.access"}
 func newApp(t *testing.T) *app {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "grants")
-	file, err := storage.OpenFile(dir, &storage.FileOptions{InsecureNoSync: true})
+	file, err := filestore.Open(dir, &filestore.Options{InsecureNoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

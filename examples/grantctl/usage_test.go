@@ -90,7 +90,7 @@ func TestNoSuchStore(t *testing.T) {
 		{"sqlite:" + other, "there is no such store"},
 		{"file:" + filepath.Join(dir, "none"), "there is no such store"},
 		{"file:" + dir, "there is no such store"},
-		{"file:" + full, "is no store: name the directory that was given to storage.OpenFile"},
+		{"file:" + full, "is no store: name the directory that was given to filestore.Open"},
 		{"file:" + filepath.Join(full, "a file"), "directory"},
 		{"sqlite:" + filepath.Join(dir, "none"), "there is no such store"},
 		{"sqlite:" + filepath.Join(dir, "none") + "?table=t", "there is no such store"},

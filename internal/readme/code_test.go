@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -48,7 +49,7 @@ func mount(mux *http.ServeMux, page *template.Template) error {
 	if err != nil {
 		return err
 	}
-	files, err := storage.OpenFile("grants", nil)
+	files, err := filestore.Open("grants", nil)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/bench/internal/paired"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
@@ -55,7 +56,7 @@ var (
 
 // Pairs returns all pairs. Files go into dir. closeAll releases them.
 func Pairs(dir string) (pairs []Pair, closeAll func(), err error) {
-	file, err := storage.OpenFile(filepath.Join(dir, "store"), nil)
+	file, err := filestore.Open(filepath.Join(dir, "store"), nil)
 	if err != nil {
 		return nil, nil, err
 	}
