@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // entry is one record of a store, and what can be known of it. It prints as its key.
@@ -18,8 +18,8 @@ type entry struct {
 	key    string
 	record storage.Record
 	seal   seal
-	grant  *tokensource.StoredGrant // nil if it is no grant, or cannot be read
-	err    error                    // why it cannot be read
+	grant  *grant.StoredGrant // nil if it is no grant, or cannot be read
+	err    error              // why it cannot be read
 }
 
 // Format prints the key for every verb: the record may hold tokens.
@@ -39,7 +39,7 @@ const (
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
 
-// grantPrefix begins the storage keys of grants (tokensource.GrantKey). Others are of package middleware, or the app's.
+// grantPrefix begins the storage keys of grants (grant.Key). Others are of package middleware, or the app's.
 const grantPrefix = "grant-"
 
 func (e entry) isGrant() bool { return strings.HasPrefix(e.key, grantPrefix) }
@@ -105,8 +105,8 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 	return e, nil
 }
 
-func grantIn(key string, plain []byte) (*tokensource.StoredGrant, error) {
-	g, err := tokensource.Inspect(key, plain)
+func grantIn(key string, plain []byte) (*grant.StoredGrant, error) {
+	g, err := grant.Inspect(key, plain)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ const plainRun = 32
 // isPlain reports whether value is not sealed, as far as that shows: it is a grant, or has readable text in it, such as a
 // token.
 func isPlain(key string, value []byte) bool {
-	if _, err := tokensource.Inspect(key, value); err == nil {
+	if _, err := grant.Inspect(key, value); err == nil {
 		return true
 	}
 	run := 0

@@ -11,7 +11,7 @@ import (
 	grantctl "github.com/authtrip/authtrip/examples/grantctl"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // Grants that were moved to another kind of store are refreshed there as if nothing had happened.
@@ -63,7 +63,7 @@ func (a *app) exportTo(url string) {
 }
 
 // wantWorking refreshes the tokens of users, once each.
-func (a *app) wantWorking(g *tokensource.Grants, users []string) {
+func (a *app) wantWorking(g *grant.Keeper, users []string) {
 	a.Helper()
 	for _, user := range users {
 		tok, err := g.Source(user).Token(a.Context())

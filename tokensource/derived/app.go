@@ -1,18 +1,23 @@
-package tokensource
+package derived
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
+	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -33,47 +38,44 @@ func (a AppCredentials) String() string {
 }
 
 // AppSource supplies an app's own access token (RFC 6749 section 4.4): X calls it the app-only bearer token. It is a
-// Renewer, keeps the token in memory, asks for a new one once for all callers, ahead of the old one's expiry and less often
+// tokensource.Renewer, keeps the token in memory, asks for a new one once for all callers, ahead of the old one's expiry and less often
 // while the server fails. It is safe for concurrent use.
 type AppSource struct {
-	client  *Client
-	scopes  []string
+	client  *oauth.Client
 	token   atomic.Pointer[oauth2.Token]
 	flight  singleflight.Group
-	breaker breaker
+	breaker pacing.Breaker
 }
 
 var (
-	_ Renewer  = (*AppSource)(nil)
-	_ Originer = (*AppSource)(nil)
+	_ tokensource.Renewer = (*AppSource)(nil)
+	_ tokensource.Scoper  = (*AppSource)(nil)
 )
 
 // NewAppSource returns the source of an app's own token at p. Of o it uses what NewClient does; nil means all defaults.
-func NewAppSource(p *provider.Provider, a AppCredentials, o *ClientOptions) (*AppSource, error) {
+func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*AppSource, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if a.ID == "" || a.Secret == "" || !visible(a.ID) || !visible(a.Secret) {
-		return nil, errors.New("tokensource: AppCredentials need ID and Secret without spaces or line breaks: at X, the API key and its secret")
-	}
-	if err := checkScopes(a.Scopes, nil); err != nil {
-		return nil, err
+	if a.ID == "" || a.Secret == "" || !ascii.Visible(a.ID) || !ascii.Visible(a.Secret) {
+		return nil, errors.New("derived: AppCredentials need ID and Secret without spaces or line breaks: at X, the API key and its secret")
 	}
 	p = p.Clone()
-	p.CheckClient, p.Scopes = nil, nil // they speak of the client that users authorize
-	client, err := NewClient(p, Registration{ClientID: a.ID, ClientSecret: a.Secret, RedirectURL: unusedRedirect}, o)
+	p.CheckClient, p.Scopes, p.ClientIDInBody = nil, nil, false // facts about the client that users authorize
+	client, err := oauth.New(p, oauth.Registration{
+		ClientID: a.ID, ClientSecret: a.Secret, RedirectURL: unusedRedirect, Scopes: a.Scopes,
+	}, o)
 	if err != nil {
 		return nil, err
 	}
-	client.provider.ClientIDInBody = false
-	return &AppSource{client: client, scopes: a.Scopes}, nil
+	return &AppSource{client: client}, nil
 }
 
 // unusedRedirect fills the one field of a Registration that this grant has no use for.
 const unusedRedirect = "https://unused.invalid/"
 
 // Token returns the app's token; one that is about to expire goes on being served while another is fetched. It returns an
-// *Error: ErrClient if the credentials were refused, ErrTemporary otherwise.
+// *tokensource.Error: ErrClient if the credentials were refused, ErrTemporary otherwise.
 func (s *AppSource) Token(ctx context.Context) (*oauth2.Token, error) {
 	tok := s.token.Load()
 	if tok == nil {
@@ -98,52 +100,48 @@ func (s *AppSource) early(tok *oauth2.Token) time.Duration {
 // hands out the same token again, as X does until it is invalidated, makes it ErrJustRenewed.
 func (s *AppSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	if rejected == nil {
-		return nil, errors.New("tokensource: Renew needs the token that was rejected")
+		return nil, errors.New("derived: Renew needs the token that was rejected")
 	}
 	if tok := s.token.Load(); tok != nil && tok.AccessToken != rejected.AccessToken {
 		return tok, nil
 	}
 	tok, err := s.fetch(ctx)
 	if err == nil && tok.AccessToken == rejected.AccessToken {
-		return nil, ErrJustRenewed
+		return nil, tokensource.ErrJustRenewed
 	}
 	return tok, err
 }
 
 func (s *AppSource) fetch(ctx context.Context) (*oauth2.Token, error) {
-	return wait(ctx, s.begin(ctx), (*oauth2.Token)(nil))
+	return flight.Wait[*oauth2.Token](ctx, s.begin(ctx))
 }
 
 // begin asks for a token, or joins who does. It does not wait, and goes on when ctx ends.
 func (s *AppSource) begin(ctx context.Context) <-chan singleflight.Result {
 	return s.flight.DoChan("", func() (any, error) {
-		if err := s.breaker.allow(time.Now()); err != nil {
+		if err := s.breaker.Allow(time.Now()); err != nil {
 			return nil, err
 		}
-		form := url.Values{"grant_type": {"client_credentials"}}
-		if len(s.scopes) > 0 {
-			form.Set("scope", strings.Join(s.scopes, " "))
-		}
-		endpoint := s.client.provider.ClientCredentialsURL
-		if endpoint == "" {
-			endpoint = s.client.provider.TokenURL
-		}
-		tok, err := s.client.token(context.WithoutCancel(ctx), "client_credentials", endpoint, form)
-		s.breaker.report(err, time.Now())
+		tok, err := s.client.ClientCredentials(context.WithoutCancel(ctx))
+		s.breaker.Report(err, time.Now(), rand.Uint64())
 		if err != nil {
 			return nil, err
 		}
-		tok.RefreshToken = "" // not to be used with this grant (RFC 6749 section 4.4.3)
 		s.token.Store(tok)
 		return tok, nil
 	})
 }
 
 // APIOrigins returns the origins of the provider's API.
-func (s *AppSource) APIOrigins() []string { return s.client.provider.APIOrigins }
+func (s *AppSource) APIOrigins(*oauth2.Token) []string {
+	return slices.Clone(s.client.Provider().APIOrigins)
+}
+
+// Endpoints returns the authorization server's own endpoints.
+func (s *AppSource) Endpoints() []string { return s.client.Provider().Endpoints() }
 
 // Format prints no secret and no token, whatever the verb.
 func (s *AppSource) Format(f fmt.State, _ rune) { redact.Write(f, s.String()) }
 
 // String names the provider.
-func (s *AppSource) String() string { return "AppSource{" + s.client.provider.Name + "}" }
+func (s *AppSource) String() string { return "AppSource{" + s.client.Provider().Name + "}" }

@@ -1,4 +1,4 @@
-package tokensource_test
+package derived_test
 
 import (
 	"context"
@@ -12,20 +12,23 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/derived"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // keys are what the fake's confidential app authenticates with on its own behalf.
-func keys() tokensource.AppCredentials {
+func keys() derived.AppCredentials {
 	app := oauthtest.ConfidentialApp()
-	return tokensource.AppCredentials{ID: app.APIKey, Secret: app.APISecret}
+	return derived.AppCredentials{ID: app.APIKey, Secret: app.APISecret}
 }
 
-func (w *world) app(a tokensource.AppCredentials) *tokensource.AppSource {
+func (w world) app(a derived.AppCredentials) *derived.AppSource {
 	w.Helper()
-	s, err := tokensource.NewAppSource(provider.X(), a, &w.options)
+	s, err := derived.NewAppSource(provider.X(), a, &w.Options)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -33,7 +36,7 @@ func (w *world) app(a tokensource.AppCredentials) *tokensource.AppSource {
 }
 
 // invalidate ends the app's token at X.
-func (w *world) invalidate(tok *oauth2.Token) {
+func (w world) invalidate(tok *oauth2.Token) {
 	w.Helper()
 	body := strings.NewReader("access_token=" + strings.ReplaceAll(tok.AccessToken, "%", "%25"))
 	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://api.x.com"+oauthtest.PathInvalidate, body)
@@ -42,7 +45,7 @@ func (w *world) invalidate(tok *oauth2.Token) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(keys().ID, keys().Secret)
-	resp, err := w.fake.Transport().RoundTrip(req)
+	resp, err := w.Fake.Transport().RoundTrip(req)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -52,12 +55,12 @@ func (w *world) invalidate(tok *oauth2.Token) {
 	}
 }
 
-func (w *world) appCalls() int { return w.fake.TokenCalls("client_credentials") }
+func (w world) appCalls() int { return w.Fake.TokenCalls("client_credentials") }
 
 func TestAppSourceAsksOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
 		s := w.app(keys())
 		var wg sync.WaitGroup
 		for range 1000 {
@@ -73,10 +76,10 @@ func TestAppSourceAsksOnceForAll(t *testing.T) {
 		}
 		time.Sleep(1000 * time.Hour)
 		tok, err := s.Token(t.Context())
-		if err != nil || !w.works(tok) || w.appCalls() != 1 {
+		if err != nil || !w.Works(tok) || w.appCalls() != 1 {
 			t.Errorf("Token() = %v with %d requests: a token without expiry is kept", err, w.appCalls())
 		}
-		r := w.fake.Requests()[0]
+		r := w.Fake.Requests()[0]
 		wantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials"})
 		wantBackChannelHeader(t, "client credentials", r.RawHeader(), basic64(keys().ID, keys().Secret))
 		if r.RawURL() != "https://api.x.com/oauth2/token" {
@@ -93,10 +96,10 @@ func TestAppSourceRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Renew(t.Context(), first)
-	wantIs(t, err, tokensource.ErrJustRenewed)
+	testworld.WantIs(t, err, tokensource.ErrJustRenewed)
 	w.invalidate(first)
 	second, err := s.Renew(t.Context(), first)
-	if err != nil || second.AccessToken == first.AccessToken || !w.works(second) {
+	if err != nil || second.AccessToken == first.AccessToken || !w.Works(second) {
 		t.Fatalf("Renew() after an invalidation = %v, want another token", err)
 	}
 	calls := w.appCalls()
@@ -124,7 +127,7 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			answer := `{"access_token":"a","token_type":"Bearer","refresh_token":"r","scope":"s","expires_in":` + tt.expiresIn + `}`
-			w.fake.Inject(oauthtest.Match{GrantType: "client_credentials"}, jsonFault(200, answer), -1)
+			w.Fake.Inject(oauthtest.Match{GrantType: "client_credentials"}, jsonFault(200, answer), -1)
 			s := w.app(keys())
 			tok, err := s.Token(t.Context())
 			if err != nil || tok.RefreshToken != "" {
@@ -143,10 +146,10 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 func TestAppSourceFailures(t *testing.T) {
 	wrong := keys()
 	wrong.Secret = "wr0ng"
-	client := tokensource.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Secret: oauthtest.ConfidentialApp().Secret}
+	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Secret: oauthtest.ConfidentialApp().Secret}
 	tests := []struct {
 		name  string
-		keys  tokensource.AppCredentials
+		keys  derived.AppCredentials
 		fault oauthtest.Fault
 		kind  error
 	}{
@@ -161,9 +164,9 @@ func TestAppSourceFailures(t *testing.T) {
 	for _, tt := range tests {
 		w := newWorld(t)
 		s := w.app(tt.keys)
-		w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
+		w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
 		_, err := s.Token(t.Context())
-		wantIs(t, err, tt.kind)
+		testworld.WantIs(t, err, tt.kind)
 		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Op != "client_credentials" {
 			t.Errorf("%s: %v, want an *Error of client_credentials", tt.name, err)
 		}
@@ -171,9 +174,9 @@ func TestAppSourceFailures(t *testing.T) {
 	}
 	w := newWorld(t)
 	s := w.app(keys())
-	w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503}, 1)
+	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503}, 1)
 	_, err := s.Token(t.Context())
-	wantIs(t, err, tokensource.ErrTemporary)
+	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if _, err := s.Token(t.Context()); err != nil {
 		t.Errorf("Token() after a failure = %v: a failure is not kept", err)
 	}
@@ -183,8 +186,8 @@ func TestAppSourceInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		match := oauthtest.Match{GrantType: "client_credentials"}
-		w.fake.Inject(match, jsonFault(200, `{"access_token":"a","token_type":"Bearer","expires_in":3600}`), 1)
-		w.fake.Inject(match, oauthtest.Fault{Hang: true}, -1)
+		w.Fake.Inject(match, jsonFault(200, `{"access_token":"a","token_type":"Bearer","expires_in":3600}`), 1)
+		w.Fake.Inject(match, oauthtest.Fault{Hang: true}, -1)
 		s := w.app(keys())
 		if _, err := s.Token(t.Context()); err != nil {
 			t.Fatal(err)
@@ -197,19 +200,19 @@ func TestAppSourceInAnOutage(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		w.fake.ClearFaults()
-		w.fake.Inject(match, oauthtest.Fault{Status: 503}, -1)
+		w.Fake.ClearFaults()
+		w.Fake.Inject(match, oauthtest.Fault{Status: 503}, -1)
 		time.Sleep(time.Minute)
 		before, start := w.appCalls(), time.Now()
 		for time.Since(start) < 10*time.Minute {
 			_, err := s.Token(t.Context())
-			wantIs(t, err, tokensource.ErrTemporary)
+			testworld.WantIs(t, err, tokensource.ErrTemporary)
 			time.Sleep(time.Second)
 		}
 		if n := w.appCalls() - before; n > 30 {
 			t.Errorf("an outage of ten minutes met %d requests", n)
 		}
-		w.fake.ClearFaults()
+		w.Fake.ClearFaults()
 		time.Sleep(2 * time.Minute)
 		if _, err := s.Token(t.Context()); err != nil {
 			t.Errorf("Token() after the outage = %v, want a token", err)
@@ -220,12 +223,12 @@ func TestAppSourceInAnOutage(t *testing.T) {
 func TestAppSourceWaitersLeaveAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 10 * time.Second })
+		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = 10 * time.Second })
 		s, left := w.app(keys()), errors.New("the user has left")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, left)
 		defer cancel()
 		_, err := s.Token(ctx)
-		wantIs(t, err, left)
+		testworld.WantIs(t, err, left)
 		if _, err := s.Token(t.Context()); err != nil || w.appCalls() != 1 {
 			t.Errorf("Token() = %v with %d requests, want the token that the first caller asked for", err, w.appCalls())
 		}
@@ -236,22 +239,22 @@ func TestNewAppSource(t *testing.T) {
 	tests := []struct {
 		name string
 		p    *provider.Provider
-		a    tokensource.AppCredentials
+		a    derived.AppCredentials
 		want string
 	}{
 		{"no provider", nil, keys(), "provider.X()"},
-		{"no ID", provider.X(), tokensource.AppCredentials{Secret: "s3cret"}, "API key"},
-		{"no secret", provider.X(), tokensource.AppCredentials{ID: "id"}, "API key"},
-		{"line break", provider.X(), tokensource.AppCredentials{ID: "id", Secret: "s3cret\n"}, "line breaks"},
-		{"space", provider.X(), tokensource.AppCredentials{ID: "i d", Secret: "s3cret"}, "spaces"},
-		{"bad scope", provider.X(), tokensource.AppCredentials{ID: "id", Secret: "s3cret", Scopes: []string{"a b"}}, "string of its own"},
+		{"no ID", provider.X(), derived.AppCredentials{Secret: "s3cret"}, "API key"},
+		{"no secret", provider.X(), derived.AppCredentials{ID: "id"}, "API key"},
+		{"line break", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret\n"}, "line breaks"},
+		{"space", provider.X(), derived.AppCredentials{ID: "i d", Secret: "s3cret"}, "spaces"},
+		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret", Scopes: []string{"a b"}}, "string of its own"},
 	}
 	for _, tt := range tests {
-		if _, err := tokensource.NewAppSource(tt.p, tt.a, nil); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
+		if _, err := derived.NewAppSource(tt.p, tt.a, nil); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("NewAppSource(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := tokensource.NewAppSource(provider.X(), keys(), &tokensource.ClientOptions{Timeout: -1}); err == nil {
+	if _, err := derived.NewAppSource(provider.X(), keys(), &oauth.Options{Timeout: -1}); err == nil {
 		t.Error("NewAppSource(negative timeout) = nil, want an error")
 	}
 }
@@ -259,7 +262,7 @@ func TestNewAppSource(t *testing.T) {
 func TestAppSourceOfAnyOtherServer(t *testing.T) {
 	w, s := newWorld(t), generic()
 	s.p.APIOrigins = []string{"https://api.example"}
-	source, err := tokensource.NewAppSource(s.p, tokensource.AppCredentials{ID: "a+id", Secret: "s3cret", Scopes: []string{"b", "a"}}, &w.options)
+	source, err := derived.NewAppSource(s.p, derived.AppCredentials{ID: "a+id", Secret: "s3cret", Scopes: []string{"b", "a"}}, &w.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +272,7 @@ func TestAppSourceOfAnyOtherServer(t *testing.T) {
 	if r.Path != oauthtest.PathToken || r.RawHeader().Get("Authorization") != basic64("a%2Bid", "s3cret") {
 		t.Errorf("the request went to %s, want the token endpoint with Basic", r.Path)
 	}
-	if got := source.APIOrigins(); len(got) != 1 || got[0] != "https://api.example" {
-		t.Errorf("APIOrigins() = %q", got)
+	if got := source.APIOrigins(nil); len(got) != 1 || got[0] != "https://api.example" {
+		t.Errorf("APIOrigins(nil) = %q", got)
 	}
 }

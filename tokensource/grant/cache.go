@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"sync"

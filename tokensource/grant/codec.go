@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"encoding/binary"
@@ -11,7 +11,7 @@ import (
 // on reading the old ones.
 const recordFormat = 1
 
-var errBadRecord = errors.New("tokensource: the stored record is damaged")
+var errBadRecord = errors.New("grant: the stored record is damaged")
 
 // encode returns r as bytes: the format number, then every field in a fixed order, each with its length or as a varint.
 func (r *record) encode() []byte {
@@ -41,7 +41,7 @@ func decode(b []byte) (*record, error) {
 		return nil, errBadRecord
 	}
 	if b[0] != recordFormat {
-		return nil, fmt.Errorf("tokensource: the stored record has format %d, and this version reads %d: upgrade it", b[0], recordFormat)
+		return nil, fmt.Errorf("grant: the stored record has format %d, and this version reads %d: upgrade it", b[0], recordFormat)
 	}
 	d := decoder{rest: b[1:]}
 	r := new(record)

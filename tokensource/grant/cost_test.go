@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"context"
@@ -11,17 +11,19 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/bubble"
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 func TestCachedTokenCostsNoAllocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
-		one := g.Source(w.user)
-		ctx := tokensource.WithSubject(t.Context(), w.user)
+		g := w.Process(nil)
+		w.Login(g)
+		one := g.Source(w.User)
+		ctx := tokensource.WithSubject(t.Context(), w.User)
 		for name, read := range map[string]func() error{
 			"Grants.Token":                func() error { _, err := g.Token(ctx); return err },
 			"Grants.Authorization":        func() error { _, _, err := g.Authorization(ctx); return err },
@@ -53,24 +55,24 @@ func mallocs(t *testing.T, runs int, f func() error) uint64 {
 func TestAuthorization(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		if _, value, err := g.Authorization(tokensource.WithSubject(t.Context(), w.user)); err == nil || value != "" {
+		g := w.Process(nil)
+		if _, value, err := g.Authorization(tokensource.WithSubject(t.Context(), w.User)); err == nil || value != "" {
 			t.Errorf("Authorization without a grant = %q, %v, want an error", value, err)
 		}
-		tok := w.login(g)
+		tok := w.Login(g)
 		for range 2 { // from the store and from memory
-			got, value, err := g.Source(w.user).Authorization(t.Context())
+			got, value, err := g.Source(w.User).Authorization(t.Context())
 			if err != nil || value != "Bearer "+tok.AccessToken || got.AccessToken != tok.AccessToken {
 				t.Errorf("Authorization = %q, %v, want the token of the login", value, err)
 			}
 		}
 		proof := *tok
 		proof.TokenType = "DPoP"
-		if _, err := g.Save(t.Context(), w.user, &proof); err != nil {
+		if _, err := g.Save(t.Context(), w.User, &proof); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got, value, err := g.Source(w.user).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
+			if got, value, err := g.Source(w.User).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
 				t.Errorf("Authorization of a DPoP token = %q, %v, want no value", value, err)
 			}
 		}
@@ -79,8 +81,8 @@ func TestAuthorization(t *testing.T) {
 
 // million is a store that holds the grants of a million subjects, made when they are asked for.
 type million struct {
-	hookedStore
-	client *tokensource.Client
+	testworld.HookedStore
+	client *oauth.Client
 	names  map[string]string // subject by key, of those who will be asked for
 	made   time.Time
 	reads  int
@@ -95,14 +97,14 @@ func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 	const known, active, limit = 1_000_000, 10_000, 64 << 20
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		store := &million{client: w.client, names: map[string]string{}, made: time.Now()}
+		store := &million{client: w.Client, names: map[string]string{}, made: time.Now()}
 		var contexts []context.Context
 		for i := range active {
 			subject := strconv.Itoa(i * (known / active))
-			store.names[tokensource.KeyOf(w.client, subject)] = subject
+			store.names[tokensource.KeyOf(w.Client, subject)] = subject
 			contexts = append(contexts, tokensource.WithSubject(t.Context(), subject))
 		}
-		g := w.processOn(store, nil)
+		g := w.ProcessOn(store, nil)
 		synctest.Wait()
 		goroutines, before := bubble.Goroutines(), heap()
 		for _, ctx := range contexts {
@@ -124,8 +126,8 @@ func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 		reads := store.reads
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if store.reads != reads || w.refreshes() != 0 {
-			t.Errorf("a day without calls led to %d reads and %d refreshes, want none", store.reads-reads, w.refreshes())
+		if store.reads != reads || w.Refreshes() != 0 {
+			t.Errorf("a day without calls led to %d reads and %d refreshes, want none", store.reads-reads, w.Refreshes())
 		}
 		runtime.KeepAlive(g)
 	})

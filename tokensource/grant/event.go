@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 // Event is something that happened to a grant. It holds no token and may be logged.
 type Event struct {
@@ -10,7 +10,7 @@ type Event struct {
 // EventKind says what happened.
 type EventKind string
 
-// What GrantOptions.Observe is told.
+// What Options.Observe is told.
 const (
 	EventAuthorized    EventKind = "authorized"     // a user authorized, and the grant is stored
 	EventRefreshed     EventKind = "refreshed"      // a refresh succeeded
@@ -23,8 +23,8 @@ const (
 	EventLoggedOut     EventKind = "logged out"     // a grant was revoked and deleted, or Err says what is left to do
 )
 
-func (g *Grants) tell(kind EventKind, subject string, err error) {
-	if g.o.Observe != nil {
-		g.o.Observe(Event{Kind: kind, Subject: subject, Err: err})
+func (k *Keeper) tell(kind EventKind, subject string, err error) {
+	if k.o.Observe != nil {
+		k.o.Observe(Event{Kind: kind, Subject: subject, Err: err})
 	}
 }

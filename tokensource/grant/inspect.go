@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import "time"
 
@@ -30,10 +30,10 @@ type StoredGrant struct {
 	RetryAt  time.Time
 }
 
-// Inspect tells what is stored of a grant. Key is the one that value is stored under, and value is as a Grants has written
+// Inspect tells what is stored of a grant. Key is the one that value is stored under, and value is as a Keeper has written
 // it: what storage.Sealed has sealed must be opened first. Nobody needs the client for it, and nothing is refreshed.
 //
-// It returns an *Error whose Op is "load" if value is damaged, has the format of a later version, or belongs to another key.
+// It returns an *tokensource.Error whose Op is "load" if value is damaged, has the format of a later version, or belongs to another key.
 func Inspect(key string, value []byte) (StoredGrant, error) {
 	r, err := decodeAt(key, value)
 	if err != nil {

@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"bytes"
@@ -11,8 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -23,18 +25,18 @@ func golden(t *testing.T) (key string, value []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tokensource.GrantKey("field a", "field b", "field c"), value
+	return grant.Key("field a", "field b", "field c"), value
 }
 
 func TestInspect(t *testing.T) {
 	key, value := golden(t)
-	got, err := tokensource.Inspect(key, value)
+	got, err := grant.Inspect(key, value)
 	if err != nil {
 		t.Fatalf("Inspect(record of format 1) = %v, want its facts", err)
 	}
 	at := func(ms int64) time.Time { return time.UnixMilli(1_700_000_000_000 + ms) }
-	want := tokensource.StoredGrant{
-		Grant: tokensource.Grant{
+	want := grant.StoredGrant{
+		Grant: grant.Grant{
 			Subject: "field c", Scopes: []string{"field", "h"}, Authorized: at(0), Obtained: at(1), Expiry: at(2),
 			Refreshable: true, Dead: "field i", Epoch: "field d",
 		},
@@ -60,17 +62,17 @@ func TestInspectRefuses(t *testing.T) {
 		{"half of it", key, value[:len(value)/2], "damaged"},
 		{"a byte too many", key, append(bytes.Clone(value), 0), "damaged"},
 		{"a later format", key, append([]byte{2}, value[1:]...), "upgrade"},
-		{"another subject's key", tokensource.GrantKey("field a", "field b", "field d"), value, "another subject"},
-		{"another client's key", tokensource.GrantKey("field a", "field c", "field c"), value, "another subject"},
+		{"another subject's key", grant.Key("field a", "field b", "field d"), value, "another subject"},
+		{"another client's key", grant.Key("field a", "field c", "field c"), value, "another subject"},
 		{"no key", "", value, "another subject"},
 	}
 	for _, tt := range tests {
-		got, err := tokensource.Inspect(tt.key, tt.value)
+		got, err := grant.Inspect(tt.key, tt.value)
 		e, ok := errors.AsType[*tokensource.Error](err)
 		if !ok || e.Op != "load" || e.Kind != nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Inspect(%s) = %v, want an *Error of load with %q in it", tt.name, err, tt.want)
 		}
-		if !reflect.DeepEqual(got, tokensource.StoredGrant{}) {
+		if !reflect.DeepEqual(got, grant.StoredGrant{}) {
 			t.Errorf("Inspect(%s) = %+v beside an error, want nothing", tt.name, got)
 		}
 		wantNoSecret(t, "Inspect("+tt.name+")", err.Error(), []string{"field e", "field g"})
@@ -81,43 +83,43 @@ func TestInspectRefuses(t *testing.T) {
 func TestInspectWhatTheEngineStores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		tok := w.login(g)
-		key := tokensource.GrantKey(w.client.Provider().Name, w.client.ClientID(), w.user)
-		look := func() tokensource.StoredGrant {
+		g := w.Process(nil)
+		tok := w.Login(g)
+		key := grant.Key(w.Client.Provider().Name, w.Client.ClientID(), w.User)
+		look := func() grant.StoredGrant {
 			t.Helper()
-			stored, err := w.store.Store.Get(t.Context(), key)
+			stored, err := w.Store.Store.Get(t.Context(), key)
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, err := tokensource.Inspect(key, stored.Value)
+			seen, err := grant.Inspect(key, stored.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return seen
 		}
-		facts, err := w.process(nil).Grant(t.Context(), w.user) // as read from the store
+		facts, err := w.Process(nil).Grant(t.Context(), w.User) // as read from the store
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := tokensource.StoredGrant{Grant: facts, Provider: w.client.Provider().Name, ClientID: w.client.ClientID()}
+		want := grant.StoredGrant{Grant: facts, Provider: w.Client.Provider().Name, ClientID: w.Client.ClientID()}
 		if seen := look(); !reflect.DeepEqual(seen, want) {
 			t.Errorf("Inspect() after a login = %+v, want %+v", seen, want)
 		}
 
-		w.refreshFault(oauthtest.Fault{Status: http.StatusServiceUnavailable}, 1)
-		_, err = g.Source(w.user).Renew(t.Context(), tok)
-		wantIs(t, err, tokensource.ErrTemporary)
+		w.RefreshFault(oauthtest.Fault{Status: http.StatusServiceUnavailable}, 1)
+		_, err = g.Source(w.User).Renew(t.Context(), tok)
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
 		if seen := look(); seen.Failures != 1 || !seen.RetryAt.After(time.Now()) || !seen.RedeemingUntil.IsZero() {
 			t.Errorf("Inspect() after a failure = %+v, want one failure, and when to try again", seen)
 		}
 
 		time.Sleep(time.Hour) // of the bubble's time
-		w.refreshFault(oauthtest.Fault{Hang: true}, 1)
+		w.RefreshFault(oauthtest.Fault{Hang: true}, 1)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_, _ = g.Source(w.user).Renew(t.Context(), tok)
+			_, _ = g.Source(w.User).Renew(t.Context(), tok)
 		}()
 		synctest.Wait()
 		if seen := look(); !seen.RedeemingSince.Equal(time.Now().Truncate(time.Millisecond)) || !seen.RedeemingUntil.After(time.Now()) {
@@ -125,8 +127,8 @@ func TestInspectWhatTheEngineStores(t *testing.T) {
 		}
 		<-done
 
-		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, -1)
-		if err := g.Logout(t.Context(), w.user); err == nil {
+		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, -1)
+		if err := g.Logout(t.Context(), w.User); err == nil {
 			t.Error("Logout() = nil though the server answers 503")
 		}
 		if seen := look(); !seen.LoggedOut || seen.Dead != "" {
@@ -137,12 +139,12 @@ func TestInspectWhatTheEngineStores(t *testing.T) {
 
 func TestGrantKey(t *testing.T) {
 	const want = "grant-5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a" // in every version
-	key := tokensource.GrantKey("x", "client", "user")
+	key := grant.Key("x", "client", "user")
 	if key != want || storage.CheckKey(key) != nil {
 		t.Errorf("GrantKey(x, client, user) = %q, want %q", key, want)
 	}
 	for _, other := range [][3]string{{"xc", "lient", "user"}, {"x", "clientu", "ser"}, {"x", "client", "user2"}, {"", "xclient", "user"}} {
-		if tokensource.GrantKey(other[0], other[1], other[2]) == key {
+		if grant.Key(other[0], other[1], other[2]) == key {
 			t.Errorf("GrantKey(%q) = GrantKey(x, client, user)", other)
 		}
 	}

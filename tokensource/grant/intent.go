@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"strings"
@@ -20,7 +20,7 @@ func settleTime(storeTimeout time.Duration) time.Duration {
 	return storeTimeout + lastSavePause + time.Second
 }
 
-// holder returns the name of the Grants that made the intent.
+// holder returns the name of the Keeper that made the intent.
 func (i intent) holder() string {
 	name, _, _ := strings.Cut(i.id, "/")
 	return name

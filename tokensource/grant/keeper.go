@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"context"
@@ -15,17 +15,20 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Grants keeps the grants of all users of one client alive. It supplies access tokens from memory, renews them once for
+// Keeper keeps the grants of all users of one client alive. It supplies access tokens from memory, renews them once for
 // everybody who asks, in this process and in every other one that shares the store, and never sends a refresh token
-// twice without knowing it. It is a Renewer whose subject comes from the context, and safe for concurrent use.
-type Grants struct {
-	client *Client
+// twice without knowing it. It is a tokensource.Renewer whose subject comes from the context, and safe for concurrent use.
+type Keeper struct {
+	client *oauth.Client
 	store  storage.Store
-	o      GrantOptions
+	o      Options
 	name   string        // random: tells this engine's intents from others'
 	seed   maphash.Seed  // of the times at which tokens are refreshed ahead of their expiry
 	lease  time.Duration // life of an intent: longer than a token request can take
@@ -33,7 +36,7 @@ type Grants struct {
 	cache   *cache
 	news    news // for renewals
 	reads   news // for reads of the store
-	breaker breaker
+	breaker pacing.Breaker
 
 	watching atomic.Bool        // the store tells of changes now
 	loads    singleflight.Group // reads of the store, by storage key
@@ -48,12 +51,12 @@ type Grants struct {
 }
 
 var (
-	_ Renewer  = (*Grants)(nil)
-	_ Originer = (*Grants)(nil)
+	_ tokensource.Renewer = (*Keeper)(nil)
+	_ tokensource.Scoper  = (*Keeper)(nil)
 )
 
-// GrantOptions adjusts a Grants. The zero value is the safe default.
-type GrantOptions struct {
+// Options adjusts a Keeper. The zero value is the safe default.
+type Options struct {
 	// RefreshBefore is how long before expiry a refresh starts in the background, while callers keep the old token.
 	// It is spread by a random quarter either way. Zero means one minute; more than a tenth of the token's lifetime
 	// counts as that tenth. Negative means not before expiry.
@@ -112,56 +115,56 @@ const (
 	leaseMargin          = 10 * time.Second // from the end of the request's timeout to the end of the intent: time to write
 )
 
-// NewGrants returns the engine for the users of client whose grants are kept in store. Give every process the same
+// New returns the engine for the users of client whose grants are kept in store. Give every process the same
 // store, and wrap it with storage.Sealed unless it is memory. Nil options mean all defaults. Call Close at the end.
-func NewGrants(client *Client, store storage.Store, o *GrantOptions) (*Grants, error) {
+func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
-		return nil, errors.New("tokensource: nil Client: make one with NewClient")
+		return nil, errors.New("grant: nil Client: make one with NewClient")
 	}
 	if store == nil {
-		return nil, errors.New("tokensource: nil Store: use storage.NewMemory, or a store that outlives the process")
+		return nil, errors.New("grant: nil Store: use storage.NewMemory, or a store that outlives the process")
 	}
 	if o == nil {
-		o = new(GrantOptions)
+		o = new(Options)
 	}
 	if err := o.check(client); err != nil {
 		return nil, err
 	}
-	g := &Grants{
+	k := &Keeper{
 		client:  client,
 		store:   store,
 		o:       o.withDefaults(),
 		name:    randomID(),
 		seed:    maphash.MakeSeed(),
-		lease:   client.timeout + leaseMargin,
+		lease:   client.Timeout() + leaseMargin,
 		unsaved: map[string]*unsaved{},
 		done:    make(chan struct{}),
 
 		withdrawing: map[string]bool{},
 	}
-	g.cache = newCache(g.o.CacheSize, cacheIdle)
+	k.cache = newCache(k.o.CacheSize, cacheIdle)
 	if w, ok := store.(storage.Watcher); ok {
-		g.work.Go(func() { g.watch(w) })
+		k.work.Go(func() { k.watch(w) })
 	}
-	return g, nil
+	return k, nil
 }
 
-func (o *GrantOptions) check(client *Client) error {
+func (o *Options) check(client *oauth.Client) error {
 	switch {
 	case o.RenewSpacing < 0, o.Recheck < 0, o.StoreTimeout < 0, o.CacheSize < 0:
-		return errors.New("tokensource: RenewSpacing, Recheck, StoreTimeout and CacheSize cannot be negative: zero means the default")
+		return errors.New("grant: RenewSpacing, Recheck, StoreTimeout and CacheSize cannot be negative: zero means the default")
 	case o.InDoubt < ResendOnce || o.InDoubt > ResendAlways:
-		return fmt.Errorf("tokensource: InDoubt %d is no policy", o.InDoubt)
+		return fmt.Errorf("grant: InDoubt %d is no policy", o.InDoubt)
 	}
-	scope := client.provider.RefreshScope
-	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.registration.Scopes, scope) {
-		return fmt.Errorf("tokensource: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
-			"when the first access token expires: add it, or set GrantOptions.WithoutRefresh", scope, client.provider.Name)
+	scope := client.Provider().RefreshScope
+	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.Scopes(), scope) {
+		return fmt.Errorf("grant: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
+			"when the first access token expires: add it, or set Options.WithoutRefresh", scope, client.Provider().Name)
 	}
 	return nil
 }
 
-func (o *GrantOptions) withDefaults() GrantOptions {
+func (o *Options) withDefaults() Options {
 	d := *o
 	orElse(&d.RefreshBefore, defaultRefreshBefore)
 	orElse(&d.RenewSpacing, defaultRenewSpacing)
@@ -179,51 +182,71 @@ func orElse[T comparable](value *T, fallback T) {
 }
 
 // Client returns the client whose grants these are.
-func (g *Grants) Client() *Client { return g.client }
+func (k *Keeper) Client() *oauth.Client { return k.client }
 
 // Store returns the store that the grants are kept in.
-func (g *Grants) Store() storage.Store { return g.store }
+func (k *Keeper) Store() storage.Store { return k.store }
 
 // APIOrigins returns the origins of the provider's API.
-func (g *Grants) APIOrigins() []string { return slices.Clone(g.client.provider.APIOrigins) }
+func (k *Keeper) APIOrigins(*oauth2.Token) []string {
+	return slices.Clone(k.client.Provider().APIOrigins)
+}
+
+// Endpoints returns the authorization server's own endpoints.
+func (k *Keeper) Endpoints() []string { return k.client.Provider().Endpoints() }
+
+// ReadyFor returns the header values that this Keeper stores beside its tokens.
+// It is for package transport: its result type is internal.
+func (k *Keeper) ReadyFor(src any) bearer.Ready {
+	if src != any(k) {
+		return nil
+	}
+	return keeperReady{k}
+}
+
+type keeperReady struct{ k *Keeper }
+
+func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	return r.k.authorization(ctx)
+}
 
 // Format prints no grant, whatever the verb.
-func (g *Grants) Format(f fmt.State, _ rune) { redact.Write(f, g.String()) }
+func (k *Keeper) Format(f fmt.State, _ rune) { redact.Write(f, k.String()) }
 
 // String names the client.
-func (g *Grants) String() string {
-	if g == nil {
-		return "Grants(nil)"
+func (k *Keeper) String() string {
+	if k == nil {
+		return "Keeper(nil)"
 	}
-	return "Grants{" + g.client.String() + "}"
+	return "Keeper{" + k.client.String() + "}"
 }
 
 // Token returns a valid access token for the subject that ctx names. It returns ErrNoSubject if there is none, and an
-// *Error: ErrNoGrant or ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a refresh was needed and
+// *tokensource.Error: ErrNoGrant or ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a refresh was needed and
 // failed. Nobody waits longer than ctx allows; the refresh itself goes on without the caller.
-func (g *Grants) Token(ctx context.Context) (*oauth2.Token, error) {
-	subject := ctx.Value(subjectKey{})
-	if c := g.cache.fresh(g.cache.find(subject)); c != nil {
+func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
+	subject, ok := tokensource.SubjectFrom(ctx)
+	if !ok {
+		return nil, tokensource.ErrNoSubject
+	}
+	if c := k.cache.fresh(k.cache.find(subject)); c != nil {
 		return c.token, nil
 	}
-	name, ok := subject.(string)
-	if !ok || name == "" {
-		return nil, ErrNoSubject
-	}
-	return g.token(ctx, name)
+	return k.token(ctx, subject)
 }
 
-// Authorization returns what Token does, and the value of the Authorization header that carries it (RFC 6750 section 2.1),
-// which costs nothing while the token is in memory. The value is empty if the token may not be sent as a Bearer token.
-func (g *Grants) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	if c := g.cache.fresh(g.cache.find(ctx.Value(subjectKey{}))); c != nil {
+// authorization returns what Token does, and the value of the Authorization
+// header that carries the token.
+func (k *Keeper) authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	subject, _ := tokensource.SubjectFrom(ctx)
+	if c := k.cache.fresh(k.cache.find(subject)); c != nil {
 		return c.token, c.auth, nil
 	}
-	return authorization(g.Token(ctx))
+	return withHeader(k.Token(ctx))
 }
 
-// authorization adds the header's value to what a Token method returned.
-func authorization(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
+// withHeader adds the header's value to what a Token method returned.
+func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
@@ -231,55 +254,55 @@ func authorization(tok *oauth2.Token, err error) (*oauth2.Token, string, error) 
 	return tok, value, nil
 }
 
-// Renew returns a token other than rejected for the subject that ctx names; see Renewer.
-func (g *Grants) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
-	subject, ok := SubjectFrom(ctx)
+// Renew returns a token other than rejected for the subject that ctx names; see tokensource.Renewer.
+func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	subject, ok := tokensource.SubjectFrom(ctx)
 	if !ok {
-		return nil, ErrNoSubject
+		return nil, tokensource.ErrNoSubject
 	}
-	return g.renewRejected(ctx, subject, rejected)
+	return k.renewRejected(ctx, subject, rejected)
 }
 
-func (g *Grants) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
+func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
 	if rejected == nil || rejected.AccessToken == "" {
-		return nil, errors.New("tokensource: Renew needs the token that was rejected")
+		return nil, errors.New("grant: Renew needs the token that was rejected")
 	}
-	return g.renew(ctx, subject, rejected.AccessToken)
+	return k.renew(ctx, subject, rejected.AccessToken)
 }
 
 // Close stops the engine: it waits for redemptions under way, tries once more to write what the store has refused, and
 // returns an error that counts what could not be written. It may be called twice. Afterwards every call that would need
 // more than memory returns ErrClosed.
-func (g *Grants) Close() error {
-	g.mu.Lock()
-	if !g.closed {
-		g.closed = true
-		close(g.done)
+func (k *Keeper) Close() error {
+	k.mu.Lock()
+	if !k.closed {
+		k.closed = true
+		close(k.done)
 	}
-	g.mu.Unlock()
-	g.work.Wait()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if n := len(g.unsaved); n > 0 {
-		return fmt.Errorf("tokensource: %d renewed grants could not be written to the store: their users must authorize again", n)
+	k.mu.Unlock()
+	k.work.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n := len(k.unsaved); n > 0 {
+		return fmt.Errorf("grant: %d renewed grants could not be written to the store: their users must authorize again", n)
 	}
 	return nil
 }
 
 // begin counts a piece of work that Close must wait for, and reports false if Close has begun. Call work.Done at its end.
-func (g *Grants) begin() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.closed {
-		g.work.Add(1)
+func (k *Keeper) begin() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.closed {
+		k.work.Add(1)
 	}
-	return !g.closed
+	return !k.closed
 }
 
 // checkSubject refuses what no provider uses as a user's identifier.
 func checkSubject(subject string) error {
 	if subject == "" || len(subject) > 512 || strings.ContainsRune(subject, 0) {
-		return errors.New("tokensource: a subject is 1 to 512 bytes without NUL")
+		return errors.New("grant: a subject is 1 to 512 bytes without NUL")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"context"
@@ -11,19 +11,21 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 func TestGrantsRefusesWrongSubjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
+		g := w.Process(nil)
 		_, err := g.Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoSubject)
+		testworld.WantIs(t, err, tokensource.ErrNoSubject)
 		_, err = g.Renew(t.Context(), &oauth2.Token{AccessToken: "t"})
-		wantIs(t, err, tokensource.ErrNoSubject)
+		testworld.WantIs(t, err, tokensource.ErrNoSubject)
 		for _, subject := range []string{"", "a\x00b", strings.Repeat("x", 513)} {
 			_, tokenErr := g.Source(subject).Token(t.Context())
 			_, renewErr := g.Source(subject).Renew(t.Context(), &oauth2.Token{AccessToken: "t"})
@@ -49,12 +51,12 @@ func TestGrantsRefusesWrongSubjects(t *testing.T) {
 func TestGrantsOfAnUnknownSubject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
+		g := w.Process(nil)
 		_, err := g.Source("nobody").Token(t.Context())
-		wantReason(t, err, tokensource.ReasonNoGrant)
-		wantIs(t, err, tokensource.ErrNoGrant)
+		testworld.WantReason(t, err, tokensource.ReasonNoGrant)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 		_, err = g.Grant(t.Context(), "nobody")
-		wantIs(t, err, tokensource.ErrNoGrant)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 		if err := g.Logout(t.Context(), "nobody"); err != nil {
 			t.Errorf("Logout() of nobody = %v, want nil", err)
 		}
@@ -64,25 +66,25 @@ func TestGrantsOfAnUnknownSubject(t *testing.T) {
 func TestGrantFacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
-		first, err := g.Grant(t.Context(), w.user)
+		g := w.Process(nil)
+		w.Login(g)
+		first, err := g.Grant(t.Context(), w.User)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first.Subject != w.user || !first.Refreshable || first.Dead != "" || !first.Expiry.Equal(time.Now().Add(2*time.Hour)) {
+		if first.Subject != w.User || !first.Refreshable || first.Dead != "" || !first.Expiry.Equal(time.Now().Add(2*time.Hour)) {
 			t.Errorf("Grant() = %+v", first)
 		}
 		if missing := first.Missing("users.read", "dm.read"); len(missing) != 1 || missing[0] != "dm.read" {
 			t.Errorf("Missing() = %q, want dm.read", missing)
 		}
-		w.login(g)
-		again, _ := g.Grant(t.Context(), w.user)
-		if err := g.Logout(t.Context(), w.user); err != nil {
+		w.Login(g)
+		again, _ := g.Grant(t.Context(), w.User)
+		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		w.login(g)
-		after, _ := g.Grant(t.Context(), w.user)
+		w.Login(g)
+		after, _ := g.Grant(t.Context(), w.User)
 		if again.Epoch != first.Epoch || after.Epoch == first.Epoch {
 			t.Errorf("Epoch = %q, %q after another login, %q after a logout", first.Epoch, again.Epoch, after.Epoch)
 		}
@@ -93,41 +95,41 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 	tests := []struct {
 		name   string
 		fault  oauthtest.Fault
-		policy tokensource.InDoubtPolicy
+		policy grant.InDoubtPolicy
 		reason tokensource.Reason
 	}{
-		{"before the server redeemed", oauthtest.Fault{Hang: true}, tokensource.ResendOnce, ""},
-		{"after the server redeemed", oauthtest.Fault{Hang: true, Commit: true}, tokensource.ResendOnce, tokensource.ReasonInDoubt},
-		{"and nothing may be sent again", oauthtest.Fault{Hang: true}, tokensource.ResendNever, tokensource.ReasonInDoubt},
+		{"before the server redeemed", oauthtest.Fault{Hang: true}, grant.ResendOnce, ""},
+		{"after the server redeemed", oauthtest.Fault{Hang: true, Commit: true}, grant.ResendOnce, tokensource.ReasonInDoubt},
+		{"and nothing may be sent again", oauthtest.Fault{Hang: true}, grant.ResendNever, tokensource.ReasonInDoubt},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
 				// The doomed process has a way to the store of its own, which is cut when it dies.
-				own := &hookedStore{Store: w.store}
-				doomed := w.processOn(own, &tokensource.GrantOptions{RefreshBefore: -1})
-				survivor := w.process(&tokensource.GrantOptions{RefreshBefore: -1, InDoubt: tt.policy})
-				w.login(doomed)
+				own := &testworld.HookedStore{Store: w.Store}
+				doomed := w.ProcessOn(own, &grant.Options{RefreshBefore: -1})
+				survivor := w.Process(&grant.Options{RefreshBefore: -1, InDoubt: tt.policy})
+				w.Login(doomed)
 				time.Sleep(time.Minute)
-				w.refreshFault(tt.fault, 1)
-				go func() { _, _ = doomed.Source(w.user).Token(t.Context()) }()
+				w.RefreshFault(tt.fault, 1)
+				go func() { _, _ = doomed.Source(w.User).Token(t.Context()) }()
 				synctest.Wait()
-				own.on(failing("get", "put"))
+				own.On(testworld.Failing("get", "put"))
 				start := time.Now()
-				tok, err := survivor.Source(w.user).Token(t.Context())
+				tok, err := survivor.Source(w.User).Token(t.Context())
 				if waited := time.Since(start); waited > time.Minute {
 					t.Errorf("the survivor waited %v", waited)
 				}
 				if tt.reason != "" {
-					wantReason(t, err, tt.reason)
+					testworld.WantReason(t, err, tt.reason)
 					return
 				}
-				if err != nil || !w.works(tok) {
+				if err != nil || !w.Works(tok) {
 					t.Errorf("Token() of the survivor = %v, want a token", err)
 				}
-				w.wantRefreshes(2)
+				w.WantRefreshes(2)
 			})
 		})
 	}
@@ -147,24 +149,24 @@ func TestClocksThatDisagree(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				slow, other := w.process(nil), w.process(nil)
-				rejected := w.login(slow)
-				w.refreshFault(oauthtest.Fault{Delay: tt.answer}, 1)
+				slow, other := w.Process(nil), w.Process(nil)
+				rejected := w.Login(slow)
+				w.RefreshFault(oauthtest.Fault{Delay: tt.answer}, 1)
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					if _, err := slow.Source(w.user).Renew(t.Context(), rejected); err != nil {
+					if _, err := slow.Source(w.User).Renew(t.Context(), rejected); err != nil {
 						t.Error(err)
 					}
 				})
 				synctest.Wait()
-				tokensource.ShiftIntent(t, w.store.Store, w.client, w.user, -tt.behind)
+				tokensource.ShiftIntent(t, w.Store.Store, w.Client, w.User, -tt.behind)
 				wg.Go(func() {
-					if _, err := other.Source(w.user).Renew(t.Context(), rejected); err != nil {
+					if _, err := other.Source(w.User).Renew(t.Context(), rejected); err != nil {
 						t.Error(err)
 					}
 				})
 				wg.Wait()
-				w.wantRefreshes(1)
+				w.WantRefreshes(1)
 			})
 		})
 	}
@@ -173,15 +175,15 @@ func TestClocksThatDisagree(t *testing.T) {
 func TestReencryptionBesideARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		rejected := w.login(g)
-		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
-		time.AfterFunc(time.Second/2, func() { rewriteAll(t, w.store.Store) })
-		tok, err := g.Source(w.user).Renew(t.Context(), rejected)
-		if err != nil || !w.works(tok) {
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		time.AfterFunc(time.Second/2, func() { rewriteAll(t, w.Store.Store) })
+		tok, err := g.Source(w.User).Renew(t.Context(), rejected)
+		if err != nil || !w.Works(tok) {
 			t.Fatalf("Renew() beside a rewrite = %v, want a token", err)
 		}
-		if got := w.token(w.process(nil)); got.AccessToken != tok.AccessToken {
+		if got := w.Token(w.Process(nil)); got.AccessToken != tok.AccessToken {
 			t.Error("the new token was not stored over the rewritten record")
 		}
 	})
@@ -205,33 +207,33 @@ func rewriteAll(t *testing.T, s storage.Store) {
 }
 
 func TestAStoreInTrouble(t *testing.T) {
-	for name, fault := range map[string]func(context.Context, string) error{"fails": failing("get", "put", "delete"), "hangs": hanging} {
+	for name, fault := range map[string]func(context.Context, string) error{"fails": testworld.Failing("get", "put", "delete"), "hangs": testworld.Hanging} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				g := w.process(nil)
-				tok := w.login(g)
-				w.store.on(fault)
+				g := w.Process(nil)
+				tok := w.Login(g)
+				w.Store.On(fault)
 				// Who holds a valid token goes on, also when the store should be asked again.
 				for range 10 {
 					time.Sleep(20 * time.Second)
-					if got := w.token(g); got.AccessToken != tok.AccessToken {
+					if got := w.Token(g); got.AccessToken != tok.AccessToken {
 						t.Error("another token")
 					}
 				}
-				if _, err := g.Grant(t.Context(), w.user); err != nil {
+				if _, err := g.Grant(t.Context(), w.User); err != nil {
 					t.Errorf("Grant() = %v, want what was last known", err)
 				}
 				_, err := g.Source("stranger").Token(t.Context())
-				wantIs(t, err, tokensource.ErrTemporary)
-				_, err = g.Source(w.user).Renew(t.Context(), tok)
-				wantIs(t, err, tokensource.ErrTemporary)
-				_, err = g.Save(t.Context(), w.user, tok)
-				wantIs(t, err, tokensource.ErrTemporary)
-				wantIs(t, g.Logout(t.Context(), w.user), tokensource.ErrTemporary)
-				w.wantRefreshes(0)
-				w.store.on(nil)
-				if _, err := g.Source(w.user).Renew(t.Context(), tok); err != nil {
+				testworld.WantIs(t, err, tokensource.ErrTemporary)
+				_, err = g.Source(w.User).Renew(t.Context(), tok)
+				testworld.WantIs(t, err, tokensource.ErrTemporary)
+				_, err = g.Save(t.Context(), w.User, tok)
+				testworld.WantIs(t, err, tokensource.ErrTemporary)
+				testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
+				w.WantRefreshes(0)
+				w.Store.On(nil)
+				if _, err := g.Source(w.User).Renew(t.Context(), tok); err != nil {
 					t.Errorf("Renew() after the trouble = %v", err)
 				}
 			})
@@ -243,14 +245,14 @@ func TestAStoreInTrouble(t *testing.T) {
 func TestAStoreThatHangsDelaysNobodyWithAValidToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		tok := w.login(g)
-		w.store.on(hanging)
+		g := w.Process(nil)
+		tok := w.Login(g)
+		w.Store.On(testworld.Hanging)
 		for range 60 {
 			time.Sleep(2 * time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			start := time.Now()
-			got, err := g.Source(w.user).Token(ctx)
+			got, err := g.Source(w.User).Token(ctx)
 			if took := time.Since(start); err != nil || got.AccessToken != tok.AccessToken || took > 250*time.Millisecond {
 				t.Errorf("Token() = %v after %v, want the token from memory after a quarter of a second at most", err, took)
 			}
@@ -263,22 +265,22 @@ func TestAStoreThatHangsDelaysNobodyWithAValidToken(t *testing.T) {
 func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		tok := w.login(g)
+		g := w.Process(nil)
+		tok := w.Login(g)
 		reads := 0
-		w.store.on(func(_ context.Context, op string) error {
+		w.Store.On(func(_ context.Context, op string) error {
 			if reads++; op == "get" && reads%3 != 0 {
-				return errStore
+				return testworld.ErrStore
 			}
 			return nil
 		})
 		for range 60 {
 			time.Sleep(35 * time.Second) // past Recheck
-			if got := w.token(g); got.AccessToken != tok.AccessToken {
+			if got := w.Token(g); got.AccessToken != tok.AccessToken {
 				t.Error("another token")
 			}
 		}
-		w.wantRefreshes(0)
+		w.WantRefreshes(0)
 	})
 }
 
@@ -286,41 +288,41 @@ func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 func TestASlowStoreIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		here, elsewhere := w.process(nil), w.process(nil)
-		w.login(here)
-		w.token(elsewhere)
-		if err := here.Logout(t.Context(), w.user); err != nil {
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		w.Login(here)
+		w.Token(elsewhere)
+		if err := here.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		w.store.on(func(context.Context, string) error { time.Sleep(time.Second); return nil })
+		w.Store.On(func(context.Context, string) error { time.Sleep(time.Second); return nil })
 		time.Sleep(time.Minute)
-		w.token(elsewhere)
+		w.Token(elsewhere)
 		time.Sleep(time.Second)
-		_, err := elsewhere.Source(w.user).Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoGrant)
+		_, err := elsewhere.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 	})
 }
 
 func TestGarbageInTheStoreIsRefusedAndLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
-		good := onlyRecord(t, w.store.Store)
+		g := w.Process(nil)
+		w.Login(g)
+		good := onlyRecord(t, w.Store.Store)
 		later := append([]byte{2}, good.Value[1:]...)
 		for name, value := range map[string][]byte{
 			"empty": {}, "a later format": later, "cut": good.Value[:len(good.Value)/2], "longer": append(good.Value, 1), "noise": []byte("noise"),
 		} {
-			r := onlyRecord(t, w.store.Store)
-			if _, err := w.store.Put(t.Context(), r.key, value, r.Version); err != nil {
+			r := onlyRecord(t, w.Store.Store)
+			if _, err := w.Store.Put(t.Context(), r.key, value, r.Version); err != nil {
 				t.Fatal(err)
 			}
-			fresh := w.process(nil)
-			_, err := fresh.Source(w.user).Token(t.Context())
+			fresh := w.Process(nil)
+			_, err := fresh.Source(w.User).Token(t.Context())
 			if err == nil || errors.Is(err, tokensource.ErrReauthorize) || errors.Is(err, tokensource.ErrTemporary) {
 				t.Errorf("%s: Token() = %v, want an error that is neither temporary nor a reason to log in", name, err)
 			}
-			if now := onlyRecord(t, w.store.Store); string(now.Value) != string(value) {
+			if now := onlyRecord(t, w.Store.Store); string(now.Value) != string(value) {
 				t.Errorf("%s: the record was overwritten", name)
 			}
 		}
@@ -351,15 +353,15 @@ func onlyRecord(t *testing.T, s storage.Store) keyed {
 func TestARecordUnderAnothersKeyIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
-		mine := onlyRecord(t, w.store.Store)
+		g := w.Process(nil)
+		w.Login(g)
+		mine := onlyRecord(t, w.Store.Store)
 		store := storage.NewMemory()
-		key := tokensource.KeyOf(w.client, "victim")
+		key := tokensource.KeyOf(w.Client, "victim")
 		if _, err := store.Put(t.Context(), key, mine.Value, 0); err != nil {
 			t.Fatal(err)
 		}
-		if tok, err := w.processOn(store, nil).Source("victim").Token(t.Context()); err == nil {
+		if tok, err := w.ProcessOn(store, nil).Source("victim").Token(t.Context()); err == nil {
 			t.Errorf("Token() of a swapped record = %v, want an error", tok.AccessToken != "")
 		}
 	})

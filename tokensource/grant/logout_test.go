@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"context"
@@ -9,36 +9,39 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
-		g := w.process(nil)
-		w.login(g)
+		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
+		g := w.Process(nil)
+		w.Login(g)
 		// The server is down: the grant is out of use at once, and the revocation can be tried again.
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
-		wantIs(t, g.Logout(t.Context(), w.user), tokensource.ErrTemporary)
-		_, err := g.Source(w.user).Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoGrant)
-		_, err = w.process(nil).Grant(t.Context(), w.user)
-		wantIs(t, err, tokensource.ErrNoGrant)
-		if err := g.Logout(t.Context(), w.user); err != nil {
+		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		_, err = w.Process(nil).Grant(t.Context(), w.User)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Errorf("Logout() the second time = %v", err)
 		}
-		if n := storedKeys(t, w.store.Store); n != 0 {
+		if n := storedKeys(t, w.Store.Store); n != 0 {
 			t.Errorf("%d records are left", n)
 		}
-		for _, grant := range w.fake.State().Grants {
+		for _, grant := range w.Fake.State().Grants {
 			if grant.LiveAccess+grant.LiveRefresh > 0 {
 				t.Errorf("tokens are alive after the logout: %+v", grant)
 			}
 		}
 		var order []string
-		for _, r := range w.fake.Requests() {
+		for _, r := range w.Fake.Requests() {
 			if r.Path == oauthtest.PathRevoke && r.Status == 200 {
 				order = append(order, r.RawForm().Get("token_type_hint"))
 			}
@@ -52,19 +55,19 @@ func TestLogout(t *testing.T) {
 func TestLogoutBesideReencryption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
-		w.store.on(func(_ context.Context, op string) error {
+		g := w.Process(nil)
+		w.Login(g)
+		w.Store.On(func(_ context.Context, op string) error {
 			if op == "delete" {
-				w.store.on(nil)
-				rewriteAll(t, w.store.Store)
+				w.Store.On(nil)
+				rewriteAll(t, w.Store.Store)
 			}
 			return nil
 		})
-		if err := g.Logout(t.Context(), w.user); err != nil {
+		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		if n := storedKeys(t, w.store.Store); n != 0 {
+		if n := storedKeys(t, w.Store.Store); n != 0 {
 			t.Errorf("%d records are left after Logout()", n)
 		}
 	})
@@ -74,20 +77,20 @@ func TestLogoutBesideReencryption(t *testing.T) {
 func TestLogoutBesideALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g, elsewhere := w.process(nil), w.process(nil)
-		w.login(g)
+		g, elsewhere := w.Process(nil), w.Process(nil)
+		w.Login(g)
 		var fresh *oauth2.Token
-		w.store.on(func(_ context.Context, op string) error {
+		w.Store.On(func(_ context.Context, op string) error {
 			if op == "delete" {
-				w.store.on(nil)
-				fresh = w.login(elsewhere)
+				w.Store.On(nil)
+				fresh = w.Login(elsewhere)
 			}
 			return nil
 		})
-		if err := g.Logout(t.Context(), w.user); err != nil {
+		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		if tok := w.token(g); tok.AccessToken != fresh.AccessToken || !w.works(tok) {
+		if tok := w.Token(g); tok.AccessToken != fresh.AccessToken || !w.Works(tok) {
 			t.Error("Token() after the new login is not its token")
 		}
 	})
@@ -96,20 +99,20 @@ func TestLogoutBesideALogin(t *testing.T) {
 func TestLogoutGoesOnWithoutItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		tok := w.login(g)
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
+		g := w.Process(nil)
+		tok := w.Login(g)
+		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		wantIs(t, g.Logout(ctx, w.user), context.DeadlineExceeded)
+		testworld.WantIs(t, g.Logout(ctx, w.User), context.DeadlineExceeded)
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("Logout() returned after %v, want its caller's second", took)
 		}
-		_, err := g.Source(w.user).Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoGrant)
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 		time.Sleep(10 * time.Second)
-		if w.works(tok) || storedKeys(t, w.store.Store) != 0 || w.saw(tokensource.EventLoggedOut) != 1 {
+		if w.Works(tok) || storedKeys(t, w.Store.Store) != 0 || w.Saw(grant.EventLoggedOut) != 1 {
 			t.Error("the logout was not finished")
 		}
 	})
@@ -118,22 +121,22 @@ func TestLogoutGoesOnWithoutItsCaller(t *testing.T) {
 func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		p := w.fake.Provider("")
+		p := w.Fake.Provider("")
 		p.RevocationURL = ""
 		app := oauthtest.ConfidentialApp()
-		client, err := tokensource.NewClient(p, tokensource.Registration{
-			ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
-		}, &w.options)
+		client, err := oauth.New(p, oauth.Registration{
+			ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		}, &w.Options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.client = client
-		g := w.process(nil)
-		w.login(g)
-		if err := g.Logout(t.Context(), w.user); err != nil {
+		w.Client = client
+		g := w.Process(nil)
+		w.Login(g)
+		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Errorf("Logout() = %v, want nil", err)
 		}
-		if n := storedKeys(t, w.store.Store); n != 0 {
+		if n := storedKeys(t, w.Store.Store); n != 0 {
 			t.Errorf("%d records are left", n)
 		}
 	})

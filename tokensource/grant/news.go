@@ -1,10 +1,11 @@
-package tokensource
+package grant
 
 import (
 	"context"
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 )
 
@@ -73,35 +74,35 @@ func (n *news) drop(key string) {
 }
 
 // watch listens to the store until Close, beginning anew when the watch breaks.
-func (g *Grants) watch(w storage.Watcher) {
+func (k *Keeper) watch(w storage.Watcher) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		<-g.done
+		<-k.done
 		cancel()
 	}()
-	for pause := time.Second; ; pause = min(2*pause, maxBackoff) {
+	for pause := time.Second; ; pause = min(2*pause, pacing.MaxBackoff) {
 		_ = w.Watch(ctx, func(c storage.Change) { // polling goes on without it
 			pause = time.Second
-			g.watching.Store(true)
-			g.reads.tell(c) // before suspect: what is shown between the two is suspected by one or the other
-			g.news.tell(c)
-			g.cache.suspect(c)
+			k.watching.Store(true)
+			k.reads.tell(c) // before suspect: what is shown between the two is suspected by one or the other
+			k.news.tell(c)
+			k.cache.suspect(c)
 		})
-		g.watching.Store(false)
-		if !g.sleep(ctx, pause) {
+		k.watching.Store(false)
+		if !k.sleep(ctx, pause) {
 			return
 		}
 	}
 }
 
 // sleep waits until d has passed, and reports false if ctx or the engine ended first.
-func (g *Grants) sleep(ctx context.Context, d time.Duration) bool {
-	return g.sleepUntilNews(ctx, d, nil, 0)
+func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
+	return k.sleepUntilNews(ctx, d, nil, 0)
 }
 
 // sleepUntilNews is sleep that ends when news tells of another version than the one that is known.
-func (g *Grants) sleepUntilNews(ctx context.Context, d time.Duration, news <-chan storage.Version, known storage.Version) bool {
+func (k *Keeper) sleepUntilNews(ctx context.Context, d time.Duration, news <-chan storage.Version, known storage.Version) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
@@ -114,7 +115,7 @@ func (g *Grants) sleepUntilNews(ctx context.Context, d time.Duration, news <-cha
 			}
 		case <-ctx.Done():
 			return false
-		case <-g.done:
+		case <-k.done:
 			return false
 		}
 	}

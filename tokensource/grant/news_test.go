@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"context"
@@ -7,8 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -41,18 +43,18 @@ func (s *toldStore) Put(ctx context.Context, key string, value []byte, old stora
 }
 
 // told returns an engine on a store that tells nothing by itself.
-func (w *world) told() (*toldStore, *tokensource.Grants) {
-	s := &toldStore{Store: w.store}
-	g := w.processOn(s, nil)
+func (w world) told() (*toldStore, *grant.Keeper) {
+	s := &toldStore{Store: w.Store}
+	g := w.ProcessOn(s, nil)
 	synctest.Wait() // it watches
 	return s, g
 }
 
 // stored returns the change that has made the user's record what it is.
-func (w *world) stored() storage.Change {
+func (w world) stored() storage.Change {
 	w.Helper()
-	key := tokensource.KeyOf(w.client, w.user)
-	r, err := w.store.Get(w.Context(), key)
+	key := tokensource.KeyOf(w.Client, w.User)
+	r, err := w.Store.Get(w.Context(), key)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -79,17 +81,17 @@ func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				elsewhere := w.process(nil)
-				first := w.login(elsewhere)
+				elsewhere := w.Process(nil)
+				first := w.Login(elsewhere)
 				s, g := w.told()
-				w.token(g)
+				w.Token(g)
 				before := w.stored()
-				second := w.login(elsewhere)
+				second := w.Login(elsewhere)
 				reads := s.reads.Load()
 				for _, c := range tt.tell(before, w.stored()) {
 					s.changed(c)
 				}
-				got, want := w.token(g), first
+				got, want := w.Token(g), first
 				if tt.seen {
 					want = second
 				}
@@ -105,15 +107,15 @@ func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
 func TestNewsForAFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		holder := w.process(nil)
-		rejected := w.login(holder)
-		w.refreshFault(oauthtest.Fault{Delay: time.Second}, 1)
-		go holder.Source(w.user).Renew(t.Context(), rejected) //nolint:errcheck // as good as the other
+		holder := w.Process(nil)
+		rejected := w.Login(holder)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		go holder.Source(w.User).Renew(t.Context(), rejected) //nolint:errcheck // as good as the other
 		synctest.Wait()
 		s, g := w.told()
 		ended := make(chan error)
 		go func() {
-			_, err := g.Source(w.user).Renew(t.Context(), rejected)
+			_, err := g.Source(w.User).Renew(t.Context(), rejected)
 			ended <- err
 		}()
 		synctest.Wait() // it has read the intent, and asks again in 25 ms
@@ -141,7 +143,7 @@ func TestNewsForAFlight(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("Renew() = %v, want a token", err)
 		}
-		w.wantRefreshes(1)
+		w.WantRefreshes(1)
 	})
 }
 
@@ -149,8 +151,8 @@ func TestNewsForAFlight(t *testing.T) {
 func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		elsewhere := w.process(nil)
-		rejected := w.login(elsewhere)
+		elsewhere := w.Process(nil)
+		rejected := w.Login(elsewhere)
 		s, g := w.told()
 		writes := 0
 		s.written = func() {
@@ -158,16 +160,16 @@ func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
 				return
 			}
 			s.written = nil
-			if err := elsewhere.Logout(t.Context(), w.user); err != nil {
+			if err := elsewhere.Logout(t.Context(), w.User); err != nil {
 				t.Error(err)
 			}
-			s.changed(storage.Change{Key: tokensource.KeyOf(w.client, w.user)})
+			s.changed(storage.Change{Key: tokensource.KeyOf(w.Client, w.User)})
 		}
-		if _, err := g.Source(w.user).Renew(t.Context(), rejected); err != nil {
+		if _, err := g.Source(w.User).Renew(t.Context(), rejected); err != nil {
 			t.Fatal(err)
 		}
-		_, err := g.Source(w.user).Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoGrant)
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 	})
 }
 
@@ -187,17 +189,17 @@ func TestG12_NewsDuringTheFirstReadIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		memory := storage.NewMemory()
-		elsewhere := w.processOn(memory, nil)
-		w.login(elsewhere)
-		g := w.processOn(&slowStore{memory, 10 * time.Millisecond}, nil)
+		elsewhere := w.ProcessOn(memory, nil)
+		w.Login(elsewhere)
+		g := w.ProcessOn(&slowStore{memory, 10 * time.Millisecond}, nil)
 		synctest.Wait() // it watches
 		time.AfterFunc(5*time.Millisecond, func() {
-			if err := elsewhere.Logout(t.Context(), w.user); err != nil {
+			if err := elsewhere.Logout(t.Context(), w.User); err != nil {
 				t.Error(err)
 			}
 		})
-		w.token(g) // the read had begun before
-		_, err := g.Source(w.user).Token(t.Context())
-		wantIs(t, err, tokensource.ErrNoGrant)
+		w.Token(g) // the read had begun before
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
 	})
 }

@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"bufio"
@@ -16,8 +16,10 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -86,7 +88,7 @@ func TestWorkerProcess(t *testing.T) {
 }
 
 // callAPI makes one call, and after a 401 another one with a renewed token.
-func callAPI(ctx context.Context, source *tokensource.SubjectSource, url string) (int, error) {
+func callAPI(ctx context.Context, source *grant.Source, url string) (int, error) {
 	tok, err := source.Token(ctx)
 	for try := 1; err == nil; try++ {
 		var status int
@@ -117,15 +119,15 @@ func getEcho(ctx context.Context, url string, tok *oauth2.Token) (int, error) {
 }
 
 // openWorker opens the engine of one process on the shared directory.
-func openWorker(t *testing.T, url, dir string) (*tokensource.Grants, *tokensource.Client) {
+func openWorker(t *testing.T, url, dir string) (*grant.Keeper, *oauth.Client) {
 	t.Helper()
 	fake, err := oauthtest.NewServer(nil) // only to describe the real one
 	if err != nil {
 		t.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(fake.Provider(url), tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+	client, err := oauth.New(fake.Provider(url), oauth.Registration{
+		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func openWorker(t *testing.T, url, dir string) (*tokensource.Grants, *tokensourc
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := tokensource.NewGrants(client, store, &tokensource.GrantOptions{RenewSpacing: time.Nanosecond})
+	g, err := grant.New(client, store, &grant.Options{RenewSpacing: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"crypto/rand"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // record is one grant as it is stored: the tokens, and what every process must know before it may redeem the refresh token.
@@ -24,8 +26,8 @@ type record struct {
 	refreshed bool      // access came from a refresh, not from an authorization
 
 	state  state
-	reason Reason // with stateDead
-	code   string // with stateDead: the server's error code
+	reason tokensource.Reason // with stateDead
+	code   string             // with stateDead: the server's error code
 
 	intent   intent
 	doubts   uint64    // times that the refresh token was sent again though an earlier answer had been lost
@@ -69,9 +71,9 @@ func (r *record) take(tok *oauth2.Token, now time.Time) {
 	r.intent, r.doubts, r.failures, r.retryAt = intent{}, 0, 0, time.Time{}
 }
 
-// GrantKey returns the storage key of the grant that a subject has given to a client of a provider (Provider.Name):
+// Key returns the storage key of the grant that a subject has given to a client of a provider (Provider.Name):
 // "grant-" and a hash, so that no user's name stands in the backend. No two triples share one.
-func GrantKey(provider, clientID, subject string) string {
+func Key(provider, clientID, subject string) string {
 	h := sha256.New()
 	for _, part := range []string{provider, clientID, subject} { // with lengths, so that their borders count
 		var n [8]byte

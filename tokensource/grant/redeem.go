@@ -1,33 +1,36 @@
-package tokensource
+package grant
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // redeem sends the refresh token of r, whose intent has been stored as version, and sees its outcome stored. It returns
 // the token that is good now, whoever obtained it.
-func (g *Grants) redeem(ctx context.Context, key string, r *record, version storage.Version) (*oauth2.Token, error) {
+func (k *Keeper) redeem(ctx context.Context, key string, r *record, version storage.Version) (*oauth2.Token, error) {
 	// The request must have ended, with time left to write, before others believe that this process is gone.
 	notAfter := r.intent.until.Add(-leaseMargin)
-	tok, err := g.client.refresh(ctx, r.refresh, notAfter)
-	g.breaker.report(err, time.Now())
-	e, _ := errors.AsType[*Error](err)
+	tok, err := k.refresh(ctx, r.refresh, notAfter)
+	k.breaker.Report(err, time.Now(), rand.Uint64())
+	e, _ := errors.AsType[*tokensource.Error](err)
 	switch {
 	case err == nil:
-		return g.adopt(ctx, key, r, version, tok)
-	case errors.Is(err, ErrReauthorize):
+		return k.adopt(ctx, key, r, version, tok)
+	case errors.Is(err, tokensource.ErrReauthorize):
 		if r.doubts > 0 {
-			e.Reason = ReasonInDoubt
+			e.Reason = tokensource.ReasonInDoubt
 		}
-		tok := g.bury(ctx, key, r, version, e)
+		tok := k.bury(ctx, key, r, version, e)
 		if tok != nil {
 			return tok, nil
 		}
@@ -36,76 +39,76 @@ func (g *Grants) redeem(ctx context.Context, key string, r *record, version stor
 		// The intent stays: it tells everybody that the refresh token may have been redeemed.
 		e.RetryAfter = time.Until(r.intent.until)
 	default:
-		g.release(ctx, key, r, version, e)
+		k.release(ctx, key, r, version, e)
 	}
-	g.tell(EventRefreshFailed, r.subject, err)
+	k.tell(EventRefreshFailed, r.subject, err)
 	return nil, err
 }
 
 // adopt stores new tokens before anybody sees them. If the store keeps refusing, they are served from memory and written
 // in the background.
-func (g *Grants) adopt(ctx context.Context, key string, r *record, version storage.Version, tok *oauth2.Token) (*oauth2.Token, error) {
+func (k *Keeper) adopt(ctx context.Context, key string, r *record, version storage.Version, tok *oauth2.Token) (*oauth2.Token, error) {
 	next := *r
 	next.take(tok, time.Now())
 	next.refreshed = true
 	w := &unsaved{record: &next, version: version, intent: r.intent.id, old: r.access}
-	g.tell(EventRefreshed, next.subject, nil)
+	k.tell(EventRefreshed, next.subject, nil)
 	for try := 1; ; try++ {
-		done, err := g.settle(ctx, key, w)
+		done, err := k.settle(ctx, key, w)
 		if !errors.Is(err, errNotTaken) {
 			return done, err
 		}
-		if try == saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try)) {
-			g.keep(key, w, err)
-			return g.show(key, &next, version), nil
+		if try == saveTries || !k.sleep(ctx, firstSavePause*time.Duration(try)) {
+			k.keep(key, w, err)
+			return k.show(key, &next, version), nil
 		}
 	}
 }
 
 // settle writes the tokens of w over the intent that they were obtained under, and returns the token that is good now.
 // errNotTaken means that the store could not do it, and that it is worth trying again.
-func (g *Grants) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
-	g.news.heard(key) // whoever has made that change makes this write fail
-	current, version, err := g.overwrite(ctx, key, w.record, w.version, w.intent)
+func (k *Keeper) settle(ctx context.Context, key string, w *unsaved) (*oauth2.Token, error) {
+	k.news.heard(key) // whoever has made that change makes this write fail
+	current, version, err := k.overwrite(ctx, key, w.record, w.version, w.intent)
 	if errors.Is(err, errOvertaken) && current != nil && w.replaces(current) { // who took over has got nothing, and let go
-		current, version, err = g.overwrite(ctx, key, w.record, version, "")
+		current, version, err = k.overwrite(ctx, key, w.record, version, "")
 	}
 	switch {
 	case err == nil:
-		return g.showLatest(key, current, version), nil
+		return k.showLatest(key, current, version), nil
 	case !errors.Is(err, errOvertaken):
 		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
-	g.discard(ctx, w.record, current)
+	k.discard(ctx, w.record, current)
 	if current == nil {
 		return nil, noGrant()
 	}
-	if err := g.barred(current); err != nil {
+	if err := k.barred(current); err != nil {
 		return nil, err
 	}
-	tok := g.show(key, current, version)
+	tok := k.show(key, current, version)
 	if !current.usable(time.Now(), w.old) { // whoever has taken over may not have got further than an intent of its own
-		return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has taken over the refresh")}
+		return nil, &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Err: errors.New("another process has taken over the refresh")}
 	}
 	return tok, nil
 }
 
 var (
-	errOvertaken = errors.New("tokensource: the stored grant is not the one that was announced")
-	errNotTaken  = errors.New("tokensource: the store has not taken the renewed tokens")
+	errOvertaken = errors.New("grant: the stored grant is not the one that was announced")
+	errNotTaken  = errors.New("grant: the store has not taken the renewed tokens")
 )
 
 // overwrite stores next over the intent that this process announced, even if the record was rewritten meanwhile without
 // touching the intent, as re-encryption does. errOvertaken comes with what is stored instead, or nil if nothing is.
-func (g *Grants) overwrite(ctx context.Context, key string, next *record, version storage.Version, intent string) (*record, storage.Version, error) {
+func (k *Keeper) overwrite(ctx context.Context, key string, next *record, version storage.Version, intent string) (*record, storage.Version, error) {
 	for {
-		at, err := g.write(ctx, key, next, version)
+		at, err := k.write(ctx, key, next, version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return next, at, err
 		}
-		current, at, err := g.readStored(ctx, key)
+		current, at, err := k.readStored(ctx, key)
 		switch {
-		case errors.Is(err, ErrNoGrant):
+		case errors.Is(err, tokensource.ErrNoGrant):
 			return nil, 0, errOvertaken
 		case err != nil:
 			return nil, 0, err
@@ -120,20 +123,20 @@ func (g *Grants) overwrite(ctx context.Context, key string, next *record, versio
 
 // bury marks a grant dead, if the store still holds the refresh token that was refused. If somebody has stored another
 // token meanwhile, it returns that one.
-func (g *Grants) bury(ctx context.Context, key string, r *record, version storage.Version, e *Error) *oauth2.Token {
+func (k *Keeper) bury(ctx context.Context, key string, r *record, version storage.Version, e *tokensource.Error) *oauth2.Token {
 	next := *r
 	next.state, next.reason, next.code = stateDead, e.Reason, e.Code
 	next.intent = intent{}
-	current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id)
+	current, at, err := k.overwrite(ctx, key, &next, version, r.intent.id)
 	switch {
 	case err == nil:
-		g.show(key, current, at)
-		g.tell(EventDied, r.subject, e)
+		k.show(key, current, at)
+		k.tell(EventDied, r.subject, e)
 	case errors.Is(err, errOvertaken) && current != nil && current.usable(time.Now(), r.access):
-		return g.show(key, current, at)
+		return k.show(key, current, at)
 	case !errors.Is(err, errOvertaken):
 		// Not known to be dead: the store could not confirm it. The abandoned intent will bring the question up again.
-		e.Kind, e.Reason = ErrTemporary, ""
+		e.Kind, e.Reason = tokensource.ErrTemporary, ""
 		e.Err = errors.Join(e.Err, err)
 	}
 	return nil
@@ -141,7 +144,7 @@ func (g *Grants) bury(ctx context.Context, key string, r *record, version storag
 
 // release takes the intent back after an attempt that has changed nothing at the server, and notes when the next one may
 // be made. If that cannot be written now, it is written later.
-func (g *Grants) release(ctx context.Context, key string, r *record, version storage.Version, e *Error) {
+func (k *Keeper) release(ctx context.Context, key string, r *record, version storage.Version, e *tokensource.Error) {
 	next := *r
 	next.intent = intent{}
 	next.failures++
@@ -149,33 +152,47 @@ func (g *Grants) release(ctx context.Context, key string, r *record, version sto
 	if e != nil {
 		asked = e.RetryAfter
 	}
-	pause := backoff(next.failures, asked)
+	pause := pacing.Backoff(next.failures, asked, rand.Uint64())
 	next.retryAt = time.Now().Add(pause)
-	if e != nil && e.RetryAfter == 0 && errors.Is(e, ErrTemporary) {
+	if e != nil && e.RetryAfter == 0 && errors.Is(e, tokensource.ErrTemporary) {
 		e.RetryAfter = pause
 	}
-	current, at, err := g.overwrite(ctx, key, &next, version, r.intent.id)
+	current, at, err := k.overwrite(ctx, key, &next, version, r.intent.id)
 	switch {
 	case err == nil:
-		g.show(key, current, at)
+		k.show(key, current, at)
 	case !errors.Is(err, errOvertaken):
-		g.withdraw(key, &next, version, r.intent.id)
+		k.withdraw(key, &next, version, r.intent.id)
 	}
 }
 
 // showLatest is show in a flight. If another version was told of since this one was read or written, it is only shown until
 // the store has been asked.
-func (g *Grants) showLatest(key string, r *record, version storage.Version) *oauth2.Token {
-	tok := g.show(key, r, version)
-	if told, ok := g.news.heard(key); ok && told != version {
-		g.cache.suspect(storage.Change{Key: key})
+func (k *Keeper) showLatest(key string, r *record, version storage.Version) *oauth2.Token {
+	tok := k.show(key, r, version)
+	if told, ok := k.news.heard(key); ok && told != version {
+		k.cache.suspect(storage.Change{Key: key})
 	}
 	return tok
 }
 
 // show publishes a record that was just read or written, and returns its token.
-func (g *Grants) show(key string, r *record, version storage.Version) *oauth2.Token {
-	c := g.view(r, version)
-	g.cache.publish(r.subject, key, c)
+func (k *Keeper) show(key string, r *record, version storage.Version) *oauth2.Token {
+	c := k.view(r, version)
+	k.cache.publish(r.subject, key, c)
 	return c.token
+}
+
+// refresh sends the refresh token, and sends nothing after notAfter.
+func (k *Keeper) refresh(ctx context.Context, token string, notAfter time.Time) (*oauth2.Token, error) {
+	ctx, cancel := context.WithDeadline(ctx, notAfter)
+	defer cancel()
+	return k.client.Refresh(ctx, token)
+}
+
+// refreshHint says why there may be no refresh token.
+func (k *Keeper) refreshHint() string {
+	_, err := k.client.Refresh(context.Background(), "") // sends nothing
+	e, _ := errors.AsType[*tokensource.Error](err)
+	return e.Hint
 }

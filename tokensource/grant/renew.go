@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"context"
@@ -8,7 +8,10 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // How often the store is asked while another process redeems: after each further tenth of the time waited so far, so that
@@ -19,9 +22,9 @@ const (
 	lastPoll         = 250 * time.Millisecond
 )
 
-func (g *Grants) poll(waited time.Duration) time.Duration {
+func (k *Keeper) poll(waited time.Duration) time.Duration {
 	first := firstPoll
-	if g.watching.Load() {
+	if k.watching.Load() {
 		first = firstPollWatched
 	}
 	return min(max(waited/10, first), lastPoll)
@@ -42,16 +45,16 @@ type renewed struct {
 
 // renew returns a valid token other than rejected. However many callers ask, one flight asks the store, and at most one
 // request asks the server.
-func (g *Grants) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
+func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
 	for {
-		c := g.cache.load(subject)
+		c := k.cache.load(subject)
 		if c != nil && rejected != "" && c.record.usable(time.Now(), rejected) {
 			return c.token, nil
 		}
-		out, err := wait(ctx, g.renewal(ctx, subject, need{rejected: rejected}), renewed{})
+		out, err := flight.Wait[renewed](ctx, k.renewal(ctx, subject, need{rejected: rejected}))
 		switch {
 		case err != nil:
 			return nil, err
@@ -65,22 +68,22 @@ func (g *Grants) renew(ctx context.Context, subject, rejected string) (*oauth2.T
 }
 
 // refreshAhead starts a refresh that nobody waits for. Callers keep the old token meanwhile.
-func (g *Grants) refreshAhead(ctx context.Context, subject string, c *cached) {
+func (k *Keeper) refreshAhead(ctx context.Context, subject string, c *cached) {
 	const untilNextLook = 5 * time.Second
-	g.postpone(subject, c, untilNextLook)
-	g.renewal(ctx, subject, need{rejected: c.token.AccessToken, ahead: true})
+	k.postpone(subject, c, untilNextLook)
+	k.renewal(ctx, subject, need{rejected: c.token.AccessToken, ahead: true})
 }
 
 // renewal joins the flight of a subject, or begins one. It may have to wait for another process to finish or to be given
 // up, and then needs the time of a redemption of its own.
-func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan singleflight.Result {
-	key := g.key(subject)
-	limit := 2*g.lease + clockSkew + settleTime(g.o.StoreTimeout)
-	return g.flights.DoChan(key, g.flight(ctx, limit, func(ctx context.Context) (any, error) {
-		defer g.news.drop(key)
-		tok, err := g.lead(ctx, key, n)
-		if errors.Is(err, ErrNoGrant) {
-			g.cache.forget(subject)
+func (k *Keeper) renewal(ctx context.Context, subject string, n need) <-chan singleflight.Result {
+	key := k.key(subject)
+	limit := 2*k.lease + clockSkew + settleTime(k.o.StoreTimeout)
+	return k.flights.DoChan(key, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
+		defer k.news.drop(key)
+		tok, err := k.lead(ctx, key, n)
+		if errors.Is(err, tokensource.ErrNoGrant) {
+			k.cache.forget(subject)
 		}
 		return renewed{need: n, token: tok, err: err}, nil
 	}))
@@ -88,69 +91,69 @@ func (g *Grants) renewal(ctx context.Context, subject string, n need) <-chan sin
 
 // lead brings about a token that satisfies n: it takes the one that somebody else has stored, waits for whoever is
 // redeeming, or announces its own redemption in the store and makes it.
-func (g *Grants) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
-	watched := holder{settle: settleTime(g.o.StoreTimeout)}
+func (k *Keeper) lead(ctx context.Context, key string, n need) (*oauth2.Token, error) {
+	watched := holder{settle: settleTime(k.o.StoreTimeout)}
 	begun := time.Now()
-	news := g.news.await(key)
+	news := k.news.await(key)
 	for {
-		g.news.heard(key) // it is in what is read now
-		r, version, err := g.read(ctx, key)
+		k.news.heard(key) // it is in what is read now
+		r, version, err := k.read(ctx, key)
 		if err != nil {
 			return nil, err
 		}
 		now := time.Now()
 		if r.usable(now, n.rejected) {
-			return g.showLatest(key, r, version), nil
+			return k.showLatest(key, r, version), nil
 		}
-		if err := g.refusal(r, n, now); err != nil {
+		if err := k.refusal(r, n, now); err != nil {
 			return nil, err
 		}
-		if r.intent.id != "" && !watched.gone(r.intent, g.name, now) {
-			if r.intent.holder() == g.name {
+		if r.intent.id != "" && !watched.gone(r.intent, k.name, now) {
+			if r.intent.holder() == k.name {
 				return nil, lostAnswer(r.intent.until.Sub(now))
 			}
-			if !g.sleepUntilNews(ctx, g.poll(now.Sub(begun)), news, version) {
-				return nil, g.interrupted(ctx)
+			if !k.sleepUntilNews(ctx, k.poll(now.Sub(begun)), news, version) {
+				return nil, k.interrupted(ctx)
 			}
 			continue
 		}
-		if reason := g.hopeless(r); reason != "" {
-			return nil, g.giveUp(ctx, key, r, version, reason)
+		if reason := k.hopeless(r); reason != "" {
+			return nil, k.giveUp(ctx, key, r, version, reason)
 		}
-		if err := g.withdrawal(key); err != nil {
+		if err := k.withdrawal(key); err != nil {
 			return nil, err
 		}
-		if err := g.breaker.allow(now); err != nil {
+		if err := k.breaker.Allow(now); err != nil {
 			return nil, err
 		}
-		announced, at, err := g.announce(ctx, key, r, version, now)
+		announced, at, err := k.announce(ctx, key, r, version, now)
 		if errors.Is(err, storage.ErrConflict) {
-			u := g.unsavedAt(key)
-			if u != nil && !g.settleUnsaved(ctx, key, u) { // until then read returns it, and not what is stored
-				return nil, &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("the stored grant can be neither read nor written")}
+			u := k.unsavedAt(key)
+			if u != nil && !k.settleUnsaved(ctx, key, u) { // until then read returns it, and not what is stored
+				return nil, &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Err: errors.New("the stored grant can be neither read nor written")}
 			}
 			continue // somebody was faster: see what they did
 		}
 		if err != nil {
-			g.withdraw(key, r, version, announced.intent.id) // nothing was sent
+			k.withdraw(key, r, version, announced.intent.id) // nothing was sent
 			return nil, err
 		}
-		return g.redeem(ctx, key, announced, at)
+		return k.redeem(ctx, key, announced, at)
 	}
 }
 
 // refusal returns why nothing is to be done about r now, or nil.
-func (g *Grants) refusal(r *record, n need, now time.Time) error {
-	if err := g.barred(r); err != nil {
+func (k *Keeper) refusal(r *record, n need, now time.Time) error {
+	if err := k.barred(r); err != nil {
 		return err
 	}
 	age := now.Sub(r.obtained)
-	if r.access == n.rejected && !n.ahead && r.refreshed && age >= 0 && age < g.o.RenewSpacing {
-		return ErrJustRenewed
+	if r.access == n.rejected && !n.ahead && r.refreshed && age >= 0 && age < k.o.RenewSpacing {
+		return tokensource.ErrJustRenewed
 	}
-	if pause := r.retryAt.Sub(now); pause > 0 && pause <= maxRetryAfter {
-		return &Error{
-			Op: "refresh", Kind: ErrTemporary, RetryAfter: pause,
+	if pause := r.retryAt.Sub(now); pause > 0 && pause <= pacing.MaxRetryAfter {
+		return &tokensource.Error{
+			Op: "refresh", Kind: tokensource.ErrTemporary, RetryAfter: pause,
 			Err: errors.New("an earlier attempt failed: the next one must wait"),
 		}
 	}
@@ -158,52 +161,52 @@ func (g *Grants) refusal(r *record, n need, now time.Time) error {
 }
 
 // hopeless returns why the refresh token cannot be redeemed, or an empty reason if it can.
-func (g *Grants) hopeless(r *record) Reason {
+func (k *Keeper) hopeless(r *record) tokensource.Reason {
 	switch {
 	case r.refresh == "":
-		return ReasonNoRefreshToken
-	case r.intent.id == "", g.o.InDoubt == ResendAlways, g.o.InDoubt == ResendOnce && r.doubts == 0:
+		return tokensource.ReasonNoRefreshToken
+	case r.intent.id == "", k.o.InDoubt == ResendAlways, k.o.InDoubt == ResendOnce && r.doubts == 0:
 		return ""
 	}
-	return ReasonInDoubt
+	return tokensource.ReasonInDoubt
 }
 
 // giveUp tells the caller that the user must authorize again, and the store too, unless the access token may still work.
-func (g *Grants) giveUp(ctx context.Context, key string, r *record, version storage.Version, reason Reason) error {
-	e := &Error{Op: "refresh", Kind: ErrReauthorize, Reason: reason}
-	if reason == ReasonNoRefreshToken {
-		e.Hint = g.client.refreshHint()
+func (k *Keeper) giveUp(ctx context.Context, key string, r *record, version storage.Version, reason tokensource.Reason) error {
+	e := &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Reason: reason}
+	if reason == tokensource.ReasonNoRefreshToken {
+		e.Hint = k.refreshHint()
 	}
 	if r.expired(time.Now()) {
-		if tok := g.bury(ctx, key, r, version, e); tok != nil {
-			return &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("the grant has changed meanwhile")}
+		if tok := k.bury(ctx, key, r, version, e); tok != nil {
+			return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Err: errors.New("the grant has changed meanwhile")}
 		}
 	}
 	return e
 }
 
 // announce writes the intent to redeem, before anything is sent.
-func (g *Grants) announce(ctx context.Context, key string, r *record, version storage.Version, now time.Time) (*record, storage.Version, error) {
+func (k *Keeper) announce(ctx context.Context, key string, r *record, version storage.Version, now time.Time) (*record, storage.Version, error) {
 	next := *r
 	if r.intent.id != "" {
 		next.doubts++
 	}
-	next.intent = intent{id: g.name + "/" + randomID(), since: now, until: now.Add(g.lease)}
-	at, err := g.write(ctx, key, &next, version)
+	next.intent = intent{id: k.name + "/" + randomID(), since: now, until: now.Add(k.lease)}
+	at, err := k.write(ctx, key, &next, version)
 	return &next, at, err
 }
 
 // interrupted is why a flight ended before its time.
-func (g *Grants) interrupted(ctx context.Context) error {
+func (k *Keeper) interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {
-		return ErrClosed
+		return tokensource.ErrClosed
 	}
-	return &Error{Op: "refresh", Kind: ErrTemporary, Err: errors.New("another process has been refreshing for too long")}
+	return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Err: errors.New("another process has been refreshing for too long")}
 }
 
 func lostAnswer(pause time.Duration) error {
-	return &Error{
-		Op: "refresh", Kind: ErrTemporary, RetryAfter: pause, InDoubt: true,
+	return &tokensource.Error{
+		Op: "refresh", Kind: tokensource.ErrTemporary, RetryAfter: pause, InDoubt: true,
 		Err: errors.New("the answer to a refresh was lost: the next attempt must wait"),
 	}
 }

@@ -1,4 +1,4 @@
-package tokensource
+package grant
 
 import (
 	"context"
@@ -9,18 +9,20 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Grant is what may be known of a grant: facts without tokens.
 type Grant struct {
 	Subject     string
-	Scopes      []string  // granted; empty if the server never said
-	Authorized  time.Time // when the user last authorized
-	Obtained    time.Time // when the access token was issued
-	Expiry      time.Time // when the access token expires; zero if unknown
-	Refreshable bool      // there is a refresh token
-	Dead        Reason    // why the user must authorize again; empty while the grant lives
+	Scopes      []string           // granted; empty if the server never said
+	Authorized  time.Time          // when the user last authorized
+	Obtained    time.Time          // when the access token was issued
+	Expiry      time.Time          // when the access token expires; zero if unknown
+	Refreshable bool               // there is a refresh token
+	Dead        tokensource.Reason // why the user must authorize again; empty while the grant lives
 
 	// Epoch names the time from a login to the logout that ends it: new authorizations in between keep it, a login
 	// after a logout has another. A session that remembers it ends with the logout, wherever that happens.
@@ -52,13 +54,13 @@ func (f Grant) Missing(scopes ...string) []string {
 
 // Grant returns the facts of a subject's grant as the store has them now, or as this process last knew them if the store
 // fails. It returns ErrNoGrant if there is none; a dead grant is returned with Dead set, and without an error.
-func (g *Grants) Grant(ctx context.Context, subject string) (Grant, error) {
+func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err
 	}
-	old := g.cache.load(subject)
-	c, err := wait(ctx, g.reload(ctx, subject, old), (*cached)(nil))
-	if errors.Is(err, ErrTemporary) && old != nil {
+	old := k.cache.load(subject)
+	c, err := flight.Wait[*cached](ctx, k.reload(ctx, subject, old))
+	if errors.Is(err, tokensource.ErrTemporary) && old != nil {
 		c, err = old, nil
 	}
 	if err != nil {
@@ -73,36 +75,36 @@ func (g *Grants) Grant(ctx context.Context, subject string) (Grant, error) {
 // Save stores what a new authorization of subject has brought, in place of whatever was there, and revives a dead grant.
 // It goes on when ctx ends, since the code that tok was traded for cannot be used again. ErrTemporary means that the
 // store has not taken it: the user must log in again.
-func (g *Grants) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
+func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err
 	}
 	if tok == nil || tok.AccessToken == "" {
-		return Grant{}, errors.New("tokensource: Save needs the token that Exchange returned")
+		return Grant{}, errors.New("grant: Save needs the token that Exchange returned")
 	}
-	if !g.begin() {
-		return Grant{}, ErrClosed
+	if !k.begin() {
+		return Grant{}, tokensource.ErrClosed
 	}
-	defer g.work.Done()
+	defer k.work.Done()
 	ctx = context.WithoutCancel(ctx)
-	key, now := g.key(subject), time.Now()
+	key, now := k.key(subject), time.Now()
 	for try := 1; ; try++ {
-		next, old, err := g.successor(ctx, key, subject)
+		next, old, err := k.successor(ctx, key, subject)
 		if err == nil {
 			next.authorized, next.refreshed, next.refresh = now, false, ""
-			next.scope = strings.Join(g.client.registration.Scopes, " ")
+			next.scope = strings.Join(k.client.Scopes(), " ")
 			next.take(tok, now)
 			var version storage.Version
-			if version, err = g.write(ctx, key, next, old); err == nil {
-				g.show(key, next, version)
-				g.tell(EventAuthorized, subject, nil)
+			if version, err = k.write(ctx, key, next, old); err == nil {
+				k.show(key, next, version)
+				k.tell(EventAuthorized, subject, nil)
 				return next.facts(), nil
 			}
 		}
 		if errors.Is(err, storage.ErrConflict) {
 			continue
 		}
-		if try >= saveTries || !g.sleep(ctx, firstSavePause*time.Duration(try)) {
+		if try >= saveTries || !k.sleep(ctx, firstSavePause*time.Duration(try)) {
 			return Grant{}, err
 		}
 	}
@@ -110,11 +112,11 @@ func (g *Grants) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 
 // successor returns a record to fill for a new authorization, and the version that it replaces. The epoch of a grant that
 // nobody has logged out of goes on.
-func (g *Grants) successor(ctx context.Context, key, subject string) (*record, storage.Version, error) {
-	next := &record{provider: g.client.provider.Name, clientID: g.client.registration.ClientID, subject: subject, epoch: randomID()}
-	old, version, err := g.readStored(ctx, key)
+func (k *Keeper) successor(ctx context.Context, key, subject string) (*record, storage.Version, error) {
+	next := &record{provider: k.client.Provider().Name, clientID: k.client.ClientID(), subject: subject, epoch: randomID()}
+	old, version, err := k.readStored(ctx, key)
 	switch {
-	case errors.Is(err, ErrNoGrant):
+	case errors.Is(err, tokensource.ErrNoGrant):
 		return next, 0, nil
 	case err != nil:
 		return nil, 0, err

@@ -1,4 +1,4 @@
-package tokensource_test
+package grant_test
 
 import (
 	"context"
@@ -7,8 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -20,28 +22,28 @@ func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				var failing atomic.Bool
-				store := storagetest.NewFaulty(w.store, func(op, _ string, _ int) storagetest.Fault {
+				store := storagetest.NewFaulty(w.Store, func(op, _ string, _ int) storagetest.Fault {
 					if failing.Load() && op == "Put" {
-						return storagetest.Fault{Err: errStore, Applied: applied}
+						return storagetest.Fault{Err: testworld.ErrStore, Applied: applied}
 					}
 					return storagetest.Fault{}
 				})
-				processes := []*tokensource.Grants{w.processOn(store, nil), w.processOn(store, nil), w.processOn(store, nil)}
-				rejected := w.login(processes[0])
+				processes := []*grant.Keeper{w.ProcessOn(store, nil), w.ProcessOn(store, nil), w.ProcessOn(store, nil)}
+				rejected := w.Login(processes[0])
 				failing.Store(true)
 				for i := range 20 {
-					_, err := processes[i%len(processes)].Source(w.user).Renew(t.Context(), rejected)
-					wantIs(t, err, tokensource.ErrTemporary)
+					_, err := processes[i%len(processes)].Source(w.User).Renew(t.Context(), rejected)
+					testworld.WantIs(t, err, tokensource.ErrTemporary)
 					time.Sleep(31 * time.Second)
 				}
-				w.wantRefreshes(0)
+				w.WantRefreshes(0)
 				failing.Store(false)
 				time.Sleep(10 * time.Second)
-				tok, err := processes[0].Source(w.user).Renew(t.Context(), rejected)
-				if err != nil || !w.works(tok) {
+				tok, err := processes[0].Source(w.User).Renew(t.Context(), rejected)
+				if err != nil || !w.Works(tok) {
 					t.Errorf("Renew() when the store is well again = %v, want a token", err)
 				}
-				w.wantRefreshes(1)
+				w.WantRefreshes(1)
 			})
 		})
 	}
@@ -52,19 +54,19 @@ func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
-		here, elsewhere := w.process(nil), w.process(nil)
-		rejected := w.login(here)
-		for _, g := range []*tokensource.Grants{here, elsewhere, here, elsewhere} {
-			w.refreshFault(oauthtest.Fault{Status: 503}, 1)
-			time.AfterFunc(time.Second/2, func() { w.store.on(failing("put", "get")) })
-			_, err := g.Source(w.user).Renew(t.Context(), rejected)
-			wantIs(t, err, tokensource.ErrTemporary)
-			w.store.on(nil)
+		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		rejected := w.Login(here)
+		for _, g := range []*grant.Keeper{here, elsewhere, here, elsewhere} {
+			w.RefreshFault(oauthtest.Fault{Status: 503}, 1)
+			time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("put", "get")) })
+			_, err := g.Source(w.User).Renew(t.Context(), rejected)
+			testworld.WantIs(t, err, tokensource.ErrTemporary)
+			w.Store.On(nil)
 			time.Sleep(2 * time.Minute)
 		}
-		w.wantRefreshes(4)
-		if tok, err := elsewhere.Source(w.user).Renew(t.Context(), rejected); err != nil || !w.works(tok) {
+		w.WantRefreshes(4)
+		if tok, err := elsewhere.Source(w.User).Renew(t.Context(), rejected); err != nil || !w.Works(tok) {
 			t.Errorf("Renew() in the end = %v, want a token", err)
 		}
 	})
@@ -74,20 +76,20 @@ func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 func TestAnIntentIsWithdrawnOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		rejected := w.login(g)
+		g := w.Process(nil)
+		rejected := w.Login(g)
 		var puts atomic.Int64
-		w.store.on(func(_ context.Context, op string) error {
+		w.Store.On(func(_ context.Context, op string) error {
 			if op != "put" {
 				return nil
 			}
 			puts.Add(1)
-			return errStore
+			return testworld.ErrStore
 		})
 		start := time.Now()
 		for range 100 {
-			_, err := g.Source(w.user).Renew(t.Context(), rejected)
-			wantIs(t, err, tokensource.ErrTemporary)
+			_, err := g.Source(w.User).Renew(t.Context(), rejected)
+			testworld.WantIs(t, err, tokensource.ErrTemporary)
 			time.Sleep(time.Second / 10)
 		}
 		if n := puts.Load(); n > 15 { // one a second, and a few more in the first

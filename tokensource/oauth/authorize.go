@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"crypto/sha256"
@@ -25,14 +25,14 @@ func (c *Client) AuthorizationURL(r AuthorizationRequest) (string, error) {
 		return "", errNoState
 	}
 	if n, limit := utf8.RuneCountInString(r.State), c.provider.MaxState; limit > 0 && n > limit {
-		return "", fmt.Errorf("tokensource: State has %d characters and the provider takes %d: keep data elsewhere", n, limit)
+		return "", fmt.Errorf("oauth: State has %d characters and the provider takes %d: keep data elsewhere", n, limit)
 	}
 	if !validVerifier(r.Verifier) {
-		return "", errors.New("tokensource: Verifier must be 43 to 128 unreserved characters (RFC 7636 section 4.1): use oauth2.GenerateVerifier")
+		return "", errors.New("oauth: Verifier must be 43 to 128 unreserved characters (RFC 7636 section 4.1): use oauth2.GenerateVerifier")
 	}
 	endpoint, err := url.Parse(c.provider.AuthorizationURL)
 	if err != nil {
-		return "", fmt.Errorf("tokensource: AuthorizationURL: %w", err)
+		return "", fmt.Errorf("oauth: AuthorizationURL: %w", err)
 	}
 	query := endpoint.Query()
 	if err := addParams(query, r.Params); err != nil {
@@ -55,10 +55,10 @@ func (c *Client) AuthorizationURL(r AuthorizationRequest) (string, error) {
 func addParams(query, params url.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if slices.Contains(reserved, name) {
-			return fmt.Errorf("tokensource: parameter %q is set by the Client and cannot be given", name)
+			return fmt.Errorf("oauth: parameter %q is set by the Client and cannot be given", name)
 		}
 		if query.Has(name) {
-			return fmt.Errorf("tokensource: parameter %q is already part of the authorization endpoint", name)
+			return fmt.Errorf("oauth: parameter %q is already part of the authorization endpoint", name)
 		}
 		query[name] = params[name]
 	}

@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"maps"
@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 // The verifier and the challenge of RFC 7636 appendix B.
@@ -19,7 +19,7 @@ const (
 )
 
 // authorizationQuery builds an authorization URL and returns its parts.
-func authorizationQuery(t *testing.T, s setting, r tokensource.AuthorizationRequest) (*url.URL, url.Values) {
+func authorizationQuery(t *testing.T, s setting, r oauth.AuthorizationRequest) (*url.URL, url.Values) {
 	t.Helper()
 	client, err := s.client()
 	if err != nil {
@@ -105,7 +105,7 @@ func TestAuthorizationURL(t *testing.T) {
 		if tt.expect != nil {
 			tt.expect(want)
 		}
-		u, q := authorizationQuery(t, tt.s, tokensource.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier, Params: tt.params})
+		u, q := authorizationQuery(t, tt.s, oauth.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier, Params: tt.params})
 		wantParams(t, tt.name, q, want)
 		if got := u.Scheme + "://" + u.Host + u.Path; got != "https://x.com/i/oauth2/authorize" {
 			t.Errorf("%s: endpoint = %s", tt.name, got)
@@ -151,7 +151,7 @@ func TestAuthorizationURLRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range tests {
-		got, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: tt.state, Verifier: tt.verifier, Params: tt.params})
+		got, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: tt.state, Verifier: tt.verifier, Params: tt.params})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || got != "" {
 			t.Errorf("AuthorizationURL(%s) = %q, %v, want an error with %q", tt.name, got, err, tt.want)
 		} else if tt.verifier != "" && strings.Contains(err.Error(), tt.verifier) {
@@ -167,7 +167,7 @@ func TestAuthorizationURLRefusesAParameterOfTheEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.AuthorizationURL(tokensource.AuthorizationRequest{
+	_, err = client.AuthorizationURL(oauth.AuthorizationRequest{
 		State: "st4te", Verifier: rfcVerifier, Params: url.Values{"tenant": {"2"}},
 	})
 	if err == nil || !strings.Contains(err.Error(), "tenant") {
@@ -185,7 +185,7 @@ func TestAuthorizationURLTakes(t *testing.T) {
 		{"a generated verifier", "st4te", oauth2.GenerateVerifier()},
 	}
 	for _, tt := range tests {
-		_, q := authorizationQuery(t, confidential(), tokensource.AuthorizationRequest{State: tt.state, Verifier: tt.verifier})
+		_, q := authorizationQuery(t, confidential(), oauth.AuthorizationRequest{State: tt.state, Verifier: tt.verifier})
 		if got := q.Get("state"); got != tt.state {
 			t.Errorf("%s: state = %q, want %q", tt.name, got, tt.state)
 		}
@@ -199,8 +199,8 @@ func TestAuthorizationURLTakes(t *testing.T) {
 func TestAuthorizationURLsAreIndependent(t *testing.T) {
 	params := url.Values{"resource": {"https://api.example/a", "https://api.example/b"}}
 	before := maps.Clone(params)
-	_, first := authorizationQuery(t, generic(), tokensource.AuthorizationRequest{State: "one", Verifier: oauth2.GenerateVerifier(), Params: params})
-	_, second := authorizationQuery(t, generic(), tokensource.AuthorizationRequest{State: "two", Verifier: oauth2.GenerateVerifier()})
+	_, first := authorizationQuery(t, generic(), oauth.AuthorizationRequest{State: "one", Verifier: oauth2.GenerateVerifier(), Params: params})
+	_, second := authorizationQuery(t, generic(), oauth.AuthorizationRequest{State: "two", Verifier: oauth2.GenerateVerifier()})
 	if first.Get("code_challenge") == second.Get("code_challenge") || first.Get("state") == second.Get("state") || second.Has("resource") {
 		t.Errorf("two requests share values: %v, %v", first, second)
 	}

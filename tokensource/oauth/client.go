@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"context"
@@ -24,8 +24,8 @@ type Client struct {
 	prepare      func(context.Context, *TokenRequest) error
 }
 
-// ClientOptions adjusts a Client. The zero value is the safe default.
-type ClientOptions struct {
+// Options adjusts a Client. The zero value is the safe default.
+type Options struct {
 	// HTTPClient carries the requests to the authorization server. Only its Transport is used: cookies, redirects and
 	// timeout are the Client's own. Nil means http.DefaultTransport.
 	HTTPClient *http.Client
@@ -42,9 +42,9 @@ type ClientOptions struct {
 
 const defaultTimeout = 20 * time.Second
 
-// NewClient returns a Client for the app that is registered as r at p. Nil options mean all defaults. Settings that
+// New returns a Client for the app that is registered as r at p. Nil options mean all defaults. Settings that
 // cannot work are refused here, with an error that says what to do.
-func NewClient(p *provider.Provider, r Registration, o *ClientOptions) (*Client, error) {
+func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -52,10 +52,10 @@ func NewClient(p *provider.Provider, r Registration, o *ClientOptions) (*Client,
 		return nil, err
 	}
 	if o == nil {
-		o = new(ClientOptions)
+		o = new(Options)
 	}
 	if o.Timeout < 0 {
-		return nil, fmt.Errorf("tokensource: ClientOptions.Timeout %v is negative: zero means %v", o.Timeout, defaultTimeout)
+		return nil, fmt.Errorf("oauth: Options.Timeout %v is negative: zero means %v", o.Timeout, defaultTimeout)
 	}
 	r.Scopes = slices.Clone(r.Scopes)
 	c := &Client{
@@ -120,4 +120,7 @@ func (r AuthorizationRequest) String() string {
 		redact.Secret(r.State), redact.Secret(r.Verifier), len(r.Params))
 }
 
-var errNoState = errors.New("tokensource: State is empty: it must be unguessable and bound to the browser (RFC 6749 section 10.12)")
+var errNoState = errors.New("oauth: State is empty: it must be unguessable and bound to the browser (RFC 6749 section 10.12)")
+
+// Timeout returns the limit of one request to the authorization server.
+func (c *Client) Timeout() time.Duration { return c.timeout }

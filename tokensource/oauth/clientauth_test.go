@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"context"
@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -96,7 +98,7 @@ func TestClientAuthenticationIsNotProbed(t *testing.T) {
 				w := newWorld(t)
 				w.answer(http.StatusUnauthorized, body)
 				err := op.run(t.Context(), w.at(s))
-				wantIs(t, err, tokensource.ErrClient)
+				testworld.WantIs(t, err, tokensource.ErrClient)
 				w.only()
 			}
 		}
@@ -128,9 +130,9 @@ func TestPrepare(t *testing.T) {
 	for _, op := range operations {
 		w := newWorld(t)
 		seen := 0
-		client := w.newClient(&tokensource.ClientOptions{
-			HTTPClient: &http.Client{Transport: w.fake.Transport()},
-			Prepare: func(ctx context.Context, r *tokensource.TokenRequest) error {
+		client := w.NewClient(&oauth.Options{
+			HTTPClient: &http.Client{Transport: w.Fake.Transport()},
+			Prepare: func(ctx context.Context, r *oauth.TokenRequest) error {
 				seen++
 				if r.Op != op.name || ctx.Value(key{}) != "mine" || !strings.HasPrefix(r.URL, "https://api.x.com/2/oauth2/") {
 					t.Errorf("%s: Prepare saw %v in a foreign context", op.name, r)
@@ -159,16 +161,16 @@ func TestAnErrorOfPrepareStopsTheRequest(t *testing.T) {
 	broken := errors.New("the key is locked")
 	for _, op := range operations {
 		w := newWorld(t)
-		client := w.newClient(&tokensource.ClientOptions{
-			HTTPClient: &http.Client{Transport: w.fake.Transport()},
-			Prepare:    func(context.Context, *tokensource.TokenRequest) error { return broken },
+		client := w.NewClient(&oauth.Options{
+			HTTPClient: &http.Client{Transport: w.Fake.Transport()},
+			Prepare:    func(context.Context, *oauth.TokenRequest) error { return broken },
 		})
 		err := op.run(t.Context(), client)
-		wantIs(t, err, broken)
-		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Op != op.name || e.InDoubt || !strings.Contains(err.Error(), "ClientOptions.Prepare") {
+		testworld.WantIs(t, err, broken)
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Op != op.name || e.InDoubt || !strings.Contains(err.Error(), "Options.Prepare") {
 			t.Errorf("%s: %v, want an *Error that names Prepare", op.name, err)
 		}
-		if n := len(w.fake.Requests()); n != 0 {
+		if n := len(w.Fake.Requests()); n != 0 {
 			t.Errorf("%s: %d requests were sent", op.name, n)
 		}
 	}

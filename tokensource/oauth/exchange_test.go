@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"context"
@@ -12,14 +12,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // operation is a way to make a request to the token or the revocation endpoint.
 type operation struct {
 	name string
-	run  func(ctx context.Context, c *tokensource.Client) error
+	run  func(ctx context.Context, c *oauth.Client) error
 }
 
 const (
@@ -28,23 +30,23 @@ const (
 )
 
 var operations = []operation{
-	{"exchange", func(ctx context.Context, c *tokensource.Client) error {
+	{"exchange", func(ctx context.Context, c *oauth.Client) error {
 		_, err := c.Exchange(ctx, someCode, rfcVerifier)
 		return err
 	}},
-	{"refresh", func(ctx context.Context, c *tokensource.Client) error {
+	{"refresh", func(ctx context.Context, c *oauth.Client) error {
 		_, err := c.Refresh(ctx, someRefresh)
 		return err
 	}},
-	{"revoke", func(ctx context.Context, c *tokensource.Client) error {
-		return c.Revoke(ctx, someRefresh, tokensource.HintRefreshToken)
+	{"revoke", func(ctx context.Context, c *oauth.Client) error {
+		return c.Revoke(ctx, someRefresh, oauth.HintRefreshToken)
 	}},
 }
 
 // only returns the one request that reached the fake.
-func (w *world) only() oauthtest.Request {
+func (w world) only() oauthtest.Request {
 	w.Helper()
-	list := w.fake.Requests()
+	list := w.Fake.Requests()
 	if len(list) != 1 {
 		w.Fatalf("requests = %v, want exactly one", list)
 	}
@@ -52,21 +54,21 @@ func (w *world) only() oauthtest.Request {
 }
 
 // answer makes the fake answer everything with status and a JSON body.
-func (w *world) answer(status int, body string) {
-	w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Body: body, ContentType: "application/json"}, -1)
+func (w world) answer(status int, body string) {
+	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Body: body, ContentType: "application/json"}, -1)
 }
 
 func TestExchange(t *testing.T) {
 	for name, s := range map[string]setting{"confidential": confidential(), "public": public()} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			w.client = w.at(s)
-			code, verifier := w.flow()
-			tok, err := w.client.Exchange(t.Context(), code, verifier)
+			w.Client = w.at(s)
+			code, verifier := w.Flow()
+			tok, err := w.Client.Exchange(t.Context(), code, verifier)
 			if err != nil {
 				t.Fatalf("%s: Exchange() = %v", name, err)
 			}
-			if !w.works(tok) {
+			if !w.Works(tok) {
 				t.Errorf("%s: the access token does not work", name)
 			}
 			if tok.RefreshToken == "" || !tok.Expiry.Equal(time.Now().Add(2*time.Hour)) || tok.ExpiresIn != 7200 {
@@ -75,14 +77,14 @@ func TestExchange(t *testing.T) {
 			granted := strings.Fields(fmt.Sprint(tok.Extra("scope")))
 			slices.Sort(granted)
 			if want := []string{"offline.access", "tweet.read", "users.read"}; !slices.Equal(granted, want) {
-				t.Errorf("%s: granted scopes = %q, want %q", name, granted, want)
+				t.Errorf("%s: granted testworld.Scopes = %q, want %q", name, granted, want)
 			}
-			form := w.fake.TokenRequests()[0].RawForm()
+			form := w.Fake.TokenRequests()[0].RawForm()
 			wantParams(t, name, form, map[string]string{
 				"grant_type": "authorization_code", "code": code, "redirect_uri": s.r.RedirectURL,
 				"code_verifier": verifier, "client_id": s.r.ClientID,
 			})
-			if err := w.fake.Audit(); err != nil {
+			if err := w.Fake.Audit(); err != nil {
 				t.Errorf("%s: Audit() = %v", name, err)
 			}
 		})
@@ -99,12 +101,12 @@ func TestExchangeRefusesBeforeItAsks(t *testing.T) {
 		{"verifier with a character that none has", someCode, rfcVerifier[:42] + "=", "verifier"},
 	}
 	for _, tt := range tests {
-		tok, err := w.client.Exchange(t.Context(), tt.code, tt.verifier)
+		tok, err := w.Client.Exchange(t.Context(), tt.code, tt.verifier)
 		if err == nil || tok != nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Exchange(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
-	if n := len(w.fake.Requests()); n != 0 {
+	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
@@ -132,7 +134,7 @@ func TestExchangeRefusedByX(t *testing.T) {
 		},
 		{
 			name: "used code", is: tokensource.ErrReauthorize,
-			spoil: func(w *world, code, verifier *string) { _, _ = w.client.Exchange(w.Context(), *code, *verifier) },
+			spoil: func(w *world, code, verifier *string) { _, _ = w.Client.Exchange(w.Context(), *code, *verifier) },
 			want:  func(e *tokensource.Error) (string, string) { return e.Code, "invalid_request" },
 		},
 		{
@@ -159,7 +161,7 @@ func TestExchangeRefusedByX(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			code, verifier := w.flow()
+			code, verifier := w.Flow()
 			if tt.spoil != nil {
 				tt.spoil(w, &code, &verifier)
 			}
@@ -167,9 +169,9 @@ func TestExchangeRefusedByX(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&s)
 			}
-			client, before := w.at(s), w.fake.TokenCalls("authorization_code")
+			client, before := w.at(s), w.Fake.TokenCalls("authorization_code")
 			tok, err := client.Exchange(t.Context(), code, verifier)
-			wantIs(t, err, tt.is)
+			testworld.WantIs(t, err, tt.is)
 			e, ok := errors.AsType[*tokensource.Error](err)
 			if !ok || tok != nil {
 				t.Fatalf("%s: Exchange() = %v, want an *Error and no token", tt.name, err)
@@ -177,7 +179,7 @@ func TestExchangeRefusedByX(t *testing.T) {
 			if got, want := tt.want(e); got != want || e.Op != "exchange" || e.InDoubt {
 				t.Errorf("%s: %+v: %q, want %q", tt.name, e, got, want)
 			}
-			if n := w.fake.TokenCalls("authorization_code") - before; n != 1 {
+			if n := w.Fake.TokenCalls("authorization_code") - before; n != 1 {
 				t.Errorf("%s: the code was sent %d times, want once", tt.name, n)
 			}
 		})
@@ -202,13 +204,13 @@ func TestACodeIsSentOnce(t *testing.T) {
 	for name, fault := range faults {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			code, verifier := w.flow()
-			w.fake.Inject(oauthtest.Match{GrantType: "authorization_code"}, fault, 1)
-			if _, err := w.client.Exchange(t.Context(), code, verifier); err == nil {
+			code, verifier := w.Flow()
+			w.Fake.Inject(oauthtest.Match{GrantType: "authorization_code"}, fault, 1)
+			if _, err := w.Client.Exchange(t.Context(), code, verifier); err == nil {
 				t.Errorf("%s: Exchange() = nil, want an error", name)
 			}
 			time.Sleep(time.Hour)
-			if n := w.fake.TokenCalls("authorization_code"); n != 1 {
+			if n := w.Fake.TokenCalls("authorization_code"); n != 1 {
 				t.Errorf("%s: the code was sent %d times, want once", name, n)
 			}
 		})
@@ -221,8 +223,8 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 		for _, location := range []string{"https://elsewhere.test/token", "https://api.x.com/2/oauth2/token", "http://api.x.com/2/oauth2/token", "/2/echo", ""} {
 			for _, op := range operations {
 				w := newWorld(t)
-				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Location": {location}}}, 1)
-				err := op.run(t.Context(), w.client)
+				w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Location": {location}}}, 1)
+				err := op.run(t.Context(), w.Client)
 				what := fmt.Sprintf("%s answered with %d to %q", op.name, status, location)
 				if !errors.Is(err, tokensource.ErrClient) || !strings.Contains(err.Error(), "set the endpoint's final URL") {
 					t.Errorf("%s: %v, want ErrClient and what to do", what, err)
@@ -248,26 +250,26 @@ func (j jar) Cookies(*url.URL) []*http.Cookie {
 
 func TestTheCallersHTTPClientLendsItsTransportOnly(t *testing.T) {
 	w := newWorld(t)
-	hc := &http.Client{Transport: w.fake.Transport(), Jar: jar{t}, Timeout: time.Nanosecond}
+	hc := &http.Client{Transport: w.Fake.Transport(), Jar: jar{t}, Timeout: time.Nanosecond}
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error {
 		t.Error("the caller's CheckRedirect was asked")
 		return nil
 	}
-	client := w.newClient(&tokensource.ClientOptions{HTTPClient: hc})
-	w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, -1)
+	client := w.NewClient(&oauth.Options{HTTPClient: hc})
+	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, -1)
 	for _, op := range operations {
 		err := op.run(t.Context(), client)
-		wantIs(t, err, tokensource.ErrClient)
+		testworld.WantIs(t, err, tokensource.ErrClient)
 	}
-	if n := len(w.fake.Requests()); n != len(operations) {
+	if n := len(w.Fake.Requests()); n != len(operations) {
 		t.Errorf("requests = %d, want %d", n, len(operations))
 	}
-	for _, r := range w.fake.Requests() {
+	for _, r := range w.Fake.Requests() {
 		if r.RawHeader().Get("Cookie") != "" {
 			t.Errorf("%v carries a cookie", r)
 		}
 	}
-	if hc.Transport != w.fake.Transport() || hc.Jar != (jar{t}) || hc.Timeout != time.Nanosecond || hc.CheckRedirect == nil {
+	if hc.Transport != w.Fake.Transport() || hc.Jar != (jar{t}) || hc.Timeout != time.Nanosecond || hc.CheckRedirect == nil {
 		t.Error("the caller's http.Client was changed")
 	}
 }

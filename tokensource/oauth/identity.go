@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"context"
@@ -8,25 +8,26 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // Identity asks the provider who the user is that tok was issued for. It is meant to be called once, right after
-// Exchange: grants are kept by user, since a second login may end the first one's tokens. It returns an *Error, with
+// Exchange: grants are kept by user, since a second login may end the first one's tokens. It returns an *tokensource.Error, with
 // ErrTemporary if it is worth trying again.
 func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
 	const op = "identity"
 	if tok == nil || tok.AccessToken == "" {
-		return provider.Identity{}, errors.New("tokensource: Identity needs a token")
+		return provider.Identity{}, errors.New("oauth: Identity needs a token")
 	}
 	if c.provider.IdentityURL == "" {
-		return provider.Identity{}, &Error{Op: op, Err: errors.ErrUnsupported, Hint: "the provider has no IdentityURL: say who the user is in another way"}
+		return provider.Identity{}, &tokensource.Error{Op: op, Err: errors.ErrUnsupported, Hint: "the provider has no IdentityURL: say who the user is in another way"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.provider.IdentityURL, nil)
 	if err != nil {
-		return provider.Identity{}, &Error{Op: op, Err: err}
+		return provider.Identity{}, &tokensource.Error{Op: op, Err: err}
 	}
 	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	req.Header.Set("User-Agent", userAgent)
@@ -42,20 +43,20 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 		err = errors.New("the provider named no subject")
 	}
 	if err != nil {
-		return provider.Identity{}, &Error{Op: op, Kind: ErrTemporary, Status: a.status, Err: err}
+		return provider.Identity{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Status: a.status, Err: err}
 	}
 	return id, nil
 }
 
-func identityFailure(op string, a answer) *Error {
-	e := &Error{Op: op, Status: a.status, Kind: ErrClient}
+func identityFailure(op string, a answer) *tokensource.Error {
+	e := &tokensource.Error{Op: op, Status: a.status, Kind: tokensource.ErrClient}
 	switch {
 	case a.status == http.StatusUnauthorized:
-		e.Kind, e.Reason = ErrReauthorize, ReasonRefused
+		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 	case a.status == http.StatusForbidden:
 		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
 	case a.status >= 500 || a.status == http.StatusTooManyRequests:
-		e.Kind = ErrTemporary
+		e.Kind = tokensource.ErrTemporary
 	}
 	return e
 }

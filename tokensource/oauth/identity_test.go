@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -18,11 +19,11 @@ import (
 
 func TestIdentity(t *testing.T) {
 	w := newWorld(t)
-	access, _, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+	access, _, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
+	got, err := w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
 	user := oauthtest.DefaultUser()
 	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name}); err != nil || got != want {
 		t.Errorf("Identity() = %+v, %v, want %+v", got, err, want)
@@ -40,16 +41,16 @@ func TestIdentity(t *testing.T) {
 func TestIdentityRefusesBeforeItAsks(t *testing.T) {
 	w := newWorld(t)
 	for name, tok := range map[string]*oauth2.Token{"nil": nil, "empty": {}, "refresh token only": {RefreshToken: "r"}} {
-		if _, err := w.client.Identity(t.Context(), tok); err == nil || !strings.Contains(err.Error(), "needs a token") {
+		if _, err := w.Client.Identity(t.Context(), tok); err == nil || !strings.Contains(err.Error(), "needs a token") {
 			t.Errorf("Identity(%s) = %v, want an error", name, err)
 		}
 	}
 	_, err := w.at(generic()).Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
-	wantIs(t, err, errors.ErrUnsupported)
+	testworld.WantIs(t, err, errors.ErrUnsupported)
 	if err == nil || !strings.Contains(err.Error(), "IdentityURL") {
 		t.Errorf("Identity() without an endpoint = %v, want the name of the setting", err)
 	}
-	if n := len(w.fake.Requests()); n != 0 {
+	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
@@ -79,12 +80,12 @@ func TestIdentityRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := newWorld(t)
-		access, _, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+		access, _, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
-		got, err := w.client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
+		w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
+		got, err := w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
 		e, ok := errors.AsType[*tokensource.Error](err)
 		if !ok || e.Kind != tt.kind || e.Op != "identity" || !strings.Contains(err.Error(), tt.want) || got != (provider.Identity{}) {
 			t.Errorf("Identity() with %s = %v, want %v with %q", tt.name, err, tt.kind, tt.want)
@@ -98,20 +99,20 @@ func TestIdentityRefusals(t *testing.T) {
 
 func TestIdentityOfATokenThatLacksAScope(t *testing.T) {
 	w := newWorld(t)
-	access, _, err := w.fake.IssueToken(w.user, w.client.ClientID(), "users.read")
+	access, _, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), "users.read")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
-	wantIs(t, err, tokensource.ErrClient)
+	_, err = w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
+	testworld.WantIs(t, err, tokensource.ErrClient)
 }
 
 func TestIdentityWithoutASubject(t *testing.T) {
 	w, s := newWorld(t), confidential()
 	s.p.ParseIdentity = func([]byte) (provider.Identity, error) { return provider.Identity{Name: "somebody"}, nil }
-	w.fake.Inject(oauthtest.Match{}, jsonFault(200, `{}`), 1)
+	w.Fake.Inject(oauthtest.Match{}, jsonFault(200, `{}`), 1)
 	got, err := w.at(s).Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
-	wantIs(t, err, tokensource.ErrTemporary)
+	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if got != (provider.Identity{}) {
 		t.Errorf("Identity() = %+v: a user without a subject", got)
 	}
@@ -120,11 +121,11 @@ func TestIdentityWithoutASubject(t *testing.T) {
 func TestIdentityGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, 1)
+		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, 1)
 		began := time.Now()
-		_, err := w.client.Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
-		wantIs(t, err, tokensource.ErrTemporary)
-		wantIs(t, err, context.DeadlineExceeded)
+		_, err := w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		testworld.WantIs(t, err, context.DeadlineExceeded)
 		if got := time.Since(began); got != 20*time.Second {
 			t.Errorf("gave up after %v, want 20s", got)
 		}

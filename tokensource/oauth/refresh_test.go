@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"context"
@@ -14,7 +14,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -22,7 +24,7 @@ func TestRefresh(t *testing.T) {
 	for name, s := range map[string]setting{"confidential": confidential(), "public": public()} {
 		w := newWorld(t)
 		client := w.at(s)
-		_, refresh, err := w.fake.IssueToken(w.user, s.r.ClientID, scopes...)
+		_, refresh, err := w.Fake.IssueToken(w.User, s.r.ClientID, testworld.Scopes...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,14 +32,14 @@ func TestRefresh(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: Refresh() = %v", name, err)
 		}
-		if !w.works(tok) || tok.RefreshToken == "" || tok.RefreshToken == refresh {
+		if !w.Works(tok) || tok.RefreshToken == "" || tok.RefreshToken == refresh {
 			t.Errorf("%s: the tokens do not work, or the refresh token is the old one", name)
 		}
-		wantParams(t, name, w.fake.TokenRequests()[0].RawForm(), map[string]string{
+		wantParams(t, name, w.Fake.TokenRequests()[0].RawForm(), map[string]string{
 			"grant_type": "refresh_token", "refresh_token": refresh, "client_id": s.r.ClientID,
 		})
 		_, err = client.Refresh(t.Context(), refresh)
-		wantReason(t, err, tokensource.ReasonRefused)
+		testworld.WantReason(t, err, tokensource.ReasonRefused)
 		if err == nil || !strings.Contains(err.Error(), "another login") {
 			t.Errorf("%s: %v, want what may have happened", name, err)
 		}
@@ -48,11 +50,11 @@ func TestRefreshWithoutARefreshToken(t *testing.T) {
 	for want, s := range map[string]setting{"offline.access": confidential(), "which scope or parameter": generic()} {
 		w := newWorld(t)
 		_, err := w.at(s).Refresh(t.Context(), "")
-		wantReason(t, err, tokensource.ReasonNoRefreshToken)
+		testworld.WantReason(t, err, tokensource.ReasonNoRefreshToken)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Refresh() = %v, want %q", err, want)
 		}
-		if n := len(w.fake.Requests()); n != 0 {
+		if n := len(w.Fake.Requests()); n != 0 {
 			t.Errorf("requests = %d, want none", n)
 		}
 	}
@@ -60,13 +62,13 @@ func TestRefreshWithoutARefreshToken(t *testing.T) {
 
 func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
 	w := newWorld(t)
-	w.fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = oauthtest.KeepSilent })
-	_, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+	w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = oauthtest.KeepSilent })
+	_, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		tok, err := w.client.Refresh(t.Context(), refresh)
+		tok, err := w.Client.Refresh(t.Context(), refresh)
 		if err != nil || tok.RefreshToken != "" {
 			t.Fatalf("Refresh() = %v, want a token without a refresh token (RFC 6749 section 6)", err)
 		}
@@ -98,16 +100,16 @@ func TestLostAnswers(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
-			_, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+			w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
+			_, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			_, err = w.client.Refresh(t.Context(), refresh)
-			wantIs(t, err, tokensource.ErrTemporary)
+			_, err = w.Client.Refresh(t.Context(), refresh)
+			testworld.WantIs(t, err, tokensource.ErrTemporary)
 			if tt.cause != nil {
-				wantIs(t, err, tt.cause)
+				testworld.WantIs(t, err, tt.cause)
 			}
 			e, ok := errors.AsType[*tokensource.Error](err)
 			if !ok || e.Status != tt.status || e.InDoubt != tt.inDoubt {
@@ -138,11 +140,11 @@ func TestWhatNeverLeftIsNotInDoubt(t *testing.T) {
 		&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")},
 	} {
 		w := newWorld(t)
-		client := w.newClient(&tokensource.ClientOptions{HTTPClient: &http.Client{Transport: unreachable{cause}}})
+		client := w.NewClient(&oauth.Options{HTTPClient: &http.Client{Transport: unreachable{cause}}})
 		for _, op := range operations {
 			err := op.run(t.Context(), client)
-			wantIs(t, err, tokensource.ErrTemporary)
-			wantIs(t, err, cause)
+			testworld.WantIs(t, err, tokensource.ErrTemporary)
+			testworld.WantIs(t, err, cause)
 			if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt || e.Status != 0 {
 				t.Errorf("%s: %v, want no doubt and no status", op.name, err)
 			}
@@ -173,16 +175,16 @@ func TestTimeoutAndContext(t *testing.T) {
 		for _, op := range operations {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, 1)
-				client := w.newClient(&tokensource.ClientOptions{
-					HTTPClient: &http.Client{Transport: w.fake.Transport()}, Timeout: tt.timeout,
+				w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, 1)
+				client := w.NewClient(&oauth.Options{
+					HTTPClient: &http.Client{Transport: w.Fake.Transport()}, Timeout: tt.timeout,
 				})
 				ctx, cancel := tt.ctx(t.Context())
 				defer cancel()
 				began := time.Now()
 				err := op.run(ctx, client)
-				wantIs(t, err, tokensource.ErrTemporary)
-				wantIs(t, err, tt.cause)
+				testworld.WantIs(t, err, tokensource.ErrTemporary)
+				testworld.WantIs(t, err, tt.cause)
 				if got := time.Since(began); got != tt.after {
 					t.Errorf("%s, %s: gave up after %v, want %v", tt.name, op.name, got, tt.after)
 				}
@@ -196,13 +198,13 @@ func TestAnEndedContextSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, op := range operations {
-		err := op.run(ctx, w.client)
-		wantIs(t, err, context.Canceled)
+		err := op.run(ctx, w.Client)
+		testworld.WantIs(t, err, context.Canceled)
 		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt {
 			t.Errorf("%s: %v, want no doubt", op.name, err)
 		}
 	}
-	if n := len(w.fake.Requests()); n != 0 {
+	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
@@ -236,9 +238,9 @@ func TestRetryAfter(t *testing.T) {
 		w := newWorld(t)
 		for _, tt := range tests {
 			for _, status := range []int{429, 503} {
-				w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Retry-After": {tt.value}}}, len(operations))
+				w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Header: http.Header{"Retry-After": {tt.value}}}, len(operations))
 				for _, op := range operations {
-					err := op.run(t.Context(), w.client)
+					err := op.run(t.Context(), w.Client)
 					e, ok := errors.AsType[*tokensource.Error](err)
 					if !ok || e.RetryAfter != tt.want {
 						t.Errorf("%s with Retry-After %q = %v, want RetryAfter %v", op.name, tt.value, err, tt.want)
@@ -249,8 +251,8 @@ func TestRetryAfter(t *testing.T) {
 				}
 			}
 		}
-		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 401, Header: http.Header{"Retry-After": {"7"}}}, 1)
-		_, err := w.client.Refresh(t.Context(), someRefresh)
+		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 401, Header: http.Header{"Retry-After": {"7"}}}, 1)
+		_, err := w.Client.Refresh(t.Context(), someRefresh)
 		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 0 {
 			t.Errorf("Refresh() = %v, want no RetryAfter: nothing will change by itself", err)
 		}
@@ -261,18 +263,18 @@ func TestRetryAfter(t *testing.T) {
 func TestSaveOfAnExpiredToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		access, refresh, err := w.fake.IssueToken(w.user, w.client.ClientID(), scopes...)
+		g := w.Process(nil)
+		access, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(-time.Hour)}
-		if _, err := g.Save(t.Context(), w.user, tok); err != nil {
+		if _, err := g.Save(t.Context(), w.User, tok); err != nil {
 			t.Fatalf("Save(an expired token) = %v", err)
 		}
-		if got := w.token(g); got.AccessToken == access {
+		if got := w.Token(g); got.AccessToken == access {
 			t.Error("Token() = the expired token, want a new one")
 		}
-		w.wantRefreshes(1)
+		w.WantRefreshes(1)
 	})
 }

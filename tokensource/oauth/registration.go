@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -39,21 +40,21 @@ func (r Registration) String() string {
 // check returns an error that says what to do if r cannot work at p.
 func (r Registration) check(p *provider.Provider) error {
 	if r.ClientID == "" {
-		return errors.New("tokensource: ClientID is empty: copy it from the app's keys and tokens at the provider")
+		return errors.New("oauth: ClientID is empty: copy it from the app's keys and tokens at the provider")
 	}
-	if !visible(r.ClientID) {
-		return errors.New("tokensource: ClientID holds spaces, line breaks or other characters that no client ID has: copy it again")
+	if !ascii.Visible(r.ClientID) {
+		return errors.New("oauth: ClientID holds spaces, line breaks or other characters that no client ID has: copy it again")
 	}
-	if r.ClientSecret != "" && !visible(r.ClientSecret) {
-		return errors.New("tokensource: ClientSecret holds spaces, line breaks or other characters that no secret has: trim what was read from a file")
+	if r.ClientSecret != "" && !ascii.Visible(r.ClientSecret) {
+		return errors.New("oauth: ClientSecret holds spaces, line breaks or other characters that no secret has: trim what was read from a file")
 	}
 	if p.CheckClient != nil {
 		if err := p.CheckClient(r.ClientID, r.ClientSecret != ""); err != nil {
-			return fmt.Errorf("tokensource: %w", err)
+			return fmt.Errorf("oauth: %w", err)
 		}
 	}
 	if err := checkRedirectURL(r.RedirectURL); err != nil {
-		return fmt.Errorf("tokensource: RedirectURL %w", err)
+		return fmt.Errorf("oauth: RedirectURL %w", err)
 	}
 	return checkScopes(r.Scopes, p.Scopes)
 }
@@ -65,7 +66,7 @@ func checkRedirectURL(raw string) error {
 		return errors.New("is empty: set the callback URL that is registered at the provider")
 	case err != nil || !u.IsAbs():
 		return errors.New("is not an absolute URL: write it as registered, such as https://app.example/callback")
-	case !visible(raw):
+	case !ascii.Visible(raw):
 		return errors.New("has spaces, or characters beyond ASCII: write it as registered")
 	case u.Scheme == "https" && u.Hostname() == "":
 		return errors.New("names no host: write it as registered, such as https://app.example/callback")
@@ -88,22 +89,12 @@ func checkRedirectURL(raw string) error {
 // checkScopes enforces the alphabet of RFC 6749 section 3.3 and the server's list, if it has one.
 func checkScopes(scopes, known []string) error {
 	for _, s := range scopes {
-		if s == "" || !visible(s) || strings.ContainsAny(s, `"\`) {
-			return fmt.Errorf("tokensource: scope %q is not a scope (RFC 6749 section 3.3): give each scope as a string of its own, without spaces", s)
+		if s == "" || !ascii.Visible(s) || strings.ContainsAny(s, `"\`) {
+			return fmt.Errorf("oauth: scope %q is not a scope (RFC 6749 section 3.3): give each scope as a string of its own, without spaces", s)
 		}
 		if len(known) > 0 && !slices.Contains(known, s) {
-			return fmt.Errorf("tokensource: the provider knows no scope %q: correct it, or append it to Provider.Scopes if it is new", s)
+			return fmt.Errorf("oauth: the provider knows no scope %q: correct it, or append it to Provider.Scopes if it is new", s)
 		}
 	}
 	return nil
-}
-
-// visible reports whether s is made of the visible ASCII characters only: no space, no control character.
-func visible(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

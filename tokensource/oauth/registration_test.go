@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"net/http"
@@ -7,33 +7,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// setting is everything that NewClient is given.
+// setting is everything that New is given.
 type setting struct {
 	p *provider.Provider
-	r tokensource.Registration
-	o *tokensource.ClientOptions
+	r oauth.Registration
+	o *oauth.Options
 }
 
-func (s setting) client() (*tokensource.Client, error) { return tokensource.NewClient(s.p, s.r, s.o) }
+func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.o) }
 
 // confidential and public are settings that work at X; generic is one for a server of which little is known.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
-	return setting{p: provider.X(), r: tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+	return setting{p: provider.X(), r: oauth.Registration{
+		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}}
 }
 
 func public() setting {
 	app := oauthtest.PublicApp()
-	return setting{p: provider.X(), r: tokensource.Registration{
-		ClientID: app.ClientID, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+	return setting{p: provider.X(), r: oauth.Registration{
+		ClientID: app.ClientID, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}}
 }
 
@@ -47,14 +49,14 @@ func generic() setting {
 }
 
 // at makes the client of s speak to the fake of w.
-func (w *world) at(s setting) *tokensource.Client {
+func (w world) at(s setting) *oauth.Client {
 	w.Helper()
-	o := tokensource.ClientOptions{}
+	o := oauth.Options{}
 	if s.o != nil {
 		o = *s.o
 	}
 	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{Transport: w.fake.Transport()}
+		o.HTTPClient = &http.Client{Transport: w.Fake.Transport()}
 	}
 	s.o = &o
 	client, err := s.client()
@@ -119,7 +121,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"redirect URI with a space behind it", redirect("https://app.example/callback "), "spaces"},
 		{"redirect URI beyond ASCII", redirect("https://app.example/r\u00fcck"), "ASCII"},
 
-		{"scopes in one string", scope("tweet.read users.read"), "string of its own"},
+		{"testworld.Scopes in one string", scope("tweet.read users.read"), "string of its own"},
 		{"empty scope", scope("tweet.read", ""), "string of its own"},
 		{"scope with quote", scope(`tweet"read`), "RFC 6749 section 3.3"},
 		{"scope with backslash", scope(`tweet\read`), "RFC 6749 section 3.3"},
@@ -128,16 +130,16 @@ func TestNewClientRefuses(t *testing.T) {
 		{"scope with DEL", scope("tweet.read\x7f"), "RFC 6749 section 3.3"},
 		{"scope unknown to X", scope("account.follows.read"), "Provider.Scopes"},
 
-		{"negative timeout", func(s *setting) { s.o = &tokensource.ClientOptions{Timeout: -time.Second} }, "negative"},
+		{"negative timeout", func(s *setting) { s.o = &oauth.Options{Timeout: -time.Second} }, "negative"},
 	}
 	for _, tt := range tests {
 		s := confidential()
 		tt.change(&s)
 		_, err := s.client()
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("NewClient(%s) = %v, want an error with %q", tt.name, err, tt.want)
+			t.Errorf("New(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		} else if secret := oauthtest.ConfidentialApp().Secret; strings.Contains(err.Error(), secret) {
-			t.Errorf("NewClient(%s) = %v: it tells the secret", tt.name, err)
+			t.Errorf("New(%s) = %v: it tells the secret", tt.name, err)
 		}
 	}
 }
@@ -149,11 +151,11 @@ func TestNewClientAccepts(t *testing.T) {
 		change func(*setting)
 	}{
 		{"nothing unusual", func(*setting) {}},
-		{"empty options", func(s *setting) { s.o = new(tokensource.ClientOptions) }},
+		{"empty options", func(s *setting) { s.o = new(oauth.Options) }},
 		{"public client", func(s *setting) { *s = public() }},
 		{"generic provider", func(s *setting) { *s = generic() }},
 		{"client ID of no known shape", func(s *setting) { s.r.ClientID = "my-app" }},
-		{"no scopes", func(s *setting) { s.r.Scopes = nil }},
+		{"no testworld.Scopes", func(s *setting) { s.r.Scopes = nil }},
 		{"scope that was appended", func(s *setting) {
 			s.p.Scopes, s.r.Scopes = append(s.p.Scopes, "brand.new"), []string{"brand.new"}
 		}},
@@ -172,22 +174,22 @@ func TestNewClientAccepts(t *testing.T) {
 		s := confidential()
 		tt.change(&s)
 		if _, err := s.client(); err != nil {
-			t.Errorf("NewClient(%s) = %v, want none", tt.name, err)
+			t.Errorf("New(%s) = %v, want none", tt.name, err)
 		}
 	}
 }
 
 func TestAClientKeepsWhatItWasMadeOf(t *testing.T) {
 	s := confidential()
-	s.r.Scopes = slices.Clone(scopes)
+	s.r.Scopes = slices.Clone(testworld.Scopes)
 	client, err := s.client()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.r.Scopes[0], s.p.TokenURL, s.p.APIOrigins[0] = "changed", "https://changed.test", "https://changed.test"
 	client.Scopes()[0] = "changed"
-	if got := client.Scopes(); !slices.Equal(got, scopes) {
-		t.Errorf("Scopes() = %q, want %q", got, scopes)
+	if got := client.Scopes(); !slices.Equal(got, testworld.Scopes) {
+		t.Errorf("Scopes() = %q, want %q", got, testworld.Scopes)
 	}
 	if got := client.ClientID(); got != s.r.ClientID {
 		t.Errorf("ClientID() = %q, want %q", got, s.r.ClientID)
@@ -202,7 +204,7 @@ func TestAClientKeepsWhatItWasMadeOf(t *testing.T) {
 }
 
 func TestNewGrantsRefuses(t *testing.T) {
-	client := func(change func(*setting)) *tokensource.Client {
+	client := func(change func(*setting)) *oauth.Client {
 		s := confidential()
 		change(&s)
 		c, err := s.client()
@@ -216,28 +218,28 @@ func TestNewGrantsRefuses(t *testing.T) {
 	store := storage.NewMemory()
 	tests := []struct {
 		name   string
-		client *tokensource.Client
+		client *oauth.Client
 		store  storage.Store
-		o      *tokensource.GrantOptions
+		o      *grant.Options
 		want   string
 	}{
-		{"no client", nil, store, nil, "NewClient"},
+		{"no client", nil, store, nil, "New"},
 		{"no store", plain, nil, nil, "storage.NewMemory"},
 		{"no scope for refresh tokens", forgetful, store, nil, "add it, or set GrantOptions.WithoutRefresh"},
-		{"negative spacing", plain, store, &tokensource.GrantOptions{RenewSpacing: -1}, "cannot be negative"},
-		{"negative recheck", plain, store, &tokensource.GrantOptions{Recheck: -1}, "cannot be negative"},
-		{"negative store timeout", plain, store, &tokensource.GrantOptions{StoreTimeout: -1}, "cannot be negative"},
-		{"negative cache", plain, store, &tokensource.GrantOptions{CacheSize: -1}, "cannot be negative"},
-		{"policy above", plain, store, &tokensource.GrantOptions{InDoubt: tokensource.ResendAlways + 1}, "no policy"},
-		{"policy below", plain, store, &tokensource.GrantOptions{InDoubt: -1}, "no policy"},
+		{"negative spacing", plain, store, &grant.Options{RenewSpacing: -1}, "cannot be negative"},
+		{"negative recheck", plain, store, &grant.Options{Recheck: -1}, "cannot be negative"},
+		{"negative store timeout", plain, store, &grant.Options{StoreTimeout: -1}, "cannot be negative"},
+		{"negative cache", plain, store, &grant.Options{CacheSize: -1}, "cannot be negative"},
+		{"policy above", plain, store, &grant.Options{InDoubt: grant.ResendAlways + 1}, "no policy"},
+		{"policy below", plain, store, &grant.Options{InDoubt: -1}, "no policy"},
 	}
 	for _, tt := range tests {
-		_, err := tokensource.NewGrants(tt.client, tt.store, tt.o)
+		_, err := grant.New(tt.client, tt.store, tt.o)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("NewGrants(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
-	g, err := tokensource.NewGrants(forgetful, store, &tokensource.GrantOptions{WithoutRefresh: true, RefreshBefore: -1})
+	g, err := grant.New(forgetful, store, &grant.Options{WithoutRefresh: true, RefreshBefore: -1})
 	if err != nil {
 		t.Fatalf("NewGrants(WithoutRefresh) = %v, want none", err)
 	}

@@ -1,10 +1,12 @@
-package tokensource
+package oauth
 
 import (
 	"context"
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // The token type hints of RFC 7009 section 2.1.
@@ -15,17 +17,17 @@ const (
 
 // Revoke tells the server that token is no longer needed (RFC 7009 section 2). hint says which kind it is and is always
 // sent: X demands it, and some servers ignore a token with a wrong one. An unknown or expired token is a success. It
-// returns an *Error: ErrTemporary means that the token still exists, and errors.ErrUnsupported that the provider has no
+// returns an *tokensource.Error: ErrTemporary means that the token still exists, and errors.ErrUnsupported that the provider has no
 // revocation endpoint.
 func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if token == "" {
-		return errors.New("tokensource: the token to revoke is empty")
+		return errors.New("oauth: the token to revoke is empty")
 	}
 	if hint != HintAccessToken && hint != HintRefreshToken {
-		return errors.New("tokensource: the hint must be HintAccessToken or HintRefreshToken")
+		return errors.New("oauth: the hint must be HintAccessToken or HintRefreshToken")
 	}
 	if c.provider.RevocationURL == "" {
-		return &Error{Op: "revoke", Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
+		return &tokensource.Error{Op: "revoke", Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
 	a, err := c.post(ctx, "revoke", c.provider.RevocationURL, url.Values{"token": {token}, "token_type_hint": {hint}})
 	if err != nil && a.status != http.StatusOK {

@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"errors"
@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -15,25 +17,25 @@ func TestRevoke(t *testing.T) {
 	for name, s := range map[string]setting{"confidential": confidential(), "public": public()} {
 		w := newWorld(t)
 		client := w.at(s)
-		access, refresh, err := w.fake.IssueToken(w.user, s.r.ClientID, scopes...)
+		access, refresh, err := w.Fake.IssueToken(w.User, s.r.ClientID, testworld.Scopes...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range []struct{ token, hint string }{
-			{refresh, tokensource.HintRefreshToken}, {access, tokensource.HintAccessToken}, {refresh, tokensource.HintRefreshToken},
-			{"never-issued", tokensource.HintAccessToken},
+			{refresh, oauth.HintRefreshToken}, {access, oauth.HintAccessToken}, {refresh, oauth.HintRefreshToken},
+			{"never-issued", oauth.HintAccessToken},
 		} {
 			if err := client.Revoke(t.Context(), r.token, r.hint); err != nil {
 				t.Errorf("%s: Revoke(%s) = %v, want none", name, r.hint, err)
 			}
 		}
-		if g := w.fake.State().Grants[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
+		if g := w.Fake.State().Grants[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
 			t.Errorf("%s: tokens outlived their revocation: %+v", name, g)
 		}
-		if r := w.fake.Requests()[0]; r.RawForm().Get("token_type_hint") != "refresh_token" || r.Path != oauthtest.PathRevoke {
+		if r := w.Fake.Requests()[0]; r.RawForm().Get("token_type_hint") != "refresh_token" || r.Path != oauthtest.PathRevoke {
 			t.Errorf("%s: the first request was %v, want one with the hint refresh_token", name, r)
 		}
-		if err := w.fake.Audit(); err != nil {
+		if err := w.Fake.Audit(); err != nil {
 			t.Errorf("%s: Audit() = %v", name, err)
 		}
 	}
@@ -42,16 +44,16 @@ func TestRevoke(t *testing.T) {
 func TestRevokeRefusesBeforeItAsks(t *testing.T) {
 	w := newWorld(t)
 	tests := []struct{ name, token, hint, want string }{
-		{"no token", "", tokensource.HintAccessToken, "empty"},
+		{"no token", "", oauth.HintAccessToken, "empty"},
 		{"no hint", someRefresh, "", "HintRefreshToken"},
 		{"unknown hint", someRefresh, "id_token", "HintRefreshToken"},
 	}
 	for _, tt := range tests {
-		if err := w.client.Revoke(t.Context(), tt.token, tt.hint); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := w.Client.Revoke(t.Context(), tt.token, tt.hint); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Revoke(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
-	if n := len(w.fake.Requests()); n != 0 {
+	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
@@ -59,12 +61,12 @@ func TestRevokeRefusesBeforeItAsks(t *testing.T) {
 func TestRevokeWithoutAnEndpoint(t *testing.T) {
 	w, s := newWorld(t), confidential()
 	s.p.RevocationURL = ""
-	err := w.at(s).Revoke(t.Context(), someRefresh, tokensource.HintRefreshToken)
-	wantIs(t, err, errors.ErrUnsupported)
+	err := w.at(s).Revoke(t.Context(), someRefresh, oauth.HintRefreshToken)
+	testworld.WantIs(t, err, errors.ErrUnsupported)
 	if err == nil || !strings.Contains(err.Error(), "RevocationURL") {
 		t.Errorf("Revoke() = %v, want the name of the setting", err)
 	}
-	if n := len(w.fake.Requests()); n != 0 {
+	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
 }
@@ -97,8 +99,8 @@ func TestRevocationResponses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := newWorld(t)
-		w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
-		err := w.client.Revoke(t.Context(), someRefresh, tokensource.HintRefreshToken)
+		w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
+		err := w.Client.Revoke(t.Context(), someRefresh, oauth.HintRefreshToken)
 		if tt.kind == nil {
 			if err != nil {
 				t.Errorf("Revoke() with %s = %v, want none", tt.name, err)

@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"net/http"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// failure turns an error response into an *Error whose Kind tells a caller what to do (RFC 6749 section 5.2, with what
+// failure turns an error response into an *tokensource.Error whose Kind tells a caller what to do (RFC 6749 section 5.2, with what
 // real servers make of it). secrets are what the request carried: a server may echo them.
-func (c *Client) failure(op, grantType string, a answer, secrets ...string) *Error {
-	e := &Error{Op: op, Status: a.status}
+func (c *Client) failure(op, grantType string, a answer, secrets ...string) *tokensource.Error {
+	e := &tokensource.Error{Op: op, Status: a.status}
 	// Any shape is possible here: problem+json, HTML of a gateway, nothing at all. What cannot be read is left out.
 	m, unreadable := members(a.body, tokenMembers)
 	if unreadable == nil {
@@ -26,20 +27,20 @@ func (c *Client) failure(op, grantType string, a answer, secrets ...string) *Err
 	}
 	switch {
 	case c.deadGrant(e, grantType):
-		e.Kind, e.Reason = ErrReauthorize, ReasonRefused
+		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 		if c.provider.SingleGrant && grantType == "refresh_token" {
 			e.Hint = "the user may have revoked it, or another login for the same app and user has replaced it"
 		}
 	case temporary(e, unreadable == nil):
-		e.Kind, e.RetryAfter = ErrTemporary, retryAfter(a.header, time.Now())
+		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
 	default:
-		e.Kind, e.Hint = ErrClient, c.hint(e)
+		e.Kind, e.Hint = tokensource.ErrClient, c.hint(e)
 	}
 	return e
 }
 
 // deadGrant reports whether the server has said for good that code or refresh token are worth nothing.
-func (c *Client) deadGrant(e *Error, grantType string) bool {
+func (c *Client) deadGrant(e *tokensource.Error, grantType string) bool {
 	if e.Status < 400 || e.Status > 499 || e.Status == http.StatusTooManyRequests {
 		return false
 	}
@@ -53,7 +54,7 @@ func (c *Client) deadGrant(e *Error, grantType string) bool {
 
 // temporary reports whether the server, or something before it, may answer otherwise later. Some 4xx are a gateway's: they
 // are no word of the authorization server if they are not in its language, JSON.
-func temporary(e *Error, json bool) bool {
+func temporary(e *tokensource.Error, json bool) bool {
 	gateway := []int{http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly}
 	switch {
 	case e.Status >= 500, e.Status == http.StatusTooManyRequests:
@@ -64,7 +65,7 @@ func temporary(e *Error, json bool) bool {
 	return !json && slices.Contains(gateway, e.Status)
 }
 
-func (c *Client) hint(e *Error) string {
+func (c *Client) hint(e *tokensource.Error) string {
 	switch {
 	case e.Status >= 300 && e.Status <= 399:
 		return "redirects are not followed, since they would carry credentials elsewhere: set the endpoint's final URL"

@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"context"
@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// TokenRequest is a request to the token or revocation endpoint before it is sent, as ClientOptions.Prepare sees it.
+// TokenRequest is a request to the token or revocation endpoint before it is sent, as Options.Prepare sees it.
 type TokenRequest struct {
 	Op     string      // "exchange", "refresh", "revoke" or "client_credentials"
 	URL    string      // the endpoint; changing it has no effect
@@ -53,7 +54,7 @@ func (a answer) json() bool {
 }
 
 // post sends one form to endpoint, authenticated as the client (RFC 6749 section 2.3.1). A failure to get an answer is
-// an *Error whose InDoubt tells whether the form may have reached the server.
+// an *tokensource.Error whose InDoubt tells whether the form may have reached the server.
 func (c *Client) post(ctx context.Context, op, endpoint string, form url.Values) (answer, error) {
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
@@ -63,7 +64,7 @@ func (c *Client) post(ctx context.Context, op, endpoint string, form url.Values)
 	c.authenticate(header, form)
 	if c.prepare != nil {
 		if err := c.prepare(ctx, &TokenRequest{Op: op, URL: endpoint, Params: form, Header: header}); err != nil {
-			return answer{}, &Error{Op: op, Err: fmt.Errorf("ClientOptions.Prepare: %w", err)}
+			return answer{}, &tokensource.Error{Op: op, Err: fmt.Errorf("Options.Prepare: %w", err)}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -71,7 +72,7 @@ func (c *Client) post(ctx context.Context, op, endpoint string, form url.Values)
 	var left atomic.Bool
 	req, err := formRequest(ctx, endpoint, form.Encode(), &left)
 	if err != nil {
-		return answer{}, &Error{Op: op, Err: err}
+		return answer{}, &tokensource.Error{Op: op, Err: err}
 	}
 	req.Header = header
 	return c.send(op, req, &left)
@@ -138,7 +139,7 @@ func (r *guardedForm) Read(p []byte) (int, error) {
 func (c *Client) send(op string, req *http.Request, left *atomic.Bool) (answer, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, &Error{Op: op, Kind: ErrTemporary, InDoubt: left.Load(), Err: cause(req.Context(), err)}
+		return answer{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: left.Load(), Err: cause(req.Context(), err)}
 	}
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, header: resp.Header}
@@ -147,7 +148,7 @@ func (c *Client) send(op string, req *http.Request, left *atomic.Bool) (answer, 
 		err = errors.New("the answer is larger than 1 MiB")
 	}
 	if err != nil {
-		return a, &Error{Op: op, Kind: ErrTemporary, Status: a.status, InDoubt: a.success(), Err: cause(req.Context(), err)}
+		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Status: a.status, InDoubt: a.success(), Err: cause(req.Context(), err)}
 	}
 	return a, nil
 }

@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/ascii"
 )
 
 // tokenMembers are the members of a token response that are read (RFC 6749 sections 5.1 and 5.2).
@@ -122,7 +124,7 @@ func text(m map[string]json.RawMessage, name string) (string, error) {
 // credential returns a token member, refusing bytes that have no place in a header (RFC 6749 appendix A.12 and A.17).
 func credential(m map[string]json.RawMessage, name string) (string, error) {
 	s, err := text(m, name)
-	if err == nil && !visible(s) {
+	if err == nil && !ascii.Visible(s) {
 		return "", fmt.Errorf("the answer's %s holds characters that no token has", name)
 	}
 	return s, err

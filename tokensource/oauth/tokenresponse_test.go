@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -26,9 +27,9 @@ func jsonFault(status int, body string) oauthtest.Fault {
 }
 
 // refreshed scripts one success answer and returns what a refresh makes of it.
-func (w *world) refreshed(f oauthtest.Fault) (*oauth2.Token, error) {
-	w.fake.Inject(oauthtest.Match{}, f, 1)
-	return w.client.Refresh(w.Context(), someRefresh)
+func (w world) refreshed(f oauthtest.Fault) (*oauth2.Token, error) {
+	w.Fake.Inject(oauthtest.Match{}, f, 1)
+	return w.Client.Refresh(w.Context(), someRefresh)
 }
 
 func TestTokenResponses(t *testing.T) {
@@ -155,7 +156,7 @@ func TestExpiresIn(t *testing.T) {
 		for _, assumed := range []time.Duration{0, time.Hour} {
 			w, s := newWorld(t), confidential()
 			s.p.ExpiresIn = assumed
-			w.client = w.at(s)
+			w.Client = w.at(s)
 			for _, tt := range tests {
 				body, want := `{"access_token":"a","token_type":"Bearer"`, tt.want
 				if tt.raw != "" {
@@ -225,7 +226,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		tok, err := client.Refresh(t.Context(), someRefresh)
-		wantIs(t, err, tokensource.ErrTemporary)
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
 		if err == nil || tok != nil || !strings.Contains(err.Error(), a.want) {
 			t.Errorf("%s: Refresh() = %v, want an error with %q", name, err, a.want)
 		}
@@ -316,8 +317,8 @@ func TestErrorResponses(t *testing.T) {
 				continue
 			}
 			w, what := newWorld(t), tt.name+", "+op.name
-			w.fake.Inject(oauthtest.Match{}, tt.fault, 1)
-			err := op.run(t.Context(), w.client)
+			w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
+			err := op.run(t.Context(), w.Client)
 			e, ok := errors.AsType[*tokensource.Error](err)
 			if !ok || e.Kind != tt.kind || e.Code != tt.code || e.Status != tt.fault.Status || e.Op != op.name || e.InDoubt {
 				t.Errorf("%s = %v, want %v with code %q", what, err, tt.kind, tt.code)
@@ -335,16 +336,16 @@ func TestAProviderKnowsItsDeadGrants(t *testing.T) {
 	s := confidential()
 	s.p.DeadGrant = func(f provider.Failure) bool { seen = f; return f.Status == 400 && f.Code == "" }
 	w := newWorld(t)
-	w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 400}, 1) // glewlwyd's refusal
+	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 400}, 1) // glewlwyd's refusal
 	_, err := w.at(s).Refresh(t.Context(), someRefresh)
-	wantReason(t, err, tokensource.ReasonRefused)
+	testworld.WantReason(t, err, tokensource.ReasonRefused)
 	if want := (provider.Failure{GrantType: "refresh_token", Status: 400}); seen != want {
 		t.Errorf("DeadGrant saw %+v, want %+v", seen, want)
 	}
 	seen = provider.Failure{}
-	w.fake.Inject(oauthtest.Match{}, jsonFault(500, `{"error":"invalid_request"}`), 1)
+	w.Fake.Inject(oauthtest.Match{}, jsonFault(500, `{"error":"invalid_request"}`), 1)
 	_, err = w.at(s).Refresh(t.Context(), someRefresh)
-	wantIs(t, err, tokensource.ErrTemporary)
+	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if seen != (provider.Failure{}) {
 		t.Errorf("DeadGrant was asked about %+v, which no server can mean for good", seen)
 	}

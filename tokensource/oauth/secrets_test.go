@@ -20,8 +20,12 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/derived"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -85,10 +89,10 @@ func wrapped(v any) map[string]any {
 
 // holder is how programs keep such values: fmt may call no method of an unexported field.
 type holder struct {
-	client  *tokensource.Client
-	grants  *tokensource.Grants
-	subject *tokensource.SubjectSource
-	app     *tokensource.AppSource
+	client  *oauth.Client
+	grants  *grant.Keeper
+	subject *grant.Source
+	app     *derived.AppSource
 	static  *tokensource.StaticSource
 	other   *tokensource.OAuth2Source
 	bridge  oauth2.TokenSource
@@ -98,10 +102,10 @@ type holder struct {
 // canaries returns a value of every type that can hold a secret, and the secrets in them.
 func canaries(t *testing.T) (values []any, secrets []string) {
 	w := newWorld(t)
-	g := w.process(nil)
-	tok := w.login(g)
-	subject := g.Source(w.user)
-	w.token(g)
+	g := w.Process(nil)
+	tok := w.Login(g)
+	subject := g.Source(w.User)
+	w.Token(g)
 	if _, err := subject.Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -120,16 +124,16 @@ func canaries(t *testing.T) (values []any, secrets []string) {
 		t.Fatal(err)
 	}
 	bridge := tokensource.ToOAuth2(t.Context(), subject)
-	facts, err := g.Grant(t.Context(), w.user)
+	facts, err := g.Grant(t.Context(), w.User)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := onlyRecord(t, w.store.Store)
-	inspected, err := tokensource.Inspect(stored.key, stored.Value)
+	stored := onlyRecord(t, w.Store.Store)
+	inspected, err := grant.Inspect(stored.key, stored.Value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, refused := w.client.Exchange(t.Context(), someCode, rfcVerifier)
+	_, refused := w.Client.Exchange(t.Context(), someCode, rfcVerifier)
 	failure, _ := errors.AsType[*tokensource.Error](refused)
 	form := url.Values{"code": {someCode}, "refresh_token": {tok.RefreshToken}}
 	s := confidential()
@@ -138,11 +142,11 @@ func canaries(t *testing.T) (values []any, secrets []string) {
 		someCode, rfcVerifier, "canary-st4te",
 	}
 	return []any{
-		s.r, w.client, keys(), app, static, foreign, bridge, g, subject, facts, inspected, failure, *failure, refused,
-		tokensource.AuthorizationRequest{State: "canary-st4te", Verifier: rfcVerifier},
-		tokensource.TokenRequest{Op: "exchange", URL: "https://api.x.com", Params: form, Header: http.Header{"Authorization": secrets}},
-		tokensource.Event{Kind: tokensource.EventDied, Subject: w.user, Err: refused}, w.client.Provider(),
-		holder{w.client, g, subject, app, static, foreign, bridge, subject}, &holder{source: static, bridge: bridge},
+		s.r, w.Client, keys(), app, static, foreign, bridge, g, subject, facts, inspected, failure, *failure, refused,
+		oauth.AuthorizationRequest{State: "canary-st4te", Verifier: rfcVerifier},
+		oauth.TokenRequest{Op: "exchange", URL: "https://api.x.com", Params: form, Header: http.Header{"Authorization": secrets}},
+		grant.Event{Kind: grant.EventDied, Subject: w.User, Err: refused}, w.Client.Provider(),
+		holder{w.Client, g, subject, app, static, foreign, bridge, subject}, &holder{source: static, bridge: bridge},
 	}, secrets
 }
 
@@ -167,21 +171,21 @@ func TestValuesTellNoSecret(t *testing.T) {
 // What is printed in place of the secrets still says what a value is.
 func TestValuesSayWhatTheyAre(t *testing.T) {
 	w := newWorld(t)
-	s, unused := confidential(), (*tokensource.Client)(nil)
+	s, unused := confidential(), (*oauth.Client)(nil)
 	tests := []struct {
 		value any
 		want  string
 	}{
 		{s.r, `Registration{ClientID: "` + s.r.ClientID + `", ClientSecret: "REDACTED"`},
 		{public().r, `ClientSecret: ""`},
-		{w.client, "Client{x, Registration{"},
+		{w.Client, "Client{x, Registration{"},
 		{unused, "Client(nil)"},
-		{(*tokensource.Grants)(nil), "Grants(nil)"},
-		{w.process(nil), "Grants{Client{x, "},
+		{(*grant.Keeper)(nil), "Grants(nil)"},
+		{w.Process(nil), "Grants{Client{x, "},
 		{keys(), `AppCredentials{ID: "` + keys().ID + `", Secret: "REDACTED"`},
 		{w.app(keys()), "AppSource{x}"},
-		{tokensource.AuthorizationRequest{State: "a", Params: url.Values{"b": nil}}, `{State: "REDACTED", Verifier: "", 1 further parameters}`},
-		{tokensource.TokenRequest{Op: "refresh", URL: "https://as.example/token"}, "TokenRequest{refresh https://as.example/token}"},
+		{oauth.AuthorizationRequest{State: "a", Params: url.Values{"b": nil}}, `{State: "REDACTED", Verifier: "", 1 further parameters}`},
+		{oauth.TokenRequest{Op: "refresh", URL: "https://as.example/token"}, "TokenRequest{refresh https://as.example/token}"},
 	}
 	for _, tt := range tests {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
@@ -211,15 +215,15 @@ func TestErrorsTellNoSecret(t *testing.T) {
 		)
 	}
 	faults = append(faults, oauthtest.Fault{Drop: true}, oauthtest.Fault{Reset: true}, oauthtest.Fault{BadCertificate: true})
-	calls := append([]operation{{"identity", func(ctx context.Context, c *tokensource.Client) error {
+	calls := append([]operation{{"identity", func(ctx context.Context, c *oauth.Client) error {
 		_, err := c.Identity(ctx, &oauth2.Token{AccessToken: access})
 		return err
 	}}}, operations...)
 	for _, fault := range faults {
 		w := newWorld(t)
-		w.fake.Inject(oauthtest.Match{}, fault, -1)
+		w.Fake.Inject(oauthtest.Match{}, fault, -1)
 		for _, op := range calls {
-			err := op.run(t.Context(), w.client)
+			err := op.run(t.Context(), w.Client)
 			// An operation can only know the secrets that it has sent itself.
 			for verb, text := range printed(struct{ Err error }{err}) {
 				wantNoSecret(t, fmt.Sprintf("%s, status %d, %s", op.name, fault.Status, verb), text, sentBy(op.name, secrets))
@@ -247,30 +251,30 @@ func sentBy(op string, secrets []string) []string {
 // The engine tells no secret either: neither in its errors, nor in what it tells its observer.
 func TestEngineErrorsTellNoSecret(t *testing.T) {
 	w := newWorld(t)
-	g := w.process(&tokensource.GrantOptions{StoreTimeout: time.Second})
-	tok := w.login(g)
+	g := w.Process(&grant.Options{StoreTimeout: time.Second})
+	tok := w.Login(g)
 	secrets := []string{tok.AccessToken, tok.RefreshToken, confidential().r.ClientSecret}
 	for _, sent := range []string{tok.RefreshToken, tok.RefreshToken, tok.AccessToken} { // to refresh, and to revoke both
-		w.fake.Inject(oauthtest.Match{}, jsonFault(400, `{"error":"invalid_grant","error_description":"`+sent+` is used"}`), 1)
+		w.Fake.Inject(oauthtest.Match{}, jsonFault(400, `{"error":"invalid_grant","error_description":"`+sent+` is used"}`), 1)
 	}
-	_, renewed := g.Source(w.user).Renew(t.Context(), tok)
-	wantIs(t, renewed, tokensource.ErrReauthorize)
-	_, dead := g.Source(w.user).Token(t.Context())
-	wantIs(t, dead, tokensource.ErrReauthorize)
-	loggedOut := g.Logout(t.Context(), w.user)
+	_, renewed := g.Source(w.User).Renew(t.Context(), tok)
+	testworld.WantIs(t, renewed, tokensource.ErrReauthorize)
+	_, dead := g.Source(w.User).Token(t.Context())
+	testworld.WantIs(t, dead, tokensource.ErrReauthorize)
+	loggedOut := g.Logout(t.Context(), w.User)
 	if loggedOut == nil {
 		t.Error("Logout() = nil though the server revoked nothing")
 	}
-	w.store.on(failing("get"))
-	_, unread := w.process(nil).Source(w.user).Token(t.Context())
-	wantIs(t, unread, tokensource.ErrTemporary)
-	w.store.on(nil)
+	w.Store.On(testworld.Failing("get"))
+	_, unread := w.Process(nil).Source(w.User).Token(t.Context())
+	testworld.WantIs(t, unread, tokensource.ErrTemporary)
+	w.Store.On(nil)
 	for _, v := range []any{renewed, dead, loggedOut, unread, w.events} {
 		for verb, text := range printed(v) {
 			wantNoSecret(t, fmt.Sprintf("%T, %s", v, verb), text, secrets)
 		}
 	}
-	if key := tokensource.KeyOf(w.client, w.user); storage.CheckKey(key) != nil || strings.Contains(key, w.user) {
+	if key := tokensource.KeyOf(w.Client, w.User); storage.CheckKey(key) != nil || strings.Contains(key, w.User) {
 		t.Errorf("the storage key %q tells who the user is", key)
 	}
 }
@@ -288,8 +292,8 @@ func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := newWorld(t)
-		w.fake.Inject(oauthtest.Match{}, jsonFault(400, tt.body), 1)
-		_, err := w.client.Refresh(t.Context(), someRefresh)
+		w.Fake.Inject(oauthtest.Match{}, jsonFault(400, tt.body), 1)
+		_, err := w.Client.Refresh(t.Context(), someRefresh)
 		e, ok := errors.AsType[*tokensource.Error](err)
 		if !ok || e.Code != tt.code || e.Description != tt.description {
 			t.Errorf("%s: code, description = %q, %q, want %q, %q", tt.name, e.Code, e.Description, tt.code, tt.description)
@@ -313,7 +317,7 @@ func TestErrorText(t *testing.T) {
 	if got, want := gone.Error(), "tokensource: token: no grant"; got != want {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
-	wantIs(t, gone, tokensource.ErrReauthorize)
+	testworld.WantIs(t, gone, tokensource.ErrReauthorize)
 	if got := (&tokensource.Error{Op: "load"}).Unwrap(); len(got) != 0 {
 		t.Errorf("Unwrap() = %v, want nothing", got)
 	}

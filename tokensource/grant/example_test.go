@@ -13,6 +13,8 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -25,21 +27,21 @@ func Example() {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
+	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// The state must be random and bound to the browser: package middleware does that.
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: "random", Verifier: verifier})
+	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "random", Verifier: verifier})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -76,14 +78,14 @@ func Example() {
 }
 
 func ExampleClient_AuthorizationURL() {
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
+	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	login, err := client.AuthorizationURL(tokensource.AuthorizationRequest{
+	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{
 		State:    "random, and bound to the browser",
 		Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
 	})
@@ -107,16 +109,16 @@ func ExampleClient_AuthorizationURL() {
 }
 
 // exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
-func exampleGrants(fake *oauthtest.Server) (*tokensource.Grants, string) {
+func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
+	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}

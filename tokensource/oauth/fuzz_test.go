@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 // now is a moment for what is fuzzed: the same in every run.
@@ -85,7 +87,7 @@ func FuzzErrorResponse(f *testing.F) {
 		}
 		s := confidential()
 		header := http.Header{"Content-Type": {kind}, "Retry-After": {retry}}
-		s.o = &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: canned{status, body, header}}}
+		s.o = &oauth.Options{HTTPClient: &http.Client{Transport: canned{status, body, header}}}
 		client, err := s.client()
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +176,7 @@ func FuzzAuthorizationParams(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, value, state string) {
-		raw, err := client.AuthorizationURL(tokensource.AuthorizationRequest{
+		raw, err := client.AuthorizationURL(oauth.AuthorizationRequest{
 			State: state, Verifier: rfcVerifier, Params: url.Values{name: {value}},
 		})
 		if err != nil {
@@ -193,7 +195,7 @@ func FuzzAuthorizationParams(f *testing.F) {
 		}
 		wantParams(t, raw, q, map[string]string{
 			"response_type": "code", "client_id": client.ClientID(), "redirect_uri": client.RedirectURL(),
-			"scope": strings.Join(scopes, " "), "state": state,
+			"scope": strings.Join(testworld.Scopes, " "), "state": state,
 			"code_challenge": rfcChallenge, "code_challenge_method": "S256", name: value,
 		})
 	})
