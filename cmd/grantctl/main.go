@@ -1,7 +1,7 @@
 // Grantctl is for operators: it looks after the grants in a store. It lists and shows them without tokens, deletes one,
 // seals all of them with a new key, and moves them to another store:
 //
-//	go run ./examples/grantctl -h
+//	go run ./cmd/grantctl -h
 package main
 
 import (

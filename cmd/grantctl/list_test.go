@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"

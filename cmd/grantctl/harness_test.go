@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/tokensource/grant"

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	grantctl "github.com/authtrip/authtrip/examples/grantctl"
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
 )
 
