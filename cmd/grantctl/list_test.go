@@ -227,21 +227,21 @@ func TestListThatBreaksOff(t *testing.T) {
 func TestCondition(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	before, after := now.Add(-time.Minute), now.Add(time.Minute)
-	grant := grant.Grant{Subject: "a", Refreshable: true, Expiry: before}
+	alive := grant.Grant{Subject: "a", Refreshable: true, Expiry: before}
 	tests := []struct {
 		name string
 		g    grant.StoredGrant
 		want string
 	}{
-		{"access token has expired", grant.StoredGrant{Grant: grant}, "alive"},
-		{"no refresh token", grant.StoredGrant{Grant: grant.Grant{Expiry: after}}, "alive"},
-		{"no refresh token, expired", grant.StoredGrant{Grant: grant.Grant{Expiry: before}}, "expired"},
+		{"access token has expired", grant.StoredGrant{Grant: alive}, "alive"},
+		{"no refresh token", grant.StoredGrant{Grant: alive.Grant{Expiry: after}}, "alive"},
+		{"no refresh token, expired", grant.StoredGrant{Grant: alive.Grant{Expiry: before}}, "expired"},
 		{"expiry unknown", grant.StoredGrant{}, "alive"},
-		{"refresh under way", grant.StoredGrant{Grant: grant, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
-		{"refresh abandoned", grant.StoredGrant{Grant: grant, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
-		{"dead", grant.StoredGrant{Grant: grant.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
-		{"a strange reason", grant.StoredGrant{Grant: grant.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
-		{"logged out", grant.StoredGrant{Grant: grant, LoggedOut: true, RedeemingUntil: after}, "logged out"},
+		{"refresh under way", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
+		{"refresh abandoned", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
+		{"dead", grant.StoredGrant{Grant: alive.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
+		{"a strange reason", grant.StoredGrant{Grant: alive.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
+		{"logged out", grant.StoredGrant{Grant: alive, LoggedOut: true, RedeemingUntil: after}, "logged out"},
 	}
 	for _, tt := range tests {
 		if got := grantctl.Condition(tt.g, now); got != tt.want {

@@ -1,4 +1,4 @@
-package tokensource
+package oauth
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package tokensource_test
+package oauth_test
 
 import (
 	"bytes"
