@@ -234,13 +234,13 @@ func TestCondition(t *testing.T) {
 		want string
 	}{
 		{"access token has expired", grant.StoredGrant{Grant: alive}, "alive"},
-		{"no refresh token", grant.StoredGrant{Grant: alive.Grant{Expiry: after}}, "alive"},
-		{"no refresh token, expired", grant.StoredGrant{Grant: alive.Grant{Expiry: before}}, "expired"},
+		{"no refresh token", grant.StoredGrant{Grant: grant.Grant{Expiry: after}}, "alive"},
+		{"no refresh token, expired", grant.StoredGrant{Grant: grant.Grant{Expiry: before}}, "expired"},
 		{"expiry unknown", grant.StoredGrant{}, "alive"},
 		{"refresh under way", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
 		{"refresh abandoned", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
-		{"dead", grant.StoredGrant{Grant: alive.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
-		{"a strange reason", grant.StoredGrant{Grant: alive.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
+		{"dead", grant.StoredGrant{Grant: grant.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
+		{"a strange reason", grant.StoredGrant{Grant: grant.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
 		{"logged out", grant.StoredGrant{Grant: alive, LoggedOut: true, RedeemingUntil: after}, "logged out"},
 	}
 	for _, tt := range tests {
