@@ -15,6 +15,8 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -25,8 +27,8 @@ type world struct {
 	fake   *oauthtest.Server
 	store  storage.Store
 	keys   seal.AEAD
-	client *tokensource.Client
-	grants *tokensource.Grants
+	client *oauth.Client
+	grants *grant.Keeper
 	login  *middleware.Login
 	mux    *http.ServeMux
 }
@@ -55,7 +57,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = tokensource.NewGrants(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -82,7 +84,7 @@ func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	io.WriteString(rw, "timeline of "+subject)
 }
 
-func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Client {
+func newClient(t testing.TB, fake *oauthtest.Server, s setup) *oauth.Client {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	if s.redirectURL == "" {
@@ -96,10 +98,10 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Clien
 	if s.provider != nil {
 		s.provider(p)
 	}
-	client, err := tokensource.NewClient(p, tokensource.Registration{
+	client, err := oauth.New(p, oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -98,7 +99,7 @@ func TestM7_GrantUnreadable(t *testing.T) {
 			fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey()), options: middleware.Options{OnError: errs.onError},
 		})
 		b = b.at(after.mux)
-		key := tokensource.GrantKey(after.client.Provider().Name, after.client.ClientID(), oauthtest.DefaultUser().ID)
+		key := grant.Key(after.client.Provider().Name, after.client.ClientID(), oauthtest.DefaultUser().ID)
 		wantStatus(t, "page", b.get("/timeline"), http.StatusInternalServerError)
 		wantUnreadable(t, "page", errs.facts(t, "page", middleware.ErrUnreadable), key)
 
@@ -122,7 +123,7 @@ func TestM7_GrantDamaged(t *testing.T) {
 	b := newBrowser(t, w.mux)
 	w.logIn(b, "")
 	other := newWorld(t, setup{fake: w.fake, store: w.store, keys: w.keys, options: middleware.Options{OnError: errs.onError}})
-	key := tokensource.GrantKey(w.client.Provider().Name, w.client.ClientID(), oauthtest.DefaultUser().ID)
+	key := grant.Key(w.client.Provider().Name, w.client.ClientID(), oauthtest.DefaultUser().ID)
 	record, err := w.store.Get(t.Context(), key)
 	if err == nil {
 		_, err = w.store.Put(t.Context(), key, []byte("{"), record.Version)

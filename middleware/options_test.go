@@ -14,7 +14,7 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -132,9 +132,9 @@ func anys(errs []error) []any {
 	return list
 }
 
-func newGrants(t *testing.T, s setup) *tokensource.Grants {
+func newGrants(t *testing.T, s setup) *grant.Keeper {
 	t.Helper()
-	grants, err := tokensource.NewGrants(newClient(t, oauthtest.New(t, nil), s), storage.NewMemory(), nil)
+	grants, err := grant.New(newClient(t, oauthtest.New(t, nil), s), storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

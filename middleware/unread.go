@@ -6,6 +6,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // operatorError is a kind of failure that only a change of the deployment ends: tokensource.ErrClient with a text of its own.
@@ -59,5 +60,5 @@ func stopped(op, cause string, err error) *Error {
 
 // grantKey is where the grant of a user is stored.
 func (l *Login) grantKey(subject string) string {
-	return tokensource.GrantKey(l.client.Provider().Name, l.client.ClientID(), subject)
+	return grant.Key(l.client.Provider().Name, l.client.ClientID(), subject)
 }

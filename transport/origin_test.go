@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -66,7 +67,7 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 			t.Errorf("New with %s = %v, want an error with %q", test.name, err, test.says)
 		}
 	}
-	for _, src := range []tokensource.Source{nil, (*tokensource.Grants)(nil), (*tokensource.SubjectSource)(nil)} {
+	for _, src := range []tokensource.Source{nil, (*grant.Keeper)(nil), (*grant.Source)(nil)} {
 		if _, err := transport.New(src, nil); err == nil || !strings.Contains(err.Error(), "nil Source") {
 			t.Errorf("New(%T(nil), nil) = %v, want an error about the nil Source", src, err)
 		}

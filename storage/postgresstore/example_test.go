@@ -26,7 +26,7 @@ func Example() {
 		slog.Error("keys", "err", err)
 		return
 	}
-	sealed, err := storage.Sealed(store, keys) // give it to tokensource.NewGrants
+	sealed, err := storage.Sealed(store, keys) // give it to grant.New
 	if err != nil {
 		slog.Error("seal", "err", err)
 		return
