@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -17,7 +18,7 @@ import (
 type entry struct {
 	key    string
 	record storage.Record
-	seal   seal
+	seal   sealing
 	grant  *grant.StoredGrant // nil if it is no grant, or cannot be read
 	err    error              // why it cannot be read
 }
@@ -27,14 +28,14 @@ func (e entry) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, e.key) // fmt.State keeps no error to report
 }
 
-// seal says what a value is sealed with.
-type seal string
+// sealing says what a value is sealed with.
+type sealing string
 
 const (
-	sealNone    seal = "none"      // it can be read as it is
-	sealFirst   seal = "first key" // the key that seals now
-	sealOlder   seal = "older key" // reseal has something to do
-	sealUnknown seal = "unknown"   // there are no keys to tell, or it does not open with them
+	sealNone    sealing = "none"      // it can be read as it is
+	sealFirst   sealing = "first key" // the key that seals now
+	sealOlder   sealing = "older key" // reseal has something to do
+	sealUnknown sealing = "unknown"   // there are no keys to tell, or it does not open with them
 )
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
@@ -88,7 +89,7 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 		return e, nil
 	default:
 		var err error
-		if plain, err = v.unseal(ctx, key, r); errors.Is(err, storage.ErrUnsealed) {
+		if plain, err = v.unseal(ctx, key, r); errors.Is(err, seal.ErrUnsealed) {
 			e.err = err
 			return e, nil
 		} else if err != nil {
@@ -160,7 +161,7 @@ func (e entry) state(now time.Time) string {
 	switch {
 	case errors.Is(e.err, errNoKeys):
 		return "sealed"
-	case errors.Is(e.err, storage.ErrUnsealed):
+	case errors.Is(e.err, seal.ErrUnsealed):
 		return "cannot be opened"
 	case errors.Is(e.err, storage.ErrCorrupt):
 		return "damaged"

@@ -13,6 +13,7 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -78,7 +79,7 @@ func (z *zoo) later(n int, key string) {
 	user := z.user(z.grants(), n)
 	r := z.get(user)
 	r.Value[0] = 2
-	ring, err := storage.ParseKeys(key)
+	ring, err := seal.ParseKeys(key)
 	if err != nil {
 		z.Fatal(err)
 	}

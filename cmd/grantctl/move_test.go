@@ -10,6 +10,7 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
@@ -239,7 +240,7 @@ func TestImportRefuses(t *testing.T) {
 			if strings.Contains(r.stdout+r.stderr, value) {
 				t.Errorf("import printed a value: %.300q", r.stdout+r.stderr)
 			}
-			file, err := storage.OpenFile(dir, nil)
+			file, err := filestore.Open(dir, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package storage
+package filestore
 
 import (
 	"context"
@@ -9,13 +9,15 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
 // firstRead is how much of a file is read at first: most records are smaller, so that one read is enough.
 const firstRead = 4 << 10
 
 // read returns what is in a file.
-func (f *File) read(name string) ([]byte, error) {
+func (f *Store) read(name string) ([]byte, error) {
 	file, err := f.root.Open(name)
 	if err != nil {
 		return nil, err
@@ -26,13 +28,13 @@ func (f *File) read(name string) ([]byte, error) {
 	if n < len(data) {
 		return data[:n], ignoreEOF(err)
 	}
-	const most = fileHeader + MaxValue + sealRoom + 1 // one byte too many shows that a file is none of ours
+	const most = fileHeader + storage.MaxSealed + 1 // one byte too many shows that a file is none of ours
 	rest, err := io.ReadAll(io.LimitReader(file, most-firstRead))
 	return append(data, rest...), err
 }
 
 // version returns the version in a file, which is zero if there is no such file. It reads no more than the header.
-func (f *File) version(name string) (Version, error) {
+func (f *Store) version(name string) (storage.Version, error) {
 	file, err := f.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -61,7 +63,7 @@ func ignoreEOF(err error) error {
 }
 
 // write puts data into the file name, all or nothing, by way of the file temp.
-func (f *File) write(temp, name string, data []byte) error {
+func (f *Store) write(temp, name string, data []byte) error {
 	err := f.writeTemp(temp, data)
 	if err == nil {
 		err = f.root.Rename(temp, name)
@@ -72,7 +74,7 @@ func (f *File) write(temp, name string, data []byte) error {
 	return err
 }
 
-func (f *File) writeTemp(temp string, data []byte) error {
+func (f *Store) writeTemp(temp string, data []byte) error {
 	file, err := f.createTemp(temp)
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (f *File) writeTemp(temp string, data []byte) error {
 }
 
 // createTemp makes the file temp, in place of what a process left behind that died since the store was opened.
-func (f *File) createTemp(temp string) (*os.File, error) {
+func (f *Store) createTemp(temp string) (*os.File, error) {
 	file, err := create(f.root, f.self, temp)
 	if !errors.Is(err, fs.ErrExist) {
 		return file, err
@@ -113,21 +115,21 @@ func create(root *os.Root, dir *os.File, name string) (*os.File, error) {
 	return file, nil
 }
 
-// Keys implements Lister. It reads the whole directory when the iteration begins, and holds up writes meanwhile: on some
+// Keys implements storage.Lister. It reads the whole directory when the iteration begins, and holds up writes meanwhile: on some
 // file systems a file that is replaced while the directory is read may be left out. A write that takes long, or whose process
 // was stopped, holds up Keys, but other writes no longer than a moment.
-func (f *File) Keys(ctx context.Context) iter.Seq2[string, error] {
+func (f *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		keys, err := f.list(ctx)
 		if err != nil {
 			yield("", err)
 			return
 		}
-		yieldAll(ctx, keys, yield)
+		storage.YieldKeys(ctx, keys, yield)
 	}
 }
 
-func (f *File) list(ctx context.Context) ([]string, error) {
+func (f *Store) list(ctx context.Context) ([]string, error) {
 	if err := f.lockAll(ctx); err != nil {
 		return nil, err
 	}
@@ -145,7 +147,7 @@ func (f *File) list(ctx context.Context) ([]string, error) {
 	return keys, nil
 }
 
-func (f *File) names() ([]string, error) {
+func (f *Store) names() ([]string, error) {
 	dir, err := f.root.Open(".")
 	if err != nil {
 		return nil, err
@@ -155,10 +157,10 @@ func (f *File) names() ([]string, error) {
 }
 
 // explain adds the directory to an error of the operating system, and what to do.
-func (f *File) explain(op string, err error) error {
+func (f *Store) explain(op string, err error) error {
 	advice := adviceFor(err)
 	switch {
-	case err == nil, errors.Is(err, ErrConflict), errors.Is(err, ErrCorrupt), errors.Is(err, errUnchanged):
+	case err == nil, errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrCorrupt), errors.Is(err, errUnchanged):
 		return err
 	case advice != "":
 	case errors.Is(err, fs.ErrClosed):
@@ -168,12 +170,12 @@ func (f *File) explain(op string, err error) error {
 	case errors.Is(err, errors.ErrUnsupported):
 		advice = "use a local disk, on an operating system with file locks"
 	default:
-		return fmt.Errorf("storage: %s in %s: %w", op, f.dir, err)
+		return fmt.Errorf("filestore: %s in %s: %w", op, f.dir, err)
 	}
-	return fmt.Errorf("storage: %s in %s: %s: %w", op, f.dir, advice, err)
+	return fmt.Errorf("filestore: %s in %s: %s: %w", op, f.dir, advice, err)
 }
 
 // corrupt says which file is damaged, and what to do.
-func (f *File) corrupt(name string, why error) error {
+func (f *Store) corrupt(name string, why error) error {
 	return fmt.Errorf("%w; restore %s from a backup, or remove it and lose the record", why, filepath.Join(f.dir, name))
 }

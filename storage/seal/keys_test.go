@@ -1,20 +1,31 @@
-package storage_test
+package seal_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+func newKeys(t testing.TB) *seal.Keys {
+	t.Helper()
+	return ring(t, seal.NewKey())
+}
+
+func ring(t testing.TB, primary []byte, older ...[]byte) *seal.Keys {
+	t.Helper()
+	keys, err := seal.NewKeys(primary, older...)
+	if err != nil {
+		t.Fatalf("NewKeys() = %v, want no error", err)
+	}
+	return keys
+}
 
 func TestKeysRotate(t *testing.T) {
 	ctx, ad := t.Context(), []byte("place")
@@ -22,13 +33,13 @@ func TestKeysRotate(t *testing.T) {
 	box := sealWith(t, before, "secret", ad)
 	tests := []struct {
 		name    string
-		keys    *storage.Keys
+		keys    *seal.Keys
 		want    error
 		current bool
 	}{
 		{"before", before, nil, true},
 		{"during", during, nil, false},
-		{"after", after, storage.ErrUnknownKey, false},
+		{"after", after, seal.ErrUnknownKey, false},
 	}
 	for _, tt := range tests {
 		got, err := tt.keys.Open(ctx, box, ad)
@@ -44,7 +55,7 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-func sealWith(t testing.TB, keys *storage.Keys, plaintext string, ad []byte) []byte {
+func sealWith(t testing.TB, keys *seal.Keys, plaintext string, ad []byte) []byte {
 	t.Helper()
 	box, err := keys.Seal(context.Background(), []byte(plaintext), ad)
 	if err != nil {
@@ -59,22 +70,22 @@ func TestKeysRefuseChanges(t *testing.T) {
 	for i := range box {
 		changed := bytes.Clone(box)
 		changed[i] ^= 1
-		want := storage.ErrTampered
+		want := seal.ErrTampered
 		if 1 <= i && i < 9 {
-			want = storage.ErrUnknownKey
+			want = seal.ErrUnknownKey
 		}
-		if got, err := keys.Open(t.Context(), changed, ad); !errors.Is(err, want) || !errors.Is(err, storage.ErrUnsealed) || got != nil {
+		if got, err := keys.Open(t.Context(), changed, ad); !errors.Is(err, want) || !errors.Is(err, seal.ErrUnsealed) || got != nil {
 			t.Errorf("Open(byte %d changed) = %q, %v, want %v", i, got, err, want)
 		}
 	}
 	for n := range len(box) {
-		if got, err := keys.Open(t.Context(), box[:n], ad); !errors.Is(err, storage.ErrTampered) || got != nil {
-			t.Errorf("Open(first %d bytes) = %q, %v, want %v", n, got, err, storage.ErrTampered)
+		if got, err := keys.Open(t.Context(), box[:n], ad); !errors.Is(err, seal.ErrTampered) || got != nil {
+			t.Errorf("Open(first %d bytes) = %q, %v, want %v", n, got, err, seal.ErrTampered)
 		}
 	}
 	for _, other := range []string{"", "plac", "place2", "Place"} {
-		if _, err := keys.Open(t.Context(), box, []byte(other)); !errors.Is(err, storage.ErrTampered) {
-			t.Errorf("Open(for %q) = %v, want %v", other, err, storage.ErrTampered)
+		if _, err := keys.Open(t.Context(), box, []byte(other)); !errors.Is(err, seal.ErrTampered) {
+			t.Errorf("Open(for %q) = %v, want %v", other, err, seal.ErrTampered)
 		}
 	}
 }
@@ -93,7 +104,7 @@ func TestKeysNeverSealAlike(t *testing.T) {
 
 // TestKeyID checks that the id in a sealed value gives away no part of the key.
 func TestKeyID(t *testing.T) {
-	k := storage.NewKey()
+	k := seal.NewKey()
 	box := sealWith(t, ring(t, k), "secret", nil)
 	for i := range 25 {
 		if bytes.Contains(box, k[i:i+8]) {
@@ -130,7 +141,7 @@ func TestNewKeysRefuses(t *testing.T) {
 		{"duplicate", [][]byte{key(1), key(2), key(1)}, "key 3 is key 1 again"},
 	}
 	for _, tt := range tests {
-		keys, err := storage.NewKeys(tt.keys[0], tt.keys[1:]...)
+		keys, err := seal.NewKeys(tt.keys[0], tt.keys[1:]...)
 		if keys != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("NewKeys(%s) = %v, %v, want an error with %q", tt.name, keys, err, tt.want)
 		}
@@ -138,7 +149,7 @@ func TestNewKeysRefuses(t *testing.T) {
 }
 
 func TestNewKeysCopies(t *testing.T) {
-	k := storage.NewKey()
+	k := seal.NewKey()
 	keys := ring(t, k)
 	box := sealWith(t, keys, "secret", nil)
 	clear(k)
@@ -155,7 +166,7 @@ func TestParseKeys(t *testing.T) {
 		base64.URLEncoding.EncodeToString(a) + "," + base64.RawURLEncoding.EncodeToString(b),
 		" " + base64.RawStdEncoding.EncodeToString(a) + " ,\n" + base64.URLEncoding.EncodeToString(b) + "\n",
 	} {
-		keys, err := storage.ParseKeys(text)
+		keys, err := seal.ParseKeys(text)
 		if err != nil {
 			t.Errorf("ParseKeys(%q) = %v, want no error", text, err)
 			continue
@@ -173,7 +184,7 @@ func TestParseKeys(t *testing.T) {
 func TestParseKeysRefuses(t *testing.T) {
 	good := base64.StdEncoding.EncodeToString(key(7))
 	for _, text := range []string{"", " \n", ",", good + ",", "," + good, good[:20], good + "AAAA", "*" + good[1:], good + "," + good, "0x" + good, base64.StdEncoding.EncodeToString(make([]byte, 32))} {
-		keys, err := storage.ParseKeys(text)
+		keys, err := seal.ParseKeys(text)
 		if keys != nil || err == nil {
 			t.Errorf("ParseKeys(%q) = %v, %v, want an error", text, keys, err)
 			continue
@@ -185,69 +196,14 @@ func TestParseKeysRefuses(t *testing.T) {
 }
 
 func TestKeysWithoutKey(t *testing.T) {
-	for _, keys := range []*storage.Keys{nil, {}} {
+	for _, keys := range []*seal.Keys{nil, {}} {
 		if _, err := keys.Seal(t.Context(), nil, nil); err == nil {
 			t.Errorf("Seal() without a key = nil, want an error")
 		}
-		if _, err := keys.Open(t.Context(), make([]byte, 40), nil); !errors.Is(err, storage.ErrUnsealed) {
-			t.Errorf("Open() without a key = %v, want %v", err, storage.ErrUnsealed)
+		if _, err := keys.Open(t.Context(), make([]byte, 40), nil); !errors.Is(err, seal.ErrUnsealed) {
+			t.Errorf("Open() without a key = %v, want %v", err, seal.ErrUnsealed)
 		}
 	}
-}
-
-// TestRedacted prints everything that holds a secret, alone and in other structs, in every way.
-func TestRedacted(t *testing.T) {
-	secret := []byte("0123456789abcdefghijklmnopqrstuv")
-	keys := ring(t, secret)
-	memory := storage.NewMemory()
-	put(t, memory, "k", string(secret), 0)
-	record, err := memory.Get(t.Context(), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]any{
-		"Keys": keys, "*Keys": *keys, "Memory": memory, "*Memory": *memory, "Record": record, "*Record": &record,
-		"Sealed": seal(t, memory, keys),
-		"nested": struct {
-			keys   *storage.Keys
-			ring   storage.Keys
-			store  storage.Store
-			memory storage.Memory
-			Record storage.Record
-		}{keys, *keys, seal(t, memory, keys), *memory, record},
-		"pointer": struct{ memory *storage.Memory }{memory},
-	}
-	for name, v := range values {
-		for _, text := range prints(t, v) {
-			for _, form := range []string{string(secret[:8]), "48 49 50", "3031323334", "30 31 32", "MDEyMzQ1", "0x30, 0x31"} {
-				if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
-					t.Errorf("%s is printed as %q, want no secret in it", name, text)
-				}
-			}
-		}
-	}
-	for want, v := range map[string]any{"REDACTED": keys, "storage.Memory": memory, "storage.Sealed": seal(t, memory, keys)} {
-		if got := fmt.Sprintf("%+v", v); got != want {
-			t.Errorf("Sprintf(%%+v, %T) = %q, want %q", v, got, want)
-		}
-	}
-}
-
-// prints returns v in every form that fmt, JSON and slog give it.
-func prints(t *testing.T, v any) []string {
-	t.Helper()
-	var out []string
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%b", "%c", "%U"} {
-		out = append(out, fmt.Sprintf(verb, v))
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Errorf("json.Marshal(%T) = %v, want no error", v, err)
-	}
-	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "v", v)
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "v", v)
-	return append(out, string(data), log.String())
 }
 
 // FuzzKeys opens arbitrary bytes, which must not panic nor succeed, and seals and opens them.
@@ -263,8 +219,8 @@ func FuzzKeys(f *testing.F) {
 			if again, err := ring(t, key(1), key(2)).Open(ctx, data, ad); err != nil || !bytes.Equal(got, again) {
 				t.Errorf("Open() = %q, and then %q, %v", got, again, err)
 			}
-		} else if !errors.Is(err, storage.ErrUnsealed) {
-			t.Errorf("Open() = %v, want an error that wraps %v", err, storage.ErrUnsealed)
+		} else if !errors.Is(err, seal.ErrUnsealed) {
+			t.Errorf("Open() = %v, want an error that wraps %v", err, seal.ErrUnsealed)
 		}
 		box, err := keys.Seal(ctx, data, ad)
 		if err != nil {
@@ -273,8 +229,8 @@ func FuzzKeys(f *testing.F) {
 		if got, err := keys.Open(ctx, box, ad); err != nil || !bytes.Equal(got, data) {
 			t.Errorf("Open(Seal(%q)) = %q, %v", data, got, err)
 		}
-		if _, err := keys.Open(ctx, box, append(bytes.Clone(ad), 0)); !errors.Is(err, storage.ErrTampered) {
-			t.Errorf("Open() for another place = %v, want %v", err, storage.ErrTampered)
+		if _, err := keys.Open(ctx, box, append(bytes.Clone(ad), 0)); !errors.Is(err, seal.ErrTampered) {
+			t.Errorf("Open() for another place = %v, want %v", err, seal.ErrTampered)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package storage
+package seal
 
 import (
 	"context"
@@ -46,11 +46,11 @@ func NewKeys(primary []byte, older ...[]byte) (*Keys, error) {
 	for i, key := range append([][]byte{primary}, older...) {
 		k, err := newRingKey(key)
 		if err != nil {
-			return nil, fmt.Errorf("storage: key %d: %w", i+1, err)
+			return nil, fmt.Errorf("seal: key %d: %w", i+1, err)
 		}
 		for j := range ring {
 			if ring[j].id == k.id {
-				return nil, fmt.Errorf("storage: key %d is key %d again: leave it out", i+1, j+1)
+				return nil, fmt.Errorf("seal: key %d is key %d again: leave it out", i+1, j+1)
 			}
 		}
 		ring = append(ring, k)
@@ -93,7 +93,7 @@ func newRingKey(key []byte) (ringKey, error) {
 func (k *Keys) Seal(_ context.Context, plaintext, associatedData []byte) ([]byte, error) {
 	ring := k.keys()
 	if len(ring) == 0 {
-		return nil, errors.New("storage: Keys without a key: make it with NewKeys or ParseKeys")
+		return nil, errors.New("seal: Keys without a key: make it with NewKeys or ParseKeys")
 	}
 	first := &ring[0]
 	out := make([]byte, 0, sealedPrefix+len(plaintext)+first.aead.Overhead())

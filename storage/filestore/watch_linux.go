@@ -1,4 +1,4 @@
-package storage
+package filestore
 
 import (
 	"context"
@@ -10,19 +10,21 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
-// Watch implements Watcher, on Linux only, by inotify(7), which hears nothing of what other machines do to a network file
+// Watch implements storage.Watcher, on Linux only, by inotify(7), which hears nothing of what other machines do to a network file
 // system. It tells of a change as soon as Get sees it, which is a little before it is durable. It returns when ctx ends, when
 // the store is closed, or when somebody moves the directory away.
-func (f *File) Watch(ctx context.Context, changed func(Change)) error {
+func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
 	events, err := f.events()
 	switch {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("storage: watch in %s: raise fs.inotify.max_user_instances or max_user_watches: %w", f.dir, err)
+		return fmt.Errorf("filestore: watch in %s: raise fs.inotify.max_user_instances or max_user_watches: %w", f.dir, err)
 	case err != nil:
 		return f.explain("watch", err)
 	}
@@ -37,7 +39,7 @@ func (f *File) Watch(ctx context.Context, changed func(Change)) error {
 		}
 		_ = events.Close()
 	}()
-	changed(Change{})
+	changed(storage.Change{})
 	err = f.tell(events, changed)
 	switch {
 	case ctx.Err() != nil:
@@ -49,7 +51,7 @@ func (f *File) Watch(ctx context.Context, changed func(Change)) error {
 }
 
 // events returns what reads as a sequence of inotify events: records that come to be, and records that go.
-func (f *File) events() (*os.File, error) {
+func (f *Store) events() (*os.File, error) {
 	select {
 	case <-f.done:
 		return nil, fs.ErrClosed
@@ -73,7 +75,7 @@ func (f *File) events() (*os.File, error) {
 }
 
 // unmoved returns an error if another directory has taken the place of the one that is open.
-func (f *File) unmoved() error {
+func (f *Store) unmoved() error {
 	there, err := os.Stat(f.dir)
 	if err != nil {
 		return err
@@ -91,7 +93,7 @@ func (f *File) unmoved() error {
 var errGone = fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
 
 // tell tells what events say until they end, and returns why.
-func (f *File) tell(events *os.File, changed func(Change)) error {
+func (f *Store) tell(events *os.File, changed func(storage.Change)) error {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := events.Read(buf)
@@ -101,7 +103,7 @@ func (f *File) tell(events *os.File, changed func(Change)) error {
 		for event := range inotifyEvents(buf[:n]) {
 			switch {
 			case event.mask&syscall.IN_Q_OVERFLOW != 0:
-				changed(Change{})
+				changed(storage.Change{})
 			case event.mask&(syscall.IN_IGNORED|syscall.IN_MOVE_SELF) != 0:
 				return errGone
 			}
@@ -110,7 +112,7 @@ func (f *File) tell(events *os.File, changed func(Change)) error {
 				if err != nil {
 					version = 0
 				}
-				changed(Change{key, version})
+				changed(storage.Change{Key: key, Version: version})
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package storage
+package seal
 
 import (
 	"encoding/base64"
@@ -10,13 +10,13 @@ import (
 // §5, padded or not), separated by commas, the one that seals first. Errors say which key is wrong and never show it.
 func ParseKeys(text string) (*Keys, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("storage: no keys: set one made with `openssl rand -base64 32`")
+		return nil, fmt.Errorf("seal: no keys: set one made with `openssl rand -base64 32`")
 	}
 	var keys [][]byte
 	for part := range strings.SplitSeq(text, ",") {
 		key, err := parseKey(part)
 		if err != nil {
-			return nil, fmt.Errorf("storage: key %d: %w", len(keys)+1, err)
+			return nil, fmt.Errorf("seal: key %d: %w", len(keys)+1, err)
 		}
 		keys = append(keys, key)
 	}

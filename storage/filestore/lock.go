@@ -1,4 +1,4 @@
-package storage
+package filestore
 
 import (
 	"context"
@@ -26,7 +26,7 @@ const (
 )
 
 // errClosed is what methods return after Close.
-var errClosed = fmt.Errorf("storage: the store is closed: %w", fs.ErrClosed)
+var errClosed = fmt.Errorf("filestore: the store is closed: %w", fs.ErrClosed)
 
 // shard is a lock for some of the keys. Its file is never deleted: who has the lock of a deleted file does not exclude
 // who has that of its successor. Goroutines of one process take turns first, so that they need not poll.
@@ -84,7 +84,7 @@ func (s *shard) await(ctx context.Context, done <-chan struct{}) error {
 	for wait := lockPollFirst; ; wait = min(2*wait, lockPollMost) {
 		locked, err := tryLock(s.file)
 		if err != nil {
-			return fmt.Errorf("storage: %s: %w", s.file.Name(), err)
+			return fmt.Errorf("filestore: %s: %w", s.file.Name(), err)
 		}
 		if locked {
 			return nil
@@ -114,12 +114,12 @@ func (s *shard) unlock() error { return unlock(s.file) }
 func (s *shard) leave() { <-s.turn }
 
 // errBusy ends the wait for a lock while others are held.
-var errBusy = errors.New("storage: a lock is busy")
+var errBusy = errors.New("filestore: a lock is busy")
 
 // lockAll takes the locks of all shards. While it waits for one, it holds up those who need another that it has already: so
 // it soon gives them back, waits for the busy one alone, and starts over. It then asks for longer than before, since
 // where every write is slow it would else never have them all.
-func (f *File) lockAll(ctx context.Context) error {
+func (f *Store) lockAll(ctx context.Context) error {
 	for most := lockAllFirst; ; most *= 2 {
 		busy, err := f.lockWithin(ctx, most)
 		if !errors.Is(err, errBusy) {
@@ -137,7 +137,7 @@ func (f *File) lockAll(ctx context.Context) error {
 
 // lockWithin takes the locks of all shards, or none of them and returns the one that was not to be had: with errBusy, if
 // that took too long. The order is always the same, so that two lists never wait for each other.
-func (f *File) lockWithin(ctx context.Context, most time.Duration) (*shard, error) {
+func (f *Store) lockWithin(ctx context.Context, most time.Duration) (*shard, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errBusy)
 	defer cancel()
 	for i, s := range f.shards {
@@ -164,4 +164,12 @@ func shardOf(key string) int {
 		h = (h ^ uint32(key[i])) * 16777619
 	}
 	return int(h % shardCount)
+}
+
+// ended returns nil, or the error of a method whose ctx has ended.
+func ended(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("filestore: %w", context.Cause(ctx))
 }

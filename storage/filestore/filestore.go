@@ -1,4 +1,4 @@
-package storage
+package filestore
 
 import (
 	"context"
@@ -8,22 +8,24 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
-// FileOptions are the rarer choices of OpenFile. The zero value is the safe default.
-type FileOptions struct {
+// Options are the rarer choices of Open. The zero value is the safe default.
+type Options struct {
 	// InsecureNoSync leaves out every fsync. Writes are some ten times faster and still survive the death of the
 	// process, but after a power failure the last of them may be gone, or their files unreadable.
 	InsecureNoSync bool
 }
 
-// File is a Store in one directory of a local disk, one file per key. Any number of goroutines and processes may share the
+// Store is a storage.Store in one directory of a local disk, one file per key. Any number of goroutines and processes may share the
 // directory; a network file system must have working file locks. Reads take no lock. A write is there after a power
-// failure once Put has returned, or the old value is. File is a Lister, on Linux also a Watcher, and safe for concurrent use.
+// failure once Put has returned, or the old value is. Store is a storage.Lister, on Linux also a Watcher, and safe for concurrent use.
 //
 // Methods wait for the locks of other processes no longer than ctx lasts, but a system call that has begun is not
-// interrupted. Values are stored as they are: put Sealed above.
-type File struct {
+// interrupted. Values are stored as they are: put storage.Sealed above.
+type Store struct {
 	dir    string
 	root   *os.Root
 	self   *os.File // the directory, to sync it
@@ -33,20 +35,20 @@ type File struct {
 	close  func() error
 }
 
-// OpenFile returns the store in directory dir, which it creates with mode 0700 if need be. Files have mode 0600, and those
+// Open returns the store in directory dir, which it creates with mode 0700 if need be. Files have mode 0600, and those
 // that root makes belong to the owner and the group of the directory. Nil options mean all defaults. Call Close at the end.
-func OpenFile(dir string, o *FileOptions) (*File, error) {
+func Open(dir string, o *Options) (*Store, error) {
 	if o == nil {
-		o = new(FileOptions)
+		o = new(Options)
 	}
 	if dir == "" {
-		return nil, errors.New("storage: no directory: name one that outlives the program, and that only it uses")
+		return nil, errors.New("filestore: no directory: name one that outlives the program, and that only it uses")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("storage: %w", err)
+		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	f := &File{dir: dir, noSync: o.InsecureNoSync, done: make(chan struct{})}
+	f := &Store{dir: dir, noSync: o.InsecureNoSync, done: make(chan struct{})}
 	f.close = sync.OnceValue(f.shut)
 	if err := f.open(); err != nil {
 		_ = f.Close() // the first error says more
@@ -55,7 +57,7 @@ func OpenFile(dir string, o *FileOptions) (*File, error) {
 	return f, nil
 }
 
-func (f *File) open() error {
+func (f *Store) open() error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func (f *File) open() error {
 }
 
 // syncParent makes the directory itself outlive a power failure. A parent that we may not read was there before.
-func (f *File) syncParent() {
+func (f *Store) syncParent() {
 	if f.noSync {
 		return
 	}
@@ -90,9 +92,9 @@ func (f *File) syncParent() {
 
 // Close waits for writes that have begun, and releases the directory. Other methods then return an error that wraps
 // fs.ErrClosed. Closing again does nothing and returns the same.
-func (f *File) Close() error { return f.close() }
+func (f *Store) Close() error { return f.close() }
 
-func (f *File) shut() error {
+func (f *Store) shut() error {
 	close(f.done)
 	var errs []error
 	for _, s := range f.shards {
@@ -110,42 +112,42 @@ func (f *File) shut() error {
 	return errors.Join(errs...)
 }
 
-// Get implements Store. It returns an error that wraps ErrCorrupt if the file is damaged.
-func (f *File) Get(ctx context.Context, key string) (Record, error) {
-	if err := checkCall(ctx, key); err != nil {
-		return Record{}, err
+// Get implements storage.Store. It returns an error that wraps storage.ErrCorrupt if the file is damaged.
+func (f *Store) Get(ctx context.Context, key string) (storage.Record, error) {
+	if err := storage.CheckCall(ctx, key); err != nil {
+		return storage.Record{}, err
 	}
 	name := fileName(key)
 	data, err := f.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, ErrNotFound
+		return storage.Record{}, storage.ErrNotFound
 	}
 	if err != nil {
-		return Record{}, f.explain("get", err)
+		return storage.Record{}, f.explain("get", err)
 	}
 	r, err := decodeFile(data)
 	if err != nil {
-		return Record{}, f.corrupt(name, err)
+		return storage.Record{}, f.corrupt(name, err)
 	}
 	return r, nil
 }
 
-// Put implements Store. It returns an error that wraps ErrCorrupt, and writes nothing, if the file is damaged.
-func (f *File) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
-	if err := checkCall(ctx, key); err != nil {
+// Put implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and writes nothing, if the file is damaged.
+func (f *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if err := storage.CheckCall(ctx, key); err != nil {
 		return 0, err
 	}
-	if err := CheckValue(value); err != nil {
+	if err := storage.CheckValue(value); err != nil {
 		return 0, err
 	}
-	version := NewVersion()
+	version := storage.NewVersion()
 	err := f.change(ctx, "put", key, func(name string, s *shard) error {
 		stored, err := f.version(name)
 		if err != nil {
 			return err
 		}
 		if stored != old {
-			return ErrConflict
+			return storage.ErrConflict
 		}
 		return f.write(s.temp, name, encodeFile(version, value))
 	})
@@ -155,9 +157,9 @@ func (f *File) Put(ctx context.Context, key string, value []byte, old Version) (
 	return version, nil
 }
 
-// Delete implements Store. It returns an error that wraps ErrCorrupt, and deletes nothing, if the file is damaged.
-func (f *File) Delete(ctx context.Context, key string, old Version) error {
-	if err := checkCall(ctx, key); err != nil {
+// Delete implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and deletes nothing, if the file is damaged.
+func (f *Store) Delete(ctx context.Context, key string, old storage.Version) error {
+	if err := storage.CheckCall(ctx, key); err != nil {
 		return err
 	}
 	err := f.change(ctx, "delete", key, func(name string, _ *shard) error {
@@ -168,7 +170,7 @@ func (f *File) Delete(ctx context.Context, key string, old Version) error {
 		case stored == 0:
 			return errUnchanged
 		case stored != old:
-			return ErrConflict
+			return storage.ErrConflict
 		}
 		return f.root.Remove(name)
 	})
@@ -179,10 +181,10 @@ func (f *File) Delete(ctx context.Context, key string, old Version) error {
 }
 
 // errUnchanged ends a change that has nothing to do.
-var errUnchanged = errors.New("storage: unchanged")
+var errUnchanged = errors.New("filestore: unchanged")
 
 // change calls do while nobody else, in this process or another, changes the file of key, and makes it durable.
-func (f *File) change(ctx context.Context, op, key string, do func(name string, s *shard) error) error {
+func (f *Store) change(ctx context.Context, op, key string, do func(name string, s *shard) error) error {
 	s := f.shards[shardOf(key)]
 	if err := s.lock(ctx, f.done); err != nil {
 		return err

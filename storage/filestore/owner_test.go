@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package storage_test
+package filestore_test
 
 import (
 	"fmt"
@@ -45,10 +45,10 @@ func owners(t *testing.T, dir string) map[string][2]uint32 {
 	return of
 }
 
-// TestFileOfRoot has root write to the store of another user, as an operator may: the user must still be able to use it.
-func TestFileOfRoot(t *testing.T) {
+// TestOfRoot has root write to the store of another user, as an operator may: the user must still be able to use it.
+func TestOfRoot(t *testing.T) {
 	dir := theirStore(t)
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	v := put(t, f, "k", "value", 0)
 	put(t, f, "k", "again", v)
 	put(t, f, "other", "value", 0)
@@ -63,9 +63,9 @@ func TestFileOfRoot(t *testing.T) {
 	}
 }
 
-// TestFileOfRootAndLinks plants links to files of root under the names that the store uses: root must neither give those
+// TestOfRootAndLinks plants links to files of root under the names that the store uses: root must neither give those
 // files away nor write to them.
-func TestFileOfRootAndLinks(t *testing.T) {
+func TestOfRootAndLinks(t *testing.T) {
 	dir := theirStore(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("of root"), 0o600); err != nil {
@@ -78,7 +78,7 @@ func TestFileOfRootAndLinks(t *testing.T) {
 		}
 	}
 	plant("lock-00")
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	for i := range 32 {
 		plant(fmt.Sprintf("temp-%02x", i))
 	}

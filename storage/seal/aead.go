@@ -1,4 +1,4 @@
-package storage
+package seal
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 var (
 	// ErrUnsealed means that a value cannot be opened now or later: asking again does not help. ErrUnknownKey and
 	// ErrTampered match it. An AEAD returns any other error when it cannot be asked now.
-	ErrUnsealed = errors.New("storage: value cannot be opened")
+	ErrUnsealed = errors.New("seal: value cannot be opened")
 
 	// ErrUnknownKey means that a value was sealed with a key that is not in the ring: it was retired too early, or the
 	// value comes from elsewhere.

@@ -1,17 +1,14 @@
-package storage
+package filestore
 
 import (
 	"encoding/base32"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
-)
 
-// ErrCorrupt means that what is stored under a key is damaged, or was written by a newer version of this package. The
-// record is left as it is.
-var ErrCorrupt = errors.New("storage: corrupt record")
+	"github.com/authtrip/authtrip/storage"
+)
 
 // A file is magic, format, version, length and checksum, all little endian, and then the value. The checksum is of all
 // that stands before and after it.
@@ -27,13 +24,13 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) // has an instruction of its own on most processors
 
 type header struct {
-	version Version
+	version storage.Version
 	length  int
 	sum     uint32
 }
 
 // encodeFile returns the content of the file of a record.
-func encodeFile(version Version, value []byte) []byte {
+func encodeFile(version storage.Version, value []byte) []byte {
 	data := make([]byte, fileHeader, fileHeader+len(value))
 	copy(data, fileMagic)
 	data[len(fileMagic)] = fileFormat
@@ -45,35 +42,35 @@ func encodeFile(version Version, value []byte) []byte {
 }
 
 // decodeFile returns the record in the content of a file. Its value is a part of data.
-func decodeFile(data []byte) (Record, error) {
+func decodeFile(data []byte) (storage.Record, error) {
 	h, err := decodeHeader(data)
 	if err != nil {
-		return Record{}, err
+		return storage.Record{}, err
 	}
 	value := data[fileHeader:]
 	switch {
 	case len(value) != h.length:
-		return Record{}, fmt.Errorf("%w: it should have %d bytes more or less", ErrCorrupt, max(h.length-len(value), len(value)-h.length))
+		return storage.Record{}, fmt.Errorf("%w: it should have %d bytes more or less", storage.ErrCorrupt, max(h.length-len(value), len(value)-h.length))
 	case checksum(data) != h.sum:
-		return Record{}, fmt.Errorf("%w: the checksum is wrong", ErrCorrupt)
+		return storage.Record{}, fmt.Errorf("%w: the checksum is wrong", storage.ErrCorrupt)
 	}
-	return Record{value[:len(value):len(value)], h.version}, nil
+	return storage.Record{Value: value[:len(value):len(value)], Version: h.version}, nil
 }
 
 func decodeHeader(data []byte) (header, error) {
 	if len(data) < fileHeader || string(data[:len(fileMagic)]) != fileMagic {
-		return header{}, fmt.Errorf("%w: it does not begin like one", ErrCorrupt)
+		return header{}, fmt.Errorf("%w: it does not begin like one", storage.ErrCorrupt)
 	}
 	if format := data[len(fileMagic)]; format != fileFormat {
-		return header{}, fmt.Errorf("%w: it has format %d, and this program knows only %d", ErrCorrupt, format, fileFormat)
+		return header{}, fmt.Errorf("%w: it has format %d, and this program knows only %d", storage.ErrCorrupt, format, fileFormat)
 	}
 	h := header{
-		version: Version(binary.LittleEndian.Uint64(data[fileVersion:])),
+		version: storage.Version(binary.LittleEndian.Uint64(data[fileVersion:])),
 		length:  int(binary.LittleEndian.Uint32(data[fileLength:])),
 		sum:     binary.LittleEndian.Uint32(data[fileSum:]),
 	}
 	if h.version == 0 {
-		return header{}, fmt.Errorf("%w: its version is zero", ErrCorrupt)
+		return header{}, fmt.Errorf("%w: its version is zero", storage.ErrCorrupt)
 	}
 	return h, nil
 }
@@ -91,7 +88,7 @@ var nameCode = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPaddin
 
 // fileName returns the name of the file of key.
 func fileName(key string) string {
-	name := make([]byte, len(keyPrefix), len(keyPrefix)+nameCode.EncodedLen(MaxKey))
+	name := make([]byte, len(keyPrefix), len(keyPrefix)+nameCode.EncodedLen(storage.MaxKey))
 	copy(name, keyPrefix)
 	return string(nameCode.AppendEncode(name, []byte(key)))
 }
@@ -103,7 +100,7 @@ func keyOf(name string) (string, bool) {
 		return "", false
 	}
 	key, err := nameCode.DecodeString(code)
-	if err != nil || CheckKey(string(key)) != nil || fileName(string(key)) != name {
+	if err != nil || storage.CheckKey(string(key)) != nil || fileName(string(key)) != name {
 		return "", false
 	}
 	return string(key), true

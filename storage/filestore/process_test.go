@@ -1,4 +1,4 @@
-package storage_test
+package filestore_test
 
 import (
 	"fmt"
@@ -8,19 +8,19 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 )
 
 const (
-	childDir  = "STORAGE_TEST_DIR" // set in the processes that TestFileProcesses starts
+	childDir  = "STORAGE_TEST_DIR" // set in the processes that TestProcesses starts
 	processes = 4
 	eachChild = 250
 )
 
-// TestFileProcesses increments one counter in several processes: no increment may be lost.
-func TestFileProcesses(t *testing.T) {
+// TestProcesses increments one counter in several processes: no increment may be lost.
+func TestProcesses(t *testing.T) {
 	if dir := os.Getenv(childDir); dir != "" {
-		s := openFile(t, dir, nil)
+		s := openStore(t, dir, nil)
 		for range eachChild {
 			if err := increment(s, "counter"); err != nil {
 				t.Fatalf("increment = %v, want no error", err)
@@ -32,7 +32,7 @@ func TestFileProcesses(t *testing.T) {
 	var children sync.WaitGroup
 	for range processes {
 		children.Go(func() {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFileProcesses$")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcesses$")
 			cmd.Env = append(os.Environ(), childDir+"="+dir)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("a process ended with %v:\n%s", err, out)
@@ -41,16 +41,16 @@ func TestFileProcesses(t *testing.T) {
 	}
 	children.Wait()
 	want := strconv.Itoa(processes * eachChild)
-	if r, err := openFile(t, dir, nil).Get(t.Context(), "counter"); err != nil || string(r.Value) != want {
+	if r, err := openStore(t, dir, nil).Get(t.Context(), "counter"); err != nil || string(r.Value) != want {
 		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value, err, want, processes, want)
 	}
 }
 
-// TestFileKilled kills a process again and again while it writes: what is there must be whole, and the store must go on.
-func TestFileKilled(t *testing.T) {
+// TestKilled kills a process again and again while it writes: what is there must be whole, and the store must go on.
+func TestKilled(t *testing.T) {
 	const env = "STORAGE_TEST_VICTIM"
 	if dir := os.Getenv(env); dir != "" {
-		s := openFile(t, dir, nil)
+		s := openStore(t, dir, nil)
 		for i := 0; ; i++ {
 			if err := increment(s, "counter"); err != nil {
 				t.Fatalf("increment = %v, want no error", err)
@@ -62,7 +62,7 @@ func TestFileKilled(t *testing.T) {
 	before := 0
 	for range 5 {
 		kill(t, env+"="+dir)
-		f, err := storage.OpenFile(dir, nil)
+		f, err := filestore.Open(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestFileKilled(t *testing.T) {
 // kill starts this test in a process with env set, and kills it when it has written something.
 func kill(t *testing.T, env string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFileKilled$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
 	cmd.Env = append(os.Environ(), env)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package storage_test
+package filestore_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 )
 
 var errTired = errors.New("tired of waiting")
@@ -30,7 +31,7 @@ func lockAll(t *testing.T, dir string) (release func()) {
 // lockFor is lockAll for the lock that writers of key need.
 func lockFor(t *testing.T, dir, key string) (release func()) {
 	t.Helper()
-	return lock(t, dir, fmt.Sprintf("lock-%02x", storage.ShardOf(key)))
+	return lock(t, dir, fmt.Sprintf("lock-%02x", filestore.ShardOf(key)))
 }
 
 func lock(t *testing.T, dir, pattern string) (release func()) {
@@ -57,12 +58,12 @@ func lock(t *testing.T, dir, pattern string) (release func()) {
 	}
 }
 
-// TestFileWaits has another process hold the locks: writers must wait as long as their ctx allows and no longer, also
+// TestWaits has another process hold the locks: writers must wait as long as their ctx allows and no longer, also
 // those that wait behind another goroutine; readers must not wait.
-func TestFileWaits(t *testing.T) {
+func TestWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f, err := storage.OpenFile(dir, nil)
+		f, err := filestore.Open(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,14 +104,14 @@ func TestFileWaits(t *testing.T) {
 	})
 }
 
-// TestFileKeysHoldsUpNobody has another process stop in the middle of a write: Keys must wait for it as long as its ctx
+// TestKeysHoldsUpNobody has another process stop in the middle of a write: Keys must wait for it as long as its ctx
 // allows, and writers of other keys must not wait for Keys.
-func TestFileKeysHoldsUpNobody(t *testing.T) {
+func TestKeysHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f := openFile(t, dir, nil)
+		f := openStore(t, dir, nil)
 		stuck, other := "k3", "k0"
-		if storage.ShardOf(other) >= storage.ShardOf(stuck) {
+		if filestore.ShardOf(other) >= filestore.ShardOf(stuck) {
 			t.Fatal("Keys must have the lock of one key when it finds that of the other taken")
 		}
 		put(t, f, stuck, "value", 0)
@@ -150,11 +151,11 @@ func TestFileKeysHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestFileKeysAmongSlowWriters lets another process have each lock most of the time, and never for long: Keys must end.
-func TestFileKeysAmongSlowWriters(t *testing.T) {
+// TestKeysAmongSlowWriters lets another process have each lock most of the time, and never for long: Keys must end.
+func TestKeysAmongSlowWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f := openFile(t, dir, nil)
+		f := openStore(t, dir, nil)
 		put(t, f, "k", "value", 0)
 		names, err := filepath.Glob(filepath.Join(dir, "lock-*"))
 		if err != nil {
@@ -192,7 +193,7 @@ func writeSlowly(ctx context.Context, t *testing.T, name string, write time.Dura
 }
 
 // list returns what Keys yields.
-func list(ctx context.Context, f *storage.File) ([]string, error) {
+func list(ctx context.Context, f *filestore.Store) ([]string, error) {
 	var keys []string
 	for key, err := range f.Keys(ctx) {
 		if err != nil {
@@ -203,11 +204,11 @@ func list(ctx context.Context, f *storage.File) ([]string, error) {
 	return keys, nil
 }
 
-// TestFileClosedWhileWaiting closes a store while calls wait for a lock that nobody releases.
-func TestFileClosedWhileWaiting(t *testing.T) {
+// TestClosedWhileWaiting closes a store while calls wait for a lock that nobody releases.
+func TestClosedWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f, err := storage.OpenFile(dir, nil)
+		f, err := filestore.Open(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,10 +236,10 @@ func TestFileClosedWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestFileAdvice checks that errors of the disk say what to do, and keep their cause.
-func TestFileAdvice(t *testing.T) {
+// TestAdvice checks that errors of the disk say what to do, and keep their cause.
+func TestAdvice(t *testing.T) {
 	dir := t.TempDir()
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	tests := []struct {
 		err  error
 		want string

@@ -1,6 +1,6 @@
 //go:build linux
 
-package storage_test
+package filestore_test
 
 import (
 	"context"
@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 )
 
 // soon is how long anything may take. It only matters if a test fails.
 const soon = 20 * time.Second
 
-// watchFile watches f, and returns what it hears and where the end of the watch will arrive.
-func watchFile(t *testing.T, f *storage.File) (heard chan storage.Change, ended chan error) {
+// watchStore watches f, and returns what it hears and where the end of the watch will arrive.
+func watchStore(t *testing.T, f *filestore.Store) (heard chan storage.Change, ended chan error) {
 	heard, ended = make(chan storage.Change), make(chan error, 1)
 	ctx := t.Context()
 	go func() {
@@ -48,10 +49,10 @@ func wantChange(t *testing.T, heard <-chan storage.Change, want storage.Change) 
 	}
 }
 
-func TestFileWatch(t *testing.T) {
+func TestWatch(t *testing.T) {
 	dir := t.TempDir()
-	f, other := openFile(t, dir, nil), openFile(t, dir, nil)
-	heard, _ := watchFile(t, f)
+	f, other := openStore(t, dir, nil), openStore(t, dir, nil)
+	heard, _ := watchStore(t, f)
 	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +74,8 @@ func TestFileWatch(t *testing.T) {
 	wantChange(t, heard, storage.Change{Key: "k"})
 }
 
-// TestFileWatchOverflow has more happen than the kernel remembers for a watcher that is busy.
-func TestFileWatchOverflow(t *testing.T) {
+// TestWatchOverflow has more happen than the kernel remembers for a watcher that is busy.
+func TestWatchOverflow(t *testing.T) {
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
 		t.Skip(err)
@@ -84,8 +85,8 @@ func TestFileWatchOverflow(t *testing.T) {
 		t.Skipf("the kernel remembers %s events", text)
 	}
 	dir := t.TempDir()
-	f := openFile(t, dir, nil)
-	heard, _ := watchFile(t, f)
+	f := openStore(t, dir, nil)
+	heard, _ := watchStore(t, f)
 	put(t, f, "a", "value", 0)
 	a, b := recordFile(dir, "a"), recordFile(dir, "b")
 	for range most + 1024 { // the watcher may take some hundred before it waits
@@ -106,10 +107,10 @@ func TestFileWatchOverflow(t *testing.T) {
 	}
 }
 
-func TestFileWatchEnds(t *testing.T) {
+func TestWatchEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	f := openFile(t, dir, nil)
-	_, ended := watchFile(t, f)
+	f := openStore(t, dir, nil)
+	_, ended := watchStore(t, f)
 	if err := os.Rename(dir, dir+"-moved"); err != nil {
 		t.Fatal(err)
 	}
@@ -120,19 +121,19 @@ func TestFileWatchEnds(t *testing.T) {
 		t.Errorf("Watch() of a directory that was moved = %v, want %v", err, fs.ErrNotExist)
 	}
 	moved := f
-	f = openFile(t, dir, nil)
+	f = openStore(t, dir, nil)
 	if err := moved.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Watch() of another directory in its place = %v, want %v", err, fs.ErrNotExist)
 	}
-	_, ended = watchFile(t, f)
+	_, ended = watchStore(t, f)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 	wantClosed(t, "a running Watch", wantEnd(t, ended))
 	wantClosed(t, "Watch", f.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") }))
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errKMS)
-	if err := f.Watch(ctx, func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, errKMS) {
+	cancel(errTired)
+	if err := f.Watch(ctx, func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, errTired) {
 		t.Errorf("Watch(ended ctx) = %v, want its cause", err)
 	}
 }
@@ -148,9 +149,9 @@ func wantEnd(t *testing.T, ended <-chan error) error {
 	}
 }
 
-// TestFileWatchLimit uses up what the kernel lets this user watch with.
-func TestFileWatchLimit(t *testing.T) {
-	f := openFile(t, t.TempDir(), nil)
+// TestWatchLimit uses up what the kernel lets this user watch with.
+func TestWatchLimit(t *testing.T) {
+	f := openStore(t, t.TempDir(), nil)
 	var used []int
 	defer func() {
 		for _, fd := range used {

@@ -1,4 +1,4 @@
-package storage_test
+package filestore_test
 
 import (
 	"bytes"
@@ -12,17 +12,19 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // recordFile returns the path of the file of key.
-func recordFile(dir, key string) string { return filepath.Join(dir, storage.FileName(key)) }
+func recordFile(dir, key string) string { return filepath.Join(dir, filestore.FileName(key)) }
 
-func TestFileModes(t *testing.T) {
+func TestModes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such modes")
 	}
 	dir := filepath.Join(t.TempDir(), "new", "store")
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	v := put(t, f, "k", "value", 0)
 	put(t, f, "k", "again", v)
 	info, err := os.Stat(dir)
@@ -43,7 +45,7 @@ func TestFileModes(t *testing.T) {
 	}
 }
 
-func TestOpenFileRefuses(t *testing.T) {
+func TestOpenRefuses(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -54,19 +56,19 @@ func TestOpenFileRefuses(t *testing.T) {
 		{"below a file", filepath.Join(plain, "store"), "not a directory"},
 	}
 	for _, tt := range tests {
-		f, err := storage.OpenFile(tt.dir, nil)
+		f, err := filestore.Open(tt.dir, nil)
 		if f != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("OpenFile(%s) = %v, %v, want an error with %q", tt.name, f, err, tt.want)
+			t.Errorf("Open(%s) = %v, %v, want an error with %q", tt.name, f, err, tt.want)
 		}
 	}
 }
 
-func TestFileUnwritable(t *testing.T) {
+func TestUnwritable(t *testing.T) {
 	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
 		t.Skip("the user may write everywhere")
 	}
 	dir := t.TempDir()
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	v := put(t, f, "k", "value", 0)
 	if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // a directory
 		t.Fatal(err)
@@ -81,8 +83,8 @@ func TestFileUnwritable(t *testing.T) {
 	}
 }
 
-func TestFileClose(t *testing.T) {
-	f, err := storage.OpenFile(t.TempDir(), nil)
+func TestClose(t *testing.T) {
+	f, err := filestore.Open(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,11 +111,11 @@ func wantClosed(t *testing.T, call string, err error) {
 	}
 }
 
-// TestFileClosedWhileWriting closes a store in the middle of writes: each must succeed or say that the store is closed,
+// TestClosedWhileWriting closes a store in the middle of writes: each must succeed or say that the store is closed,
 // and all that succeeded must be there.
-func TestFileClosedWhileWriting(t *testing.T) {
+func TestClosedWhileWriting(t *testing.T) {
 	dir := t.TempDir()
-	f, err := storage.OpenFile(dir, nil)
+	f, err := filestore.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +144,7 @@ func TestFileClosedWhileWriting(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Errorf("Close() = %v, want no error", err)
 	}
-	again, got := openFile(t, dir, nil), 0
+	again, got := openStore(t, dir, nil), 0
 	for _, key := range []string{"a", "b", "c", "d"} {
 		if r, err := again.Get(t.Context(), key); err == nil {
 			got += len(r.Value)
@@ -155,9 +157,9 @@ func TestFileClosedWhileWriting(t *testing.T) {
 	}
 }
 
-// TestFileCorrupt damages a file in many ways. Nothing may read, overwrite or delete it then.
-func TestFileCorrupt(t *testing.T) {
-	good := storage.EncodeFile(7, []byte("value"))
+// TestCorrupt damages a file in many ways. Nothing may read, overwrite or delete it then.
+func TestCorrupt(t *testing.T) {
+	good := filestore.Encode(7, []byte("value"))
 	damage := map[string][]byte{
 		"empty":          nil,
 		"garbage":        []byte("this is some other file, and not a record of ours"),
@@ -177,7 +179,7 @@ func TestFileCorrupt(t *testing.T) {
 	for name, data := range damage {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			f := openFile(t, dir, nil)
+			f := openStore(t, dir, nil)
 			if err := os.WriteFile(recordFile(dir, "k"), data, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -205,24 +207,24 @@ func changed(data []byte, i int) []byte {
 	return data
 }
 
-// TestFileMoved renames the file of one key to that of another, which the store cannot notice; Sealed must.
-func TestFileMoved(t *testing.T) {
+// TestMoved renames the file of one key to that of another, which the store cannot notice; Sealed must.
+func TestMoved(t *testing.T) {
 	dir := t.TempDir()
-	f := openFile(t, dir, nil)
-	s := seal(t, f, newKeys(t))
+	f := openStore(t, dir, nil)
+	s := sealedStore(t, f, newKeys(t))
 	put(t, s, "alice", "of alice", 0)
 	if err := os.Rename(recordFile(dir, "alice"), recordFile(dir, "bob")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context(), "bob"); !errors.Is(err, storage.ErrTampered) {
-		t.Errorf("Get() of a moved file = %v, want %v", err, storage.ErrTampered)
+	if _, err := s.Get(t.Context(), "bob"); !errors.Is(err, seal.ErrTampered) {
+		t.Errorf("Get() of a moved file = %v, want %v", err, seal.ErrTampered)
 	}
 }
 
-// TestFileLeftovers plants what a process leaves that dies while it writes, and files that are none of ours.
-func TestFileLeftovers(t *testing.T) {
+// TestLeftovers plants what a process leaves that dies while it writes, and files that are none of ours.
+func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	v := put(t, f, "k", "value", 0)
 	var temps []string
 	for i := range 32 {
@@ -243,23 +245,23 @@ func TestFileLeftovers(t *testing.T) {
 		}
 	}
 	v = put(t, f, "k", "short", v)
-	if r, err := openFile(t, dir, nil).Get(t.Context(), "k"); err != nil || string(r.Value) != "short" || r.Version != v {
+	if r, err := openStore(t, dir, nil).Get(t.Context(), "k"); err != nil || string(r.Value) != "short" || r.Version != v {
 		t.Errorf("Get() after a leftover was overwritten = %q, %v, want short", r.Value, err)
 	}
 	for _, name := range temps {
 		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is still there after OpenFile: %v", name, err)
+			t.Errorf("%s is still there after Open: %v", name, err)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "README")); err != nil {
-		t.Errorf("OpenFile removed a file that is none of its own: %v", err)
+		t.Errorf("Open removed a file that is none of its own: %v", err)
 	}
 }
 
-func TestFileNames(t *testing.T) {
+func TestNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, key := range []string{"a", "A", "aa", "aA", "Aa", "AA", ".", "..", "con", "CON", "a.", "a", strings.Repeat("Z", 128), strings.Repeat("z", 128)} {
-		name := storage.FileName(key)
+		name := filestore.FileName(key)
 		folded := strings.ToLower(name)
 		if other, taken := seen[folded]; taken && other != key {
 			t.Errorf("FileName(%q) = FileName(%q) = %q on a file system without case", key, other, name)
@@ -268,29 +270,29 @@ func TestFileNames(t *testing.T) {
 		if len(name) > 255 || strings.ContainsAny(name, `./\:`) {
 			t.Errorf("FileName(%q) = %q, want at most 255 bytes without special signs", key, name)
 		}
-		if back, ok := storage.KeyOf(name); !ok || back != key {
+		if back, ok := filestore.KeyOf(name); !ok || back != key {
 			t.Errorf("KeyOf(%q) = %q, %t, want %q", name, back, ok, key)
 		}
 	}
 }
 
-// FuzzFile decodes arbitrary bytes, which must not panic and must only accept what encodes to the same.
-func FuzzFile(f *testing.F) {
+// FuzzFormat decodes arbitrary bytes, which must not panic and must only accept what encodes to the same.
+func FuzzFormat(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte("authtrp"))
-	f.Add(storage.EncodeFile(1, nil))
-	f.Add(storage.EncodeFile(1<<63, []byte("value")))
+	f.Add(filestore.Encode(1, nil))
+	f.Add(filestore.Encode(1<<63, []byte("value")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if r, err := storage.DecodeFile(data); err != nil {
+		if r, err := filestore.Decode(data); err != nil {
 			if !errors.Is(err, storage.ErrCorrupt) {
-				t.Errorf("DecodeFile() = %v, want an error that wraps %v", err, storage.ErrCorrupt)
+				t.Errorf("Decode() = %v, want an error that wraps %v", err, storage.ErrCorrupt)
 			}
-		} else if again := storage.EncodeFile(r.Version, r.Value); !bytes.Equal(again, data) {
-			t.Errorf("DecodeFile accepts %x, which is not what EncodeFile writes: %x", data, again)
+		} else if again := filestore.Encode(r.Version, r.Value); !bytes.Equal(again, data) {
+			t.Errorf("Decode accepts %x, which is not what Encode writes: %x", data, again)
 		}
-		r, err := storage.DecodeFile(storage.EncodeFile(42, data))
+		r, err := filestore.Decode(filestore.Encode(42, data))
 		if err != nil || r.Version != 42 || !bytes.Equal(r.Value, data) {
-			t.Errorf("DecodeFile(EncodeFile(42, %x)) = %x, %d, %v", data, r.Value, r.Version, err)
+			t.Errorf("Decode(Encode(42, %x)) = %x, %d, %v", data, r.Value, r.Version, err)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package storage_test
+package filestore_test
 
 import (
 	"errors"
@@ -10,11 +10,11 @@ import (
 	"unsafe"
 )
 
-// TestFileOfRootThatMayNotGive has a root write that may not give files away, as in some containers: it must not leave a
+// TestOfRootThatMayNotGive has a root write that may not give files away, as in some containers: it must not leave a
 // record that the owner of the directory cannot read.
-func TestFileOfRootThatMayNotGive(t *testing.T) {
+func TestOfRootThatMayNotGive(t *testing.T) {
 	dir := theirStore(t)
-	f := openFile(t, dir, nil)
+	f := openStore(t, dir, nil)
 	v := put(t, f, "k", "value", 0)
 	var err error
 	withoutChown(t, func() { _, err = f.Put(t.Context(), "k", []byte("new"), v) })
