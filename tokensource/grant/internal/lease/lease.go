@@ -72,15 +72,20 @@ func (l *Local) Idle() bool { return *l == Local{} }
 
 // Unsaved returns the grant with the tokens that are not stored yet, as
 // readers in this process must see it. It returns nil if there are none.
-func (l *Local) Unsaved() *Record { return nil }
-
-// Claim is a change of the stored record that is still to be written.
-type Claim struct {
-	kind claimKind
-	base *Record // the record with the intent under which the claim was made
+func (l *Local) Unsaved() *Record {
+	if l.Pending == nil {
+		return nil
+	}
+	return l.Pending.base.took(l.Pending.base.Serial+1, l.Pending.token)
 }
 
-type claimKind uint8
+// pendingSet returns the name of the token set that is not stored yet.
+func (l *Local) pendingSet() string {
+	if l.Pending == nil {
+		return ""
+	}
+	return l.Pending.token.ID
+}
 
 // Do says what the shell must do.
 type Do uint8
@@ -196,4 +201,20 @@ type Notes struct {
 	Died       bool // the grant is over: the user must authorize again
 	LoggedOut  bool // a logout was stored
 	Unrevoked  bool // a revocation was given up
+}
+
+// and returns the facts of both.
+func (n Notes) and(m Notes) Notes {
+	return Notes{
+		Authorized: n.Authorized || m.Authorized,
+		Refreshed:  n.Refreshed || m.Refreshed,
+		Failed:     n.Failed || m.Failed,
+		Unsaved:    n.Unsaved || m.Unsaved,
+		Saved:      n.Saved || m.Saved,
+		Superseded: n.Superseded || m.Superseded,
+		Late:       n.Late || m.Late,
+		Died:       n.Died || m.Died,
+		LoggedOut:  n.LoggedOut || m.LoggedOut,
+		Unrevoked:  n.Unrevoked || m.Unrevoked,
+	}
 }
