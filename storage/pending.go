@@ -2,65 +2,75 @@ package storage
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 )
 
-// maxNews is how many keys are remembered for a slow watcher, before it is told that any key may have changed.
-const maxNews = 1024
+// maxPending is how many keys wait for a slow watcher. With one more, a single
+// zero Change replaces them.
+const maxPending = 1024
 
-// news is what one watcher has still to be told. Who adds to it never waits for the watcher.
-type news struct {
+// pending are the changes that one watcher has not received yet. A writer that
+// adds a change never waits for the watcher.
+type pending struct {
 	wake chan struct{} // holds one element while keys is not empty
 
 	mu   sync.Mutex // guards keys; never held while calling out
 	keys map[string]Version
 }
 
-// newNews returns the news of a watcher that begins: any key may have changed.
-func newNews() *news {
-	n := &news{wake: make(chan struct{}, 1), keys: map[string]Version{}}
-	n.add(Change{})
-	return n
+// newPending returns the changes for a watcher that begins: one zero Change.
+func newPending() *pending {
+	p := &pending{wake: make(chan struct{}, 1), keys: map[string]Version{}}
+	p.add(Change{})
+	return p
 }
 
-// add notes a change.
-func (n *news) add(c Change) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, any := n.keys[""]; any {
+// add adds a change.
+func (p *pending) add(c Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, all := p.keys[""]; all {
 		return
 	}
-	if len(n.keys) == maxNews {
+	if len(p.keys) == maxPending {
 		c = Change{}
 	}
 	if c.Key == "" {
-		clear(n.keys)
+		clear(p.keys)
 	}
-	n.keys[c.Key] = c.Version
+	p.keys[c.Key] = c.Version
 	select {
-	case n.wake <- struct{}{}:
+	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
-// pass calls changed with what is added until ctx ends, and returns why.
-func (n *news) pass(ctx context.Context, changed func(Change)) error {
+// deliver calls changed with each change until ctx ends, and returns the
+// reason. Keys that wait together are delivered in the order of their names,
+// so that a simulation repeats.
+func (p *pending) deliver(ctx context.Context, changed func(Change)) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ended(ctx)
-		case <-n.wake:
+		case <-p.wake:
 		}
-		for key, version := range n.take() {
-			changed(Change{key, version})
+		for _, c := range p.take() {
+			changed(c)
 		}
 	}
 }
 
-func (n *news) take() map[string]Version {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	keys := n.keys
-	n.keys = map[string]Version{}
-	return keys
+// take removes and returns the changes.
+func (p *pending) take() []Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changes := make([]Change, 0, len(p.keys))
+	for _, key := range slices.Sorted(maps.Keys(p.keys)) {
+		changes = append(changes, Change{key, p.keys[key]})
+	}
+	clear(p.keys)
+	return changes
 }
