@@ -2,9 +2,6 @@ package grant
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -112,14 +109,7 @@ func Inspect(value []byte) (Grant, error) {
 // hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
 // plain hash.
 func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	h := sha256.New()
-	for _, part := range []string{issuer, clientID, subject} { // with lengths, so that no two lists have one hash
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
-	return "grant." + hex.EncodeToString(h.Sum(nil)), nil
+	return storage.Name(ctx, store, "grant.", issuer, clientID, subject)
 }
 
 // key returns the storage key of a subject's grant.
@@ -150,11 +140,6 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 	return facts(s.Entry().Record), nil
 }
 
-const (
-	saveTries = 3
-	savePause = 100 * time.Millisecond // after the first attempt; it grows with each
-)
-
 // Save stores the tokens of a new authorization of subject, in place of the
 // tokens of an earlier one, and makes a dead grant alive. Tokens that are
 // replaced are revoked, unless the server has ended them itself (G20). Of two
@@ -181,16 +166,11 @@ func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 		return Grant{}, err
 	}
 	login := k.login(subject, tok)
-	for try := 1; ; try++ {
-		op := login // a repeated login keeps its ID, so that an earlier write is recognised
-		out, err := k.drive(ctx, key, subject, &op)
-		if err == nil {
-			return facts(out.Record), nil
-		}
-		if out.Reason != lease.StoreFailed || try >= saveTries || !k.sleep(ctx, savePause*time.Duration(try)) {
-			return Grant{}, err
-		}
+	out, err := k.drive(ctx, key, subject, &login)
+	if err != nil {
+		return Grant{}, err
 	}
+	return facts(out.Record), nil
 }
 
 // login prepares the tokens of a new authorization.

@@ -31,7 +31,7 @@ type operation interface {
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
-	defer k.changes.leave(key, r.heard)
+	defer r.leave()
 	k.grants.enter(key)
 	defer k.grants.exit(key)
 	ev := lease.Event{}
@@ -62,18 +62,37 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
-	begun        time.Duration // by the monotonic clock
-	heard        *subscription // changes of the grant since the last read or write of it began
-	version      storage.Version // that was read last
+	begun        time.Duration   // by the monotonic clock
+	heard        *subscription   // the notifications that end a wait
+	version      storage.Version // that was read or written last
+	seen         *pending        // the last read or write, for the cache; nil after it was published
 
 	stored    error // the last failure of the store
 	answered  error // the last failure of the server, or the reason why it was not asked
 	loggedOut bool  // the operation has stored a logout
 }
 
+// access prepares a read or a write of the stored grant. What the store notifies
+// from then on, the cache compares with the outcome (V2, V3).
+func (r *run) access() {
+	r.heard.clear()
+	if r.seen != nil {
+		r.seen.End()
+	}
+	r.seen = r.cache.Begin(r.key, r.subject)
+}
+
+// leave ends the run.
+func (r *run) leave() {
+	r.changes.leave(r.key, r.heard)
+	if r.seen != nil {
+		r.seen.End()
+	}
+}
+
 // read reads the stored grant.
 func (r *run) read(ctx context.Context) lease.Event {
-	r.heard.clear()
+	r.access()
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -83,8 +102,9 @@ func (r *run) read(ctx context.Context) lease.Event {
 		return lease.Event{Result: lease.Failed}
 	}
 	r.version = version
-	if r.subject == "" {
+	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
+		r.access()
 	}
 	return lease.Event{Result: lease.OK, Record: record, Version: uint64(version)}
 }
@@ -105,13 +125,12 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 			return lease.Event{Result: lease.Failed}
 		}
 	}
-	r.heard.clear()
+	r.access()
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:
-		if e.Record != nil {
-			r.publish(e.Record, version)
-		}
+		r.version = version
+		r.publish(e.Record, version, storage.Version(e.Version))
 		return lease.Event{Result: lease.OK, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
 		return lease.Event{Result: lease.Conflict}
@@ -227,25 +246,30 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	if e.Outcome.Record != nil {
-		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version))
-	}
+	r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)
 	}
+	r.tend(r.key, r.subject, e.Outcome.Record)
 	return err
 }
 
-// publish shows a record to callers. A change that was told meanwhile makes the
-// next caller read the store again (V3).
-func (r *run) publish(record *lease.Record, version storage.Version) {
+// publish shows a record to callers, once for each read or write of the store.
+// Tokens that the store has not taken are shown in its place (G4). A nil record
+// is one that is not known.
+func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 	if unsaved := r.grants.unsaved(r.key); unsaved != nil {
-		record, version = unsaved, 0
+		record, version, replaced = unsaved, 0, 0
 	}
-	r.show(r.key, record, version)
-	if r.heard.other(version) {
-		r.cache.invalidate(storage.Change{Key: r.key})
+	if record == nil || r.seen == nil || r.subject == "" {
+		return
 	}
+	if record.Over == lease.NoGrant {
+		r.seen.Forget()
+	} else {
+		r.seen.Publish(r.entry(record, version, replaced))
+	}
+	r.seen = nil
 }
 
 // table holds what this process alone knows of its grants, by storage key. Its
@@ -266,20 +290,32 @@ type local struct {
 func (t *table) enter(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.grants == nil {
-		t.grants = map[string]*local{}
-	}
-	if t.grants[key] == nil {
-		t.grants[key] = new(local)
-	}
-	t.grants[key].users++
+	t.add(key)
 }
 
-// exit ends an operation. The table forgets the grant, unless something is
-// still to be written.
+// exit ends an operation.
 func (t *table) exit(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.remove(key)
+}
+
+func (t *table) add(key string) *local {
+	if t.grants == nil {
+		t.grants = map[string]*local{}
+	}
+	g := t.grants[key]
+	if g == nil {
+		g = new(local)
+		t.grants[key] = g
+	}
+	g.users++
+	return g
+}
+
+// remove forgets a grant after its last operation, unless something is still to
+// be written (G10).
+func (t *table) remove(key string) {
 	g := t.grants[key]
 	g.users--
 	if g.users == 0 && g.Pending == nil && g.Undo == nil {
@@ -303,6 +339,42 @@ func (t *table) unsaved(key string) *lease.Record {
 		return g.Unsaved()
 	}
 	return nil
+}
+
+// claims reports whether a change of the grant is still to be written.
+func (t *table) claims(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.grants[key]
+	return g != nil && (g.Pending != nil || g.Undo != nil)
+}
+
+// beginChore counts the background writer of a grant. It returns false if the
+// grant has one already.
+func (t *table) beginChore(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.add(key)
+	if g.chore {
+		t.remove(key)
+		return false
+	}
+	g.chore = true
+	return true
+}
+
+// endChore ends the background writer of a grant, and returns true. It returns
+// false if the writer must go on, because a change has come meanwhile.
+func (t *table) endChore(key string, last bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.grants[key]
+	if !last && (g.Pending != nil || g.Undo != nil) {
+		return false
+	}
+	g.chore = false
+	t.remove(key)
+	return true
 }
 
 // unwritten counts the grants whose tokens, and those whose withdrawn intents,
@@ -357,7 +429,7 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 	case err != nil:
 		return nil, 0, temporary("load", err)
 	}
-	r, err := lease.Decode(stored.Value)
+	r, err := lease.Decode(stored.Value())
 	if err == nil {
 		err = k.checkOwner(r, subject)
 	}

@@ -150,4 +150,3 @@ func (r *run) tell(kind EventKind, err error) {
 		r.o.Observe(Event{Kind: kind, Subject: r.subject, Err: err})
 	}
 }
-

@@ -58,6 +58,7 @@ import (
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -75,7 +76,7 @@ type Keeper struct {
 	rules  lease.Rules
 	clock  *clock.Clock
 
-	cache   *cache
+	cache   *cache.Cache[lease.Record]
 	grants  *table         // what this process alone knows of its grants
 	changes *changes       // of stored grants, as the store tells them
 	breaker pacing.Breaker // of requests to the token endpoint
@@ -204,7 +205,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		o:        set,
 		rules:    set.rules(client),
 		clock:    set.Clock,
-		cache:    newCache(set.CacheSize, cacheIdle, set.Clock),
+		cache:    cache.New[lease.Record](cache.Options{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment()}),
 		grants:   new(table),
 		changes:  new(changes),
 		revoking: make(chan struct{}, maxRevocations),
@@ -246,6 +247,18 @@ func (o *Options) withDefaults() Options {
 		d.Clock = clock.Machine()
 	}
 	return d
+}
+
+// moment returns the clocks for the cache. Nil means the clocks of the machine,
+// which the cache reads faster by itself.
+func (o *Options) moment() func() cache.Moment {
+	if o.Clock == nil {
+		return nil
+	}
+	return func() cache.Moment {
+		wall, mono := o.Clock.Now()
+		return cache.Moment{Mono: mono, Wall: wall.UnixNano()}
+	}
 }
 
 func orElse[T comparable](value *T, fallback T) {
@@ -305,6 +318,12 @@ func (k *Keeper) Close() error {
 		list = append(list, fmt.Errorf("grant: %d intents could not be taken back: their grants are in doubt", intents))
 	}
 	return errors.Join(list...)
+}
+
+func (k *Keeper) isClosed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.closed
 }
 
 // begin counts a piece of work that Close must wait for. It returns false after

@@ -260,7 +260,7 @@ func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, 
 		if err != nil {
 			return nil, err
 		}
-		k.tend(key, subject, record.Due())
+		k.tend(key, subject, record)
 	}
 	if record.Over == lease.NoGrant {
 		op.Forget()

@@ -137,7 +137,7 @@ func (k *Keeper) watch(w storage.Watcher) {
 			// written, and then asks whether a change was told meanwhile. So one of
 			// the two always marks the published record as old.
 			k.changes.notify(c)
-			k.cache.invalidate(c)
+			k.cache.Invalidate(c.Key, uint64(c.Version))
 		})
 		k.changes.watched.Store(false)
 		if !k.sleep(ctx, pause) {
