@@ -35,8 +35,7 @@ func (r *Record) Encode() []byte {
 }
 
 // Decode is the inverse of [Record.Encode]. It returns [ErrFormat] for the
-// record of another format, and [ErrDamaged] for anything else that Encode
-// does not return.
+// record of another format, and [ErrDamaged] for bytes that are no record.
 func Decode(b []byte) (*Record, error) {
 	if len(b) == 0 {
 		return nil, ErrDamaged

@@ -34,7 +34,7 @@ type Rules struct {
 // Clock is one reading of both clocks of a process (G18), or a deadline on
 // both of them.
 type Clock struct {
-	Wall time.Time
+	Wall time.Time     // without a monotonic part, as time.Time.Round(0) returns it
 	Mono time.Duration // since a fixed moment in the life of the process
 }
 

@@ -40,7 +40,7 @@ type Login struct {
 // tomb names a tombstone.
 type tomb struct {
 	login string
-	ended time.Time
+	ended int64 // in milliseconds, as it is stored
 }
 
 type loginPhase uint8
@@ -112,7 +112,7 @@ func (r *Record) tomb() tomb {
 	if r.Over != NoGrant {
 		return tomb{}
 	}
-	return tomb{r.Login, r.Ended}
+	return tomb{r.Login, r.Ended.UnixMilli()}
 }
 
 // precedence says which of two logins stays.
