@@ -48,7 +48,7 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	case choreWriting:
 		return o.written(c, l, ev)
 	case choreReading:
-		if ev.Result != OK && ev.Result != Absent {
+		if ev.Result != OK {
 			return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
@@ -64,7 +64,7 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 
 // start takes up the first claim, or looks for what is due.
 func (o *Chore) start(l *Local) Effect {
-	for _, k := range [...]*Claim{l.Pending, l.Undo} {
+	for _, k := range [...]*claim{l.Pending, l.Undo} {
 		if k != nil {
 			o.phase = choreWriting
 			return o.write.begin(k)
@@ -133,7 +133,7 @@ type drain struct {
 	version uint64
 	next    *Record // what is being written
 
-	batch []Revocation // what is attempted
+	batch []revocation // what is attempted
 	at    int          // which of them is next
 	gone  uint64       // bit i: the server has confirmed batch[i]
 
@@ -238,18 +238,18 @@ func (d *drain) removed(ev Event) (Effect, bool) {
 // complete reports whether the server has confirmed every revocation.
 func (d *drain) complete() bool { return d.gone == 1<<len(d.batch)-1 }
 
-func (d *drain) confirmed(q Revocation) bool {
-	i := slices.IndexFunc(d.batch, func(b Revocation) bool { return b.Set == q.Set && b.Refresh == q.Refresh })
+func (d *drain) confirmed(q revocation) bool {
+	i := slices.IndexFunc(d.batch, func(b revocation) bool { return b.Set == q.Set && b.Refresh == q.Refresh })
 	return i >= 0 && d.gone&(1<<i) != 0
 }
 
 // attempt returns r after an attempt was announced for each token that is due,
 // or for all, and these tokens. The pause after an attempt doubles. Tokens
 // that have been in the queue for too long are dropped (G20).
-func (c Rules) attempt(r *Record, now Clock, all bool) (*Record, []Revocation) {
+func (c Rules) attempt(r *Record, now Clock, all bool) (*Record, []revocation) {
 	next := *r
 	next.Queue = nil
-	var batch []Revocation
+	var batch []revocation
 	for _, q := range r.Queue {
 		if all || !now.Wall.Before(q.Next) {
 			if q.Attempts > 0 && now.Wall.Sub(q.Since) >= c.GiveUp {

@@ -35,8 +35,7 @@ func (r *Record) Encode() []byte {
 }
 
 // Decode is the inverse of [Record.Encode]. It returns [ErrFormat] for the
-// record of another format, and [ErrDamaged] for anything else that Encode
-// does not return.
+// record of another format, and [ErrDamaged] for bytes that are no record.
 func Decode(b []byte) (*Record, error) {
 	if len(b) == 0 {
 		return nil, ErrDamaged
@@ -52,7 +51,7 @@ func Decode(b []byte) (*Record, error) {
 		return nil, ErrDamaged
 	}
 	if n > 0 {
-		r.Queue = make([]Revocation, n)
+		r.Queue = make([]revocation, n)
 	}
 	for i := range r.Queue {
 		d.entry(&r.Queue[i])
@@ -103,7 +102,7 @@ func (e *encoder) fields(r *Record) {
 	e.flag(r.Token.Refreshed)
 }
 
-func (e *encoder) entry(q *Revocation) {
+func (e *encoder) entry(q *revocation) {
 	e.text(q.Set)
 	e.text(q.Token)
 	e.flag(q.Refresh)
@@ -153,7 +152,7 @@ func (d *decoder) fields(r *Record) {
 	r.Token.Refreshed = d.flag()
 }
 
-func (d *decoder) entry(q *Revocation) {
+func (d *decoder) entry(q *revocation) {
 	q.Set, q.Token, q.Refresh = d.text(), d.text(), d.flag()
 	q.Since, q.Next, q.Attempts = d.time(), d.time(), d.uint()
 }

@@ -34,7 +34,7 @@ type Rules struct {
 // Clock is one reading of both clocks of a process (G18), or a deadline on
 // both of them.
 type Clock struct {
-	Wall time.Time
+	Wall time.Time     // without a monotonic part, as time.Time.Round(0) returns it
 	Mono time.Duration // since a fixed moment in the life of the process
 }
 
@@ -44,31 +44,29 @@ func (c Clock) Until(deadline Clock) time.Duration {
 	return min(deadline.Wall.Sub(c.Wall), deadline.Mono-c.Mono)
 }
 
-// Intent announces that a process is about to redeem the refresh token of a
+// intent announces that a process is about to redeem the refresh token of a
 // record. Its zero value means that nobody is.
-type Intent struct {
+type intent struct {
 	Holder       string // [Rules.Self] of the process
 	ID           string // random, names this attempt
 	Since, Until time.Time
 }
 
-// Watch says since when a process has seen the same intent.
-type Watch struct {
+// watch says since when a process has seen the same intent.
+type watch struct {
 	ID    string
 	First time.Duration // on the monotonic clock
 }
 
 // Local is what one process alone knows of one grant. Its operations on that
-// grant share it: the shell hands it to one Step at a time, under a mutex.
-// Copies are independent, because claims never change.
+// grant share it: the shell hands it to one Step at a time, under a mutex. A
+// Local that equals its zero value may be forgotten. Copies are independent,
+// because claims never change.
 type Local struct {
-	Pending *Claim // tokens that were obtained and are not stored yet
-	Undo    *Claim // an intent that is to be taken back
-	Watch   Watch
+	Pending *claim // tokens that were obtained and are not stored yet
+	Undo    *claim // an intent that is to be taken back
+	Watch   watch
 }
-
-// Idle reports whether nothing is lost if the process forgets l.
-func (l *Local) Idle() bool { return *l == Local{} }
 
 // Unsaved returns the grant with the tokens that are not stored yet, as
 // readers in this process must see it. It returns nil if there are none.
@@ -138,7 +136,6 @@ type Result uint8
 const (
 	OK       Result = iota + 1 // it was done
 	Conflict                   // Swap: another version is stored
-	Absent                     // Read: no record is stored
 	Refused                    // Redeem: the grant is over. Announce: not now. Probe: only the other token works.
 	Failed                     // it was certainly not done
 	Unknown                    // it may have been done, or may still happen. Probe: it cannot tell.
@@ -152,7 +149,7 @@ type Event struct {
 	ID     string // random, new in every event
 	Jitter uint64 // random
 
-	Record  *Record // Read: what is stored
+	Record  *Record // Read: what is stored; nil if nothing is, with version 0
 	Version uint64  // Read and Swap: the version that is stored now
 
 	Token  Token         // Redeem OK: what the server issued, with times counted from the sending of the request
@@ -183,8 +180,7 @@ const (
 	JustRenewed Reason = "just renewed"  // the rejected token is new
 	Spaced      Reason = "spaced"        // an attempt failed, and the next one must wait
 	LostAnswer  Reason = "answer lost"   // the refresh token may have been redeemed
-	Overtaken   Reason = "overtaken"     // another process or a later login has changed the grant
-	Interrupted Reason = "interrupted"   // the shell ended a wait
+	Overtaken   Reason = "overtaken"     // another process works on the grant, or a later login has replaced it
 	StoreFailed Reason = "store failed"  // the store failed
 	Unconfirmed Reason = "not confirmed" // the server has not confirmed a revocation
 )

@@ -25,7 +25,7 @@ type Login struct {
 	current *Record
 	version uint64 // of current
 	next    *Record
-	taken   *Claim // the pending tokens that next replaces
+	taken   *claim // the pending tokens that next replaces
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
@@ -40,7 +40,7 @@ type Login struct {
 // tomb names a tombstone.
 type tomb struct {
 	login string
-	ended time.Time
+	ended int64 // in milliseconds, as it is stored
 }
 
 type loginPhase uint8
@@ -60,7 +60,7 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		o.tries = 0
 		return o.read()
 	case loginReading:
-		if ev.Result != OK && ev.Result != Absent || o.unsure && ev.Version == o.over {
+		if ev.Result != OK || o.unsure && ev.Version == o.over {
 			return o.retry()
 		}
 		o.look(ev)
@@ -112,7 +112,7 @@ func (r *Record) tomb() tomb {
 	if r.Over != NoGrant {
 		return tomb{}
 	}
-	return tomb{r.Login, r.Ended}
+	return tomb{r.Login, r.Ended.UnixMilli()}
 }
 
 // precedence says which of two logins stays.

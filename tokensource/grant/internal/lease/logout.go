@@ -20,7 +20,7 @@ type Logout struct {
 	current *Record // what is stored
 	version uint64
 	next    *Record // what is being written
-	taken   *Claim  // the pending tokens that next contains
+	taken   *claim  // the pending tokens that next contains
 	drain   drain
 	notes   Notes
 }
@@ -41,7 +41,7 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 	case logoutStart:
 		return o.read()
 	case logoutReading:
-		if ev.Result != OK && ev.Result != Absent || o.unsure && ev.Version == o.version {
+		if ev.Result != OK || o.unsure && ev.Version == o.version {
 			return o.retry()
 		}
 		return o.condemn(c, l, ev)
@@ -111,7 +111,7 @@ func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
 // tombstone returns the record after a logout. Its queue holds all tokens of r
 // and of the pending claim, if there is one, and announces an attempt to
 // revoke each of them.
-func (c Rules) tombstone(r *Record, pending *Claim, now Clock) *Record {
+func (c Rules) tombstone(r *Record, pending *claim, now Clock) *Record {
 	if r == nil {
 		r = pending.base.over(NoGrant, "")
 		r.Ended = now.Wall

@@ -55,13 +55,13 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 	case renewalFlushing:
 		return o.flushed(c, l, ev)
 	case renewalReading:
-		if ev.Result != OK && ev.Result != Absent {
+		if ev.Result != OK {
 			return o.end(Outcome{Reason: StoreFailed})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
 	case renewalWaiting:
 		if ev.Result != OK {
-			return o.end(Outcome{Reason: Interrupted})
+			return o.end(Outcome{Reason: Overtaken})
 		}
 		return o.read()
 	case renewalForfeiting:
@@ -91,7 +91,7 @@ func (o *Renewal) end(out Outcome) Effect { return Effect{Do: Return, Outcome: o
 // flush writes a claim that an earlier attempt has left behind. One attempt at
 // a time may have something left to write: otherwise an outage of the store
 // would leave a trail of intents (G3).
-func (o *Renewal) flush(k *Claim) Effect {
+func (o *Renewal) flush(k *claim) Effect {
 	o.phase = renewalFlushing
 	return o.write.begin(k)
 }
@@ -114,7 +114,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	if r == nil {
 		return o.end(Outcome{Reason: NoGrant})
 	}
-	l.Watch = l.Watch.watch(r.Intent, ev.Now)
+	l.Watch = l.Watch.see(r.Intent, ev.Now)
 	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
 	if l.Undo != nil && v != serve && r.Over == "" {
 		return o.flush(l.Undo) // the intent may be this process's own
@@ -134,7 +134,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	default: // redeem
 		o.phase = renewalAnnouncing
 		o.next, o.by = c.acquire(r, ev.ID, ev.Now)
-		l.Watch = Watch{ID: ev.ID, First: ev.Now.Mono}
+		l.Watch = watch{ID: ev.ID, First: ev.Now.Mono}
 		e := c.swap(o.next, r, version)
 		e.Announce = true
 		return e
@@ -176,8 +176,8 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	return o.end(Outcome{Reason: StoreFailed})
 }
 
-func (o *Renewal) undo(over uint64) *Claim {
-	return &Claim{kind: undo, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts}
+func (o *Renewal) undo(over uint64) *claim {
+	return &claim{kind: undo, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts}
 }
 
 // redeemed turns the answer of the server into a claim. After a lost answer
@@ -194,12 +194,12 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		if o.next.Doubts > 0 {
 			reason = InDoubt // the attempt whose answer was lost has redeemed it
 		}
-		return o.claim(c, &Claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
+		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
 	case Failed:
 		k := o.undo(0)
 		if !ev.Unsent {
 			o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
-			k = &Claim{kind: release, base: o.next, retryAt: ev.Now.Wall.Add(o.pause)}
+			k = &claim{kind: release, base: o.next, retryAt: ev.Now.Wall.Add(o.pause)}
 		}
 		e := o.claim(c, k, ev)
 		e.Notes.Failed = true
@@ -212,7 +212,7 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 }
 
 // claim writes what the attempt has brought about.
-func (o *Renewal) claim(c Rules, k *Claim, ev Event) Effect {
+func (o *Renewal) claim(c Rules, k *claim, ev Event) Effect {
 	o.phase = renewalWriting
 	return o.write.beginAt(c, k, o.next, o.version, ev)
 }
