@@ -2,16 +2,9 @@ module github.com/authtrip/authtrip/examples
 
 go 1.26.0
 
-replace (
-	github.com/authtrip/authtrip => ../
-	github.com/authtrip/authtrip/storage/postgresstore => ../storage/postgresstore
-	github.com/authtrip/authtrip/storage/redisstore => ../storage/redisstore
-	github.com/authtrip/authtrip/storage/sqlitestore => ../storage/sqlitestore
-)
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0-00010101000000-000000000000
+	github.com/authtrip/authtrip v0.0.0
+	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
 	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5

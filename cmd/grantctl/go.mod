@@ -2,18 +2,11 @@ module github.com/authtrip/authtrip/cmd/grantctl
 
 go 1.26.0
 
-replace (
-	github.com/authtrip/authtrip => ../../
-	github.com/authtrip/authtrip/storage/postgresstore => ../../storage/postgresstore
-	github.com/authtrip/authtrip/storage/redisstore => ../../storage/redisstore
-	github.com/authtrip/authtrip/storage/sqlitestore => ../../storage/sqlitestore
-)
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/postgresstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/redisstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0-00010101000000-000000000000
+	github.com/authtrip/authtrip v0.0.0
+	github.com/authtrip/authtrip/storage/postgresstore v0.0.0
+	github.com/authtrip/authtrip/storage/redisstore v0.0.0
+	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
 	golang.org/x/oauth2 v0.38.0
 )
 

@@ -2,10 +2,8 @@ module github.com/authtrip/authtrip/storage/postgresstore
 
 go 1.26.0
 
-replace github.com/authtrip/authtrip => ../..
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
+	github.com/authtrip/authtrip v0.0.0
 	github.com/jackc/pgx/v5 v5.13.0
 )
 
