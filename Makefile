@@ -19,6 +19,7 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it counts time-outs
 	@.ci/step "each module alone" .ci/alone
+	@.ci/step "release and installation" sh -c 'cd .ci/tools && GOWORK=off go vet ./... && GOWORK=off go test -count=1 ./...' # it reads the whole tree
 	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
 	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
 
