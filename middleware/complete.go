@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -78,9 +78,9 @@ func (l *Login) revoke(ctx context.Context, tok *oauth2.Token) bool {
 	defer cancel()
 	var err error
 	if tok.RefreshToken != "" {
-		err = l.client.Revoke(ctx, tok.RefreshToken, tokensource.HintRefreshToken)
+		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
 	}
-	return errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, tokensource.HintAccessToken)) == nil
+	return errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken)) == nil
 }
 
 func failed(cause string, err error) *Error {

@@ -10,7 +10,10 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -25,16 +28,16 @@ func Example() {
 	registered := oauthtest.ConfidentialApp()
 	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
 	_ = x.Register(registered)
-	client, err := tokensource.NewClient(x.Provider(""), tokensource.Registration{
+	client, err := oauth.New(x.Provider(""), oauth.Registration{
 		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: app.URL + "/auth/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: x.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	keys, _ := storage.NewKeys(storage.NewKey())
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	keys, _ := seal.NewKeys(seal.NewKey())
+	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -13,7 +13,10 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -23,9 +26,9 @@ type world struct {
 	t      testing.TB
 	fake   *oauthtest.Server
 	store  storage.Store
-	keys   storage.AEAD
-	client *tokensource.Client
-	grants *tokensource.Grants
+	keys   seal.AEAD
+	client *oauth.Client
+	grants *grant.Keeper
 	login  *middleware.Login
 	mux    *http.ServeMux
 }
@@ -34,7 +37,7 @@ type world struct {
 type setup struct {
 	fake        *oauthtest.Server
 	store       storage.Store
-	keys        storage.AEAD
+	keys        seal.AEAD
 	redirectURL string
 	provider    func(*provider.Provider)
 	options     middleware.Options
@@ -54,7 +57,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = tokensource.NewGrants(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -81,7 +84,7 @@ func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	io.WriteString(rw, "timeline of "+subject)
 }
 
-func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Client {
+func newClient(t testing.TB, fake *oauthtest.Server, s setup) *oauth.Client {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	if s.redirectURL == "" {
@@ -95,19 +98,19 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Clien
 	if s.provider != nil {
 		s.provider(p)
 	}
-	client, err := tokensource.NewClient(p, tokensource.Registration{
+	client, err := oauth.New(p, oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return client
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}

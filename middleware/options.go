@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -63,7 +63,7 @@ const (
 )
 
 // resolve returns a copy of o with every default filled in, or an error that says what to do.
-func (o Options) resolve(client *tokensource.Client) (Options, error) {
+func (o Options) resolve(client *oauth.Client) (Options, error) {
 	if o.AfterLogin == "" {
 		o.AfterLogin = "/"
 	}
@@ -101,8 +101,8 @@ func (o Options) resolve(client *tokensource.Client) (Options, error) {
 }
 
 // request is the authorization request of one flow.
-func (o Options) request(f flow) tokensource.AuthorizationRequest {
-	return tokensource.AuthorizationRequest{State: f.State, Verifier: f.Verifier, Params: cloneParams(o.Params)}
+func (o Options) request(f flow) oauth.AuthorizationRequest {
+	return oauth.AuthorizationRequest{State: f.State, Verifier: f.Verifier, Params: cloneParams(o.Params)}
 }
 
 func cloneParams(params url.Values) url.Values {

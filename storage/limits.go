@@ -13,8 +13,9 @@ const (
 	// MaxValue is the length of the longest value, in bytes.
 	MaxValue = 1 << 20
 
-	// sealRoom is what a store keeps beyond MaxValue, so that the longest value still fits when it is sealed.
-	sealRoom = 4 << 10
+	// MaxSealed is the length of the longest value that a store below Sealed keeps: a value of MaxValue still fits when it
+	// is sealed.
+	MaxSealed = MaxValue + 4<<10
 )
 
 var (
@@ -50,7 +51,7 @@ func keyByte(c byte) bool {
 // CheckValue returns an error that wraps ErrTooLarge if value is too long for a Store that keeps bytes: one that may
 // stand below Sealed. Such a store takes 4 KiB more than MaxValue, so that a value of MaxValue fits when it is sealed.
 func CheckValue(value []byte) error {
-	return checkLength(value, MaxValue+sealRoom)
+	return checkLength(value, MaxSealed)
 }
 
 func checkLength(value []byte, most int) error {
@@ -66,4 +67,27 @@ func ended(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("storage: %w", context.Cause(ctx))
+}
+
+// CheckCall returns why a method of a Store cannot answer a call with this ctx and key: an error of CheckKey, or one that
+// wraps context.Cause(ctx) if ctx has ended. It returns nil if the method may go on.
+func CheckCall(ctx context.Context, key string) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	return ended(ctx)
+}
+
+// YieldKeys yields keys until ctx ends, with an error that wraps its cause, or until yield returns false. A store whose
+// Keys reads all keys first ends with it.
+func YieldKeys(ctx context.Context, keys []string, yield func(string, error) bool) {
+	for _, key := range keys {
+		if err := ended(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		if !yield(key, nil) {
+			return
+		}
+	}
 }

@@ -31,7 +31,7 @@ func NewMemory() *Memory {
 
 // Get implements Store.
 func (m *memory) Get(ctx context.Context, key string) (Record, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return Record{}, err
 	}
 	m.mu.RLock()
@@ -45,7 +45,7 @@ func (m *memory) Get(ctx context.Context, key string) (Record, error) {
 
 // Put implements Store.
 func (m *memory) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return 0, err
 	}
 	if err := CheckValue(value); err != nil {
@@ -69,7 +69,7 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, old Version)
 
 // Delete implements Store.
 func (m *memory) Delete(ctx context.Context, key string, old Version) error {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -92,7 +92,7 @@ func (m *memory) Keys(ctx context.Context) iter.Seq2[string, error] {
 		m.mu.RLock()
 		keys := slices.Collect(maps.Keys(m.records))
 		m.mu.RUnlock()
-		yieldAll(ctx, keys, yield)
+		YieldKeys(ctx, keys, yield)
 	}
 }
 
@@ -120,25 +120,4 @@ func (m *memory) tell(c Change) {
 // Format prints the kind of store for every verb, and no values.
 func (m *memory) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "storage.Memory") // fmt.State keeps no error to report
-}
-
-// checkCall returns why a call with this ctx and key cannot be answered.
-func checkCall(ctx context.Context, key string) error {
-	if err := CheckKey(key); err != nil {
-		return err
-	}
-	return ended(ctx)
-}
-
-// yieldAll yields keys until ctx ends or the loop does.
-func yieldAll(ctx context.Context, keys []string, yield func(string, error) bool) {
-	for _, key := range keys {
-		if err := ended(ctx); err != nil {
-			yield("", err)
-			return
-		}
-		if !yield(key, nil) {
-			return
-		}
-	}
 }

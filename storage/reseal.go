@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // Resealed says what Reseal did.
@@ -24,8 +26,8 @@ type Resealed struct {
 // back.
 //
 // Records that cannot be opened, or of which the store says ErrCorrupt, are passed over, and the error at the end wraps
-// ErrUnsealed. Any other error ends the walk. In both cases the result tells what was done, and calling Reseal again does the
-// rest. With an AEAD that is no Rotator every record is rewritten each time.
+// seal.ErrUnsealed. Any other error ends the walk. In both cases the result tells what was done, and calling Reseal again does the
+// rest. With an AEAD that is no seal.Rotator every record is rewritten each time.
 func Reseal(ctx context.Context, store Store) (Resealed, error) {
 	var done Resealed
 	top, ok := store.(sealer)
@@ -46,7 +48,7 @@ func Reseal(ctx context.Context, store Store) (Resealed, error) {
 		}
 	}
 	if n := len(done.Unopened); n > 0 {
-		return done, fmt.Errorf("storage: %d of %d records were not resealed, %q first: %w", n, done.Seen, done.Unopened[0], ErrUnsealed)
+		return done, fmt.Errorf("storage: %d of %d records were not resealed, %q first: %w", n, done.Seen, done.Unopened[0], seal.ErrUnsealed)
 	}
 	return done, nil
 }
@@ -60,7 +62,7 @@ func (s *sealed) resealKey(ctx context.Context, key string, done *Resealed) erro
 			continue
 		case errors.Is(err, ErrNotFound): // deleted meanwhile
 			return nil
-		case errors.Is(err, ErrUnsealed), errors.Is(err, ErrCorrupt): // the next walk would meet it again
+		case errors.Is(err, seal.ErrUnsealed), errors.Is(err, ErrCorrupt): // the next walk would meet it again
 			done.Seen++
 			done.Unopened = append(done.Unopened, key)
 			return nil
@@ -80,7 +82,7 @@ func (s *sealed) resealOnce(ctx context.Context, key string) (rewritten bool, er
 	if err != nil {
 		return false, err
 	}
-	if rotator, ok := s.aead.(Rotator); ok && rotator.Current(r.Value) {
+	if rotator, ok := s.aead.(seal.Rotator); ok && rotator.Current(r.Value) {
 		return false, nil
 	}
 	value, err := s.open(ctx, key, r.Value)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // sealDomain stands before the key in the associated data, so that nothing sealed for another purpose with the same keys
@@ -12,14 +14,14 @@ import (
 const sealDomain = "authtrip storage record\x00"
 
 // Sealed returns a Store that keeps its values in store, sealed by aead. Each is bound to its key: a row that was copied
-// over another, or changed, does not open, and Get returns an error that wraps ErrUnsealed. Keys and versions are those of
+// over another, or changed, does not open, and Get returns an error that wraps seal.ErrUnsealed. Keys and versions are those of
 // store. The result is a Lister if store is one, and a Watcher if store is one; closing store remains with the caller.
-func Sealed(store Store, aead AEAD) (Store, error) {
+func Sealed(store Store, aead seal.AEAD) (Store, error) {
 	if store == nil {
-		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), a File or another store")
+		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), filestore.Open or another store")
 	}
-	if k, ok := aead.(*Keys); aead == nil || ok && k == nil {
-		return nil, errors.New("storage: nil AEAD: make keys with NewKeys or ParseKeys")
+	if k, ok := aead.(*seal.Keys); aead == nil || ok && k == nil {
+		return nil, errors.New("storage: nil AEAD: make keys with seal.NewKeys or seal.ParseKeys")
 	}
 	if _, ok := store.(sealer); ok {
 		return nil, errors.New("storage: the store is sealed already: pass the one below it")
@@ -61,7 +63,7 @@ type sealer interface{ parts() *sealed }
 
 type sealed struct {
 	store Store
-	aead  AEAD
+	aead  seal.AEAD
 }
 
 func (s *sealed) parts() *sealed { return s }
@@ -81,7 +83,7 @@ func (s *sealed) Get(ctx context.Context, key string) (Record, error) {
 
 // Put implements Store.
 func (s *sealed) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return 0, err
 	}
 	if err := checkLength(value, MaxValue); err != nil {

@@ -1,8 +1,8 @@
 // Package storage keeps small versioned values for the grant engine. It knows nothing of OAuth: a value is opaque bytes,
 // and compare-and-swap on its version is the only synchronisation that is asked of a backend.
 //
-// Memory and File are complete stores, as are the modules sqlitestore, postgresstore and redisstore; Sealed encrypts whatever
-// another store keeps. Package storagetest holds the suite that states this contract as tests: run it on every store of your
+// Memory and package filestore are complete stores, as are the modules sqlitestore, postgresstore and redisstore; Sealed
+// encrypts whatever another store keeps, with the keys of package seal. Package storagetest holds the suite that states this contract as tests: run it on every store of your
 // own.
 package storage
 
@@ -20,6 +20,10 @@ var (
 
 	// ErrConflict means that the stored version is not the one the caller named, so nothing was written.
 	ErrConflict = errors.New("storage: version conflict")
+
+	// ErrCorrupt means that what is stored under a key is damaged, or was written by a newer version of the store. The
+	// record is left as it is.
+	ErrCorrupt = errors.New("storage: corrupt record")
 )
 
 // Record is a stored value and the version that it was read at.

@@ -13,7 +13,9 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -38,7 +40,7 @@ func TestFromOAuth2(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = s.Token(ctx)
-		wantIs(t, err, broken)
+		testworld.WantIs(t, err, broken)
 	}
 	if s, err := tokensource.FromOAuth2(nil); err == nil || s != nil {
 		t.Errorf("FromOAuth2(nil) = %v, want an error", err)
@@ -59,7 +61,7 @@ func TestFromOAuth2LeavesAtTheCallersDeadline(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err = s.Token(ctx)
-		wantIs(t, err, left)
+		testworld.WantIs(t, err, left)
 		if got := time.Since(began); got != time.Second {
 			t.Errorf("gave up after %v, want 1s", got)
 		}
@@ -77,10 +79,10 @@ func TestToOAuth2OfNothing(t *testing.T) {
 func TestToOAuth2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.process(nil)
-		w.login(g)
+		g := w.Process(nil)
+		w.Login(g)
 		hc := &http.Client{Transport: &oauth2.Transport{
-			Source: tokensource.ToOAuth2(t.Context(), g.Source(w.user)), Base: w.fake.Transport(),
+			Source: tokensource.ToOAuth2(t.Context(), g.Source(w.User)), Base: w.Fake.Transport(),
 		}}
 		for range 3 {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+oauthtest.PathMe, nil)
@@ -97,14 +99,14 @@ func TestToOAuth2(t *testing.T) {
 			}
 			time.Sleep(3 * time.Hour)
 		}
-		w.wantRefreshes(2)
-		bridge := tokensource.ToOAuth2(t.Context(), g.Source(w.user))
+		w.WantRefreshes(2)
+		bridge := tokensource.ToOAuth2(t.Context(), g.Source(w.User))
 		old, err := bridge.Token()
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		renewed, err := g.Source(w.user).Renew(t.Context(), old)
+		renewed, err := g.Source(w.User).Renew(t.Context(), old)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,8 +115,8 @@ func TestToOAuth2(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = tokensource.ToOAuth2(ctx, w.process(nil).Source(w.user)).Token()
-		wantIs(t, err, context.Canceled)
+		_, err = tokensource.ToOAuth2(ctx, w.Process(nil).Source(w.User)).Token()
+		testworld.WantIs(t, err, context.Canceled)
 	})
 }
 
@@ -123,8 +125,8 @@ func TestFromConfigKnowsX(t *testing.T) {
 		endpoints.X,
 		{AuthURL: "https://twitter.com/i/oauth2/authorize", TokenURL: "https://api.twitter.com/2/oauth2/token", AuthStyle: oauth2.AuthStyleInParams},
 	} {
-		p, r, err := tokensource.FromConfig("anything", &oauth2.Config{
-			ClientID: "id", ClientSecret: "s3cret", RedirectURL: "https://app.example/callback", Scopes: scopes, Endpoint: endpoint,
+		p, r, err := oauth.FromConfig("anything", &oauth2.Config{
+			ClientID: "id", ClientSecret: "s3cret", RedirectURL: "https://app.example/callback", Scopes: testworld.Scopes, Endpoint: endpoint,
 		})
 		if err != nil {
 			t.Fatalf("FromConfig(%s) = %v", endpoint.TokenURL, err)
@@ -133,7 +135,7 @@ func TestFromConfigKnowsX(t *testing.T) {
 		if p.Name != "x" || p.TokenURL != x.TokenURL || p.AuthorizationURL != x.AuthorizationURL || p.RevocationURL != x.RevocationURL || p.ClientAuth != provider.Basic {
 			t.Errorf("FromConfig(%s) = %s at %s, want X", endpoint.TokenURL, p.Name, p.TokenURL)
 		}
-		if r.ClientID != "id" || r.ClientSecret != "s3cret" || r.RedirectURL != "https://app.example/callback" || !slices.Equal(r.Scopes, scopes) {
+		if r.ClientID != "id" || r.ClientSecret != "s3cret" || r.RedirectURL != "https://app.example/callback" || !slices.Equal(r.Scopes, testworld.Scopes) {
 			t.Errorf("FromConfig(%s) = %v", endpoint.TokenURL, r)
 		}
 	}
@@ -147,7 +149,7 @@ func TestFromConfigOfAnyOtherServer(t *testing.T) {
 		oauth2.AuthStyleInParams:   provider.Post,
 	} {
 		endpoint.AuthStyle = style
-		p, _, err := tokensource.FromConfig("mine", &oauth2.Config{Endpoint: endpoint})
+		p, _, err := oauth.FromConfig("mine", &oauth2.Config{Endpoint: endpoint})
 		if err != nil || p.Name != "mine" || p.ClientAuth != want || p.AuthorizationURL != endpoint.AuthURL || p.TokenURL != endpoint.TokenURL {
 			t.Errorf("FromConfig(style %d) = %v, want client authentication %d", style, err, want)
 		}
@@ -167,7 +169,7 @@ func TestFromConfigRefuses(t *testing.T) {
 		{"http", "mine", &oauth2.Config{Endpoint: oauth2.Endpoint{AuthURL: good.AuthURL, TokenURL: "http://as.example/token"}}, "must be https"},
 	}
 	for _, tt := range tests {
-		if _, _, err := tokensource.FromConfig(tt.provider, tt.config); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := oauth.FromConfig(tt.provider, tt.config); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("FromConfig(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
@@ -190,15 +192,15 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 		if config.Endpoint.AuthStyle != styles[name] {
 			t.Errorf("%s: AuthStyle = %d, want %d", name, config.Endpoint.AuthStyle, styles[name])
 		}
-		p, r, err := tokensource.FromConfig(s.p.Name, config)
+		p, r, err := oauth.FromConfig(s.p.Name, config)
 		if err != nil {
 			t.Fatalf("%s: FromConfig(Config()) = %v", name, err)
 		}
-		again, err := tokensource.NewClient(p, r, nil)
+		again, err := oauth.New(p, r, nil)
 		if err != nil {
 			t.Fatalf("%s: NewClient = %v", name, err)
 		}
-		request := tokensource.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier}
+		request := oauth.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier}
 		got, _ := again.AuthorizationURL(request)
 		want, _ := client.AuthorizationURL(request)
 		if got != want || got == "" || r.ClientSecret != s.r.ClientSecret {
@@ -209,13 +211,13 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 
 func TestConfigWorksWithXOAuth2(t *testing.T) {
 	w := newWorld(t)
-	code, verifier := w.flow()
-	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: w.fake.Transport()})
-	tok, err := w.client.Config().Exchange(ctx, code, oauth2.VerifierOption(verifier))
-	if err != nil || !w.works(tok) {
+	code, verifier := w.Flow()
+	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: w.Fake.Transport()})
+	tok, err := w.Client.Config().Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil || !w.Works(tok) {
 		t.Fatalf("Exchange() = %v, want a token that works", err)
 	}
-	if n := w.fake.TokenCalls("authorization_code"); n != 1 {
+	if n := w.Fake.TokenCalls("authorization_code"); n != 1 {
 		t.Errorf("the code was sent %d times, want once: the style must not be probed", n)
 	}
 }

@@ -5,6 +5,7 @@ package tokensource
 
 import (
 	"context"
+	"net/http"
 
 	"golang.org/x/oauth2"
 )
@@ -25,10 +26,33 @@ type Renewer interface {
 	Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error)
 }
 
-// Originer is a Source that knows at which resource servers its tokens are meant to be used.
-type Originer interface {
-	// APIOrigins returns origins such as "https://api.x.com".
-	APIOrigins() []string
+// A RequestAuthorizer is a Source that says how a request carries its token.
+// Without it, package transport sends the token as a Bearer token (RFC 6750).
+type RequestAuthorizer interface {
+	Source
+
+	// Authorize sets the headers of r and returns the token that they carry. The
+	// request belongs to the transport: Authorize may change its headers, and
+	// must not keep it.
+	Authorize(r *http.Request) (*oauth2.Token, error)
+
+	// Observe sees each response to a request that Authorize prepared. It reports
+	// whether the transport must send the request once more with the same token,
+	// as after a nonce challenge. That is no renewal. Observe must not read or
+	// close the body.
+	Observe(r *http.Request, resp *http.Response) (again bool)
+}
+
+// A Scoper is a Source that knows where its tokens may go.
+type Scoper interface {
+	// APIOrigins returns the origins of the resource servers, such as
+	// "https://api.x.com". With a nil token these are the origins of the provider.
+	// Otherwise they are the origins that came with the grant of that token.
+	APIOrigins(tok *oauth2.Token) []string
+
+	// Endpoints returns the URLs of the authorization server's own endpoints. A
+	// request to one of them never carries a token of this Source.
+	Endpoints() []string
 }
 
 type subjectKey struct{}

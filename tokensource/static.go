@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/internal/redact"
 )
 
@@ -15,7 +16,7 @@ type StaticSource struct{ token *oauth2.Token }
 
 // Static returns a Source of one access token that does not change.
 func Static(accessToken string) (*StaticSource, error) {
-	if accessToken == "" || !visible(accessToken) {
+	if accessToken == "" || !ascii.Visible(accessToken) {
 		return nil, errors.New("tokensource: the access token is empty or holds spaces or line breaks: trim what was read from a file")
 	}
 	return &StaticSource{token: &oauth2.Token{AccessToken: accessToken, TokenType: "Bearer"}}, nil

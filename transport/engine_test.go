@@ -15,6 +15,8 @@ import (
 	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -23,8 +25,8 @@ import (
 type engine struct {
 	fake   *oauthtest.Server
 	origin string // of the API
-	client *tokensource.Client
-	grants *tokensource.Grants
+	client *oauth.Client
+	grants *grant.Keeper
 	api    *http.Client
 }
 
@@ -52,13 +54,13 @@ func (e *engine) open(t *testing.T, url string, tokens http.RoundTripper, o *tra
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	var err error
-	e.client, err = tokensource.NewClient(e.fake.Provider(url), tokensource.Registration{
+	e.client, err = oauth.New(e.fake.Provider(url), oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: tokens}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: tokens}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.grants, err = tokensource.NewGrants(e.client, storage.NewMemory(), nil)
+	e.grants, err = grant.New(e.client, storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
+	"reflect"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -18,7 +20,7 @@ type Options struct {
 	Base http.RoundTripper
 
 	// Origins are where the token may go, such as "https://api.x.com": scheme, host, and a port unless it is the
-	// scheme's own. Subdomains are other origins. Nil means what the source names (tokensource.Originer). An origin is
+	// scheme's own. Subdomains are other origins. Nil means what the source names (tokensource.Scoper). An origin is
 	// https, or http on loopback. The request's URL decides, not its Host field.
 	Origins []string
 
@@ -42,7 +44,7 @@ type Options struct {
 // to set if src is nil, if no origin is known, or if a setting cannot be used.
 func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if isNil(src) {
-		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as *tokensource.Grants")
+		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as a *grant.Keeper")
 	}
 	if o == nil {
 		o = &Options{}
@@ -58,7 +60,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	p := &parts{src: src, base: o.Base, origins: allowed, rejected: o.Rejected, retry: retry, maxReplay: o.MaxReplayBody}
 	p.headers.seed = maphash.MakeSeed()
 	p.renewer, _ = src.(tokensource.Renewer)
-	p.engine = authorizerOf(src)
+	p.ready = bearer.ReadyOf(src)
 	if p.base == nil {
 		p.base = http.DefaultTransport
 	}
@@ -71,25 +73,18 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	return &Transport{p}, nil
 }
 
-// isNil reports whether src is nil, also as one of the pointers that most programs pass.
+// isNil reports whether src is nil, also as a nil pointer in the interface.
 func isNil(src tokensource.Source) bool {
-	switch s := src.(type) {
-	case nil:
-		return true
-	case *tokensource.Grants:
-		return s == nil
-	case *tokensource.SubjectSource:
-		return s == nil
-	}
-	return false
+	v := reflect.ValueOf(src)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // originsOf parses the origins that the options list, or else those that src names.
 func originsOf(src tokensource.Source, o *Options) (origins, error) {
 	list := o.Origins
 	if list == nil {
-		if named, ok := src.(tokensource.Originer); ok {
-			list = named.APIOrigins()
+		if named, ok := src.(tokensource.Scoper); ok {
+			list = named.APIOrigins(nil)
 		}
 	}
 	if len(list) == 0 {

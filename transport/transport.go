@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -25,7 +26,7 @@ type Transport struct {
 type parts struct {
 	src       tokensource.Source
 	renewer   tokensource.Renewer // src, or nil if it cannot renew
-	engine    authorizer          // src, or nil if it keeps no header values
+	ready     bearer.Ready        // the header values of src, or nil if it keeps none
 	base      http.RoundTripper
 	origins   origins
 	rejected  func(*http.Response) bool
@@ -76,8 +77,8 @@ func (t *Transport) token(ctx context.Context) (*oauth2.Token, string, error) {
 	var tok *oauth2.Token
 	var auth string
 	var err error
-	if t.engine != nil {
-		tok, auth, err = t.engine.Authorization(ctx)
+	if t.ready != nil {
+		tok, auth, err = t.ready.Authorization(ctx)
 	} else {
 		tok, err = t.src.Token(ctx)
 	}

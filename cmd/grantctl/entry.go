@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // entry is one record of a store, and what can be known of it. It prints as its key.
 type entry struct {
 	key    string
 	record storage.Record
-	seal   seal
-	grant  *tokensource.StoredGrant // nil if it is no grant, or cannot be read
-	err    error                    // why it cannot be read
+	seal   sealing
+	grant  *grant.StoredGrant // nil if it is no grant, or cannot be read
+	err    error              // why it cannot be read
 }
 
 // Format prints the key for every verb: the record may hold tokens.
@@ -27,19 +28,19 @@ func (e entry) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, e.key) // fmt.State keeps no error to report
 }
 
-// seal says what a value is sealed with.
-type seal string
+// sealing says what a value is sealed with.
+type sealing string
 
 const (
-	sealNone    seal = "none"      // it can be read as it is
-	sealFirst   seal = "first key" // the key that seals now
-	sealOlder   seal = "older key" // reseal has something to do
-	sealUnknown seal = "unknown"   // there are no keys to tell, or it does not open with them
+	sealNone    sealing = "none"      // it can be read as it is
+	sealFirst   sealing = "first key" // the key that seals now
+	sealOlder   sealing = "older key" // reseal has something to do
+	sealUnknown sealing = "unknown"   // there are no keys to tell, or it does not open with them
 )
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
 
-// grantPrefix begins the storage keys of grants (tokensource.GrantKey). Others are of package middleware, or the app's.
+// grantPrefix begins the storage keys of grants (grant.Key). Others are of package middleware, or the app's.
 const grantPrefix = "grant-"
 
 func (e entry) isGrant() bool { return strings.HasPrefix(e.key, grantPrefix) }
@@ -88,7 +89,7 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 		return e, nil
 	default:
 		var err error
-		if plain, err = v.unseal(ctx, key, r); errors.Is(err, storage.ErrUnsealed) {
+		if plain, err = v.unseal(ctx, key, r); errors.Is(err, seal.ErrUnsealed) {
 			e.err = err
 			return e, nil
 		} else if err != nil {
@@ -105,8 +106,8 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 	return e, nil
 }
 
-func grantIn(key string, plain []byte) (*tokensource.StoredGrant, error) {
-	g, err := tokensource.Inspect(key, plain)
+func grantIn(key string, plain []byte) (*grant.StoredGrant, error) {
+	g, err := grant.Inspect(key, plain)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ const plainRun = 32
 // isPlain reports whether value is not sealed, as far as that shows: it is a grant, or has readable text in it, such as a
 // token.
 func isPlain(key string, value []byte) bool {
-	if _, err := tokensource.Inspect(key, value); err == nil {
+	if _, err := grant.Inspect(key, value); err == nil {
 		return true
 	}
 	run := 0
@@ -160,7 +161,7 @@ func (e entry) state(now time.Time) string {
 	switch {
 	case errors.Is(e.err, errNoKeys):
 		return "sealed"
-	case errors.Is(e.err, storage.ErrUnsealed):
+	case errors.Is(e.err, seal.ErrUnsealed):
 		return "cannot be opened"
 	case errors.Is(e.err, storage.ErrCorrupt):
 		return "damaged"

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // Run is run.
 var Run = run
 
 // Condition is what list says of a grant that is sealed with the first key.
-func Condition(g tokensource.StoredGrant, now time.Time) string {
+func Condition(g grant.StoredGrant, now time.Time) string {
 	return entry{key: grantPrefix, seal: sealFirst, grant: &g}.condition(now)
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // selector narrows a subject down to one provider or client.
@@ -20,7 +20,7 @@ func (s *selector) flags(f *flag.FlagSet) {
 	f.StringVar(&s.client, "client", "", "the `client ID` of the subject's app; with -provider too, the grant is found at once")
 }
 
-func (s *selector) takes(g *tokensource.StoredGrant) bool {
+func (s *selector) takes(g *grant.StoredGrant) bool {
 	return (s.provider == "" || s.provider == g.Provider) && (s.client == "" || s.client == g.ClientID)
 }
 
@@ -35,7 +35,7 @@ type found struct {
 func (v *vault) find(ctx context.Context, name string, s selector) (found, error) {
 	key, complete := name, s.provider != "" && s.client != ""
 	if complete {
-		key = tokensource.GrantKey(s.provider, s.client, name)
+		key = grant.Key(s.provider, s.client, name)
 	}
 	if storage.CheckKey(key) == nil {
 		e, err := v.entry(ctx, key)

@@ -18,7 +18,10 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -92,7 +95,7 @@ func (r result) objects(t *testing.T) []map[string]any {
 type app struct {
 	*testing.T
 	fake    *oauthtest.Server
-	client  *tokensource.Client
+	client  *oauth.Client
 	url     string // the store, for grantctl
 	store   storage.Store
 	secrets []string // all that grantctl must never print
@@ -104,7 +107,7 @@ var scopes = []string{"tweet.read", "users.read", "offline.access"}
 func newApp(t *testing.T) *app {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "grants")
-	file, err := storage.OpenFile(dir, &storage.FileOptions{InsecureNoSync: true})
+	file, err := filestore.Open(dir, &filestore.Options{InsecureNoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +120,9 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 	a := &app{T: t, fake: oauthtest.New(t, nil), store: store, url: url}
 	registered := oauthtest.ConfidentialApp()
 	var err error
-	a.client, err = tokensource.NewClient(a.fake.Provider(""), tokensource.Registration{
+	a.client, err = oauth.New(a.fake.Provider(""), oauth.Registration{
 		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: a.fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: a.fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +132,7 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 
 // newKey returns a key as it stands in the environment. Grantctl must never print it.
 func (a *app) newKey() string {
-	key := base64.StdEncoding.EncodeToString(storage.NewKey())
+	key := base64.StdEncoding.EncodeToString(seal.NewKey())
 	a.secrets = append(a.secrets, key)
 	return key
 }
@@ -138,15 +141,15 @@ func (a *app) newKey() string {
 func (a *app) setKeys(keys ...string) { a.Setenv("AUTHTRIP_KEYS", strings.Join(keys, ",")) }
 
 // grants returns the engine on the app's store, sealed with keys unless there are none.
-func (a *app) grants(keys ...string) *tokensource.Grants {
+func (a *app) grants(keys ...string) *grant.Keeper {
 	a.Helper()
 	return a.grantsOn(a.store, keys...)
 }
 
-func (a *app) grantsOn(store storage.Store, keys ...string) *tokensource.Grants {
+func (a *app) grantsOn(store storage.Store, keys ...string) *grant.Keeper {
 	a.Helper()
 	if len(keys) > 0 {
-		ring, err := storage.ParseKeys(strings.Join(keys, ","))
+		ring, err := seal.ParseKeys(strings.Join(keys, ","))
 		if err != nil {
 			a.Fatal(err)
 		}
@@ -154,7 +157,7 @@ func (a *app) grantsOn(store storage.Store, keys ...string) *tokensource.Grants 
 			a.Fatal(err)
 		}
 	}
-	g, err := tokensource.NewGrants(a.client, store, nil)
+	g, err := grant.New(a.client, store, nil)
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -163,7 +166,7 @@ func (a *app) grantsOn(store storage.Store, keys ...string) *tokensource.Grants 
 }
 
 // login has a user authorize the app.
-func (a *app) login(g *tokensource.Grants, user string) *oauth2.Token {
+func (a *app) login(g *grant.Keeper, user string) *oauth2.Token {
 	a.Helper()
 	access, refresh, err := a.fake.IssueToken(user, a.client.ClientID(), scopes...)
 	if err != nil {
@@ -187,7 +190,7 @@ func sorted(text string) string {
 }
 
 // user adds a user at the fake, who logs in.
-func (a *app) user(g *tokensource.Grants, n int) string {
+func (a *app) user(g *grant.Keeper, n int) string {
 	a.Helper()
 	id := fmt.Sprint(9_000_000 + n)
 	if err := a.fake.AddUser(oauthtest.User{ID: id, Name: "A User", Username: "user" + id}); err != nil {
@@ -198,7 +201,7 @@ func (a *app) user(g *tokensource.Grants, n int) string {
 }
 
 func (a *app) key(user string) string {
-	return tokensource.GrantKey(a.client.Provider().Name, a.client.ClientID(), user)
+	return grant.Key(a.client.Provider().Name, a.client.ClientID(), user)
 }
 
 // get returns what is stored of a user.

@@ -13,7 +13,8 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -78,7 +79,7 @@ func (z *zoo) later(n int, key string) {
 	user := z.user(z.grants(), n)
 	r := z.get(user)
 	r.Value[0] = 2
-	ring, err := storage.ParseKeys(key)
+	ring, err := seal.ParseKeys(key)
 	if err != nil {
 		z.Fatal(err)
 	}
@@ -227,21 +228,21 @@ func TestListThatBreaksOff(t *testing.T) {
 func TestCondition(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	before, after := now.Add(-time.Minute), now.Add(time.Minute)
-	grant := tokensource.Grant{Subject: "a", Refreshable: true, Expiry: before}
+	alive := grant.Grant{Subject: "a", Refreshable: true, Expiry: before}
 	tests := []struct {
 		name string
-		g    tokensource.StoredGrant
+		g    grant.StoredGrant
 		want string
 	}{
-		{"access token has expired", tokensource.StoredGrant{Grant: grant}, "alive"},
-		{"no refresh token", tokensource.StoredGrant{Grant: tokensource.Grant{Expiry: after}}, "alive"},
-		{"no refresh token, expired", tokensource.StoredGrant{Grant: tokensource.Grant{Expiry: before}}, "expired"},
-		{"expiry unknown", tokensource.StoredGrant{}, "alive"},
-		{"refresh under way", tokensource.StoredGrant{Grant: grant, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
-		{"refresh abandoned", tokensource.StoredGrant{Grant: grant, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
-		{"dead", tokensource.StoredGrant{Grant: tokensource.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
-		{"a strange reason", tokensource.StoredGrant{Grant: tokensource.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
-		{"logged out", tokensource.StoredGrant{Grant: grant, LoggedOut: true, RedeemingUntil: after}, "logged out"},
+		{"access token has expired", grant.StoredGrant{Grant: alive}, "alive"},
+		{"no refresh token", grant.StoredGrant{Grant: grant.Grant{Expiry: after}}, "alive"},
+		{"no refresh token, expired", grant.StoredGrant{Grant: grant.Grant{Expiry: before}}, "expired"},
+		{"expiry unknown", grant.StoredGrant{}, "alive"},
+		{"refresh under way", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
+		{"refresh abandoned", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
+		{"dead", grant.StoredGrant{Grant: grant.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
+		{"a strange reason", grant.StoredGrant{Grant: grant.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
+		{"logged out", grant.StoredGrant{Grant: alive, LoggedOut: true, RedeemingUntil: after}, "logged out"},
 	}
 	for _, tt := range tests {
 		if got := grantctl.Condition(tt.g, now); got != tt.want {

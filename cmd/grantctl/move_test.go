@@ -10,8 +10,9 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // Grants that were moved to another kind of store are refreshed there as if nothing had happened.
@@ -63,7 +64,7 @@ func (a *app) exportTo(url string) {
 }
 
 // wantWorking refreshes the tokens of users, once each.
-func (a *app) wantWorking(g *tokensource.Grants, users []string) {
+func (a *app) wantWorking(g *grant.Keeper, users []string) {
 	a.Helper()
 	for _, user := range users {
 		tok, err := g.Source(user).Token(a.Context())
@@ -239,7 +240,7 @@ func TestImportRefuses(t *testing.T) {
 			if strings.Contains(r.stdout+r.stderr, value) {
 				t.Errorf("import printed a value: %.300q", r.stdout+r.stderr)
 			}
-			file, err := storage.OpenFile(dir, nil)
+			file, err := filestore.Open(dir, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 func TestShow(t *testing.T) {
@@ -121,19 +122,19 @@ func TestKeyAndSelector(t *testing.T) {
 func (a *app) otherClient(user string) string {
 	a.Helper()
 	const id = "another-client"
-	client, err := tokensource.NewClient(a.client.Provider(), tokensource.Registration{
+	client, err := oauth.New(a.client.Provider(), oauth.Registration{
 		ClientID: id, RedirectURL: "https://app.example/callback", Scopes: scopes,
 	}, nil)
 	if err != nil {
 		a.Fatal(err)
 	}
-	g, err := tokensource.NewGrants(client, a.store, nil)
+	g, err := grant.New(client, a.store, nil)
 	if err != nil {
 		a.Fatal(err)
 	}
 	a.Cleanup(func() { _ = g.Close() })
 	a.login(g, user)
-	key := tokensource.GrantKey("x", id, user)
+	key := grant.Key("x", id, user)
 	if _, err := a.store.Get(a.Context(), key); err != nil {
 		a.Fatal(err)
 	}

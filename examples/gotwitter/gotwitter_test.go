@@ -17,22 +17,24 @@ import (
 	"github.com/authtrip/authtrip/examples/gotwitter"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/transport"
 )
 
 // logIn returns the grants of a user of the fake who has just authorized the app.
-func logIn(ctx context.Context, fake *oauthtest.Server) (grants *tokensource.Grants, subject string, err error) {
+func logIn(ctx context.Context, fake *oauthtest.Server) (grants *grant.Keeper, subject string, err error) {
 	registered := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(fake.Provider(""), tokensource.Registration{
+	client, err := oauth.New(fake.Provider(""), oauth.Registration{
 		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: registered.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		return nil, "", err
 	}
 	const verifier = "a-code-verifier-is-43-or-more-characters-long"
-	page, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: "state", Verifier: verifier})
+	page, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "state", Verifier: verifier})
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,7 +54,7 @@ func logIn(ctx context.Context, fake *oauthtest.Server) (grants *tokensource.Gra
 	if err != nil {
 		return nil, "", err
 	}
-	if grants, err = tokensource.NewGrants(client, storage.NewMemory(), nil); err != nil {
+	if grants, err = grant.New(client, storage.NewMemory(), nil); err != nil {
 		return nil, "", err
 	}
 	_, err = grants.Save(ctx, user.Subject, tok)
@@ -137,7 +139,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-func closeGrants(t *testing.T, grants *tokensource.Grants) {
+func closeGrants(t *testing.T, grants *grant.Keeper) {
 	if err := grants.Close(); err != nil {
 		t.Error(err)
 	}

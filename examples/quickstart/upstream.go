@@ -6,14 +6,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // upstream is where users log in and whose API is called: the fake, or the real X.
 type upstream struct {
 	provider     *provider.Provider
-	registration tokensource.Registration
+	registration oauth.Registration
 	welcome      string // what to print at the start
 	fake         *fake  // nil if it is the real X
 }
@@ -21,7 +21,7 @@ type upstream struct {
 // chooseUpstream, for an app at origin, returns the real X if the environment has a client ID for it, and else starts the fake.
 func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upstream, error) {
 	redirectURL := origin + "/callback"
-	up := &upstream{registration: tokensource.Registration{
+	up := &upstream{registration: oauth.Registration{
 		ClientID:     os.Getenv("X_CLIENT_ID"),
 		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
 		RedirectURL:  redirectURL,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -48,7 +49,7 @@ func TestChaosLosesNothingWithinAGraceWindow(t *testing.T) {
 func chaos(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
 	if grace > 0 {
-		f.setup.InDoubt = tokensource.ResendAlways
+		f.setup.InDoubt = grant.ResendAlways
 		f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
 	}
 	everybody := users(0, scale(60, 400))

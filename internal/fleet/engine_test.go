@@ -18,18 +18,20 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // setup is what the processes of a fleet have in common.
 type setup struct {
-	Server  string                    // URL of the fake X
-	Store   string                    // see openStore
-	Timeout time.Duration             // of a token request; the lease is ten seconds longer
-	Recheck time.Duration             // zero means the default
-	InDoubt tokensource.InDoubtPolicy // zero means the default
-	Faults  uint64                    // seed of random faults of the store; zero means none
-	Floor   string                    // directory of a floor that makes the calls instead; empty means none
+	Server  string              // URL of the fake X
+	Store   string              // see openStore
+	Timeout time.Duration       // of a token request; the lease is ten seconds longer
+	Recheck time.Duration       // zero means the default
+	InDoubt grant.InDoubtPolicy // zero means the default
+	Faults  uint64              // seed of random faults of the store; zero means none
+	Floor   string              // directory of a floor that makes the calls instead; empty means none
 }
 
 // What tells the fake whom a token request is for and which process sends it, so that its record can be read so.
@@ -43,7 +45,7 @@ var scopes = []string{"tweet.read", "users.read", "offline.access"}
 // engine is the grant engine of one process.
 type engine struct {
 	setup
-	grants *tokensource.Grants
+	grants *grant.Keeper
 	store  storage.Store
 	api    *http.Client
 	source tokensource.Renewer // of the tokens for calls
@@ -51,7 +53,7 @@ type engine struct {
 }
 
 // open opens the engine. Its store and its requests pass by p.
-func (s setup) open(ctx context.Context, p *points, observe func(tokensource.Event)) (*engine, error) {
+func (s setup) open(ctx context.Context, p *points, observe func(grant.Event)) (*engine, error) {
 	wire := http.DefaultTransport.(*http.Transport).Clone()
 	wire.MaxIdleConnsPerHost = 64
 	client, err := s.client(wire, p)
@@ -73,7 +75,7 @@ func (s setup) open(ctx context.Context, p *points, observe func(tokensource.Eve
 			storage.Watcher
 		}{store, w}
 	}
-	grants, err := tokensource.NewGrants(client, store, &tokensource.GrantOptions{
+	grants, err := grant.New(client, store, &grant.Options{
 		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, InDoubt: s.InDoubt, Observe: observe,
 	})
 	if err != nil {
@@ -89,18 +91,18 @@ func (s setup) open(ctx context.Context, p *points, observe func(tokensource.Eve
 	}}, nil
 }
 
-func (s setup) client(wire http.RoundTripper, p *points) (*tokensource.Client, error) {
+func (s setup) client(wire http.RoundTripper, p *points) (*oauth.Client, error) {
 	fake, err := oauthtest.NewServer(nil) // only to describe the real one
 	if err != nil {
 		return nil, err
 	}
 	app := oauthtest.ConfidentialApp()
-	return tokensource.NewClient(fake.Provider(s.Server), tokensource.Registration{
+	return oauth.New(fake.Provider(s.Server), oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: scopes,
-	}, &tokensource.ClientOptions{
+	}, &oauth.Options{
 		Timeout:    s.Timeout,
 		HTTPClient: &http.Client{Transport: &passingWire{wire, p}},
-		Prepare: func(ctx context.Context, r *tokensource.TokenRequest) error {
+		Prepare: func(ctx context.Context, r *oauth.TokenRequest) error {
 			subject, _ := tokensource.SubjectFrom(ctx)
 			r.Header.Set(subjectHeader, subject)
 			r.Header.Set(processHeader, strconv.Itoa(os.Getpid()))

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // TestStoreGoneForAWhile kills the database while the fleet works, and starts it again later. Who holds a valid token goes
@@ -47,7 +47,7 @@ func outage(t *testing.T, kind string, d time.Duration) {
 	workers[0].do(order{Do: "release"})
 	for i, user := range writing { // their tokens are served from memory
 		f.wantWorks("with an unwritten token", user, workers[0].await(holding[i]))
-		workers[0].awaitNews(message{Event: string(tokensource.EventUnsaved), Subject: user})
+		workers[0].awaitNews(message{Event: string(grant.EventUnsaved), Subject: user})
 	}
 	during := f.callExpired(workers, expiring)
 	<-time.After(d - time.Since(began))
@@ -55,7 +55,7 @@ func outage(t *testing.T, kind string, d time.Duration) {
 	started := time.Now()
 
 	for _, user := range writing {
-		workers[0].awaitNews(message{Event: string(tokensource.EventSaved), Subject: user})
+		workers[0].awaitNews(message{Event: string(grant.EventSaved), Subject: user})
 	}
 	saved := time.Since(started)
 	reader := f.start(1)[0]
@@ -73,7 +73,7 @@ func outage(t *testing.T, kind string, d time.Duration) {
 	t.Logf("%s killed for %v under 4 processes: valid tokens: %v; of %d calls with a dead token: %v",
 		kind, d, &calls, len(workers)*len(expiring), during)
 	t.Logf("%s: unwritten tokens: %d (unsaved %d, saved %d), all written %v after the database was back; everybody works after %v; %d refreshes for %d dead tokens; %d grants lost",
-		kind, len(writing), workers[0].count(string(tokensource.EventUnsaved)), workers[0].count(string(tokensource.EventSaved)),
+		kind, len(writing), workers[0].count(string(grant.EventUnsaved)), workers[0].count(string(grant.EventSaved)),
 		saved.Round(time.Millisecond), recovered.Round(time.Millisecond), f.fake.TokenCalls("refresh_token"), len(expiring)+len(writing), len(f.ended()))
 	if calls.Failed > 0 || calls.Calls == 0 {
 		t.Errorf("failed calls with a valid token = %d of %d, want 0", calls.Failed, calls.Calls)

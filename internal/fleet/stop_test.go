@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -147,7 +148,7 @@ func (f *fleet) wake(sleepers []sleeper, grace time.Duration) (said map[string]i
 		if m := s.do(order{Do: "close"}); m.Kind != worked {
 			f.Errorf("%s, woken at %q: Close() = %s", s.subject, s.point, m.Text)
 		}
-		superseded += s.count(string(tokensource.EventSuperseded))
+		superseded += s.count(string(grant.EventSuperseded))
 	}
 	return said, superseded
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // order is a line on a worker's standard input.
@@ -145,7 +146,7 @@ func work(text string) error {
 	p := newPoints(say)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	e, err := s.open(ctx, p, func(ev tokensource.Event) {
+	e, err := s.open(ctx, p, func(ev grant.Event) {
 		say(message{Event: string(ev.Kind), Subject: ev.Subject})
 	})
 	if err != nil {

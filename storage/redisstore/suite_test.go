@@ -14,6 +14,7 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/redisstore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
@@ -35,7 +36,7 @@ func TestSuiteClient(t *testing.T) {
 
 func TestSuiteSealed(t *testing.T) {
 	server := servertest.Redis(t)
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}

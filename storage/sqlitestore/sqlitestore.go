@@ -13,9 +13,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/authtrip/authtrip/storage"
-
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
 // Options are the rarer choices of Open and New. The zero value is the safe default.

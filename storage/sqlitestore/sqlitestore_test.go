@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
@@ -23,7 +24,7 @@ func TestStoreDurable(t *testing.T) {
 }
 
 func TestSealedStore(t *testing.T) {
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func TestSealedStore(t *testing.T) {
 }
 
 // run runs the suite on stores that Open opens, sealed if keys is not nil.
-func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *storage.Keys) {
+func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *seal.Keys) {
 	var path string
 	reopen := func(t *testing.T) storage.Store {
 		t.Helper()

@@ -151,6 +151,19 @@ func (p *Provider) Clone() *Provider {
 	return &c
 }
 
+// Endpoints returns the URLs that clients of the authorization server call
+// directly: token, revocation and client credentials. A resource server's token
+// is never sent there.
+func (p *Provider) Endpoints() []string {
+	var list []string
+	for _, endpoint := range []string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL} {
+		if endpoint != "" && !slices.Contains(list, endpoint) {
+			list = append(list, endpoint)
+		}
+	}
+	return list
+}
+
 func (p *Provider) checkEndpoint(raw string) error {
 	u, err := url.Parse(raw)
 	switch {

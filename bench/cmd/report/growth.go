@@ -73,7 +73,7 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active))) //nolint:fatcontext // one each, none inside another
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
-	e, err := peers.OpenEngine(store, 0, tokenLength, &tokensource.GrantOptions{Recheck: time.Hour})
+	e, err := peers.OpenEngine(store, 0, tokenLength, &grant.Options{Recheck: time.Hour})
 	if err != nil {
 		return g, err
 	}

@@ -14,20 +14,20 @@ import (
 
 // Engine is authtrip with a number of logged-in subjects.
 type Engine struct {
-	Grants *tokensource.Grants
+	Grants *grant.Keeper
 	Store  storage.Store
 }
 
 // NewClient returns a client of an authorization server whose token endpoint is at tokenURL. Requests to it go through rt.
-func NewClient(tokenURL string, rt http.RoundTripper) (*tokensource.Client, error) {
-	return tokensource.NewClient(&provider.Provider{
+func NewClient(tokenURL string, rt http.RoundTripper) (*oauth.Client, error) {
+	return oauth.New(&provider.Provider{
 		Name:             "bench",
 		AuthorizationURL: "https://login.bench.example/authorize",
 		TokenURL:         tokenURL,
 		APIOrigins:       []string{Origin},
 		InsecureLoopback: true,
-	}, tokensource.Registration{ClientID: "bench", RedirectURL: "https://app.example/callback"},
-		&tokensource.ClientOptions{HTTPClient: &http.Client{Transport: rt}})
+	}, oauth.Registration{ClientID: "bench", RedirectURL: "https://app.example/callback"},
+		&oauth.Options{HTTPClient: &http.Client{Transport: rt}})
 }
 
 // Origin is where the API of the in-memory measurements is.
@@ -44,7 +44,7 @@ func (unreachable) RoundTrip(*http.Request) (*http.Response, error) { return nil
 // the store every thirty seconds, and how often that is per request depends on the program. Close it at the end.
 func NewEngine(n, length int) (*Engine, error) {
 	store := &counted{Memory: storage.NewMemory()}
-	e, err := OpenEngine(store, n, length, &tokensource.GrantOptions{Recheck: life})
+	e, err := OpenEngine(store, n, length, &grant.Options{Recheck: life})
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +77,12 @@ func (e *Engine) warm(n int, store *counted) error {
 }
 
 // OpenEngine is NewEngine on the given store, with the given options.
-func OpenEngine(store storage.Store, n, length int, o *tokensource.GrantOptions) (*Engine, error) {
+func OpenEngine(store storage.Store, n, length int, o *grant.Options) (*Engine, error) {
 	client, err := NewClient("https://login.bench.example/token", unreachable{})
 	if err != nil {
 		return nil, err
 	}
-	grants, err := tokensource.NewGrants(client, store, o)
+	grants, err := grant.New(client, store, o)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func wrapAuthtrip(l Login) (http.RoundTripper, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	g, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,173 @@
+package grant_test
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/internal/bubble"
+	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+func TestCachedTokenCostsNoAllocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		one := g.Source(w.User)
+		ctx := tokensource.WithSubject(t.Context(), w.User)
+		for name, read := range map[string]func() error{
+			"Grants.Token":                func() error { _, err := g.Token(ctx); return err },
+			"Grants.Authorization":        func() error { _, _, err := g.Authorization(ctx); return err },
+			"SubjectSource.Token":         func() error { _, err := one.Token(t.Context()); return err },
+			"SubjectSource.Authorization": func() error { _, _, err := one.Authorization(t.Context()); return err },
+		} {
+			if n := mallocs(t, 2000, read); n > 20 { // the runtime has some of its own
+				t.Errorf("%s: %d allocations in 2000 calls, want none", name, n)
+			}
+		}
+	})
+}
+
+// mallocs counts the allocations while f is called a number of times. testing.AllocsPerRun would round them down to none
+// if not every call made one.
+func mallocs(t *testing.T, runs int, f func() error) uint64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		if err := f(); err != nil {
+			t.Error(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
+}
+
+func TestAuthorization(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		if _, value, err := g.Authorization(tokensource.WithSubject(t.Context(), w.User)); err == nil || value != "" {
+			t.Errorf("Authorization without a grant = %q, %v, want an error", value, err)
+		}
+		tok := w.Login(g)
+		for range 2 { // from the store and from memory
+			got, value, err := g.Source(w.User).Authorization(t.Context())
+			if err != nil || value != "Bearer "+tok.AccessToken || got.AccessToken != tok.AccessToken {
+				t.Errorf("Authorization = %q, %v, want the token of the login", value, err)
+			}
+		}
+		proof := *tok
+		proof.TokenType = "DPoP"
+		if _, err := g.Save(t.Context(), w.User, &proof); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got, value, err := g.Source(w.User).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
+				t.Errorf("Authorization of a DPoP token = %q, %v, want no value", value, err)
+			}
+		}
+	})
+}
+
+// million is a store that holds the grants of a million subjects, made when they are asked for.
+type million struct {
+	testworld.HookedStore
+	client *oauth.Client
+	names  map[string]string // subject by key, of those who will be asked for
+	made   time.Time
+	reads  int
+}
+
+func (m *million) Get(_ context.Context, key string) (storage.Record, error) {
+	m.reads++
+	return storage.Record{Value: tokensource.StoredBytes(m.client, m.names[key], m.made), Version: 1}, nil
+}
+
+func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
+	const known, active, limit = 1_000_000, 10_000, 64 << 20
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &million{client: w.Client, names: map[string]string{}, made: time.Now()}
+		var contexts []context.Context
+		for i := range active {
+			subject := strconv.Itoa(i * (known / active))
+			store.names[tokensource.KeyOf(w.Client, subject)] = subject
+			contexts = append(contexts, tokensource.WithSubject(t.Context(), subject))
+		}
+		g := w.ProcessOn(store, nil)
+		synctest.Wait()
+		goroutines, before := bubble.Goroutines(), heap()
+		for _, ctx := range contexts {
+			if _, err := g.Token(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if used := heap() - before; used > limit {
+			t.Errorf("%d active subjects cost %d MiB, want at most %d", active, used>>20, limit>>20)
+		}
+		if n := tokensource.CacheSize(g); n != active {
+			t.Errorf("grants in memory = %d, want %d", n, active)
+		}
+		if n := bubble.Goroutines(); n > goroutines {
+			t.Errorf("goroutines = %d with %d active subjects, %d without", n, active, goroutines)
+		}
+		// No timer a subject either: whom nobody asks for costs nothing, not even at the end of the cache's patience.
+		reads := store.reads
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if store.reads != reads || w.Refreshes() != 0 {
+			t.Errorf("a day without calls led to %d reads and %d refreshes, want none", store.reads-reads, w.Refreshes())
+		}
+		runtime.KeepAlive(g)
+	})
+}
+
+// heap returns the bytes in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// BenchmarkPairedRecord compares encoding and decoding a grant of 2 KB with what encoding/json takes for the same fields,
+// alternating: its metric is the ratio.
+func BenchmarkPairedRecord(b *testing.B) {
+	encode, decodes, equal := tokensource.Fixture()
+	ours := func() error { return decodes(encode()) }
+	theirs := func() error {
+		data, err := json.Marshal(equal)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, tokensource.NewRecordForJSON())
+	}
+	var ratios []float64
+	for b.Loop() {
+		ratios = append(ratios, float64(batch(b, ours))/float64(batch(b, theirs)))
+	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "ratio")
+}
+
+func batch(b *testing.B, f func() error) time.Duration {
+	start := time.Now()
+	for range 20 {
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(start)
+}
