@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/target"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // grown is what was measured at one number of subjects.
