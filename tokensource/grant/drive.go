@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -67,9 +68,11 @@ type run struct {
 	version      storage.Version // that was read or written last
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 
-	stored    error // the last failure of the store
-	answered  error // the last failure of the server, or the reason why it was not asked
-	loggedOut bool  // the operation has stored a logout
+	stored   error // the last failure of the store
+	answered error // the last failure of the server, or the reason why it was not asked
+
+	interrupted bool // a wait was ended
+	loggedOut   bool // a logout was stored
 }
 
 // access prepares a read or a write of the stored grant. What the store notifies
@@ -96,7 +99,8 @@ func (r *run) read(ctx context.Context) lease.Event {
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return lease.Event{Result: lease.Absent}
+		r.version = 0
+		return lease.Event{Result: lease.OK}
 	case err != nil:
 		r.stored = err
 		return lease.Event{Result: lease.Failed}
@@ -237,6 +241,7 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 		pause, heard = min(pause, r.changes.poll(r.clock.Mono()-r.begun)), r.heard
 	}
 	if !r.sleepUntil(ctx, pause, heard, r.version) {
+		r.interrupted = true
 		return lease.Event{Result: lease.Failed}
 	}
 	return lease.Event{Result: lease.OK}
@@ -424,7 +429,7 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil, 0, err
-	case errors.Is(err, storage.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
+	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
 		return nil, 0, &tokensource.Error{Op: "load", Err: err} // another attempt does not help
 	case err != nil:
 		return nil, 0, temporary("load", err)
@@ -445,9 +450,6 @@ func (k *Keeper) checkOwner(r *lease.Record, subject string) error {
 	switch {
 	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || subject != "" && r.Subject != subject:
 		return errors.New("grant: the stored record belongs to another subject")
-	case r.Endpoint != p.TokenURL:
-		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
-			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
 	}
 	return nil
 }

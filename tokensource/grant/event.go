@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -44,8 +45,8 @@ func (r *run) failure(o lease.Outcome) error {
 		return r.reauthorize(o)
 	case lease.JustRenewed:
 		return tokensource.ErrJustRenewed
-	case lease.Interrupted:
-		return r.interrupted()
+	case lease.Overtaken:
+		return r.overtaken(o.Pause)
 	case lease.StoreFailed:
 		return cause(r.stored, "store", "the store has failed, and is being asked again", o.Pause)
 	case lease.LostAnswer:
@@ -59,7 +60,7 @@ func (r *run) failure(o lease.Outcome) error {
 	case lease.Unconfirmed:
 		return cause(r.answered, "revoke", "the server has not confirmed the revocation", o.Pause)
 	}
-	return cause(nil, "refresh", "another process or a later login has changed the grant", o.Pause)
+	return fmt.Errorf("grant: unknown outcome %q", o.Reason)
 }
 
 // reauthorize says why the user must authorize again.
@@ -76,13 +77,13 @@ func (r *run) reauthorize(o lease.Outcome) error {
 	return e
 }
 
-func (r *run) interrupted() error {
-	select {
-	case <-r.done:
+// overtaken is the error of a renewal that had to wait for another process for
+// too long, or whose grant another process has changed.
+func (r *run) overtaken(pause time.Duration) error {
+	if r.interrupted && r.isClosed() {
 		return tokensource.ErrClosed
-	default:
-		return temporary("refresh", errors.New("another process has been refreshing for too long"))
 	}
+	return cause(nil, "refresh", "another process or a later login has changed the grant", pause)
 }
 
 // cause returns err with the pause before the next attempt. Without err it

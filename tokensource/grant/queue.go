@@ -44,13 +44,19 @@ func (k *Keeper) tend(key, subject string, r *lease.Record) {
 	k.work.Go(func() { _, _ = k.chore(context.Background(), key, subject) }) // called from work that Close waits for
 }
 
-// overdue reports whether a record, which may be nil, has something due.
+// overdue reports whether a token of a record, which may be nil, is due to be
+// revoked.
 func (k *Keeper) overdue(r *lease.Record) bool {
 	if r == nil {
 		return false
 	}
-	due := k.rules.Due(r)
-	return !due.IsZero() && !k.clock.Wall().Before(due)
+	now := k.clock.Wall()
+	for _, q := range r.Queue {
+		if !now.Before(q.Next) {
+			return true
+		}
+	}
+	return false
 }
 
 // chore runs the background writer of a grant after beginChore. It returns when

@@ -105,7 +105,7 @@ func (o *Chore) wait() Effect {
 // tend does what the stored record is due for. A tombstone without tokens is
 // deleted when no write of its time can arrive any more (G7).
 func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
-	switch due := c.due(r); {
+	switch due := c.Due(r); {
 	case due.IsZero() || ev.Now.Wall.Before(due):
 		return o.end(c, r, version, Notes{})
 	case len(r.Queue) == 0:
@@ -117,7 +117,7 @@ func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
 }
 
 func (o *Chore) end(c Rules, r *Record, version uint64, n Notes) Effect {
-	return Effect{Do: Return, Outcome: Outcome{Record: r, Version: version, Due: c.due(r)}, Notes: n}
+	return Effect{Do: Return, Outcome: Outcome{Record: r, Version: version, Due: c.Due(r)}, Notes: n}
 }
 
 // drain revokes tokens in the queue of a record. Chore and Logout share it.

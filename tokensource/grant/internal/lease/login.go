@@ -10,7 +10,7 @@ import "time"
 // it has tried. Where its value is lost, another one with the same ID and
 // Repeated set goes on.
 type Login struct {
-	Issuer, ClientID, Subject string
+	Issuer, Endpoint, ClientID, Subject string
 
 	ID        string    // random: names the authorization
 	Epoch     string    // random: names the epoch that the login begins, if it begins one
@@ -196,7 +196,7 @@ func (c Rules) overTombstone(o *Login, r *Record) precedence {
 // process has not stored yet (G4). Where the server has ended the earlier
 // grants, or a revocation would end this one, nothing is left in the queue.
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
-	base := Record{Issuer: o.Issuer, ClientID: o.ClientID, Subject: o.Subject}
+	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
 	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
 	old := Record{}
 	if o.current != nil {

@@ -12,7 +12,7 @@ import (
 // They never compare the clocks of two hosts to order two writes, and never
 // the texts of tokens (G6).
 type Record struct {
-	Issuer, ClientID, Subject string
+	Issuer, Endpoint, ClientID, Subject string // Endpoint is the token endpoint
 
 	Epoch     string    // random: from a login to the logout or the death of the grant
 	Login     string    // random: the authorization from which the tokens descend
@@ -154,10 +154,10 @@ func (r *Record) forfeited(set string) bool {
 	})
 }
 
-// due returns when the record needs a [Chore]: the next revocation, or the
+// Due returns when the record needs a [Chore]: the next revocation, or the
 // deletion of a tombstone that has nothing to revoke. It returns the zero time
-// if it needs none.
-func (c Rules) due(r *Record) time.Time {
+// if it needs none, and for a nil record.
+func (c Rules) Due(r *Record) time.Time {
 	if r == nil {
 		return time.Time{}
 	}

@@ -162,7 +162,7 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	case OK:
 		o.version = ev.Version
 		if ev.Now.Until(o.by) <= 0 {
-			return o.claim(c, o.undo(0), ev) // the store was slow: the request could outlive the intent (G1)
+			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
 		}
 		o.phase = renewalRedeeming
 		return Effect{Do: Redeem, Token: o.next.Token.Refresh, By: o.by}
@@ -171,13 +171,15 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	case Refused:
 		return o.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause})
 	case Unknown:
-		l.Undo = o.undo(o.version)
+		l.Undo = o.undo(o.version, time.Time{})
 	}
 	return o.end(Outcome{Reason: StoreFailed})
 }
 
-func (o *Renewal) undo(over uint64) *claim {
-	return &claim{kind: undo, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts}
+// undo takes the intent back though no request was sent. An abandoned intent
+// that it replaced comes back, and with it the doubt.
+func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
+	return &claim{kind: release, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts, retryAt: retryAt}
 }
 
 // redeemed turns the answer of the server into a claim. After a lost answer
@@ -196,10 +198,10 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		}
 		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
 	case Failed:
-		k := o.undo(0)
+		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
+		k := o.undo(0, ev.Now.Wall.Add(o.pause))
 		if !ev.Unsent {
-			o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
-			k = &claim{kind: release, base: o.next, retryAt: ev.Now.Wall.Add(o.pause)}
+			k.intent, k.doubts = intent{}, o.next.Doubts
 		}
 		e := o.claim(c, k, ev)
 		e.Notes.Failed = true

@@ -155,7 +155,7 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 		return nil, late
 	}
 	if current.Intent.ID != k.base.Intent.ID {
-		if k.kind == undo && version == k.over {
+		if k.kind == release && version == k.over {
 			// The announcement may still take effect over this version.
 			// Another version keeps it out.
 			next := *current
@@ -163,18 +163,16 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 		}
 		return nil, late
 	}
-	switch next := *current; k.kind {
-	case bury:
+	if k.kind == bury {
 		return current.over(k.reason, k.code), rewrite
-	case release:
-		next.Intent = intent{}
+	}
+	next := *current
+	next.Intent, next.Doubts = k.intent, k.doubts
+	if !k.retryAt.IsZero() {
 		next.Failures++
 		next.RetryAt = k.retryAt
-		return &next, rewrite
-	default:
-		next.Intent, next.Doubts = k.intent, k.doubts
-		return &next, rewrite
 	}
+	return &next, rewrite
 }
 
 // adopt decides about new tokens. The process that holds them may write them

@@ -12,11 +12,10 @@ type claim struct {
 	reason Reason // bury: why the grant is dead
 	code   string // bury: the error code of the server
 
-	retryAt time.Time // release: no attempt before
-
-	over   uint64 // undo: the version over which the intent was written
-	intent intent // undo: what the record said before
-	doubts uint64 // undo: what the record said before
+	intent  intent    // release: the intent that stays
+	doubts  uint64    // release: the doubts that stay
+	retryAt time.Time // release: no attempt before; zero if none was made
+	over    uint64    // release: the version over which the intent may still be written
 }
 
 type claimKind uint8
@@ -24,8 +23,7 @@ type claimKind uint8
 const (
 	adopt   claimKind = iota + 1 // store new tokens
 	bury                         // the server refused the grant
-	release                      // the attempt redeemed nothing
-	undo                         // the attempt was never made
+	release                      // the attempt redeemed nothing: take the intent back
 )
 
 // is reports whether k and other came from the same attempt.
@@ -159,7 +157,7 @@ func (w *write) settle(l *Local) Notes {
 // earlier than current does is entered in the index first (G20).
 func (c Rules) swap(next, current *Record, version uint64) Effect {
 	e := Effect{Do: Swap, Record: next, Version: version}
-	was, due := c.due(current), c.due(next)
+	was, due := c.Due(current), c.Due(next)
 	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
 		e.Due = due
 	}
