@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,10 +180,13 @@ func TestNetworkCommitted(t *testing.T) {
 			"late":  {Err: errDisk, Late: time.Minute},
 			"error": {Err: errDisk},
 		}
+		var mu sync.Mutex
 		var commits []string
 		network := storagetest.NewNetwork(storage.NewMemory(), &storagetest.NetworkOptions{
 			Fault: func(op storagetest.Op) storagetest.Fault { return faults[op.Process] },
 			Committed: func(op storagetest.Op, r storage.Record) {
+				mu.Lock()
+				defer mu.Unlock()
 				commits = append(commits, fmt.Sprintf("%s %s %s=%s@%d", op.Process, op.Kind, op.Key, r.Value(), r.Version))
 			},
 		})
