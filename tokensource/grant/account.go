@@ -182,7 +182,7 @@ func (k *Keeper) login(subject string, tok *oauth2.Token) lease.Login {
 	}
 	p := k.client.Provider()
 	return lease.Login{
-		Issuer: p.Authority(), ClientID: k.client.ClientID(), Subject: subject,
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
 		ID: randomID(), Epoch: randomID(), Exchanged: at, Token: t,
 	}
 }

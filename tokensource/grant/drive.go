@@ -450,6 +450,9 @@ func (k *Keeper) checkOwner(r *lease.Record, subject string) error {
 	switch {
 	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || subject != "" && r.Subject != subject:
 		return errors.New("grant: the stored record belongs to another subject")
+	case r.Endpoint != p.TokenURL:
+		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
+			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
 	}
 	return nil
 }
