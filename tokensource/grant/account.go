@@ -116,7 +116,7 @@ func Key(ctx context.Context, store storage.Store, issuer, clientID, subject str
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
 	key, err := Key(ctx, k.store.store, k.client.Provider().Authority(), k.client.ClientID(), subject)
 	if err != nil {
-		return "", temporary("load", err)
+		return "", unread(err)
 	}
 	return key, nil
 }

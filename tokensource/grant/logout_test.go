@@ -51,13 +51,8 @@ func TestLogoutBesideReencryption(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		w.Login(g)
-		w.Store.On(func(_ context.Context, op string) error {
-			if op == "delete" {
-				w.Store.On(nil)
-				rewriteAll(t, w.Store.Store)
-			}
-			return nil
-		})
+		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, 1)
+		time.AfterFunc(time.Second/2, func() { rewriteAll(t, w.Store.Store) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
@@ -65,24 +60,20 @@ func TestLogoutBesideReencryption(t *testing.T) {
 	})
 }
 
-// A login that comes between the revocation and the deletion is not deleted with the old grant.
+// A login that is stored while the old tokens are being revoked is not ended
+// with the old grant.
 func TestLogoutBesideALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		g, elsewhere := w.Process(nil), w.Process(nil)
 		w.Login(g)
-		var fresh *oauth2.Token
-		w.Store.On(func(_ context.Context, op string) error {
-			if op == "delete" {
-				w.Store.On(nil)
-				fresh = w.Login(elsewhere)
-			}
-			return nil
-		})
+		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, -1)
+		fresh := make(chan *oauth2.Token, 1)
+		time.AfterFunc(time.Second/2, func() { fresh <- w.Login(elsewhere) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		if tok := w.Token(g); tok.AccessToken != fresh.AccessToken || !w.Works(tok) {
+		if tok, want := w.Token(g), <-fresh; tok.AccessToken != want.AccessToken || !w.Works(tok) {
 			t.Error("Token() after the new login is not its token")
 		}
 	})
