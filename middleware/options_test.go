@@ -56,7 +56,7 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	grants := newGrants(t, setup{})
-	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "NewGrants") {
+	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "grant.New") {
 		t.Errorf("New without grants = %v", err)
 	}
 	for _, keys := range []seal.AEAD{nil, (*seal.Keys)(nil)} {

@@ -116,7 +116,7 @@ func Key(ctx context.Context, store storage.Store, issuer, clientID, subject str
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
 	key, err := Key(ctx, k.store.store, k.client.Provider().Authority(), k.client.ClientID(), subject)
 	if err != nil {
-		return "", temporary("load", err)
+		return "", unread(err)
 	}
 	return key, nil
 }
@@ -182,7 +182,7 @@ func (k *Keeper) login(subject string, tok *oauth2.Token) lease.Login {
 	}
 	p := k.client.Provider()
 	return lease.Login{
-		Issuer: p.Authority(), ClientID: k.client.ClientID(), Subject: subject,
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
 		ID: randomID(), Epoch: randomID(), Exchanged: at, Token: t,
 	}
 }

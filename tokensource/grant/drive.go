@@ -426,13 +426,8 @@ func (b *backend) remove(ctx context.Context, key string, old storage.Version) e
 // client. An empty subject stands for the subject of the record.
 func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
 	stored, err := k.store.get(ctx, key)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, 0, err
-	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
-		return nil, 0, &tokensource.Error{Op: "load", Err: err} // another attempt does not help
-	case err != nil:
-		return nil, 0, temporary("load", err)
+	if err != nil {
+		return nil, 0, unread(err)
 	}
 	r, err := lease.Decode(stored.Value())
 	if err == nil {
@@ -444,12 +439,27 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 	return r, stored.Version, nil
 }
 
+// unread is the error of a read that failed. It is temporary, unless another
+// attempt does not help.
+func unread(err error) error {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return err
+	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
+		return &tokensource.Error{Op: "load", Err: err}
+	}
+	return temporary("load", err)
+}
+
 // checkOwner refuses a record that another Keeper wrote under the same key.
 func (k *Keeper) checkOwner(r *lease.Record, subject string) error {
 	p := k.client.Provider()
 	switch {
 	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || subject != "" && r.Subject != subject:
 		return errors.New("grant: the stored record belongs to another subject")
+	case r.Endpoint != p.TokenURL:
+		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
+			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func Example() {
 	// token of type Bearer without a refresh token: true <nil>
 }
 
-func ExampleClient_AuthorizationURL() {
+func Example_authorizationURL() {
 	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
@@ -109,7 +109,7 @@ func ExampleClient_AuthorizationURL() {
 }
 
 // exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
-func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
+func exampleKeeper(fake *oauthtest.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
@@ -135,13 +135,13 @@ func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
 
 // A resource server has rejected a token: Renew gets another one, once for everybody who comes with the same token.
 // Package transport does this by itself.
-func ExampleGrants() {
+func ExampleKeeper() {
 	ctx := context.Background()
 	fake, err := oauthtest.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, user := exampleGrants(fake)
+	grants, user := exampleKeeper(fake)
 	source := grants.Source(user)
 
 	rejected, err := source.Token(ctx)
@@ -170,13 +170,13 @@ func ExampleGrants() {
 }
 
 // What a caller decides on is matched with errors.Is; the facts are in *Error.
-func ExampleError() {
+func Example_errors() {
 	ctx := context.Background()
 	fake, err := oauthtest.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, user := exampleGrants(fake)
+	grants, user := exampleKeeper(fake)
 	decide := func(err error) string {
 		switch {
 		case errors.Is(err, tokensource.ErrReauthorize): // also ErrNoGrant

@@ -44,19 +44,10 @@ func (k *Keeper) tend(key, subject string, r *lease.Record) {
 	k.work.Go(func() { _, _ = k.chore(context.Background(), key, subject) }) // called from work that Close waits for
 }
 
-// overdue reports whether a token of a record, which may be nil, is due to be
-// revoked.
+// overdue reports whether a record, which may be nil, has something due.
 func (k *Keeper) overdue(r *lease.Record) bool {
-	if r == nil {
-		return false
-	}
-	now := k.clock.Wall()
-	for _, q := range r.Queue {
-		if !now.Before(q.Next) {
-			return true
-		}
-	}
-	return false
+	due := k.rules.Due(r)
+	return !due.IsZero() && !k.clock.Wall().Before(due)
 }
 
 // chore runs the background writer of a grant after beginChore. It returns when
