@@ -3,49 +3,59 @@ package oauthtest
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// App is a registered app. Its secrets are printed by no verb of fmt, and appear in neither JSON nor slog.
+// App is a registered app. Its secret is in a closure, so that no verb of fmt,
+// no JSON and no slog shows it.
 type App struct {
-	// ClientID names the app. X's are 34 characters: base64url of twenty characters and ":1:ci" (confidential) or
-	// ":1:na" (public).
+	// ClientID names the app.
 	ClientID string
-
-	// Secret authenticates a confidential app. Empty means a public app.
-	Secret string
 
 	// Name is what a user reads on the consent page.
 	Name string
 
-	// RedirectURLs are compared byte by byte. At most ten; http, https and private-use schemes.
+	// RedirectURLs are compared byte by byte. The schemes are http, https and
+	// private-use ones.
 	RedirectURLs []string
 
-	// APIKey and APISecret authenticate the app for an app-only bearer token. Empty means that it can have none.
-	APIKey    string
-	APISecret string
-
-	// NotEnrolled makes every API call of the app fail with 403 Client Forbidden.
-	NotEnrolled bool
+	secret func() string // nil for a public app
 }
 
-// ConfidentialApp returns an app with a secret, whose ID is shaped as X shapes it.
+// Secret returns the secret that authenticates the app. It is empty for a
+// public app.
+func (a App) Secret() string {
+	if a.secret == nil {
+		return ""
+	}
+	return a.secret()
+}
+
+// WithSecret returns the app with this secret. An empty one makes it public.
+// Register the result to give an app of the server another secret: the server
+// refuses the former one from then on, and the app's grants stay.
+func (a App) WithSecret(secret string) App {
+	a.secret = nil
+	if secret != "" {
+		a.secret = func() string { return secret }
+	}
+	return a
+}
+
+// ConfidentialApp returns an app with a secret. Its ID has the shape of X's
+// client IDs, base64url of twenty characters and ":1:ci".
 func ConfidentialApp() App {
 	return App{
 		ClientID:     "ZmFrZUNvbmZpZGVudGlhbEFwcDE6MTpjaQ",
-		Secret:       "fake-Secret_of-the_confidential-App_0123456789abcd",
 		Name:         "Confidential App",
 		RedirectURLs: []string{"https://app.example/callback", "http://127.0.0.1:8080/callback", "http://localhost:8080/callback"},
-		APIKey:       "fakeApiKeyOfTheConfidApp1",
-		APISecret:    "fakeApiSecretOfTheConfidentialApp0123456789abcdefgh",
-	}
+	}.WithSecret("fake-Secret_of-the_confidential-App_0123456789abcd")
 }
 
-// PublicApp returns an app without a secret, such as one that runs on the user's device.
+// PublicApp returns an app without a secret, such as one that runs on the
+// user's device. Its ID has the shape of X's, with ":1:na" at the end.
 func PublicApp() App {
 	return App{
 		ClientID:     "ZmFrZVB1YmxpY05hdGl2ZUFwcDI6MTpuYQ",
@@ -54,29 +64,15 @@ func PublicApp() App {
 	}
 }
 
-// User is an account at the fake.
-type User struct {
-	ID             string // decimal digits, as X's are
-	Name           string
-	Username       string // without the @
-	ConfirmedEmail string // empty if the user has none
-
-	suspended bool
-}
-
-// DefaultUser returns the account in X's own documentation.
-func DefaultUser() User {
-	return User{ID: "2244994945", Name: "X Developers", Username: "XDevelopers", ConfirmedEmail: "devs@x.example"}
-}
-
-// Register adds an app, or replaces the one that has the same ClientID; grants of that app stay. An app without a
-// ClientID, with more than ten redirect URLs, or with a forbidden or malformed one is refused.
+// Register adds an app, or replaces the one that has the same ClientID. The
+// grants of that app stay. An app without a ClientID, with too many redirect
+// URLs, or with a forbidden or malformed one is refused.
 func (s *Server) Register(a App) error {
 	if a.ClientID == "" {
 		return errors.New("oauthtest: an app needs a ClientID")
 	}
-	if len(a.RedirectURLs) > 10 {
-		return fmt.Errorf("oauthtest: app %s has %d redirect URLs: X allows 10", a.ClientID, len(a.RedirectURLs))
+	if limit := s.options.MaxRedirectURLs; limit > 0 && len(a.RedirectURLs) > limit {
+		return fmt.Errorf("oauthtest: app %s has %d redirect URLs: the server allows %d", a.ClientID, len(a.RedirectURLs), limit)
 	}
 	for _, raw := range a.RedirectURLs {
 		if err := checkRedirectURL(raw); err != nil {
@@ -93,51 +89,10 @@ func (s *Server) Register(a App) error {
 	return nil
 }
 
-// AddUser adds an account, or replaces the one that has the same ID. A user without an ID or Username is refused.
-func (s *Server) AddUser(u User) error {
-	if u.ID == "" || u.Username == "" {
-		return errors.New("oauthtest: a user needs an ID and a Username")
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users[u.ID] == nil {
-		s.userOrder = append(s.userOrder, u.ID)
-	}
-	s.users[u.ID] = &u
-	return nil
+// forbiddenSchemes are those that no authorization server redirects to.
+var forbiddenSchemes = []string{
+	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "tel", "telnet", "vbscript", "view-source", "ws", "wss",
 }
-
-// RotateSecret gives the app a new secret and returns it. The old one is refused from then on; grants stay.
-func (s *Server) RotateSecret(clientID string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.apps[clientID]
-	if a == nil || a.Secret == "" {
-		return "", fmt.Errorf("oauthtest: no confidential app %q", clientID)
-	}
-	changed := *a
-	changed.Secret = s.randomText(50)
-	s.apps[clientID] = &changed
-	return changed.Secret, nil
-}
-
-// SuspendUser suspends the account: its grants end, and it can authorize no app until AddUser adds it again.
-func (s *Server) SuspendUser(userID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.users[userID]
-	if u == nil {
-		return fmt.Errorf("oauthtest: no user %q", userID)
-	}
-	changed := *u
-	changed.suspended = true
-	s.users[userID] = &changed
-	s.endGrants(func(g *grant) bool { return g.user == userID }, endedSuspended)
-	return nil
-}
-
-// forbiddenSchemes are those that X's developer console refuses.
-var forbiddenSchemes = []string{"about", "blob", "data", "file", "ftp", "javascript", "mailto", "tel", "telnet", "vbscript", "view-source", "ws", "wss"}
 
 func checkRedirectURL(raw string) error {
 	u, err := url.Parse(raw)
@@ -153,21 +108,3 @@ func checkRedirectURL(raw string) error {
 	}
 	return nil
 }
-
-// String names the app without its secrets.
-func (a App) String() string {
-	kind := "public"
-	if a.Secret != "" {
-		kind = "confidential"
-	}
-	return fmt.Sprintf("oauthtest.App(%s, %s, %q)", a.ClientID, kind, a.Name)
-}
-
-// Format prints String under every verb.
-func (a App) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
-
-// LogValue is String, for slog.
-func (a App) LogValue() slog.Value { return slog.StringValue(a.String()) }
-
-// MarshalText is String, so that JSON holds no secret either.
-func (a App) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

@@ -14,10 +14,10 @@ import (
 // token is the token endpoint (RFC 6749 section 3.2).
 func (c *call) token() *reply {
 	if c.form == nil {
-		return missing("grant_type")
+		return c.say("missing", "grant_type")
 	}
 	if c.k.Token.StrictQuery && len(c.query) > 0 {
-		return invalid(badQuery)
+		return c.say("query", "")
 	}
 	app, refusal := c.client()
 	if refusal != nil {
@@ -28,13 +28,17 @@ func (c *call) token() *reply {
 	}
 	switch c.form.Get("grant_type") {
 	case "":
-		return missing("grant_type")
+		return c.say("missing", "grant_type")
 	case "authorization_code":
 		return c.exchange(app)
 	case "refresh_token":
 		return c.refresh(app)
+	case "client_credentials":
+		if c.s.routes.credentials == "" || c.s.routes.credentials == c.r.URL.Path {
+			return c.ownToken(app)
+		}
 	}
-	return invalid(badGrant)
+	return c.say("grant_type", "")
 }
 
 // consume uses up what an unauthenticated request brought, as harsh servers do.
@@ -44,50 +48,85 @@ func (c *call) consume() {
 	if code := c.s.codes[digestOf(c.form.Get("code"))]; code != nil {
 		code.used = true
 	}
-	if t := c.s.tokens[digestOf(c.form.Get("refresh_token"))]; t != nil && t.kind == refresh {
-		t.revoked = true
+	if t := c.s.books.tokens[digestOf(c.form.Get("refresh_token"))]; t != nil && t.kind == refresh {
+		t.kill(Revoked, c.s.now())
 	}
 }
 
-// granted is the success answer (RFC 6749 section 5.1), its members in X's order. refreshToken may be empty.
-func (c *call) granted(accessToken, refreshToken string, scopes []string) *reply {
-	k := c.k.Token
-	var b strings.Builder
-	member := func(name string, value []byte) {
-		separator := byte(',')
-		if b.Len() == 0 {
-			separator = '{'
-		}
-		b.WriteByte(separator)
-		b.WriteString(`"` + name + `":`)
-		b.Write(value)
+// ownToken issues an access token to the app itself (RFC 6749 section 4.4).
+func (c *call) ownToken(app *App) *reply {
+	if app.secret == nil {
+		return c.say("client", "")
 	}
-	member("token_type", quote(cmp.Or(k.TokenType, "bearer")))
+	scopes := strings.Fields(c.form.Get("scope"))
+	if slices.ContainsFunc(scopes, c.unknownScope) {
+		return c.say("scope", "")
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	now := c.s.now()
+	raw := c.s.issueOwn(&c.k, app.ClientID, scopes, now)
+	c.noteLocked("the app got a token for itself")
+	return c.granted(raw, "", scopes, c.accessTTL())
+}
+
+// granted is the success answer (RFC 6749 section 5.1). refreshToken may be
+// empty.
+func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl time.Duration) *reply {
+	k := &c.k.Token
+	var b members
+	b.add("token_type", cmp.Or(k.TokenType, "bearer"))
 	switch k.ExpiresIn {
 	case "":
-		member("expires_in", strconv.AppendInt(nil, int64(k.accessTTL()/time.Second), 10))
+		b.add("expires_in", json.RawMessage(strconv.FormatInt(int64(ttl/time.Second), 10)))
 	case "-":
 	default:
-		member("expires_in", []byte(k.ExpiresIn))
+		b.addRaw("expires_in", k.ExpiresIn)
 	}
-	member("access_token", quote(accessToken))
-	if !k.OmitScope {
-		member("scope", quote(strings.Join(shuffled(scopes), " ")))
+	b.add("access_token", accessToken)
+	if !k.OmitScope && len(scopes) > 0 {
+		b.add("scope", strings.Join(shuffled(scopes), " "))
 	}
 	if refreshToken != "" {
-		member("refresh_token", quote(refreshToken))
+		b.add("refresh_token", refreshToken)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.ExtraJSON)) {
-		value, err := json.Marshal(k.ExtraJSON[name])
-		if err != nil {
-			value = []byte("null")
-		}
-		member(string(quote(name)[1:len(quote(name))-1]), value)
+		b.add(name, k.ExtraJSON[name])
 	}
-	b.WriteByte('}')
-	rep := newReply(http.StatusOK, typeJSON, b.String())
+	rep := newReply(http.StatusOK, typeJSON, b.String()+"}")
 	rep.header.Set("Cache-Control", "no-cache, no-store, max-age=0")
 	return rep
+}
+
+// members builds a JSON object whose members stand in the order of their
+// addition. The closing brace is the caller's.
+type members struct{ strings.Builder }
+
+// add appends a member. A value that JSON cannot express becomes null.
+func (b *members) add(name string, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		text = []byte("null")
+	}
+	b.addRaw(name, string(text))
+}
+
+// addRaw appends a member whose value is JSON, or is meant not to be.
+func (b *members) addRaw(name, value string) {
+	separator := ","
+	if b.Len() == 0 {
+		separator = "{"
+	}
+	b.WriteString(separator + string(quote(name)) + ":" + value)
+}
+
+// quote returns text as a JSON string.
+func quote(text string) []byte {
+	b, err := json.Marshal(text)
+	if err != nil {
+		return []byte(`""`) // cannot happen: every string can be encoded
+	}
+	return b
 }
 
 // shuffled returns the scopes in an order that nobody asked for, as X does.

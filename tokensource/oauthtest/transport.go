@@ -2,44 +2,28 @@ package oauthtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// Provider returns provider.X with its endpoints and API origins at base, such as the URL of an httptest.Server. An empty
-// base means X's real addresses, which is what Transport answers at.
-func (s *Server) Provider(base string) *provider.Provider {
-	p := provider.X()
-	if base == "" {
-		return p
-	}
-	base = strings.TrimSuffix(base, "/")
-	p.AuthorizationURL = base + PathAuthorize
-	p.TokenURL = base + PathToken
-	p.RevocationURL = base + PathRevoke
-	p.ClientCredentialsURL = base + PathAppToken
-	p.IdentityURL = base + PathMe
-	p.APIOrigins = []string{base}
-	p.InsecureLoopback = strings.HasPrefix(base, "http://")
-	return p
-}
-
-// Transport returns a RoundTripper that answers in memory, with no listener, goroutine or timer of its own: at x.com,
-// twitter.com, api.x.com and api.twitter.com, and at loopback addresses. Every other host is a stranger, who answers 200
-// to anything and whose requests are recorded with Request.Foreign set.
+// Transport returns a RoundTripper that answers in memory, without a socket, at
+// the provider's hosts, at their aliases, and at loopback addresses. Every other
+// host is a stranger. A stranger answers 200 to anything, and its requests are
+// recorded with Request.Foreign set.
 //
-// It honours the request's context, closes the request's body, and returns faults of the connection as errors. A response
-// body must be read to its end or closed: Close counts the ones that were not.
+// It starts no goroutine, and a timer only where the request has to wait, except
+// for a request that is handled late (Fault.Late): that one has a goroutine once
+// its time has come.
+//
+// It honours the request's context, closes the request's body, and returns
+// faults of the connection as errors. If the request's body cannot be read, it
+// returns the body's error, and the server does not know of the request. A
+// response body must be read to its end or closed: [Server.Close] counts the
+// ones that were not.
 func (s *Server) Transport() http.RoundTripper { return memory{s} }
 
 type memory struct{ s *Server }
@@ -51,7 +35,8 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 		once := &closeOnce{ReadCloser: body}
 		body = once
 		defer func() { _ = once.Close() }()
-		// A body whose writer stalls must not outlive the context. The function runs only when that happens.
+		// A body whose writer stalls must not outlive the context. The function
+		// runs only when that happens.
 		defer context.AfterFunc(ctx, func() { _ = once.Close() })()
 	}
 	if ctx.Err() != nil {
@@ -60,7 +45,7 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL == nil || req.URL.Host == "" {
 		return nil, fmt.Errorf("oauthtest: the request has no host")
 	}
-	rep := m.s.answer(serverSide(req, body), req.URL.Scheme == "https", foreign(req.URL.Hostname()))
+	rep := m.s.answer(serverSide(req, body), req.URL.Scheme == "https", m.s.routes.foreign(req.URL))
 	switch {
 	case ctx.Err() != nil: // too late: what the request did stays done
 		return nil, context.Cause(ctx)
@@ -70,7 +55,8 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	return m.s.response(req, rep), nil
 }
 
-// serverSide returns req as a server would see it. The caller's request is not touched.
+// serverSide returns req as a server would see it. The caller's request is not
+// touched.
 func serverSide(req *http.Request, body io.ReadCloser) *http.Request {
 	in := req.WithContext(req.Context())
 	in.Body = body
@@ -88,14 +74,6 @@ func serverSide(req *http.Request, body io.ReadCloser) *http.Request {
 		in.TransferEncoding = []string{"chunked"}
 	}
 	return in
-}
-
-func foreign(host string) bool {
-	switch host {
-	case "x.com", "twitter.com", "api.x.com", "api.twitter.com":
-		return false
-	}
-	return !provider.Loopback(host)
 }
 
 func (s *Server) response(req *http.Request, rep *reply) *http.Response {
@@ -151,79 +129,4 @@ func (c *counted) finish() {
 	if c.done.CompareAndSwap(false, true) {
 		c.open.Add(-1)
 	}
-}
-
-// ServeHTTP answers r as X would, at whatever host it came in. A fault of the connection is a panic with
-// http.ErrAbortHandler, which a net/http server turns into a closed connection.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rep := s.answer(r, r.TLS != nil, false)
-	switch {
-	case rep.drop != nil:
-		abort(w, rep.drop)
-	case rep.http10:
-		writeHTTP10(w, r, rep)
-	default:
-		writeReply(w, r, rep)
-	}
-}
-
-// Stranger returns a handler that stands for a host which must get no token: it answers 200 to anything, and its requests
-// are recorded with Request.Foreign set. Transport has it at every host that is not X's.
-func (s *Server) Stranger() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeReply(w, r, s.answer(r, r.TLS != nil, true))
-	})
-}
-
-func writeReply(w http.ResponseWriter, r *http.Request, rep *reply) {
-	maps.Copy(w.Header(), rep.header)
-	if rep.stream == nil {
-		w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
-	}
-	w.WriteHeader(rep.status)
-	body := rep.reader(r.Context())
-	defer body.Close()
-	flush := http.NewResponseController(w)
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := body.Read(buf)
-		w.Write(buf[:n])
-		if rep.stream != nil || rep.pause > 0 || err != nil && err != io.EOF {
-			_ = flush.Flush()
-		}
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-	}
-}
-
-// abort breaks the connection; a reset if that was asked for and the connection can do it.
-func abort(w http.ResponseWriter, cause error) {
-	if errors.Is(cause, errReset) {
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0)
-			}
-			conn.Close()
-			return
-		}
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// writeHTTP10 answers as an old server does: no length, the end of the connection is the end of the body.
-func writeHTTP10(w http.ResponseWriter, r *http.Request, rep *reply) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	defer conn.Close()
-	resp := &http.Response{
-		StatusCode: rep.status, ProtoMajor: 1, ProtoMinor: 0, Header: rep.header, Close: true,
-		ContentLength: -1, Body: rep.reader(r.Context()),
-	}
-	_ = resp.Write(conn)
 }

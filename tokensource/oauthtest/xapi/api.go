@@ -1,160 +1,137 @@
-package oauthtest
+package xapi
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
+
+// visit is one request to the API while it is being answered.
+type visit struct {
+	s    *Server
+	r    *http.Request
+	seen oauthtest.Request
+	k    Knobs
+	app  string          // the app that the token belongs to; empty if there is no good token
+	tok  oauthtest.Token // of a user; zero for an app-only token
+}
 
 // endpoint says who may call what.
 type endpoint struct {
 	scopes   []string
 	userOnly bool
-	serve    func(*call, *token, payload) *reply
+	serve    func(*visit) *oauthtest.Answer
 }
 
 var endpoints = map[string]endpoint{
-	"GET " + PathMe:       {[]string{"users.read", "tweet.read"}, true, (*call).me},
-	"POST " + PathTweets:  {[]string{"tweet.read", "tweet.write", "users.read"}, true, (*call).createPost},
-	"GET " + PathTweets:   {[]string{"tweet.read", "users.read"}, false, (*call).listPosts},
-	"GET " + PathStream:   {nil, false, (*call).openStream},
-	"GET " + PathRedirect: {nil, false, (*call).redirect},
+	"GET " + PathMe:      {[]string{"users.read", "tweet.read"}, true, (*visit).me},
+	"POST " + PathTweets: {[]string{"tweet.read", "tweet.write", "users.read"}, true, (*visit).createPost},
+	"GET " + PathTweets:  {[]string{"tweet.read", "users.read"}, false, (*visit).listPosts},
+	"GET " + PathStream:  {nil, false, (*visit).openStream},
+	PathEcho:             {nil, false, (*visit).echo},
+	PathRedirect:         {nil, false, (*visit).redirect},
 }
 
-// api answers a resource request: token, rate limit, enrolment, credits, scopes, in this order.
-func (c *call) api() *reply {
-	e, ok := endpoints[c.r.Method+" "+c.r.URL.Path]
-	if c.r.URL.Path == PathEcho {
-		e, ok = endpoint{serve: (*call).echo}, true
+var paths = []string{PathMe, PathTweets, PathStream, PathEcho, PathRedirect}
+
+// handle answers what is not a part of OAuth 2.0 at X.
+func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtest.Token) *oauthtest.Answer {
+	switch {
+	case r.URL.Path == PathAppToken:
+		return s.appToken(r)
+	case r.URL.Path == PathInvalidate:
+		return s.invalidate(r)
+	case !slices.Contains(paths, r.URL.Path):
+		return problem(http.StatusNotFound, bodyNotFound)
 	}
-	if c.r.URL.Path == PathRedirect {
-		e, ok = endpoints["GET "+PathRedirect], true
+	e, ok := endpoints[r.URL.Path]
+	if !ok {
+		e, ok = endpoints[r.Method+" "+r.URL.Path]
 	}
 	if !ok {
-		return methodNotAllowed("GET")
+		a := problem(http.StatusMethodNotAllowed, bodyMethod)
+		a.Header.Set("Allow", "GET")
+		return a
 	}
-	var body payload
-	if !c.k.API.EarlyReject {
-		body = c.readBody()
-	}
+	v := &visit{s: s, r: r, seen: seen, k: s.settings()}
+	v.identify(bearer)
 	limits := make(http.Header, 9)
-	t, refusal := c.admit(e, limits)
-	if refusal == nil {
-		if c.k.API.EarlyReject {
-			body = c.readBody()
-		}
-		refusal = e.serve(c, t, body)
+	a := v.admit(e, limits)
+	if a == nil {
+		a = e.serve(v)
 	}
-	maps.Copy(refusal.header, limits)
-	return refusal
+	maps.Copy(a.Header, limits)
+	return a
 }
 
-// payload is the body of an API request: its first MiB, and the size and hash of all of it.
-type payload struct {
-	text []byte
-	size int64
-	sum  []byte
+// identify finds out whose token the request carries.
+func (v *visit) identify(bearer oauthtest.Token) {
+	if bearer.Dead == "" {
+		v.app, v.tok = bearer.ClientID, bearer
+		return
+	}
+	values := v.r.Header.Values("Authorization")
+	if len(values) != 1 || v.r.URL.Query().Has("access_token") {
+		return
+	}
+	if scheme, raw, _ := strings.Cut(values[0], " "); strings.EqualFold(scheme, "Bearer") {
+		v.app = v.s.bearerApp(raw)
+	}
 }
 
-// readBody reads what the client sends, to its end; what breaks off is as short as it arrived.
-func (c *call) readBody() payload {
-	sum := sha256.New()
-	if c.r.Body == http.NoBody {
-		return payload{sum: sum.Sum(nil)}
+// admit decides whether the request may be served. The order is X's: token,
+// rate limit, enrolment, credits, scopes.
+func (v *visit) admit(e endpoint, limits http.Header) *oauthtest.Answer {
+	k := &v.k.API
+	if a := v.limited(limits); a != nil {
+		return a
 	}
-	var head bytes.Buffer
-	size, err := io.Copy(io.MultiWriter(&head, sum), io.LimitReader(c.r.Body, 1<<20))
-	if err == nil {
-		var more int64
-		more, err = io.Copy(sum, c.r.Body)
-		size += more
-	}
-	if err != nil {
-		c.note("the request's body broke off")
-	}
-	return payload{text: head.Bytes(), size: size, sum: sum.Sum(nil)}
-}
-
-// admit decides whether the request may be served.
-func (c *call) admit(e endpoint, limits http.Header) (*token, *reply) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	t := c.bearer()
-	if rep := c.limited(t, limits); rep != nil {
-		return nil, rep
-	}
-	if t == nil {
-		return nil, c.unauthorized()
-	}
-	client := t.client
-	if t.grant != nil {
-		client = t.grant.client
-	}
-	app := c.s.apps[client]
 	switch {
-	case app == nil, t.grant != nil && c.s.users[t.grant.user] == nil:
-		return nil, c.unauthorized()
-	case app.NotEnrolled, c.k.API.UserNotEnrolled:
-		return nil, clientForbidden(client, !app.NotEnrolled)
-	case c.k.API.NoCredits:
-		return nil, problem(http.StatusPaymentRequired, bodyCredits)
-	case t.grant == nil && e.userOnly:
-		return nil, problem(http.StatusForbidden, bodyUnsupported)
-	case t.grant != nil && !t.grant.has(e.scopes...):
-		return nil, problem(http.StatusForbidden, bodyForbidden)
+	case v.app == "":
+		return v.unauthorized()
+	case k.NotEnrolled, k.UserNotEnrolled:
+		return clientForbidden(v.app, !k.NotEnrolled)
+	case k.NoCredits:
+		return problem(http.StatusPaymentRequired, bodyCredits)
+	case v.appOnly() && e.userOnly:
+		return problem(http.StatusForbidden, bodyUnsupported)
+	case !v.appOnly() && slices.ContainsFunc(e.scopes, func(scope string) bool { return !v.has(scope) }):
+		return problem(http.StatusForbidden, bodyForbidden)
 	}
-	return t, nil
+	return nil
 }
 
-// bearer returns the valid access token of the request (RFC 6750 section 2.1), or nil. The lock must be held.
-func (c *call) bearer() *token {
-	values := c.r.Header.Values("Authorization")
-	if len(values) != 1 || c.query.Has("access_token") {
-		return nil
-	}
-	scheme, raw, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return nil
-	}
-	t := c.s.tokens[digestOf(raw)]
-	if t == nil || t.kind != access || !t.good(c.s.now()) {
-		return nil
-	}
-	return t
-}
+func (v *visit) appOnly() bool { return v.tok.User.ID == "" }
 
-func (c *call) unauthorized() *reply {
-	status := cmp.Or(c.k.API.RejectStatus, http.StatusUnauthorized)
-	rep := problem(status, bodyUnauthorized)
-	switch c.k.API.ErrorStyle {
+func (v *visit) has(scope string) bool { return slices.Contains(v.tok.Scopes, scope) }
+
+func (v *visit) unauthorized() *oauthtest.Answer {
+	status := cmp.Or(v.k.RejectStatus, http.StatusUnauthorized)
+	a := problem(status, bodyUnauthorized)
+	switch v.k.API.ErrorStyle {
 	case StyleV1:
-		rep = newReply(status, typeJSON, bodyUnauthorizedV1)
+		a = answer(status, typeJSON, bodyUnauthorizedV1)
 	case StyleText:
-		rep = newReply(status, typeText, "Unauthorized")
+		a = answer(status, typeText, "Unauthorized")
 	}
-	if c.k.API.WWWAuthenticate != "" {
-		rep.header.Set("WWW-Authenticate", c.k.API.WWWAuthenticate)
+	if v.k.Challenge != "" && v.k.Challenge != "-" { // X sends none
+		a.Header.Set("WWW-Authenticate", v.k.Challenge)
 	}
-	return rep
+	return a
 }
 
 // me says who the user is.
-func (c *call) me(t *token, _ payload) *reply {
-	c.s.mu.Lock()
-	u := *c.s.users[t.grant.user]
-	c.s.mu.Unlock()
+func (v *visit) me() *oauthtest.Answer {
 	var email string
-	fields := strings.Split(c.query.Get("user.fields"), ",")
-	if slices.Contains(fields, "confirmed_email") && t.grant.has("users.email") {
-		email = u.ConfirmedEmail
+	fields := strings.Split(v.r.URL.Query().Get("user.fields"), ",")
+	if slices.Contains(fields, "confirmed_email") && v.has("users.email") {
+		email = v.tok.User.Email
 	}
 	return answerJSON(http.StatusOK, struct {
 		Data any `json:"data"`
@@ -163,38 +140,28 @@ func (c *call) me(t *token, _ payload) *reply {
 		Name     string `json:"name"`
 		Username string `json:"username"`
 		Email    string `json:"confirmed_email,omitempty"`
-	}{u.ID, u.Name, u.Username, email}})
+	}{v.tok.User.ID, v.tok.User.Name, v.tok.User.Username, email}})
 }
 
-// echo tells what arrived.
-func (c *call) echo(_ *token, body payload) *reply {
-	return answerJSON(http.StatusOK, map[string]any{
-		"method":            c.r.Method,
-		"length":            body.size,
-		"sha256":            hex.EncodeToString(body.sum),
-		"content_length":    c.r.ContentLength,
-		"transfer_encoding": strings.Join(c.r.TransferEncoding, ","),
-		"expect":            c.r.Header.Get("Expect"),
-		"content_type":      c.r.Header.Get("Content-Type"),
-		"idempotency_key":   c.r.Header.Get("Idempotency-Key"),
-	})
-}
+// echo leaves the answer to oauthtest, which describes what arrived.
+func (v *visit) echo() *oauthtest.Answer { return answer(0, "", "") }
 
-// redirect sends the client elsewhere, to see what it takes along.
-func (c *call) redirect(_ *token, _ payload) *reply {
-	status, err := strconv.Atoi(c.query.Get("status"))
+// redirect sends the client elsewhere, to see what it brings along.
+func (v *visit) redirect() *oauthtest.Answer {
+	status, err := strconv.Atoi(v.r.URL.Query().Get("status"))
 	if err != nil || status < 300 || status > 399 {
 		status = http.StatusFound
 	}
-	rep := newReply(status, "", "")
-	rep.header.Set("Location", cmp.Or(c.k.API.RedirectTo, "https://elsewhere.test/landing"))
-	return rep
+	a := answer(status, "", "")
+	a.Header.Set("Location", cmp.Or(v.k.API.RedirectTo, "https://elsewhere.test/landing"))
+	return a
 }
 
-func answerJSON(status int, value any) *reply {
-	body, err := json.Marshal(value)
+// body returns the body of the request, as far as oauthtest passes it on.
+func (v *visit) body() []byte {
+	text, err := io.ReadAll(v.r.Body)
 	if err != nil {
-		return problem(http.StatusInternalServerError, "") // cannot happen: the values above can be encoded
+		return nil
 	}
-	return newReply(status, typeJSON, string(body))
+	return text
 }

@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"context"
@@ -9,25 +9,26 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// A login, a call to the API and a refresh, at X's real addresses and without a network. A test would use New, which
-// checks at its end that nothing was left open.
+// A login and a call to the API, at X's real addresses and without a network. A
+// test would use New, which checks at its end that nothing was left open.
 func Example() {
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	app, x := oauthtest.ConfidentialApp(), fake.Provider("")
 	conf := &oauth2.Config{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0],
+		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0],
 		Scopes:   []string{"tweet.read", "users.read", "offline.access"},
 		Endpoint: oauth2.Endpoint{AuthURL: x.AuthorizationURL, TokenURL: x.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
 	}
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: fake.Transport()})
 
 	verifier := oauth2.GenerateVerifier()
-	callback, err := fake.Authorize(ctx, conf.AuthCodeURL("some-state", oauth2.S256ChallengeOption(verifier)))
+	callback, err := fake.Authorize(ctx, "", conf.AuthCodeURL("some-state", oauth2.S256ChallengeOption(verifier)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,19 +50,4 @@ func Example() {
 	// Output:
 	// 200 OK users.read tweet.read offline.access
 	// 1 <nil> <nil>
-}
-
-// The answer to a refresh gets lost after X has used the refresh token up: the worst moment for a client.
-func ExampleServer_Inject() {
-	fake, err := oauthtest.NewServer(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fake.Inject(
-		oauthtest.Match{Path: oauthtest.PathToken, GrantType: "refresh_token"},
-		oauthtest.Fault{Commit: true, Drop: true, Required: true}, 1,
-	)
-	fmt.Println(fake.Close())
-	// Output:
-	// oauthtest: a required fault on "/2/oauth2/token" did not happen 1 more times
 }

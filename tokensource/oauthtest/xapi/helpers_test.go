@@ -1,14 +1,17 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 const (
@@ -16,11 +19,11 @@ const (
 	verifier    = "a-verifier-of-forty-three-characters-0123456"
 	allScopes   = "tweet.read tweet.write users.read offline.access"
 	userID      = "2244994945"
-	tokenURL    = "https://api.x.com" + oauthtest.PathToken
-	revokeURL   = "https://api.x.com" + oauthtest.PathRevoke
-	meURL       = "https://api.x.com" + oauthtest.PathMe
-	echoURL     = "https://api.x.com" + oauthtest.PathEcho
-	tweetsURL   = "https://api.x.com" + oauthtest.PathTweets
+	tokenURL    = "https://api.x.com" + xapi.PathToken
+	revokeURL   = "https://api.x.com" + xapi.PathRevoke
+	meURL       = "https://api.x.com" + xapi.PathMe
+	echoURL     = "https://api.x.com" + xapi.PathEcho
+	tweetsURL   = "https://api.x.com" + xapi.PathTweets
 )
 
 var ci, na = oauthtest.ConfidentialApp(), oauthtest.PublicApp()
@@ -33,9 +36,9 @@ type answered struct {
 }
 
 // fake returns a server with knobs.
-func fake(t *testing.T, change func(*oauthtest.Knobs)) *oauthtest.Server {
+func fake(t *testing.T, change func(*xapi.Knobs)) *xapi.Server {
 	t.Helper()
-	s := oauthtest.New(t, nil)
+	s := xapi.New(t, nil)
 	if change != nil {
 		s.Set(change)
 	}
@@ -43,7 +46,7 @@ func fake(t *testing.T, change func(*oauthtest.Knobs)) *oauthtest.Server {
 }
 
 // do sends req in memory.
-func do(t *testing.T, s *oauthtest.Server, req *http.Request) answered {
+func do(t *testing.T, s *xapi.Server, req *http.Request) answered {
 	t.Helper()
 	resp, err := s.Transport().RoundTrip(req)
 	if err != nil {
@@ -73,13 +76,13 @@ func request(t *testing.T, method, target, body string) *http.Request {
 // formRequest is a form post; a confidential app authenticates with Basic, a public one with client_id in the body.
 func formRequest(t *testing.T, target string, app oauthtest.App, form url.Values) *http.Request {
 	t.Helper()
-	if app.Secret == "" && app.ClientID != "" {
+	if app.Secret() == "" && app.ClientID != "" {
 		form.Set("client_id", app.ClientID)
 	}
 	req := request(t, http.MethodPost, target, form.Encode())
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if app.Secret != "" {
-		req.SetBasicAuth(app.ClientID, app.Secret)
+	if app.Secret() != "" {
+		req.SetBasicAuth(app.ClientID, app.Secret())
 	}
 	return req
 }
@@ -100,13 +103,13 @@ func authorizeQuery(app oauthtest.App) url.Values {
 }
 
 func authorizeURL(q url.Values) string {
-	return "https://x.com" + oauthtest.PathAuthorize + "?" + q.Encode()
+	return "https://x.com" + xapi.PathAuthorize + "?" + q.Encode()
 }
 
 // callback plays the browser and returns the parameters of the callback.
-func callback(t *testing.T, s *oauthtest.Server, q url.Values) url.Values {
+func callback(t *testing.T, s *xapi.Server, q url.Values) url.Values {
 	t.Helper()
-	back, err := s.Authorize(t.Context(), authorizeURL(q))
+	back, err := s.Authorize(t.Context(), "", authorizeURL(q))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,13 +146,33 @@ func parseTokens(t *testing.T, got answered) tokens {
 }
 
 // login goes through the browser and the exchange.
-func login(t *testing.T, s *oauthtest.Server, app oauthtest.App) tokens {
+func login(t *testing.T, s *xapi.Server, app oauthtest.App) tokens {
 	t.Helper()
 	code := callback(t, s, authorizeQuery(app)).Get("code")
 	return parseTokens(t, do(t, s, formRequest(t, tokenURL, app, exchangeForm(code))))
 }
 
-func issue(t *testing.T, s *oauthtest.Server, app oauthtest.App, scopes ...string) tokens {
+// reused reports whether a grant has ended because a refresh token was used
+// twice.
+func reused(s *xapi.Server) bool {
+	return slices.ContainsFunc(s.Grants(), func(g oauthtest.Grant) bool { return g.Ended == oauthtest.Reused })
+}
+
+// apiKeys returns the API key and secret of an app as an app of their own.
+func apiKeys(app oauthtest.App) oauthtest.App {
+	key, secret := xapi.APIKeys(app)
+	return oauthtest.App{ClientID: key}.WithSecret(secret)
+}
+
+// listen serves s on a loopback port.
+func listen(t *testing.T, s *xapi.Server) *httptest.Server {
+	t.Helper()
+	live := httptest.NewServer(s)
+	t.Cleanup(live.Close)
+	return live
+}
+
+func issue(t *testing.T, s *xapi.Server, app oauthtest.App, scopes ...string) tokens {
 	t.Helper()
 	a, r, err := s.IssueToken(userID, app.ClientID, scopes...)
 	if err != nil {
@@ -158,13 +181,13 @@ func issue(t *testing.T, s *oauthtest.Server, app oauthtest.App, scopes ...strin
 	return tokens{Access: a, Refresh: r}
 }
 
-func refresh(t *testing.T, s *oauthtest.Server, app oauthtest.App, token string) answered {
+func refresh(t *testing.T, s *xapi.Server, app oauthtest.App, token string) answered {
 	t.Helper()
 	return do(t, s, formRequest(t, tokenURL, app, refreshForm(token)))
 }
 
 // call sends an API request with a bearer token.
-func call(t *testing.T, s *oauthtest.Server, method, target, token, body string) answered {
+func call(t *testing.T, s *xapi.Server, method, target, token, body string) answered {
 	t.Helper()
 	req := request(t, method, target, body)
 	if token != "" {

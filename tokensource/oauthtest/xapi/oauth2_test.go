@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-func xoauth2(s *oauthtest.Server, style oauth2.AuthStyle) (*oauth2.Config, context.Context) {
+func xoauth2(s *xapi.Server, style oauth2.AuthStyle) (*oauth2.Config, context.Context) {
 	p := s.Provider("")
 	conf := &oauth2.Config{
-		ClientID: ci.ClientID, ClientSecret: ci.Secret, RedirectURL: redirectURL, Scopes: strings.Fields(allScopes),
+		ClientID: ci.ClientID, ClientSecret: ci.Secret(), RedirectURL: redirectURL, Scopes: strings.Fields(allScopes),
 		Endpoint: oauth2.Endpoint{AuthURL: p.AuthorizationURL, TokenURL: p.TokenURL, AuthStyle: style},
 	}
 	return conf, context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: s.Transport()})
@@ -29,7 +30,7 @@ func TestRule49_OAuth2WithBasicCompletes(t *testing.T) {
 	if err != nil || token.RefreshToken == "" || token.Type() != "Bearer" {
 		t.Fatalf("Exchange = %v, want a token", err)
 	}
-	s.ExpireAll()
+	s.ExpireAccess("")
 	next, err := conf.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
 	if err != nil || next.RefreshToken == token.RefreshToken {
 		t.Errorf("refresh = %v, want a rotated token", err)
@@ -55,7 +56,7 @@ func TestRule49_OAuth2WithAutoDetectResends(t *testing.T) {
 	for _, tt := range tests {
 		s := fake(t, nil)
 		conf, ctx := xoauth2(s, oauth2.AuthStyleAutoDetect)
-		s.Inject(oauthtest.Match{Path: oauthtest.PathToken}, tt.fault, 1)
+		s.Inject(oauthtest.Match{Path: xapi.PathToken}, tt.fault, 1)
 		_, err := conf.Exchange(ctx, "a-bad-code", oauth2.VerifierOption(verifier))
 		if err == nil || !strings.Contains(err.Error(), "unauthorized_client") {
 			t.Errorf("%s: Exchange = %v, want the second error, unauthorized_client", tt.name, err)
@@ -71,9 +72,9 @@ func TestRule49_OAuth2WithAutoDetectResends(t *testing.T) {
 }
 
 // codeFor plays the browser and returns the code.
-func codeFor(t *testing.T, s *oauthtest.Server, target string) string {
+func codeFor(t *testing.T, s *xapi.Server, target string) string {
 	t.Helper()
-	back, err := s.Authorize(t.Context(), target)
+	back, err := s.Authorize(t.Context(), "", target)
 	if err != nil {
 		t.Fatal(err)
 	}

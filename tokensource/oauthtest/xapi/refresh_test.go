@@ -1,16 +1,14 @@
-package oauthtest_test
+package xapi_test
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 const badToken = "Value passed for the token was invalid."
@@ -22,7 +20,7 @@ func TestRule28_RefusedRefreshTokens(t *testing.T) {
 	tok := issue(t, s, ci)
 	wantInvalid(t, "an access token", refresh(t, s, ci, tok.Access), badToken)
 	wantInvalid(t, "another client's", refresh(t, s, na, tok.Refresh), badToken)
-	if s.FamilyRevoked(userID) {
+	if reused(s) {
 		t.Error("another client's attempt ended the grant")
 	}
 	if err := s.RevokeGrant(userID, ci.ClientID); err != nil {
@@ -30,24 +28,24 @@ func TestRule28_RefusedRefreshTokens(t *testing.T) {
 	}
 	wantInvalid(t, "revoked", refresh(t, s, ci, tok.Refresh), badToken)
 
-	s.Set(func(k *oauthtest.Knobs) { k.Token.RefreshErrorCode, k.Token.RefreshErrorStatus = "invalid_grant", 401 })
-	wantAnswer(t, "knobs", refresh(t, s, ci, "x"), 401, `{"error":"invalid_grant","error_description":"`+badToken+`"}`)
+	s.Set(func(k *xapi.Knobs) { k.Token.RefreshErrorCode, k.Token.RefreshErrorStatus = "invalid_grant", 401 })
+	wantAnswer(t, "knobs", refresh(t, s, ci, "x"), 401, `{"error":"invalid_grant","error_description":"the refresh token is unknown, redeemed, revoked or expired"}`)
 }
 
 func TestRule29_Rotation(t *testing.T) {
 	tests := []struct {
 		name            string
-		knobs           oauthtest.TokenKnobs
+		knobs           func(*xapi.Knobs)
 		rotates, silent bool
 		oldAccess       bool // the old access token stays good
 	}{
-		{"X", oauthtest.TokenKnobs{}, true, false, true},
-		{"kill", oauthtest.TokenKnobs{KillOldAccess: true}, true, false, false},
-		{"same", oauthtest.TokenKnobs{Rotation: oauthtest.RepeatSame}, false, false, true},
-		{"silent", oauthtest.TokenKnobs{Rotation: oauthtest.KeepSilent, KillOldAccess: true}, false, true, false},
+		{"X", nil, true, false, true},
+		{"kill", func(k *xapi.Knobs) { k.Token.KillOldAccess = true }, true, false, false},
+		{"same", func(k *xapi.Knobs) { k.Token.RepeatRefresh = true }, false, false, true},
+		{"silent", func(k *xapi.Knobs) { k.Token.OmitRefresh, k.Token.KillOldAccess = true, true }, false, true, false},
 	}
 	for _, tt := range tests {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Token = tt.knobs })
+		s := fake(t, tt.knobs)
 		first := issue(t, s, ci)
 		second := parseTokens(t, refresh(t, s, ci, first.Refresh))
 		if second.Access == first.Access || (second.Refresh == "") != tt.silent {
@@ -69,7 +67,7 @@ func TestRule29_Rotation(t *testing.T) {
 
 func TestRule29_GraceWindow(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = 10*time.Second, fresh })
+		s := fake(t, func(k *xapi.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = 10*time.Second, fresh })
 		first := issue(t, s, ci).Refresh
 		second := parseTokens(t, refresh(t, s, ci, first))
 		s.Advance(9 * time.Second)
@@ -84,7 +82,7 @@ func TestRule29_GraceWindow(t *testing.T) {
 		}
 		s.Advance(time.Second)
 		wantInvalid(t, "after the window", refresh(t, s, ci, first), badToken)
-		if !s.FamilyRevoked(userID) {
+		if !reused(s) {
 			t.Errorf("GraceFresh %v: reuse after the window ended nothing", fresh)
 		}
 	}
@@ -92,12 +90,12 @@ func TestRule29_GraceWindow(t *testing.T) {
 
 func TestRule30_ReuseEndsTheFamily(t *testing.T) {
 	for _, off := range []bool{false, true} {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Token.NoFamilyRevocation = off })
+		s := fake(t, func(k *xapi.Knobs) { k.Token.NoFamilyRevocation = off })
 		first, other := issue(t, s, ci), issue(t, s, na)
 		second := parseTokens(t, refresh(t, s, ci, first.Refresh))
 		wantInvalid(t, "reuse", refresh(t, s, ci, first.Refresh), badToken)
-		if got := s.FamilyRevoked(userID); got == off {
-			t.Errorf("NoFamilyRevocation %v: FamilyRevoked = %v", off, got)
+		if got := reused(s); got == off {
+			t.Errorf("NoFamilyRevocation %v: reused = %v", off, got)
 		}
 		for _, token := range []string{first.Access, second.Access} {
 			if got := call(t, s, http.MethodGet, meURL, token, "").status == http.StatusOK; got != off {
@@ -111,64 +109,17 @@ func TestRule30_ReuseEndsTheFamily(t *testing.T) {
 	}
 }
 
-func TestRule31_ExactlyOneWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const n = 100
-		s := fake(t, nil)
-		token := issue(t, s, ci).Refresh
-		s.Barrier(n)
-		var wins, losses atomic.Int64
-		var wg sync.WaitGroup
-		race := func() {
-			if refresh(t, s, ci, token).status == http.StatusOK {
-				wins.Add(1)
-			} else {
-				losses.Add(1)
-			}
-		}
-		for range n - 1 {
-			wg.Go(race)
-		}
-		synctest.Wait()
-		if got := wins.Load() + losses.Load(); got != 0 {
-			t.Errorf("%d refreshes passed the barrier, want none before all have come", got)
-		}
-		wg.Go(race)
-		wg.Wait()
-		if wins.Load() != 1 || losses.Load() != n-1 {
-			t.Errorf("%d won and %d lost, want 1 and %d", wins.Load(), losses.Load(), n-1)
-		}
-		wantInvalid(t, "after the barrier", refresh(t, s, ci, token), badToken)
-	})
-}
-
-func TestRule31_BarrierHonoursTheContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := fake(t, nil)
-		token := issue(t, s, ci).Refresh
-		s.Barrier(2)
-		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-		defer stop()
-		_, err := s.Transport().RoundTrip(formRequest(t, tokenURL, ci, refreshForm(token)).WithContext(ctx))
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("RoundTrip = %v, want the deadline", err)
-		}
-		s.Barrier(0)
-		parseTokens(t, refresh(t, s, ci, token))
-	})
-}
-
 func TestRule32_RefreshTokensEnd(t *testing.T) { synctest.Test(t, checkRefreshTokensEnd) }
 
 func checkRefreshTokensEnd(t *testing.T) {
-	s := fake(t, func(k *oauthtest.Knobs) { k.Token.RefreshTTL = time.Hour })
+	s := fake(t, func(k *xapi.Knobs) { k.Token.RefreshTTL = time.Hour })
 	inTime, late := issue(t, s, ci).Refresh, issue(t, s, na).Refresh
 	s.Advance(time.Hour - time.Millisecond)
 	parseTokens(t, refresh(t, s, ci, inTime))
 	s.Advance(time.Millisecond)
 	wantInvalid(t, "late", refresh(t, s, na, late), badToken)
 
-	s = fake(t, func(k *oauthtest.Knobs) { k.Token.MaxRefreshes = 2 })
+	s = fake(t, func(k *xapi.Knobs) { k.Token.MaxRefreshes = 2 })
 	token := issue(t, s, ci).Refresh
 	for range 2 {
 		token = parseTokens(t, refresh(t, s, ci, token)).Refresh
@@ -177,7 +128,7 @@ func checkRefreshTokensEnd(t *testing.T) {
 }
 
 func TestRule46_InvariantsHoldUnderLoad(t *testing.T) {
-	s := fake(t, func(k *oauthtest.Knobs) { k.API.Limit = -1 })
+	s := fake(t, func(k *xapi.Knobs) { k.API.Limit = -1 })
 	users := []string{userID, "1", "2", "3"}
 	for _, id := range users[1:] {
 		if err := s.AddUser(oauthtest.User{ID: id, Username: "u" + id}); err != nil {
@@ -201,7 +152,7 @@ func TestRule46_InvariantsHoldUnderLoad(t *testing.T) {
 					_ = s.RevokeGrant(user, ci.ClientID) // an error if another one was faster
 					s.ExpireAccess(user)
 				}
-				s.State()
+				s.Grants()
 			}
 		})
 	}
@@ -209,7 +160,7 @@ func TestRule46_InvariantsHoldUnderLoad(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("Close() = %v, want nil", err)
 	}
-	grants := s.State().Grants
+	grants := s.Grants()
 	if len(grants) != 32*8 {
 		t.Errorf("%d grants, want %d", len(grants), 32*8)
 	}

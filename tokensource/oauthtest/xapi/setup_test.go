@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"bytes"
@@ -9,22 +9,25 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestRule01_HandlerListenerAndMemory(t *testing.T) {
 	s := fake(t, nil)
-	plain, secure := s.Start(t), s.StartTLS(t)
+	plain, secure := listen(t, s), httptest.NewTLSServer(s)
+	defer secure.Close()
 	token := issue(t, s, ci).Access
 	for base, client := range map[string]*http.Client{
 		plain.URL: plain.Client(), secure.URL: secure.Client(), "https://api.x.com": {Transport: s.Transport()},
 	} {
-		req := request(t, http.MethodGet, base+oauthtest.PathMe, "")
+		req := request(t, http.MethodGet, base+xapi.PathMe, "")
 		req.Header.Set("Authorization", "Bearer "+token)
 		resp, err := client.Do(req)
 		if err != nil {
@@ -53,7 +56,7 @@ func TestRule01_ProviderPointsAtTheFake(t *testing.T) {
 		if base == "" {
 			want = "https://api.x.com"
 		}
-		if p.TokenURL != want+oauthtest.PathToken {
+		if p.TokenURL != want+xapi.PathToken {
 			t.Errorf("Provider(%q).TokenURL = %q, want it at %q", base, p.TokenURL, want)
 		}
 	}
@@ -66,12 +69,12 @@ func TestRule01_HostsAreKeptApart(t *testing.T) {
 		status int
 	}{
 		{authorizeURL(authorizeQuery(ci)), http.StatusFound},
-		{"https://twitter.com" + oauthtest.PathAuthorize, http.StatusBadRequest},
-		{"https://api.x.com" + oauthtest.PathAuthorize, http.StatusNotFound},
-		{"https://x.com" + oauthtest.PathMe, http.StatusNotFound},
-		{"https://api.twitter.com" + oauthtest.PathMe, http.StatusUnauthorized},
+		{"https://twitter.com" + xapi.PathAuthorize, http.StatusBadRequest},
+		{"https://api.x.com" + xapi.PathAuthorize, http.StatusNotFound},
+		{"https://x.com" + xapi.PathMe, http.StatusNotFound},
+		{"https://api.twitter.com" + xapi.PathMe, http.StatusUnauthorized},
 		{"https://api.x.com/nothing", http.StatusNotFound},
-		{"https://elsewhere.test/" + oauthtest.PathMe, http.StatusOK},
+		{"https://elsewhere.test/" + xapi.PathMe, http.StatusOK},
 	}
 	for _, tt := range tests {
 		if got := do(t, s, request(t, http.MethodGet, tt.url, "")); got.status != tt.status {
@@ -82,13 +85,13 @@ func TestRule01_HostsAreKeptApart(t *testing.T) {
 
 func TestRule02_ClockAndSkew(t *testing.T) {
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	s := oauthtest.New(t, &oauthtest.Options{Clock: func() time.Time { return begin }})
+	s := xapi.New(t, &oauthtest.Options{Clock: func() time.Time { return begin }})
 	token := issue(t, s, ci).Access
 	date := func() string { return call(t, s, http.MethodGet, meURL, token, "").header.Get("Date") }
 	if got, want := date(), "Fri, 02 Jan 2026 03:04:05 GMT"; got != want {
 		t.Errorf("Date = %q, want %q", got, want)
 	}
-	s.Set(func(k *oauthtest.Knobs) { k.ClockSkew = 5 * time.Hour })
+	s.Set(func(k *xapi.Knobs) { k.ClockSkew = 5 * time.Hour })
 	if got, want := date(), "Fri, 02 Jan 2026 08:04:05 GMT"; got != want {
 		t.Errorf("Date with ClockSkew = %q, want %q", got, want)
 	}
@@ -123,7 +126,7 @@ func TestRule03_Apps(t *testing.T) {
 		{"fragment", oauthtest.App{ClientID: "a", RedirectURLs: []string{"https://app.example/#x"}}, false},
 	}
 	for _, tt := range tests {
-		_, err := oauthtest.NewServer(&oauthtest.Options{Apps: []oauthtest.App{tt.app}})
+		_, err := xapi.NewServer(&oauthtest.Options{Apps: []oauthtest.App{tt.app}})
 		if (err == nil) != tt.ok {
 			t.Errorf("NewServer(%s) = %v, want ok %v", tt.name, err, tt.ok)
 		}
@@ -137,7 +140,7 @@ func TestRule03_Apps(t *testing.T) {
 }
 
 func TestRule04_Users(t *testing.T) {
-	if _, err := oauthtest.NewServer(&oauthtest.Options{Users: []oauthtest.User{{ID: "1"}}}); err == nil {
+	if _, err := xapi.NewServer(&oauthtest.Options{Users: []oauthtest.User{{ID: "1"}}}); err == nil {
 		t.Error("NewServer(user without Username) = nil, want an error")
 	}
 	s := fake(t, nil)
@@ -153,21 +156,21 @@ func TestRule04_Users(t *testing.T) {
 		return call(t, s, http.MethodGet, meURL, token, "").body
 	}
 	target := authorizeURL(authorizeQuery(ci))
-	if got := who(s.Authorize(t.Context(), target)); !strings.Contains(got, "XDevelopers") {
+	if got := who(s.Authorize(t.Context(), "", target)); !strings.Contains(got, "XDevelopers") {
 		t.Errorf("user = %s, want the first one", got)
 	}
-	if got := who(s.AuthorizeAs(t.Context(), "7", target)); !strings.Contains(got, "seven") {
+	if got := who(s.Authorize(t.Context(), "7", target)); !strings.Contains(got, "seven") {
 		t.Errorf("user with AuthorizeAs(7) = %s, want seven", got)
 	}
-	s.Set(func(k *oauthtest.Knobs) { k.Authorize.User = "7" })
-	if got := who(s.Authorize(t.Context(), target)); !strings.Contains(got, "seven") {
+	s.Set(func(k *xapi.Knobs) { k.Authorize.User = "7" })
+	if got := who(s.Authorize(t.Context(), "", target)); !strings.Contains(got, "seven") {
 		t.Errorf("user with the knob = %s, want seven", got)
 	}
 }
 
 func TestRule05_TokensAreShapedAsX(t *testing.T) {
 	seeded := func() (string, string) {
-		s := oauthtest.New(t, &oauthtest.Options{
+		s := xapi.New(t, &oauthtest.Options{
 			Random: rand.NewChaCha8([32]byte{1}), Clock: func() time.Time { return time.UnixMilli(1700000000123) },
 		})
 		got := issue(t, s, ci)
@@ -191,25 +194,25 @@ func TestRule05_TokensAreShapedAsX(t *testing.T) {
 
 func TestRule06_RecorderKeepsSecretsToItself(t *testing.T) {
 	var seen []oauthtest.Request
-	s := oauthtest.New(t, &oauthtest.Options{OnRequest: func(r oauthtest.Request) { seen = append(seen, r) }})
+	s := xapi.New(t, &oauthtest.Options{OnRequest: func(r oauthtest.Request) { seen = append(seen, r) }})
 	got := login(t, s, ci)
 	refresh(t, s, ci, got.Refresh)
-	all := s.TokenRequests()
+	all := s.Requests(oauthtest.Match{Op: "token"})
 	if len(all) != 2 || len(seen) != 3 || s.TokenCalls("refresh_token") != 1 || s.TokenCalls("authorization_code") != 1 {
 		t.Fatalf("recorded %d token requests, observed %d, want 2 and 3", len(all), len(seen))
 	}
-	if v := all[1].RawForm().Get("refresh_token"); v != got.Refresh {
+	if v := all[1].Raw().PostForm.Get("refresh_token"); v != got.Refresh {
 		t.Error("RawForm() lost the refresh token")
 	}
-	if all[1].RawHeader().Get("Authorization") == "" || !strings.Contains(seen[0].RawURL(), "the-state") {
+	if all[1].Raw().Header.Get("Authorization") == "" || !strings.Contains(seen[0].Raw().URL.String(), "the-state") {
 		t.Error("RawHeader() or RawURL() lost something")
 	}
-	secrets := []string{got.Refresh, got.Access, ci.Secret, verifier, "the-state", all[1].RawHeader().Get("Authorization")}
+	secrets := []string{got.Refresh, got.Access, ci.Secret(), verifier, "the-state", all[1].Raw().Header.Get("Authorization")}
 	type outer struct {
 		r oauthtest.Request
 		R oauthtest.Request
-		s *oauthtest.Server
-		S *oauthtest.Server
+		s *xapi.Server
+		S *xapi.Server
 		O oauthtest.Options
 	}
 	value := outer{seen[1], all[1], s, s, oauthtest.Options{Apps: []oauthtest.App{ci}}}
@@ -238,7 +241,7 @@ func TestRule06_RecorderKeepsSecretsToItself(t *testing.T) {
 
 func TestRule06_RecordIsBounded(t *testing.T) {
 	for limit, want := range map[int]int{2: 2, -1: 0, 0: 5} {
-		s := oauthtest.New(t, &oauthtest.Options{RecordLimit: limit})
+		s := xapi.New(t, &oauthtest.Options{RecordLimit: limit})
 		for range 5 {
 			refresh(t, s, ci, "x")
 		}

@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"crypto/sha256"
@@ -25,8 +25,8 @@ func TestWholeFlow(t *testing.T) {
 			t.Errorf("refresh(%s) did not rotate", app.Name)
 		}
 		wantInvalid(t, "refresh again", refresh(t, s, app, first.Refresh), "Value passed for the token was invalid.")
-		if !s.FamilyRevoked(userID) {
-			t.Errorf("FamilyRevoked = false, want true")
+		if !reused(s) {
+			t.Errorf("reused = false, want true")
 		}
 		if err := s.Audit(); err != nil {
 			t.Errorf("Audit() = %v, want nil", err)

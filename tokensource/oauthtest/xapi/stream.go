@@ -1,4 +1,4 @@
-package oauthtest
+package xapi
 
 import (
 	"cmp"
@@ -8,22 +8,24 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // openStream answers with JSON lines that come one by one.
-func (c *call) openStream(*token, payload) *reply {
-	k := c.k.API
-	rep := newReply(http.StatusOK, typeJSON, "")
-	rep.body = nil
-	rep.stream = &stream{
-		ctx: c.ctx, interval: cmp.Or(k.StreamInterval, 20*time.Second), lines: k.StreamLines, breakAt: k.StreamBreak,
+func (v *visit) openStream() *oauthtest.Answer {
+	k := &v.k.API
+	a := answer(http.StatusOK, typeJSON, "")
+	a.Stream = &stream{
+		ctx: v.r.Context(), interval: cmp.Or(k.StreamInterval, 20*time.Second), lines: k.StreamLines, breakAt: k.StreamBreak,
 		closed: make(chan struct{}),
 	}
-	return rep
+	return a
 }
 
-// stream makes its lines when they are read, so that it needs no goroutine. The first comes at once, then one after
-// each interval: a post, or an empty line to keep the connection alive.
+// stream makes its lines when they are read, so that it needs no goroutine. The
+// first comes at once, then one after each interval: a post, or an empty line to
+// keep the connection alive.
 type stream struct {
 	ctx      context.Context //nolint:containedctx // a Reader has nowhere else to get it from
 	interval time.Duration
@@ -91,7 +93,7 @@ func (s *stream) pause() error {
 	}
 }
 
-// Close ends the stream; it may be called while Read waits.
+// Close ends the stream. It may be called while Read waits.
 func (s *stream) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil

@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"bufio"
@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-const streamURL = "https://api.x.com" + oauthtest.PathStream
+const streamURL = "https://api.x.com" + xapi.PathStream
 
 func TestRule43_Stream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -61,18 +61,18 @@ func TestRule43_Stream(t *testing.T) {
 
 func TestRule43_StreamEnds(t *testing.T) {
 	for _, tt := range []struct {
-		knobs oauthtest.APIKnobs
+		knobs func(*xapi.Knobs)
 		want  error
 		text  string
 	}{
-		{oauthtest.APIKnobs{StreamLines: 2, StreamInterval: time.Nanosecond}, nil, `{"data":{"id":"1","text":"line 1"}}` + "\r\n\r\n"},
-		{oauthtest.APIKnobs{StreamBreak: 1}, io.ErrUnexpectedEOF, `{"data":{"id":"`},
+		{func(k *xapi.Knobs) { k.API.StreamLines, k.API.StreamInterval = 2, time.Nanosecond }, nil, `{"data":{"id":"1","text":"line 1"}}` + "\r\n\r\n"},
+		{func(k *xapi.Knobs) { k.API.StreamBreak = 1 }, io.ErrUnexpectedEOF, `{"data":{"id":"`},
 	} {
-		s := fake(t, func(k *oauthtest.Knobs) { k.API = tt.knobs })
+		s := fake(t, tt.knobs)
 		token := issue(t, s, ci).Access
-		live := s.Start(t)
+		live := listen(t, s)
 		for base, rt := range map[string]http.RoundTripper{"https://api.x.com": s.Transport(), live.URL: live.Client().Transport} {
-			req := request(t, http.MethodGet, base+oauthtest.PathStream, "")
+			req := request(t, http.MethodGet, base+xapi.PathStream, "")
 			req.Header.Set("Authorization", "Bearer "+token)
 			resp, err := rt.RoundTrip(req)
 			if err != nil {

@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"encoding/base64"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 const unauthorizedClient = `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`
@@ -40,7 +41,7 @@ func TestRule17_QueryIsNoBody(t *testing.T) {
 	token := issue(t, s, na).Refresh
 	got := do(t, s, formRequest(t, tokenURL+"?client_id="+na.ClientID, oauthtest.App{}, refreshForm(token)))
 	wantInvalid(t, "client_id in the query", got, "Missing required parameter [client_id].")
-	s.Set(func(k *oauthtest.Knobs) { k.Token.StrictQuery = true })
+	s.Set(func(k *xapi.Knobs) { k.Token.StrictQuery = true })
 	if got := do(t, s, formRequest(t, tokenURL+"?a=b", na, refreshForm(token))); got.status != http.StatusBadRequest {
 		t.Errorf("query with StrictQuery = %d, want 400", got.status)
 	}
@@ -49,25 +50,25 @@ func TestRule17_QueryIsNoBody(t *testing.T) {
 
 func TestRule18_BasicIsDecoded(t *testing.T) {
 	app := ci
-	app.ClientID, app.Secret = "id:with colon", "s%cret+:/ü"
-	s := oauthtest.New(t, &oauthtest.Options{Apps: []oauthtest.App{app}})
+	app.ClientID, app = "id:with colon", app.WithSecret("s%cret+:/ü")
+	s := xapi.New(t, &oauthtest.Options{Apps: []oauthtest.App{app}})
 	token := issue(t, s, app).Refresh
 	send := func(id, secret string) answered {
 		req := formRequest(t, tokenURL, oauthtest.App{}, refreshForm(token))
 		req.SetBasicAuth(id, secret)
 		return do(t, s, req)
 	}
-	token = parseTokens(t, send(url.QueryEscape(app.ClientID), url.QueryEscape(app.Secret))).Refresh
-	wantAnswer(t, "raw halves", send(app.ClientID, app.Secret), http.StatusUnauthorized, unauthorizedClient)
+	token = parseTokens(t, send(url.QueryEscape(app.ClientID), url.QueryEscape(app.Secret()))).Refresh
+	wantAnswer(t, "raw halves", send(app.ClientID, app.Secret()), http.StatusUnauthorized, unauthorizedClient)
 
 	app.ClientID = "plain-id"
 	if err := s.Register(app); err != nil {
 		t.Fatal(err)
 	}
 	token = issue(t, s, app).Refresh
-	s.Set(func(k *oauthtest.Knobs) { k.Token.RawBasic = true })
-	wantAnswer(t, "encoded halves, RawBasic", send(app.ClientID, url.QueryEscape(app.Secret)), http.StatusUnauthorized, unauthorizedClient)
-	parseTokens(t, send(app.ClientID, app.Secret))
+	s.Set(func(k *xapi.Knobs) { k.Token.RawBasic = true })
+	wantAnswer(t, "encoded halves, RawBasic", send(app.ClientID, url.QueryEscape(app.Secret())), http.StatusUnauthorized, unauthorizedClient)
+	parseTokens(t, send(app.ClientID, app.Secret()))
 }
 
 func TestRule19_ClientIDMissing(t *testing.T) {
@@ -75,7 +76,7 @@ func TestRule19_ClientIDMissing(t *testing.T) {
 	token := issue(t, s, ci).Refresh
 	got := do(t, s, formRequest(t, tokenURL, oauthtest.App{}, refreshForm(token)))
 	wantInvalid(t, "no client", got, "Missing required parameter [client_id].")
-	s.Set(func(k *oauthtest.Knobs) { k.Token.RequireBodyClientID = true })
+	s.Set(func(k *xapi.Knobs) { k.Token.RequireBodyClientID = true })
 	wantInvalid(t, "RequireBodyClientID", refresh(t, s, ci, token), "Missing required parameter [client_id].")
 	form := refreshForm(token)
 	form.Set("client_id", ci.ClientID)
@@ -90,7 +91,7 @@ var badAuth = []struct {
 	{"no Basic", func(r *http.Request) { r.Header.Del("Authorization") }},
 	{"wrong secret", func(r *http.Request) { r.SetBasicAuth(ci.ClientID, "wrong") }},
 	{"empty secret", func(r *http.Request) { r.SetBasicAuth(ci.ClientID, "") }},
-	{"secret with a newline", func(r *http.Request) { r.SetBasicAuth(ci.ClientID, ci.Secret+"\n") }},
+	{"secret with a newline", func(r *http.Request) { r.SetBasicAuth(ci.ClientID, ci.Secret()+"\n") }},
 	{"not base64", func(r *http.Request) { r.Header.Set("Authorization", "Basic !!!") }},
 	{"no colon", func(r *http.Request) {
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(ci.ClientID)))
@@ -114,7 +115,7 @@ func TestRule20_ClientAuthentication(t *testing.T) {
 	s := fake(t, nil)
 	form := refreshForm(issue(t, s, ci).Refresh)
 	form.Set("client_id", ci.ClientID)
-	form.Set("client_secret", ci.Secret)
+	form.Set("client_secret", ci.Secret())
 	got := do(t, s, formRequest(t, tokenURL, oauthtest.App{}, form))
 	wantAnswer(t, "secret in the body", got, http.StatusUnauthorized, unauthorizedClient)
 	got = do(t, s, formRequest(t, tokenURL, ci, form)) // tolerated beside Basic
@@ -125,11 +126,10 @@ func TestRule20_ClientAuthentication(t *testing.T) {
 }
 
 func TestRule20_ConsumeBeforeAuth(t *testing.T) {
-	s := fake(t, func(k *oauthtest.Knobs) { k.Token.ConsumeBeforeAuth = true })
+	s := fake(t, func(k *xapi.Knobs) { k.Token.ConsumeBeforeAuth = true })
 	code := callback(t, s, authorizeQuery(ci)).Get("code")
 	token := issue(t, s, ci).Refresh
-	wrong := ci
-	wrong.Secret = "wrong"
+	wrong := ci.WithSecret("wrong")
 	do(t, s, formRequest(t, tokenURL, wrong, exchangeForm(code)))
 	refresh(t, s, wrong, token)
 	got := do(t, s, formRequest(t, tokenURL, ci, exchangeForm(code)))
@@ -139,7 +139,7 @@ func TestRule20_ConsumeBeforeAuth(t *testing.T) {
 
 func TestRule21_UnknownClient(t *testing.T) {
 	s := fake(t, nil)
-	for _, app := range []oauthtest.App{{ClientID: "nobody"}, {ClientID: "nobody", Secret: "x"}} {
+	for _, app := range []oauthtest.App{{ClientID: "nobody"}, oauthtest.App{ClientID: "nobody"}.WithSecret("x")} {
 		wantAnswer(t, "unknown client", refresh(t, s, app, "x"), http.StatusUnauthorized, `{"error":"invalid_client"}`)
 	}
 }
@@ -147,10 +147,9 @@ func TestRule21_UnknownClient(t *testing.T) {
 func TestRule22_PublicAppWithBasic(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, na).Refresh
-	app := na
-	app.Secret = "any"
+	app := na.WithSecret("any")
 	wantAnswer(t, "Basic", refresh(t, s, app, token), http.StatusUnauthorized, unauthorizedClient)
-	s.Set(func(k *oauthtest.Knobs) { k.Token.AllowPublicBasic = true })
+	s.Set(func(k *xapi.Knobs) { k.Token.AllowPublicBasic = true })
 	parseTokens(t, refresh(t, s, app, token))
 }
 
@@ -179,7 +178,7 @@ func TestRule24_MissingParametersInOrder(t *testing.T) {
 func TestRule25_BadCodes(t *testing.T) {
 	const bad = "Value passed for the authorization code was invalid."
 	for _, revoke := range []bool{false, true} {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Token.RevokeOnCodeReuse = revoke })
+		s := fake(t, func(k *xapi.Knobs) { k.Token.RevokeOnCodeReuse = revoke })
 		wantInvalid(t, "unknown", do(t, s, formRequest(t, tokenURL, ci, exchangeForm("x"))), bad)
 		code := callback(t, s, authorizeQuery(ci)).Get("code")
 		wantInvalid(t, "another client", do(t, s, formRequest(t, tokenURL, na, exchangeForm(code))), bad)
@@ -202,7 +201,7 @@ func TestRule26_Mismatch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, keep := range []bool{false, true} {
-			s := fake(t, func(k *oauthtest.Knobs) { k.Token.KeepCode = keep })
+			s := fake(t, func(k *xapi.Knobs) { k.Token.KeepCode = keep })
 			code := callback(t, s, authorizeQuery(ci)).Get("code")
 			form := exchangeForm(code)
 			form.Set(tt.field, tt.value)
@@ -245,26 +244,26 @@ func TestRule27_SuccessBody(t *testing.T) {
 
 func TestRule27_SuccessKnobs(t *testing.T) {
 	tests := []struct {
-		knobs oauthtest.TokenKnobs
+		knobs func(*xapi.Knobs)
 		want  string // in the body
 		not   string
 	}{
-		{oauthtest.TokenKnobs{AccessTTL: 5e9}, `"expires_in":5,`, ""},
-		{oauthtest.TokenKnobs{ExpiresIn: "-"}, `{"token_type":"bearer","access_token"`, "expires_in"},
-		{oauthtest.TokenKnobs{ExpiresIn: "0"}, `"expires_in":0,`, ""},
-		{oauthtest.TokenKnobs{ExpiresIn: "-1"}, `"expires_in":-1,`, ""},
-		{oauthtest.TokenKnobs{ExpiresIn: `"7200"`}, `"expires_in":"7200",`, ""},
-		{oauthtest.TokenKnobs{ExpiresIn: "1e12"}, `"expires_in":1e12,`, ""},
-		{oauthtest.TokenKnobs{TokenType: "Bearer"}, `"token_type":"Bearer"`, ""},
-		{oauthtest.TokenKnobs{OmitScope: true}, `"refresh_token"`, `"scope"`},
-		{oauthtest.TokenKnobs{GrantedScopes: []string{"tweet.read"}}, `"scope":"tweet.read"`, `"refresh_token"`},
-		{oauthtest.TokenKnobs{ExtraJSON: map[string]any{"b": 1, "a": []string{"x"}}}, `,"a":["x"],"b":1}`, ""},
+		{func(k *xapi.Knobs) { k.Token.AccessTTL = 5e9 }, `"expires_in":5,`, ""},
+		{func(k *xapi.Knobs) { k.Token.ExpiresIn = "-" }, `{"token_type":"bearer","access_token"`, "expires_in"},
+		{func(k *xapi.Knobs) { k.Token.ExpiresIn = "0" }, `"expires_in":0,`, ""},
+		{func(k *xapi.Knobs) { k.Token.ExpiresIn = "-1" }, `"expires_in":-1,`, ""},
+		{func(k *xapi.Knobs) { k.Token.ExpiresIn = `"7200"` }, `"expires_in":"7200",`, ""},
+		{func(k *xapi.Knobs) { k.Token.ExpiresIn = "1e12" }, `"expires_in":1e12,`, ""},
+		{func(k *xapi.Knobs) { k.Token.TokenType = "Bearer" }, `"token_type":"Bearer"`, ""},
+		{func(k *xapi.Knobs) { k.Token.OmitScope = true }, `"refresh_token"`, `"scope"`},
+		{func(k *xapi.Knobs) { k.Token.GrantedScopes = []string{"tweet.read"} }, `"scope":"tweet.read"`, `"refresh_token"`},
+		{func(k *xapi.Knobs) { k.Token.ExtraJSON = map[string]any{"b": 1, "a": []string{"x"}} }, `,"a":["x"],"b":1}`, ""},
 	}
 	for _, tt := range tests {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Token = tt.knobs })
+		s := fake(t, tt.knobs)
 		got := do(t, s, formRequest(t, tokenURL, ci, exchangeForm(callback(t, s, authorizeQuery(ci)).Get("code"))))
 		if !json.Valid([]byte(got.body)) || !strings.Contains(got.body, tt.want) || tt.not != "" && strings.Contains(got.body, tt.not) {
-			t.Errorf("%+v: body = %s, want %s and not %s", tt.knobs, got.body, tt.want, tt.not)
+			t.Errorf("body = %s, want %s and not %s", got.body, tt.want, tt.not)
 		}
 	}
 }

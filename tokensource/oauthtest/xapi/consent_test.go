@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"html"
@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 var ticketPattern = regexp.MustCompile(`name="ticket" value="([^"]+)"`)
 
 // asking returns a server that shows the page, and the page.
-func asking(t *testing.T, users ...oauthtest.User) (*oauthtest.Server, answered) {
+func asking(t *testing.T, users ...oauthtest.User) (*xapi.Server, answered) {
 	t.Helper()
-	s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ask })
+	s := fake(t, func(k *xapi.Knobs) { k.Authorize.Ask = true })
 	for _, u := range users {
 		if err := s.AddUser(u); err != nil {
 			t.Fatal(err)
@@ -30,9 +31,9 @@ func asking(t *testing.T, users ...oauthtest.User) (*oauthtest.Server, answered)
 	return s, page
 }
 
-func press(t *testing.T, s *oauthtest.Server, ticket, user, button string, header ...string) answered {
+func press(t *testing.T, s *xapi.Server, ticket, user, button string, header ...string) answered {
 	t.Helper()
-	req := formRequest(t, "https://x.com"+oauthtest.PathAuthorize, oauthtest.App{}, values("ticket", ticket, "user", user, "answer", button))
+	req := formRequest(t, "https://x.com"+xapi.PathAuthorize, oauthtest.App{}, values("ticket", ticket, "user", user, "answer", button))
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -63,12 +64,13 @@ func TestConsentPage(t *testing.T) {
 	if strings.Contains(policy, "unsafe") || page.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("header = %v", page.header)
 	}
-	if _, err := s.Authorize(t.Context(), authorizeURL(authorizeQuery(ci))); err != nil {
+	if _, err := s.Authorize(t.Context(), "", authorizeURL(authorizeQuery(ci))); err != nil {
 		t.Errorf("Authorize = %v, want it to press the button", err)
 	}
 }
 
-// TestConsentFormTarget: the page may lead back to the app, and to nowhere else as far as a policy can say that.
+// The page may lead back to the app, and nowhere beyond it, as far as a policy
+// can say that.
 func TestConsentFormTarget(t *testing.T) {
 	for back, want := range map[string]string{
 		"https://app.example/callback":   "https://app.example",
@@ -78,7 +80,7 @@ func TestConsentFormTarget(t *testing.T) {
 		"myapp://back":                   "myapp:",
 	} {
 		app := oauthtest.App{ClientID: "a", RedirectURLs: []string{back}}
-		s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ask })
+		s := fake(t, func(k *xapi.Knobs) { k.Authorize.Ask = true })
 		if err := s.Register(app); err != nil {
 			t.Fatal(err)
 		}
@@ -94,10 +96,10 @@ func TestConsentFormTarget(t *testing.T) {
 func TestConsentPageEscapes(t *testing.T) {
 	app := ci
 	app.Name = `<script>alert("x")</script>`
-	s := oauthtest.New(t, &oauthtest.Options{
+	s := xapi.New(t, &oauthtest.Options{
 		Apps: []oauthtest.App{app}, Users: []oauthtest.User{{ID: `"><b>`, Name: "<i>", Username: "<u>"}},
-		Knobs: oauthtest.Knobs{Authorize: oauthtest.AuthorizeKnobs{Consent: oauthtest.Ask}},
 	})
+	s.Set(func(k *xapi.Knobs) { k.Authorize.Ask = true })
 	page := do(t, s, request(t, http.MethodGet, authorizeURL(authorizeQuery(app)), ""))
 	for _, not := range []string{"<script", "<b>", "<i>", "<u>"} {
 		if strings.Contains(page.body, not) {
@@ -138,26 +140,28 @@ func TestConsentAnswers(t *testing.T) {
 func TestConsentRefusals(t *testing.T) {
 	tests := []struct {
 		name   string
-		press  func(s *oauthtest.Server, ticket string) answered
+		press  func(s *xapi.Server, ticket string) answered
 		status int
 	}{
-		{"no ticket", func(s *oauthtest.Server, _ string) answered { return press(t, s, "", userID, "allow") }, 400},
-		{"wrong ticket", func(s *oauthtest.Server, _ string) answered { return press(t, s, "x", userID, "allow") }, 400},
-		{"unknown user", func(s *oauthtest.Server, ticket string) answered { return press(t, s, ticket, "9", "allow") }, 400},
-		{"suspended user", func(s *oauthtest.Server, ticket string) answered {
-			if err := s.SuspendUser(userID); err != nil {
+		{"no ticket", func(s *xapi.Server, _ string) answered { return press(t, s, "", userID, "allow") }, 400},
+		{"wrong ticket", func(s *xapi.Server, _ string) answered { return press(t, s, "x", userID, "allow") }, 400},
+		{"unknown user", func(s *xapi.Server, ticket string) answered { return press(t, s, ticket, "9", "allow") }, 400},
+		{"suspended user", func(s *xapi.Server, ticket string) answered {
+			user := oauthtest.DefaultUser()
+			user.Suspended = true
+			if err := s.AddUser(user); err != nil {
 				t.Error(err)
 			}
 			return press(t, s, ticket, userID, "allow")
 		}, 400},
-		{"too late", func(s *oauthtest.Server, ticket string) answered {
+		{"too late", func(s *xapi.Server, ticket string) answered {
 			s.Advance(10*time.Minute + 1)
 			return press(t, s, ticket, userID, "allow")
 		}, 400},
-		{"another site", func(s *oauthtest.Server, ticket string) answered {
+		{"another site", func(s *xapi.Server, ticket string) answered {
 			return press(t, s, ticket, userID, "allow", "Sec-Fetch-Site", "cross-site")
 		}, 403},
-		{"another origin", func(s *oauthtest.Server, ticket string) answered {
+		{"another origin", func(s *xapi.Server, ticket string) answered {
 			return press(t, s, ticket, userID, "allow", "Origin", "https://evil.example")
 		}, 403},
 	}

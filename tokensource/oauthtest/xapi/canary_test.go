@@ -1,4 +1,4 @@
-package oauthtest_test
+package xapi_test
 
 import (
 	"os"
@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// The test run greps all that the tests have printed for secrets of the fake (.ci/gotest): the pattern must know them.
+// The test run searches all that the tests have printed for secrets of the fake
+// (.ci/gotest). The pattern must match them.
 func TestTheTestRunKnowsTheFakesSecrets(t *testing.T) {
-	script, err := os.ReadFile("../../.ci/gotest")
+	script, err := os.ReadFile("../../../.ci/gotest")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,11 +22,12 @@ func TestTheTestRunKnowsTheFakesSecrets(t *testing.T) {
 	}
 	pattern := regexp.MustCompile(string(found[1]))
 	app := oauthtest.ConfidentialApp()
-	access, refresh, err := oauthtest.New(t, nil).IssueToken("", app.ClientID)
+	access, refresh, err := xapi.New(t, nil).IssueToken("", app.ClientID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, secret := range map[string]string{"access token": access, "refresh token": refresh, "client secret": app.Secret, "API secret": app.APISecret} {
+	_, apiSecret := xapi.APIKeys(app)
+	for name, secret := range map[string]string{"access token": access, "refresh token": refresh, "client secret": app.Secret(), "API secret": apiSecret} {
 		if !pattern.MatchString("Bearer " + secret + "\n") {
 			t.Errorf("the pattern does not find the %s", name)
 		}
