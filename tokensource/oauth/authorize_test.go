@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
@@ -38,21 +39,6 @@ func authorizationQuery(t *testing.T, s setting, r oauth.AuthorizationRequest) (
 		t.Fatal(err)
 	}
 	return u, q
-}
-
-// wantParams compares parameters: each is there once, with this value, and there is no other one.
-func wantParams(t *testing.T, what string, got url.Values, want map[string]string) {
-	t.Helper()
-	for name, values := range got {
-		if value, ok := want[name]; !ok || len(values) != 1 || values[0] != value {
-			t.Errorf("%s: parameter %s = %q, want %q", what, name, values, value)
-		}
-	}
-	for name := range want {
-		if !got.Has(name) {
-			t.Errorf("%s: parameter %s is missing", what, name)
-		}
-	}
 }
 
 func TestAuthorizationURL(t *testing.T) {
@@ -106,7 +92,7 @@ func TestAuthorizationURL(t *testing.T) {
 			tt.expect(want)
 		}
 		u, q := authorizationQuery(t, tt.s, oauth.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier, Params: tt.params})
-		wantParams(t, tt.name, q, want)
+		wire.WantParams(t, tt.name, q, want)
 		if got := u.Scheme + "://" + u.Host + u.Path; got != "https://x.com/i/oauth2/authorize" {
 			t.Errorf("%s: endpoint = %s", tt.name, got)
 		}

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
-	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -200,53 +198,5 @@ func TestAClientKeepsWhatItWasMadeOf(t *testing.T) {
 	p, want := client.Provider(), provider.X()
 	if p.TokenURL != want.TokenURL || !slices.Equal(p.APIOrigins, want.APIOrigins) {
 		t.Errorf("Provider() = %q, %q: changed from outside", p.TokenURL, p.APIOrigins)
-	}
-}
-
-func TestNewGrantsRefuses(t *testing.T) {
-	client := func(change func(*setting)) *oauth.Client {
-		s := confidential()
-		change(&s)
-		c, err := s.client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	plain := client(func(*setting) {})
-	forgetful := client(func(s *setting) { s.r.Scopes = []string{"tweet.read", "users.read"} })
-	store := storage.NewMemory()
-	tests := []struct {
-		name   string
-		client *oauth.Client
-		store  storage.Store
-		o      *grant.Options
-		want   string
-	}{
-		{"no client", nil, store, nil, "New"},
-		{"no store", plain, nil, nil, "storage.NewMemory"},
-		{"no scope for refresh tokens", forgetful, store, nil, "add it, or set GrantOptions.WithoutRefresh"},
-		{"negative spacing", plain, store, &grant.Options{RenewSpacing: -1}, "cannot be negative"},
-		{"negative recheck", plain, store, &grant.Options{Recheck: -1}, "cannot be negative"},
-		{"negative store timeout", plain, store, &grant.Options{StoreTimeout: -1}, "cannot be negative"},
-		{"negative cache", plain, store, &grant.Options{CacheSize: -1}, "cannot be negative"},
-		{"policy above", plain, store, &grant.Options{InDoubt: grant.ResendAlways + 1}, "no policy"},
-		{"policy below", plain, store, &grant.Options{InDoubt: -1}, "no policy"},
-	}
-	for _, tt := range tests {
-		_, err := grant.New(tt.client, tt.store, tt.o)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("NewGrants(%s) = %v, want an error with %q", tt.name, err, tt.want)
-		}
-	}
-	g, err := grant.New(forgetful, store, &grant.Options{WithoutRefresh: true, RefreshBefore: -1})
-	if err != nil {
-		t.Fatalf("NewGrants(WithoutRefresh) = %v, want none", err)
-	}
-	if g.Client() != forgetful || g.Store() != store {
-		t.Error("Client() and Store() are not what NewGrants was given")
-	}
-	if err := g.Close(); err != nil {
-		t.Errorf("Close() = %v, want none", err)
 	}
 }
