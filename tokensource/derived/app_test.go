@@ -26,7 +26,7 @@ import (
 // keys are what the fake's confidential app authenticates with on its own behalf.
 func keys() derived.AppCredentials {
 	app := oauthtest.ConfidentialApp()
-	return derived.AppCredentials{ID: app.APIKey, Secret: app.APISecret}
+	return derived.AppCredentials{ID: app.APIKey, Credential: oauth.Secret(app.APISecret)}
 }
 
 func (w world) app(a derived.AppCredentials) *derived.AppSource {
@@ -47,7 +47,7 @@ func (w world) invalidate(tok *oauth2.Token) {
 		w.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(keys().ID, keys().Secret)
+	req.SetBasicAuth(keys().ID, oauthtest.ConfidentialApp().APISecret)
 	resp, err := w.Fake.Transport().RoundTrip(req)
 	if err != nil {
 		w.Fatal(err)
@@ -84,7 +84,7 @@ func TestAppSourceAsksOnceForAll(t *testing.T) {
 		}
 		r := w.Fake.Requests()[0]
 		wire.WantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials"})
-		wire.WantBackChannel(t, "client credentials", r.RawHeader(), wire.Basic(keys().ID, keys().Secret))
+		wire.WantBackChannel(t, "client credentials", r.RawHeader(), wire.Basic(keys().ID, oauthtest.ConfidentialApp().APISecret))
 		if r.RawURL() != "https://api.x.com/oauth2/token" {
 			t.Errorf("the request went to %s", r.RawURL())
 		}
@@ -148,8 +148,8 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 
 func TestAppSourceFailures(t *testing.T) {
 	wrong := keys()
-	wrong.Secret = "wr0ng"
-	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Secret: oauthtest.ConfidentialApp().Secret}
+	wrong.Credential = oauth.Secret("wr0ng")
+	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Credential: oauth.Secret(oauthtest.ConfidentialApp().Secret)}
 	tests := []struct {
 		name  string
 		keys  derived.AppCredentials
@@ -246,11 +246,11 @@ func TestNewAppSource(t *testing.T) {
 		want string
 	}{
 		{"no provider", nil, keys(), "provider.X()"},
-		{"no ID", provider.X(), derived.AppCredentials{Secret: "s3cret"}, "API key"},
+		{"no ID", provider.X(), derived.AppCredentials{Credential: oauth.Secret("s3cret")}, "API key"},
 		{"no secret", provider.X(), derived.AppCredentials{ID: "id"}, "API key"},
-		{"line break", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret\n"}, "line breaks"},
-		{"space", provider.X(), derived.AppCredentials{ID: "i d", Secret: "s3cret"}, "spaces"},
-		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret", Scopes: []string{"a b"}}, "string of its own"},
+		{"line break", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret\n")}, "line breaks"},
+		{"space", provider.X(), derived.AppCredentials{ID: "i d", Credential: oauth.Secret("s3cret")}, "spaces"},
+		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret"), Scopes: []string{"a b"}}, "string of its own"},
 	}
 	for _, tt := range tests {
 		if _, err := derived.NewAppSource(tt.p, tt.a, nil); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
@@ -268,7 +268,7 @@ func TestAppSourceOfAnyOtherServer(t *testing.T) {
 		Name: "generic", AuthorizationURL: "https://x.com/i/oauth2/authorize",
 		TokenURL: "https://api.x.com/2/oauth2/token", APIOrigins: []string{"https://api.example"},
 	}
-	source, err := derived.NewAppSource(p, derived.AppCredentials{ID: "a+id", Secret: "s3cret", Scopes: []string{"b", "a"}}, &w.Options)
+	source, err := derived.NewAppSource(p, derived.AppCredentials{ID: "a+id", Credential: oauth.Secret("s3cret"), Scopes: []string{"b", "a"}}, &w.Options)
 	if err != nil {
 		t.Fatal(err)
 	}

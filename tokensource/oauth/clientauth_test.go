@@ -19,7 +19,7 @@ import (
 func TestClientAuthentication(t *testing.T) {
 	auth := func(style provider.ClientAuth, inBody bool, id, secret string) setting {
 		s := generic()
-		s.p.ClientAuth, s.p.ClientIDInBody, s.r.ClientID, s.r.ClientSecret = style, inBody, id, secret
+		s.p.ClientAuth, s.p.ClientIDInBody, s.r.ClientID, s.r.Credential = style, inBody, id, oauth.Secret(secret)
 		return s
 	}
 	x := confidential()
@@ -29,7 +29,7 @@ func TestClientAuthentication(t *testing.T) {
 		header string            // Authorization
 		form   map[string]string // what is added to the form
 	}{
-		{"X, confidential", x, wire.Basic(x.r.ClientID, x.r.ClientSecret), map[string]string{"client_id": x.r.ClientID}},
+		{"X, confidential", x, wire.Basic(x.r.ClientID, secret), map[string]string{"client_id": x.r.ClientID}},
 		{"X, public", public(), "", map[string]string{"client_id": public().r.ClientID}},
 		{"the vector of RFC 6749 section 2.3.1", auth(provider.Basic, false, "s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw"),
 			"Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3", nil},
@@ -90,8 +90,8 @@ func TestARefusedClientIsToldWhatToCheck(t *testing.T) {
 		s    setting
 		want string
 	}{
-		{confidential(), "check ClientID and ClientSecret"},
-		{public(), "no ClientSecret is set"},
+		{confidential(), "check ClientID and the client secret"},
+		{public(), "no Credential is set"},
 	}
 	for _, tt := range tests {
 		for _, code := range []string{"unauthorized_client", "invalid_client"} {
@@ -117,11 +117,11 @@ func TestPrepare(t *testing.T) {
 				if r.Op != op.name || ctx.Value(key{}) != "mine" || !strings.HasPrefix(r.URL, "https://api.x.com/2/oauth2/") {
 					t.Errorf("%s: Prepare saw %v in a foreign context", op.name, r)
 				}
-				if !r.Params.Has("client_id") || r.Header.Get("Authorization") == "" {
+				if !r.Form().Has("client_id") || r.Header().Get("Authorization") == "" {
 					t.Errorf("%s: Prepare ran before the client was authenticated", op.name)
 				}
-				r.Params.Set("resource", "https://api.example/")
-				r.Header.Set("DPoP", "a-proof")
+				r.Form().Set("resource", "https://api.example/")
+				r.Header().Set("DPoP", "a-proof")
 				r.URL = "https://elsewhere.test/"
 				return nil
 			},

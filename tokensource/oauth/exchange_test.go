@@ -135,7 +135,7 @@ func TestExchangeRefusedByX(t *testing.T) {
 			want: func(e *tokensource.Error) (string, string) { return fmt.Sprint(e.Status), "400" },
 		},
 		{
-			name: "wrong secret", change: func(s *setting) { s.r.ClientSecret = "0utdated" }, is: tokensource.ErrClient,
+			name: "wrong secret", change: func(s *setting) { s.r.Credential = oauth.Secret("0utdated") }, is: tokensource.ErrClient,
 			want: func(e *tokensource.Error) (string, string) { return e.Code, "unauthorized_client" },
 		},
 		{

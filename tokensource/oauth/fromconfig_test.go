@@ -15,6 +15,38 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
+// sentSecret returns the secret that a client of r at p sends, as an oauth2.Config
+// contains it.
+func sentSecret(t *testing.T, p *provider.Provider, r oauth.Registration) string {
+	t.Helper()
+	client, err := oauth.New(p, r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := client.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.ClientSecret
+}
+
+func TestConfigHoldsASecretOnly(t *testing.T) {
+	ask := func(context.Context) (string, error) { return "s3cret", nil }
+	for name, credential := range map[string]oauth.Credential{
+		"a function": oauth.SecretFunc(ask), "an Authenticator": oauth.Authentication(assertion{}),
+	} {
+		s := confidential()
+		s.r.Credential = credential
+		client, err := s.client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config, err := client.Config(); err == nil || config != nil {
+			t.Errorf("Config() with %s = %v, want an error", name, err)
+		}
+	}
+}
+
 func TestFromConfigKnowsX(t *testing.T) {
 	for _, endpoint := range []oauth2.Endpoint{
 		endpoints.X,
@@ -30,7 +62,7 @@ func TestFromConfigKnowsX(t *testing.T) {
 		if p.Name != "x" || p.TokenURL != x.TokenURL || p.AuthorizationURL != x.AuthorizationURL || p.RevocationURL != x.RevocationURL || p.ClientAuth != provider.Basic {
 			t.Errorf("FromConfig(%s) = %s at %s, want X", endpoint.TokenURL, p.Name, p.TokenURL)
 		}
-		if r.ClientID != "id" || r.ClientSecret != "s3cret" || r.RedirectURL != "https://app.example/callback" || !slices.Equal(r.Scopes, testworld.Scopes) {
+		if r.ClientID != "id" || sentSecret(t, p, r) != "s3cret" || r.RedirectURL != "https://app.example/callback" || !slices.Equal(r.Scopes, testworld.Scopes) {
 			t.Errorf("FromConfig(%s) = %v", endpoint.TokenURL, r)
 		}
 	}
@@ -83,7 +115,10 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		config := client.Config()
+		config, err := client.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if config.Endpoint.AuthStyle != styles[name] {
 			t.Errorf("%s: AuthStyle = %d, want %d", name, config.Endpoint.AuthStyle, styles[name])
 		}
@@ -95,10 +130,9 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: NewClient = %v", name, err)
 		}
-		request := oauth.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier}
-		got, _ := again.AuthorizationURL(request)
-		want, _ := client.AuthorizationURL(request)
-		if got != want || got == "" || r.ClientSecret != s.r.ClientSecret {
+		got, _ := again.AuthorizationURL("st4te", rfcVerifier, nil)
+		want, _ := client.AuthorizationURL("st4te", rfcVerifier, nil)
+		if got != want || got == "" || config.ClientSecret != sentSecret(t, s.p, s.r) {
 			t.Errorf("%s: AuthorizationURL() = %q, want %q", name, got, want)
 		}
 	}
@@ -107,8 +141,12 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 func TestConfigWorksWithXOAuth2(t *testing.T) {
 	w := newWorld(t)
 	code, verifier := w.Flow()
+	config, err := w.Client.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: w.Fake.Transport()})
-	tok, err := w.Client.Config().Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	tok, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil || !w.Works(tok) {
 		t.Fatalf("Exchange() = %v, want a token that works", err)
 	}

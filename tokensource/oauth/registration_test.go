@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
+
+// secret is the secret of the fake's confidential app.
+var secret = oauthtest.ConfidentialApp().Secret
 
 // setting is everything that New is given.
 type setting struct {
@@ -26,7 +30,7 @@ func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
 	return setting{p: provider.X(), r: oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}}
 }
 
@@ -91,12 +95,17 @@ func TestNewClientRefuses(t *testing.T) {
 		{"no client ID", func(s *setting) { s.r.ClientID = "" }, "copy it"},
 		{"client ID with space", func(s *setting) { s.r.ClientID = "my app" }, "copy it again"},
 		{"client ID with line break", func(s *setting) { s.r.ClientID += "\n" }, "copy it again"},
-		{"secret with line break", func(s *setting) { s.r.ClientSecret += "\n" }, "trim"},
-		{"secret with space", func(s *setting) { s.r.ClientSecret = " " + s.r.ClientSecret }, "trim"},
-		{"secret with tab", func(s *setting) { s.r.ClientSecret += "\t" }, "trim"},
-		{"secret beyond ASCII", func(s *setting) { s.r.ClientSecret += "\u00a0" }, "trim"},
-		{":ci without secret", func(s *setting) { s.r.ClientSecret = "" }, "set ClientSecret"},
-		{":na with secret", func(s *setting) { s.r.ClientID = oauthtest.PublicApp().ClientID }, "leave ClientSecret empty"},
+		{"secret with line break", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\n") }, "trim"},
+		{"secret with space", func(s *setting) { s.r.Credential = oauth.Secret(" " + secret) }, "trim"},
+		{"secret with tab", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\t") }, "trim"},
+		{"secret beyond ASCII", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\u00a0") }, "trim"},
+		{":ci without secret", func(s *setting) { s.r.Credential = oauth.Credential{} }, "set the client secret"},
+		{":ci with an empty secret", func(s *setting) { s.r.Credential = oauth.Secret("") }, "set the client secret"},
+		{":na with a function", func(s *setting) {
+			s.r.ClientID = oauthtest.PublicApp().ClientID
+			s.r.Credential = oauth.SecretFunc(func(context.Context) (string, error) { return secret, nil })
+		}, "leave the client secret empty"},
+		{":na with secret", func(s *setting) { s.r.ClientID = oauthtest.PublicApp().ClientID }, "leave the client secret empty"},
 
 		{"no redirect URI", redirect(""), "callback URL"},
 		{"relative redirect URI", redirect("/callback"), "absolute URL"},
@@ -113,7 +122,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"data", redirect("data:text/html,hi"), "use https"},
 		{"file", redirect("file:///callback"), "use https"},
 		{"ftp", redirect("ftp://app.example/callback"), "use https"},
-		{"custom scheme without domain", redirect("myapp:/callback"), "reverse domain name"},
+		{"custom scheme without domain", redirect("myapp:/callback"), "domain name in reverse"},
 		{"https without host", redirect("https:///callback"), "no host"},
 		{"https with a port and no host", redirect("https://:443/callback"), "no host"},
 		{"redirect URI with a space behind it", redirect("https://app.example/callback "), "spaces"},
