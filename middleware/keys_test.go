@@ -16,6 +16,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M7: Keys rotate: the first key seals, and all keys open.
+//
 // TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
 	fake, store := oauthtest.New(t, nil), storage.NewMemory()

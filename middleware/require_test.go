@@ -14,6 +14,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M6: Require sends a browser to the login and back, and answers a program
+// with 401 and JSON.
 func TestM6_BrowserIsSentToLogIn(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
