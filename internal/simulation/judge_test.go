@@ -254,7 +254,7 @@ func (j *judge) effect(p *process, key string, value []byte) {
 	f := j.of(told.Subject)
 	j.tally.commits++
 	next := stored{over: string(told.Dead), intent: told.RedeemingUntil, by: p, written: time.Now()}
-	if told.LoggedOut {
+	if !told.LoggedOut.IsZero() {
 		next.over = "logged out"
 	}
 	if next.over == "" {

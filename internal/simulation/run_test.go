@@ -69,11 +69,13 @@ func newRun(t *testing.T, p profile, seed uint64, length time.Duration) *run {
 	}
 	r.fake = oauthtest.New(t, &oauthtest.Options{
 		Provider: &server, Users: names, RecordLimit: -1, DefaultScopes: scopes,
-		Knobs: oauthtest.Knobs{Token: oauthtest.TokenKnobs{AccessTTL: ttl, KillOldAccess: c.of("kill").hit(0.5)}},
 	})
-	if r.grace {
-		r.fake.Set(func(k *oauthtest.Knobs) { k.Token.Grace = 48 * time.Hour })
-	}
+	r.fake.Set(func(k *oauthtest.Knobs) {
+		k.Token.AccessTTL, k.Token.KillOldAccess = ttl, c.of("kill").hit(0.5)
+		if r.grace {
+			k.Token.GraceWindow = 48 * time.Hour
+		}
+	})
 	r.judge = newJudge(r)
 	r.net = storagetest.NewNetwork(r.memory, &storagetest.NetworkOptions{
 		Fault:     r.storeFault,

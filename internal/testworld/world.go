@@ -50,7 +50,7 @@ func (w *World) NewClient(o *oauth.Options) *oauth.Client {
 	w.Helper()
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(w.Fake.Provider(""), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: Scopes,
 	}, o)
 	if err != nil {
 		w.Fatal(err)
