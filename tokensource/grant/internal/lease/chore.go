@@ -89,7 +89,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	} else {
 		e = o.tend(c, ev, o.write.current, o.write.version)
 	}
-	e.Notes = e.Notes.and(notes)
+	e.Notes = notes
 	return e
 }
 

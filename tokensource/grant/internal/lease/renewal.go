@@ -105,7 +105,7 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 	}
 	notes := o.write.settle(l)
 	e := o.decide(c, l, ev, o.write.current, o.write.version)
-	e.Notes = e.Notes.and(notes)
+	e.Notes = notes
 	return e
 }
 
