@@ -251,7 +251,9 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	if e.Outcome.Reason != lease.StoreFailed { // then nobody knows what is stored
+		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	}
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)
 	}
