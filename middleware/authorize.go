@@ -33,7 +33,7 @@ func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	f := newFlow(l.client.RedirectURL(), returnTo, l.options.FlowLifetime)
-	target, err := l.client.AuthorizationURL(l.options.request(f))
+	target, err := l.options.authorizationURL(l.client, f)
 	if err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
 	}

@@ -26,35 +26,36 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := l.checkIssuer(p); err != nil {
 		return l.retry(err, "")
 	}
-	if p.state == "" {
+	state, code := p.state.Reveal(), p.code.Reveal()
+	if state == "" {
 		return l.retry(stateless(p), "")
 	}
 	// From here on the work goes on when the browser leaves: a code that was sent must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
-	f, err := l.find(ctx, r, p.state)
+	f, err := l.find(ctx, r, state)
 	if err != nil {
-		if l.finishedBefore(ctx, r, p.state) {
+		if l.finishedBefore(ctx, r, state) {
 			seeOther(w, l.options.AfterLogin)
 			return nil
 		}
 		return l.retry(err, "")
 	}
-	if err := l.used.consume(ctx, p.state, f.Expires); err != nil {
-		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, p.state) {
-			seeOther(w, f.ReturnTo)
+	if err := l.used.consume(ctx, state, f.expires); err != nil {
+		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, state) {
+			seeOther(w, f.returnTo)
 			return nil
 		}
-		return l.retry(notConsumed(err, f), f.ReturnTo)
+		return l.retry(notConsumed(err, f), f.returnTo)
 	}
-	l.cookies.clear(w, l.cookies.flow(p.state))
-	if p.code == "" {
-		return l.retry(p.failure(), f.ReturnTo)
+	l.cookies.clear(w, l.cookies.flow(state))
+	if code == "" {
+		return l.retry(p.failure(), f.returnTo)
 	}
-	if err := l.complete(ctx, w, r, f, p.code); err != nil {
-		return l.retry(err, f.ReturnTo)
+	if err := l.complete(ctx, w, r, f, code); err != nil {
+		return l.retry(err, f.returnTo)
 	}
-	seeOther(w, f.ReturnTo)
+	seeOther(w, f.returnTo)
 	return nil
 }
 
@@ -73,7 +74,7 @@ func (l *Login) checkIssuer(p response) error {
 // stateless says what is wrong with a response without a state. X answers so, with an error, when it did not read the
 // request. The error is passed on for the logs, but it may be anybody's, and it ends no flow (RFC 9207 section 2.4).
 func stateless(p response) error {
-	if p.code != "" {
+	if p.code.Reveal() != "" {
 		return &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the response has no state"}
 	}
 	e := p.failure()
@@ -94,7 +95,7 @@ func (l *Login) finishedBefore(ctx context.Context, r *http.Request, state strin
 // notConsumed wraps the reason why a state could not be used up. No code has been sent.
 func notConsumed(err error, f flow) error {
 	if errors.Is(err, ErrFlowUsed) {
-		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.ReturnTo}
+		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.returnTo}
 	}
 	return stopped(opCallback, "the store did not take note of the login", err)
 }

@@ -15,7 +15,7 @@ import (
 // complete turns a code into a stored grant and a session. The state has been used up, so that nothing of this happens
 // twice. A token that cannot be kept is revoked.
 func (l *Login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
-	tok, err := l.client.Exchange(ctx, code, f.Verifier)
+	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}

@@ -55,7 +55,7 @@ func (e *engine) open(t *testing.T, url string, tokens http.RoundTripper, o *tra
 	app := oauthtest.ConfidentialApp()
 	var err error
 	e.client, err = oauth.New(e.fake.Provider(url), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: tokens}})
 	if err != nil {
 		t.Fatal(err)

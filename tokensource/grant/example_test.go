@@ -28,7 +28,7 @@ func Example() {
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 
 	// The state must be random and bound to the browser: package middleware does that.
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "random", Verifier: verifier})
+	login, err := client.AuthorizationURL("random", verifier, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -85,10 +85,11 @@ func Example_authorizationURL() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{
-		State:    "random, and bound to the browser",
-		Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
-	})
+	login, err := client.AuthorizationURL(
+		"random, and bound to the browser",
+		"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
+		nil,
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func Example_authorizationURL() {
 func exampleKeeper(fake *oauthtest.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -208,5 +209,5 @@ func Example_errors() {
 	// unknown user: send the user to log in
 	// used code: send the user to log in
 	// outage: try again after 30s
-	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and ClientSecret (regenerated? white space? another app's?) and the client type of the registration
+	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration
 }
