@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
@@ -146,17 +147,26 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{Result: lease.Unknown}
 }
 
+var errLate = errors.New("grant: the time in which the request may be sent has passed")
+
 // redeem sends the refresh token in one request (G3), which ends before e.By by
 // both clocks.
 func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	sent := r.now()
 	limit := sent.Until(e.By)
 	if limit <= 0 {
-		r.answered = temporary("refresh", errors.New("the time for the request has passed"))
+		r.answered = temporary("refresh", errLate)
 		return lease.Event{Result: lease.Failed, Unsent: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	// A process may be stopped for any time before the bytes leave.
+	ctx = sendguard.With(ctx, func() error {
+		if r.now().Until(e.By) <= 0 {
+			return errLate
+		}
+		return nil
+	})
 	tok, err := r.client.Refresh(ctx, e.Token)
 	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
 	if err == nil {
@@ -251,7 +261,9 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	if e.Outcome.Reason != lease.StoreFailed { // then nobody knows what is stored
+		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	}
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)
 	}

@@ -51,9 +51,7 @@ func (r *run) failure(o lease.Outcome) error {
 		return cause(r.stored, "store", "the store has failed, and is being asked again", o.Pause)
 	case lease.LostAnswer:
 		e := cause(r.answered, "refresh", "the answer to a refresh was lost: the next attempt must wait", o.Pause)
-		if f, ok := errors.AsType[*tokensource.Error](e); ok {
-			f.InDoubt = true
-		}
+		e.InDoubt = true
 		return e
 	case lease.Spaced:
 		return cause(r.answered, "refresh", "an earlier attempt failed: the next one must wait", o.Pause)
@@ -66,6 +64,9 @@ func (r *run) failure(o lease.Outcome) error {
 // reauthorize says why the user must authorize again.
 func (r *run) reauthorize(o lease.Outcome) error {
 	e := &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Reason: tokensource.Reason(o.Reason)}
+	if o.Reason == "" && o.Record != nil {
+		e.Reason = tokensource.Reason(o.Record.Over)
+	}
 	if f, ok := errors.AsType[*tokensource.Error](r.answered); ok && errors.Is(f, tokensource.ErrReauthorize) {
 		e.Code, e.Description, e.Status, e.Hint = f.Code, f.Description, f.Status, f.Hint
 	} else if o.Record != nil {
@@ -88,15 +89,15 @@ func (r *run) overtaken(pause time.Duration) error {
 
 // cause returns err with the pause before the next attempt. Without err it
 // returns a temporary error with a text.
-func cause(err error, op, text string, pause time.Duration) error {
-	e, ok := errors.AsType[*tokensource.Error](err)
-	if !ok {
-		e = &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: errors.New(text)}
+func cause(err error, op, text string, pause time.Duration) *tokensource.Error {
+	e := tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: errors.New(text)}
+	if f, ok := errors.AsType[*tokensource.Error](err); ok {
+		e = *f // a copy: Options.Observe may have kept the original
 	}
-	if e.RetryAfter == 0 && errors.Is(e, tokensource.ErrTemporary) {
+	if e.RetryAfter == 0 && errors.Is(&e, tokensource.ErrTemporary) {
 		e.RetryAfter = max(pause, 0)
 	}
-	return e
+	return &e
 }
 
 func temporary(op string, err error) error {
@@ -140,7 +141,7 @@ func (r *run) report(e lease.Effect) {
 			continue
 		}
 		if n.kind == EventDied {
-			n.err = r.failure(e.Outcome)
+			n.err = r.reauthorize(e.Outcome)
 		}
 		r.tell(n.kind, n.err)
 	}

@@ -41,7 +41,7 @@ func (k *Keeper) tend(key, subject string, r *lease.Record) {
 	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key) {
 		return
 	}
-	k.work.Go(func() { _, _ = k.chore(context.Background(), key, subject) }) // called from work that Close waits for
+	k.work.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
 }
 
 // overdue reports whether a record, which may be nil, has something due.
@@ -51,10 +51,11 @@ func (k *Keeper) overdue(r *lease.Record) bool {
 }
 
 // chore runs the background writer of a grant after beginChore. It returns when
-// the grant has something due again. The zero time means never.
-func (k *Keeper) chore(ctx context.Context, key, subject string) (time.Time, error) {
+// the grant has something due again. The zero time means never. Close ends its
+// waits, and not its writes.
+func (k *Keeper) chore(key, subject string) (time.Time, error) {
 	for {
-		out, err := k.drive(ctx, key, subject, new(lease.Chore))
+		out, err := k.drive(context.Background(), key, subject, new(lease.Chore))
 		if k.grants.endChore(key, err != nil && k.isClosed()) {
 			return out.Due, err
 		}
@@ -87,7 +88,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	now := k.clock.Wall()
 	for _, e := range list {
 		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key) {
-			done = append(done, outcome{e, k.again(k.chore(ctx, e.key, ""))})
+			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
 		}
 	}
 	for try := 0; len(done) > 0 && try < dueTries; try++ {
