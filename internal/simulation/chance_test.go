@@ -1,11 +1,6 @@
 package simulation_test
 
-import (
-	"hash/fnv"
-	"io"
-	"strconv"
-	"time"
-)
+import "time"
 
 // chance draws from a seed. Each draw names what it is for, and no draw depends
 // on the one before: a change in one place shifts nothing elsewhere.
@@ -13,13 +8,15 @@ type chance uint64
 
 // of returns the chance of something named by parts.
 func (c chance) of(parts ...string) chance {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, strconv.FormatUint(uint64(c), 16))
+	const prime = 1099511628211 // FNV-1a
+	h := uint64(14695981039346656037) ^ uint64(c)*prime
 	for _, p := range parts {
-		_, _ = io.WriteString(h, "/")
-		_, _ = io.WriteString(h, p)
+		h = (h ^ '/') * prime
+		for i := range len(p) {
+			h = (h ^ uint64(p[i])) * prime
+		}
 	}
-	return chance(mix(h.Sum64()))
+	return chance(mix(h))
 }
 
 // mix spreads the bits (the finalizer of SplitMix64).

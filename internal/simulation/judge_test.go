@@ -95,11 +95,11 @@ type send struct {
 }
 
 type login struct {
-	u     *user
-	p     *process
-	pair  *pair
-	at    time.Time
-	done  time.Time // Save returned nil
+	u      *user
+	p      *process
+	pair   *pair
+	at     time.Time
+	done   time.Time // Save returned nil
 	failed bool
 }
 
@@ -136,7 +136,9 @@ func (j *judge) violation(rule, user, format string, args ...any) {
 	}
 }
 
-func (j *judge) say(p *process, user, format string, args ...any) { j.run.note(p, user, format, args...) }
+func (j *judge) say(p *process, user, format string, args ...any) {
+	j.run.note(p, user, format, args...)
+}
 
 // issue enters a pair that the server has issued. The lock must be held.
 func (j *judge) issue(access, refresh string) *pair {
@@ -181,13 +183,19 @@ func (j *judge) judgeSend(f *facts, s *send) {
 	}
 	j.tally.resent++
 	last := earlier[len(earlier)-1]
-	if !j.run.grace && len(earlier) > 1 {
-		j.violation("third-send", f.user, "the refresh token goes out for the %d. time", len(earlier)+1)
+	lost := 0
+	for _, e := range earlier {
+		if !e.answered {
+			lost++
+		}
 	}
-	if slack := 2*j.run.profile.skew + 2*j.run.profile.step + 10*time.Second; last.at.Add(leaseTime - slack).After(s.at) && !last.p.is("crashed") && last.p.state == "runs" {
+	if !j.run.grace && lost > 1 {
+		j.violation("third-send", f.user, "the refresh token goes out though %d answers were lost", lost)
+	}
+	if slack := 2*j.run.profile.skew + 2*j.run.profile.step + 10*time.Second; !last.answered && last.at.Add(leaseTime-slack).After(s.at) && !last.p.is("crashed") && last.p.state == "runs" {
 		j.violation("resent-early", f.user, "%s sends it %v after %s", s.p.name, s.at.Sub(last.at), last.p.name)
 	}
-	if last.answered && !last.p.wasTroubled(last.at) {
+	if last.answered && last.issued != nil && !last.p.wasTroubled(last.at) {
 		j.violation("double-redemption", f.user, "%s got an answer at once, and had no trouble since; %s sends the token again", last.p.name, s.p.name)
 	}
 }

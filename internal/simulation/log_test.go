@@ -24,7 +24,9 @@ type logbook struct {
 
 const linesKept = 60
 
-func newLogbook(follow string) *logbook { return &logbook{lines: map[string][]string{}, follow: follow} }
+func newLogbook(follow string) *logbook {
+	return &logbook{lines: map[string][]string{}, follow: follow}
+}
 
 func (l *logbook) add(at time.Duration, process, user, text string) {
 	line := fmt.Sprintf("%-18v %-6s %-7s %s", at, process, user, text)

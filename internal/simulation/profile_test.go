@@ -23,6 +23,11 @@ type profile struct {
 	deafWatchers float64       // per notification: it does not arrive
 }
 
+// faultless reports whether storms of the profile change nothing.
+func (p *profile) faultless() bool {
+	return p.store == storeFaults{} && p.wire == wireFaults{} && p.crash+p.stop+p.suspend+p.deafWatchers == 0
+}
+
 // storeFaults are what an operation of the store may meet.
 type storeFaults struct{ slow, failed, late, lostAck, hang, conflict, mute float64 }
 

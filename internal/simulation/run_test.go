@@ -18,7 +18,7 @@ import (
 )
 
 // calm is how long a run goes on without faults before it is judged at its end.
-const calm = 30 * time.Minute
+const calm = 75 * time.Minute
 
 // run is one simulated world.
 type run struct {
@@ -62,7 +62,7 @@ func newRun(t *testing.T, p profile, seed uint64, length time.Duration) *run {
 	r.grace, r.single = c.of("grace").hit(0.2), c.of("single").hit(0.7)
 	server := *fakeProvider
 	server.SingleGrant = r.single
-	ttl := c.of("ttl").between(2*time.Minute, 2*time.Hour).Round(time.Second)
+	ttl := c.of("ttl").between(time.Minute, 20*time.Minute).Round(time.Second)
 	names := make([]oauthtest.User, 2+c.of("users").below(4))
 	for i := range names {
 		names[i] = oauthtest.User{ID: "user-" + strconv.Itoa(i), Username: "u" + strconv.Itoa(i)}
@@ -78,8 +78,10 @@ func newRun(t *testing.T, p profile, seed uint64, length time.Duration) *run {
 	})
 	r.judge = newJudge(r)
 	r.net = storagetest.NewNetwork(r.memory, &storagetest.NetworkOptions{
-		Fault:     r.storeFault,
-		Committed: func(op storagetest.Op, stored storage.Record) { r.judge.effect(r.named(op.Process), op.Key, stored.Value()) },
+		Fault: r.storeFault,
+		Committed: func(op storagetest.Op, stored storage.Record) {
+			r.judge.effect(r.named(op.Process), op.Key, stored.Value())
+		},
 	})
 	r.births = make([]int, 2+c.of("processes").below(4))
 	r.processes = make([]*process, len(r.births))
@@ -113,7 +115,8 @@ func (r *run) startProcess(place int) {
 	}
 	o := &grant.Options{
 		Clock: p.clock(), CacheSize: []int{1, 3, 0}[p.chance.of("cache").below(3)],
-		Observe: func(e grant.Event) { r.judge.event(p, e) },
+		DueInterval: 10 * time.Second,
+		Observe:     func(e grant.Event) { r.judge.event(p, e) },
 	}
 	if r.grace {
 		o.InDoubt = grant.ResendAlways
@@ -180,6 +183,9 @@ func (r *run) any(c chance) *process {
 // from seconds to tens of minutes, and hits one process or all of them.
 func (r *run) storm(p *process) float64 {
 	if time.Now().After(r.faulty) {
+		return 0
+	}
+	if r.profile.faultless() {
 		return 0
 	}
 	hour := int(time.Since(r.start) / time.Hour)
