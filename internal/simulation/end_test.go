@@ -16,6 +16,7 @@ func (j *judge) end() {
 			j.lastCall(u, p)
 		}
 	}
+	time.Sleep(2 * time.Minute) // a refresh ahead of expiry may have begun with the last call
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, u := range j.run.users {
