@@ -59,6 +59,18 @@ func TestBothClocksEndAToken(t *testing.T) {
 	}
 }
 
+// A refresh that is due ends the time in which nobody looks.
+func TestRefreshIsSeen(t *testing.T) {
+	w := newWorld(10)
+	e := w.entry("u", 1)
+	e.Recheck = cache.Never
+	w.begin("u").Publish(e)
+	w.clock.sleep(50*time.Minute - 1)
+	w.sees(t, "u", "u@1", "u@1")
+	w.clock.sleep(1)
+	w.sees(t, "u", "none", "u@1")
+}
+
 // A token that is read again after the wall clock was set back ends no later.
 func TestReadingAgainDoesNotLengthenALife(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -142,7 +154,7 @@ func TestEviction(t *testing.T) {
 func TestPlaceOfWhoWasEvicted(t *testing.T) {
 	w := newWorld(1)
 	w.read("u", 1)
-	place := w.Place(key("u"))
+	place := w.Place(key("u"), "u")
 	w.read("v", 1)
 	w.read("u", 2)
 	if got := token(w.FreshAt(place)); got != "none" {
@@ -161,17 +173,28 @@ func TestIdleGrantsAreRemoved(t *testing.T) {
 		w.read(fmt.Sprint("idle ", i), 1)
 	}
 	slots := w.Slots()
+	for _, subject := range []string{"in use", "doubtful"} {
+		w.read(subject, 1)
+	}
+	e := w.entry("long", 1)
+	e.Recheck, e.Refresh, e.Expiry = w.Now().Add(24*time.Hour), cache.Never, cache.Never
+	w.begin("long").Publish(e)
+	doubtful := w.Place(key("doubtful"), "doubtful")
 	for range 60 {
 		w.read("in use", 1)
 		w.read("doubtful", 1)
 		w.Invalidate(key("doubtful"), 0)
 		w.clock.sleep(30 * time.Second)
 	}
-	if got := w.Len(); got != 2 {
-		t.Errorf("Len = %d after half an hour, want 2", got)
+	if got := w.Len(); got != 3 {
+		t.Errorf("Len = %d after half an hour, want 3", got)
 	}
+	w.sees(t, "long", "long@1", "long@1")
 	w.sees(t, "in use", "none", "in use@1")
 	w.sees(t, "doubtful", "none", "doubtful@1")
+	if w.Place(key("doubtful"), "doubtful") != doubtful {
+		t.Error("a grant in use was removed after a notification, and read anew")
+	}
 	if got := w.Slots(); got >= slots/8 {
 		t.Errorf("Slots = %d, of %d before, want fewer", got, slots)
 	}
@@ -189,7 +212,7 @@ func TestReadersAllocateNothing(t *testing.T) {
 	for _, n := range []int{19, 55, 56, 512} {
 		subject := strings.Repeat("x", n)
 		c.login(subject, 1)
-		place := c.Place(key(subject))
+		place := c.Place(key(subject), subject)
 		for name, read := range map[string]func() bool{
 			"Fresh":   func() bool { return c.Fresh(subject) != nil },
 			"FreshAt": func() bool { return c.FreshAt(place) != nil },

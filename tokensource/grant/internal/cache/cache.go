@@ -164,14 +164,14 @@ type Place[R any] struct {
 	at   time.Duration // of the last publication or invalidation
 }
 
-// table is an open-addressed hash table with linear probing. Slots are only
-// emptied by replacing the table, so that a reader never misses what lies behind.
+// table is an open-addressed hash table with linear probing. A slot keeps its
+// hash until the table is replaced, so that a reader never misses what lies behind.
 type table[R any] struct {
-	slots []slot[R] // a power of two
+	slots []slot[R] // a power of two of them
 }
 
-// slot is empty if hash is zero. If only snapshot is nil, it is vacant: a probe
-// goes on behind it, and a writer may use it again.
+// slot is empty if hash is zero. Without a snapshot it is vacant: its grant was
+// removed.
 type slot[R any] struct {
 	hash     atomic.Uint64
 	snapshot atomic.Pointer[Snapshot[R]]
@@ -193,7 +193,7 @@ type Options struct {
 type Cache[R any] struct {
 	table atomic.Pointer[table[R]]
 	seed  maphash.Seed
-	bits  uint64 // those of a hash that are used: all of them
+	bits  uint64 // those of a subject's hash that are used: all of them
 	start time.Time
 	o     Options
 
@@ -203,12 +203,14 @@ type Cache[R any] struct {
 	used   int                  // slots that are not empty
 	turn   uint64
 	swept  time.Duration
+
+	keyBits uint64 // those of a key's hash that are used: all of them
 }
 
 // New returns an empty Cache.
 func New[R any](o Options) *Cache[R] {
 	o.Limit = max(1, o.Limit)
-	c := &Cache[R]{seed: maphash.MakeSeed(), bits: math.MaxUint64, start: time.Now(), o: o, places: map[uint64]*Place[R]{}, ops: map[string][]*Op[R]{}}
+	c := &Cache[R]{seed: maphash.MakeSeed(), bits: math.MaxUint64, keyBits: math.MaxUint64, start: time.Now(), o: o, places: map[uint64]*Place[R]{}, ops: map[string][]*Op[R]{}}
 	c.table.Store(&table[R]{make([]slot[R], leastSlots)})
 	return c
 }
@@ -265,11 +267,14 @@ func (c *Cache[R]) find(name string, length uint8) *Snapshot[R] {
 // hash is never zero, which is an empty slot.
 func (c *Cache[R]) hash(name string) uint64 { return maphash.String(c.seed, name)&c.bits | 1<<63 }
 
-// Place returns where the grant under a storage key is cached, or nil.
-func (c *Cache[R]) Place(key string) *Place[R] {
+func (c *Cache[R]) keyHash(key string) uint64 { return maphash.String(c.seed, key) & c.keyBits }
+
+// Place returns where the grant of a subject, which is stored under key, is
+// cached, or nil.
+func (c *Cache[R]) Place(key, subject string) *Place[R] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.places[maphash.String(c.seed, key)]
+	return c.placeOf(key, subject)
 }
 
 // Len returns the number of grants.
@@ -309,23 +314,19 @@ func (c *Cache[R]) slotOf(hash uint64, s *Snapshot[R]) *slot[R] {
 // insert puts s into a slot. The table grows, or loses its vacant slots, when
 // three quarters of it are in use: readers go on in the old one meanwhile.
 func (c *Cache[R]) insert(hash uint64, s *Snapshot[R]) {
-	if old := c.table.Load().slots; 4*(c.used+1) > 3*len(old) {
+	if 4*(c.used+1) > 3*len(c.table.Load().slots) {
 		c.rebuild()
 	}
-	if c.table.Load().put(hash, s) {
-		c.used++
-	}
+	c.table.Load().put(hash, s)
+	c.used++
 }
 
-// put reports whether the slot was empty before, and not vacant.
-func (t *table[R]) put(hash uint64, s *Snapshot[R]) bool {
+func (t *table[R]) put(hash uint64, s *Snapshot[R]) {
 	for i := hash; ; i++ {
-		slot := &t.slots[i&uint64(len(t.slots)-1)]
-		if slot.snapshot.Load() == nil {
-			empty := slot.hash.Load() == 0
-			slot.hash.Store(hash)
+		if slot := &t.slots[i&uint64(len(t.slots)-1)]; slot.hash.Load() == 0 {
 			slot.snapshot.Store(s)
-			return empty
+			slot.hash.Store(hash)
+			return
 		}
 	}
 }
@@ -338,10 +339,9 @@ func (c *Cache[R]) rebuild() {
 	}
 	next := &table[R]{make([]slot[R], size)}
 	c.used = 0
-	for i := range c.table.Load().slots {
-		slot := &c.table.Load().slots[i]
-		if s := slot.snapshot.Load(); s != nil {
-			next.put(slot.hash.Load(), s)
+	for _, place := range c.places {
+		if s := place.load(); s != nil { // nil: about to be inserted
+			next.put(place.hash, s)
 			c.used++
 		}
 	}

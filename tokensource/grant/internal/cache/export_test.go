@@ -4,6 +4,9 @@ package cache
 // that different subjects have equal hashes.
 func (c *Cache[R]) UseBits(bits uint64) { c.bits = bits }
 
+// UseKeyBits is UseBits for the keys.
+func (c *Cache[R]) UseKeyBits(bits uint64) { c.keyBits = bits }
+
 // Slots returns the size of the table.
 func (c *Cache[R]) Slots() int { return len(c.table.Load().slots) }
 

@@ -70,7 +70,7 @@ func (w *world) sees(t *testing.T, subject, fresh, known string) {
 	if got := token(w.Fresh(subject)); got != fresh {
 		t.Errorf("Fresh(%.20q) = %s, want %s", subject, got, fresh)
 	}
-	if got := token(w.FreshAt(w.Place(key(subject)))); got != fresh {
+	if got := token(w.FreshAt(w.Place(key(subject), subject))); got != fresh {
 		t.Errorf("FreshAt(Place(%.20q)) = %s, want %s", subject, got, fresh)
 	}
 	if got := token(w.Load(subject)); got != known {

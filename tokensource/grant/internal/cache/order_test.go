@@ -191,6 +191,7 @@ func TestOrder(t *testing.T) {
 		{"a grant without a token", func(w *world) {
 			e := w.entry(u, 1)
 			e.Token, e.Header = nil, ""
+			e.Recheck = cache.Moment{}
 			w.begin(u).Publish(e)
 		}, "none", "none"},
 	} {
@@ -198,6 +199,9 @@ func TestOrder(t *testing.T) {
 			w := newWorld(10)
 			test.do(w)
 			w.sees(t, u, test.fresh, test.known)
+			if s := w.Load(u); s != nil && test.fresh == "none" && !s.Entry().Recheck.Passed(w.Now()) {
+				t.Errorf("Recheck of %s has not passed", token(s))
+			}
 		})
 	}
 }
@@ -214,6 +218,29 @@ func TestPublishReturnsWhatIsSeen(t *testing.T) {
 	if got := gone.Publish(w.entry("v", 1)); got != nil {
 		t.Errorf("Publish of a read before a logout = %s, want nil", token(got))
 	}
+}
+
+// A grant without a token is never fresh, whatever its times.
+func TestNoTokenIsNotFresh(t *testing.T) {
+	w := newWorld(10)
+	e := w.entry("u", 1)
+	e.Token, e.Header = nil, ""
+	if w.begin("u").Publish(e); w.Fresh("u") != nil || w.Load("u").Entry() != e {
+		t.Error("a grant without a token is fresh, or not known")
+	}
+}
+
+// An outcome that was overtaken does not come back when what overtook it has been
+// evicted.
+func TestOvertakenByWhatWasEvicted(t *testing.T) {
+	w := newWorld(1)
+	slow := w.begin("u")
+	w.read("u", 2)
+	w.read("v", 1)
+	if got := slow.Publish(w.entry("u", 1)); got != nil {
+		t.Errorf("Publish = %s, want nil", token(got))
+	}
+	w.sees(t, "u", "none", "none")
 }
 
 func TestEntryIsWhatWasPublished(t *testing.T) {

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"hash/maphash"
 	"slices"
 )
 
@@ -114,7 +113,7 @@ func (o *Op[R]) Forget() {
 		other.forgotten = true
 	}
 	if o.c.placeOf(o.key, o.subject) != nil {
-		o.c.remove(maphash.String(o.c.seed, o.key))
+		o.c.remove(o.c.keyHash(o.key))
 	}
 }
 
@@ -124,7 +123,7 @@ func (o *Op[R]) Forget() {
 func (c *Cache[R]) Extend(key string, old *Snapshot[R], e Entry[R]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	place := c.places[maphash.String(c.seed, key)]
+	place := c.places[c.keyHash(key)]
 	if old == nil || place.load() != old {
 		return false
 	}
@@ -154,7 +153,7 @@ func (c *Cache[R]) Invalidate(key string, version uint64) {
 
 func (c *Cache[R]) invalidate(key string, version uint64) {
 	notify(c.ops[key], version)
-	place := c.places[maphash.String(c.seed, key)]
+	place := c.places[c.keyHash(key)]
 	if s := place.load(); s != nil && (version == 0 || version != s.version && version != s.rest.over) {
 		c.outdate(place)
 	}
@@ -181,7 +180,7 @@ func (c *Cache[R]) outdate(place *Place[R]) {
 // placeOf returns the Place of a key, or nil. Two keys of one hash do not stay
 // beside each other.
 func (c *Cache[R]) placeOf(key, subject string) *Place[R] {
-	hash := maphash.String(c.seed, key)
+	hash := c.keyHash(key)
 	place := c.places[hash]
 	if place != nil && !place.load().is(identify(subject)) {
 		c.remove(hash)
@@ -215,7 +214,7 @@ func (c *Cache[R]) store(place *Place[R], key, subject string, e Entry[R]) *Snap
 	if place == nil {
 		c.evict()
 		place = &Place[R]{hash: c.hash(name)}
-		c.places[maphash.String(c.seed, key)] = place
+		c.places[c.keyHash(key)] = place
 		c.insert(place.hash, s)
 	}
 	c.replace(place, s)

@@ -170,7 +170,7 @@ func TestLogoutIsSeenAtOnceAcrossGrowth(t *testing.T) {
 	}
 	for i := range uint64(2000) {
 		c.login("user", i)
-		place := c.Place(key("user"))
+		place := c.Place(key("user"), "user")
 		c.logout("user")
 		if got := token(c.Fresh("user")) + token(c.Load("user")) + token(c.FreshAt(place)); got != "nonenonenone" {
 			t.Errorf("after a logout readers see %s, want none", got)
@@ -179,8 +179,21 @@ func TestLogoutIsSeenAtOnceAcrossGrowth(t *testing.T) {
 	writers.Wait()
 }
 
-// Removed grants leave vacant slots. They are used again, or go when the table is
-// rebuilt.
+// Two keys may have one hash, too. Then the cache keeps the grant that came last,
+// and gives no reader the place of another user.
+func TestKeysOfOneHash(t *testing.T) {
+	w := newWorld(10)
+	w.UseKeyBits(0)
+	w.read("u", 1)
+	w.read("v", 1)
+	w.sees(t, "u", "none", "none")
+	w.read("v", 1)
+	w.sees(t, "v", "v@1", "v@1")
+	w.begin("u").Forget()
+	w.sees(t, "v", "none", "none")
+}
+
+// Removed grants leave vacant slots, which go when the table is rebuilt.
 func TestSlotsAreBoundedUnderChurn(t *testing.T) {
 	w := newWorld(1000)
 	for i := range 20_000 {
@@ -189,7 +202,7 @@ func TestSlotsAreBoundedUnderChurn(t *testing.T) {
 			w.begin(fmt.Sprint("subject ", i-50)).Forget()
 		}
 	}
-	if got, want := w.Slots(), 256; got > want {
+	if got, want := w.Slots(), 128; got > want {
 		t.Errorf("Slots = %d with %d grants, want at most %d", got, w.Len(), want)
 	}
 }
