@@ -19,7 +19,8 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it counts time-outs
 	@.ci/step "each module alone" .ci/alone
-	@.ci/step "bench" sh -c 'cd bench && GOWORK=off go mod tidy -diff && GOWORK=off go vet ./... && GOWORK=off go test ./...'
+	@.ci/step "release and installation" sh -c 'cd .ci/tools && GOWORK=off go vet ./... && GOWORK=off go test -count=1 ./...' # it reads the whole tree
+	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
 	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
 
 lint: tools ## Run golangci-lint
@@ -32,7 +33,7 @@ fleet: ## Run the fleets of processes at full scale: 25 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
 
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
-	cd bench && GOWORK=off go run ./cmd/report -scale $(SCALE)
+	cd bench && go run ./cmd/report -scale $(SCALE)
 
 quickstart: ## Run the quickstart against a fake of X: no account is needed
 	go run github.com/authtrip/authtrip/examples/quickstart

@@ -2,17 +2,10 @@ module github.com/authtrip/authtrip/examples
 
 go 1.26.0
 
-replace (
-	github.com/authtrip/authtrip => ../
-	github.com/authtrip/authtrip/storage/postgresstore => ../storage/postgresstore
-	github.com/authtrip/authtrip/storage/redisstore => ../storage/redisstore
-	github.com/authtrip/authtrip/storage/sqlitestore => ../storage/sqlitestore
-)
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0-00010101000000-000000000000
-	github.com/chromedp/cdproto v0.159.0
+	github.com/authtrip/authtrip v0.0.0
+	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
+	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5
 )
@@ -26,8 +19,8 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	golang.org/x/oauth2 v0.37.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/oauth2 v0.38.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -13,6 +13,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
+// M3: A callback with a wrong, missing or replayed state, another issuer, or
+// duplicate or oversized parameters is refused before any request.
+//
 // TestM3_Refused sends what the callback must refuse before any request, to a browser with a flow under way.
 func TestM3_Refused(t *testing.T) {
 	long := strings.Repeat("a", 16<<10+1)

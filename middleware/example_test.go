@@ -10,6 +10,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -35,7 +36,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	keys, _ := storage.NewKeys(storage.NewKey())
+	keys, _ := seal.NewKeys(seal.NewKey())
 	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		fmt.Println(err)

@@ -13,6 +13,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M2: A login uses PKCE with S256 and a random state in one sealed cookie per
+// flow, and is used once across replicas.
 func TestM2_Login(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)

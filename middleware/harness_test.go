@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -25,7 +26,7 @@ type world struct {
 	t      testing.TB
 	fake   *oauthtest.Server
 	store  storage.Store
-	keys   storage.AEAD
+	keys   seal.AEAD
 	client *oauth.Client
 	grants *grant.Keeper
 	login  *middleware.Login
@@ -36,7 +37,7 @@ type world struct {
 type setup struct {
 	fake        *oauthtest.Server
 	store       storage.Store
-	keys        storage.AEAD
+	keys        seal.AEAD
 	redirectURL string
 	provider    func(*provider.Provider)
 	options     middleware.Options
@@ -107,9 +108,9 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *oauth.Client {
 	return client
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,17 +10,20 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M7: Keys rotate: the first key seals, and all keys open.
+//
 // TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
 	fake, store := oauthtest.New(t, nil), storage.NewMemory()
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	world := func(primary []byte, older ...[]byte) *world {
-		keys, err := storage.NewKeys(primary, older...)
+		keys, err := seal.NewKeys(primary, older...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +49,7 @@ func TestM7_KeysRotate(t *testing.T) {
 // TestM7_KeysLost: lists of used logins that do not open are the operator's business, and are never written over. A process
 // that has not got the new key yet would forget what the others have used up.
 func TestM7_KeysLost(t *testing.T) {
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	for _, tt := range []struct {
 		name string
 		mend func(t *testing.T, base storage.Store) (older [][]byte)
@@ -88,14 +91,14 @@ func TestM7_KeysLost(t *testing.T) {
 func TestM7_GrantUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, base, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
-		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey())})
+		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey())})
 		b := newBrowser(t, before.mux)
 		before.logIn(b, "")
 		deleteLedger(t, base)
 
 		var errs seen
 		after := newWorld(t, setup{
-			fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey()), options: middleware.Options{OnError: errs.onError},
+			fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey()), options: middleware.Options{OnError: errs.onError},
 		})
 		b = b.at(after.mux)
 		key := grant.Key(after.client.Provider().Name, after.client.ClientID(), oauthtest.DefaultUser().ID)
@@ -141,7 +144,7 @@ func wantUnreadable(t *testing.T, what string, e *middleware.Error, key string) 
 		t.Errorf("%s: error = %v, want ErrUnreadable and ErrClient, and not ErrTemporary", what, e)
 	}
 	advice := "restore or delete it"
-	if errors.Is(e, storage.ErrUnsealed) {
+	if errors.Is(e, seal.ErrUnsealed) {
 		advice = "give the key that sealed it as well, behind the first one, or delete it"
 	}
 	for _, part := range []string{key, advice} {
@@ -155,7 +158,7 @@ func ledgerKey(shard int) string { return fmt.Sprintf("middleware.used.%02x", sh
 
 func sealedBy(t *testing.T, base storage.Store, primary []byte, older ...[]byte) storage.Store {
 	t.Helper()
-	keys, err := storage.NewKeys(primary, older...)
+	keys, err := seal.NewKeys(primary, older...)
 	if err != nil {
 		t.Fatal(err)
 	}

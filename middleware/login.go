@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/redact"
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -24,7 +24,7 @@ import (
 type Login struct {
 	grants   *grant.Keeper
 	client   *oauth.Client
-	keys     storage.AEAD
+	keys     seal.AEAD
 	options  Options
 	sessions Sessions
 	site     site
@@ -48,12 +48,12 @@ func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 // New returns the login for the client of grants. keys seal the cookies; they have to be the same in every replica and
 // may be the ones that seal the store. Nil options mean all defaults. Settings that cannot work are refused here, with an
 // error that says what to do.
-func New(grants *grant.Keeper, keys storage.AEAD, o *Options) (*Login, error) {
+func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {
 		return nil, errors.New("middleware: nil Grants: build them with grant.New")
 	}
-	if k, ok := keys.(*storage.Keys); keys == nil || ok && k == nil {
-		return nil, errors.New("middleware: nil keys: build them with storage.NewKeys; cookies are never left unsealed")
+	if k, ok := keys.(*seal.Keys); keys == nil || ok && k == nil {
+		return nil, errors.New("middleware: nil keys: build them with seal.NewKeys; cookies are never left unsealed")
 	}
 	client := grants.Client()
 	if o == nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M5: Logging out is a POST from the same origin, revokes the refresh token
+// and then the access token, and can be retried.
 func TestM5_Logout(t *testing.T) {
 	w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
 	b := newBrowser(t, w.mux)

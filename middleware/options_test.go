@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -58,7 +59,7 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "NewGrants") {
 		t.Errorf("New without grants = %v", err)
 	}
-	for _, keys := range []storage.AEAD{nil, (*storage.Keys)(nil)} {
+	for _, keys := range []seal.AEAD{nil, (*seal.Keys)(nil)} {
 		if _, err := middleware.New(grants, keys, nil); err == nil || !strings.Contains(err.Error(), "NewKeys") {
 			t.Errorf("New with keys %T(nil) = %v", keys, err)
 		}

@@ -9,10 +9,13 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// M6: Require sends a browser to the login and back, and answers a program
+// with 401 and JSON.
 func TestM6_BrowserIsSentToLogIn(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -141,7 +144,7 @@ func TestM6_Subject(t *testing.T) {
 
 // brokenKeys fails with err while it is set, as a key service does in an outage.
 type brokenKeys struct {
-	storage.AEAD
+	seal.AEAD
 	err error
 }
 

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -119,7 +119,7 @@ func (l *Login) current(r *http.Request) (session, error) {
 
 // notOurs reports whether a value could not be opened for good, as opposed to keys that cannot be asked now.
 func notOurs(err error) bool {
-	return errors.Is(err, errNotSealed) || errors.Is(err, storage.ErrUnsealed)
+	return errors.Is(err, errNotSealed) || errors.Is(err, seal.ErrUnsealed)
 }
 
 // unsealed turns an error of open into what the user is told.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
@@ -24,7 +25,7 @@ type unread struct {
 // unreadable wraps err if the record under key cannot be read, and else returns it as it is. The record is left to the
 // operator: others may be able to read it, with keys that this process does not have yet.
 func unreadable(key string, err error) error {
-	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
+	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
 		return &unread{key, err}
 	}
 	return err
@@ -39,7 +40,7 @@ func isMisread(err error) bool {
 // Error says what to do.
 func (e *unread) Error() string {
 	advice := "restore or delete it"
-	if errors.Is(e.err, storage.ErrUnsealed) {
+	if errors.Is(e.err, seal.ErrUnsealed) {
 		advice = "give the key that sealed it as well, behind the first one, or delete it"
 	}
 	return e.key + ": " + advice + ": " + e.err.Error()

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // TestMemorySlowWatcher lets far more keys change than are remembered: the watcher must hear that any key may have changed,
@@ -59,7 +60,7 @@ func TestCheckKeyHidesKey(t *testing.T) {
 
 func Example() {
 	ctx := context.Background()
-	keys, err := storage.NewKeys(storage.NewKey()) // ParseKeys(os.Getenv("STORAGE_KEYS")) if values outlive the process
+	keys, err := seal.NewKeys(seal.NewKey()) // ParseKeys(os.Getenv("STORAGE_KEYS")) if values outlive the process
 	if err != nil {
 		slog.Error("keys", "err", err)
 		return
@@ -76,7 +77,7 @@ func Example() {
 	_, err = store.Put(ctx, "user", []byte("third"), created) // by who has not read the second
 	fmt.Println("stale:", err)
 	r, err := store.Get(ctx, "user")
-	fmt.Println("get:", string(r.Value), err)
+	fmt.Println("get:", string(r.Value()), err)
 	// Output:
 	// create: <nil>
 	// swap: <nil>
@@ -88,20 +89,20 @@ func Example() {
 func ExampleReseal() {
 	ctx := context.Background()
 	rows := storage.NewMemory()
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
-	before, _ := storage.NewKeys(oldKey)
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
+	before, _ := seal.NewKeys(oldKey)
 	store, _ := storage.Sealed(rows, before)
 	_, _ = store.Put(ctx, "user", []byte("value"), 0)
 
-	both, _ := storage.NewKeys(newKey, oldKey)
+	both, _ := seal.NewKeys(newKey, oldKey)
 	store, _ = storage.Sealed(rows, both)
 	done, err := storage.Reseal(ctx, store)
 	fmt.Println(done.Rewritten, "rewritten,", err)
 
-	after, _ := storage.NewKeys(newKey)
+	after, _ := seal.NewKeys(newKey)
 	store, _ = storage.Sealed(rows, after)
 	r, err := store.Get(ctx, "user")
-	fmt.Println(string(r.Value), err)
+	fmt.Println(string(r.Value()), err)
 	// Output:
 	// 1 rewritten, <nil>
 	// value <nil>

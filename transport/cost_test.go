@@ -97,6 +97,8 @@ func measure(t *testing.T, runs int, rt http.RoundTripper, req *http.Request) (a
 
 const manyRuns = 2000 // what the runtime allocates meanwhile, for itself, is less than a byte of each
 
+// T7: A request costs three allocations and 720 bytes, whatever the length of
+// the token.
 func TestT7_ThreeAllocationsWhateverTheToken(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")

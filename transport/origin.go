@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/internal/loopback"
 )
 
 // origins is where the token may go.
@@ -66,7 +66,7 @@ func parseOrigin(raw string, insecureHTTP bool) (origin, error) {
 		return origin{}, fmt.Errorf("transport: %q: write the host in ASCII (xn--… for other scripts), without wildcard or trailing dot", raw)
 	case !plainPort(o.port) || strings.HasSuffix(u.Host, ":"):
 		return origin{}, fmt.Errorf("transport: %q has no usable port: leave it out, or write 1 to 65535", raw)
-	case o.scheme == "http" && !insecureHTTP && !provider.Loopback(o.host):
+	case o.scheme == "http" && !insecureHTTP && !loopback.Host(o.host):
 		return origin{}, fmt.Errorf("transport: %q must be https: over http anybody on the way reads the token (Options.InsecureHTTP allows it)", raw)
 	}
 	return o, nil

@@ -79,6 +79,8 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 	checkSecret(t, "the error about an origin with a password", err)
 }
 
+// T2: A token goes only to the configured origins, over https, and never to
+// another origin of a redirect.
 func TestT2_WhereTheTokenGoes(t *testing.T) {
 	origins := []string{"https://api.x.com", "https://alt.example:8443", "http://127.0.0.1:8080", "http://localhost", "https://[2001:db8::1]"}
 	tests := []struct {

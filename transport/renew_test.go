@@ -15,6 +15,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T3: A 401 leads to one renewal and one replay; 402, 403, 429 and
+// insufficient_scope lead to none.
 func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 	bearer := func(s string) http.Header { return http.Header{"Www-Authenticate": {s}} }
 	on403 := transport.RejectedOn(401, 403)

@@ -16,6 +16,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T1: The request of the caller is never modified, and its body is closed on
+// every path.
 func TestT1_RequestIsNotModified(t *testing.T) {
 	scribble := func(req *http.Request) (*http.Response, error) {
 		req.Header.Set("X-Base", "added")
@@ -140,6 +142,7 @@ func TestT7_BaseThatEditsTheHeaderHarmsNothing(t *testing.T) {
 	}
 }
 
+// T8: The request of a response is the one of the caller, without the token.
 func TestT8_ResponseCarriesTheCallersRequest(t *testing.T) {
 	tests := []struct {
 		name    string

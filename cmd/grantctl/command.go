@@ -84,7 +84,7 @@ Commands ("grantctl COMMAND -h" says more):
 
 const outro = `
 STORE is one of
-  file:DIR                            the directory given to storage.OpenFile
+  file:DIR                            the directory given to filestore.Open
   sqlite:PATH[?table=NAME]            the file given to sqlitestore.Open
   postgres://...[?table=NAME]         the URL given to postgresstore.Open; import and copy make the table
   redis://...[?prefix=NAME:]          the URL given to redisstore.Open; rediss:// for TLS; of a Cluster, that of
@@ -92,7 +92,7 @@ STORE is one of
   env:NAME                            what the environment variable NAME says: so no password is seen in the
                                       list of processes
 
-` + keysVariable + ` holds the keys that the grants are sealed with, as storage.ParseKeys reads them: base64, separated by
+` + keysVariable + ` holds the keys that the grants are sealed with, as seal.ParseKeys reads them: base64, separated by
 commas, the one that seals first. Without it sealed grants can be listed by storage key, exported, imported, copied, and
 deleted by storage key.
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -17,7 +18,7 @@ import (
 type entry struct {
 	key    string
 	record storage.Record
-	seal   seal
+	seal   sealing
 	grant  *grant.StoredGrant // nil if it is no grant, or cannot be read
 	err    error              // why it cannot be read
 }
@@ -27,14 +28,14 @@ func (e entry) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, e.key) // fmt.State keeps no error to report
 }
 
-// seal says what a value is sealed with.
-type seal string
+// sealing says what a value is sealed with.
+type sealing string
 
 const (
-	sealNone    seal = "none"      // it can be read as it is
-	sealFirst   seal = "first key" // the key that seals now
-	sealOlder   seal = "older key" // reseal has something to do
-	sealUnknown seal = "unknown"   // there are no keys to tell, or it does not open with them
+	sealNone    sealing = "none"      // it can be read as it is
+	sealFirst   sealing = "first key" // the key that seals now
+	sealOlder   sealing = "older key" // reseal has something to do
+	sealUnknown sealing = "unknown"   // there are no keys to tell, or it does not open with them
 )
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
@@ -79,23 +80,23 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 // examine finds out what r is. Its error is that of keys which cannot be asked; what is wrong with r stands in the entry.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
-	plain := r.Value
+	plain := r.Value()
 	switch {
-	case isPlain(key, r.Value):
+	case isPlain(key, r.Value()):
 		e.seal = sealNone
 	case v.keys == nil:
 		e.err = errNoKeys
 		return e, nil
 	default:
 		var err error
-		if plain, err = v.unseal(ctx, key, r); errors.Is(err, storage.ErrUnsealed) {
+		if plain, err = v.unseal(ctx, key, r); errors.Is(err, seal.ErrUnsealed) {
 			e.err = err
 			return e, nil
 		} else if err != nil {
 			return e, err
 		}
 		e.seal = sealOlder
-		if v.keys.Current(r.Value) {
+		if v.keys.Current(r.Value()) {
 			e.seal = sealFirst
 		}
 	}
@@ -142,7 +143,7 @@ func (v *vault) unseal(ctx context.Context, key string, r storage.Record) ([]byt
 		return nil, err
 	}
 	opened, err := s.Get(ctx, key)
-	return opened.Value, err
+	return opened.Value(), err
 }
 
 // held is a store whose record was read already, so that opening it needs no second look.
@@ -160,7 +161,7 @@ func (e entry) state(now time.Time) string {
 	switch {
 	case errors.Is(e.err, errNoKeys):
 		return "sealed"
-	case errors.Is(e.err, storage.ErrUnsealed):
+	case errors.Is(e.err, seal.ErrUnsealed):
 		return "cannot be opened"
 	case errors.Is(e.err, storage.ErrCorrupt):
 		return "damaged"

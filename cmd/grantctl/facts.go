@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // facts is an entry as -json prints it.
@@ -18,7 +18,7 @@ type facts struct {
 	State          string    `json:"state"`
 	Reason         string    `json:"reason,omitempty"` // of state dead
 	Code           string    `json:"code,omitempty"`   // the server's, with state dead
-	Seal           seal      `json:"seal"`
+	Seal           sealing   `json:"seal"`
 	Error          string    `json:"error,omitempty"` // why it cannot be read
 	Subject        string    `json:"subject,omitempty"`
 	Provider       string    `json:"provider,omitempty"`
@@ -57,9 +57,9 @@ func (e entry) condition(now time.Time) string {
 	switch {
 	case e.grant != nil && e.grant.Dead != "":
 		parts[0] += ": " + printable(string(e.grant.Dead))
-	case errors.Is(e.err, storage.ErrUnknownKey):
+	case errors.Is(e.err, seal.ErrUnknownKey):
 		parts[0] += ": its key is not in " + keysVariable
-	case errors.Is(e.err, storage.ErrTampered):
+	case errors.Is(e.err, seal.ErrTampered):
 		parts[0] += ": changed, or sealed for another place"
 	}
 	switch e.seal {

@@ -18,6 +18,8 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -105,7 +107,7 @@ var scopes = []string{"tweet.read", "users.read", "offline.access"}
 func newApp(t *testing.T) *app {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "grants")
-	file, err := storage.OpenFile(dir, &storage.FileOptions{InsecureNoSync: true})
+	file, err := filestore.Open(dir, &filestore.Options{InsecureNoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 
 // newKey returns a key as it stands in the environment. Grantctl must never print it.
 func (a *app) newKey() string {
-	key := base64.StdEncoding.EncodeToString(storage.NewKey())
+	key := base64.StdEncoding.EncodeToString(seal.NewKey())
 	a.secrets = append(a.secrets, key)
 	return key
 }
@@ -147,7 +149,7 @@ func (a *app) grants(keys ...string) *grant.Keeper {
 func (a *app) grantsOn(store storage.Store, keys ...string) *grant.Keeper {
 	a.Helper()
 	if len(keys) > 0 {
-		ring, err := storage.ParseKeys(strings.Join(keys, ","))
+		ring, err := seal.ParseKeys(strings.Join(keys, ","))
 		if err != nil {
 			a.Fatal(err)
 		}

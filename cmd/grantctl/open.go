@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // keysVariable names the environment variable with the keys.
@@ -23,7 +24,7 @@ type backend interface {
 // vault is an open store, whose values are as they are stored, and the keys to look into them.
 type vault struct {
 	backend
-	keys *storage.Keys // nil without keys in the environment
+	keys *seal.Keys // nil without keys in the environment
 }
 
 // mode says what happens if there is no store under a name.
@@ -65,12 +66,12 @@ type pretended struct{ *storage.Memory }
 // Close does nothing.
 func (pretended) Close() error { return nil }
 
-func keysFromEnvironment() (*storage.Keys, error) {
+func keysFromEnvironment() (*seal.Keys, error) {
 	text := os.Getenv(keysVariable)
 	if text == "" {
 		return nil, nil
 	}
-	keys, err := storage.ParseKeys(text)
+	keys, err := seal.ParseKeys(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keysVariable, err)
 	}

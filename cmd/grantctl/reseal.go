@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 const resealHelp = `
@@ -61,7 +62,7 @@ func reseal(ctx context.Context, c *console, v *vault, asJSON bool) error {
 		return e
 	}
 	switch {
-	case errors.Is(err, storage.ErrUnsealed):
+	case errors.Is(err, seal.ErrUnsealed):
 		return fmt.Errorf("%d records are damaged, or cannot be opened with these keys, and were left as they are: "+
 			"retire no key before you know why; show STORE KEY says it", len(done.Unopened))
 	case err != nil:

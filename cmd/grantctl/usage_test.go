@@ -90,7 +90,7 @@ func TestNoSuchStore(t *testing.T) {
 		{"sqlite:" + other, "there is no such store"},
 		{"file:" + filepath.Join(dir, "none"), "there is no such store"},
 		{"file:" + dir, "there is no such store"},
-		{"file:" + full, "is no store: name the directory that was given to storage.OpenFile"},
+		{"file:" + full, "is no store: name the directory that was given to filestore.Open"},
 		{"file:" + filepath.Join(full, "a file"), "directory"},
 		{"sqlite:" + filepath.Join(dir, "none"), "there is no such store"},
 		{"sqlite:" + filepath.Join(dir, "none") + "?table=t", "there is no such store"},
@@ -135,7 +135,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	a.secrets = append(a.secrets, canary)
 	for _, keys := range []string{canary, canary + "," + canary, a.newKey() + "," + canary, "!" + canary} {
 		a.setKeys(keys)
-		r := ctl(t, "", "list", a.url).want(t, 1, "AUTHTRIP_KEYS: storage: key")
+		r := ctl(t, "", "list", a.url).want(t, 1, "AUTHTRIP_KEYS: seal: key")
 		a.wantNoSecret("list", r)
 	}
 }

@@ -76,7 +76,7 @@ func (f *floor) redeem(ctx context.Context, refresh string) (*oauth2.Token, erro
 	return tok, json.NewDecoder(resp.Body).Decode(tok)
 }
 
-// save replaces the file and waits for the disk, as storage.File does.
+// save replaces the file and waits for the disk, as filestore.Store does.
 func (f *floor) save(tok *oauth2.Token) error {
 	data, err := json.Marshal(tok)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/storage/postgresstore"
 	"github.com/authtrip/authtrip/storage/redisstore"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
@@ -26,7 +27,7 @@ func openStore(ctx context.Context, url string) (storage.Store, func() error, er
 	kind, rest, _ := strings.Cut(url, ":")
 	switch kind {
 	case "file":
-		return opened(storage.OpenFile(rest, nil))
+		return opened(filestore.Open(rest, nil))
 	case "sqlite":
 		return opened(sqlitestore.Open(ctx, rest, nil))
 	case "postgres":

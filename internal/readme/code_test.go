@@ -15,6 +15,8 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -45,11 +47,11 @@ func mount(mux *http.ServeMux, page *template.Template) error {
 	if err != nil {
 		return err
 	}
-	keys, err := storage.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
 	if err != nil {
 		return err
 	}
-	files, err := storage.OpenFile("grants", nil)
+	files, err := filestore.Open("grants", nil)
 	if err != nil {
 		return err
 	}

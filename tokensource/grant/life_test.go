@@ -14,6 +14,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -294,7 +295,7 @@ func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		sealed := func() storage.Store {
-			keys, err := storage.NewKeys(storage.NewKey())
+			keys, err := seal.NewKeys(seal.NewKey())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -306,7 +307,7 @@ func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 		}
 		w.Login(w.ProcessOn(sealed(), nil))
 		_, err := w.ProcessOn(sealed(), nil).Source(w.User).Token(t.Context())
-		testworld.WantIs(t, err, storage.ErrUnknownKey)
+		testworld.WantIs(t, err, seal.ErrUnknownKey)
 		if errors.Is(err, tokensource.ErrReauthorize) || errors.Is(err, tokensource.ErrTemporary) {
 			t.Errorf("Token() = %v, want neither a reason to log in nor one to try again", err)
 		}

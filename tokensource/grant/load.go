@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -131,13 +132,13 @@ func (k *Keeper) readStored(ctx context.Context, key string) (*record, storage.V
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, 0, noGrant()
 	}
-	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) {
+	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) {
 		return nil, 0, &tokensource.Error{Op: "load", Err: err} // asking again does not help
 	}
 	if err != nil {
 		return nil, 0, &tokensource.Error{Op: "load", Kind: tokensource.ErrTemporary, Err: err}
 	}
-	r, err := decodeAt(key, stored.Value)
+	r, err := decodeAt(key, stored.Value())
 	if err != nil {
 		return nil, 0, err
 	}

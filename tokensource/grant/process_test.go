@@ -17,7 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -132,7 +132,7 @@ func openWorker(t *testing.T, url, dir string) (*grant.Keeper, *oauth.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := storage.OpenFile(dir, nil)
+	store, err := filestore.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

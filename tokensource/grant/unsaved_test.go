@@ -11,7 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -149,7 +149,7 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 		var puts atomic.Int64
 		own.On(func(_ context.Context, op string) error {
 			if op == "get" {
-				return storage.ErrUnknownKey
+				return seal.ErrUnknownKey
 			}
 			puts.Add(1)
 			time.Sleep(time.Millisecond)

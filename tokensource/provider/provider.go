@@ -5,11 +5,12 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authtrip/authtrip/internal/loopback"
 )
 
 // ClientAuth is how a confidential client authenticates at the token endpoint (RFC 6749 section 2.3.1). A public client
@@ -202,11 +203,8 @@ func (p *Provider) checkScheme(u *url.URL) error {
 	return fmt.Errorf("%q must be https", u.Scheme+"://"+u.Host)
 }
 
-// Loopback reports whether host, without a port, names this machine's loopback interface.
+// Loopback reports whether host, without a port, names the loopback interface of
+// this machine. Endpoints on it may be http, see [Provider.InsecureLoopback].
 func Loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return loopback.Host(host)
 }

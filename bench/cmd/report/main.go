@@ -1,8 +1,8 @@
 // Program report measures authtrip beside its peers and prints the tables of docs/performance.md.
 //
-//	cd bench && GOWORK=off go run ./cmd/report            # print all tables
-//	cd bench && GOWORK=off go run ./cmd/report -write     # and put them, and the plots, into docs/performance
-//	cd bench && GOWORK=off go run ./cmd/report -only transport,tokens -scale quick
+//	cd bench && go run ./cmd/report            # print all tables
+//	cd bench && go run ./cmd/report -write     # and put them, and the plots, into docs/performance
+//	cd bench && go run ./cmd/report -only transport,tokens -scale quick
 package main
 
 import (

@@ -1,0 +1,178 @@
+//go:build linux
+
+package filestore_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+)
+
+// soon is how long anything may take. It only matters if a test fails.
+const soon = 20 * time.Second
+
+// watchStore watches f, and returns what it hears and where the end of the watch will arrive.
+func watchStore(t *testing.T, f *filestore.Store) (heard chan storage.Change, ended chan error) {
+	heard, ended = make(chan storage.Change), make(chan error, 1)
+	ctx := t.Context()
+	go func() {
+		ended <- f.Watch(ctx, func(c storage.Change) {
+			select {
+			case heard <- c:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	wantChange(t, heard, storage.Change{})
+	return heard, ended
+}
+
+func wantChange(t *testing.T, heard <-chan storage.Change, want storage.Change) {
+	t.Helper()
+	select {
+	case got := <-heard:
+		if got != want {
+			t.Fatalf("Watch() tells of %v, want %v", got, want)
+		}
+	case <-time.After(soon):
+		t.Fatalf("Watch() does not tell of %v", want)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	dir := t.TempDir()
+	f, other := openStore(t, dir, nil), openStore(t, dir, nil)
+	heard, _ := watchStore(t, f)
+	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "README"), filepath.Join(dir, "NOTES")); err != nil { // no record: no news
+		t.Fatal(err)
+	}
+	v := put(t, other, "k", "value", 0)
+	wantChange(t, heard, storage.Change{Key: "k", Version: v})
+	if err := other.Delete(t.Context(), "k", v); err != nil {
+		t.Fatal(err)
+	}
+	wantChange(t, heard, storage.Change{Key: "k"})
+	if err := os.WriteFile(filepath.Join(dir, "garbage"), []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "garbage"), recordFile(dir, "k")); err != nil {
+		t.Fatal(err)
+	}
+	wantChange(t, heard, storage.Change{Key: "k"})
+}
+
+// TestWatchOverflow has more happen than the kernel remembers for a watcher that is busy.
+func TestWatchOverflow(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Skip(err)
+	}
+	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || most > 100_000 {
+		t.Skipf("the kernel remembers %s events", text)
+	}
+	dir := t.TempDir()
+	f := openStore(t, dir, nil)
+	heard, _ := watchStore(t, f)
+	put(t, f, "a", "value", 0)
+	a, b := recordFile(dir, "a"), recordFile(dir, "b")
+	for range most + 1024 { // the watcher may take some hundred before it waits
+		if err := os.Rename(a, b); err != nil {
+			t.Fatal(err)
+		}
+		a, b = b, a
+	}
+	for limit := time.After(soon); ; {
+		select {
+		case c := <-heard:
+			if c == (storage.Change{}) {
+				return
+			}
+		case <-limit:
+			t.Fatal("Watch() does not tell that it has missed something")
+		}
+	}
+}
+
+func TestWatchEnds(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	f := openStore(t, dir, nil)
+	_, ended := watchStore(t, f)
+	if err := os.Rename(dir, dir+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := wantEnd(t, ended); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is gone") {
+		t.Errorf("Watch() of a directory that is moved = %v, want that it is gone", err)
+	}
+	if err := f.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Watch() of a directory that was moved = %v, want %v", err, fs.ErrNotExist)
+	}
+	moved := f
+	f = openStore(t, dir, nil)
+	if err := moved.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Watch() of another directory in its place = %v, want %v", err, fs.ErrNotExist)
+	}
+	_, ended = watchStore(t, f)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantClosed(t, "a running Watch", wantEnd(t, ended))
+	wantClosed(t, "Watch", f.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") }))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errTired)
+	if err := f.Watch(ctx, func(storage.Change) { t.Error("changed is called") }); !errors.Is(err, errTired) {
+		t.Errorf("Watch(ended ctx) = %v, want its cause", err)
+	}
+}
+
+func wantEnd(t *testing.T, ended <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(soon):
+		t.Fatal("Watch() did not return")
+		return nil
+	}
+}
+
+// TestWatchLimit uses up what the kernel lets this user watch with.
+func TestWatchLimit(t *testing.T) {
+	f := openStore(t, t.TempDir(), nil)
+	var used []int
+	defer func() {
+		for _, fd := range used {
+			_ = syscall.Close(fd)
+		}
+	}()
+	for {
+		fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC)
+		if errors.Is(err, syscall.EMFILE) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		used = append(used, fd)
+		if len(used) == 10_000 {
+			t.Skip("there is hardly a limit")
+		}
+	}
+	err := f.Watch(t.Context(), func(storage.Change) { t.Error("changed is called") })
+	if !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "raise fs.inotify.max_user_instances") {
+		t.Errorf("Watch() = %v, want advice", err)
+	}
+}
