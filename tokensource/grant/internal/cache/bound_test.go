@@ -14,7 +14,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 )
 
-// A token is handed out while both clocks allow it.
+// A token is used only while the wall clock and the monotonic clock both say
+// that it is valid (G18).
 func TestBothClocksEndAToken(t *testing.T) {
 	const hour = int64(time.Hour)
 	for _, test := range []struct {
@@ -118,13 +119,13 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// What is evicted is what was published longest ago, so that users who come back
+// The grants whose publication is longest ago are evicted. So the grants in use
 // stay, and a seeded simulation repeats.
 func TestEviction(t *testing.T) {
 	for _, test := range []struct {
 		limit int
 		come  string // users in turn
-		want  string // who is there at the end
+		want  string // the users whose grants are cached at the end
 	}{
 		{0, "ab", "b"},
 		{1, "ab", "b"},
@@ -150,8 +151,9 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-// Who is evicted can come back, and a Place that was removed stays empty.
-func TestPlaceOfWhoWasEvicted(t *testing.T) {
+// A user whose grant was evicted can come back. A Place that was removed stays
+// empty.
+func TestPlaceOfAnEvictedGrant(t *testing.T) {
 	w := newWorld(1)
 	w.read("u", 1)
 	place := w.Place(key("u"), "u")
@@ -166,7 +168,7 @@ func TestPlaceOfWhoWasEvicted(t *testing.T) {
 	w.sees(t, "u", "u@2", "u@2")
 }
 
-// Grants that nobody uses are removed once in the idle time, and the table shrinks.
+// Grants that nobody uses are removed in time, and then the table shrinks.
 func TestIdleGrantsAreRemoved(t *testing.T) {
 	w := newWorld(10_000)
 	for i := range 1000 {
@@ -230,8 +232,9 @@ func TestReadersAllocateNothing(t *testing.T) {
 	}
 }
 
-// A user costs the snapshot and its times, a place, a slot or two, and what the
-// index by storage keys takes: without tokens, names and records.
+// A user costs a Snapshot and its rest, a Place, two or three slots, and an
+// entry of the index by storage keys. Tokens, names and records are not
+// counted.
 func TestMemoryOfAUser(t *testing.T) {
 	const users, most = 50_000, 300
 	w := newWorld(users)

@@ -48,7 +48,8 @@ func over(version uint64, e cache.Entry[record]) cache.Entry[record] {
 
 func (w *world) begin(subject string) *cache.Op[record] { return w.Begin(key(subject), subject) }
 
-// read publishes what the store holds, by a read in which nothing else happened.
+// read publishes what the store holds, by a read during which nothing else
+// happens.
 func (w *world) read(subject string, version uint64) *cache.Snapshot[record] {
 	return w.begin(subject).Publish(w.entry(subject, version))
 }
@@ -63,8 +64,8 @@ func token(s *cache.Snapshot[record]) string {
 	return s.Token.AccessToken
 }
 
-// sees fails the test unless readers of a subject get the token of that name
-// without a further look, and unless Load returns the other.
+// sees fails the test unless Fresh and FreshAt return the token fresh for the
+// subject, and Load returns the token known.
 func (w *world) sees(t *testing.T, subject, fresh, known string) {
 	t.Helper()
 	if got := token(w.Fresh(subject)); got != fresh {

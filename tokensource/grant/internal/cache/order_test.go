@@ -7,8 +7,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 )
 
-// The order of answers is not the order of what happened in the store. Each row
-// is what one process does and hears, and what its readers see at the end.
+// Outcomes are published in another order than the one of the events in the
+// store. Each row is what happens in one process, and what its readers see at
+// the end.
 func TestOrder(t *testing.T) {
 	const u = "u"
 	for _, test := range []struct {
@@ -29,7 +30,7 @@ func TestOrder(t *testing.T) {
 			w.begin(u).Publish(over(1, w.entry(u, 2)))
 			slow.Publish(w.entry(u, 1))
 		}, "u@2", "u@2"},
-		{"a slow read of nobody knows when", func(w *world) {
+		{"a slow read of which nobody knows when it was answered", func(w *world) {
 			slow := w.begin(u)
 			w.begin(u).Publish(over(5, w.entry(u, 6)))
 			slow.Publish(w.entry(u, 7))
@@ -44,7 +45,7 @@ func TestOrder(t *testing.T) {
 			second.Publish(over(2, w.entry(u, 3)))
 			first.Publish(over(1, w.entry(u, 2)))
 		}, "u@3", "u@3"},
-		{"a write that others overtook", func(w *world) {
+		{"a write that another process may have overtaken", func(w *world) {
 			write := w.begin(u)
 			w.read(u, 9)
 			write.Publish(over(1, w.entry(u, 2)))
@@ -54,7 +55,7 @@ func TestOrder(t *testing.T) {
 			w.read(u, 2)
 			write.Publish(over(1, w.entry(u, 2)))
 		}, "u@2", "u@2"},
-		{"a third outcome does not settle the order of two", func(w *world) {
+		{"a third outcome does not decide the order of two", func(w *world) {
 			a, b, c := w.begin(u), w.begin(u), w.begin(u)
 			a.Publish(w.entry(u, 1))
 			b.Publish(w.entry(u, 2))
@@ -156,13 +157,13 @@ func TestOrder(t *testing.T) {
 			e.Recheck = w.Now().Add(time.Minute)
 			w.Extend(key(u), old, e)
 		}, "u@1", "u@1"},
-		{"more time for a token that a notification made doubtful", func(w *world) {
+		{"more time for a token that a notification outdated", func(w *world) {
 			old := w.read(u, 1)
 			e := old.Entry()
 			w.Invalidate(key(u), 2)
 			w.Extend(key(u), old, e)
 		}, "none", "u@1"},
-		{"more time for a token that two notifications made doubtful", func(w *world) {
+		{"more time for a token that two notifications outdated", func(w *world) {
 			w.read(u, 1)
 			w.Invalidate(key(u), 2)
 			old := w.Load(u)
@@ -230,8 +231,8 @@ func TestNoTokenIsNotFresh(t *testing.T) {
 	}
 }
 
-// An outcome that was overtaken does not come back when what overtook it has been
-// evicted.
+// An outcome that was overtaken does not come back when what overtook it has
+// been evicted.
 func TestOvertakenByWhatWasEvicted(t *testing.T) {
 	w := newWorld(1)
 	slow := w.begin("u")
@@ -251,7 +252,7 @@ func TestEntryIsWhatWasPublished(t *testing.T) {
 	}
 }
 
-// An Op that has ended hears nothing, and costs no memory.
+// An Op that has ended is not kept.
 func TestOpsEnd(t *testing.T) {
 	w := newWorld(10)
 	ops := []*cache.Op[record]{w.begin("u"), w.begin("u"), w.begin("u")}

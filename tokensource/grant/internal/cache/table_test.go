@@ -114,8 +114,8 @@ func (c *churn) login(subject string, version uint64) {
 
 func (c *churn) logout(subject string) { c.Begin(key(subject), subject).Forget() }
 
-// Readers find what stays, while the table grows and shrinks around it, and never
-// get the token of another user, whatever the hashes.
+// Readers find the grants that stay while the table grows and shrinks, and
+// never get the token of another user, whatever the hashes.
 func TestReadersDuringGrowthAndRemoval(t *testing.T) {
 	for name, keep := range bits {
 		t.Run(name, func(t *testing.T) {
@@ -156,8 +156,8 @@ func TestReadersDuringGrowthAndRemoval(t *testing.T) {
 	}
 }
 
-// Who asks after a logout has returned gets no token, though other users' logins
-// make the table grow in the meantime.
+// A caller that asks after a logout has returned gets no token, even if logins
+// of other users make the table grow meanwhile.
 func TestLogoutIsSeenAtOnceAcrossGrowth(t *testing.T) {
 	c := newChurn(^uint64(0))
 	var writers sync.WaitGroup
@@ -179,8 +179,8 @@ func TestLogoutIsSeenAtOnceAcrossGrowth(t *testing.T) {
 	writers.Wait()
 }
 
-// Two keys may have one hash, too. Then the cache keeps the grant that came last,
-// and gives no reader the place of another user.
+// Two keys may have one hash, too. Then the cache keeps the grant that came
+// last, and gives no reader the place of another user.
 func TestKeysOfOneHash(t *testing.T) {
 	w := newWorld(10)
 	w.UseKeyBits(0)
