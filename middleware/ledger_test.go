@@ -81,7 +81,7 @@ func TestM2_LedgerCleansItself(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				shards, bytes = shards+1, bytes+len(record.Value)
+				shards, bytes = shards+1, bytes+len(record.Value())
 			}
 			// 24 bytes each, and as much again for shards that nobody has written to since.
 			if shards > 64 || bytes > 2*150*24+64 {
@@ -106,7 +106,7 @@ func TestM2_LedgerOutlastsTheFlow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				n += len(record.Value) / 24
+				n += len(record.Value()) / 24
 			}
 			return n
 		}
@@ -181,7 +181,7 @@ type damaged struct {
 
 func (s damaged) Get(ctx context.Context, key string) (storage.Record, error) {
 	if strings.HasPrefix(key, "middleware.") {
-		return storage.Record{Value: []byte(s.value), Version: 1}, nil
+		return storage.NewRecord([]byte(s.value), 1), nil
 	}
 	return s.Store.Get(ctx, key)
 }

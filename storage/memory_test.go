@@ -77,7 +77,7 @@ func Example() {
 	_, err = store.Put(ctx, "user", []byte("third"), created) // by who has not read the second
 	fmt.Println("stale:", err)
 	r, err := store.Get(ctx, "user")
-	fmt.Println("get:", string(r.Value), err)
+	fmt.Println("get:", string(r.Value()), err)
 	// Output:
 	// create: <nil>
 	// swap: <nil>
@@ -102,7 +102,7 @@ func ExampleReseal() {
 	after, _ := seal.NewKeys(newKey)
 	store, _ = storage.Sealed(rows, after)
 	r, err := store.Get(ctx, "user")
-	fmt.Println(string(r.Value), err)
+	fmt.Println(string(r.Value()), err)
 	// Output:
 	// 1 rewritten, <nil>
 	// value <nil>

@@ -1,68 +1,81 @@
 package storage_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"log/slog"
-	"strings"
+	"context"
 	"testing"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// TestRedacted prints everything that holds a secret, alone and in other structs, in every way.
-func TestRedacted(t *testing.T) {
-	secret := []byte("0123456789abcdefghijklmnopqrstuv")
-	keys := ring(t, secret)
+const secret = "0123456789abcdefghijklmnopqrstuv"
+
+func TestNothingPrintsValues(t *testing.T) {
 	memory := storage.NewMemory()
-	put(t, memory, "k", string(secret), 0)
+	put(t, memory, "k", secret, 0)
 	record, err := memory.Get(t.Context(), "k")
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]any{
-		"Keys": keys, "*Keys": *keys, "Memory": memory, "*Memory": *memory, "Record": record, "*Record": &record,
-		"Sealed": sealedStore(t, memory, keys),
-		"nested": struct {
-			keys   *seal.Keys
-			ring   seal.Keys
-			store  storage.Store
-			memory storage.Memory
-			Record storage.Record
-		}{keys, *keys, sealedStore(t, memory, keys), *memory, record},
-		"pointer": struct{ memory *storage.Memory }{memory},
-	}
-	for name, v := range values {
-		for _, text := range prints(t, v) {
-			for _, form := range []string{string(secret[:8]), "48 49 50", "3031323334", "30 31 32", "MDEyMzQ1", "0x30, 0x31"} {
-				if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
-					t.Errorf("%s is printed as %q, want no secret in it", name, text)
-				}
+	wantHidden(t, "Record", exposure.Of(record, secret))
+	wantHidden(t, "Memory", exposure.Of(*memory, secret))
+	wantHidden(t, "*Memory", exposure.Of(memory, secret))
+}
+
+// plainKMS is an AEAD whose struct shows its key.
+type plainKMS struct {
+	key  string
+	ring *seal.Keys
+}
+
+func (k plainKMS) Seal(ctx context.Context, plaintext, ad []byte) ([]byte, error) {
+	return k.ring.Seal(ctx, plaintext, ad)
+}
+
+func (k plainKMS) Open(ctx context.Context, sealed, ad []byte) ([]byte, error) {
+	return k.ring.Open(ctx, sealed, ad)
+}
+
+func TestNothingPrintsKeysOfASealedStore(t *testing.T) {
+	keys := ring(t, []byte(secret))
+	for _, aead := range []seal.AEAD{keys, plainKMS{secret, keys}} {
+		for _, below := range []storage.Store{plain{storage.NewMemory()}, storage.NewMemory()} {
+			s := sealedStore(t, below, aead)
+			put(t, s, "k", secret, 0)
+			if _, err := storage.Name(t.Context(), s, "user.", "alice"); err != nil {
+				t.Fatal(err)
 			}
-		}
-	}
-	for want, v := range map[string]any{"REDACTED": keys, "storage.Memory": memory, "storage.Sealed": sealedStore(t, memory, keys)} {
-		if got := fmt.Sprintf("%+v", v); got != want {
-			t.Errorf("Sprintf(%%+v, %T) = %q, want %q", v, got, want)
+			wantHidden(t, "Sealed", exposure.Of(s, secret))
+			nameKey := mustGet(t, s, storage.NameKey).Value()[1:]
+			wantHidden(t, "Sealed with a name key", exposure.Of(s, string(nameKey)))
 		}
 	}
 }
 
-// prints returns v in every form that fmt, JSON and slog give it.
-func prints(t *testing.T, v any) []string {
+func mustGet(t testing.TB, s storage.Store, key string) storage.Record {
 	t.Helper()
-	var out []string
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%b", "%c", "%U"} {
-		out = append(out, fmt.Sprintf(verb, v))
-	}
-	data, err := json.Marshal(v)
+	r, err := s.Get(context.Background(), key)
 	if err != nil {
-		t.Errorf("json.Marshal(%T) = %v, want no error", v, err)
+		t.Fatalf("Get(%q) = %v, want no error", key, err)
 	}
-	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "v", v)
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "v", v)
-	return append(out, string(data), log.String())
+	return r
+}
+
+func wantHidden(t *testing.T, name string, ways []string) {
+	t.Helper()
+	for _, way := range ways {
+		t.Errorf("%s shows a secret: %s", name, way)
+	}
+}
+
+func TestRecordValue(t *testing.T) {
+	value := []byte("value")
+	r := storage.NewRecord(value, 7)
+	if got := r.Value(); string(got) != "value" || &got[0] != &value[0] || r.Version != 7 {
+		t.Errorf("NewRecord() = %q, version %d, want the slice value, version 7", got, r.Version)
+	}
+	if got := (storage.Record{}).Value(); got != nil {
+		t.Errorf("Value() of the zero Record = %q, want nil", got)
+	}
 }

@@ -22,8 +22,8 @@ func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 func TestSealedHides(t *testing.T) {
 	memory := storage.NewMemory()
 	put(t, sealedStore(t, memory, newKeys(t)), "k", "a secret value", 0)
-	if r, err := memory.Get(t.Context(), "k"); err != nil || bytes.Contains(r.Value, []byte("secret")) {
-		t.Errorf("the store below has %q, %v, want it sealed", r.Value, err)
+	if r, err := memory.Get(t.Context(), "k"); err != nil || bytes.Contains(r.Value(), []byte("secret")) {
+		t.Errorf("the store below has %q, %v, want it sealed", r.Value(), err)
 	}
 }
 
@@ -37,9 +37,9 @@ func TestSealedRefusesSwappedRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, memory, "bob", string(row.Value), bob)
-	if r, err := sealed.Get(t.Context(), "bob"); !errors.Is(err, seal.ErrTampered) || r.Value != nil {
-		t.Errorf("Get() of a swapped row = %q, %v, want %v", r.Value, err, seal.ErrTampered)
+	put(t, memory, "bob", string(row.Value()), bob)
+	if r, err := sealed.Get(t.Context(), "bob"); !errors.Is(err, seal.ErrTampered) || r.Value() != nil {
+		t.Errorf("Get() of a swapped row = %q, %v, want %v", r.Value(), err, seal.ErrTampered)
 	}
 	box, err := keys.Seal(t.Context(), []byte("of alice"), []byte("carol"))
 	if err != nil {
@@ -145,8 +145,8 @@ func TestSealedByRemote(t *testing.T) {
 		t.Errorf("Reseal() = %+v, %v, want %v", done, err, errKMS)
 	}
 	kms.down = false
-	if r, err := s.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-		t.Errorf("Get() = %q, %v, want value", r.Value, err)
+	if r, err := s.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+		t.Errorf("Get() = %q, %v, want value", r.Value(), err)
 	}
 	for range 2 {
 		if done, err := storage.Reseal(t.Context(), s); err != nil || done.Seen != 1 || done.Rewritten != 1 {
@@ -170,8 +170,8 @@ func TestReseal(t *testing.T) {
 		t.Errorf("Reseal() again = %+v, %v, want 11 seen, none rewritten", done, err)
 	}
 	for i := range 10 {
-		if r, err := sealedStore(t, memory, young).Get(t.Context(), fmt.Sprintf("old%d", i)); err != nil || string(r.Value) != strconv.Itoa(i) {
-			t.Errorf("Get() without the old key = %q, %v, want %d", r.Value, err, i)
+		if r, err := sealedStore(t, memory, young).Get(t.Context(), fmt.Sprintf("old%d", i)); err != nil || string(r.Value()) != strconv.Itoa(i) {
+			t.Errorf("Get() without the old key = %q, %v, want %d", r.Value(), err, i)
 		}
 	}
 }
@@ -225,7 +225,7 @@ func contents(t *testing.T, s storage.Store) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[key] = fmt.Sprintf("%d %s", r.Version, r.Value)
+		all[key] = fmt.Sprintf("%d %s", r.Version, r.Value())
 	}
 	return all
 }
@@ -284,8 +284,8 @@ func TestResealBesideTraffic(t *testing.T) {
 	young := sealedStore(t, memory, ring(t, key(2)))
 	for i := range records {
 		r, err := young.Get(t.Context(), fmt.Sprintf("k%d", i))
-		if want := strconv.Itoa(writers * each / records); err != nil || string(r.Value) != want {
-			t.Errorf("Get(k%d) without the old key = %q, %v, want %s", i, r.Value, err, want)
+		if want := strconv.Itoa(writers * each / records); err != nil || string(r.Value()) != want {
+			t.Errorf("Get(k%d) without the old key = %q, %v, want %s", i, r.Value(), err, want)
 		}
 	}
 }
@@ -297,7 +297,7 @@ func increment(s storage.Store, key string) error {
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}
@@ -337,8 +337,8 @@ func TestResealMeetsWriters(t *testing.T) {
 		t.Errorf("Reseal() = %+v, %v, want 1 seen and rewritten", done, err)
 	}
 	young := sealedStore(t, memory, ring(t, key(2)))
-	if r, err := young.Get(t.Context(), "k"); err != nil || string(r.Value) != "meanwhile" {
-		t.Errorf("Get() = %q, %v, want what was written meanwhile", r.Value, err)
+	if r, err := young.Get(t.Context(), "k"); err != nil || string(r.Value()) != "meanwhile" {
+		t.Errorf("Get() = %q, %v, want what was written meanwhile", r.Value(), err)
 	}
 	if _, err := young.Get(t.Context(), "gone"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Get() of what was deleted meanwhile = %v, want %v", err, storage.ErrNotFound)

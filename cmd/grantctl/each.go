@@ -26,7 +26,7 @@ func (v *vault) each(ctx context.Context, stderr io.Writer, do func(key string, 
 			damaged++
 			continue
 		case err == nil:
-			err = do(key, r.Value)
+			err = do(key, r.Value())
 		}
 		if err != nil {
 			return err

@@ -80,9 +80,9 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 // examine finds out what r is. Its error is that of keys which cannot be asked; what is wrong with r stands in the entry.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
-	plain := r.Value
+	plain := r.Value()
 	switch {
-	case isPlain(key, r.Value):
+	case isPlain(key, r.Value()):
 		e.seal = sealNone
 	case v.keys == nil:
 		e.err = errNoKeys
@@ -96,7 +96,7 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 			return e, err
 		}
 		e.seal = sealOlder
-		if v.keys.Current(r.Value) {
+		if v.keys.Current(r.Value()) {
 			e.seal = sealFirst
 		}
 	}
@@ -143,7 +143,7 @@ func (v *vault) unseal(ctx context.Context, key string, r storage.Record) ([]byt
 		return nil, err
 	}
 	opened, err := s.Get(ctx, key)
-	return opened.Value, err
+	return opened.Value(), err
 }
 
 // held is a store whose record was read already, so that opening it needs no second look.

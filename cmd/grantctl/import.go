@@ -133,7 +133,7 @@ func (i *importer) add(ctx context.Context, key string, value []byte) error {
 		i.created++
 	case err != nil:
 		return err
-	case bytes.Equal(stored.Value, value):
+	case bytes.Equal(stored.Value(), value):
 		i.same++
 	case i.replace:
 		return i.overwrite(ctx, key, value, stored.Version)
@@ -157,7 +157,7 @@ func (i *importer) check(ctx context.Context, key string, value []byte) error {
 	if i.to.keys == nil {
 		return nil
 	}
-	_, err := i.to.unseal(ctx, key, storage.Record{Value: value})
+	_, err := i.to.unseal(ctx, key, storage.NewRecord(value, 0))
 	return err
 }
 

@@ -56,7 +56,7 @@ func newZoo(t *testing.T) *zoo {
 	z.state[a.key(a.user(a.grants(lost), 6))] = "cannot be opened: its key is not in AUTHTRIP_KEYS"
 
 	moved := a.key("somebody else")
-	z.put(moved, a.get(alive).Value)
+	z.put(moved, a.get(alive).Value())
 	z.state[moved] = "cannot be opened: changed, or sealed for another place"
 
 	z.later(7, now)
@@ -78,7 +78,7 @@ func (z *zoo) later(n int, key string) {
 	z.Helper()
 	user := z.user(z.grants(), n)
 	r := z.get(user)
-	r.Value[0] = 2
+	r.Value()[0] = 2
 	ring, err := seal.ParseKeys(key)
 	if err != nil {
 		z.Fatal(err)
@@ -87,7 +87,7 @@ func (z *zoo) later(n int, key string) {
 	if err != nil {
 		z.Fatal(err)
 	}
-	if _, err := sealed.Put(z.Context(), z.key(user), r.Value, r.Version); err != nil {
+	if _, err := sealed.Put(z.Context(), z.key(user), r.Value(), r.Version); err != nil {
 		z.Fatal(err)
 	}
 	z.state[z.key(user)] = "cannot be read"
@@ -96,7 +96,7 @@ func (z *zoo) later(n int, key string) {
 // damage breaks the file of a user's grant.
 func (z *zoo) damage(user string) {
 	z.Helper()
-	before := z.get(user).Value
+	before := z.get(user).Value()
 	_, dir, _ := strings.Cut(z.url, ":")
 	files, err := filepath.Glob(filepath.Join(dir, "k-*"))
 	if err != nil {

@@ -122,14 +122,14 @@ func TestIsPlain(t *testing.T) {
 	a := newApp(t)
 	key := a.newKey()
 	sealed, plain := a.user(a.grants(key), 1), a.user(a.grants(), 2)
-	value := a.get(plain).Value
+	value := a.get(plain).Value()
 	tests := []struct {
 		name  string
 		key   string
 		value []byte
 		want  bool
 	}{
-		{"sealed", a.key(sealed), a.get(sealed).Value, false},
+		{"sealed", a.key(sealed), a.get(sealed).Value(), false},
 		{"a grant", a.key(plain), value, true},
 		{"a grant under another key", a.key(sealed), value, true},
 		{"half a grant", a.key(plain), value[:len(value)/2], true},
@@ -188,7 +188,7 @@ func TestImportOverWhatExists(t *testing.T) {
 	}
 	ctl(t, out.stdout, "import", "-json", "-replace", "-n", a.url).want(t, 0, `{"conflicts":0,"created":0,"replaced":1,"same":2}`)
 	ctl(t, out.stdout, "import", "-replace", a.url).want(t, 0, "created: 0; there already: 2; replaced: 1; conflicts: 0\n")
-	if string(a.get(changed).Value) == string(newer.Value) {
+	if string(a.get(changed).Value()) == string(newer.Value()) {
 		t.Error("import -replace replaced nothing")
 	}
 	a.get(same)
@@ -199,7 +199,7 @@ func TestImportRefuses(t *testing.T) {
 	key, other := a.newKey(), a.newKey()
 	user := a.user(a.grants(key), 1)
 	good := strings.TrimSpace(ctl(t, "", "export", a.url).want(t, 0).stdout)
-	value := base64.StdEncoding.EncodeToString(a.get(user).Value)
+	value := base64.StdEncoding.EncodeToString(a.get(user).Value())
 	line := func(key, value string) string { return fmt.Sprintf(`{"key":%q,"value":%q}`, key, value) }
 	tests := []struct {
 		name, line, want string

@@ -53,7 +53,7 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	if strings.Contains(r.stderr, "can be retired") {
 		t.Errorf("reseal said %q though two records were left", r.stderr)
 	}
-	if after := a.get(unopened); after.Version != before.Version || !bytes.Equal(after.Value, before.Value) {
+	if after := a.get(unopened); after.Version != before.Version || !bytes.Equal(after.Value(), before.Value()) {
 		t.Error("reseal changed what it cannot open")
 	}
 	if list := ctl(t, "", "reseal", "-json", a.url).want(t, 1).objects(t); len(list) != 1 || len(list[0]["unopened"].([]any)) != 2 {

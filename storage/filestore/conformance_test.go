@@ -96,7 +96,7 @@ func increment(s storage.Store, key string) error {
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}

@@ -78,8 +78,8 @@ func TestUnwritable(t *testing.T) {
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "let this user") {
 		t.Errorf("Put() into a directory without permission = %v, want advice", err)
 	}
-	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-		t.Errorf("Get() = %q, %v, want the old value", r.Value, err)
+	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+		t.Errorf("Get() = %q, %v, want the old value", r.Value(), err)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestClosedWhileWriting(t *testing.T) {
 	again, got := openStore(t, dir, nil), 0
 	for _, key := range []string{"a", "b", "c", "d"} {
 		if r, err := again.Get(t.Context(), key); err == nil {
-			got += len(r.Value)
+			got += len(r.Value())
 		} else if !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("Get(%q) = %v, want no error", key, err)
 		}
@@ -184,7 +184,7 @@ func TestCorrupt(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, err := f.Get(t.Context(), "k")
-			if !errors.Is(err, storage.ErrCorrupt) || r.Value != nil || !strings.Contains(err.Error(), dir) {
+			if !errors.Is(err, storage.ErrCorrupt) || r.Value() != nil || !strings.Contains(err.Error(), dir) {
 				t.Errorf("Get() = %v, %v, want %v and the file's name", r, err, storage.ErrCorrupt)
 			}
 			if v, err := f.Put(t.Context(), "k", []byte("new"), 0); err == nil {
@@ -245,8 +245,8 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 	v = put(t, f, "k", "short", v)
-	if r, err := openStore(t, dir, nil).Get(t.Context(), "k"); err != nil || string(r.Value) != "short" || r.Version != v {
-		t.Errorf("Get() after a leftover was overwritten = %q, %v, want short", r.Value, err)
+	if r, err := openStore(t, dir, nil).Get(t.Context(), "k"); err != nil || string(r.Value()) != "short" || r.Version != v {
+		t.Errorf("Get() after a leftover was overwritten = %q, %v, want short", r.Value(), err)
 	}
 	for _, name := range temps {
 		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
@@ -287,12 +287,12 @@ func FuzzFormat(f *testing.F) {
 			if !errors.Is(err, storage.ErrCorrupt) {
 				t.Errorf("Decode() = %v, want an error that wraps %v", err, storage.ErrCorrupt)
 			}
-		} else if again := filestore.Encode(r.Version, r.Value); !bytes.Equal(again, data) {
+		} else if again := filestore.Encode(r.Version, r.Value()); !bytes.Equal(again, data) {
 			t.Errorf("Decode accepts %x, which is not what Encode writes: %x", data, again)
 		}
 		r, err := filestore.Decode(filestore.Encode(42, data))
-		if err != nil || r.Version != 42 || !bytes.Equal(r.Value, data) {
-			t.Errorf("Decode(Encode(42, %x)) = %x, %d, %v", data, r.Value, r.Version, err)
+		if err != nil || r.Version != 42 || !bytes.Equal(r.Value(), data) {
+			t.Errorf("Decode(Encode(42, %x)) = %x, %d, %v", data, r.Value(), r.Version, err)
 		}
 	})
 }

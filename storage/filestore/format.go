@@ -54,7 +54,7 @@ func decodeFile(data []byte) (storage.Record, error) {
 	case checksum(data) != h.sum:
 		return storage.Record{}, fmt.Errorf("%w: the checksum is wrong", storage.ErrCorrupt)
 	}
-	return storage.Record{Value: value[:len(value):len(value)], Version: h.version}, nil
+	return storage.NewRecord(value[:len(value):len(value)], h.version), nil
 }
 
 func decodeHeader(data []byte) (header, error) {

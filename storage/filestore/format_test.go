@@ -49,8 +49,8 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := openStore(t, dir, nil).Get(t.Context(), "k")
-	if err != nil || string(r.Value) != "value" || r.Version != versionOfFormat1 {
-		t.Errorf("Get() of a stored file = %q, version %x, %v, want value, version %x", r.Value, r.Version, err, versionOfFormat1)
+	if err != nil || string(r.Value()) != "value" || r.Version != versionOfFormat1 {
+		t.Errorf("Get() of a stored file = %q, version %x, %v, want value, version %x", r.Value(), r.Version, err, versionOfFormat1)
 	}
 }
 

@@ -93,8 +93,8 @@ func TestWaits(t *testing.T) {
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("calls waited %v, want 1s", took)
 		}
-		if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-			t.Errorf("Get() while locked = %q, %v, want value", r.Value, err)
+		if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+			t.Errorf("Get() while locked = %q, %v, want value", r.Value(), err)
 		}
 		release()
 		put(t, f, "k", "new", v)

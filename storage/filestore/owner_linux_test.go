@@ -21,8 +21,8 @@ func TestOfRootThatMayNotGive(t *testing.T) {
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("Put() = %v, want %v and the directory's name", err, fs.ErrPermission)
 	}
-	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-		t.Errorf("Get() after a write that failed = %q, %v, want value", r.Value, err)
+	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+		t.Errorf("Get() after a write that failed = %q, %v, want value", r.Value(), err)
 	}
 	for name, got := range owners(t, dir) {
 		if want := [2]uint32{somebody, somebody}; got != want || strings.HasPrefix(name, "temp-") {

@@ -89,7 +89,7 @@ func TestOfRootAndLinks(t *testing.T) {
 	if got, err := os.ReadFile(secret); err != nil || string(got) != "of root" {
 		t.Errorf("the file that links lead to holds %q, %v, want it unchanged", got, err)
 	}
-	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-		t.Errorf("Get() = %q, %v, want value", r.Value, err)
+	if r, err := f.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+		t.Errorf("Get() = %q, %v, want value", r.Value(), err)
 	}
 }

@@ -41,8 +41,8 @@ func TestProcesses(t *testing.T) {
 	}
 	children.Wait()
 	want := strconv.Itoa(processes * eachChild)
-	if r, err := openStore(t, dir, nil).Get(t.Context(), "counter"); err != nil || string(r.Value) != want {
-		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value, err, want, processes, want)
+	if r, err := openStore(t, dir, nil).Get(t.Context(), "counter"); err != nil || string(r.Value()) != want {
+		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value(), err, want, processes, want)
 	}
 }
 
@@ -70,9 +70,9 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Get() after a process died = %v, want no error", err)
 		}
-		n, err := strconv.Atoi(string(r.Value))
+		n, err := strconv.Atoi(string(r.Value()))
 		if err != nil || n <= before {
-			t.Errorf("counter = %q, want more than %d", r.Value, before)
+			t.Errorf("counter = %q, want more than %d", r.Value(), before)
 		}
 		before = n
 		if err := f.Close(); err != nil {

@@ -130,8 +130,8 @@ func put(t testing.TB, s storage.Store, key, value string, old storage.Version) 
 // want fails the test unless value is stored under "k".
 func want(t testing.TB, s storage.Store, value string) {
 	t.Helper()
-	if r, err := s.Get(context.Background(), "k"); err != nil || string(r.Value) != value {
-		t.Errorf("Get(k) = %d bytes, %v, want %d bytes", len(r.Value), err, len(value))
+	if r, err := s.Get(context.Background(), "k"); err != nil || string(r.Value()) != value {
+		t.Errorf("Get(k) = %d bytes, %v, want %d bytes", len(r.Value()), err, len(value))
 	}
 }
 

@@ -69,8 +69,8 @@ func TestAnswerLostAndOvertaken(t *testing.T) {
 	v := put(t, s, "k", "first", 0)
 	p.onLoss = func() {
 		r, err := other.Get(context.Background(), "k")
-		if err != nil || string(r.Value) != "second" {
-			t.Errorf("Get() = %q, %v, want what was written", r.Value, err)
+		if err != nil || string(r.Value()) != "second" {
+			t.Errorf("Get() = %q, %v, want what was written", r.Value(), err)
 		}
 		put(t, other, "k", "third", r.Version)
 	}
@@ -118,7 +118,7 @@ func TestCreateLost(t *testing.T) {
 		t.Errorf("Put() of what was deleted = %v, want an error that does not know", err)
 	}
 	if r, err := other.Get(t.Context(), "k"); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("Get() after Delete = %q, %v, want %v", r.Value, err, storage.ErrNotFound)
+		t.Errorf("Get() after Delete = %q, %v, want %v", r.Value(), err, storage.ErrNotFound)
 	}
 	p.onLoss = func() {
 		remove()

@@ -102,8 +102,8 @@ func put(t testing.TB, s storage.Store, key, value string, old storage.Version) 
 // want fails the test unless value is stored under key.
 func want(t testing.TB, s storage.Store, key, value string) {
 	t.Helper()
-	if r, err := s.Get(context.Background(), key); err != nil || string(r.Value) != value {
-		t.Errorf("Get(%q) = %q, %v, want %q", key, r.Value, err, value)
+	if r, err := s.Get(context.Background(), key); err != nil || string(r.Value()) != value {
+		t.Errorf("Get(%q) = %q, %v, want %q", key, r.Value(), err, value)
 	}
 }
 

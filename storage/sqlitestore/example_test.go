@@ -46,7 +46,7 @@ func Example() {
 	_, err = sealed.Put(ctx, "brand-account", []byte("late"), version)
 	fmt.Println("late swap is a conflict:", errors.Is(err, storage.ErrConflict))
 	record, err := sealed.Get(ctx, "brand-account")
-	fmt.Printf("%s %v\n", record.Value, err)
+	fmt.Printf("%s %v\n", record.Value(), err)
 	// Output:
 	// swap: <nil>
 	// late swap is a conflict: true

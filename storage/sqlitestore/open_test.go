@@ -90,8 +90,8 @@ func TestPaths(t *testing.T) {
 			t.Errorf("after Open(%q) and Put: %v, want a file that is not empty", name, err)
 		}
 		r, err := open(t, filepath.Join(dir, name), nil).Get(t.Context(), "k")
-		if err != nil || string(r.Value) != name {
-			t.Errorf("Get() from %q = %q, %v, want its own value", name, r.Value, err)
+		if err != nil || string(r.Value()) != name {
+			t.Errorf("Get() from %q = %q, %v, want its own value", name, r.Value(), err)
 		}
 	}
 	entries, err := os.ReadDir(dir)

@@ -70,7 +70,7 @@ func increment(s storage.Store, key string) error {
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}
@@ -94,8 +94,8 @@ func TestProcesses(t *testing.T) {
 	}
 	children.Wait()
 	want := strconv.Itoa(processes * eachChild)
-	if r, err := open(t, path, nil).Get(t.Context(), "counter"); err != nil || string(r.Value) != want {
-		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value, err, want, processes, want)
+	if r, err := open(t, path, nil).Get(t.Context(), "counter"); err != nil || string(r.Value()) != want {
+		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value(), err, want, processes, want)
 	}
 }
 
@@ -110,9 +110,9 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Get() after a process died = %v, want no error", err)
 		}
-		n, err := strconv.Atoi(string(r.Value))
+		n, err := strconv.Atoi(string(r.Value()))
 		if err != nil || n <= before {
-			t.Errorf("counter = %q, want more than %d", r.Value, before)
+			t.Errorf("counter = %q, want more than %d", r.Value(), before)
 		}
 		before = n
 		closeStore(t, s)

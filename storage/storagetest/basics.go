@@ -148,8 +148,8 @@ func testCopiedOut(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("Get() = %v, want no error", err)
 	}
-	copy(r.Value, "other")
-	_ = append(r.Value, "more"...)
+	copy(r.Value(), "other")
+	_ = append(r.Value(), "more"...)
 	want(t, store, "k", "value", v)
 	if err := store.Delete(context.Background(), "k", v); err != nil && !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("Delete() = %v, want no error", err)

@@ -117,9 +117,9 @@ type aliasing struct {
 
 func (s *aliasing) Get(context.Context, string) (storage.Record, error) {
 	if s.out {
-		return storage.Record{Value: s.value, Version: s.version}, nil
+		return storage.NewRecord(s.value, s.version), nil
 	}
-	return storage.Record{Value: append([]byte(nil), s.value...), Version: s.version}, nil
+	return storage.NewRecord(append([]byte(nil), s.value...), s.version), nil
 }
 
 func (s *aliasing) Put(_ context.Context, _ string, value []byte, _ storage.Version) (storage.Version, error) {

@@ -91,8 +91,8 @@ func testCancelledAmongWriters(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("Get() = %v, want no error", err)
 	}
-	if n, err := strconv.Atoi(string(r.Value)); err != nil || n < each*25 {
-		t.Errorf("counter = %q, want at least %d", r.Value, each*25)
+	if n, err := strconv.Atoi(string(r.Value())); err != nil || n < each*25 {
+		t.Errorf("counter = %q, want at least %d", r.Value(), each*25)
 	}
 }
 
@@ -118,7 +118,7 @@ func increment(ctx context.Context, s storage.Store, key string) error {
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}

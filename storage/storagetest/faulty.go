@@ -64,7 +64,7 @@ func (f *Faulty) Get(ctx context.Context, key string) (storage.Record, error) {
 		return storage.Record{}, fault.Err
 	}
 	if fault.Value != nil {
-		r.Value = append([]byte(nil), fault.Value...)
+		r = storage.NewRecord(append([]byte(nil), fault.Value...), r.Version)
 	}
 	return r, nil
 }

@@ -77,7 +77,7 @@ func state(t *testing.T, s storage.Store) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(r.Value)
+	return string(r.Value())
 }
 
 // after returns what is stored after op, if it is applied.
@@ -151,7 +151,7 @@ func Example() {
 	_, err := store.Put(ctx, "key", []byte("value"), 0)
 	fmt.Println(err)
 	r, err := store.Get(ctx, "key")
-	fmt.Println(string(r.Value), err)
+	fmt.Println(string(r.Value()), err)
 	// Output:
 	// connection lost
 	// value <nil>

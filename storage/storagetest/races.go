@@ -78,7 +78,7 @@ func testOneSwap(t *testing.T, s *suite) {
 			value := []byte(strconv.Itoa(i))
 			next, err := pick(i, first, second).Put(context.Background(), "k", value, v)
 			if err == nil {
-				winner.Store(&storage.Record{Value: value, Version: next})
+				winner.Store(new(storage.NewRecord(value, next)))
 			}
 			return err
 		})
@@ -86,7 +86,7 @@ func testOneSwap(t *testing.T, s *suite) {
 			t.Fatalf("%d of %d swaps on one version won, want 1", won, racers)
 		}
 		v = winner.Load().Version
-		want(t, second, "k", string(winner.Load().Value), v)
+		want(t, second, "k", string(winner.Load().Value()), v)
 	}
 }
 
@@ -153,8 +153,8 @@ func testNoUpdateLost(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("Get() = %v, want no error", err)
 	}
-	if n := strconv.Itoa(racers * each); string(r.Value) != n {
-		t.Errorf("counter = %s after %s increments, want %s", r.Value, n, n)
+	if n := strconv.Itoa(racers * each); string(r.Value()) != n {
+		t.Errorf("counter = %s after %s increments, want %s", r.Value(), n, n)
 	}
 }
 
@@ -180,8 +180,8 @@ func testReadsWhole(t *testing.T, s *suite) {
 				mu.Lock()
 				wrote, known := written[r.Version]
 				mu.Unlock()
-				if n, err := strconv.Atoi(string(r.Value)); err != nil || value(n) != string(r.Value) || known && wrote != string(r.Value) {
-					t.Errorf("Get() during writes = %d bytes that nobody wrote at version %d", len(r.Value), r.Version)
+				if n, err := strconv.Atoi(string(r.Value())); err != nil || value(n) != string(r.Value()) || known && wrote != string(r.Value()) {
+					t.Errorf("Get() during writes = %d bytes that nobody wrote at version %d", len(r.Value()), r.Version)
 					return
 				}
 			}

@@ -118,8 +118,8 @@ func want(t *testing.T, s storage.Store, key, value string, version storage.Vers
 	if r.Version != version {
 		t.Errorf("Get(%q) = version %d, want %d", key, r.Version, version)
 	}
-	if string(r.Value) != value {
-		t.Errorf("Get(%q) = %d bytes %.20q, want %d bytes %.20q", key, len(r.Value), r.Value, len(value), value)
+	if string(r.Value()) != value {
+		t.Errorf("Get(%q) = %d bytes %.20q, want %d bytes %.20q", key, len(r.Value()), r.Value(), len(value), value)
 	}
 }
 

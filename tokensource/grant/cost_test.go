@@ -90,7 +90,7 @@ type million struct {
 
 func (m *million) Get(_ context.Context, key string) (storage.Record, error) {
 	m.reads++
-	return storage.Record{Value: tokensource.StoredBytes(m.client, m.names[key], m.made), Version: 1}, nil
+	return storage.NewRecord(tokensource.StoredBytes(m.client, m.names[key], m.made), 1), nil
 }
 
 func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {

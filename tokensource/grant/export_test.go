@@ -24,7 +24,7 @@ func ShiftIntent(t *testing.T, s storage.Store, c *Client, subject string, by ti
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := decode(stored.Value)
+	r, err := decode(stored.Value())
 	if err != nil || r.intent.id == "" {
 		t.Fatalf("there is no intent to shift: %v", err)
 	}

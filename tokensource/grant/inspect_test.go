@@ -92,7 +92,7 @@ func TestInspectWhatTheEngineStores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, err := grant.Inspect(key, stored.Value)
+			seen, err := grant.Inspect(key, stored.Value())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -198,7 +198,7 @@ func rewriteAll(t *testing.T, s storage.Store) {
 		}
 		r, err := s.Get(context.Background(), key)
 		if err == nil {
-			_, err = s.Put(context.Background(), key, r.Value, r.Version)
+			_, err = s.Put(context.Background(), key, r.Value(), r.Version)
 		}
 		if err != nil {
 			t.Error(err)
@@ -309,9 +309,9 @@ func TestGarbageInTheStoreIsRefusedAndLeftAlone(t *testing.T) {
 		g := w.Process(nil)
 		w.Login(g)
 		good := onlyRecord(t, w.Store.Store)
-		later := append([]byte{2}, good.Value[1:]...)
+		later := append([]byte{2}, good.Value()[1:]...)
 		for name, value := range map[string][]byte{
-			"empty": {}, "a later format": later, "cut": good.Value[:len(good.Value)/2], "longer": append(good.Value, 1), "noise": []byte("noise"),
+			"empty": {}, "a later format": later, "cut": good.Value()[:len(good.Value())/2], "longer": append(good.Value(), 1), "noise": []byte("noise"),
 		} {
 			r := onlyRecord(t, w.Store.Store)
 			if _, err := w.Store.Put(t.Context(), r.key, value, r.Version); err != nil {
@@ -322,7 +322,7 @@ func TestGarbageInTheStoreIsRefusedAndLeftAlone(t *testing.T) {
 			if err == nil || errors.Is(err, tokensource.ErrReauthorize) || errors.Is(err, tokensource.ErrTemporary) {
 				t.Errorf("%s: Token() = %v, want an error that is neither temporary nor a reason to log in", name, err)
 			}
-			if now := onlyRecord(t, w.Store.Store); string(now.Value) != string(value) {
+			if now := onlyRecord(t, w.Store.Store); string(now.Value()) != string(value) {
 				t.Errorf("%s: the record was overwritten", name)
 			}
 		}
@@ -358,7 +358,7 @@ func TestARecordUnderAnothersKeyIsRefused(t *testing.T) {
 		mine := onlyRecord(t, w.Store.Store)
 		store := storage.NewMemory()
 		key := tokensource.KeyOf(w.Client, "victim")
-		if _, err := store.Put(t.Context(), key, mine.Value, 0); err != nil {
+		if _, err := store.Put(t.Context(), key, mine.Value(), 0); err != nil {
 			t.Fatal(err)
 		}
 		if tok, err := w.ProcessOn(store, nil).Source("victim").Token(t.Context()); err == nil {

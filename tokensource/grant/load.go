@@ -138,7 +138,7 @@ func (k *Keeper) readStored(ctx context.Context, key string) (*record, storage.V
 	if err != nil {
 		return nil, 0, &tokensource.Error{Op: "load", Kind: tokensource.ErrTemporary, Err: err}
 	}
-	r, err := decodeAt(key, stored.Value)
+	r, err := decodeAt(key, stored.Value())
 	if err != nil {
 		return nil, 0, err
 	}

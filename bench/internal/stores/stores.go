@@ -94,7 +94,7 @@ func load(s storage.Store) Op {
 		_, err := s.Put(ctx, k, record(0), 0)
 		return func() error {
 			r, err := s.Get(ctx, k)
-			if err == nil && len(r.Value) != Size {
+			if err == nil && len(r.Value()) != Size {
 				err = errWrong
 			}
 			return err

@@ -6,11 +6,15 @@ import (
 	"strings"
 )
 
-// ParseKeys reads a key ring from text, such as an environment variable: keys of 32 random bytes in base64 (RFC 4648 §4 or
-// §5, padded or not), separated by commas, the one that seals first. Errors say which key is wrong and never show it.
+// ParseKeys reads a ring of keys from text, such as the value of an
+// environment variable. Each key is 32 random bytes in base64 ([RFC 4648],
+// section 4 or 5, with or without padding). Commas separate the keys, and the
+// first key seals. Errors name the wrong key by its number and never show it.
+//
+// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648
 func ParseKeys(text string) (*Keys, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("seal: no keys: set one made with `openssl rand -base64 32`")
+		return nil, fmt.Errorf("seal: no keys: make one with `openssl rand -base64 32`")
 	}
 	var keys [][]byte
 	for part := range strings.SplitSeq(text, ",") {
@@ -28,7 +32,8 @@ func parseKey(text string) ([]byte, error) {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
 	key, err := base64.RawStdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		// Its text would show a byte of the key, or where one is wrong.
+		// The error of the decoder would show a byte of the key, or where the
+		// wrong byte is.
 		return nil, fmt.Errorf("not base64 of %d bytes: make one with `openssl rand -base64 32`", keySize)
 	}
 	return key, nil
