@@ -2,6 +2,8 @@ package storagetest_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"iter"
 	"os"
@@ -37,6 +39,7 @@ var broken = map[string]struct {
 	"ForgetsKeys":    {func() storage.Store { return forgetsKeys{storage.NewMemory()} }, []string{"Lister"}},
 	"DeafWatcher":    {func() storage.Store { return deafWatcher{storage.NewMemory()} }, []string{"Watcher"}},
 	"WrongWatcher":   {func() storage.Store { return wrongWatcher{storage.NewMemory()} }, []string{"Watcher"}},
+	"JoinsParts":     {func() storage.Store { return joinsParts{storage.NewMemory()} }, []string{"Namer"}},
 	"StuckWatcher":   {func() storage.Store { return stuckWatcher{storage.NewMemory()} }, []string{"WatcherEnds"}},
 }
 
@@ -277,4 +280,12 @@ type stuckWatcher struct{ storage.Store }
 func (stuckWatcher) Watch(_ context.Context, changed func(storage.Change)) error {
 	changed(storage.Change{})
 	select {}
+}
+
+// joinsParts forgets where one part of a name ends and the next begins.
+type joinsParts struct{ storage.Store }
+
+func (joinsParts) Name(_ context.Context, parts ...string) (string, error) {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "")))
+	return hex.EncodeToString(sum[:]), nil
 }
