@@ -153,8 +153,6 @@ func (c Rules) precedence(o *Login) precedence {
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.queued(o.ID):
-		return yield // o was stored and replaced
 	case r.Over == NoGrant:
 		return c.overTombstone(o, r)
 	}
