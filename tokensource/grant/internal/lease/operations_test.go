@@ -583,3 +583,24 @@ func TestSameRefreshTokenAgain(t *testing.T) {
 		}
 	}
 }
+
+// How the deletion of a tombstone ends, when the store does not do it.
+func TestTombstoneIsNotDeleted(t *testing.T) {
+	for _, tt := range []struct {
+		result lease.Result
+		reason lease.Reason
+	}{{lease.Failed, lease.StoreFailed}, {lease.Unknown, lease.StoreFailed}, {lease.Conflict, ""}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		p.begin(&lease.Logout{}).run()
+		w.now += 25 * time.Hour
+		chore := p.begin(&lease.Chore{}).until(lease.Swap)
+		if tt.result == lease.Conflict {
+			p.loggedIn()
+		}
+		if out := chore.answer(tt.result).run(); out.Reason != tt.reason || w.stored == nil {
+			t.Errorf("result %d: %q, want %q and the record", tt.result, out.Reason, tt.reason)
+		}
+	}
+}
