@@ -36,7 +36,9 @@ type Options struct {
 	// server reads from one goroutine at a time.
 	Random io.Reader
 
-	// OnRequest is called after each answered request. Nil means no call.
+	// OnRequest is called after each request, before its answer is sent. It is
+	// called once more for a request that was handled after its client had left
+	// (Fault.Late). Nil means no call.
 	OnRequest func(Request)
 
 	// RecordLimit is how many requests Server.Requests keeps, the latest ones.
