@@ -191,8 +191,8 @@ func TestAPIAnswers(t *testing.T) {
 	}
 }
 
-// TestHandle has an API of its own: one path, the server's answer with a header,
-// and the server's answer alone.
+// TestHandle has an API of its own: one path, the server's answer with a
+// header, and the server's answer alone.
 func TestHandle(t *testing.T) {
 	var bearers []oauthtest.Reason
 	c := play(t, &oauthtest.Options{
