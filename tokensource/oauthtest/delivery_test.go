@@ -173,6 +173,7 @@ func TestLateUploads(t *testing.T) {
 			t.Errorf("upload = %v, want the deadline", err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if got != "hello" {
 			t.Errorf("the API received %q, want hello", got)
 		}
