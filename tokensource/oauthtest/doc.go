@@ -40,8 +40,8 @@
 //
 // A Server is safe for concurrent use. It calls the functions in [Options] and
 // [Knobs] without a lock, from the goroutine that serves the request, and
-// possibly from several goroutines at once; Options.Answer is the exception
-// that its comment names.
+// possibly from several goroutines at once. The exceptions are Clock, Random
+// and Answer in Options: a lock is held, and they must not call the Server.
 //
 // # Errors
 //
