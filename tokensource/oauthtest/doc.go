@@ -15,8 +15,8 @@
 //
 // A Server can be reached in three ways: as an [http.Handler], on a listener
 // such as httptest.NewServer starts, and in memory ([Server.Transport]). In
-// memory it answers at the provider's real addresses. It uses no socket and no
-// goroutine, and a timer only where it waits, so that it works inside a
+// memory it answers at the provider's real addresses, without a socket. It
+// needs a timer only where a request has to wait, so that it works inside a
 // testing/synctest bubble.
 //
 // # Types

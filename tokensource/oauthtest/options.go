@@ -15,7 +15,9 @@ type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
 	// the endpoints, the issuer, ClientAuth, Scopes, RefreshScope, MaxState,
-	// ExpiresIn and SingleGrant.
+	// ExpiresIn and SingleGrant. It accepts a client_id in the body beside
+	// Basic, as ClientIDInBody sends it, and insists on it only under
+	// Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
 
 	// Apps are the registered apps. Nil means ConfidentialApp and PublicApp.
