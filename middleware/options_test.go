@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -91,7 +92,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	b := newBrowser(t, w.mux)
 	first := b.get("/authorize")
 	state, cookie := query(t, first.location(), "state"), first.Cookies()[0].Value
-	w.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
+	w.fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
 	pages := []answer{
 		b.get("/callback?code=secret-code&state=" + state + "x"),
 		b.get("/callback?code=secret-code&code=secret-code&state=" + state),
@@ -116,7 +117,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 		log.Info("x", "v", v)
 	}
-	secret := oauthtest.ConfidentialApp().Secret
+	secret := oauthtest.ConfidentialApp().Secret()
 	for name, canary := range map[string]string{"state": state, "second state": state2, "code": "secret-code", "cookie": cookie, "client secret": secret} {
 		if strings.Contains(all.String(), canary) {
 			t.Errorf("what is printed shows the %s", name)
@@ -134,7 +135,7 @@ func anys(errs []error) []any {
 
 func newGrants(t *testing.T, s setup) *grant.Keeper {
 	t.Helper()
-	grants, err := grant.New(newClient(t, oauthtest.New(t, nil), s), storage.NewMemory(), nil)
+	grants, err := grant.New(newClient(t, xapi.New(t, nil), s), storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -85,7 +85,7 @@ func TestToOAuth2(t *testing.T) {
 			Source: tokensource.ToOAuth2(t.Context(), g.Source(w.User)), Base: w.Fake.Transport(),
 		}}
 		for range 3 {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+oauthtest.PathMe, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+xapi.PathMe, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,16 +14,17 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		g := w.Process(nil)
 		w.Login(g)
 		// The server is down: the grant is out of use at once, and the revocation can be tried again.
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
 		_, err := g.Source(w.User).Token(t.Context())
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
@@ -35,15 +36,15 @@ func TestLogout(t *testing.T) {
 		if n := storedKeys(t, w.Store.Store); n != 0 {
 			t.Errorf("%d records are left", n)
 		}
-		for _, grant := range w.Fake.State().Grants {
+		for _, grant := range w.Fake.Grants() {
 			if grant.LiveAccess+grant.LiveRefresh > 0 {
 				t.Errorf("tokens are alive after the logout: %+v", grant)
 			}
 		}
 		var order []string
 		for _, r := range w.Fake.Requests() {
-			if r.Path == oauthtest.PathRevoke && r.Status == 200 {
-				order = append(order, r.RawForm().Get("token_type_hint"))
+			if r.Path == xapi.PathRevoke && r.Status == 200 {
+				order = append(order, r.Raw().PostForm.Get("token_type_hint"))
 			}
 		}
 		if strings.Join(order, " ") != "refresh_token access_token" {
@@ -101,7 +102,7 @@ func TestLogoutGoesOnWithoutItsCaller(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		tok := w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -125,7 +126,7 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		p.RevocationURL = ""
 		app := oauthtest.ConfidentialApp()
 		client, err := oauth.New(p, oauth.Registration{
-			ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+			ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 		}, &w.Options)
 		if err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
 	return setting{p: provider.X(), r: oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}}
 }
 
@@ -138,7 +138,7 @@ func TestNewClientRefuses(t *testing.T) {
 		_, err := s.client()
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("New(%s) = %v, want an error with %q", tt.name, err, tt.want)
-		} else if secret := oauthtest.ConfidentialApp().Secret; strings.Contains(err.Error(), secret) {
+		} else if secret := oauthtest.ConfidentialApp().Secret(); strings.Contains(err.Error(), secret) {
 			t.Errorf("New(%s) = %v: it tells the secret", tt.name, err)
 		}
 	}

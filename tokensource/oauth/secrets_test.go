@@ -285,7 +285,7 @@ func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
 		{"beyond ASCII", `{"error":"e","error_description":"caf\u00e9 \u202e"}`, "e", "caf. ."},
 		{"long", `{"error":"` + strings.Repeat("c", 999) + `","error_description":"` + strings.Repeat("d", 999) + `"}`,
 			strings.Repeat("c", 64) + "...", strings.Repeat("d", 200) + "..."},
-		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret + `"}`,
+		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret() + `"}`,
 			"REDACTED", "REDACTED of REDACTED"},
 		{"no string", `{"error":"e","error_description":{"a":1}}`, "e", ""},
 	}
