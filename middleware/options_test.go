@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -103,13 +103,13 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 	secrets := []string{state, state2, "secret-code", cookie, oauthtest.ConfidentialApp().Secret}
 	for _, p := range pages {
-		printed.WantNone(t, "a page", p.body, secrets...)
+		exposure.Check(t, "a page", p.body, secrets...)
 	}
 	for _, err := range errs.list {
-		printed.WantNoSecret(t, "an error", err, secrets...)
+		exposure.Check(t, "an error", err, secrets...)
 	}
-	printed.WantNoSecret(t, "a Login", w.login, secrets...)
-	printed.WantNoSecret(t, "a Login by value", *w.login, secrets...)
+	exposure.Check(t, "a Login", w.login, secrets...)
+	exposure.Check(t, "a Login by value", *w.login, secrets...)
 }
 
 func newGrants(t *testing.T, s setup) *grant.Keeper {

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -25,9 +25,9 @@ func (s textSource) Token(context.Context) (*oauth2.Token, error) {
 func TestTransportPrintsNoSecret(t *testing.T) {
 	rt := newTransport(t, textSource(canary), &script{answers: []answer{{status: 200}}}, transport.Options{Origins: []string{api}})
 	roundTrip(t, rt, newRequest(t, "GET", api, nil)) // the token is in the cache of headers now
-	printed.WantNoSecret(t, "a Transport", rt, canary)
-	printed.WantNoSecret(t, "a Transport by value", *rt, canary)
-	printed.WantNoSecret(t, "Options with a Transport", &transport.Options{Base: rt}, canary)
+	exposure.Check(t, "a Transport", rt, canary)
+	exposure.Check(t, "a Transport by value", *rt, canary)
+	exposure.Check(t, "Options with a Transport", &transport.Options{Base: rt}, canary)
 }
 
 func TestUnusableTokensAreNotSent(t *testing.T) {
@@ -58,7 +58,7 @@ func TestUnusableTokensAreNotSent(t *testing.T) {
 		if !errors.Is(err, test.want) || len(base.sent) != 0 {
 			t.Errorf("%d: RoundTrip = %v after %d requests, want %v and none", i, err, len(base.sent), test.want)
 		}
-		printed.WantNoSecret(t, "the error", err, canary)
+		exposure.Check(t, "the error", err, canary)
 	}
 }
 

@@ -3,7 +3,7 @@ package redact_test
 import (
 	"testing"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/redact"
 )
 
@@ -17,5 +17,5 @@ func TestHidden(t *testing.T) {
 	if got := (redact.Hidden{}).Reveal(); got != "" {
 		t.Errorf("the zero Hidden reveals %q, want nothing", got)
 	}
-	printed.WantNoSecret(t, "a Hidden", redact.Hide("canary-s3cret"), "canary-s3cret")
+	exposure.Check(t, "a Hidden", redact.Hide("canary-s3cret"), "canary-s3cret")
 }

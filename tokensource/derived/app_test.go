@@ -3,7 +3,6 @@ package derived_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,7 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
@@ -286,12 +285,12 @@ func TestAppSourceOfAnyOtherServer(t *testing.T) {
 // The app's token fails at a server that repeats whatever it was sent.
 func TestAppSourceErrorsShowNoSecret(t *testing.T) {
 	secret := oauthtest.ConfidentialApp().APISecret
+	var errs []error
 	for _, fault := range wire.Echoes(secret) {
 		w := newWorld(t)
 		w.Fake.Inject(oauthtest.Match{}, fault, -1)
 		_, err := w.app(keys()).Token(t.Context())
-		for form, text := range printed.Forms(err) {
-			printed.WantNone(t, fmt.Sprintf("client_credentials, status %d, %s", fault.Status, form), text, secret)
-		}
+		errs = append(errs, err)
 	}
+	exposure.Check(t, "client_credentials", errs, secret)
 }

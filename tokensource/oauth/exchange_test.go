@@ -26,7 +26,7 @@ type operation struct {
 }
 
 const (
-	someCode    = "a-c0de-that-nobody-issued"
+	someCode    = "an-unknown-c0de"
 	someRefresh = "a-refresh-t0ken-that-nobody-issued"
 )
 

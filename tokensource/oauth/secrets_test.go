@@ -3,13 +3,12 @@ package oauth_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -28,15 +27,14 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		"exchange": {someCode, rfcVerifier, secret}, "refresh": {someRefresh, secret}, "revoke": {someRefresh, secret},
 		"identity": {access, secret},
 	}
-	for _, fault := range wire.Echoes(someCode, rfcVerifier, someRefresh, access, secret) {
-		w := newWorld(t)
-		w.Fake.Inject(oauthtest.Match{}, fault, -1)
-		for _, op := range calls {
-			err := op.run(t.Context(), w.Client)
-			for form, text := range printed.Forms(struct{ Err error }{err}) {
-				printed.WantNone(t, fmt.Sprintf("%s, status %d, %s", op.name, fault.Status, form), text, sent[op.name]...)
-			}
+	for _, op := range calls {
+		var errs []error
+		for _, fault := range wire.Echoes(someCode, rfcVerifier, someRefresh, access, secret) {
+			w := newWorld(t)
+			w.Fake.Inject(oauthtest.Match{}, fault, -1)
+			errs = append(errs, op.run(t.Context(), w.Client))
 		}
+		exposure.Check(t, op.name, errs, sent[op.name]...)
 	}
 }
 
