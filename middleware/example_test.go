@@ -30,7 +30,7 @@ func Example() {
 	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
 	_ = x.Register(registered)
 	client, err := oauth.New(x.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, ClientSecret: registered.Secret(), RedirectURL: app.URL + "/auth/callback",
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: app.URL + "/auth/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {

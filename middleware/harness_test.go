@@ -100,7 +100,7 @@ func newClient(t testing.TB, fake *xapi.Server, s setup) *oauth.Client {
 		s.provider(p)
 	}
 	client, err := oauth.New(p, oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: s.redirectURL,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {

@@ -59,6 +59,6 @@ func stopped(op, cause string, err error) *Error {
 }
 
 // grantKey is where the grant of a user is stored.
-func (l *Login) grantKey(subject string) string {
+func (l *login) grantKey(subject string) string {
 	return grant.Key(l.client.Provider().Name, l.client.ClientID(), subject)
 }

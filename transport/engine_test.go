@@ -1,12 +1,14 @@
 package transport_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,7 +62,7 @@ func (e *engine) open(t *testing.T, url string, tokens http.RoundTripper, o *tra
 	app := oauthtest.ConfidentialApp()
 	var err error
 	e.client, err = oauth.New(e.fake.Provider(url), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: tokens}})
 	if err != nil {
 		t.Fatal(err)
@@ -201,4 +203,32 @@ func TestT3_ManyUsersThroughOneClient(t *testing.T) {
 			t.Errorf("refresh requests = %d, want one for each of %d users", n, users)
 		}
 	})
+}
+
+// ownTokens is a program's source: it is a Keeper in everything but its tokens.
+type ownTokens struct{ *grant.Keeper }
+
+func (ownTokens) Token(context.Context) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: "a-token-of-the-program"}, nil
+}
+
+// A Keeper has ready headers for its own tokens. A source that embeds a Keeper and
+// supplies other tokens gets those sent.
+func TestASourceThatEmbedsAKeeperSendsItsOwnTokens(t *testing.T) {
+	e := newEngine(t, &transport.Options{})
+	e.login(t, "7")
+	for _, tt := range []struct {
+		name string
+		src  tokensource.Source
+		own  bool
+	}{
+		{"by value", ownTokens{e.grants}, true}, {"by pointer", &ownTokens{e.grants}, true}, {"the Keeper itself", e.grants, false},
+	} {
+		base := &script{answers: []answer{ok200}}
+		req := newRequest(t, "GET", xAPI, nil)
+		roundTrip(t, newTransport(t, tt.src, base, transport.Options{}), req.WithContext(tokensource.WithSubject(req.Context(), "7")))
+		if got := base.auths(); (got == "Bearer a-token-of-the-program") != tt.own || !strings.HasPrefix(got, "Bearer ") {
+			t.Errorf("%s: sent with %q, want the program's token: %v", tt.name, got, tt.own)
+		}
+	}
 }

@@ -122,7 +122,7 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 	registered := oauthtest.ConfidentialApp()
 	var err error
 	a.client, err = oauth.New(a.fake.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, ClientSecret: registered.Secret(), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: a.fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)

@@ -28,14 +28,14 @@ import (
 func logIn(ctx context.Context, fake *xapi.Server) (grants *grant.Keeper, subject string, err error) {
 	registered := oauthtest.ConfidentialApp()
 	client, err := oauth.New(fake.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, ClientSecret: registered.Secret(), RedirectURL: registered.RedirectURLs[0],
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		return nil, "", err
 	}
 	const verifier = "a-code-verifier-is-43-or-more-characters-long"
-	page, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "state", Verifier: verifier})
+	page, err := client.AuthorizationURL("state", verifier, nil)
 	if err != nil {
 		return nil, "", err
 	}

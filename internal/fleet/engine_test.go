@@ -99,14 +99,14 @@ func (s setup) client(wire http.RoundTripper, p *points) (*oauth.Client, error) 
 	}
 	app := oauthtest.ConfidentialApp()
 	return oauth.New(fake.Provider(s.Server), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
 	}, &oauth.Options{
 		Timeout:    s.Timeout,
 		HTTPClient: &http.Client{Transport: &passingWire{wire, p}},
 		Prepare: func(ctx context.Context, r *oauth.TokenRequest) error {
 			subject, _ := tokensource.SubjectFrom(ctx)
-			r.Header.Set(subjectHeader, subject)
-			r.Header.Set(processHeader, strconv.Itoa(os.Getpid()))
+			r.Header().Set(subjectHeader, subject)
+			r.Header().Set(processHeader, strconv.Itoa(os.Getpid()))
 			return nil
 		},
 	})

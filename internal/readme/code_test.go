@@ -40,10 +40,10 @@ func wrap(httpClient *http.Client, client *oauth.Client, store storage.Store) (*
 // mount is the README's second example: everything that an existing server needs.
 func mount(mux *http.ServeMux, page *template.Template) error {
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID:     os.Getenv("X_CLIENT_ID"),
-		ClientSecret: os.Getenv("X_CLIENT_SECRET"), // empty for a public client
-		RedirectURL:  "https://app.example/callback",
-		Scopes:       []string{"tweet.read", "users.read", "offline.access"},
+		ClientID:    os.Getenv("X_CLIENT_ID"),
+		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")), // empty for a public client
+		RedirectURL: "https://app.example/callback",
+		Scopes:      []string{"tweet.read", "users.read", "offline.access"},
 	}, nil)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func TestMyAppSurvivesARevokedToken(t *testing.T) {
 	x := xapi.New(t, nil)
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(x.Provider(""), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0],
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
@@ -158,7 +158,7 @@ func TestMyAppSurvivesARevokedToken(t *testing.T) {
 func logIn(t *testing.T, x *xapi.Server, client *oauth.Client, grants *grant.Keeper) {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
-	authorize, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "state-of-this-test", Verifier: verifier})
+	authorize, err := client.AuthorizationURL("state-of-this-test", verifier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (w *World) NewClient(o *oauth.Options) *oauth.Client {
 	w.Helper()
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(w.Fake.Provider(""), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: Scopes,
 	}, o)
 	if err != nil {
 		w.Fatal(err)
@@ -250,7 +250,7 @@ func Hanging(ctx context.Context, _ string) error {
 func (w *World) Flow() (code, verifier string) {
 	w.Helper()
 	verifier = oauth2.GenerateVerifier()
-	authorize, err := w.Client.AuthorizationURL(oauth.AuthorizationRequest{State: "a-state-of-this-test", Verifier: verifier})
+	authorize, err := w.Client.AuthorizationURL("a-state-of-this-test", verifier, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

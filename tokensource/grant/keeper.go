@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/pacing"
-	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -211,14 +211,14 @@ func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 }
 
 // Format prints no grant, whatever the verb.
-func (k *Keeper) Format(f fmt.State, _ rune) { redact.Write(f, k.String()) }
+func (k *Keeper) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // String names the client.
 func (k *Keeper) String() string {
 	if k == nil {
 		return "Keeper(nil)"
 	}
-	return "Keeper{" + k.client.String() + "}"
+	return "Keeper{" + k.client.Provider().Name + "}"
 }
 
 // Token returns a valid access token for the subject that ctx names. It returns ErrNoSubject if there is none, and an

@@ -202,7 +202,7 @@ func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 		for i := range users {
 			_, err := g.Source(strconv.Itoa(1000 + i)).Token(t.Context())
 			testworld.WantIs(t, err, tokensource.ErrClient)
-			if err != nil && !strings.Contains(err.Error(), "ClientSecret") {
+			if err != nil && !strings.Contains(err.Error(), "client secret") {
 				t.Errorf("error = %v, want one that says what to check", err)
 			}
 		}

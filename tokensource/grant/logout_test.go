@@ -126,7 +126,7 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		p.RevocationURL = ""
 		app := oauthtest.ConfidentialApp()
 		client, err := oauth.New(p, oauth.Registration{
-			ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 		}, &w.Options)
 		if err != nil {
 			t.Fatal(err)

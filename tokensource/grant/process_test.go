@@ -131,7 +131,7 @@ func openWorker(t *testing.T, url, dir string) (*grant.Keeper, *oauth.Client) {
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(fake.Provider(url), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret(), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
@@ -63,9 +64,9 @@ func TestIdentityRefusals(t *testing.T) {
 		kind  error
 		want  string
 	}{
-		{"401", jsonFault(401, `{"title":"Unauthorized"}`), tokensource.ErrReauthorize, "refused"},
-		{"403", jsonFault(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "users.read and tweet.read"},
-		{"402", jsonFault(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
+		{"401", wire.JSON(401, `{"title":"Unauthorized"}`), tokensource.ErrReauthorize, "refused"},
+		{"403", wire.JSON(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "users.read and tweet.read"},
+		{"402", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
 		{"404", oauthtest.Fault{Status: 404}, tokensource.ErrClient, "HTTP 404"},
 		{"429", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, "HTTP 429"},
 		{"500", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},
@@ -73,9 +74,9 @@ func TestIdentityRefusals(t *testing.T) {
 		{"302", oauthtest.Fault{Status: 302, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient, "HTTP 302"},
 		{"307", oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"/2/echo"}}}, tokensource.ErrClient, "HTTP 307"},
 		{"a page", oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "documented JSON"},
-		{"no user", jsonFault(200, `{"data":{}}`), tokensource.ErrTemporary, "named no user"},
-		{"an ID that is no string", jsonFault(200, `{"data":{"id":7}}`), tokensource.ErrTemporary, "documented JSON"},
-		{"too much", jsonFault(200, `{"data":{"id":"7"}}`+strings.Repeat(" ", 1<<20)), tokensource.ErrTemporary, "larger than 1 MiB"},
+		{"no user", wire.JSON(200, `{"data":{}}`), tokensource.ErrTemporary, "named no user"},
+		{"an ID that is no string", wire.JSON(200, `{"data":{"id":7}}`), tokensource.ErrTemporary, "documented JSON"},
+		{"too much", wire.JSON(200, `{"data":{"id":"7"}}`+strings.Repeat(" ", 1<<20)), tokensource.ErrTemporary, "larger than 1 MiB"},
 		{"cut short", oauthtest.Fault{Truncate: 9}, tokensource.ErrTemporary, "unexpected EOF"},
 		{"dropped", oauthtest.Fault{Drop: true}, tokensource.ErrTemporary, "EOF"},
 	}
@@ -111,7 +112,7 @@ func TestIdentityOfATokenThatLacksAScope(t *testing.T) {
 func TestIdentityWithoutASubject(t *testing.T) {
 	w, s := newWorld(t), confidential()
 	s.p.ParseIdentity = func([]byte) (provider.Identity, error) { return provider.Identity{Name: "somebody"}, nil }
-	w.Fake.Inject(oauthtest.Match{}, jsonFault(200, `{}`), 1)
+	w.Fake.Inject(oauthtest.Match{}, wire.JSON(200, `{}`), 1)
 	got, err := w.at(s).Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
 	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if got != (provider.Identity{}) {
