@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
 	defer r.leave()
 	k.grants.enter(key)
-	defer k.grants.exit(key)
+	defer func() { k.grants.exit(key, k.clock.Mono()) }()
 	ev := lease.Event{}
 	for step := uint64(0); ; step++ {
 		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
@@ -294,6 +295,7 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 type table struct {
 	mu     sync.Mutex // guards the rest; never held across I/O
 	grants map[string]*local
+	kept   int // entries after the last sweep
 }
 
 // local is what this process alone knows of one grant.
@@ -301,6 +303,13 @@ type local struct {
 	lease.Local
 	users int  // operations under way
 	chore bool // one of them is the background writer
+}
+
+// idle reports whether the process may forget l. It remembers for ten minutes
+// since when it has seen an intent: an intent lives shorter than that.
+func (l *local) idle(now time.Duration) bool {
+	const watched = 10 * time.Minute
+	return l.users == 0 && l.Pending == nil && l.Undo == nil && (l.Watch.ID == "" || now-l.Watch.First > watched)
 }
 
 // enter counts an operation. Its end must call exit.
@@ -311,10 +320,10 @@ func (t *table) enter(key string) {
 }
 
 // exit ends an operation.
-func (t *table) exit(key string) {
+func (t *table) exit(key string, now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.remove(key)
+	t.remove(key, now)
 }
 
 func (t *table) add(key string) *local {
@@ -330,13 +339,17 @@ func (t *table) add(key string) *local {
 	return g
 }
 
-// remove forgets a grant after its last operation, unless something is still to
-// be written (G10).
-func (t *table) remove(key string) {
+// remove ends one use of an entry, and forgets what is idle (G10).
+func (t *table) remove(key string, now time.Duration) {
+	const few = 1024
 	g := t.grants[key]
 	g.users--
-	if g.users == 0 && g.Pending == nil && g.Undo == nil {
+	if g.idle(now) {
 		delete(t.grants, key)
+	}
+	if len(t.grants) > 2*t.kept+few {
+		maps.DeleteFunc(t.grants, func(_ string, g *local) bool { return g.idle(now) })
+		t.kept = len(t.grants)
 	}
 }
 
@@ -368,12 +381,12 @@ func (t *table) claims(key string) bool {
 
 // beginChore counts the background writer of a grant. It returns false if the
 // grant has one already.
-func (t *table) beginChore(key string) bool {
+func (t *table) beginChore(key string, now time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	g := t.add(key)
 	if g.chore {
-		t.remove(key)
+		t.remove(key, now)
 		return false
 	}
 	g.chore = true
@@ -382,7 +395,7 @@ func (t *table) beginChore(key string) bool {
 
 // endChore ends the background writer of a grant, and returns true. It returns
 // false if the writer must go on, because a change has come meanwhile.
-func (t *table) endChore(key string, last bool) bool {
+func (t *table) endChore(key string, now time.Duration, last bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	g := t.grants[key]
@@ -390,7 +403,7 @@ func (t *table) endChore(key string, last bool) bool {
 		return false
 	}
 	g.chore = false
-	t.remove(key)
+	t.remove(key, now)
 	return true
 }
 

@@ -38,7 +38,7 @@ const (
 // tend starts the background writer of a grant if a claim is to be written or
 // the record has something due.
 func (k *Keeper) tend(key, subject string, r *lease.Record) {
-	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key) {
+	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key, k.clock.Mono()) {
 		return
 	}
 	k.work.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
@@ -56,7 +56,7 @@ func (k *Keeper) overdue(r *lease.Record) bool {
 func (k *Keeper) chore(key, subject string) (time.Time, error) {
 	for {
 		out, err := k.drive(context.Background(), key, subject, new(lease.Chore))
-		if k.grants.endChore(key, err != nil && k.isClosed()) {
+		if k.grants.endChore(key, k.clock.Mono(), err != nil && k.isClosed()) {
 			return out.Due, err
 		}
 	}
@@ -87,7 +87,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key) {
+		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
 			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
 		}
 	}
