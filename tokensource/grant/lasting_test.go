@@ -306,7 +306,7 @@ func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 		})
 		_, err := g.Source(w.User).Renew(t.Context(), rejected)
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
-		if w.Saw(grant.EventLate) != 1 {
+		if w.Saw(grant.EventSuperseded) != 1 {
 			t.Error("the hook has not heard of the late token")
 		}
 		synctest.Wait()
@@ -348,6 +348,28 @@ func TestG13_ADayInNoTime(t *testing.T) {
 		}
 		if n := w.Refreshes(); n < 11 || n > 13 {
 			t.Errorf("a day of two-hour tokens took %d refreshes", n)
+		}
+	})
+}
+
+func TestG10_LostAnswersAreRememberedForTenMinutesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.RefreshFault(oauthtest.Fault{Drop: true}, -1)
+		for i := range 5000 {
+			user := fmt.Sprint(100_000 + i)
+			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			tok := w.LoginAs(g, user)
+			if _, err := g.Source(user).Renew(t.Context(), tok); err == nil {
+				t.Fatal("Renew() = nil though the answer was lost")
+			}
+			time.Sleep(61 * time.Second) // failures of the server slow the process down
+			if n := grant.Locals(g); n > 1200 {
+				t.Fatalf("the process remembers something of %d grants, want 1200 at most", n)
+			}
 		}
 	})
 }

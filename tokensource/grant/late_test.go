@@ -42,8 +42,8 @@ func TestLateTokensAreRevokedHoweverOftenThatFails(t *testing.T) {
 				if n := w.live(); n != left {
 					t.Errorf("live refresh tokens an hour later = %d, want %d", n, left)
 				}
-				if n := w.Saw(grant.EventLate); n != 1 {
-					t.Errorf("EventLate was seen %d times, want once", n)
+				if n := w.Saw(grant.EventSuperseded); n != 1 {
+					t.Errorf("EventSuperseded was seen %d times, want once", n)
 				}
 			})
 		})

@@ -246,8 +246,8 @@ func TestALoginOverUnsavedTokensRevokesThem(t *testing.T) {
 				if n := w.Saw(grant.EventSaved); n != 0 {
 					t.Errorf("EventSaved was seen %d times, want none: the tokens were revoked", n)
 				}
-				if n := w.Saw(grant.EventLate); n != 1 {
-					t.Errorf("EventLate was seen %d times, want once", n)
+				if n := w.Saw(grant.EventSuperseded); n != 1 {
+					t.Errorf("EventSuperseded was seen %d times, want once", n)
 				}
 			})
 		})
