@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,4 +123,34 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		}
 		w.wantEnded()
 	})
+}
+
+// From the moment that the logout is stored, no token is handed out, though the
+// server takes its time to revoke. That holds for tokens in memory only, too.
+func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
+	for name, unsaved := range map[string]bool{"stored tokens": false, "tokens in memory only": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				g := w.Process(nil)
+				tok := w.Login(g)
+				if unsaved {
+					time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("put")) })
+					w.renew(g, tok)
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- g.Logout(t.Context(), w.User) }()
+				synctest.Wait()
+				w.Store.On(nil)
+				time.Sleep(time.Second / 2) // the tokens are being revoked
+				if _, err := g.Source(w.User).Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
+					t.Errorf("Token() during the revocation = %v, want no grant", err)
+				}
+				if err := <-ended; err != nil {
+					t.Errorf("Logout() = %v, want nil", err)
+				}
+			})
+		})
+	}
 }
