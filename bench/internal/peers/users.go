@@ -56,7 +56,7 @@ func (u Users) Contexts() []context.Context {
 // of the requests, and most users make a few. Each context is a new one, in the
 // order of use, as those of Contexts are.
 func (u Users) Zipf(n int) []context.Context {
-	draw := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, uint64(u.Count-1))
+	draw := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.01, 1, uint64(u.Count-1))
 	list := make([]context.Context, n)
 	for i := range list {
 		list[i] = u.context(int(draw.Uint64())) //nolint:gosec // below Count
