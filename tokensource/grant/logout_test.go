@@ -133,16 +133,17 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
-				g := w.Process(nil)
-				tok := w.Login(g)
-				if unsaved {
-					time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("put")) })
-					w.renew(g, tok)
-				}
+				redeemed := false
+				g := w.ProcessOn(&writeStore{Store: w.Store, before: func(g grant.Grant) error {
+					if unsaved && redeemed && g.LoggedOut.IsZero() {
+						return testworld.ErrStore
+					}
+					redeemed = !g.RedeemingSince.IsZero()
+					return nil
+				}}, nil)
+				w.renew(g, w.Login(g))
 				ended := make(chan error, 1)
 				go func() { ended <- g.Logout(t.Context(), w.User) }()
-				synctest.Wait()
-				w.Store.On(nil)
 				time.Sleep(time.Second / 2) // the tokens are being revoked
 				if _, err := g.Source(w.User).Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
 					t.Errorf("Token() during the revocation = %v, want no grant", err)

@@ -119,7 +119,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 	tok, err := s.keeper.token(ctx, s.subject)
 	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
-		s.place.Store(s.keeper.cache.Place(key))
+		s.place.Store(s.keeper.cache.Place(key, s.subject))
 	}
 	return tok, err
 }
