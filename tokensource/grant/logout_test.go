@@ -142,9 +142,10 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 					return nil
 				}}, nil)
 				w.renew(g, w.Login(g))
+				time.Sleep(2 * time.Second) // the background writer pauses for a second
 				ended := make(chan error, 1)
 				go func() { ended <- g.Logout(t.Context(), w.User) }()
-				time.Sleep(time.Second / 2) // the tokens are being revoked
+				time.Sleep(time.Second / 10) // the tokens are being revoked
 				if _, err := g.Source(w.User).Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
 					t.Errorf("Token() during the revocation = %v, want no grant", err)
 				}
