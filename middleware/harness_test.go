@@ -315,3 +315,17 @@ func (s *brokenStore) Put(ctx context.Context, key string, value []byte, old sto
 	}
 	return s.Store.Put(ctx, key, value, old)
 }
+
+// grantKey returns the storage key of the default user's grant, or of the record
+// that the store needs to compute it and cannot read.
+func (w *world) grantKey() string {
+	w.t.Helper()
+	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)
+	if errors.Is(err, seal.ErrUnsealed) {
+		return storage.NameKey
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return key
+}

@@ -70,6 +70,9 @@ func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
 		o = new(grant.Options)
 	}
 	o.Observe = w.observe
+	if o.DueInterval == 0 {
+		o.DueInterval = -1 // a test that looks at the index of due work says so
+	}
 	g, err := grant.New(w.Client, store, o)
 	if err != nil {
 		w.Fatal(err)

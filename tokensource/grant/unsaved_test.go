@@ -157,7 +157,7 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 			return nil
 		})
 		_, err = g.Source(w.User).Renew(t.Context(), unsaved)
-		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		testworld.WantIs(t, err, seal.ErrUnknownKey)
 		if n := puts.Load(); n > 10 {
 			t.Errorf("one call has tried to write %d times", n)
 		}

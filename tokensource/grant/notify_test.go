@@ -53,7 +53,7 @@ func (w world) told() (*toldStore, *grant.Keeper) {
 // stored returns the change that has made the user's record what it is.
 func (w world) stored() storage.Change {
 	w.Helper()
-	key := tokensource.KeyOf(w.Client, w.User)
+	key := w.keyOf(w.User)
 	r, err := w.Store.Get(w.Context(), key)
 	if err != nil {
 		w.Fatal(err)
@@ -163,7 +163,7 @@ func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
 			if err := elsewhere.Logout(t.Context(), w.User); err != nil {
 				t.Error(err)
 			}
-			s.changed(storage.Change{Key: tokensource.KeyOf(w.Client, w.User)})
+			s.changed(storage.Change{Key: w.keyOf(w.User)})
 		}
 		if _, err := g.Source(w.User).Renew(t.Context(), rejected); err != nil {
 			t.Fatal(err)
