@@ -49,16 +49,22 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	case choreReading:
 		if ev.Result != OK {
-			return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
 	case choreDraining:
 		if e, more := o.drain.step(c, ev); more {
 			return e
 		}
-		return o.end(c, o.drain.current, o.drain.version, o.drain.notes)
-	default: // choreSweeping: whatever came of it, the index shows what is left
-		return Effect{Do: Return}
+		return c.end(Outcome{Record: o.drain.current, Version: o.drain.version}, o.drain.notes)
+	default: // choreSweeping
+		switch ev.Result {
+		case OK:
+			return c.end(Outcome{}, Notes{})
+		case Conflict:
+			return o.start(l)
+		}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 }
 
@@ -79,7 +85,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.wait()
+		return o.wait(c)
 	}
 	o.pause = 0
 	notes := o.write.settle(l)
@@ -93,9 +99,9 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	return e
 }
 
-func (o *Chore) wait() Effect {
+func (o *Chore) wait(c Rules) Effect {
 	if o.closing {
-		return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 	o.phase = chorePausing
 	o.pause = min(max(2*o.pause, firstChorePause), lastChorePause)
@@ -107,17 +113,13 @@ func (o *Chore) wait() Effect {
 func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
 	switch due := c.Due(r); {
 	case due.IsZero() || ev.Now.Wall.Before(due):
-		return o.end(c, r, version, Notes{})
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
 	case len(r.Queue) == 0:
 		o.phase = choreSweeping
 		return Effect{Do: Swap, Version: version}
 	}
 	o.phase = choreDraining
 	return o.drain.begin(c, r, version, ev.Now)
-}
-
-func (o *Chore) end(c Rules, r *Record, version uint64, n Notes) Effect {
-	return Effect{Do: Return, Outcome: Outcome{Record: r, Version: version, Due: c.Due(r)}, Notes: n}
 }
 
 // drain revokes tokens in the queue of a record. Chore and Logout share it.

@@ -108,6 +108,62 @@ func TestRefusalIsStoredLater(t *testing.T) {
 	}
 }
 
+// A refusal whose write took effect unnoticed is known at once.
+func TestRefusalAfterLostWrite(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused})
+	o.perform()
+	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.told(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("outcome = %q, want %q and to be told of it", out.Reason, lease.Denied)
+	}
+}
+
+// G3: an attempt that failed after a takeover leaves the doubt in the record. If
+// no request was sent, the abandoned intent comes back as well.
+func TestFailureKeepsDoubt(t *testing.T) {
+	for _, unsent := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.loggedIn()
+		a.begin(a.renewal()).until(lease.Redeem) // it crashes
+		before := w.record()
+		b.begin(b.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Failed, Unsent: unsent}).run()
+		r := w.record()
+		if unsent && (r.Doubts != 0 || r.Intent != before.Intent) || !unsent && (r.Doubts != 1 || r.Intent.ID != "") {
+			t.Errorf("unsent %t: %d doubts, intent %q", unsent, r.Doubts, r.Intent.ID)
+		}
+		if r.Failures != 1 || !r.RetryAt.After(b.wall()) {
+			t.Errorf("unsent %t: %d failures, retry at %s", unsent, r.Failures, r.RetryAt)
+		}
+	}
+}
+
+// G3: a process takes its own intent back before it announces another one.
+func TestRenewalTakesIntentBackFirst(t *testing.T) {
+	for _, effect := range []bool{false, true} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		o := p.begin(p.renewal()).until(lease.Swap)
+		if effect {
+			o.perform()
+		}
+		o.answer(lease.Unknown).run()
+		if out := p.begin(p.renewal()).fail(); out.Reason != lease.StoreFailed || p.local.Undo == nil {
+			t.Errorf("effect %t: a renewal while the store fails: %q, want %q", effect, out.Reason, lease.StoreFailed)
+		}
+		next := p.begin(p.renewal()).until(lease.Redeem)
+		if r := w.record(); p.local.Undo != nil || r.Doubts != 0 {
+			t.Errorf("effect %t: %d doubts, an intent is to be taken back: %t; want none", effect, r.Doubts, p.local.Undo != nil)
+		}
+		if out := next.run(); out.Reason != "" {
+			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason)
+		}
+	}
+}
+
 // G19: a server that issues the rejected token once more has not renewed it.
 func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
@@ -156,6 +212,29 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 		w.wantHeld()
 		if effect && w.version != version {
 			t.Error("the tokens were written twice")
+		}
+	}
+}
+
+// G4: new tokens are written three times, with pauses, before they are served
+// from memory.
+func TestAdoptionIsTriedAgain(t *testing.T) {
+	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		o := p.begin(p.renewal()).until(lease.Redeem).do()
+		began, swaps := w.now, 0
+		for o.effect.Do != lease.Return && swaps < 10 {
+			if o.effect.Do == lease.Swap {
+				swaps++
+				o.answer(result)
+			} else {
+				o.do()
+			}
+		}
+		if swaps != 3 || w.now-began != 300*time.Millisecond || p.local.Pending == nil {
+			t.Errorf("%d writes in %s, pending: %t; want 3 in 300ms, and pending", swaps, w.now-began, p.local.Pending != nil)
 		}
 	}
 }
@@ -220,6 +299,13 @@ func TestTombstoneIsDeleted(t *testing.T) {
 		t.Fatal("a tombstone with tokens was deleted")
 	}
 	w.deaf = false
+	p.loggedIn()
+	p.begin(&lease.Logout{}).run()
+	w.now += 24*time.Hour - time.Second
+	p.begin(&lease.Chore{}).run()
+	if w.stored == nil {
+		t.Fatal("a tombstone was deleted before its time")
+	}
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
 	if out := p.begin(&lease.Chore{}).run(); w.stored != nil || out.Reason != "" || w.live() != 0 {
@@ -271,6 +357,31 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
+// G20: confirmed revocations leave the queue, though the record has changed or
+// the answer of the store was lost.
+func TestRevocationIsRemoved(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		effect bool
+		result lease.Result
+	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		p.loggedIn()
+		chore := p.begin(&lease.Chore{}).until(lease.Revoke).do().until(lease.Swap)
+		if tt.effect {
+			chore.perform()
+		} else {
+			w.swap(lease.Effect{Record: w.record(), Version: w.version})
+		}
+		chore.answer(tt.result).run()
+		if n := len(w.record().Queue); n != 0 {
+			t.Errorf("%s: %d revocations are left", tt.name, n)
+		}
+	}
+}
+
 // G20: the index is written before the record that needs it.
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
@@ -305,7 +416,7 @@ func TestStoreFails(t *testing.T) {
 			login, again := p.login(), p.login()
 			for name, m := range map[string]machine{"login": login, "logout": &lease.Logout{}, "interrupted login": again} {
 				o, failures := p.begin(m), 0
-				for o.effect.Do != lease.Return {
+				for o.effect.Do != lease.Return && failures < 10 {
 					switch {
 					case o.effect.Do == do:
 						failures++
@@ -469,6 +580,27 @@ func TestSameRefreshTokenAgain(t *testing.T) {
 	for _, q := range w.record().Queue {
 		if q.Token == token.Refresh {
 			t.Error("the refresh token in use is to be revoked")
+		}
+	}
+}
+
+// How the deletion of a tombstone ends, when the store does not do it.
+func TestTombstoneIsNotDeleted(t *testing.T) {
+	for _, tt := range []struct {
+		result lease.Result
+		reason lease.Reason
+	}{{lease.Failed, lease.StoreFailed}, {lease.Unknown, lease.StoreFailed}, {lease.Conflict, ""}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		p.begin(&lease.Logout{}).run()
+		w.now += 25 * time.Hour
+		chore := p.begin(&lease.Chore{}).until(lease.Swap)
+		if tt.result == lease.Conflict {
+			p.loggedIn()
+		}
+		if out := chore.answer(tt.result).run(); out.Reason != tt.reason || w.stored == nil {
+			t.Errorf("result %d: %q, want %q and the record", tt.result, out.Reason, tt.reason)
 		}
 	}
 }

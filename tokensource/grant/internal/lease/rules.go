@@ -154,6 +154,9 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 	if current == nil {
 		return nil, late
 	}
+	if k.kind == bury && current.sameSet(k.base) && current.Over == k.reason {
+		return nil, stored
+	}
 	if current.Intent.ID != k.base.Intent.ID {
 		if k.kind == release && version == k.over {
 			// The announcement may still take effect over this version.

@@ -198,6 +198,7 @@ func TestResolve(t *testing.T) {
 		{"adopt over a newer set", adopt, &renewed, 8, lease.Late, nothing},
 		{"adopt over itself", adopt, &mine, 8, lease.Stored, nothing},
 		{"bury under its own intent", bury, &base, 8, lease.Rewrite, string(lease.Denied)},
+		{"bury what is buried", bury, &dead, 8, lease.Stored, nothing},
 		{"bury under another intent", bury, &foreign, 8, lease.Late, nothing},
 		{"bury a newer set", bury, &renewed, 8, lease.Late, nothing},
 		{"bury nothing", bury, nil, 0, lease.Late, nothing},

@@ -116,6 +116,19 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
+// G4: a login that is written again does not put revoked tokens over those of
+// the login that replaced it.
+func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
+	w, out := afterLostWrite(t, func(w *world, b *process) {
+		b.loggedIn()
+		b.begin(&lease.Chore{}).run()
+	})
+	w.wantHeld()
+	if out.Reason != lease.Overtaken {
+		t.Errorf("the login ended with %q, want %q", out.Reason, lease.Overtaken)
+	}
+}
+
 // G1: a login that is written again does not wipe the intent of a redemption.
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
@@ -256,6 +269,9 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 	if r := w.record(); r.Token.Refresh != "" || r.Token.Access != "" {
 		t.Errorf("the dead record holds %q and %q", r.Token.Access, r.Token.Refresh)
+	}
+	if out := b.begin(&lease.Chore{}).run(); w.live() != 3 || out.Due.Sub(b.wall()) != time.Hour {
+		t.Fatalf("%d tokens live, and the next are revoked in %s; want 3, 1h", w.live(), out.Due.Sub(b.wall()))
 	}
 	a.settle()
 	w.wantHeld()

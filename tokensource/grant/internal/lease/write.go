@@ -153,6 +153,12 @@ func (w *write) settle(l *Local) Notes {
 	return n
 }
 
+// end ends an operation.
+func (c Rules) end(out Outcome, n Notes) Effect {
+	out.Due = c.Due(out.Record)
+	return Effect{Do: Return, Outcome: out, Notes: n}
+}
+
 // swap writes next over the version of current. A record that needs a Chore
 // earlier than current does is entered in the index first (G20).
 func (c Rules) swap(next, current *Record, version uint64) Effect {
