@@ -15,7 +15,7 @@ import (
 const (
 	waiting     = "waiting"      // the record was read for the third time: another process refreshes
 	announced   = "announced"    // the intent is written, and nothing was sent
-	requested   = "requested"    // the kernel has the request, and nobody waits for the answer yet
+	requested   = "requested"    // the request is sent, and its answer does not arrive
 	sent        = "sent"         // the server has redeemed the refresh token; its answer is here, unread
 	answered    = "answered"     // the answer was read to its end
 	beforeWrite = "before-write" // the new tokens are about to be written

@@ -56,20 +56,32 @@ func (w *passingWire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // passingConn is a connection that calls written once, when the form of a token
-// request is written. The form is one write of its own: its reader is none that
-// net/http sends together with the header.
+// request is written. The answer is not delivered before written returns.
 type passingConn struct {
 	net.Conn
 	written atomic.Pointer[func()]
+	mu      sync.Mutex // held from before a form is written until written returns
 }
 
+// Write writes to the connection. net/http writes a form by itself, after the
+// header.
 func (c *passingConn) Write(buf []byte) (int, error) {
-	n, err := c.Conn.Write(buf)
-	if bytes.Contains(buf, []byte("grant_type=")) {
-		if written := c.written.Swap(nil); written != nil {
-			(*written)()
-		}
+	if !bytes.Contains(buf, []byte("grant_type=")) {
+		return c.Conn.Write(buf)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.Conn.Write(buf)
+	if written := c.written.Swap(nil); written != nil {
+		(*written)()
+	}
+	return n, err
+}
+
+func (c *passingConn) Read(buf []byte) (int, error) {
+	n, err := c.Conn.Read(buf)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return n, err
 }
 
