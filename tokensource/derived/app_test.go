@@ -22,7 +22,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// keys are what the fake's confidential app authenticates with on its own behalf.
+// keys are what the fake's confidential app authenticates with on its own
+// behalf.
 func keys() derived.AppCredentials {
 	app := oauthtest.ConfidentialApp()
 	return derived.AppCredentials{ID: app.APIKey, Credential: oauth.Secret(app.APISecret)}
