@@ -25,7 +25,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	grant, err := l.grants.Save(ctx, user.Subject, tok)
 	if err != nil {
-		return l.discard(ctx, tok, failed("the grant could not be stored", unreadable(l.grantKey(user.Subject), err)))
+		return l.discard(ctx, tok, failed("the grant could not be stored", unreadable(l.grantKey(ctx, user.Subject), err)))
 	}
 	if err := l.startSession(ctx, w, r, user.Subject, grant.Epoch); err != nil {
 		return failed("the session could not be stored", err)

@@ -74,7 +74,7 @@ func (l *login) endGrant(ctx context.Context, s session) error {
 	if err == nil && grant.Epoch != s.Epoch {
 		return nil
 	}
-	return unreadable(l.grantKey(s.Subject), l.grants.Logout(ctx, s.Subject))
+	return unreadable(l.grantKey(ctx, s.Subject), l.grants.Logout(ctx, s.Subject))
 }
 
 // offerRetry leaves a cookie that names the user for another attempt, since the session is gone.

@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -90,7 +91,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	b := newBrowser(t, w.mux)
 	first := b.get("/authorize")
 	state, cookie := query(t, first.location(), "state"), first.Cookies()[0].Value
-	w.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
+	w.fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
 	pages := []answer{
 		b.get("/callback?code=secret-code&state=" + state + "x"),
 		b.get("/callback?code=secret-code&code=secret-code&state=" + state),
@@ -101,7 +102,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	if len(errs.list) != 4 {
 		t.Fatalf("%d errors, want 4", len(errs.list))
 	}
-	secrets := []string{state, state2, "secret-code", cookie, oauthtest.ConfidentialApp().Secret}
+	secrets := []string{state, state2, "secret-code", cookie, oauthtest.ConfidentialApp().Secret()}
 	for _, p := range pages {
 		exposure.Check(t, "a page", p.body, secrets...)
 	}
@@ -114,7 +115,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 func newGrants(t *testing.T, s setup) *grant.Keeper {
 	t.Helper()
-	grants, err := grant.New(newClient(t, oauthtest.New(t, nil), s), storage.NewMemory(), nil)
+	grants, err := grant.New(newClient(t, xapi.New(t, nil), s), storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (l *login) current(r *http.Request) (session, error) {
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return session{}, errNoSession
 	case err != nil:
-		return session{}, unreadable(l.grantKey(s.Subject), err)
+		return session{}, unreadable(l.grantKey(r.Context(), s.Subject), err)
 	case grant.Dead != "" || grant.Epoch != s.Epoch:
 		return session{}, errNoSession
 	}

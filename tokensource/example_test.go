@@ -14,6 +14,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -51,10 +52,10 @@ func (s perUser) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // exampleGrants returns the engine of an app at the fake, and the ID of a user
 // who has logged in.
-func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
+func exampleGrants(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -78,7 +79,7 @@ func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
 // What a caller decides on is matched with errors.Is; the facts are in *Error.
 func ExampleError() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func ExampleError() {
 	fmt.Println("used code:", decide(err))
 	fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1)
 	fmt.Println("outage:", decide(grants.Logout(ctx, user)))
-	if _, err := fake.RotateSecret(grants.Client().ClientID()); err != nil {
+	if err := fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 		log.Fatal(err)
 	}
 	_, err = grants.Client().Refresh(ctx, "a refresh token")

@@ -9,11 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // tokenFunc is an oauth2.TokenSource.
@@ -81,7 +82,7 @@ func TestToOAuth2(t *testing.T) {
 			Source: tokensource.ToOAuth2(t.Context(), g.Source(w.User)), Base: w.Fake.Transport(),
 		}}
 		for range 3 {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+oauthtest.PathMe, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+xapi.PathMe, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -156,7 +156,7 @@ func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 func TestT3_OneConnection(t *testing.T) {
 	e := newLoopbackEngine(t, 1)
 	e.login(t, "1")
-	e.fake.ExpireAll()
+	e.fake.ExpireAccess("")
 	if status := e.call(t, "1"); status != http.StatusOK {
 		t.Errorf("the call ended with %d, want 200", status)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -102,8 +103,9 @@ func values(t *testing.T) (list []any, secrets []string) {
 	tok := w.Login(g)
 	user := g.Source(w.User)
 	w.Token(g)
-	keys := oauthtest.ConfidentialApp()
-	app := must(derived.NewAppSource(provider.X(), derived.AppCredentials{ID: keys.APIKey, Credential: oauth.Secret(keys.APISecret)}, &w.Options))(t)
+	registered := oauthtest.ConfidentialApp()
+	apiKey, apiSecret := xapi.APIKeys(registered)
+	app := must(derived.NewAppSource(provider.X(), derived.AppCredentials{ID: apiKey, Credential: oauth.Secret(apiSecret)}, &w.Options))(t)
 	appToken := must(app.Token(t.Context()))(t)
 	static := must(tokensource.Static(canaryStatic))(t)
 	foreign := must(tokensource.FromOAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: canaryForeign, RefreshToken: canaryForeign})))(t)
@@ -120,7 +122,7 @@ func values(t *testing.T) (list []any, secrets []string) {
 			grant.Event{Kind: grant.EventDied, Subject: w.User, Err: refused},
 			userConfig{client: w.Client, request: *request, transport: *rt},
 		}, []string{
-			ending(keys.Secret), ending(keys.APISecret), tok.AccessToken, tok.RefreshToken, appToken.AccessToken,
+			ending(registered.Secret()), ending(apiSecret), tok.AccessToken, tok.RefreshToken, appToken.AccessToken,
 			canaryStatic, canaryForeign, canaryCode, canaryVerifier, canarySecret,
 		}
 }
@@ -142,7 +144,7 @@ func TestEngineErrorsShowNoSecret(t *testing.T) {
 	var events []grant.Event
 	g := w.Process(nil)
 	tok := w.Login(g)
-	secrets := []string{tok.AccessToken, tok.RefreshToken, oauthtest.ConfidentialApp().Secret}
+	secrets := []string{tok.AccessToken, tok.RefreshToken, oauthtest.ConfidentialApp().Secret()}
 	for _, sent := range []string{tok.RefreshToken, tok.RefreshToken, tok.AccessToken} { // to refresh, and to revoke both
 		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{
 			Status: 400, ContentType: "application/json", Body: `{"error":"invalid_grant","error_description":"` + sent + ` is used"}`,

@@ -9,6 +9,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/derived"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -16,13 +17,13 @@ import (
 // sends the token.
 func Example() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // plays X in memory
+	fake, err := xapi.NewServer(nil) // plays X in memory
 	if err != nil {
 		log.Fatal(err)
 	}
-	app := oauthtest.ConfidentialApp()
+	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
 	source, err := derived.NewAppSource(provider.X(), derived.AppCredentials{
-		ID: app.APIKey, Credential: oauth.Secret(app.APISecret),
+		ID: key, Credential: oauth.Secret(secret),
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		log.Fatal(err)

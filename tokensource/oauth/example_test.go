@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -20,13 +21,13 @@ import (
 // the user is.
 func Example() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // plays X, its user and the browser, in memory
+	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
 	if err != nil {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -40,7 +41,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := fake.Authorize(ctx, login)
+	callback, err := fake.Authorize(ctx, "", login)
 	if err != nil {
 		log.Fatal(err)
 	}

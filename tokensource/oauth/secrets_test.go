@@ -18,7 +18,7 @@ import (
 // Every operation fails at a server that repeats whatever it was sent.
 func TestErrorsShowNoSecret(t *testing.T) {
 	const access = "canary-access-t0ken"
-	secret := oauthtest.ConfidentialApp().Secret
+	secret := oauthtest.ConfidentialApp().Secret()
 	calls := append([]operation{{"identity", func(ctx context.Context, c *oauth.Client) error {
 		_, err := c.Identity(ctx, &oauth2.Token{AccessToken: access})
 		return err
@@ -46,7 +46,7 @@ func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
 		{"beyond ASCII", `{"error":"e","error_description":"caf\u00e9 \u202e"}`, "e", "caf. ."},
 		{"long", `{"error":"` + strings.Repeat("c", 999) + `","error_description":"` + strings.Repeat("d", 999) + `"}`,
 			strings.Repeat("c", 64) + "...", strings.Repeat("d", 200) + "..."},
-		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret + `"}`,
+		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret() + `"}`,
 			"REDACTED", "REDACTED of REDACTED"},
 		{"no string", `{"error":"e","error_description":{"a":1}}`, "e", ""},
 	}
