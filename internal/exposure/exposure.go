@@ -16,6 +16,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -32,9 +33,10 @@ const shown = 8
 // 8 bytes. It returns nothing if v keeps the secret.
 func Of[T any](v T, secret string) []string {
 	var ways []string
+	forms := formsOf(secret)
 	for shape, value := range shapes(v) {
 		for form, text := range texts(value) {
-			if shows(text, secret) {
+			if shows(text, forms) {
 				ways = append(ways, fmt.Sprintf("%s, %s: %.200q", shape, form, text))
 			}
 		}
@@ -88,17 +90,17 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// shows reports whether text contains a part of secret, in any encoding.
-func shows(text, secret string) bool {
+// formsOf returns every part of secret in every encoding.
+func formsOf(secret string) (forms []string) {
 	for i := 0; i+shown <= len(secret); i++ {
-		part := secret[i : i+shown]
-		for _, form := range encodings(part) {
-			if strings.Contains(text, form) {
-				return true
-			}
-		}
+		forms = append(forms, encodings(secret[i:i+shown])...)
 	}
-	return false
+	return forms
+}
+
+// shows reports whether text contains one of forms.
+func shows(text string, forms []string) bool {
+	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) })
 }
 
 // encodings returns part in the forms that package fmt and the encoders give
