@@ -37,7 +37,7 @@ const (
 	lastChorePause  = time.Second
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case choreStart:
@@ -68,7 +68,7 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	}
 }
 
-// start takes up the first claim, or looks for what is due.
+// start begins to write the first claim, or looks for what is due.
 func (o *Chore) start(l *Local) Effect {
 	for _, k := range [...]*claim{l.Pending, l.Undo} {
 		if k != nil {
@@ -161,9 +161,9 @@ func (d *drain) begin(c Rules, r *Record, version uint64, now Clock) Effect {
 	return c.swap(d.next, r, version)
 }
 
-// beginAnnounced revokes every token in the queue of a tombstone, whose
-// attempts need no announcement: no late holder can win over a tombstone. It
-// returns false if there is none.
+// beginAnnounced revokes every token in the queue of r. It is for a tombstone,
+// and for a record with a newer login. No late holder can win over these, and
+// the attempts need no announcement. It returns false if the queue is empty.
 func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
 	*d = drain{phase: drainRevoking, current: r, version: version, batch: r.Queue}
 	if len(d.batch) == 0 {
@@ -211,7 +211,7 @@ func (d *drain) revoke() Effect {
 	return Effect{Do: Revoke, Token: q.Token, Refresh: q.Refresh}
 }
 
-// remove takes the tokens that are gone out of the queue, if any of them is
+// remove removes the tokens that are gone from the queue, if any of them is
 // still in it.
 func (d *drain) remove(c Rules) (Effect, bool) {
 	rest := without(d.current.Queue, d.confirmed)

@@ -146,7 +146,7 @@ func (r *Record) dropped(next *Record) bool {
 }
 
 // forfeited reports whether the record is dead because of a doubt alone, and
-// nobody has begun to revoke the tokens of the set. Then they may still be
+// no process has begun to revoke the tokens of the set. Then they may still be
 // succeeded by the tokens of a late holder (G4).
 func (r *Record) forfeited(set string) bool {
 	return r.Over == InDoubt && slices.ContainsFunc(r.Queue, func(q revocation) bool {

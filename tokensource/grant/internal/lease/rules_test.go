@@ -174,7 +174,7 @@ func TestResolve(t *testing.T) {
 	})
 	tomb := with(dead, func(r *lease.Record) { r.Over = lease.NoGrant })
 	adopt := lease.Adoption(&base, lease.Token{Access: "a4", Refresh: "r4"})
-	bury, release := lease.Burial(&base, "code"), lease.Release(&base, start)
+	refusal, release := lease.Refusal(&base, "code"), lease.Release(&base, start)
 	before := with(foreign, func(r *lease.Record) { r.Doubts = 0 })
 	undo := lease.Undo(&base, &before, 7)
 	const revoked, nothing = "queue", ""
@@ -197,11 +197,11 @@ func TestResolve(t *testing.T) {
 		{"adopt over another login", adopt, &login, 8, lease.Late, revoked},
 		{"adopt over a newer set", adopt, &renewed, 8, lease.Late, nothing},
 		{"adopt over itself", adopt, &mine, 8, lease.Stored, nothing},
-		{"bury under its own intent", bury, &base, 8, lease.Rewrite, string(lease.Denied)},
-		{"bury what is buried", bury, &dead, 8, lease.Stored, nothing},
-		{"bury under another intent", bury, &foreign, 8, lease.Late, nothing},
-		{"bury a newer set", bury, &renewed, 8, lease.Late, nothing},
-		{"bury nothing", bury, nil, 0, lease.Late, nothing},
+		{"refuse under its own intent", refusal, &base, 8, lease.Rewrite, string(lease.Denied)},
+		{"refuse what is refused", refusal, &dead, 8, lease.Stored, nothing},
+		{"refuse under another intent", refusal, &foreign, 8, lease.Late, nothing},
+		{"refuse a newer set", refusal, &renewed, 8, lease.Late, nothing},
+		{"refuse nothing", refusal, nil, 0, lease.Late, nothing},
 		{"release its own intent", release, &base, 8, lease.Rewrite, "a3"},
 		{"release another intent", release, &foreign, 8, lease.Late, nothing},
 		{"undo its own intent", undo, &base, 8, lease.Rewrite, "a3"},
