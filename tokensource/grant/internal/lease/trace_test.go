@@ -71,7 +71,11 @@ func TestLoginOverDeadGrant(t *testing.T) {
 	a.rules.SingleGrant, b.rules.SingleGrant, b.skew = true, true, -20*time.Second
 	a.loggedIn()
 	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
-	b.loggedIn()
+	if login := b.begin(b.login()).do(); login.effect.Do != lease.Swap {
+		t.Errorf("effect %d after the read, want a write", login.effect.Do)
+	} else {
+		login.run()
+	}
 	w.wantHeld()
 }
 
