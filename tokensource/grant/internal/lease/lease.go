@@ -127,7 +127,7 @@ type Rules struct {
 	Hold       time.Duration // how long the tokens of a forfeited grant wait for a late holder before they are revoked
 	FirstPause time.Duration // between the first and the second attempt to revoke; the pause doubles
 	LastPause  time.Duration // the longest pause between two attempts to revoke
-	GiveUp     time.Duration // a revocation that is as old as this is reported and dropped
+	GiveUp     time.Duration // a revocation that fails after this is given up
 	Keep       time.Duration // how long a tombstone stays
 }
 

@@ -57,6 +57,7 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 			return e
 		}
 		o.current, o.version = o.drain.current, o.drain.version
+		o.notes.Unrevoked = o.drain.notes.Unrevoked
 		return o.finish(c)
 	}
 }
@@ -104,7 +105,6 @@ func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
 	}
 	o.phase, o.pending = logoutWriting, l.Pending
 	o.next = c.tombstone(r, l.Pending, ev.Now)
-	o.notes.Unrevoked = o.notes.Unrevoked || r != nil && r.dropped(o.next)
 	return c.swap(o.next, r, ev.Version)
 }
 

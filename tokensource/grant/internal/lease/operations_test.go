@@ -350,6 +350,41 @@ func TestRevocationIsGivenUp(t *testing.T) {
 	}
 }
 
+// G20: a revocation that was not attempted for a week is not given up.
+func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
+	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		w.stuck = true
+		p.begin(&lease.Logout{}).run()
+		w.stuck = false
+		w.now += 8 * 24 * time.Hour
+		o := p.begin(m)
+		o.run()
+		if w.live() != 0 || o.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 0 {
+			t.Errorf("%T: %d tokens live, want none", m, w.live())
+		}
+	}
+}
+
+// G10: a queue that is full drops its oldest entries, and that is noted.
+func TestQueueIsBounded(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	for range lease.MaxQueue / 2 {
+		p.loggedIn()
+	}
+	first := w.record().Queue[0].Set
+	login := p.begin(p.login())
+	login.run()
+	r := w.record()
+	if len(r.Queue) != lease.MaxQueue || r.Queue[0].Set == first || login.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 1 {
+		t.Errorf("%d entries, from %s on, want %d without %s, and a note", len(r.Queue), r.Queue[0].Set, lease.MaxQueue, first)
+	}
+}
+
 // G20: an attempt to revoke is announced, so that others leave the token alone,
 // and a crash costs one pause.
 func TestRevocationIsAnnounced(t *testing.T) {

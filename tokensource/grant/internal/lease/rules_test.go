@@ -347,26 +347,23 @@ func TestEnqueue(t *testing.T) {
 	}
 }
 
-// Attempts are announced with pauses that double, and end after a week.
+// Attempts are announced with pauses that double.
 func TestAttempt(t *testing.T) {
 	for _, tt := range []struct {
 		attempts uint64
 		at       time.Duration
 		pause    time.Duration // 0: not attempted
-		left     int
 	}{
-		{0, -time.Second, 0, 1},
-		{0, 0, 10 * time.Second, 1},
-		{1, 0, 20 * time.Second, 1},
-		{8, 0, 2560 * time.Second, 1},
-		{9, 0, time.Hour, 1},
-		{1000, 0, time.Hour, 1},
-		{1000, 7 * 24 * time.Hour, 0, 0},
-		{0, 7 * 24 * time.Hour, 10 * time.Second, 1}, // it is never dropped without an attempt
+		{0, -time.Second, 0},
+		{0, 0, 10 * time.Second},
+		{1, 0, 20 * time.Second},
+		{8, 0, 2560 * time.Second},
+		{9, 0, time.Hour},
+		{1000, 0, time.Hour},
 	} {
 		r := lease.Record{Queue: []lease.Revocation{{Set: "x", Token: "a", Since: start, Next: start, Attempts: tt.attempts}}}
 		next, batch := rules().Attempt(&r, at(tt.at))
-		if len(next.Queue) != tt.left || (len(batch) > 0) != (tt.pause > 0) {
+		if len(next.Queue) != 1 || (len(batch) > 0) != (tt.pause > 0) {
 			t.Errorf("Attempt(%d, %s) leaves %d and attempts %d", tt.attempts, tt.at, len(next.Queue), len(batch))
 			continue
 		}

@@ -167,5 +167,7 @@ func (c Rules) swap(next, current *Record, version uint64) Effect {
 	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
 		e.Due = due
 	}
+	// A queue that is full has dropped its oldest entries (G10).
+	e.Notes.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
 	return e
 }
