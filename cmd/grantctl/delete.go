@@ -16,7 +16,7 @@ const deleteHelp = `
 Delete removes one grant from the store: the user must log in again. It shows the grant and asks first. If the grant changes
 meanwhile nothing is deleted.
 
-The tokens are NOT revoked at the server: Grants.Logout does that, or the app's /logout. Processes that have the grant in
+The tokens are NOT revoked at the server: Keeper.Logout does that, or the app's /logout. Processes that have the grant in
 memory go on using its access token until they look at the store again.
 
 A grant that cannot be opened is deleted by its storage key, which list prints.
