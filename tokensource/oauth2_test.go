@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/internal/testworld"
-
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
