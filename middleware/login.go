@@ -8,12 +8,9 @@ package middleware
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -21,7 +18,13 @@ import (
 
 // Login is the login of one app at one authorization server. It is safe for concurrent use; several of them, for several
 // providers, can stand on one mux if their redirect URLs are in folders of their own.
+//
+// New makes one; the zero Login cannot be used.
 type Login struct {
+	inner func() *login // in a closure, so that a Login that is printed does not show its keys
+}
+
+type login struct {
 	grants   *grant.Keeper
 	client   *oauth.Client
 	keys     seal.AEAD
@@ -50,7 +53,7 @@ func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 // error that says what to do.
 func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {
-		return nil, errors.New("middleware: nil Grants: build them with grant.New")
+		return nil, errors.New("middleware: nil Keeper: make one with grant.New")
 	}
 	if k, ok := keys.(*seal.Keys); keys == nil || ok && k == nil {
 		return nil, errors.New("middleware: nil keys: build them with seal.NewKeys; cookies are never left unsealed")
@@ -67,7 +70,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Login{
+	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s,
 		cookies:  newCookies(s.secure, client.Provider().Name, client.ClientID()),
 		sessions: options.Sessions,
@@ -76,31 +79,18 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
-	return l, nil
+	return &Login{func() *login { return l }}, nil
 }
 
 // Mount registers the three routes on mux under their public paths: the redirect URL's path, and beside it authorize and
 // logout, or what Options say. Behind http.StripPrefix the mux sees other paths: there, register Authorize, Callback and
 // Logout one by one; they never look at their own path.
 func (l *Login) Mount(mux Mux) {
-	mux.Handle(l.site.authorize, l.Authorize())
-	mux.Handle(l.site.callback, l.Callback())
-	mux.Handle(l.site.logout, l.Logout())
+	site := l.inner().site
+	mux.Handle(site.authorize, l.Authorize())
+	mux.Handle(site.callback, l.Callback())
+	mux.Handle(site.logout, l.Logout())
 }
-
-// String names the login; nothing secret is printed under any verb.
-func (l *Login) String() string {
-	if l == nil || l.client == nil {
-		return "Login(nil)"
-	}
-	return fmt.Sprintf("Login{%s, %s}", l.client.Provider().Name, l.site.callback)
-}
-
-// Format prints String, whatever the verb: fmt would print the keys' and the client's fields else.
-func (l *Login) Format(f fmt.State, _ rune) { redact.Write(f, l.String()) }
-
-// LogValue returns String.
-func (l *Login) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 // workTime bounds what happens at the authorization server and in the store for one request of a browser. It is less
 // than the thirty seconds that a code lives at X.

@@ -94,15 +94,15 @@ func (o Options) resolve(client *oauth.Client) (Options, error) {
 		o.Identify = client.Identity
 	}
 	o.Params = cloneParams(o.Params)
-	if _, err := client.AuthorizationURL(o.request(newFlow(client.RedirectURL(), "/", o.FlowLifetime))); err != nil {
+	if _, err := o.authorizationURL(client, newFlow(client.RedirectURL(), "/", o.FlowLifetime)); err != nil {
 		return o, fmt.Errorf("middleware: no authorization request can be made: %w", err)
 	}
 	return o, nil
 }
 
-// request is the authorization request of one flow.
-func (o Options) request(f flow) oauth.AuthorizationRequest {
-	return oauth.AuthorizationRequest{State: f.State, Verifier: f.Verifier, Params: cloneParams(o.Params)}
+// authorizationURL returns the URL of the authorization request of one flow.
+func (o Options) authorizationURL(client *oauth.Client, f flow) (string, error) {
+	return client.AuthorizationURL(f.state.Reveal(), f.verifier.Reveal(), cloneParams(o.Params))
 }
 
 func cloneParams(params url.Values) url.Values {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 
 	"github.com/authtrip/authtrip/storage"
@@ -40,7 +41,12 @@ func isMisread(err error) bool {
 // Error says what to do.
 func (e *unread) Error() string {
 	advice := "restore or delete it"
-	if errors.Is(e.err, seal.ErrUnsealed) {
+	switch unsealed := errors.Is(e.err, seal.ErrUnsealed); {
+	case e.key == storage.NameKey && unsealed: // without it, no grant is found any more
+		advice = "give the key that sealed it as well, behind the first one"
+	case e.key == storage.NameKey:
+		advice = "restore it"
+	case unsealed:
 		advice = "give the key that sealed it as well, behind the first one, or delete it"
 	}
 	return e.key + ": " + advice + ": " + e.err.Error()
@@ -58,7 +64,12 @@ func stopped(op, cause string, err error) *Error {
 	return &Error{Op: op, Kind: kind, Cause: cause, Err: err}
 }
 
-// grantKey is where the grant of a user is stored.
-func (l *Login) grantKey(subject string) string {
-	return grant.Key(l.client.Provider().Name, l.client.ClientID(), subject)
+// grantKey is where the grant of a user is stored. If the store cannot compute
+// that key, it is the key of the record that the store needs for it.
+func (l *login) grantKey(ctx context.Context, subject string) string {
+	key, err := grant.Key(ctx, l.grants.Store(), l.client.Provider().Authority(), l.client.ClientID(), subject)
+	if err != nil {
+		return storage.NameKey
+	}
+	return key
 }

@@ -3,30 +3,37 @@ package tokensource
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/flight"
-	"github.com/authtrip/authtrip/internal/redact"
 )
 
-// OAuth2Source is an oauth2.TokenSource seen as a Source.
-type OAuth2Source struct{ source oauth2.TokenSource }
+// An OAuth2Source is an oauth2.TokenSource as a [Source]. [FromOAuth2] makes one;
+// the zero OAuth2Source cannot be used.
+type OAuth2Source struct {
+	token func() (*oauth2.Token, error) // in a closure, so that nothing prints what source holds
+}
 
-// FromOAuth2 makes a Source of what other libraries supply. An oauth2.TokenSource takes no context: a call that hangs in
-// it is left behind when the caller's context ends. It cannot be told that a token was rejected, so it is no Renewer.
+// FromOAuth2 makes a Source of what other libraries supply. An oauth2.TokenSource
+// has no context: if the caller's context ends, a call that hangs goes on in the
+// background. It cannot learn that a token was rejected, so the result is no
+// [Renewer].
 func FromOAuth2(source oauth2.TokenSource) (*OAuth2Source, error) {
 	if source == nil {
 		return nil, errors.New("tokensource: nil oauth2.TokenSource")
 	}
-	return &OAuth2Source{source}, nil
+	return &OAuth2Source{source.Token}, nil
 }
 
-// Token returns the source's token, or the context's cause if that comes first.
+// errNoToken is the error for a source of another library that breaks its
+// contract.
+var errNoToken = errors.New("tokensource: the oauth2.TokenSource returned neither a token nor an error")
+
+// Token returns the source's token, or the cause of ctx if ctx ends first.
 func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	if ctx.Done() == nil {
-		return s.source.Token()
+		return s.ask()
 	}
 	type result struct {
 		token *oauth2.Token
@@ -34,7 +41,7 @@ func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 	ch := make(chan result, 1)
 	go func() {
-		tok, err := s.source.Token()
+		tok, err := s.ask()
 		ch <- result{tok, err}
 	}()
 	select {
@@ -45,11 +52,18 @@ func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 }
 
-// Format prints no token, whatever the verb.
-func (s *OAuth2Source) Format(f fmt.State, _ rune) { redact.Write(f, "OAuth2Source{}") }
+// ask returns a token or an error, never neither (G19).
+func (s *OAuth2Source) ask() (*oauth2.Token, error) {
+	tok, err := s.token()
+	if tok == nil && err == nil {
+		return nil, errNoToken
+	}
+	return tok, err
+}
 
-// ToOAuth2 makes an oauth2.TokenSource for libraries that ask for one. Every call of its Token asks source with ctx: keep
-// ctx alive for as long as the result is used, and do not wrap it with oauth2.ReuseTokenSource, which would hide renewals.
+// ToOAuth2 makes an oauth2.TokenSource for libraries that need one. Each call of
+// its Token asks source with ctx. So ctx must not end while the result is in use.
+// Do not wrap the result with oauth2.ReuseTokenSource, which would hide renewals.
 func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	return oauth2Source{func() (*oauth2.Token, error) {
 		if source == nil {
@@ -59,12 +73,9 @@ func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	}}
 }
 
+// oauth2Source is a [Source] as an oauth2.TokenSource.
 type oauth2Source struct {
 	token func() (*oauth2.Token, error)
 }
 
 func (s oauth2Source) Token() (*oauth2.Token, error) { return s.token() }
-
-func (s oauth2Source) Format(f fmt.State, _ rune) {
-	redact.Write(f, "oauth2.TokenSource of a tokensource.Source")
-}

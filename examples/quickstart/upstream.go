@@ -22,10 +22,10 @@ type upstream struct {
 func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upstream, error) {
 	redirectURL := origin + "/callback"
 	up := &upstream{registration: oauth.Registration{
-		ClientID:     os.Getenv("X_CLIENT_ID"),
-		ClientSecret: os.Getenv("X_CLIENT_SECRET"),
-		RedirectURL:  redirectURL,
-		Scopes:       []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
+		ClientID:    os.Getenv("X_CLIENT_ID"),
+		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")),
+		RedirectURL: redirectURL,
+		Scopes:      []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
 	}}
 	if up.registration.ClientID != "" {
 		up.provider = provider.X()
@@ -37,7 +37,7 @@ func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upst
 		return nil, err
 	}
 	up.fake, up.provider = f, f.Provider(f.url)
-	up.registration.ClientID, up.registration.ClientSecret = f.app.ClientID, f.app.Secret
+	up.registration.ClientID, up.registration.Credential = f.app.ClientID, oauth.Secret(f.app.Secret())
 	up.welcome = "This uses a fake of X at " + f.url + ": no account, no network. Set X_CLIENT_ID to use the real one.\n"
 	return up, nil
 }

@@ -12,18 +12,21 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/derived"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // keys are what the fake's confidential app authenticates with on its own behalf.
 func keys() derived.AppCredentials {
-	app := oauthtest.ConfidentialApp()
-	return derived.AppCredentials{ID: app.APIKey, Secret: app.APISecret}
+	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	return derived.AppCredentials{ID: key, Credential: oauth.Secret(secret)}
 }
 
 func (w world) app(a derived.AppCredentials) *derived.AppSource {
@@ -39,12 +42,13 @@ func (w world) app(a derived.AppCredentials) *derived.AppSource {
 func (w world) invalidate(tok *oauth2.Token) {
 	w.Helper()
 	body := strings.NewReader("access_token=" + strings.ReplaceAll(tok.AccessToken, "%", "%25"))
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://api.x.com"+oauthtest.PathInvalidate, body)
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://api.x.com"+xapi.PathInvalidate, body)
 	if err != nil {
 		w.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(keys().ID, keys().Secret)
+	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	req.SetBasicAuth(key, secret)
 	resp, err := w.Fake.Transport().RoundTrip(req)
 	if err != nil {
 		w.Fatal(err)
@@ -60,7 +64,7 @@ func (w world) appCalls() int { return w.Fake.TokenCalls("client_credentials") }
 func TestAppSourceAsksOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		s := w.app(keys())
 		var wg sync.WaitGroup
 		for range 1000 {
@@ -80,10 +84,10 @@ func TestAppSourceAsksOnceForAll(t *testing.T) {
 			t.Errorf("Token() = %v with %d requests: a token without expiry is kept", err, w.appCalls())
 		}
 		r := w.Fake.Requests()[0]
-		wantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials"})
-		wantBackChannelHeader(t, "client credentials", r.RawHeader(), basic64(keys().ID, keys().Secret))
-		if r.RawURL() != "https://api.x.com/oauth2/token" {
-			t.Errorf("the request went to %s", r.RawURL())
+		wire.WantParams(t, "client credentials", r.Raw().PostForm, map[string]string{"grant_type": "client_credentials"})
+		wire.WantBackChannel(t, "client credentials", r.Raw().Header, wire.Basic(xapi.APIKeys(oauthtest.ConfidentialApp())))
+		if r.Raw().URL.String() != "https://api.x.com/oauth2/token" {
+			t.Errorf("the request went to %s", r.Raw().URL.String())
 		}
 	})
 }
@@ -127,7 +131,7 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			answer := `{"access_token":"a","token_type":"Bearer","refresh_token":"r","scope":"s","expires_in":` + tt.expiresIn + `}`
-			w.Fake.Inject(oauthtest.Match{GrantType: "client_credentials"}, jsonFault(200, answer), -1)
+			w.Fake.Inject(oauthtest.Match{GrantType: "client_credentials"}, wire.JSON(200, answer), -1)
 			s := w.app(keys())
 			tok, err := s.Token(t.Context())
 			if err != nil || tok.RefreshToken != "" {
@@ -145,8 +149,8 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 
 func TestAppSourceFailures(t *testing.T) {
 	wrong := keys()
-	wrong.Secret = "wr0ng"
-	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Secret: oauthtest.ConfidentialApp().Secret}
+	wrong.Credential = oauth.Secret("wr0ng")
+	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Credential: oauth.Secret(oauthtest.ConfidentialApp().Secret())}
 	tests := []struct {
 		name  string
 		keys  derived.AppCredentials
@@ -156,9 +160,9 @@ func TestAppSourceFailures(t *testing.T) {
 		{"wrong secret", wrong, oauthtest.Fault{}, tokensource.ErrClient},
 		{"the OAuth 2.0 client's secret", client, oauthtest.Fault{}, tokensource.ErrClient},
 		{"503", keys(), oauthtest.Fault{Status: 503}, tokensource.ErrTemporary},
-		{"an edge's page", keys(), oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary},
+		{"an edge's page", keys(), oauthtest.Fault{Status: 403, Body: xapi.HTMLPage}, tokensource.ErrTemporary},
 		{"dropped", keys(), oauthtest.Fault{Drop: true}, tokensource.ErrTemporary},
-		{"another token_type", keys(), jsonFault(200, `{"access_token":"a","token_type":"mac"}`), tokensource.ErrTemporary},
+		{"another token_type", keys(), wire.JSON(200, `{"access_token":"a","token_type":"mac"}`), tokensource.ErrTemporary},
 		{"redirect", keys(), oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient},
 	}
 	for _, tt := range tests {
@@ -186,7 +190,7 @@ func TestAppSourceInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		match := oauthtest.Match{GrantType: "client_credentials"}
-		w.Fake.Inject(match, jsonFault(200, `{"access_token":"a","token_type":"Bearer","expires_in":3600}`), 1)
+		w.Fake.Inject(match, wire.JSON(200, `{"access_token":"a","token_type":"Bearer","expires_in":3600}`), 1)
 		w.Fake.Inject(match, oauthtest.Fault{Hang: true}, -1)
 		s := w.app(keys())
 		if _, err := s.Token(t.Context()); err != nil {
@@ -223,7 +227,7 @@ func TestAppSourceInAnOutage(t *testing.T) {
 func TestAppSourceWaitersLeaveAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = 10 * time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = 10 * time.Second })
 		s, left := w.app(keys()), errors.New("the user has left")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, left)
 		defer cancel()
@@ -243,11 +247,11 @@ func TestNewAppSource(t *testing.T) {
 		want string
 	}{
 		{"no provider", nil, keys(), "provider.X()"},
-		{"no ID", provider.X(), derived.AppCredentials{Secret: "s3cret"}, "API key"},
+		{"no ID", provider.X(), derived.AppCredentials{Credential: oauth.Secret("s3cret")}, "API key"},
 		{"no secret", provider.X(), derived.AppCredentials{ID: "id"}, "API key"},
-		{"line break", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret\n"}, "line breaks"},
-		{"space", provider.X(), derived.AppCredentials{ID: "i d", Secret: "s3cret"}, "spaces"},
-		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Secret: "s3cret", Scopes: []string{"a b"}}, "string of its own"},
+		{"line break", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret\n")}, "line breaks"},
+		{"space", provider.X(), derived.AppCredentials{ID: "i d", Credential: oauth.Secret("s3cret")}, "spaces"},
+		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret"), Scopes: []string{"a b"}}, "string of its own"},
 	}
 	for _, tt := range tests {
 		if _, err := derived.NewAppSource(tt.p, tt.a, nil); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
@@ -260,19 +264,35 @@ func TestNewAppSource(t *testing.T) {
 }
 
 func TestAppSourceOfAnyOtherServer(t *testing.T) {
-	w, s := newWorld(t), generic()
-	s.p.APIOrigins = []string{"https://api.example"}
-	source, err := derived.NewAppSource(s.p, derived.AppCredentials{ID: "a+id", Secret: "s3cret", Scopes: []string{"b", "a"}}, &w.Options)
+	w := newWorld(t)
+	p := &provider.Provider{
+		Name: "generic", AuthorizationURL: "https://x.com/i/oauth2/authorize",
+		TokenURL: "https://api.x.com/2/oauth2/token", APIOrigins: []string{"https://api.example"},
+	}
+	source, err := derived.NewAppSource(p, derived.AppCredentials{ID: "a+id", Credential: oauth.Secret("s3cret"), Scopes: []string{"b", "a"}}, &w.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _ = source.Token(t.Context()) // the request is what counts
 	r := w.only()
-	wantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials", "scope": "b a"})
-	if r.Path != oauthtest.PathToken || r.RawHeader().Get("Authorization") != basic64("a%2Bid", "s3cret") {
+	wire.WantParams(t, "client credentials", r.Raw().PostForm, map[string]string{"grant_type": "client_credentials", "scope": "b a"})
+	if r.Path != xapi.PathToken || r.Raw().Header.Get("Authorization") != wire.Basic("a%2Bid", "s3cret") {
 		t.Errorf("the request went to %s, want the token endpoint with Basic", r.Path)
 	}
 	if got := source.APIOrigins(nil); len(got) != 1 || got[0] != "https://api.example" {
 		t.Errorf("APIOrigins(nil) = %q", got)
 	}
+}
+
+// The app's token fails at a server that repeats whatever it was sent.
+func TestAppSourceErrorsShowNoSecret(t *testing.T) {
+	_, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	var errs []error
+	for _, fault := range wire.Echoes(secret) {
+		w := newWorld(t)
+		w.Fake.Inject(oauthtest.Match{}, fault, -1)
+		_, err := w.app(keys()).Token(t.Context())
+		errs = append(errs, err)
+	}
+	exposure.Check(t, "client_credentials", errs, secret)
 }

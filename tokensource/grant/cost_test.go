@@ -2,10 +2,9 @@ package grant_test
 
 import (
 	"context"
-	"encoding/json"
 	"runtime"
-	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +13,8 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
 func TestCachedTokenCostsNoAllocation(t *testing.T) {
@@ -23,12 +23,13 @@ func TestCachedTokenCostsNoAllocation(t *testing.T) {
 		g := w.Process(nil)
 		w.Login(g)
 		one := g.Source(w.User)
+		ready, oneReady := g.ReadyFor(g), one.ReadyFor(one)
 		ctx := tokensource.WithSubject(t.Context(), w.User)
 		for name, read := range map[string]func() error{
-			"Grants.Token":                func() error { _, err := g.Token(ctx); return err },
-			"Grants.Authorization":        func() error { _, _, err := g.Authorization(ctx); return err },
-			"SubjectSource.Token":         func() error { _, err := one.Token(t.Context()); return err },
-			"SubjectSource.Authorization": func() error { _, _, err := one.Authorization(t.Context()); return err },
+			"Keeper.Token":         func() error { _, err := g.Token(ctx); return err },
+			"Keeper.Authorization": func() error { _, _, err := ready.Authorization(ctx); return err },
+			"Source.Token":         func() error { _, err := one.Token(t.Context()); return err },
+			"Source.Authorization": func() error { _, _, err := oneReady.Authorization(t.Context()); return err },
 		} {
 			if n := mallocs(t, 2000, read); n > 20 { // the runtime has some of its own
 				t.Errorf("%s: %d allocations in 2000 calls, want none", name, n)
@@ -56,12 +57,12 @@ func TestAuthorization(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
-		if _, value, err := g.Authorization(tokensource.WithSubject(t.Context(), w.User)); err == nil || value != "" {
+		if _, value, err := g.ReadyFor(g).Authorization(tokensource.WithSubject(t.Context(), w.User)); err == nil || value != "" {
 			t.Errorf("Authorization without a grant = %q, %v, want an error", value, err)
 		}
-		tok := w.Login(g)
+		tok, source := w.Login(g), g.Source(w.User)
 		for range 2 { // from the store and from memory
-			got, value, err := g.Source(w.User).Authorization(t.Context())
+			got, value, err := source.ReadyFor(source).Authorization(t.Context())
 			if err != nil || value != "Bearer "+tok.AccessToken || got.AccessToken != tok.AccessToken {
 				t.Errorf("Authorization = %q, %v, want the token of the login", value, err)
 			}
@@ -72,7 +73,7 @@ func TestAuthorization(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got, value, err := g.Source(w.User).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
+			if got, value, err := source.ReadyFor(source).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
 				t.Errorf("Authorization of a DPoP token = %q, %v, want no value", value, err)
 			}
 		}
@@ -82,29 +83,31 @@ func TestAuthorization(t *testing.T) {
 // million is a store that holds the grants of a million subjects, made when they are asked for.
 type million struct {
 	testworld.HookedStore
-	client *oauth.Client
-	names  map[string]string // subject by key, of those who will be asked for
-	made   time.Time
+	values map[string][]byte // by key, of those who will be asked for
 	reads  int
 }
 
 func (m *million) Get(_ context.Context, key string) (storage.Record, error) {
 	m.reads++
-	return storage.NewRecord(tokensource.StoredBytes(m.client, m.names[key], m.made), 1), nil
+	return storage.NewRecord(m.values[key], 1), nil
 }
 
 func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 	const known, active, limit = 1_000_000, 10_000, 64 << 20
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		store := &million{client: w.Client, names: map[string]string{}, made: time.Now()}
+		store := &million{values: map[string][]byte{}}
+		g := w.ProcessOn(store, nil)
+		stored := lease.Token{
+			ID: "t", Access: strings.Repeat("a", 90), Type: "bearer", Refresh: strings.Repeat("r", 90),
+			Obtained: time.Now(), Expiry: time.Now().Add(48 * time.Hour),
+		}
 		var contexts []context.Context
 		for i := range active {
 			subject := strconv.Itoa(i * (known / active))
-			store.names[tokensource.KeyOf(w.Client, subject)] = subject
+			store.values[w.keyOf(subject)] = grant.StoredBytes(g, subject, stored)
 			contexts = append(contexts, tokensource.WithSubject(t.Context(), subject))
 		}
-		g := w.ProcessOn(store, nil)
 		synctest.Wait()
 		goroutines, before := bubble.Goroutines(), heap()
 		for _, ctx := range contexts {
@@ -116,7 +119,7 @@ func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 		if used := heap() - before; used > limit {
 			t.Errorf("%d active subjects cost %d MiB, want at most %d", active, used>>20, limit>>20)
 		}
-		if n := tokensource.CacheSize(g); n != active {
+		if n := grant.CacheSize(g); n != active {
 			t.Errorf("grants in memory = %d, want %d", n, active)
 		}
 		if n := bubble.Goroutines(); n > goroutines {
@@ -140,34 +143,4 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-// BenchmarkPairedRecord compares encoding and decoding a grant of 2 KB with what encoding/json takes for the same fields,
-// alternating: its metric is the ratio.
-func BenchmarkPairedRecord(b *testing.B) {
-	encode, decodes, equal := tokensource.Fixture()
-	ours := func() error { return decodes(encode()) }
-	theirs := func() error {
-		data, err := json.Marshal(equal)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(data, tokensource.NewRecordForJSON())
-	}
-	var ratios []float64
-	for b.Loop() {
-		ratios = append(ratios, float64(batch(b, ours))/float64(batch(b, theirs)))
-	}
-	slices.Sort(ratios)
-	b.ReportMetric(ratios[len(ratios)/2], "ratio")
-}
-
-func batch(b *testing.B, f func() error) time.Duration {
-	start := time.Now()
-	for range 20 {
-		if err := f(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(start)
 }

@@ -16,19 +16,20 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // A login without a browser's help: build the URL, exchange the code, ask who the user is, keep the grant, use its token.
 func Example() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // plays X, its user and the browser, in memory
+	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
 	if err != nil {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -41,11 +42,11 @@ func Example() {
 
 	// The state must be random and bound to the browser: package middleware does that.
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: "random", Verifier: verifier})
+	login, err := client.AuthorizationURL("random", verifier, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := fake.Authorize(ctx, login)
+	callback, err := fake.Authorize(ctx, "", login)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func Example() {
 	// token of type Bearer without a refresh token: true <nil>
 }
 
-func ExampleClient_AuthorizationURL() {
+func Example_authorizationURL() {
 	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
@@ -85,10 +86,11 @@ func ExampleClient_AuthorizationURL() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	login, err := client.AuthorizationURL(oauth.AuthorizationRequest{
-		State:    "random, and bound to the browser",
-		Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
-	})
+	login, err := client.AuthorizationURL(
+		"random, and bound to the browser",
+		"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
+		nil,
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -109,10 +111,10 @@ func ExampleClient_AuthorizationURL() {
 }
 
 // exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
-func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
+func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -135,20 +137,20 @@ func exampleGrants(fake *oauthtest.Server) (*grant.Keeper, string) {
 
 // A resource server has rejected a token: Renew gets another one, once for everybody who comes with the same token.
 // Package transport does this by itself.
-func ExampleGrants() {
+func ExampleKeeper() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, user := exampleGrants(fake)
+	grants, user := exampleKeeper(fake)
 	source := grants.Source(user)
 
 	rejected, err := source.Token(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fake.ExpireAll()
+	fake.ExpireAccess("")
 	renewed, err := source.Renew(ctx, rejected)
 	if err != nil {
 		log.Fatal(err)
@@ -170,13 +172,13 @@ func ExampleGrants() {
 }
 
 // What a caller decides on is matched with errors.Is; the facts are in *Error.
-func ExampleError() {
+func Example_errors() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, user := exampleGrants(fake)
+	grants, user := exampleKeeper(fake)
 	decide := func(err error) string {
 		switch {
 		case errors.Is(err, tokensource.ErrReauthorize): // also ErrNoGrant
@@ -208,5 +210,5 @@ func ExampleError() {
 	// unknown user: send the user to log in
 	// used code: send the user to log in
 	// outage: try again after 30s
-	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and ClientSecret (regenerated? white space? another app's?) and the client type of the registration
+	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration
 }

@@ -1,35 +1,76 @@
 package grant
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// CacheSize returns the number of grants that g keeps in memory.
-func CacheSize(g *Grants) int { return g.cache.size() }
+// CacheSize returns the number of grants that k keeps in memory.
+func CacheSize(k *Keeper) int { return k.cache.Len() }
 
-// KeyOf returns the key under which c's grant of subject is stored.
-func KeyOf(c *Client, subject string) string {
-	return GrantKey(c.provider.Name, c.registration.ClientID, subject)
+// Locals returns the number of grants of which k alone knows something.
+func Locals(k *Keeper) int {
+	k.grants.mu.Lock()
+	defer k.grants.mu.Unlock()
+	return len(k.grants.grants)
 }
 
-// ShiftIntent moves the times of a stored intent, as a host does whose clock is wrong.
-func ShiftIntent(t *testing.T, s storage.Store, c *Client, subject string, by time.Duration) {
+// PartOf returns the storage key of the part of the index of due work that has
+// the grant under key.
+func PartOf(t *testing.T, k *Keeper, key string) string {
 	t.Helper()
-	key := KeyOf(c, subject)
-	stored, err := s.Get(context.Background(), key)
+	name, err := k.partName(t.Context(), partOf(key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := decode(stored.Value())
-	if err != nil || r.intent.id == "" {
-		t.Fatalf("there is no intent to shift: %v", err)
-	}
-	r.intent.since, r.intent.until = r.intent.since.Add(by), r.intent.until.Add(by)
-	if _, err := s.Put(context.Background(), key, r.encode(), stored.Version); err != nil {
+	return name
+}
+
+// Change changes the stored grant under key.
+func Change(t *testing.T, s storage.Store, key string, change func(r *lease.Record)) {
+	t.Helper()
+	stored, err := s.Get(t.Context(), key)
+	if err != nil {
 		t.Fatal(err)
 	}
+	r, err := lease.Decode(stored.Value())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(r)
+	if _, err := s.Put(t.Context(), key, r.Encode(), stored.Version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ShiftIntent moves the times of a stored intent, as a host does whose clock is
+// wrong.
+func ShiftIntent(t *testing.T, s storage.Store, key string, by time.Duration) {
+	t.Helper()
+	Change(t, s, key, func(r *lease.Record) {
+		if r.Intent.ID == "" {
+			t.Fatal("there is no intent to shift")
+		}
+		r.Intent.Since, r.Intent.Until = r.Intent.Since.Add(by), r.Intent.Until.Add(by)
+	})
+}
+
+// StoredBytes returns the grant of a subject as k would store it.
+func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
+	p := k.client.Provider()
+	r := &lease.Record{
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
+		Epoch: "e", Login: "l", Exchanged: t.Obtained, Token: t,
+	}
+	return r.Encode()
+}
+
+// RecodePart decodes a part of the index of due work. It returns how many
+// entries it has, and the part encoded again.
+func RecodePart(b []byte) (int, []byte, error) {
+	p, err := decodePart(b)
+	return len(p), encodePart(p), err
 }

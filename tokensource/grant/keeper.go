@@ -1,106 +1,168 @@
+// Package grant keeps the OAuth 2.0 grants of an app's users alive.
+//
+// A grant is what a user gave an app at an authorization server: a short-lived
+// access token and a refresh token ([RFC 6749], sections 1.4 and 1.5). Many
+// servers issue a new refresh token with every refresh and take a second use of
+// the old one for theft ([RFC 9700], section 4.14). So a refresh must happen
+// once, however many goroutines and processes need it, and its answer must not
+// be lost.
+//
+// # Types
+//
+// A [Keeper] holds the grants of all users of one client. It is a
+// [tokensource.Renewer] whose subject comes from the context. [Keeper.Save]
+// takes the tokens of a login, [Keeper.Token] supplies access tokens,
+// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout] ends
+// a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds facts
+// about a grant, and no token.
+//
+// # How processes share a grant
+//
+// All processes use one [storage.Store]. Before a Keeper sends a refresh token,
+// it writes an intent into the stored grant by compare-and-swap. Other processes
+// wait while the intent lives, and learn from an abandoned intent that the
+// refresh token may have been used. The rules stand in the internal package
+// lease, as functions without I/O. The file drive.go carries out what they ask
+// for, and is the only file that calls the store or the server.
+//
+// # Concurrency
+//
+// All methods are safe for concurrent use. Callers that need the same grant
+// share one read of the store and one refresh. Each caller leaves when its own
+// context ends, and the shared work goes on.
+//
+// # Errors
+//
+// Methods return a [*tokensource.Error] whose kind says who can fix the failure:
+// the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]), time
+// ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient]; Op
+// "load" without a kind means that the stored grant cannot be read). No error
+// and no event contains a token.
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 package grant
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
+	"math"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/pacing"
-	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Keeper keeps the grants of all users of one client alive. It supplies access tokens from memory, renews them once for
-// everybody who asks, in this process and in every other one that shares the store, and never sends a refresh token
-// twice without knowing it. It is a tokensource.Renewer whose subject comes from the context, and safe for concurrent use.
+// Keeper keeps the grants of all users of one client. Make one with [New]. It is
+// safe for concurrent use.
+//
+// No verb of package fmt and no encoder prints a token that a Keeper holds.
+// Every field that leads to a token is a pointer, and fmt prints the address of
+// a pointer that stands in a struct.
 type Keeper struct {
 	client *oauth.Client
-	store  storage.Store
+	store  *backend
 	o      Options
-	name   string        // random: tells this engine's intents from others'
-	seed   maphash.Seed  // of the times at which tokens are refreshed ahead of their expiry
-	lease  time.Duration // life of an intent: longer than a token request can take
+	rules  lease.Rules
+	clock  *clock.Clock
 
-	cache   *cache
-	news    news // for renewals
-	reads   news // for reads of the store
-	breaker pacing.Breaker
+	cache   *cache.Cache[lease.Record]
+	grants  *table         // what this process alone knows of its grants
+	changes *changes       // of stored grants, as the store tells them
+	breaker pacing.Breaker // of requests to the token endpoint
 
-	watching atomic.Bool        // the store tells of changes now
-	loads    singleflight.Group // reads of the store, by storage key
-	flights  singleflight.Group // renewals, by storage key
+	loads    singleflight.Group // reads of the store, by subject
+	renewals singleflight.Group // by subject
+	revoking chan struct{}      // holds one element for each revocation in flight
 
-	mu          sync.Mutex          // guards closed, unsaved and withdrawing; never held across I/O
-	closed      bool                // no new work
-	unsaved     map[string]*unsaved // grants whose last write the store has refused so far, by storage key
-	withdrawing map[string]bool     // storage keys of intents that are being taken back
-	work        sync.WaitGroup      // what Close waits for
-	done        chan struct{}       // closed by Close
+	mu     sync.Mutex     // guards closed; never held across I/O
+	closed bool           // no new work begins
+	work   sync.WaitGroup // what Close waits for
+	done   chan struct{}  // closed by Close
 }
 
-var (
-	_ tokensource.Renewer = (*Keeper)(nil)
-	_ tokensource.Scoper  = (*Keeper)(nil)
-)
-
-// Options adjusts a Keeper. The zero value is the safe default.
+// Options adjusts a [Keeper]. The zero value is the safe default.
 type Options struct {
-	// RefreshBefore is how long before expiry a refresh starts in the background, while callers keep the old token.
-	// It is spread by a random quarter either way. Zero means one minute; more than a tenth of the token's lifetime
-	// counts as that tenth. Negative means not before expiry.
+	// RefreshBefore is how long before expiry a refresh starts in the background,
+	// while callers keep the old token. It varies by up to a quarter in either
+	// direction. Zero means one minute. More than a tenth of the lifetime of the
+	// token counts as that tenth. Negative means not before expiry.
 	RefreshBefore time.Duration
 
-	// RenewSpacing is how old a refreshed token must be before its rejection by a resource server leads to another
-	// refresh. Zero means 10 seconds.
+	// RenewSpacing is how old a refreshed token must be before its rejection by an
+	// API leads to another refresh. Zero means 10 seconds.
 	RenewSpacing time.Duration
 
-	// Recheck is how old the knowledge of a grant may be in this process before the store is asked again: the bound
-	// after which a logout or a login elsewhere is seen, if the store cannot tell at once. Zero means 30 seconds. A store
-	// that fails, or takes longer than a quarter of a second, stops nobody who holds a valid token.
+	// Recheck is how old the knowledge of a grant may be in this process before
+	// the store is asked again. Within this time a logout or a login elsewhere is
+	// seen, if the store cannot tell at once. Zero means 30 seconds. A store that
+	// fails, or needs more than a quarter of a second, stops no caller whose token
+	// is valid.
 	Recheck time.Duration
 
-	// InDoubt decides what happens when an answer to a refresh was lost. Zero means ResendOnce.
+	// InDoubt decides what happens after the answer to a refresh was lost. Zero
+	// means ResendOnce.
 	InDoubt InDoubtPolicy
 
-	// CacheSize bounds the number of grants kept in memory. Zero means 100,000.
+	// CacheSize is the largest number of grants in memory. Zero means 100,000.
 	CacheSize int
 
 	// StoreTimeout bounds one operation of the store. Zero means 3 seconds.
 	StoreTimeout time.Duration
 
-	// WithoutRefresh accepts a client that does not ask for the scope without which the provider issues no refresh
-	// tokens. What is lost: every user must log in again when the first access token expires.
+	// DueInterval is the pause between two looks at the index of due work, which
+	// has 256 parts: revocations to repeat, and grants that ended to delete. Zero
+	// means 1 second. Negative means never: other processes must do that work.
+	DueInterval time.Duration
+
+	// Alive reports whether an access token works. It is asked after two logins of
+	// one user at nearly the same time, where the server keeps only one of them.
+	// An error means that it cannot tell. Nil means that the provider is asked who
+	// the user is, if it has an IdentityURL.
+	Alive func(ctx context.Context, tok *oauth2.Token) (bool, error)
+
+	// WithoutRefresh accepts a client that does not ask for the scope without
+	// which the provider issues no refresh tokens. What is lost: every user must
+	// log in again when the first access token expires.
 	WithoutRefresh bool
 
-	// Observe is called with what happens to grants, for logs and metrics; it sees no token. It is called from many
-	// goroutines and must return quickly. Nil means nobody looks.
+	// Observe is called with what happens to grants, for logs and metrics. It sees
+	// no token. It is called from many goroutines and must return quickly. Nil
+	// means that no function is called.
 	Observe func(Event)
+
+	// Clock replaces the clocks of the machine in this module's own tests. Its
+	// type is internal. Nil means the clocks of the machine.
+	Clock *clock.Clock
 }
 
-// InDoubtPolicy decides whether a refresh token is sent again when the answer to its redemption was lost, or the process
-// that redeemed it died. A server that has redeemed it may take the second use for theft and end the whole grant; a
-// server that has not goes on as if nothing had happened. An error answer, a 503 for instance, is not a lost one: it says that
-// nothing was redeemed, and the next attempt is made after a pause, whatever the policy.
+// InDoubtPolicy decides whether a refresh token is sent again after its answer
+// was lost, or after the process that sent it died. A server that has redeemed
+// the token may take the second use for theft and end the grant. A server that
+// has not redeemed it answers as usual.
+//
+// An error answer such as 503 is not a lost answer: it says that nothing was
+// redeemed. The next attempt follows after a pause, whatever the policy.
 type InDoubtPolicy int
 
 const (
-	// ResendOnce sends it one more time, after the lease of the lost attempt has ended.
+	// ResendOnce sends the refresh token one more time, after the lease of the
+	// lost attempt has ended.
 	ResendOnce InDoubtPolicy = iota
 	// ResendNever asks the user to authorize again.
 	ResendNever
-	// ResendAlways sends it until there is an answer: for servers with a grace window, or without reuse detection.
+	// ResendAlways sends the refresh token until there is an answer. It suits
+	// servers with a grace window, or without detection of reuse.
 	ResendAlways
 )
 
@@ -108,18 +170,24 @@ const (
 	defaultRefreshBefore = time.Minute
 	defaultRenewSpacing  = 10 * time.Second
 	defaultRecheck       = 30 * time.Second
-	recheckPatience      = 250 * time.Millisecond // how long a call with a valid token waits for the store
 	defaultCacheSize     = 100_000
 	defaultStoreTimeout  = 3 * time.Second
-	cacheIdle            = 10 * time.Minute
-	leaseMargin          = 10 * time.Second // from the end of the request's timeout to the end of the intent: time to write
+	defaultDueInterval   = time.Second
+
+	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
+	maxRevocations = 16               // in flight at once, for logouts and in the background
+
+	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
+	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
+	lastPause   = time.Second      // the longest pause between two attempts to write
 )
 
-// New returns the engine for the users of client whose grants are kept in store. Give every process the same
-// store, and wrap it with storage.Sealed unless it is memory. Nil options mean all defaults. Call Close at the end.
+// New returns a Keeper for the users of client, whose grants are kept in store.
+// Give every process the same store, and wrap it with [storage.Sealed] unless it
+// is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
-		return nil, errors.New("grant: nil Client: make one with NewClient")
+		return nil, errors.New("grant: nil Client: make one with oauth.New")
 	}
 	if store == nil {
 		return nil, errors.New("grant: nil Store: use storage.NewMemory, or a store that outlives the process")
@@ -130,21 +198,24 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if err := o.check(client); err != nil {
 		return nil, err
 	}
+	set := o.withDefaults()
 	k := &Keeper{
-		client:  client,
-		store:   store,
-		o:       o.withDefaults(),
-		name:    randomID(),
-		seed:    maphash.MakeSeed(),
-		lease:   client.Timeout() + leaseMargin,
-		unsaved: map[string]*unsaved{},
-		done:    make(chan struct{}),
-
-		withdrawing: map[string]bool{},
+		client:   client,
+		store:    &backend{store: store, timeout: set.StoreTimeout},
+		o:        set,
+		rules:    set.rules(client),
+		clock:    set.Clock,
+		cache:    cache.New[lease.Record](cache.Options{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment()}),
+		grants:   new(table),
+		changes:  new(changes),
+		revoking: make(chan struct{}, maxRevocations),
+		done:     make(chan struct{}),
 	}
-	k.cache = newCache(k.o.CacheSize, cacheIdle)
 	if w, ok := store.(storage.Watcher); ok {
 		k.work.Go(func() { k.watch(w) })
+	}
+	if set.DueInterval > 0 {
+		k.work.Go(k.workOff)
 	}
 	return k, nil
 }
@@ -171,7 +242,23 @@ func (o *Options) withDefaults() Options {
 	orElse(&d.Recheck, defaultRecheck)
 	orElse(&d.StoreTimeout, defaultStoreTimeout)
 	orElse(&d.CacheSize, defaultCacheSize)
+	orElse(&d.DueInterval, defaultDueInterval)
+	if d.Clock == nil {
+		d.Clock = clock.Machine()
+	}
 	return d
+}
+
+// moment returns the clocks for the cache. Nil means the clocks of the machine,
+// which the cache reads faster by itself.
+func (o *Options) moment() func() cache.Moment {
+	if o.Clock == nil {
+		return nil
+	}
+	return func() cache.Moment {
+		wall, mono := o.Clock.Now()
+		return cache.Moment{Mono: mono, Wall: wall.UnixNano()}
+	}
 }
 
 func orElse[T comparable](value *T, fallback T) {
@@ -181,98 +268,39 @@ func orElse[T comparable](value *T, fallback T) {
 	}
 }
 
+// rules returns the settings of the lease protocol.
+func (o *Options) rules(client *oauth.Client) lease.Rules {
+	resends := map[InDoubtPolicy]uint64{ResendOnce: 1, ResendNever: 0, ResendAlways: math.MaxUint64}
+	return lease.Rules{
+		Self:   randomID(),
+		Lease:  client.Timeout() + leaseMargin,
+		Margin: leaseMargin,
+		Skew:   clockSkew,
+		// After an outage of the store, the holder of an intent may have tokens
+		// still to write. Its last attempt may hang for StoreTimeout, and the next
+		// one follows soon.
+		Quiet:       o.StoreTimeout + lastPause + time.Second,
+		Spacing:     o.RenewSpacing,
+		Resends:     resends[o.InDoubt],
+		SingleGrant: client.Provider().SingleGrant,
+		Hold:        time.Hour,
+		FirstPause:  10 * time.Second,
+		LastPause:   time.Hour,
+		GiveUp:      7 * 24 * time.Hour,
+		Keep:        24 * time.Hour,
+	}
+}
+
 // Client returns the client whose grants these are.
 func (k *Keeper) Client() *oauth.Client { return k.client }
 
 // Store returns the store that the grants are kept in.
-func (k *Keeper) Store() storage.Store { return k.store }
+func (k *Keeper) Store() storage.Store { return k.store.store }
 
-// APIOrigins returns the origins of the provider's API.
-func (k *Keeper) APIOrigins(*oauth2.Token) []string {
-	return slices.Clone(k.client.Provider().APIOrigins)
-}
-
-// Endpoints returns the authorization server's own endpoints.
-func (k *Keeper) Endpoints() []string { return k.client.Provider().Endpoints() }
-
-// ReadyFor returns the header values that this Keeper stores beside its tokens.
-// It is for package transport: its result type is internal.
-func (k *Keeper) ReadyFor(src any) bearer.Ready {
-	if src != any(k) {
-		return nil
-	}
-	return keeperReady{k}
-}
-
-type keeperReady struct{ k *Keeper }
-
-func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	return r.k.authorization(ctx)
-}
-
-// Format prints no grant, whatever the verb.
-func (k *Keeper) Format(f fmt.State, _ rune) { redact.Write(f, k.String()) }
-
-// String names the client.
-func (k *Keeper) String() string {
-	if k == nil {
-		return "Keeper(nil)"
-	}
-	return "Keeper{" + k.client.String() + "}"
-}
-
-// Token returns a valid access token for the subject that ctx names. It returns ErrNoSubject if there is none, and an
-// *tokensource.Error: ErrNoGrant or ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a refresh was needed and
-// failed. Nobody waits longer than ctx allows; the refresh itself goes on without the caller.
-func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
-	subject, ok := tokensource.SubjectFrom(ctx)
-	if !ok {
-		return nil, tokensource.ErrNoSubject
-	}
-	if c := k.cache.fresh(k.cache.find(subject)); c != nil {
-		return c.token, nil
-	}
-	return k.token(ctx, subject)
-}
-
-// authorization returns what Token does, and the value of the Authorization
-// header that carries the token.
-func (k *Keeper) authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	subject, _ := tokensource.SubjectFrom(ctx)
-	if c := k.cache.fresh(k.cache.find(subject)); c != nil {
-		return c.token, c.auth, nil
-	}
-	return withHeader(k.Token(ctx))
-}
-
-// withHeader adds the header's value to what a Token method returned.
-func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
-	if err != nil {
-		return nil, "", err
-	}
-	value, _ := bearer.Value(tok) // empty if there is none
-	return tok, value, nil
-}
-
-// Renew returns a token other than rejected for the subject that ctx names; see tokensource.Renewer.
-func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
-	subject, ok := tokensource.SubjectFrom(ctx)
-	if !ok {
-		return nil, tokensource.ErrNoSubject
-	}
-	return k.renewRejected(ctx, subject, rejected)
-}
-
-func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
-	if rejected == nil || rejected.AccessToken == "" {
-		return nil, errors.New("grant: Renew needs the token that was rejected")
-	}
-	return k.renew(ctx, subject, rejected.AccessToken)
-}
-
-// Close stops the engine: it waits for redemptions under way, tries once more to write what the store has refused, and
-// returns an error that counts what could not be written. It may be called twice. Afterwards every call that would need
-// more than memory returns ErrClosed.
+// Close stops the Keeper. It waits for work under way, tries once more to write
+// what the store did not take, and returns an error that counts what could not
+// be written. It may be called twice. Afterwards every call that needs more than
+// memory returns [tokensource.ErrClosed].
 func (k *Keeper) Close() error {
 	k.mu.Lock()
 	if !k.closed {
@@ -281,15 +309,25 @@ func (k *Keeper) Close() error {
 	}
 	k.mu.Unlock()
 	k.work.Wait()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if n := len(k.unsaved); n > 0 {
-		return fmt.Errorf("grant: %d renewed grants could not be written to the store: their users must authorize again", n)
+	unsaved, intents := k.grants.unwritten()
+	var list []error
+	if unsaved > 0 {
+		list = append(list, fmt.Errorf("grant: %d renewed grants could not be written to the store: their users must authorize again", unsaved))
 	}
-	return nil
+	if intents > 0 {
+		list = append(list, fmt.Errorf("grant: %d intents could not be taken back: their grants are in doubt", intents))
+	}
+	return errors.Join(list...)
 }
 
-// begin counts a piece of work that Close must wait for, and reports false if Close has begun. Call work.Done at its end.
+func (k *Keeper) isClosed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.closed
+}
+
+// begin counts a piece of work that Close must wait for. It returns false after
+// Close was called. The caller must call work.Done at the end of the work.
 func (k *Keeper) begin() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -299,10 +337,8 @@ func (k *Keeper) begin() bool {
 	return !k.closed
 }
 
-// checkSubject refuses what no provider uses as a user's identifier.
-func checkSubject(subject string) error {
-	if subject == "" || len(subject) > 512 || strings.ContainsRune(subject, 0) {
-		return errors.New("grant: a subject is 1 to 512 bytes without NUL")
-	}
-	return nil
+// now reads both clocks at one moment.
+func (k *Keeper) now() lease.Clock {
+	wall, mono := k.clock.Now()
+	return lease.Clock{Wall: wall, Mono: mono}
 }

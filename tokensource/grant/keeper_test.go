@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestGrantsRefusesWrongSubjects(t *testing.T) {
@@ -106,7 +107,7 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 				// The doomed process has a way to the store of its own, which is cut when it dies.
 				own := &testworld.HookedStore{Store: w.Store}
 				doomed := w.ProcessOn(own, &grant.Options{RefreshBefore: -1})
@@ -159,7 +160,7 @@ func TestClocksThatDisagree(t *testing.T) {
 					}
 				})
 				synctest.Wait()
-				tokensource.ShiftIntent(t, w.Store.Store, w.Client, w.User, -tt.behind)
+				grant.ShiftIntent(t, w.Store.Store, w.keyOf(w.User), -tt.behind)
 				wg.Go(func() {
 					if _, err := other.Source(w.User).Renew(t.Context(), rejected); err != nil {
 						t.Error(err)
@@ -309,7 +310,7 @@ func TestGarbageInTheStoreIsRefusedAndLeftAlone(t *testing.T) {
 		g := w.Process(nil)
 		w.Login(g)
 		good := onlyRecord(t, w.Store.Store)
-		later := append([]byte{2}, good.Value()[1:]...)
+		later := append([]byte{99}, good.Value()[1:]...)
 		for name, value := range map[string][]byte{
 			"empty": {}, "a later format": later, "cut": good.Value()[:len(good.Value())/2], "longer": append(good.Value(), 1), "noise": []byte("noise"),
 		} {
@@ -357,7 +358,7 @@ func TestARecordUnderAnothersKeyIsRefused(t *testing.T) {
 		w.Login(g)
 		mine := onlyRecord(t, w.Store.Store)
 		store := storage.NewMemory()
-		key := tokensource.KeyOf(w.Client, "victim")
+		key := w.keyOf("victim")
 		if _, err := store.Put(t.Context(), key, mine.Value(), 0); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/internal/wire"
 )
 
 // The verifier and the challenge of RFC 7636 appendix B.
@@ -19,13 +19,13 @@ const (
 )
 
 // authorizationQuery builds an authorization URL and returns its parts.
-func authorizationQuery(t *testing.T, s setting, r oauth.AuthorizationRequest) (*url.URL, url.Values) {
+func authorizationQuery(t *testing.T, s setting, state, verifier string, params url.Values) (*url.URL, url.Values) {
 	t.Helper()
 	client, err := s.client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := client.AuthorizationURL(r)
+	raw, err := client.AuthorizationURL(state, verifier, params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,21 +38,6 @@ func authorizationQuery(t *testing.T, s setting, r oauth.AuthorizationRequest) (
 		t.Fatal(err)
 	}
 	return u, q
-}
-
-// wantParams compares parameters: each is there once, with this value, and there is no other one.
-func wantParams(t *testing.T, what string, got url.Values, want map[string]string) {
-	t.Helper()
-	for name, values := range got {
-		if value, ok := want[name]; !ok || len(values) != 1 || values[0] != value {
-			t.Errorf("%s: parameter %s = %q, want %q", what, name, values, value)
-		}
-	}
-	for name := range want {
-		if !got.Has(name) {
-			t.Errorf("%s: parameter %s is missing", what, name)
-		}
-	}
 }
 
 func TestAuthorizationURL(t *testing.T) {
@@ -105,15 +90,15 @@ func TestAuthorizationURL(t *testing.T) {
 		if tt.expect != nil {
 			tt.expect(want)
 		}
-		u, q := authorizationQuery(t, tt.s, oauth.AuthorizationRequest{State: "st4te", Verifier: rfcVerifier, Params: tt.params})
-		wantParams(t, tt.name, q, want)
+		u, q := authorizationQuery(t, tt.s, "st4te", rfcVerifier, tt.params)
+		wire.WantParams(t, tt.name, q, want)
 		if got := u.Scheme + "://" + u.Host + u.Path; got != "https://x.com/i/oauth2/authorize" {
 			t.Errorf("%s: endpoint = %s", tt.name, got)
 		}
 		if strings.Contains(u.RawQuery, "+") || strings.Contains(u.String(), rfcVerifier) || u.Fragment != "" {
 			t.Errorf("%s: %s has a plus for a space, the verifier or a fragment", tt.name, u)
 		}
-		if tt.s.r.ClientSecret != "" && strings.Contains(u.String(), tt.s.r.ClientSecret) {
+		if strings.Contains(u.String(), secret) {
 			t.Errorf("%s: the secret is in the URL", tt.name)
 		}
 	}
@@ -133,6 +118,7 @@ func TestAuthorizationURLRefuses(t *testing.T) {
 		{"verifier too long", "st4te", strings.Repeat("v", 129), nil, "oauth2.GenerateVerifier"},
 		{"verifier with plus", "st4te", rfcVerifier + "+", nil, "oauth2.GenerateVerifier"},
 		{"verifier with space inside", "st4te", "a b" + rfcVerifier, nil, "oauth2.GenerateVerifier"},
+		{"the verifier as the state", rfcVerifier, rfcVerifier, nil, "must not be in a URL"},
 		{"verifier beyond ASCII", "st4te", rfcVerifier[:20] + "\u00e9" + rfcVerifier[20:], nil, "oauth2.GenerateVerifier"},
 	}
 	for _, name := range []string{
@@ -151,11 +137,11 @@ func TestAuthorizationURLRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range tests {
-		got, err := client.AuthorizationURL(oauth.AuthorizationRequest{State: tt.state, Verifier: tt.verifier, Params: tt.params})
+		got, err := client.AuthorizationURL(tt.state, tt.verifier, tt.params)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || got != "" {
 			t.Errorf("AuthorizationURL(%s) = %q, %v, want an error with %q", tt.name, got, err, tt.want)
 		} else if tt.verifier != "" && strings.Contains(err.Error(), tt.verifier) {
-			t.Errorf("AuthorizationURL(%s) = %v: it tells the verifier", tt.name, err)
+			t.Errorf("AuthorizationURL(%s) = %v: it shows the verifier", tt.name, err)
 		}
 	}
 }
@@ -167,9 +153,7 @@ func TestAuthorizationURLRefusesAParameterOfTheEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.AuthorizationURL(oauth.AuthorizationRequest{
-		State: "st4te", Verifier: rfcVerifier, Params: url.Values{"tenant": {"2"}},
-	})
+	_, err = client.AuthorizationURL("st4te", rfcVerifier, url.Values{"tenant": {"2"}})
 	if err == nil || !strings.Contains(err.Error(), "tenant") {
 		t.Errorf("AuthorizationURL(tenant twice) = %v, want an error", err)
 	}
@@ -185,7 +169,7 @@ func TestAuthorizationURLTakes(t *testing.T) {
 		{"a generated verifier", "st4te", oauth2.GenerateVerifier()},
 	}
 	for _, tt := range tests {
-		_, q := authorizationQuery(t, confidential(), oauth.AuthorizationRequest{State: tt.state, Verifier: tt.verifier})
+		_, q := authorizationQuery(t, confidential(), tt.state, tt.verifier, nil)
 		if got := q.Get("state"); got != tt.state {
 			t.Errorf("%s: state = %q, want %q", tt.name, got, tt.state)
 		}
@@ -199,8 +183,8 @@ func TestAuthorizationURLTakes(t *testing.T) {
 func TestAuthorizationURLsAreIndependent(t *testing.T) {
 	params := url.Values{"resource": {"https://api.example/a", "https://api.example/b"}}
 	before := maps.Clone(params)
-	_, first := authorizationQuery(t, generic(), oauth.AuthorizationRequest{State: "one", Verifier: oauth2.GenerateVerifier(), Params: params})
-	_, second := authorizationQuery(t, generic(), oauth.AuthorizationRequest{State: "two", Verifier: oauth2.GenerateVerifier()})
+	_, first := authorizationQuery(t, generic(), "one", oauth2.GenerateVerifier(), params)
+	_, second := authorizationQuery(t, generic(), "two", oauth2.GenerateVerifier(), nil)
 	if first.Get("code_challenge") == second.Get("code_challenge") || first.Get("state") == second.Get("state") || second.Has("resource") {
 		t.Errorf("two requests share values: %v, %v", first, second)
 	}

@@ -2,30 +2,24 @@ package oauth_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
-
-// basic64 is what an Authorization header holds for a user and a password.
-func basic64(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-}
 
 func TestClientAuthentication(t *testing.T) {
 	auth := func(style provider.ClientAuth, inBody bool, id, secret string) setting {
 		s := generic()
-		s.p.ClientAuth, s.p.ClientIDInBody, s.r.ClientID, s.r.ClientSecret = style, inBody, id, secret
+		s.p.ClientAuth, s.p.ClientIDInBody, s.r.ClientID, s.r.Credential = style, inBody, id, oauth.Secret(secret)
 		return s
 	}
 	x := confidential()
@@ -35,17 +29,17 @@ func TestClientAuthentication(t *testing.T) {
 		header string            // Authorization
 		form   map[string]string // what is added to the form
 	}{
-		{"X, confidential", x, basic64(x.r.ClientID, x.r.ClientSecret), map[string]string{"client_id": x.r.ClientID}},
+		{"X, confidential", x, wire.Basic(x.r.ClientID, secret), map[string]string{"client_id": x.r.ClientID}},
 		{"X, public", public(), "", map[string]string{"client_id": public().r.ClientID}},
 		{"the vector of RFC 6749 section 2.3.1", auth(provider.Basic, false, "s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw"),
 			"Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3", nil},
 		{"Basic, odd characters", auth(provider.Basic, false, "my+odd/id:1", "s=c%r:e+t&~'"),
-			basic64("my%2Bodd%2Fid%3A1", "s%3Dc%25r%3Ae%2Bt%26~%27"), nil},
+			wire.Basic("my%2Bodd%2Fid%3A1", "s%3Dc%25r%3Ae%2Bt%26~%27"), nil},
 		{"BasicRaw, odd characters", auth(provider.BasicRaw, false, "my+odd/id", "s=c%r:e+t&~'"),
-			basic64("my+odd/id", "s=c%r:e+t&~'"), nil},
+			wire.Basic("my+odd/id", "s=c%r:e+t&~'"), nil},
 		{"Post", auth(provider.Post, false, "my+odd/id", "s=c%r:e+t"), "",
 			map[string]string{"client_id": "my+odd/id", "client_secret": "s=c%r:e+t"}},
-		{"Basic with the ID in the body", auth(provider.Basic, true, "an-id", "s3cret"), basic64("an-id", "s3cret"),
+		{"Basic with the ID in the body", auth(provider.Basic, true, "an-id", "s3cret"), wire.Basic("an-id", "s3cret"),
 			map[string]string{"client_id": "an-id"}},
 		{"Post of a public client", auth(provider.Post, false, "an-id", ""), "", map[string]string{"client_id": "an-id"}},
 		{"BasicRaw of a public client", auth(provider.BasicRaw, true, "an-id", ""), "", map[string]string{"client_id": "an-id"}},
@@ -55,7 +49,7 @@ func TestClientAuthentication(t *testing.T) {
 		"refresh":  {"grant_type": "refresh_token", "refresh_token": someRefresh},
 		"revoke":   {"token": someRefresh, "token_type_hint": "refresh_token"},
 	}
-	paths := map[string]string{"exchange": oauthtest.PathToken, "refresh": oauthtest.PathToken, "revoke": oauthtest.PathRevoke}
+	paths := map[string]string{"exchange": xapi.PathToken, "refresh": xapi.PathToken, "revoke": xapi.PathRevoke}
 	for _, tt := range tests {
 		for _, op := range operations {
 			w := newWorld(t)
@@ -63,26 +57,12 @@ func TestClientAuthentication(t *testing.T) {
 			r, what := w.only(), tt.name+", "+op.name
 			want := maps.Clone(forms[op.name])
 			maps.Copy(want, tt.form)
-			wantParams(t, what, r.RawForm(), want)
-			wantBackChannelHeader(t, what, r.RawHeader(), tt.header)
-			if r.Method != http.MethodPost || r.RawURL() != "https://api.x.com"+paths[op.name] {
-				t.Errorf("%s: %s %s, want a POST without a query", what, r.Method, r.RawURL())
+			wire.WantParams(t, what, r.Raw().PostForm, want)
+			wire.WantBackChannel(t, what, r.Raw().Header, tt.header)
+			if r.Method != http.MethodPost || r.Raw().URL.String() != "https://api.x.com"+paths[op.name] {
+				t.Errorf("%s: %s %s, want a POST without a query", what, r.Method, r.Raw().URL.String())
 			}
 		}
-	}
-}
-
-// wantBackChannelHeader compares all headers: no cookie, no Referer, nothing else.
-func wantBackChannelHeader(t *testing.T, what string, got http.Header, authorization string) {
-	t.Helper()
-	want := http.Header{
-		"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {"authtrip"},
-	}
-	if authorization != "" {
-		want.Set("Authorization", authorization)
-	}
-	if !maps.EqualFunc(got, want, slices.Equal) {
-		t.Errorf("%s: headers = %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
@@ -110,8 +90,8 @@ func TestARefusedClientIsToldWhatToCheck(t *testing.T) {
 		s    setting
 		want string
 	}{
-		{confidential(), "check ClientID and ClientSecret"},
-		{public(), "no ClientSecret is set"},
+		{confidential(), "check ClientID and the client secret"},
+		{public(), "no Credential is set"},
 	}
 	for _, tt := range tests {
 		for _, code := range []string{"unauthorized_client", "invalid_client"} {
@@ -137,18 +117,18 @@ func TestPrepare(t *testing.T) {
 				if r.Op != op.name || ctx.Value(key{}) != "mine" || !strings.HasPrefix(r.URL, "https://api.x.com/2/oauth2/") {
 					t.Errorf("%s: Prepare saw %v in a foreign context", op.name, r)
 				}
-				if !r.Params.Has("client_id") || r.Header.Get("Authorization") == "" {
+				if !r.Form().Has("client_id") || r.Header().Get("Authorization") == "" {
 					t.Errorf("%s: Prepare ran before the client was authenticated", op.name)
 				}
-				r.Params.Set("resource", "https://api.example/")
-				r.Header.Set("DPoP", "a-proof")
+				r.Form().Set("resource", "https://api.example/")
+				r.Header().Set("DPoP", "a-proof")
 				r.URL = "https://elsewhere.test/"
 				return nil
 			},
 		})
 		_ = op.run(context.WithValue(t.Context(), key{}, "mine"), client)
 		r := w.only()
-		if r.RawForm().Get("resource") != "https://api.example/" || r.RawHeader().Get("DPoP") != "a-proof" {
+		if r.Raw().PostForm.Get("resource") != "https://api.example/" || r.Raw().Header.Get("DPoP") != "a-proof" {
 			t.Errorf("%s: what Prepare added was not sent", op.name)
 		}
 		if seen != 1 || r.Foreign {

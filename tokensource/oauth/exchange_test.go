@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // operation is a way to make a request to the token or the revocation endpoint.
@@ -25,7 +27,7 @@ type operation struct {
 }
 
 const (
-	someCode    = "a-c0de-that-nobody-issued"
+	someCode    = "an-unknown-c0de"
 	someRefresh = "a-refresh-t0ken-that-nobody-issued"
 )
 
@@ -41,21 +43,6 @@ var operations = []operation{
 	{"revoke", func(ctx context.Context, c *oauth.Client) error {
 		return c.Revoke(ctx, someRefresh, oauth.HintRefreshToken)
 	}},
-}
-
-// only returns the one request that reached the fake.
-func (w world) only() oauthtest.Request {
-	w.Helper()
-	list := w.Fake.Requests()
-	if len(list) != 1 {
-		w.Fatalf("requests = %v, want exactly one", list)
-	}
-	return list[0]
-}
-
-// answer makes the fake answer everything with status and a JSON body.
-func (w world) answer(status int, body string) {
-	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: status, Body: body, ContentType: "application/json"}, -1)
 }
 
 func TestExchange(t *testing.T) {
@@ -79,8 +66,8 @@ func TestExchange(t *testing.T) {
 			if want := []string{"offline.access", "tweet.read", "users.read"}; !slices.Equal(granted, want) {
 				t.Errorf("%s: granted testworld.Scopes = %q, want %q", name, granted, want)
 			}
-			form := w.Fake.TokenRequests()[0].RawForm()
-			wantParams(t, name, form, map[string]string{
+			form := w.Fake.Requests(oauthtest.Match{Op: "token"})[0].Raw().PostForm
+			wire.WantParams(t, name, form, map[string]string{
 				"grant_type": "authorization_code", "code": code, "redirect_uri": s.r.RedirectURL,
 				"code_verifier": verifier, "client_id": s.r.ClientID,
 			})
@@ -116,30 +103,30 @@ func TestExchangeRefusedByX(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*setting)                                // of the client that exchanges
-		spoil  func(w *world, code, verifier *string)        // of what it exchanges
+		spoil  func(w world, code, verifier *string)         // of what it exchanges
 		is     error                                         // what the caller decides on
 		want   func(e *tokensource.Error) (got, want string) // a fact
 	}{
 		{
-			name: "unknown code", spoil: func(_ *world, code, _ *string) { *code = someCode }, is: tokensource.ErrReauthorize,
+			name: "unknown code", spoil: func(_ world, code, _ *string) { *code = someCode }, is: tokensource.ErrReauthorize,
 			want: func(e *tokensource.Error) (string, string) {
 				return e.Description, "Value passed for the authorization code was invalid."
 			},
 		},
 		{
-			name: "late code", spoil: func(*world, *string, *string) { time.Sleep(31 * time.Second) }, is: tokensource.ErrReauthorize,
+			name: "late code", spoil: func(world, *string, *string) { time.Sleep(31 * time.Second) }, is: tokensource.ErrReauthorize,
 			want: func(e *tokensource.Error) (string, string) {
 				return string(e.Reason), string(tokensource.ReasonRefused)
 			},
 		},
 		{
 			name: "used code", is: tokensource.ErrReauthorize,
-			spoil: func(w *world, code, verifier *string) { _, _ = w.Client.Exchange(w.Context(), *code, *verifier) },
+			spoil: func(w world, code, verifier *string) { _, _ = w.Client.Exchange(w.Context(), *code, *verifier) },
 			want:  func(e *tokensource.Error) (string, string) { return e.Code, "invalid_request" },
 		},
 		{
 			name: "another verifier", is: tokensource.ErrClient,
-			spoil: func(_ *world, _, verifier *string) { *verifier = rfcVerifier },
+			spoil: func(_ world, _, verifier *string) { *verifier = rfcVerifier },
 			want: func(e *tokensource.Error) (string, string) {
 				return e.Description, "Value passed for the code verifier did not match the code challenge."
 			},
@@ -149,7 +136,7 @@ func TestExchangeRefusedByX(t *testing.T) {
 			want: func(e *tokensource.Error) (string, string) { return fmt.Sprint(e.Status), "400" },
 		},
 		{
-			name: "wrong secret", change: func(s *setting) { s.r.ClientSecret = "0utdated" }, is: tokensource.ErrClient,
+			name: "wrong secret", change: func(s *setting) { s.r.Credential = oauth.Secret("0utdated") }, is: tokensource.ErrClient,
 			want: func(e *tokensource.Error) (string, string) { return e.Code, "unauthorized_client" },
 		},
 		{
@@ -197,8 +184,8 @@ func TestACodeIsSentOnce(t *testing.T) {
 		"503":               {Status: 503, Header: http.Header{"Retry-After": {"1"}}},
 		"429":               {Status: 429, Header: http.Header{"Retry-After": {"1"}}},
 		"no answer":         {Hang: true},
-		"a page":            {Status: 403, Body: oauthtest.HTMLPage},
-		"success in HTML":   {Status: 200, Body: oauthtest.HTMLPage},
+		"a page":            {Status: 403, Body: xapi.HTMLPage},
+		"success in HTML":   {Status: 200, Body: xapi.HTMLPage},
 		"client is refused": {Status: 401, Body: `{"error":"invalid_client"}`, ContentType: "application/json"},
 	}
 	for name, fault := range faults {
@@ -265,7 +252,7 @@ func TestTheCallersHTTPClientLendsItsTransportOnly(t *testing.T) {
 		t.Errorf("requests = %d, want %d", n, len(operations))
 	}
 	for _, r := range w.Fake.Requests() {
-		if r.RawHeader().Get("Cookie") != "" {
+		if r.Raw().Header.Get("Cookie") != "" {
 			t.Errorf("%v carries a cookie", r)
 		}
 	}

@@ -2,7 +2,6 @@ package oauth_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"io"
 	"math"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -37,7 +37,7 @@ func FuzzTokenResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, assumed int64) {
 		assumed = max(assumed, 0) % int64(1000*time.Hour)
-		tok, err := tokensource.ParseToken(body, now, time.Duration(assumed))
+		tok, err := oauth.ParseToken(body, now, time.Duration(assumed))
 		if err != nil {
 			if tok != nil || !clean(err.Error(), " ") {
 				t.Errorf("ParseToken(%q) = %v, %q: a token beside an error, or an error that is not for logs", body, tok != nil, err)
@@ -112,60 +112,6 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-func FuzzStoredRecord(f *testing.F) {
-	full := tokensource.FullRecord()
-	f.Add(full)
-	f.Add(full[:len(full)/2])
-	f.Add(append(bytes.Clone(full), 0))
-	f.Add([]byte{})
-	f.Add([]byte{1})
-	f.Add([]byte{2, 0})
-	f.Add(append([]byte{1}, bytes.Repeat([]byte{0}, 21)...))
-	f.Add(append([]byte{1}, bytes.Repeat([]byte{0xff}, 64)...))
-	f.Fuzz(func(t *testing.T, stored []byte) {
-		first, err := tokensource.Reencode(stored)
-		if err != nil {
-			return
-		}
-		second, err := tokensource.Reencode(first)
-		if err != nil || !bytes.Equal(first, second) {
-			t.Errorf("Reencode(%x) = %x, then %x, %v: it changes on the way", stored, first, second, err)
-		}
-	})
-}
-
-// recordOfFormat1 is FullRecord as every version must read it: another layout is another format.
-const recordOfFormat1 = "01" +
-	"076669656c642061076669656c642062076669656c642063076669656c642064076669656c642065076669656c642066" +
-	"076669656c642067076669656c642068076669656c642069076669656c64206a076669656c64206b" +
-	"80a0abfef96282a0abfef96284a0abfef96286a0abfef96288a0abfef9628aa0abfef962" +
-	"0101ac02f0a204"
-
-// A record is read whole or not at all, and never as one of another format.
-func TestStoredRecord(t *testing.T) {
-	full := tokensource.FullRecord()
-	if got := hex.EncodeToString(full); got != recordOfFormat1 {
-		t.Errorf("FullRecord() = %s, want %s: what is stored today would be misread", got, recordOfFormat1)
-	}
-	if got, err := tokensource.Reencode(full); err != nil || !bytes.Equal(got, full) {
-		t.Errorf("Reencode(full record) = %x, %v, want %x: a field is lost", got, err, full)
-	}
-	for n := range full {
-		if _, err := tokensource.Reencode(full[:n]); err == nil {
-			t.Errorf("Reencode(first %d of %d bytes) = nil, want an error", n, len(full))
-		}
-	}
-	if _, err := tokensource.Reencode(append(bytes.Clone(full), 0)); err == nil {
-		t.Error("Reencode(a byte too many) = nil, want an error")
-	}
-	for _, format := range []byte{0, 2, 3, 255} {
-		later := append([]byte{format}, full[1:]...)
-		if _, err := tokensource.Reencode(later); err == nil || !strings.Contains(err.Error(), "upgrade") {
-			t.Errorf("Reencode(format %d) = %v, want an error that says to upgrade", format, err)
-		}
-	}
-}
-
 func FuzzAuthorizationParams(f *testing.F) {
 	for _, name := range []string{"prompt", "state", "State", "client_id", "code_challenge", "a&b=c", "a b", "", "\xff", "request_uri", "a;b"} {
 		f.Add(name, "value", "st4te")
@@ -176,9 +122,7 @@ func FuzzAuthorizationParams(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, value, state string) {
-		raw, err := client.AuthorizationURL(oauth.AuthorizationRequest{
-			State: state, Verifier: rfcVerifier, Params: url.Values{name: {value}},
-		})
+		raw, err := client.AuthorizationURL(state, rfcVerifier, url.Values{name: {value}})
 		if err != nil {
 			if raw != "" {
 				t.Errorf("AuthorizationURL(%q) = %q beside %v", name, raw, err)
@@ -193,7 +137,7 @@ func FuzzAuthorizationParams(f *testing.F) {
 		if err != nil {
 			t.Fatalf("AuthorizationURL(%q, %q) = %q: %v", name, value, raw, err)
 		}
-		wantParams(t, raw, q, map[string]string{
+		wire.WantParams(t, raw, q, map[string]string{
 			"response_type": "code", "client_id": client.ClientID(), "redirect_uri": client.RedirectURL(),
 			"scope": strings.Join(testworld.Scopes, " "), "state": state,
 			"code_challenge": rfcChallenge, "code_challenge_method": "S256", name: value,
@@ -206,7 +150,7 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		if got := tokensource.RetryAfter(value, now); got < 0 || got > time.Hour {
+		if got := oauth.RetryAfter(value, now); got < 0 || got > time.Hour {
 			t.Errorf("RetryAfter(%q) = %v, want 0 to 1h", value, got)
 		}
 	})

@@ -12,8 +12,10 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -29,10 +31,10 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("Identity() = %+v, %v, want %+v", got, err, want)
 	}
 	r := w.only()
-	if r.Method != http.MethodGet || r.RawURL() != "https://api.x.com/2/users/me" {
-		t.Errorf("Identity() sent %s %s", r.Method, r.RawURL())
+	if r.Method != http.MethodGet || r.Raw().URL.String() != "https://api.x.com/2/users/me" {
+		t.Errorf("Identity() sent %s %s", r.Method, r.Raw().URL.String())
 	}
-	h := r.RawHeader()
+	h := r.Raw().Header
 	if h.Get("Authorization") != "Bearer "+access || h.Get("User-Agent") != "authtrip" || h.Get("Cookie") != "" || h.Get("Referer") != "" {
 		t.Errorf("Identity() sent the wrong headers")
 	}
@@ -62,19 +64,19 @@ func TestIdentityRefusals(t *testing.T) {
 		kind  error
 		want  string
 	}{
-		{"401", jsonFault(401, `{"title":"Unauthorized"}`), tokensource.ErrReauthorize, "refused"},
-		{"403", jsonFault(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "users.read and tweet.read"},
-		{"402", jsonFault(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
+		{"401", wire.JSON(401, `{"title":"Unauthorized"}`), tokensource.ErrReauthorize, "refused"},
+		{"403", wire.JSON(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "users.read and tweet.read"},
+		{"402", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
 		{"404", oauthtest.Fault{Status: 404}, tokensource.ErrClient, "HTTP 404"},
 		{"429", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, "HTTP 429"},
-		{"500", oauthtest.Fault{Status: 500, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},
+		{"500", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},
 		{"503", oauthtest.Fault{Status: 503}, tokensource.ErrTemporary, "HTTP 503"},
 		{"302", oauthtest.Fault{Status: 302, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient, "HTTP 302"},
 		{"307", oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"/2/echo"}}}, tokensource.ErrClient, "HTTP 307"},
-		{"a page", oauthtest.Fault{Status: 200, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary, "documented JSON"},
-		{"no user", jsonFault(200, `{"data":{}}`), tokensource.ErrTemporary, "named no user"},
-		{"an ID that is no string", jsonFault(200, `{"data":{"id":7}}`), tokensource.ErrTemporary, "documented JSON"},
-		{"too much", jsonFault(200, `{"data":{"id":"7"}}`+strings.Repeat(" ", 1<<20)), tokensource.ErrTemporary, "larger than 1 MiB"},
+		{"a page", oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "documented JSON"},
+		{"no user", wire.JSON(200, `{"data":{}}`), tokensource.ErrTemporary, "named no user"},
+		{"an ID that is no string", wire.JSON(200, `{"data":{"id":7}}`), tokensource.ErrTemporary, "documented JSON"},
+		{"too much", wire.JSON(200, `{"data":{"id":"7"}}`+strings.Repeat(" ", 1<<20)), tokensource.ErrTemporary, "larger than 1 MiB"},
 		{"cut short", oauthtest.Fault{Truncate: 9}, tokensource.ErrTemporary, "unexpected EOF"},
 		{"dropped", oauthtest.Fault{Drop: true}, tokensource.ErrTemporary, "EOF"},
 	}
@@ -110,7 +112,7 @@ func TestIdentityOfATokenThatLacksAScope(t *testing.T) {
 func TestIdentityWithoutASubject(t *testing.T) {
 	w, s := newWorld(t), confidential()
 	s.p.ParseIdentity = func([]byte) (provider.Identity, error) { return provider.Identity{Name: "somebody"}, nil }
-	w.Fake.Inject(oauthtest.Match{}, jsonFault(200, `{}`), 1)
+	w.Fake.Inject(oauthtest.Match{}, wire.JSON(200, `{}`), 1)
 	got, err := w.at(s).Identity(t.Context(), &oauth2.Token{AccessToken: "a"})
 	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if got != (provider.Identity{}) {

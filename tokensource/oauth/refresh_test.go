@@ -12,12 +12,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestRefresh(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRefresh(t *testing.T) {
 		if !w.Works(tok) || tok.RefreshToken == "" || tok.RefreshToken == refresh {
 			t.Errorf("%s: the tokens do not work, or the refresh token is the old one", name)
 		}
-		wantParams(t, name, w.Fake.TokenRequests()[0].RawForm(), map[string]string{
+		wire.WantParams(t, name, w.Fake.Requests(oauthtest.Match{Op: "token"})[0].Raw().PostForm, map[string]string{
 			"grant_type": "refresh_token", "refresh_token": refresh, "client_id": s.r.ClientID,
 		})
 		_, err = client.Refresh(t.Context(), refresh)
@@ -62,7 +62,7 @@ func TestRefreshWithoutARefreshToken(t *testing.T) {
 
 func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
 	w := newWorld(t)
-	w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = oauthtest.KeepSilent })
+	w.Fake.Set(func(k *xapi.Knobs) { k.Token.OmitRefresh = true })
 	_, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 	if err != nil {
 		t.Fatal(err)
@@ -256,25 +256,5 @@ func TestRetryAfter(t *testing.T) {
 		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 0 {
 			t.Errorf("Refresh() = %v, want no RetryAfter: nothing will change by itself", err)
 		}
-	})
-}
-
-// A token that has expired when it is saved, or whose lifetime the server gave as negative, is renewed at its first use.
-func TestSaveOfAnExpiredToken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		g := w.Process(nil)
-		access, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(-time.Hour)}
-		if _, err := g.Save(t.Context(), w.User, tok); err != nil {
-			t.Fatalf("Save(an expired token) = %v", err)
-		}
-		if got := w.Token(g); got.AccessToken == access {
-			t.Error("Token() = the expired token, want a new one")
-		}
-		w.WantRefreshes(1)
 	})
 }

@@ -8,33 +8,33 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/internal/ascii"
-	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// Registration is what the authorization server knows of an app (RFC 6749 section 2).
+// A Registration is an app as the authorization server knows it ([RFC 6749]
+// section 2). It may be printed and logged: what is secret is in its
+// [Credential], which shows nothing.
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 type Registration struct {
 	// ClientID is the client identifier. Required.
 	ClientID string
 
-	// ClientSecret makes the client a confidential one. Empty means a public client, which sends none.
-	ClientSecret string `json:"-"`
+	// Credential makes the client a confidential one: Secret, SecretFunc or
+	// Authentication. The zero Credential means a public client, which sends
+	// no secret.
+	Credential Credential
 
-	// RedirectURL is the redirect URI, exactly as it was registered. It is https, http on loopback, or a private-use
-	// scheme such as "com.example.app:/callback" (RFC 8252 section 7). Required.
+	// RedirectURL is the redirect URI, exactly as it was registered. It is
+	// https, http on loopback, or a private-use scheme such as
+	// "com.example.app:/callback" ([RFC 8252] section 7). Required.
+	//
+	// [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
 	RedirectURL string
 
-	// Scopes are what the app asks for. No scope is ever added to them. Empty leaves the choice to the server.
+	// Scopes are what the app asks for. No scope is ever added to them. Empty
+	// means that the server chooses.
 	Scopes []string
-}
-
-// Format prints the registration without its secret, whatever the verb.
-func (r Registration) Format(f fmt.State, _ rune) { redact.Write(f, r.String()) }
-
-// String returns the registration without its secret.
-func (r Registration) String() string {
-	return fmt.Sprintf("Registration{ClientID: %q, ClientSecret: %q, RedirectURL: %q, Scopes: %q}",
-		r.ClientID, redact.Secret(r.ClientSecret), r.RedirectURL, r.Scopes)
 }
 
 // check returns an error that says what to do if r cannot work at p.
@@ -45,11 +45,11 @@ func (r Registration) check(p *provider.Provider) error {
 	if !ascii.Visible(r.ClientID) {
 		return errors.New("oauth: ClientID holds spaces, line breaks or other characters that no client ID has: copy it again")
 	}
-	if r.ClientSecret != "" && !ascii.Visible(r.ClientSecret) {
-		return errors.New("oauth: ClientSecret holds spaces, line breaks or other characters that no secret has: trim what was read from a file")
+	if err := r.Credential.check(); err != nil {
+		return fmt.Errorf("oauth: Credential: %w", err)
 	}
 	if p.CheckClient != nil {
-		if err := p.CheckClient(r.ClientID, r.ClientSecret != ""); err != nil {
+		if err := p.CheckClient(r.ClientID, !r.Credential.IsZero()); err != nil {
 			return fmt.Errorf("oauth: %w", err)
 		}
 	}
@@ -79,14 +79,15 @@ func checkRedirectURL(raw string) error {
 	case u.Scheme == "http" && provider.Loopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
-		return fmt.Errorf("%q is http on a public host: the code would travel in clear, use https", u.Scheme+"://"+u.Host)
+		return fmt.Errorf("%q is http on a public host: everybody on the way could read the code, use https", u.Scheme+"://"+u.Host)
 	case strings.Contains(u.Scheme, "."):
-		return nil // private-use scheme, reverse domain name (RFC 8252 section 7.1)
+		return nil // private-use scheme, a domain name in reverse (RFC 8252 section 7.1)
 	}
-	return fmt.Errorf("has scheme %q: use https, http on 127.0.0.1, or a reverse domain name such as com.example.app", u.Scheme)
+	return fmt.Errorf("has scheme %q: use https, http on 127.0.0.1, or a domain name in reverse such as com.example.app", u.Scheme)
 }
 
-// checkScopes enforces the alphabet of RFC 6749 section 3.3 and the server's list, if it has one.
+// checkScopes checks the alphabet of RFC 6749 section 3.3, and that the server
+// knows each scope if it has a list.
 func checkScopes(scopes, known []string) error {
 	for _, s := range scopes {
 		if s == "" || !ascii.Visible(s) || strings.ContainsAny(s, `"\`) {

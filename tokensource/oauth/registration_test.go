@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,12 +9,13 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
-	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
+
+// secret is the secret of the fake's confidential app.
+var secret = oauthtest.ConfidentialApp().Secret()
 
 // setting is everything that New is given.
 type setting struct {
@@ -28,7 +30,7 @@ func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
 	return setting{p: provider.X(), r: oauth.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}}
 }
 
@@ -93,12 +95,17 @@ func TestNewClientRefuses(t *testing.T) {
 		{"no client ID", func(s *setting) { s.r.ClientID = "" }, "copy it"},
 		{"client ID with space", func(s *setting) { s.r.ClientID = "my app" }, "copy it again"},
 		{"client ID with line break", func(s *setting) { s.r.ClientID += "\n" }, "copy it again"},
-		{"secret with line break", func(s *setting) { s.r.ClientSecret += "\n" }, "trim"},
-		{"secret with space", func(s *setting) { s.r.ClientSecret = " " + s.r.ClientSecret }, "trim"},
-		{"secret with tab", func(s *setting) { s.r.ClientSecret += "\t" }, "trim"},
-		{"secret beyond ASCII", func(s *setting) { s.r.ClientSecret += "\u00a0" }, "trim"},
-		{":ci without secret", func(s *setting) { s.r.ClientSecret = "" }, "set ClientSecret"},
-		{":na with secret", func(s *setting) { s.r.ClientID = oauthtest.PublicApp().ClientID }, "leave ClientSecret empty"},
+		{"secret with line break", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\n") }, "trim"},
+		{"secret with space", func(s *setting) { s.r.Credential = oauth.Secret(" " + secret) }, "trim"},
+		{"secret with tab", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\t") }, "trim"},
+		{"secret beyond ASCII", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\u00a0") }, "trim"},
+		{":ci without secret", func(s *setting) { s.r.Credential = oauth.Credential{} }, "set the client secret"},
+		{":ci with an empty secret", func(s *setting) { s.r.Credential = oauth.Secret("") }, "set the client secret"},
+		{":na with a function", func(s *setting) {
+			s.r.ClientID = oauthtest.PublicApp().ClientID
+			s.r.Credential = oauth.SecretFunc(func(context.Context) (string, error) { return secret, nil })
+		}, "leave the client secret empty"},
+		{":na with secret", func(s *setting) { s.r.ClientID = oauthtest.PublicApp().ClientID }, "leave the client secret empty"},
 
 		{"no redirect URI", redirect(""), "callback URL"},
 		{"relative redirect URI", redirect("/callback"), "absolute URL"},
@@ -115,7 +122,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"data", redirect("data:text/html,hi"), "use https"},
 		{"file", redirect("file:///callback"), "use https"},
 		{"ftp", redirect("ftp://app.example/callback"), "use https"},
-		{"custom scheme without domain", redirect("myapp:/callback"), "reverse domain name"},
+		{"custom scheme without domain", redirect("myapp:/callback"), "domain name in reverse"},
 		{"https without host", redirect("https:///callback"), "no host"},
 		{"https with a port and no host", redirect("https://:443/callback"), "no host"},
 		{"redirect URI with a space behind it", redirect("https://app.example/callback "), "spaces"},
@@ -138,7 +145,7 @@ func TestNewClientRefuses(t *testing.T) {
 		_, err := s.client()
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("New(%s) = %v, want an error with %q", tt.name, err, tt.want)
-		} else if secret := oauthtest.ConfidentialApp().Secret; strings.Contains(err.Error(), secret) {
+		} else if secret := oauthtest.ConfidentialApp().Secret(); strings.Contains(err.Error(), secret) {
 			t.Errorf("New(%s) = %v: it tells the secret", tt.name, err)
 		}
 	}
@@ -200,53 +207,5 @@ func TestAClientKeepsWhatItWasMadeOf(t *testing.T) {
 	p, want := client.Provider(), provider.X()
 	if p.TokenURL != want.TokenURL || !slices.Equal(p.APIOrigins, want.APIOrigins) {
 		t.Errorf("Provider() = %q, %q: changed from outside", p.TokenURL, p.APIOrigins)
-	}
-}
-
-func TestNewGrantsRefuses(t *testing.T) {
-	client := func(change func(*setting)) *oauth.Client {
-		s := confidential()
-		change(&s)
-		c, err := s.client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	plain := client(func(*setting) {})
-	forgetful := client(func(s *setting) { s.r.Scopes = []string{"tweet.read", "users.read"} })
-	store := storage.NewMemory()
-	tests := []struct {
-		name   string
-		client *oauth.Client
-		store  storage.Store
-		o      *grant.Options
-		want   string
-	}{
-		{"no client", nil, store, nil, "New"},
-		{"no store", plain, nil, nil, "storage.NewMemory"},
-		{"no scope for refresh tokens", forgetful, store, nil, "add it, or set GrantOptions.WithoutRefresh"},
-		{"negative spacing", plain, store, &grant.Options{RenewSpacing: -1}, "cannot be negative"},
-		{"negative recheck", plain, store, &grant.Options{Recheck: -1}, "cannot be negative"},
-		{"negative store timeout", plain, store, &grant.Options{StoreTimeout: -1}, "cannot be negative"},
-		{"negative cache", plain, store, &grant.Options{CacheSize: -1}, "cannot be negative"},
-		{"policy above", plain, store, &grant.Options{InDoubt: grant.ResendAlways + 1}, "no policy"},
-		{"policy below", plain, store, &grant.Options{InDoubt: -1}, "no policy"},
-	}
-	for _, tt := range tests {
-		_, err := grant.New(tt.client, tt.store, tt.o)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("NewGrants(%s) = %v, want an error with %q", tt.name, err, tt.want)
-		}
-	}
-	g, err := grant.New(forgetful, store, &grant.Options{WithoutRefresh: true, RefreshBefore: -1})
-	if err != nil {
-		t.Fatalf("NewGrants(WithoutRefresh) = %v, want none", err)
-	}
-	if g.Client() != forgetful || g.Store() != store {
-		t.Error("Client() and Store() are not what NewGrants was given")
-	}
-	if err := g.Close(); err != nil {
-		t.Errorf("Close() = %v, want none", err)
 	}
 }

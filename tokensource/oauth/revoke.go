@@ -15,10 +15,16 @@ const (
 	HintRefreshToken = "refresh_token"
 )
 
-// Revoke tells the server that token is no longer needed (RFC 7009 section 2). hint says which kind it is and is always
-// sent: X demands it, and some servers ignore a token with a wrong one. An unknown or expired token is a success. It
-// returns an *tokensource.Error: ErrTemporary means that the token still exists, and errors.ErrUnsupported that the provider has no
-// revocation endpoint.
+// Revoke tells the server that token is no longer needed ([RFC 7009] section 2).
+// The hint says which kind of token it is, and is always sent: X demands it, and
+// some servers ignore a token with a wrong hint. A token that the server does not
+// know counts as revoked.
+//
+// It returns a [*tokensource.Error]. ErrTemporary means that the token may still
+// be valid. errors.ErrUnsupported means that the provider has no revocation
+// endpoint.
+//
+// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if token == "" {
 		return errors.New("oauth: the token to revoke is empty")
@@ -29,12 +35,15 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if c.provider.RevocationURL == "" {
 		return &tokensource.Error{Op: "revoke", Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
-	a, err := c.post(ctx, "revoke", c.provider.RevocationURL, url.Values{"token": {token}, "token_type_hint": {hint}})
-	if err != nil && a.status != http.StatusOK {
+	a, err := c.post(ctx, call{
+		op: "revoke", endpoint: c.provider.RevocationURL,
+		form: url.Values{"token": {token}, "token_type_hint": {hint}},
+	})
+	if a.status == http.StatusOK {
+		return nil // the body means nothing (RFC 7009 section 2.2), even if it was cut off
+	}
+	if err != nil {
 		return err
 	}
-	if a.status != http.StatusOK {
-		return c.failure("revoke", "", a, token)
-	}
-	return nil // the body is of no interest (RFC 7009 section 2.2)
+	return c.failure("revoke", "", a)
 }

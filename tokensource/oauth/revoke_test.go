@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestRevoke(t *testing.T) {
@@ -29,10 +31,10 @@ func TestRevoke(t *testing.T) {
 				t.Errorf("%s: Revoke(%s) = %v, want none", name, r.hint, err)
 			}
 		}
-		if g := w.Fake.State().Grants[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
+		if g := w.Fake.Grants()[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
 			t.Errorf("%s: tokens outlived their revocation: %+v", name, g)
 		}
-		if r := w.Fake.Requests()[0]; r.RawForm().Get("token_type_hint") != "refresh_token" || r.Path != oauthtest.PathRevoke {
+		if r := w.Fake.Requests()[0]; r.Raw().PostForm.Get("token_type_hint") != "refresh_token" || r.Path != xapi.PathRevoke {
 			t.Errorf("%s: the first request was %v, want one with the hint refresh_token", name, r)
 		}
 		if err := w.Fake.Audit(); err != nil {
@@ -78,17 +80,17 @@ func TestRevocationResponses(t *testing.T) {
 		fault oauthtest.Fault
 		kind  error // nil: revoked
 	}{
-		{"X", jsonFault(200, `{"revoked":true}`), nil},
+		{"X", wire.JSON(200, `{"revoked":true}`), nil},
 		{"nothing", oauthtest.Fault{Status: 200}, nil},
-		{"nothing, called JSON", jsonFault(200, ``), nil},
-		{"HTML", oauthtest.Fault{Status: 200, Body: oauthtest.HTMLPage}, nil},
-		{"an error in the body", jsonFault(200, `{"error":"invalid_request"}`), nil},
+		{"nothing, called JSON", wire.JSON(200, ``), nil},
+		{"HTML", oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, nil},
+		{"an error in the body", wire.JSON(200, `{"error":"invalid_request"}`), nil},
 		{"more than a mebibyte", oauthtest.Fault{Status: 200, Body: strings.Repeat("x", 2<<20)}, nil},
 		{"cut short", oauthtest.Fault{Status: 200, Body: "revoked", Truncate: 3}, nil},
 
 		{"204", oauthtest.Fault{Status: 204}, tokensource.ErrClient},
-		{"unsupported_token_type", jsonFault(400, `{"error":"unsupported_token_type"}`), tokensource.ErrClient},
-		{"invalid_request", jsonFault(400, `{"error":"invalid_request","error_description":"Missing required parameter [token_type_hint]."}`), tokensource.ErrClient},
+		{"unsupported_token_type", wire.JSON(400, `{"error":"unsupported_token_type"}`), tokensource.ErrClient},
+		{"invalid_request", wire.JSON(400, `{"error":"invalid_request","error_description":"Missing required parameter [token_type_hint]."}`), tokensource.ErrClient},
 		{"401 with nothing", oauthtest.Fault{Status: 401}, tokensource.ErrClient},
 		{"404", oauthtest.Fault{Status: 404}, tokensource.ErrClient},
 		{"429", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary},

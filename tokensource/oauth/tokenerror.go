@@ -12,18 +12,24 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// failure turns an error response into an *tokensource.Error whose Kind tells a caller what to do (RFC 6749 section 5.2, with what
-// real servers make of it). secrets are what the request carried: a server may echo them.
-func (c *Client) failure(op, grantType string, a answer, secrets ...string) *tokensource.Error {
+// The lengths, in bytes, to which an error's texts from the server are cut.
+const (
+	maxCode        = 64
+	maxDescription = 200
+)
+
+// failure makes an error answer into a *tokensource.Error whose Kind says who can
+// help (RFC 6749 section 5.2, with what real servers make of it).
+func (c *Client) failure(op, grantType string, a answer) *tokensource.Error {
 	e := &tokensource.Error{Op: op, Status: a.status}
-	// Any shape is possible here: problem+json, HTML of a gateway, nothing at all. What cannot be read is left out.
+	// An error answer may have any form: problem details, the HTML of a gateway,
+	// nothing at all. What cannot be read is left out.
 	m, unreadable := members(a.body, tokenMembers)
 	if unreadable == nil {
 		code, _ := text(m, "error")
 		description, _ := text(m, "error_description")
-		secrets = append(secrets, c.registration.ClientSecret)
-		e.Code = redact.Text(code, 64, secrets...)
-		e.Description = redact.Text(description, 200, secrets...)
+		e.Code = redact.Text(code, maxCode, a.secrets...)
+		e.Description = redact.Text(description, maxDescription, a.secrets...)
 	}
 	switch {
 	case c.deadGrant(e, grantType):
@@ -39,7 +45,9 @@ func (c *Client) failure(op, grantType string, a answer, secrets ...string) *tok
 	return e
 }
 
-// deadGrant reports whether the server has said for good that code or refresh token are worth nothing.
+// deadGrant reports whether the server said that the code or the refresh token is
+// not valid any more. Only a 4xx says so: an outage ends no grant (G8), whatever
+// its answer contains.
 func (c *Client) deadGrant(e *tokensource.Error, grantType string) bool {
 	if e.Status < 400 || e.Status > 499 || e.Status == http.StatusTooManyRequests {
 		return false
@@ -52,8 +60,9 @@ func (c *Client) deadGrant(e *tokensource.Error, grantType string) bool {
 	})
 }
 
-// temporary reports whether the server, or something before it, may answer otherwise later. Some 4xx are a gateway's: they
-// are no word of the authorization server if they are not in its language, JSON.
+// temporary reports whether the server, or a gateway before it, may answer
+// otherwise later. Some 4xx come from gateways. They are no answer of the
+// authorization server if they are not JSON.
 func temporary(e *tokensource.Error, json bool) bool {
 	gateway := []int{http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly}
 	switch {
@@ -65,21 +74,23 @@ func temporary(e *tokensource.Error, json bool) bool {
 	return !json && slices.Contains(gateway, e.Status)
 }
 
+// hint says what the operator can do about a refused client.
 func (c *Client) hint(e *tokensource.Error) string {
 	switch {
 	case e.Status >= 300 && e.Status <= 399:
-		return "redirects are not followed, since they would carry credentials elsewhere: set the endpoint's final URL"
+		return "redirects are not followed, since they would carry credentials to another place: set the endpoint's final URL"
 	case e.Code == "unauthorized_client" || e.Code == "invalid_client":
-		if c.registration.ClientSecret == "" {
-			return "no ClientSecret is set: set it if the app is registered as a confidential client, and check ClientID"
+		if c.registration.Credential.IsZero() {
+			return "no Credential is set: set oauth.Secret if the app is registered as a confidential client, and check ClientID"
 		}
-		return "check ClientID and ClientSecret (regenerated? white space? another app's?) and the client type of the registration"
+		return "check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration"
 	}
 	return ""
 }
 
-// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), in seconds or as a date. Garbage, the past and
-// nothing are 0; more than an hour counts as one.
+// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
+// number of seconds or a date. A value that cannot be read, a time in the past
+// and a missing header are 0. More than an hour counts as an hour.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	var d time.Duration

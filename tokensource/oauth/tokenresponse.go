@@ -16,13 +16,15 @@ import (
 	"github.com/authtrip/authtrip/internal/ascii"
 )
 
-// tokenMembers are the members of a token response that are read (RFC 6749 sections 5.1 and 5.2).
+// tokenMembers are the members of a token response that are read (RFC 6749
+// sections 5.1 and 5.2).
 var tokenMembers = []string{
 	"access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description",
 }
 
-// parseToken reads a token response strictly, since what it says becomes a header and a stored grant. assumed is the
-// lifetime if the server does not say; zero means unknown.
+// parseToken reads a token response strictly, since its content becomes a header
+// and a stored grant. If the server names no lifetime, assumed is used; zero
+// means that the lifetime is unknown.
 func parseToken(body []byte, now time.Time, assumed time.Duration) (*oauth2.Token, error) {
 	m, err := members(body, tokenMembers)
 	if err != nil {
@@ -62,8 +64,9 @@ func parseToken(body []byte, now time.Time, assumed time.Duration) (*oauth2.Toke
 	return tok.WithExtra(map[string]any{"scope": scope}), nil
 }
 
-// members returns the members of a JSON object that are named in known. It refuses what encoding/json lets pass:
-// duplicates, names in another case, trailing bytes and invalid UTF-8 (RFC 8259 section 4, RFC 7493).
+// members returns the members of a JSON object that are named in known. It
+// refuses what encoding/json accepts: duplicates, names in another case, trailing
+// bytes and invalid UTF-8 (RFC 8259 section 4, RFC 7493).
 func members(body []byte, known []string) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("the answer is not UTF-8")
@@ -99,6 +102,7 @@ func members(body []byte, known []string) (map[string]json.RawMessage, error) {
 	return found, nil
 }
 
+// member reads one name and its value.
 func member(dec *json.Decoder) (string, json.RawMessage, error) {
 	key, err := dec.Token()
 	if err != nil {
@@ -112,7 +116,7 @@ func member(dec *json.Decoder) (string, json.RawMessage, error) {
 	return name, raw, nil
 }
 
-// text returns a string member; null and a missing one are empty.
+// text returns a string member. A null and a missing member are empty.
 func text(m map[string]json.RawMessage, name string) (string, error) {
 	var s string
 	if raw, ok := m[name]; ok && json.Unmarshal(raw, &s) != nil {
@@ -121,7 +125,8 @@ func text(m map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// credential returns a token member, refusing bytes that have no place in a header (RFC 6749 appendix A.12 and A.17).
+// credential returns a token member. It refuses bytes that no header may contain
+// (RFC 6749 appendix A.12 and A.17).
 func credential(m map[string]json.RawMessage, name string) (string, error) {
 	s, err := text(m, name)
 	if err == nil && !ascii.Visible(s) {
@@ -130,8 +135,10 @@ func credential(m map[string]json.RawMessage, name string) (string, error) {
 	return s, err
 }
 
-// lifetime reads expires_in. It is lenient where refusing would throw away a token that was just rotated: a decimal
-// string counts, fractions are cut off, huge values are capped, and anything else means unknown, not zero and not never.
+// lifetime reads expires_in, and reports whether it is known. It is lenient,
+// because a refusal would lose a token that was just rotated. A decimal string
+// counts, a fraction is cut off, a huge value is limited. Anything that cannot be
+// read means that the lifetime is unknown. It does not mean zero or unlimited.
 func lifetime(raw json.RawMessage) (time.Duration, bool) {
 	s := strings.Trim(string(raw), `"`)
 	seconds, err := strconv.ParseFloat(s, 64)

@@ -16,15 +16,12 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
-
-// jsonFault answers with status and a JSON body.
-func jsonFault(status int, body string) oauthtest.Fault {
-	return oauthtest.Fault{Status: status, Body: body, ContentType: "application/json"}
-}
 
 // refreshed scripts one success answer and returns what a refresh makes of it.
 func (w world) refreshed(f oauthtest.Fault) (*oauth2.Token, error) {
@@ -53,11 +50,11 @@ func TestTokenResponses(t *testing.T) {
 			}
 		}
 	}
-	tok, err := w.refreshed(jsonFault(200, `{"access_token":"a","token_type":"Bearer","scope":"b a","refresh_token":"r"}`))
+	tok, err := w.refreshed(wire.JSON(200, `{"access_token":"a","token_type":"Bearer","scope":"b a","refresh_token":"r"}`))
 	if err != nil || tok.AccessToken != "a" || tok.RefreshToken != "r" || tok.Extra("scope") != "b a" {
 		t.Errorf("Refresh() = %v: not what the server said", err)
 	}
-	if tok, err = w.refreshed(jsonFault(200, `{"access_token":"a","token_type":"Bearer"}`)); err != nil || tok.Extra("scope") != "" || tok.RefreshToken != "" {
+	if tok, err = w.refreshed(wire.JSON(200, `{"access_token":"a","token_type":"Bearer"}`)); err != nil || tok.Extra("scope") != "" || tok.RefreshToken != "" {
 		t.Errorf("Refresh() = %v, want neither scope nor refresh token", err)
 	}
 }
@@ -69,7 +66,7 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 		"null":                       `null`,
 		"an array":                   `[]`,
 		"a string":                   `"access_token"`,
-		"HTML":                       oauthtest.HTMLPage,
+		"HTML":                       xapi.HTMLPage,
 		"form-encoded":               `access_token=a&token_type=bearer`,
 		"an empty object":            `{}`,
 		"cut short":                  `{"access_token":"a"`,
@@ -114,7 +111,7 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 	}
 	w := newWorld(t)
 	for name, body := range bodies {
-		tok, err := w.refreshed(jsonFault(200, body))
+		tok, err := w.refreshed(wire.JSON(200, body))
 		wantUnreadable(t, name, tok, err, 200)
 	}
 	const good = `{"access_token":"a","token_type":"Bearer"}`
@@ -123,7 +120,7 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 		wantUnreadable(t, "Content-Type "+kind, tok, err, 200)
 	}
 	for _, status := range []int{201, 202, 203, 204, 206, 226} {
-		tok, err := w.refreshed(jsonFault(status, good)) // RFC 6749 section 5.1 knows 200 only
+		tok, err := w.refreshed(wire.JSON(status, good)) // RFC 6749 section 5.1 knows 200 only
 		wantUnreadable(t, fmt.Sprint("status ", status), tok, err, status)
 	}
 }
@@ -165,7 +162,7 @@ func TestExpiresIn(t *testing.T) {
 				if want == unknown {
 					want = assumed
 				}
-				tok, err := w.refreshed(jsonFault(200, body+"}"))
+				tok, err := w.refreshed(wire.JSON(200, body+"}"))
 				if err != nil {
 					t.Errorf("expires_in %s: %v, want none", tt.raw, err)
 					continue
@@ -238,10 +235,10 @@ func TestAnswersWithoutEnd(t *testing.T) {
 func TestOneMebibyteIsNotTooMuch(t *testing.T) {
 	w := newWorld(t)
 	body := `{"access_token":"a","token_type":"Bearer"}`
-	if _, err := w.refreshed(jsonFault(200, body+strings.Repeat(" ", 1<<20-len(body)))); err != nil {
+	if _, err := w.refreshed(wire.JSON(200, body+strings.Repeat(" ", 1<<20-len(body)))); err != nil {
 		t.Errorf("Refresh() with 1 MiB = %v, want a token", err)
 	}
-	tok, err := w.refreshed(jsonFault(200, body+strings.Repeat(" ", 1<<20-len(body)+1)))
+	tok, err := w.refreshed(wire.JSON(200, body+strings.Repeat(" ", 1<<20-len(body)+1)))
 	wantUnreadable(t, "1 MiB and a byte", tok, err, 200)
 }
 
@@ -254,7 +251,7 @@ func TestErrorResponses(t *testing.T) {
 		dexDead    = `{"error":"invalid_request","error_description":"Refresh token is invalid or has already been claimed by another client."}`
 	)
 	dead, client, temporary := tokensource.ErrReauthorize, tokensource.ErrClient, tokensource.ErrTemporary
-	page := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage}
+	page := oauthtest.Fault{Status: 403, Body: xapi.HTMLPage}
 	tests := []struct {
 		name  string
 		op    string // every one if empty
@@ -262,54 +259,54 @@ func TestErrorResponses(t *testing.T) {
 		kind  error
 		code  string
 	}{
-		{"invalid_grant", "refresh", jsonFault(400, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
-		{"invalid_grant with 401", "refresh", jsonFault(401, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
-		{"invalid_grant with 403", "refresh", jsonFault(403, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
-		{"invalid_grant for a code", "exchange", jsonFault(400, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
-		{"invalid_grant for a code with 401", "exchange", jsonFault(401, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
+		{"invalid_grant", "refresh", wire.JSON(400, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
+		{"invalid_grant with 401", "refresh", wire.JSON(401, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
+		{"invalid_grant with 403", "refresh", wire.JSON(403, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
+		{"invalid_grant for a code", "exchange", wire.JSON(400, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
+		{"invalid_grant for a code with 401", "exchange", wire.JSON(401, `{"error":"invalid_grant"}`), dead, "invalid_grant"},
 		{"invalid_grant in another media type", "refresh", oauthtest.Fault{Status: 400, Body: `{"error":"invalid_grant"}`}, dead, "invalid_grant"},
-		{"invalid_grant with 429", "", jsonFault(429, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
-		{"invalid_grant with 500", "", jsonFault(500, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
-		{"invalid_grant with 503", "", jsonFault(503, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
-		{"X's dead refresh token", "refresh", jsonFault(400, xDeadToken), dead, "invalid_request"},
-		{"X's dead refresh token for a code", "exchange", jsonFault(400, xDeadToken), client, "invalid_request"},
-		{"X's dead refresh token with 401", "refresh", jsonFault(401, xDeadToken), client, "invalid_request"},
-		{"X's dead code", "exchange", jsonFault(400, xDeadCode), dead, "invalid_request"},
-		{"X's dead code at a refresh", "refresh", jsonFault(400, xDeadCode), client, "invalid_request"},
-		{"invalid_request alone", "", jsonFault(400, `{"error":"invalid_request"}`), client, "invalid_request"},
-		{"dex's text is known to nobody here", "refresh", jsonFault(400, dexDead), client, "invalid_request"},
+		{"invalid_grant with 429", "", wire.JSON(429, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
+		{"invalid_grant with 500", "", wire.JSON(500, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
+		{"invalid_grant with 503", "", wire.JSON(503, `{"error":"invalid_grant"}`), temporary, "invalid_grant"},
+		{"X's dead refresh token", "refresh", wire.JSON(400, xDeadToken), dead, "invalid_request"},
+		{"X's dead refresh token for a code", "exchange", wire.JSON(400, xDeadToken), client, "invalid_request"},
+		{"X's dead refresh token with 401", "refresh", wire.JSON(401, xDeadToken), client, "invalid_request"},
+		{"X's dead code", "exchange", wire.JSON(400, xDeadCode), dead, "invalid_request"},
+		{"X's dead code at a refresh", "refresh", wire.JSON(400, xDeadCode), client, "invalid_request"},
+		{"invalid_request alone", "", wire.JSON(400, `{"error":"invalid_request"}`), client, "invalid_request"},
+		{"dex's text is known to nobody here", "refresh", wire.JSON(400, dexDead), client, "invalid_request"},
 		{"400 with nothing", "", oauthtest.Fault{Status: 400}, client, ""},
-		{"400 in HTML", "", oauthtest.Fault{Status: 400, Body: oauthtest.HTMLPage}, client, ""},
+		{"400 in HTML", "", oauthtest.Fault{Status: 400, Body: xapi.HTMLPage}, client, ""},
 		{"problem details", "", oauthtest.Fault{Status: 400, Body: problem, ContentType: "application/problem+json"}, client, ""},
-		{"invalid_code", "exchange", jsonFault(403, `{"error":"invalid_code"}`), client, "invalid_code"},
-		{"expired_token", "exchange", jsonFault(400, `{"error":"expired_token"}`), client, "expired_token"},
-		{"invalid_client", "", jsonFault(401, `{"error":"invalid_client"}`), client, "invalid_client"},
-		{"invalid_client with 400", "", jsonFault(400, `{"error":"invalid_client"}`), client, "invalid_client"},
-		{"unauthorized_client", "", jsonFault(401, `{"error":"unauthorized_client"}`), client, "unauthorized_client"},
-		{"unauthorized_client with 403", "", jsonFault(403, `{"error":"unauthorized_client"}`), client, "unauthorized_client"},
-		{"unsupported_grant_type", "", jsonFault(400, `{"error":"unsupported_grant_type"}`), client, "unsupported_grant_type"},
-		{"invalid_scope", "", jsonFault(400, `{"error":"invalid_scope"}`), client, "invalid_scope"},
+		{"invalid_code", "exchange", wire.JSON(403, `{"error":"invalid_code"}`), client, "invalid_code"},
+		{"expired_token", "exchange", wire.JSON(400, `{"error":"expired_token"}`), client, "expired_token"},
+		{"invalid_client", "", wire.JSON(401, `{"error":"invalid_client"}`), client, "invalid_client"},
+		{"invalid_client with 400", "", wire.JSON(400, `{"error":"invalid_client"}`), client, "invalid_client"},
+		{"unauthorized_client", "", wire.JSON(401, `{"error":"unauthorized_client"}`), client, "unauthorized_client"},
+		{"unauthorized_client with 403", "", wire.JSON(403, `{"error":"unauthorized_client"}`), client, "unauthorized_client"},
+		{"unsupported_grant_type", "", wire.JSON(400, `{"error":"unsupported_grant_type"}`), client, "unsupported_grant_type"},
+		{"invalid_scope", "", wire.JSON(400, `{"error":"invalid_scope"}`), client, "invalid_scope"},
 		{"401 with nothing", "", oauthtest.Fault{Status: 401}, client, ""},
-		{"404", "", oauthtest.Fault{Status: 404, Body: oauthtest.HTMLPage}, client, ""},
-		{"403 of X's app-only endpoint", "", jsonFault(403, `{"errors":[{"code":99,"message":"Unable to verify your credentials"}]}`), client, ""},
+		{"404", "", oauthtest.Fault{Status: 404, Body: xapi.HTMLPage}, client, ""},
+		{"403 of X's app-only endpoint", "", wire.JSON(403, `{"errors":[{"code":99,"message":"Unable to verify your credentials"}]}`), client, ""},
 		{"an edge's page with 403", "", page, temporary, ""},
 		{"403 with nothing", "", oauthtest.Fault{Status: 403}, temporary, ""},
 		{"408 of a gateway", "", oauthtest.Fault{Status: 408, Body: "timeout"}, temporary, ""},
 		{"425", "", oauthtest.Fault{Status: 425}, temporary, ""},
 		{"429 in text", "", oauthtest.Fault{Status: 429, Body: "Rate limit exceeded"}, temporary, ""},
-		{"429 as a problem", "", jsonFault(429, `{"title":"Too Many Requests","status":429}`), temporary, ""},
-		{"500 server_error", "", jsonFault(500, `{"error":"server_error"}`), temporary, "server_error"},
-		{"500 with invalid_request of dex", "", jsonFault(500, dexDead), temporary, "invalid_request"},
-		{"500 in HTML", "", oauthtest.Fault{Status: 500, Body: oauthtest.HTMLPage}, temporary, ""},
+		{"429 as a problem", "", wire.JSON(429, `{"title":"Too Many Requests","status":429}`), temporary, ""},
+		{"500 server_error", "", wire.JSON(500, `{"error":"server_error"}`), temporary, "server_error"},
+		{"500 with invalid_request of dex", "", wire.JSON(500, dexDead), temporary, "invalid_request"},
+		{"500 in HTML", "", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, temporary, ""},
 		{"502", "", oauthtest.Fault{Status: 502, Body: "Bad Gateway"}, temporary, ""},
-		{"over capacity", "", jsonFault(503, `{"errors":[{"code":130,"message":"Over capacity"}]}`), temporary, ""},
+		{"over capacity", "", wire.JSON(503, `{"errors":[{"code":130,"message":"Over capacity"}]}`), temporary, ""},
 		{"504 with nothing", "", oauthtest.Fault{Status: 504}, temporary, ""},
-		{"server_error with 400", "", jsonFault(400, `{"error":"server_error"}`), temporary, "server_error"},
-		{"temporarily_unavailable with 400", "", jsonFault(400, `{"error":"temporarily_unavailable"}`), temporary, "temporarily_unavailable"},
-		{"an error twice", "refresh", jsonFault(400, `{"error":"x","error":"invalid_grant"}`), client, ""},
-		{"an error in another case", "refresh", jsonFault(400, `{"Error":"invalid_grant"}`), client, ""},
-		{"an error that is no string", "refresh", jsonFault(400, `{"error":["invalid_grant"]}`), client, ""},
-		{"an error and more", "refresh", jsonFault(400, `{"error":"invalid_grant"}{}`), client, ""},
+		{"server_error with 400", "", wire.JSON(400, `{"error":"server_error"}`), temporary, "server_error"},
+		{"temporarily_unavailable with 400", "", wire.JSON(400, `{"error":"temporarily_unavailable"}`), temporary, "temporarily_unavailable"},
+		{"an error twice", "refresh", wire.JSON(400, `{"error":"x","error":"invalid_grant"}`), client, ""},
+		{"an error in another case", "refresh", wire.JSON(400, `{"Error":"invalid_grant"}`), client, ""},
+		{"an error that is no string", "refresh", wire.JSON(400, `{"error":["invalid_grant"]}`), client, ""},
+		{"an error and more", "refresh", wire.JSON(400, `{"error":"invalid_grant"}{}`), client, ""},
 	}
 	for _, tt := range tests {
 		for _, op := range operations {
@@ -343,7 +340,7 @@ func TestAProviderKnowsItsDeadGrants(t *testing.T) {
 		t.Errorf("DeadGrant saw %+v, want %+v", seen, want)
 	}
 	seen = provider.Failure{}
-	w.Fake.Inject(oauthtest.Match{}, jsonFault(500, `{"error":"invalid_request"}`), 1)
+	w.Fake.Inject(oauthtest.Match{}, wire.JSON(500, `{"error":"invalid_request"}`), 1)
 	_, err = w.at(s).Refresh(t.Context(), someRefresh)
 	testworld.WantIs(t, err, tokensource.ErrTemporary)
 	if seen != (provider.Failure{}) {

@@ -152,6 +152,15 @@ func (p *Provider) Clone() *Provider {
 	return &c
 }
 
+// Authority returns what names the authorization server: Issuer, or TokenURL if
+// there is no issuer. Grants are stored under it.
+func (p *Provider) Authority() string {
+	if p.Issuer != "" {
+		return p.Issuer
+	}
+	return p.TokenURL
+}
+
 // Endpoints returns the URLs that clients of the authorization server call
 // directly: token, revocation and client credentials. A resource server's token
 // is never sent there.

@@ -61,10 +61,10 @@ func checkXClient(clientID string, confidential bool) error {
 	decoded, _ := base64.RawURLEncoding.DecodeString(strings.TrimRight(clientID, "=")) // of another shape: no suffix
 	switch {
 	case strings.HasSuffix(string(decoded), ":ci") && !confidential:
-		return errors.New("the client ID ends in :ci, which X issues to confidential clients: set ClientSecret")
+		return errors.New("the client ID ends in :ci, which X issues to confidential clients: set the client secret")
 	case strings.HasSuffix(string(decoded), ":na") && confidential:
 		return errors.New("the client ID ends in :na, which X issues to public clients (native app, single page app): " +
-			"leave ClientSecret empty, or set the app's type to web app in the developer console")
+			"leave the client secret empty, or set the app's type to web app in the developer console")
 	}
 	return nil
 }

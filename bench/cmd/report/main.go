@@ -63,6 +63,7 @@ var sections = []struct {
 }{
 	{"machine", (*report).machine},
 	{"transport", (*report).transports},
+	{"turns", (*report).turns},
 	{"loopback", (*report).loopback},
 	{"tokens", (*report).tokens},
 	{"storms", (*report).storms},

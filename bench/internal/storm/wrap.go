@@ -15,7 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/bench/internal/peers"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/transport"
 )
 

@@ -1,0 +1,290 @@
+// Package lease holds the rules by which processes share one OAuth grant, and
+// the record in which a grant is stored.
+//
+// # What it is for
+//
+// A refresh token that can be used once must be redeemed once, for any number
+// of processes, though each of them may crash at any moment and every answer of
+// the store or the server may be lost. Before a process redeems the token, it
+// writes an intent into the record by compare-and-swap. While the intent lives,
+// other processes wait. An intent that outlives its lease shows that the refresh
+// token may have been redeemed: it is in doubt.
+//
+// # Operations
+//
+// [Renewal], [Login], [Logout] and [Chore] are machines. Step takes an [Event],
+// which says how the last effect ended, and returns the next [Effect]: read the
+// record, swap it, redeem, revoke, probe, wait or return. The caller, called the
+// shell here, carries the effect out and steps again. The package itself has no
+// clock, context, goroutine, lock, randomness or I/O. So a test can drive the
+// same machines through every order of events.
+//
+// A machine and a [Local] are plain values. A copy is an independent machine in
+// the same state. Records and claims never change once they are made.
+//
+// # States of a grant
+//
+//	            login
+//	no record ──────────► alive ◄──────────────────────┐
+//	    ▲                 │   ▲                        │ login
+//	    │        announce │   │ adopt, release         │
+//	    │                 ▼   │                        │
+//	    │           alive, with intent ── abandoned ─┐ │
+//	    │                 │     ▲                    │ │
+//	    │         refused │     └──── announce ──────┤ │
+//	    │                 ▼                  forfeit │ │
+//	    │               dead ◄───────────────────────┘ │
+//	    │                 │ └── adopt, after a forfeit │
+//	    │ a day           │     alone, or login ───────┤
+//	    │                 ▼ logout, from every state   │
+//	    └───────────── tombstone ──────────────────────┘
+//
+// # Transitions
+//
+// Every write replaces one version of the record, and fails if another version
+// is stored. The file names where the rule stands.
+//
+//	write      stored before                        stored after            rule
+//	announce   alive, no live intent, no doubt or   intent of the writer    G1 G3 rules.go
+//	           a doubt that may be resent
+//	adopt      alive with the redeemed token set,   alive, new token set    G4 rules.go
+//	           any intent; or dead by a forfeit
+//	           of it
+//	release    alive with the intent of the writer  alive, no intent        G3 G8 rules.go
+//	bury       alive with the intent of the writer  dead, no tokens         G6 G7 rules.go
+//	forfeit    alive, in doubt, may not be resent   dead, tokens on hold    G3 rules.go
+//	login      anything but a later login or a      alive, old tokens       G6 G21 login.go
+//	           later logout                         queued
+//	logout     anything                             tombstone, all tokens   G12 logout.go
+//	                                                queued
+//	late       anything else                        the same, late tokens   G4 rules.go
+//	                                                queued
+//	revoke     a queue with something due           attempt announced,      G20 chore.go
+//	                                                then removed
+//	sweep      an old tombstone, nothing queued     no record               G7 chore.go
+//
+// # Invariants
+//
+// The numbers are those of docs/guarantees.md. The rules of this package keep
+// these:
+//
+//	G1   One redemption for each refresh token.
+//	G2   No redemption while the store holds a usable token.
+//	G3   A token that may have reached the server is sent again only by Rules.Resends.
+//	G4   New tokens are stored before they are visible, and dropped tokens are revoked.
+//	G6   A process that lost a race reads again. Nothing older replaces anything newer.
+//	G7   A grant that is over holds no tokens, and stays over until a new login.
+//	G8   A failure that is no refusal ends no grant.
+//	G9   A failed attempt delays the next one.
+//	G10  The queue is bounded.
+//	G12  A logout wins over a refresh under way.
+//	G18  An intent and a deadline end by whichever clock ends them first.
+//	G19  A server that issues the rejected token again does not look like success.
+//	G20  Revocations stand in the record until they are confirmed or given up.
+//
+// # Concurrency and errors
+//
+// Nothing here is safe for concurrent use. The shell holds one mutex for each
+// Local while a machine steps, and never while it carries out an effect. The
+// operations of one process share its Local; at most one Renewal of a grant runs
+// in a process. How an operation ended is a [Reason] in its [Outcome], not an
+// error; only [Decode] returns errors, among them [ErrFormat].
+package lease
+
+import "time"
+
+// Rules are the settings that every operation on a grant obeys.
+type Rules struct {
+	// Self names this process. A restarted process has another name.
+	Self string
+
+	Lease  time.Duration // how long an intent lives
+	Margin time.Duration // how long before the end of its intent a request must end
+	Skew   time.Duration // how far the clocks of two hosts may differ
+	Quiet  time.Duration // how long a foreign intent is watched before it counts as abandoned
+
+	// Spacing is how long after a refresh the new token is not refreshed again,
+	// though an API rejects it.
+	Spacing time.Duration
+
+	// Resends is how often a refresh token whose answer was lost may be sent
+	// again: 0 is never, 1 is once, math.MaxUint64 is always.
+	Resends uint64
+
+	SingleGrant bool // a new authorization ends the earlier grants of the user at the server
+	RevokesAll  bool // a revocation ends all grants of the user at the server
+
+	Hold       time.Duration // how long the tokens of a forfeited grant wait for a late holder before they are revoked
+	FirstPause time.Duration // between the first and the second attempt to revoke; the pause doubles
+	LastPause  time.Duration // the longest pause between two attempts to revoke
+	GiveUp     time.Duration // a revocation that is as old as this is reported and dropped
+	Keep       time.Duration // how long a tombstone stays
+}
+
+// Clock is one reading of both clocks of a process (G18), or a deadline on
+// both of them.
+type Clock struct {
+	Wall time.Time     // without a monotonic part, as time.Time.Round(0) returns it
+	Mono time.Duration // since a fixed moment in the life of the process
+}
+
+// Until returns the time that is left until deadline, by whichever clock
+// reaches it first. It is zero or negative when the deadline has passed.
+func (c Clock) Until(deadline Clock) time.Duration {
+	return min(deadline.Wall.Sub(c.Wall), deadline.Mono-c.Mono)
+}
+
+// intent announces that a process is about to redeem the refresh token of a
+// record. Its zero value means that nobody is.
+type intent struct {
+	Holder       string // [Rules.Self] of the process
+	ID           string // random, names this attempt
+	Since, Until time.Time
+}
+
+// watch says since when a process has seen the same intent.
+type watch struct {
+	ID    string
+	First time.Duration // on the monotonic clock
+}
+
+// Local is what one process alone knows of one grant. Its operations on that
+// grant share it: the shell hands it to one Step at a time, under a mutex. A
+// Local that equals its zero value may be forgotten. Copies are independent,
+// because claims never change.
+type Local struct {
+	Pending *claim // tokens that were obtained and are not stored yet
+	Undo    *claim // an intent that is to be taken back
+	Watch   watch
+}
+
+// Unsaved returns the grant with the tokens that are not stored yet, as
+// readers in this process must see it. It returns nil if there are none.
+func (l *Local) Unsaved() *Record {
+	if l.Pending == nil {
+		return nil
+	}
+	return l.Pending.base.took(l.Pending.base.Serial+1, l.Pending.token)
+}
+
+// pendingSet returns the name of the token set that is not stored yet.
+func (l *Local) pendingSet() string {
+	if l.Pending == nil {
+		return ""
+	}
+	return l.Pending.token.ID
+}
+
+// Do says what the shell must do.
+type Do uint8
+
+const (
+	Read   Do = iota + 1 // read the record
+	Swap                 // write Record over Version, or delete it if Record is nil
+	Redeem               // send the refresh token
+	Revoke               // revoke a token
+	Probe                // ask the API which of two access tokens works
+	Wait                 // let time pass
+	Return               // the operation has ended
+)
+
+// Effect is one thing that the shell must do before the next step.
+type Effect struct {
+	Do Do
+
+	// Swap writes Record over Version. Version 0 creates it, a nil Record
+	// deletes it. A Due that is not zero is when the record needs a [Chore]:
+	// the shell enters it in the index of due work before it writes the
+	// record. If it cannot, it does not write the record and answers Failed.
+	// Announce marks the swap that announces a redemption. If no request may
+	// be sent now, the shell does not write it and answers Refused.
+	Record   *Record
+	Version  uint64
+	Due      time.Time
+	Announce bool
+
+	// Redeem sends the refresh token Token in one request, which must end
+	// before By. Revoke revokes Token; Hint says which kind it is. Probe asks
+	// whether the access tokens Token and Other work.
+	Token   string
+	Other   string
+	Refresh bool // Revoke: Token is a refresh token
+	By      Clock
+
+	// Wait lasts For. With Poll it may end earlier, when the record may have
+	// changed.
+	For  time.Duration
+	Poll bool
+
+	Outcome Outcome // of Return
+	Notes   Notes   // what happened in this step
+}
+
+// Result says how an effect ended.
+type Result uint8
+
+const (
+	OK       Result = iota + 1 // it was done
+	Conflict                   // Swap: another version is stored
+	Refused                    // Redeem: the grant is over. Announce: not now. Probe: only the other token works.
+	Failed                     // it was certainly not done
+	Unknown                    // it may have been done, or may still happen. Probe: it cannot tell.
+)
+
+// Event is how the last effect ended, and what the next step must know. The
+// first step of an operation gets an Event with Now, ID and Jitter alone.
+type Event struct {
+	Now    Clock
+	Result Result
+	ID     string // random, new in every event
+	Jitter uint64 // random
+
+	Record  *Record // Read: what is stored; nil if nothing is, with version 0
+	Version uint64  // Read and Swap: the version that is stored now
+
+	Token  Token         // Redeem OK: what the server issued, with times counted from the sending of the request
+	Code   string        // Redeem Refused: the error code of the server
+	Pause  time.Duration // Redeem Failed: what the server asked for. Announce Refused: until the next attempt.
+	Unsent bool          // Redeem Failed: no request left this process
+}
+
+// Outcome is how an operation ended.
+type Outcome struct {
+	Reason  Reason        // empty if the operation achieved what it was for
+	Record  *Record       // what is stored, or is still to be stored; nil if that is not known
+	Version uint64        // of Record; 0 if it is not stored
+	Pause   time.Duration // how long to wait before the next attempt
+	Due     time.Time     // when the record needs a Chore; zero if it needs none
+}
+
+// Reason says why an operation did not achieve what it was for. The first
+// four also stand in a record that is over.
+type Reason string
+
+const (
+	NoGrant        Reason = "no grant"
+	Denied         Reason = "refused"
+	InDoubt        Reason = "in doubt"
+	NoRefreshToken Reason = "no refresh token"
+
+	JustRenewed Reason = "just renewed"  // the rejected token is new
+	Spaced      Reason = "spaced"        // an attempt failed, and the next one must wait
+	LostAnswer  Reason = "answer lost"   // the refresh token may have been redeemed
+	Overtaken   Reason = "overtaken"     // another process works on the grant, or a later login has replaced it
+	StoreFailed Reason = "store failed"  // the store failed
+	Unconfirmed Reason = "not confirmed" // the server has not confirmed a revocation
+)
+
+// Notes are facts that the user of the engine may want to hear of.
+type Notes struct {
+	Authorized bool // a login was stored
+	Refreshed  bool // the server issued new tokens
+	Failed     bool // an attempt to refresh failed
+	Unsaved    bool // new tokens are in memory only
+	Saved      bool // tokens that were in memory only are stored now
+	Superseded bool // new tokens were dropped: others of the same grant, or of a later login, are stored
+	Late       bool // new tokens came after a logout or a later login: their revocation is queued
+	Died       bool // the grant is over: the user must authorize again
+	LoggedOut  bool // a logout was stored
+	Unrevoked  bool // a revocation was given up
+}

@@ -1,0 +1,269 @@
+package lease
+
+import "time"
+
+// Login stores the tokens of a new authorization in place of what is there.
+// Its outcome has the reason Overtaken or NoGrant if a later login or a logout
+// stays instead.
+//
+// A Login that ended with StoreFailed may be stepped again. It remembers what
+// it has tried. Where its value is lost, another one with the same ID and
+// Repeated set goes on.
+type Login struct {
+	Issuer, Endpoint, ClientID, Subject string
+
+	ID        string    // random: names the authorization
+	Epoch     string    // random: names the epoch that the login begins, if it begins one
+	Exchanged time.Time // when the server answered the exchange
+	Token     Token     // what the server issued; ID and Refreshed are set here
+	Repeated  bool      // an earlier Login with this ID may have been stored
+
+	phase   loginPhase
+	tries   int
+	seen    bool // it has read the record
+	tomb    tomb // the tombstone that it found at first
+	current *Record
+	version uint64 // of current
+	next    *Record
+	taken   *claim // the pending tokens that next replaces
+	yields  bool   // next queues the tokens of this login
+
+	unsure bool   // the outcome of the last swap is unknown
+	wrote  bool   // a swap over the version of over had an unknown outcome
+	over   uint64 // see wrote
+	lost   bool   // this login may have been stored, and replaced since
+
+	rival  string // the login against which it was probed
+	probed Result
+}
+
+// tomb names a tombstone.
+type tomb struct {
+	login string
+	ended int64 // in milliseconds, as it is stored
+}
+
+type loginPhase uint8
+
+const (
+	loginStart loginPhase = iota
+	loginReading
+	loginProbing
+	loginWriting
+	loginPausing
+)
+
+// Step takes note of how the last effect ended, and returns the next one.
+func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
+	switch o.phase {
+	case loginStart:
+		o.tries = 0
+		return o.read()
+	case loginReading:
+		if ev.Result != OK || o.unsure && ev.Version == o.over {
+			return o.retry(c)
+		}
+		o.look(ev)
+		return o.decide(c, l, ev)
+	case loginProbing:
+		o.rival, o.probed = o.current.Login, ev.Result
+		return o.decide(c, l, ev)
+	case loginWriting:
+		return o.written(c, l, ev)
+	default: // loginPausing
+		if ev.Result != OK {
+			return o.end(c, StoreFailed, Notes{})
+		}
+		return o.read()
+	}
+}
+
+func (o *Login) read() Effect {
+	o.phase = loginReading
+	return Effect{Do: Read}
+}
+
+func (o *Login) end(c Rules, reason Reason, n Notes) Effect {
+	o.phase = loginStart
+	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, n)
+}
+
+// retry lets some time pass after a failure of the store, or gives up.
+func (o *Login) retry(c Rules) Effect {
+	o.unsure = false
+	if o.tries++; o.tries >= saveTries {
+		return o.end(c, StoreFailed, Notes{})
+	}
+	o.phase = loginPausing
+	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+}
+
+// look takes note of what is stored.
+func (o *Login) look(ev Event) {
+	o.current, o.version, o.unsure = ev.Record, ev.Version, false
+	o.lost = o.lost || o.Repeated || o.wrote && ev.Version != o.over
+	if !o.seen && ev.Record != nil {
+		o.tomb = ev.Record.tomb()
+	}
+	o.seen = true
+}
+
+func (r *Record) tomb() tomb {
+	if r.Over != NoGrant {
+		return tomb{}
+	}
+	return tomb{r.Login, r.Ended.UnixMilli()}
+}
+
+// precedence says which of two logins stays.
+type precedence uint8
+
+const (
+	install   precedence = iota + 1 // this one
+	installed                       // this one: it is stored
+	yield                           // what is stored
+	probe                           // the one whose access token works
+)
+
+func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
+	switch c.precedence(o) {
+	case installed:
+		return o.end(c, "", Notes{Authorized: true})
+	case yield:
+		return o.yield(c, ev)
+	case probe:
+		o.phase = loginProbing
+		return Effect{Do: Probe, Token: o.Token.Access, Other: o.current.Token.Access}
+	}
+	return o.install(c, l, ev)
+}
+
+// precedence decides by IDs where it can. A stored record with the ID of o
+// shows that o was stored, whatever became of it since. If o were written once
+// more, it would undo a logout or a renewal (G6).
+//
+// Two logins at once are ordered by their exchanges. If these were so close
+// that the clocks of two hosts cannot tell their order, and the server keeps
+// one grant of a user, the API shows which tokens work. Where the server keeps
+// both grants, either may stay, and the other one is revoked.
+func (c Rules) precedence(o *Login) precedence {
+	r := o.current
+	switch {
+	case r == nil:
+		return install
+	case r.Login == o.ID:
+		return installed
+	case r.Over == NoGrant:
+		return c.overTombstone(o, r)
+	}
+	ahead := o.Exchanged.Sub(r.Exchanged)
+	switch {
+	case ahead > c.Skew:
+		return install
+	case ahead < -c.Skew:
+		return yield
+	case !c.SingleGrant && o.lost:
+		return yield
+	case !c.SingleGrant:
+		return install
+	case r.Over == "" && o.rival != r.Login:
+		return probe
+	case r.Over == "" && o.probed == OK:
+		return install
+	case r.Over == "" && o.probed == Refused:
+		return yield
+	case ahead < 0:
+		return yield
+	}
+	return install
+}
+
+// overTombstone decides about a login after a logout. A logout that came while
+// o was under way stays (G12): only a tombstone that o found at first, or an
+// old one, is replaced.
+func (c Rules) overTombstone(o *Login, r *Record) precedence {
+	found := o.tomb == r.tomb() && !o.Repeated && !r.Ended.After(o.Exchanged.Add(c.Skew))
+	if found || r.Ended.Add(c.Skew).Before(o.Exchanged) {
+		return install
+	}
+	return yield
+}
+
+// install writes the login. A login over an alive grant keeps its epoch. The
+// tokens that it replaces are queued by the same write, also those that this
+// process has not stored yet (G4). Where the server has ended the earlier
+// grants, or a revocation would end this one, nothing is left in the queue.
+func (o *Login) install(c Rules, l *Local, ev Event) Effect {
+	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
+	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
+	old := Record{}
+	if o.current != nil {
+		old = *o.current
+	}
+	if o.current != nil && old.Over == "" {
+		base.Epoch = old.Epoch
+	}
+	o.taken = nil
+	if k := l.Pending; k != nil && k.base.Login != o.ID {
+		o.taken = k
+	}
+	if !c.SingleGrant && !c.RevokesAll {
+		base.Queue = old.enqueue(old.Token, ev.Now.Wall, ev.Now.Wall)
+		if o.taken != nil {
+			base.Queue = base.enqueue(o.taken.token, ev.Now.Wall, ev.Now.Wall)
+		}
+	}
+	t := o.Token
+	t.ID, t.Refreshed = o.ID, false
+	return o.swap(c, base.took(0, t), false)
+}
+
+// yield gives way to what is stored. The tokens of this login are revoked,
+// unless that would end what is stored (G4).
+func (o *Login) yield(c Rules, ev Event) Effect {
+	if o.current.queued(o.ID) || c.leave(o.ID, o.current) {
+		return o.yielded(c)
+	}
+	next := *o.current
+	t := o.Token
+	t.ID = o.ID
+	next.Queue = o.current.enqueue(t, ev.Now.Wall, ev.Now.Wall)
+	return o.swap(c, &next, true)
+}
+
+func (o *Login) yielded(c Rules) Effect {
+	n := Notes{Late: o.current.queued(o.ID)}
+	n.Superseded = !n.Late
+	if o.current.Over != "" {
+		return o.end(c, o.current.Over, n)
+	}
+	return o.end(c, Overtaken, n)
+}
+
+func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
+	o.phase, o.next, o.yields = loginWriting, next, yields
+	return c.swap(next, o.current, o.version)
+}
+
+func (o *Login) written(c Rules, l *Local, ev Event) Effect {
+	switch ev.Result {
+	case OK:
+		o.current, o.version = o.next, ev.Version
+		if o.yields {
+			return o.yielded(c)
+		}
+		n := Notes{Authorized: true}
+		if o.taken.is(l.Pending) {
+			n.Late = o.current.queued(o.taken.token.ID)
+			n.Superseded = !n.Late
+			l.Pending = nil
+		}
+		return o.end(c, "", n)
+	case Unknown:
+		o.unsure, o.wrote, o.over = true, true, o.version
+		return o.read()
+	case Conflict:
+		return o.read()
+	}
+	return o.retry(c)
+}

@@ -1,0 +1,164 @@
+package lease
+
+import "time"
+
+// Logout ends a grant: it writes a tombstone with the tokens to be revoked,
+// and revokes them. Its outcome has the reason Unconfirmed if the server has
+// not confirmed every revocation, and StoreFailed if the grant may still be
+// alive. The tombstone keeps what is left for a [Chore] or another Logout. Its
+// zero value is ready.
+//
+// A Logout ends the login that it finds. It leaves a login alone that is
+// stored while the Logout is under way (G6).
+type Logout struct {
+	phase   logoutPhase
+	seen    bool   // it has read the record
+	login   string // the login that it ends
+	ended   bool   // that login had been logged out before
+	tries   int
+	unsure  bool    // the outcome of the last swap is unknown
+	current *Record // what is stored
+	version uint64
+	next    *Record // what is being written
+	taken   *claim  // the pending tokens that next contains
+	drain   drain
+	notes   Notes
+}
+
+type logoutPhase uint8
+
+const (
+	logoutStart logoutPhase = iota
+	logoutReading
+	logoutWriting
+	logoutPausing
+	logoutDraining
+)
+
+// Step takes note of how the last effect ended, and returns the next one.
+func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
+	switch o.phase {
+	case logoutStart:
+		return o.read()
+	case logoutReading:
+		if ev.Result != OK || o.unsure && ev.Version == o.version {
+			return o.retry(c)
+		}
+		return o.condemn(c, l, ev)
+	case logoutWriting:
+		return o.written(c, l, ev)
+	case logoutPausing:
+		if ev.Result != OK {
+			return o.end(c, StoreFailed)
+		}
+		return o.read()
+	default: // logoutDraining
+		if e, more := o.drain.step(c, ev); more {
+			return e
+		}
+		o.current, o.version = o.drain.current, o.drain.version
+		return o.finish(c)
+	}
+}
+
+func (o *Logout) read() Effect {
+	o.phase = logoutReading
+	return Effect{Do: Read}
+}
+
+func (o *Logout) end(c Rules, reason Reason) Effect {
+	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, o.notes)
+}
+
+// retry lets some time pass after a failure of the store, or gives up.
+func (o *Logout) retry(c Rules) Effect {
+	if o.tries++; o.tries >= saveTries {
+		return o.end(c, StoreFailed)
+	}
+	o.phase, o.unsure = logoutPausing, false
+	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+}
+
+// condemn writes the tombstone over what is stored now. Tokens that this
+// process has not stored yet go into it as well: otherwise they would outlive
+// the logout (G12).
+func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
+	r := ev.Record
+	o.current, o.version, o.unsure = r, ev.Version, false
+	login, over := "", Reason("")
+	if r != nil {
+		login, over = r.Login, r.Over
+	}
+	if !o.seen {
+		o.seen, o.login, o.ended = true, login, over == NoGrant
+	}
+	o.notes.LoggedOut = over == NoGrant && !o.ended
+	if r != nil && r.queued(l.pendingSet()) {
+		l.Pending = nil
+	}
+	switch {
+	case over != NoGrant && o.login != login: // a new login was stored, and replaced the tokens
+		return o.revoke(c)
+	case l.Pending == nil && (r == nil || over == NoGrant):
+		return o.revoke(c)
+	}
+	o.phase, o.taken = logoutWriting, l.Pending
+	o.next = c.tombstone(r, l.Pending, ev.Now)
+	o.notes.Unrevoked = o.notes.Unrevoked || r != nil && r.dropped(o.next)
+	return c.swap(o.next, r, ev.Version)
+}
+
+// tombstone returns the record after a logout. Its queue holds all tokens of r
+// and of the pending claim, if there is one, and announces an attempt to
+// revoke each of them.
+func (c Rules) tombstone(r *Record, pending *claim, now Clock) *Record {
+	if r == nil {
+		r = pending.base.over(NoGrant, "")
+		r.Ended = now.Wall
+	}
+	next := r.over(NoGrant, "")
+	if r.Over != NoGrant {
+		next.Ended = now.Wall
+	}
+	next.Queue = r.enqueue(r.Token, now.Wall, now.Wall)
+	if pending != nil {
+		next.Queue = next.enqueue(pending.token, now.Wall, now.Wall)
+	}
+	next, _ = c.attempt(next, now, true)
+	return next
+}
+
+func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
+	switch ev.Result {
+	case OK:
+		o.current, o.version = o.next, ev.Version
+		o.notes.LoggedOut = !o.ended
+		if o.taken.is(l.Pending) {
+			l.Pending = nil
+		}
+		return o.revoke(c)
+	case Conflict, Unknown:
+		o.unsure = ev.Result == Unknown
+		return o.read()
+	}
+	return o.retry(c)
+}
+
+// revoke works off the queue at once.
+func (o *Logout) revoke(c Rules) Effect {
+	if o.current == nil {
+		return o.end(c, "")
+	}
+	o.phase = logoutDraining
+	if e, more := o.drain.beginAnnounced(o.current, o.version); more {
+		return e
+	}
+	return o.finish(c)
+}
+
+func (o *Logout) finish(c Rules) Effect {
+	if !o.drain.complete() {
+		return o.end(c, Unconfirmed)
+	}
+	return o.end(c, "")
+}

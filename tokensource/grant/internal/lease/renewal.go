@@ -1,0 +1,273 @@
+package lease
+
+import "time"
+
+// Renewal obtains an access token other than Rejected. It hands out what
+// another process has stored, waits for the process that is redeeming, or
+// announces its own redemption and makes it.
+//
+// At most one Renewal of a grant may run in a process at a time. It must be
+// stepped to its end: between Redeem and Return it may hold tokens that nobody
+// else has.
+type Renewal struct {
+	Rejected string // the access token that an API rejected; empty if it has expired
+	Ahead    bool   // Rejected is still good: a refresh ahead of its expiry is wanted
+
+	phase   renewalPhase
+	version uint64  // over which next is written
+	was     *Record // what next replaces
+	next    *Record // the announced or forfeited record
+	by      Clock   // the deadline of the request
+	write   write
+	tries   int
+	pause   time.Duration // Return: until the next attempt
+}
+
+type renewalPhase uint8
+
+const (
+	renewalStart renewalPhase = iota
+	renewalFlushing
+	renewalReading
+	renewalWaiting
+	renewalAnnouncing
+	renewalForfeiting
+	renewalRedeeming
+	renewalWriting
+	renewalPausing
+)
+
+const (
+	saveTries = 3                      // writes of new tokens before they are served from memory
+	savePause = 100 * time.Millisecond // after the first of them; the next one is longer
+)
+
+// Step takes note of how the last effect ended, and returns the next one.
+func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
+	switch o.phase {
+	case renewalStart:
+		if u := l.Unsaved(); u != nil && !u.Usable(ev.Now, o.Rejected) {
+			return o.flush(l.Pending)
+		} else if u != nil {
+			return c.end(Outcome{Record: u}, Notes{}) // G4: the tokens of this process are newer than what is stored
+		}
+		return o.read()
+	case renewalFlushing:
+		return o.flushed(c, l, ev)
+	case renewalReading:
+		if ev.Result != OK {
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
+		}
+		return o.decide(c, l, ev, ev.Record, ev.Version)
+	case renewalWaiting:
+		if ev.Result != OK {
+			return c.end(Outcome{Reason: Overtaken}, Notes{})
+		}
+		return o.read()
+	case renewalForfeiting:
+		return o.forfeited(c, ev)
+	case renewalAnnouncing:
+		return o.announced(c, l, ev)
+	case renewalRedeeming:
+		return o.redeemed(c, l, ev)
+	case renewalWriting:
+		return o.written(c, l, ev)
+	default: // renewalPausing
+		if ev.Result != OK {
+			return o.keep(c, l)
+		}
+		o.phase = renewalWriting
+		return o.write.begin(o.write.claim)
+	}
+}
+
+func (o *Renewal) read() Effect {
+	o.phase = renewalReading
+	return Effect{Do: Read}
+}
+
+// flush writes a claim that an earlier attempt has left behind. One attempt at
+// a time may have something left to write: otherwise an outage of the store
+// would leave a trail of intents (G3).
+func (o *Renewal) flush(k *claim) Effect {
+	o.phase = renewalFlushing
+	return o.write.begin(k)
+}
+
+func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
+	if e, more := o.write.step(c, ev); more {
+		return e
+	}
+	if o.write.verdict == unwritten {
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
+	}
+	notes := o.write.settle(l)
+	e := o.decide(c, l, ev, o.write.current, o.write.version)
+	e.Notes = notes
+	return e
+}
+
+// decide acts on what is stored now.
+func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64) Effect {
+	if r == nil {
+		return c.end(Outcome{Reason: NoGrant}, Notes{})
+	}
+	l.Watch = l.Watch.see(r.Intent, ev.Now)
+	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
+	if l.Undo != nil && v != serve && r.Over == "" {
+		return o.flush(l.Undo) // the intent may be this process's own
+	}
+	switch o.was, o.version = r, version; v {
+	case serve:
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
+	case refuse:
+		return c.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause}, Notes{})
+	case await:
+		o.phase = renewalWaiting
+		return Effect{Do: Wait, For: pause, Poll: true}
+	case forfeit:
+		o.phase = renewalForfeiting
+		o.next = c.forfeit(r, reason, ev.Now)
+		return c.swap(o.next, r, version)
+	default: // redeem
+		o.phase = renewalAnnouncing
+		o.next, o.by = c.acquire(r, ev.ID, ev.Now)
+		l.Watch = watch{ID: ev.ID, First: ev.Now.Mono}
+		e := c.swap(o.next, r, version)
+		e.Announce = true
+		return e
+	}
+}
+
+func (o *Renewal) forfeited(c Rules, ev Event) Effect {
+	switch ev.Result {
+	case OK:
+		return c.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version}, Notes{Died: true})
+	case Conflict:
+		return o.read()
+	}
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
+}
+
+// announced sends the request if the store has taken the intent. An intent
+// that the store may have taken is taken back. If it were left, it would look
+// like a lost answer, and the grant could end though nothing was ever sent
+// (G3).
+func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
+	switch ev.Result {
+	case OK:
+		o.version = ev.Version
+		if ev.Now.Until(o.by) <= 0 {
+			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
+		}
+		o.phase = renewalRedeeming
+		return Effect{Do: Redeem, Token: o.next.Token.Refresh, By: o.by}
+	case Conflict:
+		return o.read()
+	case Refused:
+		return c.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause}, Notes{})
+	case Unknown:
+		l.Undo = o.undo(o.version, time.Time{})
+	}
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
+}
+
+// undo takes the intent back though no request was sent. An abandoned intent
+// that it replaced comes back, and with it the doubt.
+func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
+	return &claim{kind: release, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts, retryAt: retryAt}
+}
+
+// redeemed turns the answer of the server into a claim. After a lost answer
+// nothing is written: the intent stays, and tells everybody that the refresh
+// token may have been redeemed (G3).
+func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
+	switch ev.Result {
+	case OK:
+		e := o.claim(c, newAdoption(o.next, ev.Token), ev)
+		e.Notes.Refreshed = true
+		return e
+	case Refused:
+		reason := Denied
+		if o.next.Doubts > 0 {
+			reason = InDoubt // the attempt whose answer was lost has redeemed it
+		}
+		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
+	case Failed:
+		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
+		k := o.undo(0, ev.Now.Wall.Add(o.pause))
+		if !ev.Unsent {
+			k.intent, k.doubts = intent{}, o.next.Doubts
+		}
+		e := o.claim(c, k, ev)
+		e.Notes.Failed = true
+		return e
+	}
+	left := c.left(l.Watch, o.next.Intent, ev.Now)
+	out := Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)}
+	return c.end(out, Notes{Failed: true})
+}
+
+// claim writes what the attempt has brought about.
+func (o *Renewal) claim(c Rules, k *claim, ev Event) Effect {
+	o.phase = renewalWriting
+	return o.write.beginAt(c, k, o.next, o.version, ev)
+}
+
+func (o *Renewal) written(c Rules, l *Local, ev Event) Effect {
+	if e, more := o.write.step(c, ev); more {
+		return e
+	}
+	if o.write.verdict == unwritten {
+		o.tries++
+		if o.write.claim.kind == adopt && o.tries < saveTries {
+			o.phase = renewalPausing
+			return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+		}
+		return o.keep(c, l)
+	}
+	return c.end(o.outcome(ev.Now), o.write.settle(l))
+}
+
+// keep leaves the claim to a Chore. New tokens are served from memory
+// meanwhile (G4).
+func (o *Renewal) keep(c Rules, l *Local) Effect {
+	if o.write.claim.kind != adopt {
+		l.Undo = o.write.claim
+		return c.end(Outcome{Reason: StoreFailed, Pause: o.pause}, Notes{})
+	}
+	l.Pending = o.write.claim
+	u := l.Unsaved()
+	return c.end(Outcome{Reason: o.again(u), Record: u}, Notes{Unsaved: true})
+}
+
+// outcome says what the caller gets after the claim was written or has turned
+// out to be void.
+func (o *Renewal) outcome(now Clock) Outcome {
+	r := o.write.current
+	out := Outcome{Record: r, Version: o.write.version}
+	k := o.write.claim
+	switch {
+	case r == nil:
+		out.Reason = NoGrant
+	case r.Over != "":
+		out.Reason = r.Over
+	case k.kind == adopt && o.write.verdict == stored:
+		out.Reason = o.again(r)
+	case r.Usable(now, o.Rejected): // G6: another process has stored a better token
+	case o.write.verdict == stored:
+		out.Reason, out.Pause = Spaced, o.pause
+	default:
+		out.Reason = Overtaken
+	}
+	return out
+}
+
+// again returns JustRenewed if the server has issued the rejected token once
+// more (G19).
+func (o *Renewal) again(r *Record) Reason {
+	if r.Token.Access == o.Rejected {
+		return JustRenewed
+	}
+	return ""
+}

@@ -1,0 +1,241 @@
+package lease
+
+import "time"
+
+// verdict is what a renewal does next.
+type verdict uint8
+
+const (
+	serve   verdict = iota + 1 // hand out the stored token
+	refuse                     // end the renewal with a reason
+	await                      // wait for the holder of the intent
+	forfeit                    // end the grant: its refresh token is in doubt
+	redeem                     // announce a redemption and make it
+)
+
+// maxPause bounds every pause that a server or a stored time asks for, so that
+// a wrong clock does not stop a grant.
+const maxPause = 5 * time.Minute
+
+// decide returns what a renewal of r does now. For refuse it returns why, and
+// how long to wait before the next attempt. For await it returns how long the
+// intent can still live.
+func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Reason, time.Duration) {
+	if r.Usable(now, n.rejected) {
+		return serve, "", 0 // G2: another process has renewed it
+	}
+	if r.Over != "" {
+		return refuse, r.Over, 0 // G7: without it, a grant would live on after a logout
+	}
+	age := now.Wall.Sub(r.Token.Obtained)
+	if r.Token.Access == n.rejected && !n.ahead && r.Token.Refreshed && age >= 0 && age < c.Spacing {
+		return refuse, JustRenewed, c.Spacing - age // G9, G19
+	}
+	if pause := r.RetryAt.Sub(now.Wall); pause > 0 && pause <= maxPause {
+		return refuse, Spaced, pause // G9
+	}
+	if left := c.left(w, r.Intent, now); left > 0 {
+		if r.Intent.Holder == c.Self {
+			return refuse, LostAnswer, left // G3: a second request before the first has ended would be reuse
+		}
+		return await, "", left // G1: two processes would redeem one token
+	}
+	if r.Token.Refresh == "" {
+		return c.hopeless(r, n, now, NoRefreshToken)
+	}
+	if r.Intent.ID != "" && r.Doubts >= c.Resends {
+		return c.hopeless(r, n, now, InDoubt) // G3
+	}
+	return redeem, "", 0
+}
+
+// need says why a token is to be renewed.
+type need struct {
+	rejected string
+	ahead    bool
+}
+
+// hopeless decides about a grant that cannot be refreshed. The grant ends when
+// its access token has expired, and also when an API rejected the token of a
+// grant in doubt. A token without a refresh token may be one that never
+// expires, and one wrong answer of an API must not end it (G8).
+func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, Reason, time.Duration) {
+	if r.expired(now) || reason == InDoubt && !n.ahead {
+		return forfeit, reason, 0
+	}
+	return refuse, reason, 0
+}
+
+// forfeit returns r after its grant has ended without a word of the server.
+// The tokens of a grant in doubt wait in the queue. A holder that obtained
+// their successors has until then to store them (G4). Without that delay, the
+// revocation would end the tokens that this holder is about to store.
+func (c Rules) forfeit(r *Record, reason Reason, now Clock) *Record {
+	next := r.over(reason, "")
+	if reason == InDoubt {
+		next.Queue = r.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
+	}
+	return next
+}
+
+// acquire returns the record that announces a redemption, and the deadline of
+// its request. An intent that is still there was abandoned: its refresh token
+// may have been redeemed, and this is one more doubt (G3).
+//
+// The deadline lies before the end of the intent, so that there is time to
+// write (G1). It counts from before the write, on both clocks (G18).
+func (c Rules) acquire(r *Record, id string, now Clock) (*Record, Clock) {
+	next := *r
+	if r.Intent.ID != "" {
+		next.Doubts++
+	}
+	next.Intent = intent{Holder: c.Self, ID: id, Since: now.Wall, Until: now.Wall.Add(c.Lease)}
+	return &next, now.add(c.Lease - c.Margin)
+}
+
+func (c Clock) add(d time.Duration) Clock { return Clock{Wall: c.Wall.Add(d), Mono: c.Mono + d} }
+
+// left returns how long the holder of i may still be at work. It is zero or
+// negative when the intent has ended.
+//
+// An intent ends by whichever clock ends it first (G18): the wall clock
+// reaches its end, or this process has seen it for as long as it was to live.
+// With one clock alone, a clock that is set back would make the intent last.
+// A foreign intent allows for skew between two hosts. It must also have been
+// watched for Quiet: after an outage of the store its holder may be writing,
+// and a redemption now would be reuse (G1).
+func (c Rules) left(w watch, i intent, now Clock) time.Duration {
+	if i.ID == "" {
+		return 0
+	}
+	watched := now.Mono - w.First
+	if w.ID != i.ID {
+		watched = 0
+	}
+	byMono := i.Until.Sub(i.Since) - watched
+	if i.Holder == c.Self {
+		return min(i.Until.Sub(now.Wall), byMono)
+	}
+	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-watched)
+}
+
+// watch returns w after the intent i was seen.
+func (w watch) see(i intent, now Clock) watch {
+	switch i.ID {
+	case "":
+		return watch{}
+	case w.ID:
+		return w
+	}
+	return watch{ID: i.ID, First: now.Mono}
+}
+
+// resolution is what a claim means for the record that is stored.
+type resolution uint8
+
+const (
+	rewrite   resolution = iota + 1 // the claim is still to be written
+	stored                          // the record contains it
+	late                            // the record has moved on, and the claim is void
+	unwritten                       // the store failed: the claim is still to be written
+)
+
+// resolve returns what k means for the record that is stored now, and the
+// record that is to be written. A late claim may need a write as well, which
+// queues the revocation of its tokens.
+//
+// Every claim is judged by what is stored now, and never by the record under
+// which it was made: a claim whose first write took effect unnoticed must not
+// be written over its own successors.
+func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*Record, resolution) {
+	if k.kind == adopt {
+		return c.adopt(k, current, now)
+	}
+	if current == nil {
+		return nil, late
+	}
+	if k.kind == bury && current.sameSet(k.base) && current.Over == k.reason {
+		return nil, stored
+	}
+	if current.Intent.ID != k.base.Intent.ID {
+		if k.kind == release && version == k.over {
+			// The announcement may still take effect over this version.
+			// Another version keeps it out.
+			next := *current
+			return &next, rewrite
+		}
+		return nil, late
+	}
+	if k.kind == bury {
+		return current.over(k.reason, k.code), rewrite
+	}
+	next := *current
+	next.Intent, next.Doubts = k.intent, k.doubts
+	if !k.retryAt.IsZero() {
+		next.Failures++
+		next.RetryAt = k.retryAt
+	}
+	return &next, rewrite
+}
+
+// adopt decides about new tokens. The process that holds them may write them
+// over any intent on the token set that was redeemed, and over a grant that
+// was given up because of a doubt about that set (G4). Without this rule they
+// would be dropped for the sake of a process that may obtain nothing. It never
+// writes them over a refusal (G7), a logout (G12) or a newer set (G6).
+func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution) {
+	switch {
+	case current == nil:
+		next := k.base.over(NoGrant, "")
+		next.Ended = now.Wall
+		next.Queue = next.enqueue(k.token, now.Wall, now.Wall)
+		return next, late
+	case current.Token.ID == k.token.ID && current.Over == "":
+		return nil, stored
+	case current.Token.ID == k.token.ID:
+		return nil, late // they were stored, and the grant ended with them
+	case current.sameSet(k.base) && (current.Over == "" || current.forfeited(k.base.Token.ID)):
+		next := current.took(k.base.Serial+1, k.token)
+		next.Queue = without(next.Queue, func(q revocation) bool { return q.Set == k.base.Token.ID })
+		return next, rewrite
+	case current.queued(k.token.ID) || c.leave(k.base.Login, current):
+		return nil, late
+	}
+	next := *current
+	next.Queue = current.enqueue(k.token, now.Wall, now.Wall)
+	return &next, late
+}
+
+// leave reports whether tokens of a login that are dropped in favour of
+// current are left alone. Otherwise they are revoked (G4).
+//
+// Tokens of the same login may belong to the family of those that are stored.
+// Where a new authorization ends the earlier grants of its user, a newer login
+// has ended them already. Where a revocation ends all grants of a user, it
+// would end the newer login. After a logout nothing is left to protect.
+func (c Rules) leave(login string, current *Record) bool {
+	switch current.Over {
+	case NoGrant:
+		return false
+	case "":
+		return current.Login == login || c.SingleGrant || c.RevokesAll
+	}
+	return current.Login != login && c.SingleGrant || c.RevokesAll
+}
+
+const (
+	minBackoff = time.Second
+	maxBackoff = time.Minute
+)
+
+// backoff returns the pause after the n-th failure in a row: it doubles from
+// one second to a minute, half of it is jitter, and it is at least what the
+// server asked for.
+func backoff(n uint64, asked time.Duration, jitter uint64) time.Duration {
+	d := maxBackoff
+	if n < 7 {
+		d = min(minBackoff<<(max(n, 1)-1), maxBackoff)
+	}
+	d = d/2 + time.Duration(jitter%uint64(d/2+1))
+	return max(d, min(asked, maxPause))
+}
