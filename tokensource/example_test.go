@@ -24,7 +24,7 @@ func Example() {
 	for _, user := range []string{"7", "8", "9"} {
 		tok, err := source.Token(tokensource.WithSubject(context.Background(), user))
 		if err != nil {
-			fmt.Println(err)
+			fmt.Println("must log in:", errors.Is(err, tokensource.ErrReauthorize))
 			continue
 		}
 		fmt.Println(tok.AccessToken)
@@ -32,7 +32,7 @@ func Example() {
 	// Output:
 	// the token of user 7
 	// the token of user 8
-	// tokensource: no grant is stored for the subject: tokensource: the user must authorize again
+	// must log in: true
 }
 
 // perUser is a Source of fixed tokens by subject.
@@ -50,7 +50,8 @@ func (s perUser) Token(ctx context.Context) (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: text}, nil
 }
 
-// exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
+// exampleGrants returns the engine of an app at the fake, and the ID of a user
+// who has logged in.
 func exampleGrants(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
@@ -91,7 +92,8 @@ func ExampleError() {
 			e, _ := errors.AsType[*tokensource.Error](err)
 			return fmt.Sprintf("try again after %v", e.RetryAfter)
 		case errors.Is(err, tokensource.ErrClient):
-			return "tell the operator: " + err.Error()
+			e, _ := errors.AsType[*tokensource.Error](err)
+			return fmt.Sprintf("the operator must act: HTTP %d, %s", e.Status, e.Code)
 		}
 		return fmt.Sprint("unexpected: ", err)
 	}
@@ -114,5 +116,5 @@ func ExampleError() {
 	// unknown user: send the user to log in
 	// used code: send the user to log in
 	// outage: try again after 30s
-	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration
+	// new secret: the operator must act: HTTP 401, unauthorized_client
 }

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"

@@ -15,8 +15,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// provingSource is a RequestAuthorizer, as DPoP needs one: each request carries a
-// proof that is used once, and a response may demand a nonce.
+// provingSource is a RequestAuthorizer, as DPoP needs one: each request
+// carries a proof that is used once, and a response may demand a nonce.
 type provingSource struct {
 	*fakeSource
 	err      error

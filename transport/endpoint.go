@@ -47,9 +47,9 @@ func rooted(path string) string {
 	return path
 }
 
-// has reports whether u is one of the endpoints. The path is compared first: paths
-// of an API seldom have the length of one of these, so that a comparison costs
-// about a nanosecond.
+// has reports whether u is one of the endpoints. The path is compared first:
+// paths of an API seldom have the length of one of these, so that a comparison
+// costs about a nanosecond.
 func (s endpoints) has(u *url.URL) bool {
 	path := rooted(u.Path)
 	for i := range s {
@@ -68,9 +68,9 @@ func (c *core) sendsTokenTo(req *http.Request) bool {
 	return !c.endpoints.has(req.URL)
 }
 
-// grantHas reports whether req goes to an origin that came with the grant of its
-// subject. Such an origin must be https. Without a token there is no such origin,
-// and the request passes.
+// grantHas reports whether req goes to an origin that came with the grant of
+// its subject. Such an origin must be https. Without a token there is no such
+// origin, and the request passes.
 func (c *core) grantHas(req *http.Request) bool {
 	if c.scoper == nil || req.URL == nil || req.URL.Opaque != "" || req.URL.Scheme != "https" {
 		return false

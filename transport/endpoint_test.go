@@ -78,7 +78,8 @@ func TestT9_EndpointsGetNoToken(t *testing.T) {
 	}
 }
 
-// An endpoint's request passes as it is: the very same request reaches the base.
+// An endpoint's request passes as it is: the very same request reaches the
+// base.
 func TestT9_TheRequestIsNotEvenCopied(t *testing.T) {
 	src := &scopedSource{fakeSource: newSource(), endpoints: []string{api + "/token"}}
 	req := newRequest(t, "POST", api+"/token", strings.NewReader("body"))
@@ -102,8 +103,8 @@ func TestEndpointsThatCannotBe(t *testing.T) {
 	}
 }
 
-// T2: A token goes to the origins that came with its own grant, if they are https
-// and the program has not set any.
+// T2: A token goes to the origins that came with its own grant, if they are
+// https and the program has not set any.
 func TestT2_OriginsOfTheGrant(t *testing.T) {
 	const mine, other = "https://mine.example", "https://other.example"
 	granted := map[string][]string{"tok-1": {mine, "http://plain.example", "http://127.0.0.1", "no origin", "https://a.example/path"}, "tok-9": {other}}

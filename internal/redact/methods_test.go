@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// hiding are the methods by which a value can hide what it holds from whoever
-// prints or encodes it. A String method counts if its type has one of them.
+// hiding are the methods by which a value can hide what it holds when it is
+// printed or encoded. A String method counts if its type has one of them.
 var hiding = []string{"Format", "GoString", "LogValue", "MarshalJSON", "MarshalText", "MarshalBinary", "MarshalXML", "GobEncode"}
 
 // maxHiding is the number of such methods in the whole repository. Secrets are

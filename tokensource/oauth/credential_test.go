@@ -16,7 +16,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// changing returns a secret that changes with each call, and then stays the last.
+// changing returns a secret that changes with each call, and then stays the
+// last.
 func changing(calls *atomic.Int64, secrets ...string) oauth.Credential {
 	return oauth.SecretFunc(func(context.Context) (string, error) {
 		n := int(calls.Add(1))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authtrip/authtrip/internal/testworld"
+
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
@@ -14,8 +16,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// sentSecret returns the secret that a client of r at p sends, as an oauth2.Config
-// contains it.
+// sentSecret returns the secret that a client of r at p sends, as an
+// oauth2.Config contains it.
 func sentSecret(t *testing.T, p *provider.Provider, r oauth.Registration) string {
 	t.Helper()
 	client, err := oauth.New(p, r, nil)
@@ -101,7 +103,8 @@ func TestFromConfigRefuses(t *testing.T) {
 	}
 }
 
-// What a Client gives away as an oauth2.Config works with x/oauth2, and comes back as the same client.
+// What a Client gives away as an oauth2.Config works with x/oauth2, and comes
+// back as the same client.
 func TestConfigGoesThereAndBack(t *testing.T) {
 	post := generic()
 	post.p.ClientAuth = provider.Post
