@@ -198,7 +198,7 @@ func Example_errors() {
 	fmt.Println("used code:", decide(err))
 	fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1)
 	fmt.Println("outage:", decide(grants.Logout(ctx, user)))
-	if _, err := fake.RotateSecret(grants.Client().ClientID()); err != nil {
+	if err := fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 		log.Fatal(err)
 	}
 	_, err = grants.Client().Refresh(ctx, "a refresh token")
