@@ -25,6 +25,7 @@ test: ## Check everything, fastest first: this is what CI runs
 
 lint: tools ## Run golangci-lint
 	@.bin/golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+	@cd .ci/tools && GOWORK=off ../../.bin/golangci-lint run -c ../../.golangci.yml ./...
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
