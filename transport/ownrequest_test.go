@@ -71,7 +71,11 @@ func TestT9_OneClientForEverything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer keeper.Close()
+		defer func() {
+			if err := keeper.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		user := oauthtest.DefaultUser().ID
 		rt := newTransport(t, keeper.Source(user), v, transport.Options{})
 		everything.rt = rt
