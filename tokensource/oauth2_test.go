@@ -9,12 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // tokenFunc is an oauth2.TokenSource.

@@ -98,7 +98,7 @@ func (g Grant) Missing(scopes ...string) []string {
 func Inspect(value []byte) (Grant, error) {
 	r, err := lease.Decode(value)
 	if err != nil {
-		return Grant{}, &tokensource.Error{Op: "load", Err: err}
+		return Grant{}, misread(err)
 	}
 	return facts(r), nil
 }

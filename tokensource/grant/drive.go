@@ -335,9 +335,18 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 		err = k.checkOwner(ctx, key, r, subject)
 	}
 	if err != nil {
-		return nil, 0, &tokensource.Error{Op: "load", Err: err}
+		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
+}
+
+// misread is the error of a record that makes no sense to this process.
+func misread(err error) error {
+	e := &tokensource.Error{Op: "load", Err: err}
+	if errors.Is(err, lease.ErrFormat) {
+		e.Hint = "a later version of this program may have written it: upgrade this one, and keep the record"
+	}
+	return e
 }
 
 // unread is the error of a read that failed. It is temporary, unless another

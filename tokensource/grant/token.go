@@ -54,6 +54,9 @@ func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // Renew returns a token other than rejected for the subject that ctx names. The
 // contract is [tokensource.Renewer].
+//
+// The result may be a token that another process has obtained earlier. If an API
+// rejects that one too, call Renew again with it.
 func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	subject, ok := tokensource.SubjectFrom(ctx)
 	if !ok {

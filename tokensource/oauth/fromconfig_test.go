@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/internal/testworld"
-
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
