@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -169,4 +170,58 @@ func (s issuing) RoundTrip(req *http.Request) (*http.Response, error) {
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: req,
 	}, nil
+}
+
+func TestClocksThatDisagree(t *testing.T) {
+	tests := []struct {
+		name   string
+		behind time.Duration // of the holder's clock
+		answer time.Duration // until the server answers the holder
+	}{
+		{"as much as is allowed for: the intent lives on", 35 * time.Second, 10 * time.Second},
+		// The intent of a host whose clock is a quarter of an hour behind looks long ended. Watching it tells better.
+		{"more than that", 15 * time.Minute, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				slow, other := w.Process(nil), w.Process(nil)
+				rejected := w.Login(slow)
+				w.RefreshFault(oauthtest.Fault{Delay: tt.answer}, 1)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, err := slow.Source(w.User).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				grant.ShiftIntent(t, w.Store.Store, w.keyOf(w.User), -tt.behind)
+				wg.Go(func() {
+					if _, err := other.Source(w.User).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				wg.Wait()
+				w.WantRefreshes(1)
+			})
+		})
+	}
+}
+
+func TestG13_ADayInNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		for range 24 * 60 {
+			if !w.Works(w.Token(g)) {
+				t.Fatal("a call failed")
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := w.Refreshes(); n < 11 || n > 13 {
+			t.Errorf("a day of two-hour tokens took %d refreshes", n)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,29 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
+
+func TestG11_OneUserOneGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		w.Login(g)
+		if !w.Works(w.Token(g)) {
+			t.Error("the second login's token does not work")
+		}
+		if n := len(w.grants()); n != 1 {
+			t.Errorf("two logins of one user are %d records, want 1", n)
+		}
+		for _, subject := range []string{"a|b", "a", "|b", "a b"} {
+			if _, err := g.Save(t.Context(), subject, &oauth2.Token{AccessToken: "token-of-" + subject}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.grants()); n != 5 {
+			t.Errorf("five subjects are %d records", n)
+		}
+	})
+}
 
 // G6: Of two logins at once the later exchange stays, and no process ends a newer grant than the one that it knows.
 func TestG6_OfTwoLoginsTheLaterExchangeStays(t *testing.T) {
@@ -315,6 +339,78 @@ func TestSaveOfALoginThatALogoutOvertook(t *testing.T) {
 		w.Login(g)
 		if !w.Works(w.Token(g)) {
 			t.Error("a new login does not work")
+		}
+	})
+}
+
+func TestG6_ARefusalThatTheStoreCannotConfirmIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		if err := w.Fake.RevokeGrant(w.User, w.Client.ClientID()); err != nil {
+			t.Fatal(err)
+		}
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("get", "put")) })
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		if errors.Is(err, tokensource.ErrReauthorize) || w.Saw(grant.EventDied) != 0 {
+			t.Errorf("Renew() = %v: the grant was declared dead though another process may have renewed it", err)
+		}
+		w.Store.On(nil)
+		time.Sleep(time.Minute)
+		_, err = g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrReauthorize)
+	})
+}
+
+// A grant without a refresh token has no intent that a newer login could be told by.
+func TestG6_ANewLoginIsNotBuriedWithAnOldGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		tok := &oauth2.Token{AccessToken: "old", TokenType: "bearer", Expiry: time.Now().Add(time.Minute)}
+		if _, err := here.Save(t.Context(), w.User, tok); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		var second *oauth2.Token
+		w.Store.On(func(_ context.Context, op string) error {
+			if op == "put" { // here is about to write that the grant is dead
+				w.Store.On(nil)
+				second = w.Login(elsewhere)
+			}
+			return nil
+		})
+		if _, err := here.Source(w.User).Token(t.Context()); err != nil {
+			t.Errorf("Token() = %v, want the newer login's token", err)
+		}
+		for _, g := range []*grant.Keeper{here, elsewhere, w.Process(nil)} {
+			if got := w.Token(g); got.AccessToken != second.AccessToken {
+				t.Error("the newer login is gone")
+			}
+		}
+	})
+}
+
+func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		loser, winner := w.Process(nil), w.Process(nil)
+		rejected := w.Login(loser)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		newer := make(chan *oauth2.Token, 1)
+		time.AfterFunc(time.Second/2, func() { newer <- w.Login(winner) }) // ends the first login's tokens at X
+		got, err := loser.Source(w.User).Renew(t.Context(), rejected)
+		if err != nil || got.AccessToken != (<-newer).AccessToken {
+			t.Errorf("Renew() = %v, want the newer login's token", err)
+		}
+		if facts, err := winner.Grant(t.Context(), w.User); err != nil || facts.Dead != "" {
+			t.Errorf("Grant() = %+v, %v: the newer grant was touched", facts, err)
+		}
+		if w.Saw(grant.EventDied) != 0 {
+			t.Error("a refused refresh token was believed though the store held another")
 		}
 	})
 }

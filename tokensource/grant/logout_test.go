@@ -3,6 +3,7 @@ package grant_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,49 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
+
+func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
+		g, elsewhere := w.Process(nil), w.Process(nil)
+		rejected := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second, Commit: true}, 1) // redeemed, and the answer is under way
+		time.AfterFunc(time.Second/2, func() {
+			if err := elsewhere.Logout(t.Context(), w.User); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		if w.Saw(grant.EventSuperseded) != 1 {
+			t.Error("the hook has not heard of the late token")
+		}
+		synctest.Wait()
+		w.wantNothingAlive()
+		w.wantEnded()
+	})
+}
+
+// The same while the server cannot revoke: the record waits for another try, and late tokens must not revive it.
+func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: 10 * time.Second, Commit: true}, 1)
+		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
+		time.AfterFunc(time.Second, func() {
+			if err := g.Logout(t.Context(), w.User); err == nil {
+				t.Error("Logout() = nil though the server has not revoked")
+			}
+		})
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		_, err = g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
+}
 
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
