@@ -11,6 +11,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G9: Refreshes start early, spread out, in the background.
 func TestG9_EarlyInTheBackgroundAndSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -36,7 +36,8 @@ func (c *clocks) clock() *clock.Clock {
 	})
 }
 
-// G18: A token is handed out only while it is valid by the wall clock and by the monotonic clock, and an intent ends by whichever clock ends it first.
+// G18: A token is handed out only while it is valid by the wall clock and by
+// the monotonic clock, and an intent ends by whichever clock ends it first.
 func TestG18_ATokenThatExpiredWhileTheMachineSleptIsNotHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -132,7 +133,8 @@ func TestG18_ATokenIsNotBelievedForLongerThanItLives(t *testing.T) {
 	})
 }
 
-// G19: No source returns neither a token nor an error, and a server that issues the rejected token again leads to ErrJustRenewed.
+// G19: No source returns neither a token nor an error, and a server that issues
+// the rejected token again leads to ErrJustRenewed.
 func TestG19_TheRejectedTokenIssuedAgainIsNoNewToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -179,7 +181,8 @@ func TestClocksThatDisagree(t *testing.T) {
 		answer time.Duration // until the server answers the holder
 	}{
 		{"as much as is allowed for: the intent lives on", 35 * time.Second, 10 * time.Second},
-		// The intent of a host whose clock is a quarter of an hour behind looks long ended. Watching it tells better.
+		// The intent of a host whose clock is a quarter of an hour behind looks long
+		// ended. Watching it tells better.
 		{"more than that", 15 * time.Minute, time.Second},
 	}
 	for _, tt := range tests {
@@ -209,6 +212,7 @@ func TestClocksThatDisagree(t *testing.T) {
 	}
 }
 
+// G13: All time is testable under testing/synctest.
 func TestG13_ADayInNoTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -29,8 +29,9 @@ func TestCachedTokenCostsNoAllocation(t *testing.T) {
 	})
 }
 
-// mallocs counts the allocations while f is called a number of times. testing.AllocsPerRun would round them down to none
-// if not every call made one.
+// mallocs counts the allocations while f is called a number of times.
+// testing.AllocsPerRun would round them down to none if not every call made
+// one.
 func mallocs(t *testing.T, runs int, f func() error) uint64 {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var before, after runtime.MemStats

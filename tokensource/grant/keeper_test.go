@@ -94,7 +94,8 @@ func TestAStoreInTrouble(t *testing.T) {
 				g := w.Process(nil)
 				tok := w.Login(g)
 				w.Store.On(fault)
-				// Who holds a valid token goes on, also when the store should be asked again.
+				// A caller with a valid token goes on, also when the store must be asked
+				// again.
 				for range 10 {
 					time.Sleep(20 * time.Second)
 					if got := w.Token(g); got.AccessToken != tok.AccessToken {

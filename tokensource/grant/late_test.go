@@ -50,8 +50,8 @@ func TestLateTokensAreRevokedHoweverOftenThatFails(t *testing.T) {
 	}
 }
 
-// Two logins in one millisecond, or of two hosts whose clocks disagree: the late
-// tokens of the first are not taken for tokens of the second.
+// Two logins in one millisecond, or of two hosts whose clocks disagree: the
+// late tokens of the first are not taken for tokens of the second.
 func TestLateTokensOfAReplacedLoginAreRevokedWhateverTheClocksSay(t *testing.T) {
 	for _, skew := range []time.Duration{0, -20 * time.Second, 20 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -78,8 +78,8 @@ func TestLateTokensOfAReplacedLoginAreRevokedWhateverTheClocksSay(t *testing.T) 
 }
 
 // A process holds new tokens and cannot reach the store. Another process takes
-// over, and is announcing its own redemption when the first one can write again.
-// Then the server answers 503.
+// over, and is announcing its own redemption when the first one can write
+// again. Then the server answers 503.
 func TestGoodTokensAreWrittenOverTheIntentOfASuccessorThatGetsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -145,8 +145,8 @@ func TestAGrantThatWasGivenUpInDoubtLivesOnWithItsHoldersTokens(t *testing.T) {
 	})
 }
 
-// Nobody holds tokens of a grant that was given up in doubt. What the server may
-// have issued is revoked after an hour.
+// Nobody holds tokens of a grant that was given up in doubt. What the server
+// may have issued is revoked after an hour.
 func TestAGrantThatWasGivenUpInDoubtIsRevokedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -167,9 +167,9 @@ func TestAGrantThatWasGivenUpInDoubtIsRevokedLater(t *testing.T) {
 	})
 }
 
-// The API rejects the access token, and the refresh token may not be sent again.
-// That is stored at once: otherwise each call would cost a rejection until the
-// access token expires.
+// The API rejects the access token, and the refresh token may not be sent
+// again. That is stored at once: otherwise each call would cost a rejection
+// until the access token expires.
 func TestAGrantInDoubtWhoseTokenIsRejectedCostsNoFurtherCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -204,8 +204,8 @@ func (s *writeStore) Put(ctx context.Context, key string, value []byte, old stor
 	return s.Store.Put(ctx, key, value, old)
 }
 
-// A logout reads the grant before the tokens of a refresh are in memory only, and
-// writes afterwards. It ends those tokens too.
+// A logout reads the grant before the tokens of a refresh are in memory only,
+// and writes afterwards. It ends those tokens too.
 func TestALogoutEndsTokensThatBecomeUnsavedUnderIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -244,8 +244,9 @@ func TestALogoutEndsTokensThatBecomeUnsavedUnderIt(t *testing.T) {
 }
 
 func TestTwoProcessesAfterALostIntent(t *testing.T) {
-	// One process is stopped with the answer in its hands for longer than its lease; the other one has taken over. What
-	// the first one brings is dropped, and nothing that is stored is overwritten.
+	// One process is stopped with the answer in its hands for longer than its
+	// lease; the other one has taken over. What the first one brings is dropped,
+	// and nothing that is stored is overwritten.
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = time.Hour, true })
@@ -282,8 +283,9 @@ func TestTwoProcessesAfterALostIntent(t *testing.T) {
 }
 
 // A process is stopped with new tokens in its hands, for longer than its lease.
-// It wakes while its successor waits for an answer. Its tokens are good, and the
-// successor may get none: they are written over the intent of the successor.
+// It wakes while its successor waits for an answer. Its tokens are good, and
+// the successor may get none: they are written over the intent of the
+// successor.
 func TestAHolderWritesOverTheIntentOfItsSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

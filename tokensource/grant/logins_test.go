@@ -20,6 +20,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
+// G11: A user of the provider has one grant per client.
 func TestG11_OneUserOneGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -43,7 +44,8 @@ func TestG11_OneUserOneGrant(t *testing.T) {
 	})
 }
 
-// G6: Of two logins at once the later exchange stays, and no process ends a newer grant than the one that it knows.
+// G6: Of two logins at once the later exchange stays, and a process that lost a
+// race reads again before it believes a refusal.
 func TestG6_OfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	alive := func(works *atomic.Value) func(context.Context, *oauth2.Token) (bool, error) {
 		return func(_ context.Context, tok *oauth2.Token) (bool, error) { return tok.AccessToken == works.Load(), nil }
@@ -92,8 +94,8 @@ func TestG6_OfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-// Where the server keeps both grants, one stays, and the tokens of the other one
-// are revoked.
+// Where the server keeps both grants, one stays, and the tokens of the other
+// one are revoked.
 func TestG20_ALoginRevokesTheTokensThatItReplaces(t *testing.T) {
 	for _, gap := range []time.Duration{0, time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -114,8 +116,8 @@ func TestG20_ALoginRevokesTheTokensThatItReplaces(t *testing.T) {
 	}
 }
 
-// overtaken has a Save whose write takes effect and whose answer is lost. Before
-// the next read of that process, meanwhile runs.
+// overtaken has a Save whose write takes effect and whose answer is lost.
+// Before the next read of that process, meanwhile runs.
 func overtaken(t *testing.T, w world, tok *oauth2.Token, meanwhile func(elsewhere *grant.Keeper)) (saving, elsewhere *grant.Keeper, err error) {
 	t.Helper()
 	elsewhere = w.Process(nil)
@@ -278,8 +280,8 @@ func TestALoginOverUnsavedTokensRevokesThem(t *testing.T) {
 	}
 }
 
-// lateStore holds back the first write of a grant. The caller gets an error, and
-// the write happens when the test says so.
+// lateStore holds back the first write of a grant. The caller gets an error,
+// and the write happens when the test says so.
 type lateStore struct {
 	storage.Store
 	held func() error // writes what was held back; nil before that
@@ -365,8 +367,9 @@ func TestG6_ARefusalThatTheStoreCannotConfirmIsNotBelieved(t *testing.T) {
 	})
 }
 
-// A grant without a refresh token has no intent that a newer login could be told by.
-func TestG6_ANewLoginIsNotBuriedWithAnOldGrant(t *testing.T) {
+// A grant without a refresh token has no intent by which a newer login could be
+// recognised.
+func TestG6_ANewLoginDoesNotEndWithAnOldGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		here, elsewhere := w.Process(nil), w.Process(nil)

@@ -18,6 +18,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G12: A logout or a newer login elsewhere is seen within a bound, and a logout
+// wins over a refresh in flight.
 func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -41,7 +43,8 @@ func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 	})
 }
 
-// The same while the server cannot revoke: the record waits for another try, and late tokens must not revive it.
+// The server cannot revoke. Tokens that arrive late must not bring the grant
+// back.
 func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -67,7 +70,8 @@ func TestLogout(t *testing.T) {
 		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		g := w.Process(nil)
 		w.Login(g)
-		// The server is down: the grant is out of use at once, and the revocation can be tried again.
+		// The server is down. The grant is out of use at once, and a second logout
+		// revokes its tokens.
 		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
 		_, err := g.Source(w.User).Token(t.Context())

@@ -20,6 +20,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G3: One attempt sends one request, and a refresh token that may have reached
+// the server is sent again only by the rule for doubts.
 func TestG3_NoRedirectAndNoSecondRequest(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -92,8 +94,9 @@ func TestG3_LostAnswer(t *testing.T) {
 	}
 }
 
-// stalling is a transport that stops for a while between the client's last check and the sending, as a process does that
-// is suspended there, and whose context cannot stop it.
+// stalling is a transport that waits between the last check of the client and
+// the sending. A process that is suspended there does the same. The context of
+// the request cannot stop it.
 type stalling struct {
 	http.RoundTripper
 	pause time.Duration
@@ -160,7 +163,8 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
-				// The doomed process has a way to the store of its own, which is cut when it dies.
+				// The doomed process has its own connection to the store. It breaks when
+				// the process dies.
 				own := &testworld.HookedStore{Store: w.Store}
 				doomed := w.ProcessOn(own, &grant.Options{RefreshBefore: -1})
 				survivor := w.Process(&grant.Options{RefreshBefore: -1, InDoubt: tt.policy})
@@ -253,8 +257,9 @@ func TestG3_TheRequestEndsBeforeTheIntentDoes(t *testing.T) {
 	})
 }
 
-// An overloaded store may do what it is asked and say so too late: the engine cannot know that its intent is written. It has
-// sent nothing, so there is no doubt about the refresh token, however often that happens, and in whichever processes.
+// An overloaded store may write and answer too late. The engine cannot know
+// then that its intent is written. It has sent nothing. So the refresh token is
+// not in doubt, however often that happens, and in how many processes.
 func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 	for name, applied := range map[string]bool{"it was written": true, "it was not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -288,8 +293,8 @@ func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 	}
 }
 
-// The server says no for now, and the store is away when that is to be noted: the refresh token was not redeemed, and so
-// there is no doubt about it when the store returns.
+// The server answers 503, and the store fails when that is to be written. The
+// refresh token was not redeemed. So it is not in doubt when the store returns.
 func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -311,8 +316,8 @@ func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 	})
 }
 
-// A store that takes no writes is asked once for each call, and once a second in
-// the background. Close does not wait for it.
+// A store that takes no writes is asked once for each call, and once a second
+// in the background. Close does not wait for it.
 func TestWritesStayFewWhileTheStoreRefusesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

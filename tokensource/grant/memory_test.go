@@ -21,7 +21,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// million is a store that holds the grants of a million subjects, made when they are asked for.
+// million is a store with the grants of a million subjects.
 type million struct {
 	testworld.HookedStore
 	values map[string][]byte // by key, of those who will be asked for
@@ -66,7 +66,8 @@ func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 		if n := bubble.Goroutines(); n > goroutines {
 			t.Errorf("goroutines = %d with %d active subjects, %d without", n, active, goroutines)
 		}
-		// No timer a subject either: whom nobody asks for costs nothing, not even at the end of the cache's patience.
+		// There is no timer per subject. A subject that nobody uses costs nothing,
+		// also when the cache could forget it.
 		reads := store.reads
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
@@ -86,6 +87,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
+// G10: Memory, records and requests in flight are bounded.
 func TestG10_MemoryOnlyForThoseInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

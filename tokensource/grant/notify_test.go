@@ -16,7 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-func TestG12_NewsTravels(t *testing.T) {
+func TestG12_ChangesElsewhereAreSeen(t *testing.T) {
 	t.Run("within the bound", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t) // the hooked store cannot watch
@@ -55,7 +55,7 @@ func TestG12_NewsTravels(t *testing.T) {
 	})
 }
 
-// toldStore is a store that tells what the test has it tell, and counts reads.
+// toldStore notifies when the test says so, and counts reads.
 type toldStore struct {
 	storage.Store
 	changed func(storage.Change)
@@ -83,7 +83,7 @@ func (s *toldStore) Put(ctx context.Context, key string, value []byte, old stora
 	return version, err
 }
 
-// told returns an engine on a store that tells nothing by itself.
+// told returns an engine on a store that notifies only when the test says so.
 func (w world) told() (*toldStore, *grant.Keeper) {
 	s := &toldStore{Store: w.Store}
 	g := w.ProcessOn(s, nil)
@@ -102,7 +102,7 @@ func (w world) stored() storage.Change {
 	return storage.Change{Key: key, Version: r.Version}
 }
 
-func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
+func TestG12_ANotificationOfAKnownVersionCostsNoRead(t *testing.T) {
 	tests := []struct {
 		name string
 		tell func(before, after storage.Change) []storage.Change
@@ -144,8 +144,9 @@ func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
 	}
 }
 
-// A flight that waits for another process hears of the intent that it waits for, too.
-func TestNewsForAFlight(t *testing.T) {
+// A renewal that waits for another process is also notified of the intent that
+// it waits for. That must not make it read the store.
+func TestNotificationsDuringARenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		holder := w.Process(nil)
@@ -188,8 +189,9 @@ func TestNewsForAFlight(t *testing.T) {
 	})
 }
 
-// A logout may be told of before the process that is logged out has shown what it has just written.
-func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
+// A logout elsewhere is notified before a process has published the tokens that
+// it has just written.
+func TestG12_ALogoutIsNotifiedBeforeAnOwnWriteIsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		elsewhere := w.Process(nil)
@@ -226,7 +228,7 @@ func (s *slowStore) Get(ctx context.Context, key string) (storage.Record, error)
 	return r, err
 }
 
-func TestG12_NewsDuringTheFirstReadIsNotLost(t *testing.T) {
+func TestG12_ANotificationDuringTheFirstReadIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		memory := storage.NewMemory()

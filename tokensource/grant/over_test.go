@@ -15,6 +15,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G7: A dead grant stays dead until a new authorization, and a logged-out grant
+// is not brought back by a late write.
 func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 	for name, code := range map[string]string{"as X says it": "", "as the RFC says it": "invalid_grant"} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +46,8 @@ func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 	}
 }
 
-func TestG8_BlipsAreNotDeath(t *testing.T) {
+// G8: Outages end no grant, whatever status they come with.
+func TestG8_OutagesAreNotDeath(t *testing.T) {
 	html := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage, ContentType: "text/html"}
 	faults := map[string]oauthtest.Fault{
 		"500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504}, "429": {Status: 429},

@@ -13,6 +13,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G1: A refresh token is redeemed once, for any number of goroutines and
+// processes.
 func TestG1_OneRedemptionInAProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -75,9 +77,9 @@ func TestG1_OneRedemptionAcrossProcesses(t *testing.T) {
 	})
 }
 
-// Whoever waits for another process has the new token soon after it is stored: within a tenth of the time that this took
-// where the store must be asked for it, at once where the store tells.
-func TestG1_WhoWaitsForAnotherProcessFollowsSoon(t *testing.T) {
+// A process that waits for another one has the new token soon after it is
+// stored. Without notifications, it waits a tenth longer than the refresh took.
+func TestG1_AWaitingProcessFollowsSoon(t *testing.T) {
 	for _, tells := range []bool{false, true} {
 		for _, latency := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second} {
 			synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
+// G2: A renewal happens only if the cache and then the store still hold the
+// rejected token.
 func TestG2_RenewComparesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -21,8 +23,8 @@ func TestG2_RenewComparesFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A late 401 for the first token, in a process that has never seen the second, and in this one, where it costs
-		// nothing: the store is not even asked.
+		// A late 401 for the first token arrives in a process that has never seen the
+		// second one, and in this process. Here it does not even cost a read.
 		for _, g := range []*grant.Keeper{elsewhere, here} {
 			if g == here {
 				w.Store.On(testworld.Failing("get", "put"))
@@ -71,8 +73,8 @@ func TestG2_AWaiterIsNotGivenTheTokenItRejects(t *testing.T) {
 	})
 }
 
-// A caller has read a newer token than the one in the cache. The API rejects it.
-// Renew must not fall back to the older one.
+// A caller has read a newer token than the one in the cache. The API rejects
+// it. Renew must not fall back to the older one.
 func TestG2_RenewReturnsNoTokenThatIsOlderThanTheRejectedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -25,7 +25,8 @@ func TestAGrantWithoutARefreshToken(t *testing.T) {
 		if _, err := g.Save(t.Context(), w.User, tok); err != nil {
 			t.Fatal(err)
 		}
-		// A 401 may be a blip: the grant is not given up while its token may be good.
+		// One 401 may be a mistake of the API. The grant stays while its token may
+		// work.
 		_, err = g.Source(w.User).Renew(t.Context(), tok)
 		testworld.WantReason(t, err, tokensource.ReasonNoRefreshToken)
 		if !strings.Contains(err.Error(), "offline.access") {
@@ -64,7 +65,8 @@ func TestServersThatDoNotRotate(t *testing.T) {
 	}
 }
 
-// A program may bring tokens along from another library, expired ones too: their first use is a refresh.
+// A program may save tokens that another library obtained. Expired ones are
+// refreshed at their first use.
 func TestATokenThatHadExpiredWhenItWasSaved(t *testing.T) {
 	for _, ago := range []time.Duration{0, time.Nanosecond, time.Millisecond, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {

@@ -48,7 +48,7 @@ func rewriteAll(t *testing.T, s storage.Store) {
 	}
 }
 
-// Callers leave before the store's own limit of time.
+// Callers leave before the limit of time of the store.
 func TestAStoreThatHangsDelaysNobodyWithAValidToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -68,7 +68,7 @@ func TestAStoreThatHangsDelaysNobodyWithAValidToken(t *testing.T) {
 	})
 }
 
-// A question that the store did not answer is no reason to redeem the refresh token of a token that is far from its end.
+// A read that failed is no reason to refresh a token that has long to live.
 func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -91,8 +91,8 @@ func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 	})
 }
 
-// What the store says late is heard by the next call.
-func TestASlowStoreIsHeard(t *testing.T) {
+// An answer of the store that comes late counts for the next call.
+func TestALateAnswerOfTheStoreCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		here, elsewhere := w.Process(nil), w.Process(nil)

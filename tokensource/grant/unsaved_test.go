@@ -17,6 +17,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G4: New tokens are stored before they are visible, and a store that does not
+// take them costs no grant.
 func TestG4_DurableBeforeVisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -93,8 +95,9 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 	}
 }
 
-// The store is away for longer than an intent lives. When it returns, another process comes first and sees an intent long
-// ended: it must leave the one that holds the new tokens the time to write them.
+// The store fails for longer than an intent lives. When it works again, another
+// process comes first and sees an intent that has ended. The holder of the new
+// tokens must have the time to write them.
 func TestG4_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
 	for name, fault := range map[string]func(context.Context, string) error{"fails": testworld.Failing("put", "get"), "hangs": testworld.Hanging} {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +173,7 @@ func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
 	})
 }
 
-func TestG4_AMomentOfWeaknessIsNoEvent(t *testing.T) {
+func TestG4_OneFailedWriteIsNoEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		here, elsewhere := w.Process(nil), w.Process(nil)
@@ -228,10 +231,10 @@ func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 	})
 }
 
-// The record is re-encrypted while its renewed tokens wait to be written: a logout must end those, not the old ones.
-// A process has redeemed and cannot reach the store. Another takes over, is told 503, and leaves the grant as it was. The
-// tokens of the first are the only good ones: they are written when it reaches the store again.
-func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
+// A process has redeemed and cannot reach the store. Another process takes over
+// and gets 503. The tokens of the first process are the only good ones. They
+// are written when it reaches the store again.
+func TestG4_UnsavedTokensReplaceWhatASuccessorReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
@@ -259,7 +262,7 @@ func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
 	})
 }
 
-// Meanwhile the record was rewritten in a way that this process cannot read: sealed with a key that it has not got.
+// Meanwhile the record was sealed with a key that this process does not have.
 func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -292,6 +295,8 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	})
 }
 
+// The record is sealed again while its renewed tokens wait to be written. A
+// logout must end those tokens, and not only the stored ones.
 func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
+// G5: Shared work has its own deadline, and each waiter leaves at its own.
 func TestG5_WaitersLeaveAtTheirOwnDeadlineAndTheWorkGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -138,7 +138,8 @@ func (w world) save(g *grant.Keeper, tok *oauth2.Token) {
 	}
 }
 
-// renew returns a token other than rejected and fails the test if there is none.
+// renew returns a token other than rejected and fails the test if there is
+// none.
 func (w world) renew(g *grant.Keeper, rejected *oauth2.Token) *oauth2.Token {
 	w.Helper()
 	tok, err := g.Source(w.User).Renew(w.Context(), rejected)
