@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"iter"
 	"strings"
 	"time"
@@ -14,18 +12,13 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// entry is one record of a store, and what can be known of it. It prints as its key.
+// entry is one record of a store, and what can be known of it.
 type entry struct {
 	key    string
 	record storage.Record
 	seal   sealing
 	grant  *grant.Grant // nil if it is no grant, or cannot be read
 	err    error        // why it cannot be read
-}
-
-// Format prints the key for every verb: the record may hold tokens.
-func (e entry) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, e.key) // fmt.State keeps no error to report
 }
 
 // sealing says what a value is sealed with.

@@ -23,6 +23,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // result is what a run of grantctl left.
@@ -94,7 +95,7 @@ func (r result) objects(t *testing.T) []map[string]any {
 // app is an app that has users at a fake of X, and keeps their grants in a store, sealed.
 type app struct {
 	*testing.T
-	fake    *oauthtest.Server
+	fake    *xapi.Server
 	client  *oauth.Client
 	url     string // the store, for grantctl
 	store   storage.Store
@@ -118,16 +119,16 @@ func newApp(t *testing.T) *app {
 
 func newAppOn(t *testing.T, store storage.Store, url string) *app {
 	t.Helper()
-	a := &app{T: t, fake: oauthtest.New(t, nil), store: store, url: url}
+	a := &app{T: t, fake: xapi.New(t, nil), store: store, url: url}
 	registered := oauthtest.ConfidentialApp()
 	var err error
 	a.client, err = oauth.New(a.fake.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: a.fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.secrets = []string{registered.Secret}
+	a.secrets = []string{registered.Secret()}
 	return a
 }
 

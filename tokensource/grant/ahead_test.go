@@ -9,6 +9,7 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G9: Refreshes start early, spread out, in the background.
@@ -89,7 +90,7 @@ func TestG9_AFreshTokenIsNotRefreshedAgain(t *testing.T) {
 func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = 2 * time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = 2 * time.Second })
 		g := w.Process(nil)
 		w.Login(g)
 		for range 100 {

@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // skewed returns clocks that differ from those of the test by a constant.
@@ -121,7 +122,7 @@ func TestG18_TheIntentOfAFastClockEndsInTime(t *testing.T) {
 func TestG18_ATokenIsNotBelievedForLongerThanItLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 		g := w.Process(&grant.Options{RefreshBefore: -1})
 		rejected := w.Login(g)
 		w.RefreshFault(oauthtest.Fault{Delay: 15 * time.Second, Commit: true}, 1)

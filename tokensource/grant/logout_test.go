@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G12: A logout or a newer login elsewhere is seen within a bound, and a logout
@@ -23,7 +24,7 @@ import (
 func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
 		g, elsewhere := w.Process(nil), w.Process(nil)
 		rejected := w.Login(g)
 		w.RefreshFault(oauthtest.Fault{Delay: time.Second, Commit: true}, 1) // redeemed, and the answer is under way
@@ -51,7 +52,7 @@ func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
 		g := w.Process(nil)
 		rejected := w.Login(g)
 		w.RefreshFault(oauthtest.Fault{Delay: 10 * time.Second, Commit: true}, 1)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
 		time.AfterFunc(time.Second, func() {
 			if err := g.Logout(t.Context(), w.User); err == nil {
 				t.Error("Logout() = nil though the server has not revoked")
@@ -67,12 +68,12 @@ func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		g := w.Process(nil)
 		w.Login(g)
 		// The server is down. The grant is out of use at once, and a second logout
 		// revokes its tokens.
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
 		_, err := g.Source(w.User).Token(t.Context())
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
@@ -85,8 +86,8 @@ func TestLogout(t *testing.T) {
 		w.wantNothingAlive()
 		var order []string
 		for _, r := range w.Fake.Requests() {
-			if r.Path == oauthtest.PathRevoke && r.Status == 200 {
-				order = append(order, r.RawForm().Get("token_type_hint"))
+			if r.Path == xapi.PathRevoke && r.Status == 200 {
+				order = append(order, r.Raw().PostForm.Get("token_type_hint"))
 			}
 		}
 		if strings.Join(order, " ") != "refresh_token access_token" {
@@ -100,7 +101,7 @@ func TestLogoutBesideReencryption(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, 1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second}, 1)
 		time.AfterFunc(time.Second/2, func() { rewriteAll(t, w.Store.Store) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
@@ -116,7 +117,7 @@ func TestLogoutBesideALogin(t *testing.T) {
 		w := newWorld(t)
 		g, elsewhere := w.Process(nil), w.Process(nil)
 		w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, -1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second}, -1)
 		fresh := make(chan *oauth2.Token, 1)
 		time.AfterFunc(time.Second/2, func() { fresh <- w.Login(elsewhere) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
@@ -133,7 +134,7 @@ func TestLogoutGoesOnWithoutItsCaller(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		tok := w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -158,7 +159,7 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		p.RevocationURL = ""
 		app := oauthtest.ConfidentialApp()
 		client, err := oauth.New(p, oauth.Registration{
-			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 		}, &w.Options)
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +181,7 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 				redeemed := false
 				g := w.ProcessOn(&writeStore{Store: w.Store, before: func(g grant.Grant) error {
 					if unsaved && redeemed && g.LoggedOut.IsZero() {

@@ -18,6 +18,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G3: One attempt sends one request, and a refresh token that may have reached
@@ -65,7 +66,7 @@ func TestG3_LostAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Token.AccessTTL = tt.grace, time.Hour })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow, k.Token.AccessTTL = tt.grace, time.Hour })
 				g := w.Process(&grant.Options{InDoubt: tt.policy, RefreshBefore: -1})
 				w.Login(g)
 				time.Sleep(time.Hour)
@@ -162,7 +163,7 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 				// The doomed process has its own connection to the store. It breaks when
 				// the process dies.
 				own := &testworld.HookedStore{Store: w.Store}
@@ -206,7 +207,7 @@ func TestAStoreWhoseAnswersAreLostCostsNoGrant(t *testing.T) {
 					_, _ = processes[i%len(processes)].Source(w.User).Renew(t.Context(), rejected)
 					time.Sleep(31 * time.Second)
 				}
-				if w.Saw(grant.EventDied) != 0 || w.Fake.FamilyRevoked(w.User) {
+				if w.Saw(grant.EventDied) != 0 || w.reused() {
 					t.Errorf("the grant died after %d requests", w.Refreshes())
 				}
 				mute.on = false
@@ -298,7 +299,7 @@ func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		here, elsewhere := w.Process(nil), w.Process(nil)
 		rejected := w.Login(here)
 		for _, g := range []*grant.Keeper{here, elsewhere, here, elsewhere} {

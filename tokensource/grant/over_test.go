@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G7: A dead grant stays dead until a new authorization, and a logged-out grant
@@ -22,7 +23,7 @@ func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.RefreshErrorCode = code })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.RefreshErrorCode = code })
 				here, elsewhere := w.Process(nil), w.Process(nil)
 				rejected := w.Login(here)
 				if err := w.Fake.RevokeGrant(w.User, w.Client.ClientID()); err != nil {
@@ -48,7 +49,7 @@ func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 
 // G8: Outages end no grant, whatever status they come with.
 func TestG8_OutagesAreNotDeath(t *testing.T) {
-	html := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage, ContentType: "text/html"}
+	html := oauthtest.Fault{Status: 403, Body: xapi.HTMLPage, ContentType: "text/html"}
 	faults := map[string]oauthtest.Fault{
 		"500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504}, "429": {Status: 429},
 		"503 with invalid_grant": {Status: 503, Body: `{"error":"invalid_grant"}`, ContentType: "application/json"},
@@ -57,7 +58,7 @@ func TestG8_OutagesAreNotDeath(t *testing.T) {
 		"dropped":                {Drop: true},
 		"unauthorized_client":    {Status: 401, Body: `{"error":"unauthorized_client"}`, ContentType: "application/json"},
 		"invalid_client":         {Status: 401, Body: `{"error":"invalid_client"}`, ContentType: "application/json"},
-		"200 with HTML":          {Status: 200, Body: oauthtest.HTMLPage, ContentType: "text/html"},
+		"200 with HTML":          {Status: 200, Body: xapi.HTMLPage, ContentType: "text/html"},
 		"200 with null":          {Status: 200, Body: "null", ContentType: "application/json"},
 	}
 	for name, fault := range faults {
@@ -91,7 +92,7 @@ func TestG8_OutagesAreNotDeath(t *testing.T) {
 func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 		g := w.Process(nil)
 		var users []string
 		for i := range 100 {
@@ -131,7 +132,7 @@ func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 		g := w.Process(nil)
 		const users = 100
 		for i := range users {
@@ -141,7 +142,7 @@ func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 			}
 			w.LoginAs(g, user)
 		}
-		if _, err := w.Fake.RotateSecret(w.Client.ClientID()); err != nil {
+		if err := w.Fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

@@ -14,7 +14,7 @@ import (
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -28,7 +28,7 @@ const (
 func TestG20_AnotherProcessRevokesWhatAProcessLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		doomed := w.Process(nil)
 		w.Login(doomed)
 		w.revocationsFail(2)
@@ -59,7 +59,7 @@ func TestG20_APauseFollowsEachAttempt(t *testing.T) {
 		time.Sleep(day)
 		attempts := 0
 		for _, r := range w.Fake.Requests() {
-			if r.Path == oauthtest.PathRevoke {
+			if r.Path == xapi.PathRevoke {
 				attempts++
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G1: A refresh token is redeemed once, for any number of goroutines and
@@ -21,7 +21,7 @@ func TestG1_OneRedemptionInAProcess(t *testing.T) {
 		g := w.Process(nil)
 		rejected := w.Login(g)
 		w.Fake.ExpireAccess(w.User)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = 50 * time.Millisecond })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = 50 * time.Millisecond })
 		synctest.Wait()
 		before := bubble.Goroutines()
 		var wg sync.WaitGroup
@@ -49,7 +49,7 @@ func TestG1_OneRedemptionInAProcess(t *testing.T) {
 func TestG1_OneRedemptionAcrossProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL, k.Latency = time.Minute, 20*time.Millisecond })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL, k.Latency = time.Minute, 20*time.Millisecond })
 		var processes []*grant.Keeper
 		for range 4 {
 			processes = append(processes, w.Process(&grant.Options{RefreshBefore: -1}))
@@ -71,7 +71,7 @@ func TestG1_OneRedemptionAcrossProcesses(t *testing.T) {
 			wg.Wait()
 		}
 		w.WantRefreshes(expiries)
-		if w.Fake.FamilyRevoked(w.User) {
+		if w.reused() {
 			t.Error("a refresh token was used twice")
 		}
 	})
@@ -90,7 +90,7 @@ func TestG1_AWaitingProcessFollowsSoon(t *testing.T) {
 				}
 				here, elsewhere := w.ProcessOn(store, nil), w.ProcessOn(store, nil)
 				rejected := w.Login(here)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = latency })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = latency })
 				synctest.Wait() // the watches, if any, have begun
 				start := time.Now()
 				var wg sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestAGrantWithoutARefreshToken(t *testing.T) {
@@ -46,11 +46,11 @@ func TestAGrantWithoutARefreshToken(t *testing.T) {
 }
 
 func TestServersThatDoNotRotate(t *testing.T) {
-	for name, rotation := range map[string]oauthtest.Rotation{"the same token": oauthtest.RepeatSame, "no token": oauthtest.KeepSilent} {
+	for name, repeat := range map[string]bool{"the same token": true, "no token": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = rotation })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.RepeatRefresh, k.Token.OmitRefresh = repeat, !repeat })
 				g := w.Process(nil)
 				w.Login(g)
 				for range 3 {
@@ -91,7 +91,7 @@ func TestATokenThatHadExpiredWhenItWasSaved(t *testing.T) {
 func TestTheGrantedScopesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GrantedScopes = []string{"users.read", "offline.access"} })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.GrantedScopes = []string{"users.read", "offline.access"} })
 		g := w.Process(nil)
 		code, verifier := w.Flow()
 		tok, err := w.Client.Exchange(t.Context(), code, verifier)

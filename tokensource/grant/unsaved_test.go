@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G4: New tokens are stored before they are visible, and a store that does not
@@ -63,7 +64,7 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 				here, elsewhere := w.Process(nil), w.Process(nil)
 				rejected := w.Login(here)
 				go func() {
@@ -104,7 +105,7 @@ func TestG4_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
 			for phase := range 10 {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+					w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 					here, elsewhere := w.Process(nil), w.Process(nil)
 					rejected := w.Login(here)
 					time.AfterFunc(time.Second/2, func() { w.Store.On(fault) })
@@ -130,7 +131,7 @@ func TestG4_CloseWritesOnceMoreAndCountsWhatIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 				g := w.Process(nil)
 				rejected := w.Login(g)
 				time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("put", "get")) })
@@ -202,7 +203,7 @@ func TestG4_OneFailedWriteIsNoEvent(t *testing.T) {
 func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 10*time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 10*time.Minute })
 		own := &testworld.HookedStore{Store: w.Store} // this process's way to the store
 		cut, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(cut)
@@ -237,7 +238,7 @@ func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 func TestG4_UnsavedTokensReplaceWhatASuccessorReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		own := &testworld.HookedStore{Store: w.Store}
 		cut, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(cut)
@@ -266,7 +267,7 @@ func TestG4_UnsavedTokensReplaceWhatASuccessorReleased(t *testing.T) {
 func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		own := &testworld.HookedStore{Store: w.Store}
 		g := w.ProcessOn(own, nil)
 		rejected := w.Login(g)
@@ -300,7 +301,7 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
 		own := &testworld.HookedStore{Store: w.Store}
 		g := w.ProcessOn(own, nil)
 		rejected := w.Login(g)
@@ -318,7 +319,7 @@ func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 		if w.Works(tok) {
 			t.Error("the renewed token outlives the logout")
 		}
-		if n := w.Fake.State().Grants[0].LiveRefresh; n != 0 {
+		if n := w.Fake.Grants()[0].LiveRefresh; n != 0 {
 			t.Errorf("live refresh tokens after the logout = %d, want none", n)
 		}
 	})

@@ -11,13 +11,14 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // G5: Shared work has its own deadline, and each waiter leaves at its own.
 func TestG5_WaitersLeaveAtTheirOwnDeadlineAndTheWorkGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = 200 * time.Millisecond })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = 200 * time.Millisecond })
 		g := w.Process(nil)
 		rejected := w.Login(g)
 		cause := errors.New("the first caller has had enough")

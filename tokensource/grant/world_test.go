@@ -2,17 +2,20 @@ package grant_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
-	"golang.org/x/oauth2"
 )
 
 // world is the shared world of the tests, with what only this package needs.
@@ -66,7 +69,7 @@ func (w world) wantEnded() {
 // wantNothingAlive fails the test if a token of the user works at the server.
 func (w world) wantNothingAlive() {
 	w.Helper()
-	for i, g := range w.Fake.State().Grants {
+	for i, g := range w.Fake.Grants() {
 		if g.LiveAccess+g.LiveRefresh > 0 {
 			w.Errorf("grant %d has live tokens: %+v", i, g)
 		}
@@ -92,7 +95,7 @@ func (w world) grants() map[string]bool {
 // gives the world a client that knows it.
 func (w world) manyGrants() {
 	w.Helper()
-	w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.ManyGrants, k.Revoke.RefreshOnlyItself = true, true })
+	w.Fake.Set(func(k *xapi.Knobs) { k.Token.ManyGrants, k.Revoke.RefreshOnlyItself = true, true })
 	w.clientFor(func(p *provider.Provider) { p.SingleGrant = false })
 }
 
@@ -107,7 +110,7 @@ func (w world) newClient(change func(p *provider.Provider)) *oauth.Client {
 	p, app := w.Fake.Provider(""), oauthtest.ConfidentialApp()
 	change(p)
 	client, err := oauth.New(p, oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}, &w.Options)
 	if err != nil {
 		w.Fatal(err)
@@ -123,7 +126,12 @@ func (w world) issue() *oauth2.Token {
 	if err != nil {
 		w.Fatal(err)
 	}
-	ttl := w.AccessTTL()
+	ttl := 2 * time.Hour
+	w.Fake.Set(func(k *xapi.Knobs) {
+		if k.Token.AccessTTL != 0 {
+			ttl = k.Token.AccessTTL
+		}
+	})
 	return &oauth2.Token{
 		AccessToken: access, RefreshToken: refresh, TokenType: "bearer",
 		Expiry: time.Now().Add(ttl), ExpiresIn: int64(ttl / time.Second),
@@ -152,7 +160,7 @@ func (w world) renew(g *grant.Keeper, rejected *oauth2.Token) *oauth2.Token {
 // live counts the refresh tokens of the user that work at the server.
 func (w world) live() int {
 	n := 0
-	for _, g := range w.Fake.State().Grants {
+	for _, g := range w.Fake.Grants() {
 		n += g.LiveRefresh
 	}
 	return n
@@ -160,5 +168,10 @@ func (w world) live() int {
 
 // revocationsFail makes the server answer 503 to revocations, so many times.
 func (w world) revocationsFail(times int) {
-	w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, times)
+	w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, times)
+}
+
+// reused reports whether a grant ended because a refresh token was used twice.
+func (w world) reused() bool {
+	return slices.ContainsFunc(w.Fake.Grants(), func(g oauthtest.Grant) bool { return g.Ended == oauthtest.Reused })
 }

@@ -16,7 +16,8 @@ type Users struct {
 	TokenLength int // bytes
 }
 
-// Lengths of names: the longest number that X gives a user, and a UUID (RFC 9562).
+// Lengths of names: the longest number that X gives a user, and a UUID (RFC
+// 9562).
 const (
 	shortName = 19
 	UUIDName  = 36
