@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -62,17 +63,28 @@ func (s endpoints) has(u *url.URL) bool {
 
 // sendsTokenTo reports whether req gets a token.
 func (c *core) sendsTokenTo(req *http.Request) bool {
-	if !c.origins.has(req.URL) && !c.grantHas(req) {
-		return false
+	if !c.origins.has(req.URL) {
+		return c.scoper != nil && c.grantHas(req)
 	}
-	return !c.endpoints.has(req.URL)
+	return !c.endpoints.has(req.URL) && !ownRequest(req)
 }
 
-// grantHas reports whether req goes to an origin that came with the grant of
-// its subject. Such an origin must be https. Without a token there is no such
-// origin, and the request passes.
+// ownRequest reports whether package oauth made req with a token of its own, to
+// ask who a user is (T9). Only such a request comes with an Authorization header
+// under a marked context, and the header is the cheaper one to look at.
+func ownRequest(req *http.Request) bool {
+	return req.Header[authorization] != nil && backchannel.Is(req.Context())
+}
+
+// grantHas reports whether req goes to an origin that came with the grant of its
+// subject. Such an origin must be https. Without a token there is no such origin,
+// and the request passes.
+//
+// A request that is made to obtain a token must not ask for that token: it would
+// wait for itself (T9).
 func (c *core) grantHas(req *http.Request) bool {
-	if c.scoper == nil || req.URL == nil || req.URL.Opaque != "" || req.URL.Scheme != "https" {
+	u := req.URL
+	if u == nil || u.Opaque != "" || u.Scheme != "https" || c.endpoints.has(u) || backchannel.Is(req.Context()) {
 		return false
 	}
 	tok, err := c.src.Token(req.Context())
@@ -80,7 +92,7 @@ func (c *core) grantHas(req *http.Request) bool {
 		return false
 	}
 	for _, raw := range c.scoper.APIOrigins(tok) {
-		if o, err := parseOrigin(raw, false); err == nil && o.at(req.URL) {
+		if o, err := parseOrigin(raw, false); err == nil && o.at(u) {
 			return true
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/bearer internal/chance internal/clock internal/flight " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/chance internal/clock internal/flight " +
 		"internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -37,6 +37,7 @@ const (
 // stand higher in the table.
 var arrows = []row{
 	{"internal/ascii", "", "internal/*"},
+	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
 	{"internal/chance", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
@@ -65,13 +66,14 @@ var arrows = []row{
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/bearer internal/loopback internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/loopback internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
 	{"internal/servertest", "", ""},
+	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/xapi", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/*", "", public + " " + engine},

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -75,7 +76,7 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
 	credential := c.registration.Credential
 	secret, err := credential.current(ctx)
