@@ -103,7 +103,7 @@ func TestEndpointsThatCannotBe(t *testing.T) {
 	}
 }
 
-// T2: A token goes to the origins that came with its own grant, if they are
+// A token goes to the origins that came with its own grant, if they are
 // https and the program has not set any.
 func TestT2_OriginsOfTheGrant(t *testing.T) {
 	const mine, other = "https://mine.example", "https://other.example"

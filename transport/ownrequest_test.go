@@ -39,7 +39,7 @@ func (v *vault) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response(req, 200, nil, v.secret), nil
 }
 
-// T9: A program may use one http.Client for everything. Requests for a token, a
+// A program may use one http.Client for everything. Requests for a token, a
 // revocation, the user's identity and the client secret pass as they are, and no
 // token waits for itself.
 func TestT9_OneClientForEverything(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// G6: of two logins the later exchange stays.
+// Of two logins the later exchange stays.
 func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -48,7 +48,7 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-// G6: where the server keeps both grants, one of two logins stays and the other
+// Where the server keeps both grants, one of two logins stays and the other
 // one is revoked.
 func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	w := newWorld(t)
@@ -63,7 +63,7 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
-// G7: a login over a dead grant is stored, though the clock of its host is
+// A login over a dead grant is stored, though the clock of its host is
 // behind.
 func TestLoginOverDeadGrant(t *testing.T) {
 	w := newWorld(t)
@@ -90,7 +90,7 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 	return w, login.answer(lease.Unknown).run()
 }
 
-// G12: a login that is written again does not undo a logout.
+// A login that is written again does not undo a logout.
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
 		w.stuck = true
@@ -101,7 +101,7 @@ func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	}
 }
 
-// G6: a login that is written again does not undo a logout of the login that
+// A login that is written again does not undo a logout of the login that
 // replaced it.
 func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	for _, single := range []bool{false, true} {
@@ -117,7 +117,7 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put used tokens over the renewed
+// A login that is written again does not put used tokens over the renewed
 // ones.
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
@@ -132,7 +132,7 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put revoked tokens over those of
+// A login that is written again does not put revoked tokens over those of
 // the login that replaced it.
 func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) {
@@ -145,7 +145,7 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
-// G1: a login that is written again does not wipe the intent of a redemption.
+// A login that is written again does not wipe the intent of a redemption.
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
 	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
@@ -155,7 +155,7 @@ func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	}
 }
 
-// G20: tokens that arrive after a logout are revoked, though the first attempt
+// Tokens that arrive after a logout are revoked, though the first attempt
 // fails.
 func TestLateTokensWaitInQueue(t *testing.T) {
 	w := newWorld(t)
@@ -184,7 +184,7 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	}
 }
 
-// G6: late tokens of a replaced login are revoked, whatever the clocks of the
+// Late tokens of a replaced login are revoked, whatever the clocks of the
 // hosts say.
 func TestLateTokensOfReplacedLogin(t *testing.T) {
 	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
@@ -212,7 +212,7 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 	return holder, b.begin(b.renewal())
 }
 
-// G4: the holder's tokens win over the intent of a successor that obtains
+// The holder's tokens win over the intent of a successor that obtains
 // nothing.
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
@@ -234,7 +234,7 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	}
 }
 
-// G20: a login keeps the revocations of an unfinished logout.
+// A login keeps the revocations of an unfinished logout.
 func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -251,7 +251,7 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	}
 }
 
-// G4: a login in the process that holds unsaved tokens revokes them.
+// A login in the process that holds unsaved tokens revokes them.
 func TestLoginRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -274,7 +274,7 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: the holder's tokens win over a grant that was given up in doubt.
+// The holder's tokens win over a grant that was given up in doubt.
 func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -296,7 +296,7 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-// G7: when the revocation of a forfeited grant has begun, a late holder does
+// When the revocation of a forfeited grant has begun, a late holder does
 // not revive it: its tokens are revoked as well.
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
@@ -314,7 +314,7 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	}
 }
 
-// G7: tokens are never written over a refusal.
+// Tokens are never written over a refusal.
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -328,7 +328,7 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	}
 }
 
-// G4: tokens that were dropped are not reported as saved.
+// Tokens that were dropped are not reported as saved.
 func TestDroppedTokensAreNotSaved(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w := newWorld(t)
@@ -348,7 +348,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 	}
 }
 
-// G12: a logout revokes the tokens that the process could not store.
+// A logout revokes the tokens that the process could not store.
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -365,7 +365,7 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: tokens that became pending while the tombstone was written are revoked.
+// Tokens that became pending while the tombstone was written are revoked.
 func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -383,7 +383,7 @@ func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	}
 }
 
-// G12: a create that arrives late does not bring back a grant after its logout.
+// A create that arrives late does not bring back a grant after its logout.
 func TestLateCreateAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -402,7 +402,7 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	}
 }
 
-// G18: an intent of this process ends by the monotonic clock, though the wall
+// An intent of this process ends by the monotonic clock, though the wall
 // clock was set back.
 func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	w := newWorld(t)
@@ -423,7 +423,7 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// G3: a store whose answers are lost does not bring a grant into doubt if no
+// A store whose answers are lost does not bring a grant into doubt if no
 // refresh token was sent.
 func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	w := newWorld(t)
@@ -452,7 +452,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	}
 }
 
-// G3: an announcement of unknown outcome that arrives late is kept out.
+// An announcement of unknown outcome that arrives late is kept out.
 func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -466,7 +466,7 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	}
 }
 
-// G1: a process that has not looked while the store was away does not redeem as
+// A process that has not looked while the store was away does not redeem as
 // soon as the store is back. The holder of the intent may have tokens to write.
 func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	w := newWorld(t)
