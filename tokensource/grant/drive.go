@@ -26,8 +26,8 @@ type operation interface {
 }
 
 // drive carries out one operation on the grant under key, in the order in which
-// the machine asks for its effects. It returns how the operation ended, and that
-// as an error. An error of the store or of the server is its cause.
+// the machine asks for its effects. It returns how the operation ended, and
+// that as an error. An error of the store or of the server is its cause.
 //
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
@@ -77,8 +77,8 @@ type run struct {
 	loggedOut   bool // a logout was stored
 }
 
-// access prepares a read or a write of the stored grant. The cache compares what
-// the store notifies from then on with the outcome (G12).
+// access prepares a read or a write of the stored grant. The cache compares
+// what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
 	if r.seen != nil {

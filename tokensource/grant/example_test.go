@@ -18,7 +18,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A login without a browser's help: build the URL, exchange the code, ask who the user is, keep the grant, use its token.
+// A login without a browser's help: build the URL, exchange the code, ask who
+// the user is, keep the grant, use its token.
 func Example() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
@@ -38,7 +39,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The state must be random and bound to the browser: package middleware does that.
+	// The state must be random and bound to the browser: package middleware does
+	// that.
 	verifier := oauth2.GenerateVerifier()
 	login, err := client.AuthorizationURL("random", verifier, nil)
 	if err != nil {
@@ -64,7 +66,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// From here on one source serves every user; the context says whose token it is.
+	// From here on one source serves every user; the context says whose token it
+	// is.
 	tok, err = grants.Token(tokensource.WithSubject(ctx, user.Subject))
 	fmt.Println("logged in:", user.Username)
 	fmt.Println("token of type", tok.Type(), "without a refresh token:", tok.RefreshToken == "", err)
@@ -76,7 +79,8 @@ func Example() {
 	// token of type Bearer without a refresh token: true <nil>
 }
 
-// exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
+// exampleGrants returns the engine of an app at the fake, and the ID of a user
+// who has logged in.
 func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
@@ -101,8 +105,9 @@ func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	return grants, user
 }
 
-// A resource server has rejected a token: Renew gets another one, once for everybody who comes with the same token.
-// Package transport does this by itself.
+// A resource server has rejected a token: Renew gets another one, once for
+// everybody who comes with the same token. Package transport does this by
+// itself.
 func ExampleKeeper() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil)

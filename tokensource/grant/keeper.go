@@ -12,18 +12,18 @@
 // A [Keeper] holds the grants of all users of one client. It is a
 // [tokensource.Renewer] whose subject comes from the context. [Keeper.Save]
 // takes the tokens of a login, [Keeper.Token] supplies access tokens,
-// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout] ends
-// a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds facts
-// about a grant, and no token.
+// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout]
+// ends a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds
+// facts about a grant, and no token.
 //
 // # How processes share a grant
 //
 // All processes use one [storage.Store]. Before a Keeper sends a refresh token,
-// it writes an intent into the stored grant by compare-and-swap. Other processes
-// wait while the intent lives, and learn from an abandoned intent that the
-// refresh token may have been used. The rules stand in the internal package
-// lease, as functions without I/O. The file drive.go carries out what they ask
-// for, and is the only file that sends a request to the server.
+// it writes an intent into the stored grant by compare-and-swap. Other
+// processes wait while the intent lives, and learn from an abandoned intent
+// that the refresh token may have been used. The rules stand in the internal
+// package lease, as functions without I/O. The file drive.go carries out what
+// they ask for, and is the only file that sends a request to the server.
 //
 // # What can be lost
 //
@@ -43,11 +43,11 @@
 //
 // # Errors
 //
-// Methods return a [*tokensource.Error] whose kind says who can fix the failure:
-// the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]), time
-// ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient]; Op
-// "load" without a kind means that the stored grant cannot be read). No error
-// and no event contains a token.
+// Methods return a [*tokensource.Error] whose kind says who can fix the
+// failure: the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]),
+// time ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient];
+// Op "load" without a kind means that the stored grant cannot be read). No
+// error and no event contains a token.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
@@ -73,8 +73,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Keeper keeps the grants of all users of one client. Make one with [New]. It is
-// safe for concurrent use.
+// Keeper keeps the grants of all users of one client. Make one with [New]. It
+// is safe for concurrent use.
 //
 // No verb of package fmt and no encoder prints a token that a Keeper holds.
 // Every field that leads to a token is a pointer, and fmt prints the address of
@@ -193,8 +193,8 @@ const (
 )
 
 // New returns a Keeper for the users of client, whose grants are kept in store.
-// Give every process the same store, and wrap it with [storage.Sealed] unless it
-// is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Give every process the same store, and wrap it with [storage.Sealed] unless
+// it is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
@@ -309,8 +309,8 @@ func (k *Keeper) Store() storage.Store { return k.store.store }
 
 // Close stops the Keeper. It waits for work under way, tries once more to write
 // what the store did not take, and returns an error that counts what could not
-// be written. It may be called twice. Afterwards every call that needs more than
-// memory returns [tokensource.ErrClosed].
+// be written. It may be called twice. Afterwards every call that needs more
+// than memory returns [tokensource.ErrClosed].
 func (k *Keeper) Close() error {
 	k.mu.Lock()
 	if !k.closed {

@@ -23,7 +23,8 @@ const (
 	oneRound    = 256 * 5 / 4 * time.Second // in which a Keeper looks at every part of the index
 )
 
-// G20: A revocation that the server has not confirmed waits in the store until any process has made it, and after a week it is reported and dropped.
+// G20: A revocation that the server has not confirmed waits in the store until
+// any process has made it, and after a week it is reported and dropped.
 func TestG20_AnotherProcessRevokesWhatAProcessLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -11,9 +11,9 @@ import (
 )
 
 // How often a process reads a grant while it waits for another process: after
-// each further tenth of the time that it has waited. So it waits at most a tenth
-// longer than the other process works. Where the store notifies of changes,
-// reading is only for notifications that got lost.
+// each further tenth of the time that it has waited. So it waits at most a
+// tenth longer than the other process works. Where the store notifies of
+// changes, reading is only for notifications that got lost.
 const (
 	firstPoll        = time.Millisecond
 	firstPollWatched = 25 * time.Millisecond
@@ -125,7 +125,8 @@ func (c *changes) poll(waited time.Duration) time.Duration {
 	return min(max(waited/10, first), lastPoll)
 }
 
-// watch listens to the store until Close. It starts again when the watch breaks.
+// watch listens to the store until Close. It starts again when the watch
+// breaks.
 func (k *Keeper) watch(w storage.Watcher) {
 	ctx, cancel := k.untilClose()
 	defer cancel()

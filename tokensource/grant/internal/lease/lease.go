@@ -152,10 +152,12 @@ type intent struct {
 	Since, Until time.Time
 }
 
-// watch says since when a process has seen the same intent.
+// watch says when a process has seen the same intent, on its monotonic clock.
 type watch struct {
 	ID    string
-	First time.Duration // on the monotonic clock
+	First time.Duration
+	Calm  time.Duration // since then it has looked again and again
+	Last  time.Duration
 }
 
 // Local is what one process alone knows of one grant. Its operations on that

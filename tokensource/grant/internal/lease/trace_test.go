@@ -465,3 +465,23 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
 	}
 }
+
+// G1: a process that has not looked while the store was away does not redeem as
+// soon as the store is back. The holder of the intent may have tokens to write.
+func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.loggedIn()
+	holder := a.begin(a.renewal()).until(lease.Redeem).do()
+	other := b.begin(b.renewal()).until(lease.Wait)
+	holder.fail() // the store is away, and b is stopped
+	w.now += 2 * time.Minute
+	other.answer(lease.OK).do()
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	a.begin(&lease.Chore{}).run()
+	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
+		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
+	}
+}
