@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,15 +214,15 @@ func TestALogoutEndsTokensThatBecomeUnsavedUnderIt(t *testing.T) {
 		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
 		w.RefreshFault(oauthtest.Fault{Delay: 4 * time.Second, Commit: true}, 1)
 		unsaved := make(chan struct{})
-		redeemed := false
+		var redeemed atomic.Bool
 		store := &writeStore{Store: w.Store, before: func(g grant.Grant) error {
 			switch {
 			case !g.LoggedOut.IsZero():
 				<-unsaved
-			case redeemed:
+			case redeemed.Load():
 				return testworld.ErrStore
 			}
-			redeemed = !g.RedeemingSince.IsZero()
+			redeemed.Store(!g.RedeemingSince.IsZero())
 			return nil
 		}}
 		g := w.ProcessOn(store, &grant.Options{StoreTimeout: time.Minute})

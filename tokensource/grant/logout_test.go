@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,12 +183,12 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
-				redeemed := false
+				var redeemed atomic.Bool
 				g := w.ProcessOn(&writeStore{Store: w.Store, before: func(g grant.Grant) error {
-					if unsaved && redeemed && g.LoggedOut.IsZero() {
+					if unsaved && redeemed.Load() && g.LoggedOut.IsZero() {
 						return testworld.ErrStore
 					}
-					redeemed = !g.RedeemingSince.IsZero()
+					redeemed.Store(!g.RedeemingSince.IsZero())
 					return nil
 				}}, nil)
 				w.renew(g, w.Login(g))

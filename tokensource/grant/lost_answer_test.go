@@ -202,7 +202,7 @@ func TestAStoreWhoseAnswersAreLostCostsNoGrant(t *testing.T) {
 				mute := &muteStore{HookedStore: w.Store, late: late}
 				processes := []*grant.Keeper{w.ProcessOn(mute, nil), w.ProcessOn(mute, nil), w.ProcessOn(mute, nil)}
 				rejected := w.Login(processes[0])
-				mute.on = true
+				mute.on.Store(true)
 				for i := range 30 {
 					_, _ = processes[i%len(processes)].Source(w.User).Renew(t.Context(), rejected)
 					time.Sleep(31 * time.Second)
@@ -210,7 +210,7 @@ func TestAStoreWhoseAnswersAreLostCostsNoGrant(t *testing.T) {
 				if w.Saw(grant.EventDied) != 0 || w.reused() {
 					t.Errorf("the grant died after %d requests", w.Refreshes())
 				}
-				mute.on = false
+				mute.on.Store(false)
 				time.Sleep(time.Minute)
 				for _, g := range processes {
 					if !w.Works(w.Token(g)) {
@@ -225,12 +225,12 @@ func TestAStoreWhoseAnswersAreLostCostsNoGrant(t *testing.T) {
 // muteStore loses the answer of each write.
 type muteStore struct {
 	*testworld.HookedStore
-	on   bool
+	on   atomic.Bool
 	late time.Duration // until the write happens, after its caller has given up
 }
 
 func (s *muteStore) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	if !s.on {
+	if !s.on.Load() {
 		return s.HookedStore.Put(ctx, key, value, old)
 	}
 	time.AfterFunc(s.late, func() { _, _ = s.HookedStore.Put(context.WithoutCancel(ctx), key, value, old) })
@@ -341,7 +341,7 @@ func TestWritesStayFewWhileTheStoreRefusesThem(t *testing.T) {
 		if n := puts.Load(); n > calls+seconds+5 { // a few more in the first second
 			t.Errorf("writes of %d calls in %d seconds = %d, want %d at most", calls, seconds, n, calls+seconds+5)
 		}
-		if err := g.Close(); err == nil || !strings.Contains(err.Error(), "1 intents could not be taken back") {
+		if err := g.Close(); err == nil || !strings.Contains(err.Error(), "1 intents could not be withdrawn") {
 			t.Errorf("Close() = %v, want an error that counts the intent", err)
 		}
 		w.WantRefreshes(0)

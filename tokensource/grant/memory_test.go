@@ -123,7 +123,7 @@ func TestG10_LostAnswersAreRememberedForTenMinutesOnly(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		w.RefreshFault(oauthtest.Fault{Drop: true}, -1)
-		for i := range 5000 {
+		for i := range 2000 {
 			user := fmt.Sprint(100_000 + i)
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)

@@ -107,12 +107,12 @@ func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 type Source struct {
 	keeper  *Keeper
 	subject string
-	place   atomic.Pointer[cache.Place[lease.Record]] // where the cache keeps the grant; a place that was emptied is looked up again
+	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
 }
 
 // Source returns the tokens of one subject.
 func (k *Keeper) Source(subject string) *Source {
-	return &Source{keeper: k, subject: subject}
+	return &Source{keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
 }
 
 // Token returns a valid access token of the subject. See [Keeper.Token].
