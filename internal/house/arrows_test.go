@@ -73,7 +73,6 @@ var arrows = []row{
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
 	{"internal/servertest", "", ""},
-	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/xapi", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
