@@ -526,8 +526,8 @@ func TestLoginAfterLogout(t *testing.T) {
 	} {
 		w := newWorld(t)
 		p := w.process("p")
-		w.now = time.Hour
 		p.loggedIn()
+		w.now = time.Hour
 		p.begin(&lease.Logout{}).run()
 		login := p.login()
 		login.Exchanged, login.Repeated = login.Exchanged.Add(-tt.after), tt.repeated
@@ -613,6 +613,24 @@ func TestRevokesAll(t *testing.T) {
 	p.begin(&lease.Logout{}).run()
 	if n := w.live(); n != 2 { // the tokens of the first login, which this server has kept
 		t.Errorf("%d tokens live after the logout, want 2", n)
+	}
+}
+
+// A token in use is not revoked with a set that is dropped.
+func TestSharedTokenIsKept(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	older := a.login()
+	login := a.begin(older)
+	w.now += time.Minute
+	newer := b.login()
+	newer.Token.Refresh = older.Token.Refresh // as some servers do
+	b.begin(newer).run()
+	login.run()
+	a.begin(&lease.Chore{}).run()
+	w.wantHeld()
+	if _, live := w.access[older.Token.Access]; live {
+		t.Error("the access token of the older login was not revoked")
 	}
 }
 

@@ -63,6 +63,61 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
+// G12: an older login that comes to the store after the logout of a newer one
+// does not undo that logout.
+func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		older := a.begin(a.login())
+		w.now += time.Second
+		if killed {
+			w.end(1)
+		}
+		b.loggedIn()
+		b.begin(&lease.Logout{}).run()
+		if out := older.run(); out.Reason != lease.NoGrant && killed || out.Reason != "" && !killed {
+			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason)
+		}
+		a.begin(&lease.Chore{}).run()
+		if n := w.live(); n != 0 && killed {
+			t.Errorf("%d tokens live after the logout", n)
+		}
+	}
+}
+
+// G20: where the server keeps one grant of a user, a login removes the
+// revocations of tokens that it has ended, and keeps those that it may not have
+// ended.
+func TestLoginRemovesWhatItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		after  time.Duration // the first login
+		single bool
+		all    bool
+		want   int
+	}{
+		{time.Minute, false, false, 2}, {time.Minute, true, false, 0}, {time.Minute, false, true, 0},
+		{time.Second, true, false, 2}, {time.Second, true, true, 0},
+	} {
+		for _, logout := range []bool{false, true} {
+			w := newWorld(t)
+			p := w.process("p")
+			p.rules.SingleGrant, p.rules.RevokesAll = tt.single, tt.all
+			p.loggedIn()
+			if logout {
+				w.stuck = true
+				p.begin(&lease.Logout{}).run()
+			}
+			w.now += tt.after
+			p.loggedIn()
+			if got := len(w.record().Queue); got != tt.want {
+				t.Errorf("%+v, logout %t: %d revocations, want %d", tt, logout, got, tt.want)
+			}
+		}
+	}
+}
+
 // G7: a login over a dead grant is stored, though the clock of its host is
 // behind.
 func TestLoginOverDeadGrant(t *testing.T) {
@@ -336,6 +391,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		a.rules.SingleGrant, b.rules.SingleGrant = single, single
 		a.loggedIn()
 		a.begin(a.renewal()).until(lease.Redeem).do().fail()
+		w.now += time.Minute
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
