@@ -59,7 +59,11 @@ func TestRenewalEnds(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A refused grant is dead, its tokens are gone, and that is noted once.
+=======
+// A refused grant is dead, its tokens are gone, and that is noted once (G7).
+>>>>>>> refs/heads/lease
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -79,7 +83,11 @@ func TestRefusalEndsGrant(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A refusal is void when another process has stored new tokens.
+=======
+// A refusal is void when another process has stored new tokens (G6).
+>>>>>>> refs/heads/lease
 func TestRefusalIsVoidAfterNewTokens(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -120,7 +128,11 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // An attempt that failed after a takeover leaves the doubt in the record.
+=======
+// An attempt that failed after a takeover leaves the doubt in the record (G3).
+>>>>>>> refs/heads/lease
 // If no request was sent, the abandoned intent comes back as well.
 func TestFailureKeepsDoubt(t *testing.T) {
 	for _, unsent := range []bool{false, true} {
@@ -140,7 +152,11 @@ func TestFailureKeepsDoubt(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A process withdraws its own intent before it announces another one.
+=======
+// A process withdraws its own intent before it announces another one (G3).
+>>>>>>> refs/heads/lease
 func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -164,7 +180,11 @@ func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A server that issues the rejected token once more has not renewed it.
+=======
+// A server that issues the rejected token once more has not renewed it (G19).
+>>>>>>> refs/heads/lease
 func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -178,8 +198,13 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // An answer whose access token cannot be sent is stored for its refresh
 // token, and is no success.
+=======
+// An answer whose access token cannot be sent is stored for its refresh token,
+// and is no success (G14).
+>>>>>>> refs/heads/lease
 func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -190,7 +215,11 @@ func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A request that could outlive its intent is not sent.
+=======
+// A request that could outlive its intent is not sent (G1).
+>>>>>>> refs/heads/lease
 func TestSlowStore(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -206,8 +235,13 @@ func TestSlowStore(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A lost answer of the store does not lose tokens, and they are written
 // once.
+=======
+// A lost answer of the store does not lose tokens, and they are written once
+// (G4).
+>>>>>>> refs/heads/lease
 func TestAdoptionAfterLostWrite(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -228,8 +262,13 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // New tokens are written three times, with pauses, before they are served
 // from memory.
+=======
+// New tokens are written three times, with pauses, before they are served from
+// memory (G4).
+>>>>>>> refs/heads/lease
 func TestAdoptionIsTriedAgain(t *testing.T) {
 	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
 		w := newWorld(t)
@@ -252,7 +291,11 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 }
 
 // Tokens that the store has refused are served from memory, until an API
+<<<<<<< HEAD
 // rejects them.
+=======
+// rejects them (G4).
+>>>>>>> refs/heads/lease
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -298,7 +341,11 @@ func TestChoreGoesOn(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A tombstone is deleted after a day, and not while it has tokens.
+=======
+// A tombstone is deleted after a day, and not while it has tokens (G20).
+>>>>>>> refs/heads/lease
 func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -328,7 +375,11 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Revocations are given up after a week, and that is noted.
+=======
+// Revocations are given up after a week, and that is noted (G20).
+>>>>>>> refs/heads/lease
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -350,7 +401,11 @@ func TestRevocationIsGivenUp(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A revocation that was not attempted for a week is not given up.
+=======
+// A revocation that was not attempted for a week is not given up (G20).
+>>>>>>> refs/heads/lease
 func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
 		w := newWorld(t)
@@ -368,7 +423,11 @@ func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A queue that is full drops its oldest entries, and that is noted.
+=======
+// A queue that is full drops its oldest entries, and that is noted (G10).
+>>>>>>> refs/heads/lease
 func TestQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -385,8 +444,13 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // An attempt to revoke is announced, so that others leave the token alone,
 // and a crash costs one pause.
+=======
+// An attempt to revoke is announced, so that others leave the token alone, and
+// a crash costs one pause (G20).
+>>>>>>> refs/heads/lease
 func TestRevocationIsAnnounced(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -404,8 +468,13 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Confirmed revocations leave the queue, though the record has changed or
 // the answer of the store was lost.
+=======
+// Confirmed revocations leave the queue, though the record has changed or the
+// answer of the store was lost (G20).
+>>>>>>> refs/heads/lease
 func TestRevocationIsRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -429,7 +498,11 @@ func TestRevocationIsRemoved(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // The index is written before the record that needs it.
+=======
+// The index is written before the record that needs it (G20).
+>>>>>>> refs/heads/lease
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -489,8 +562,13 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login after a logout or a death begins an epoch, and a login over an
 // alive grant keeps it.
+=======
+// A login after a logout or a death begins an epoch, and a login over an alive
+// grant keeps it (G7).
+>>>>>>> refs/heads/lease
 func TestEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -508,8 +586,13 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login whose exchange was before a logout does not undo it, and one
 // after it is stored at once.
+=======
+// A login whose exchange was before a logout does not undo it, and one after it
+// is stored at once (G12).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLogout(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -526,8 +609,8 @@ func TestLoginAfterLogout(t *testing.T) {
 	} {
 		w := newWorld(t)
 		p := w.process("p")
-		w.now = time.Hour
 		p.loggedIn()
+		w.now = time.Hour
 		p.begin(&lease.Logout{}).run()
 		login := p.login()
 		login.Exchanged, login.Repeated = login.Exchanged.Add(-tt.after), tt.repeated
@@ -561,7 +644,11 @@ func TestLogoutAgain(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A logout leaves a login alone that came while it was under way.
+=======
+// A logout leaves a login alone that came while it was under way (G6).
+>>>>>>> refs/heads/lease
 func TestLogoutLeavesNewLoginAlone(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -613,6 +700,24 @@ func TestRevokesAll(t *testing.T) {
 	p.begin(&lease.Logout{}).run()
 	if n := w.live(); n != 2 { // the tokens of the first login, which this server has kept
 		t.Errorf("%d tokens live after the logout, want 2", n)
+	}
+}
+
+// A token in use is not revoked with a set that is dropped.
+func TestSharedTokenIsKept(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	older := a.login()
+	login := a.begin(older)
+	w.now += time.Minute
+	newer := b.login()
+	newer.Token.Refresh = older.Token.Refresh // as some servers do
+	b.begin(newer).run()
+	login.run()
+	a.begin(&lease.Chore{}).run()
+	w.wantHeld()
+	if _, live := w.access[older.Token.Access]; live {
+		t.Error("the access token of the older login was not revoked")
 	}
 }
 

@@ -7,7 +7,11 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
+<<<<<<< HEAD
 // Of two logins the later exchange stays.
+=======
+// Of two logins the later exchange stays (G6).
+>>>>>>> refs/heads/lease
 func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -48,8 +52,13 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Where the server keeps both grants, one of two logins stays and the other
 // one is revoked.
+=======
+// Where the server keeps both grants, one of two logins stays and the other one
+// is revoked (G6).
+>>>>>>> refs/heads/lease
 func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -63,8 +72,68 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login over a dead grant is stored, though the clock of its host is
 // behind.
+=======
+// An older login that comes to the store after the logout of a newer one does
+// not undo that logout (G12).
+func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		older := a.begin(a.login())
+		w.now += time.Second
+		if killed {
+			w.end(1)
+		}
+		b.loggedIn()
+		b.begin(&lease.Logout{}).run()
+		if out := older.run(); out.Reason != lease.NoGrant && killed || out.Reason != "" && !killed {
+			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason)
+		}
+		a.begin(&lease.Chore{}).run()
+		if n := w.live(); n != 0 && killed {
+			t.Errorf("%d tokens live after the logout", n)
+		}
+	}
+}
+
+// Where the server keeps one grant of a user, a login removes the revocations
+// of tokens that it has ended, and keeps those that it may not have ended
+// (G20).
+func TestLoginRemovesWhatItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		after  time.Duration // the first login
+		single bool
+		all    bool
+		want   int
+	}{
+		{time.Minute, false, false, 2}, {time.Minute, true, false, 0}, {time.Minute, false, true, 0},
+		{time.Second, true, false, 2}, {time.Second, true, true, 0},
+	} {
+		for _, logout := range []bool{false, true} {
+			w := newWorld(t)
+			p := w.process("p")
+			p.rules.SingleGrant, p.rules.RevokesAll = tt.single, tt.all
+			p.loggedIn()
+			if logout {
+				w.stuck = true
+				p.begin(&lease.Logout{}).run()
+			}
+			w.now += tt.after
+			p.loggedIn()
+			if got := len(w.record().Queue); got != tt.want {
+				t.Errorf("%+v, logout %t: %d revocations, want %d", tt, logout, got, tt.want)
+			}
+		}
+	}
+}
+
+// A login over a dead grant is stored, though the clock of its host is behind
+// (G7).
+>>>>>>> refs/heads/lease
 func TestLoginOverDeadGrant(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -90,7 +159,11 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 	return w, login.answer(lease.Unknown).run()
 }
 
+<<<<<<< HEAD
 // A login that is written again does not undo a logout.
+=======
+// A login that is written again does not undo a logout (G12).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
 		w.stuck = true
@@ -102,7 +175,11 @@ func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 }
 
 // A login that is written again does not undo a logout of the login that
+<<<<<<< HEAD
 // replaced it.
+=======
+// replaced it (G6).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w, out := afterLostWrite(t, func(w *world, b *process) {
@@ -117,8 +194,13 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login that is written again does not put used tokens over the renewed
 // ones.
+=======
+// A login that is written again does not put used tokens over the renewed ones
+// (G4).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
 	w.wantHeld()
@@ -132,8 +214,13 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login that is written again does not put revoked tokens over those of
 // the login that replaced it.
+=======
+// A login that is written again does not put revoked tokens over those of the
+// login that replaced it (G4).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) {
 		b.loggedIn()
@@ -145,7 +232,11 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login that is written again does not wipe the intent of a redemption.
+=======
+// A login that is written again does not wipe the intent of a redemption (G1).
+>>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
 	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
@@ -155,8 +246,13 @@ func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Tokens that arrive after a logout are revoked, though the first attempt
 // fails.
+=======
+// Tokens that arrive after a logout are revoked, though the first attempt fails
+// (G20).
+>>>>>>> refs/heads/lease
 func TestLateTokensWaitInQueue(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -184,8 +280,13 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Late tokens of a replaced login are revoked, whatever the clocks of the
 // hosts say.
+=======
+// Late tokens of a replaced login are revoked, whatever the clocks of the hosts
+// say (G6).
+>>>>>>> refs/heads/lease
 func TestLateTokensOfReplacedLogin(t *testing.T) {
 	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		w := newWorld(t)
@@ -212,8 +313,13 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 	return holder, b.begin(b.renewal())
 }
 
+<<<<<<< HEAD
 // The holder's tokens win over the intent of a successor that obtains
 // nothing.
+=======
+// The holder's tokens win over the intent of a successor that obtains nothing
+// (G4).
+>>>>>>> refs/heads/lease
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -234,7 +340,11 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login keeps the revocations of an unfinished logout.
+=======
+// A login keeps the revocations of an unfinished logout (G20).
+>>>>>>> refs/heads/lease
 func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -251,7 +361,11 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A login in the process that holds unsaved tokens revokes them.
+=======
+// A login in the process that holds unsaved tokens revokes them (G4).
+>>>>>>> refs/heads/lease
 func TestLoginRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -274,7 +388,11 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // The holder's tokens win over a grant that was given up in doubt.
+=======
+// The holder's tokens win over a grant that was given up in doubt (G4).
+>>>>>>> refs/heads/lease
 func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -296,8 +414,13 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // When the revocation of a forfeited grant has begun, a late holder does
 // not revive it: its tokens are revoked as well.
+=======
+// When the revocation of a forfeited grant has begun, a late holder does not
+// revive it: its tokens are revoked as well (G7).
+>>>>>>> refs/heads/lease
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -314,7 +437,11 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Tokens are never written over a refusal.
+=======
+// Tokens are never written over a refusal (G7).
+>>>>>>> refs/heads/lease
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -328,7 +455,11 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Tokens that were dropped are not reported as saved.
+=======
+// Tokens that were dropped are not reported as saved (G4).
+>>>>>>> refs/heads/lease
 func TestDroppedTokensAreNotSaved(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w := newWorld(t)
@@ -336,6 +467,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		a.rules.SingleGrant, b.rules.SingleGrant = single, single
 		a.loggedIn()
 		a.begin(a.renewal()).until(lease.Redeem).do().fail()
+		w.now += time.Minute
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
@@ -348,7 +480,11 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A logout revokes the tokens that the process could not store.
+=======
+// A logout revokes the tokens that the process could not store (G12).
+>>>>>>> refs/heads/lease
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -365,7 +501,11 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Tokens that became pending while the tombstone was written are revoked.
+=======
+// Tokens that became pending while the tombstone was written are revoked (G4).
+>>>>>>> refs/heads/lease
 func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -383,7 +523,12 @@ func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // A create that arrives late does not bring back a grant after its logout.
+=======
+// A create that arrives late does not bring back a grant after its logout
+// (G12).
+>>>>>>> refs/heads/lease
 func TestLateCreateAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -402,8 +547,13 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // An intent of this process ends by the monotonic clock, though the wall
 // clock was set back.
+=======
+// An intent of this process ends by the monotonic clock, though the wall clock
+// was set back (G18).
+>>>>>>> refs/heads/lease
 func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -424,7 +574,11 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 }
 
 // A store whose answers are lost does not bring a grant into doubt if no
+<<<<<<< HEAD
 // refresh token was sent.
+=======
+// refresh token was sent (G3).
+>>>>>>> refs/heads/lease
 func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	w := newWorld(t)
 	w.process("login").loggedIn()
@@ -452,7 +606,11 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // An announcement of unknown outcome that arrives late is kept out.
+=======
+// An announcement of unknown outcome that arrives late is kept out (G3).
+>>>>>>> refs/heads/lease
 func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -467,7 +625,12 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 }
 
 // A process that has not looked while the store was away does not redeem as
+<<<<<<< HEAD
 // soon as the store is back. The holder of the intent may have tokens to write.
+=======
+// soon as the store is back (G1). The holder of the intent may have tokens to
+// write.
+>>>>>>> refs/heads/lease
 func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
