@@ -59,11 +59,7 @@ func TestRenewalEnds(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A refused grant is dead, its tokens are gone, and that is noted once.
-=======
 // A refused grant is dead, its tokens are gone, and that is noted once (G7).
->>>>>>> refs/heads/lease
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -83,11 +79,7 @@ func TestRefusalEndsGrant(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A refusal is void when another process has stored new tokens.
-=======
 // A refusal is void when another process has stored new tokens (G6).
->>>>>>> refs/heads/lease
 func TestRefusalIsVoidAfterNewTokens(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -128,11 +120,7 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// An attempt that failed after a takeover leaves the doubt in the record.
-=======
 // An attempt that failed after a takeover leaves the doubt in the record (G3).
->>>>>>> refs/heads/lease
 // If no request was sent, the abandoned intent comes back as well.
 func TestFailureKeepsDoubt(t *testing.T) {
 	for _, unsent := range []bool{false, true} {
@@ -152,11 +140,7 @@ func TestFailureKeepsDoubt(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A process withdraws its own intent before it announces another one.
-=======
 // A process withdraws its own intent before it announces another one (G3).
->>>>>>> refs/heads/lease
 func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -180,11 +164,7 @@ func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A server that issues the rejected token once more has not renewed it.
-=======
 // A server that issues the rejected token once more has not renewed it (G19).
->>>>>>> refs/heads/lease
 func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -198,13 +178,8 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// An answer whose access token cannot be sent is stored for its refresh
-// token, and is no success.
-=======
 // An answer whose access token cannot be sent is stored for its refresh token,
 // and is no success (G14).
->>>>>>> refs/heads/lease
 func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -215,11 +190,7 @@ func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A request that could outlive its intent is not sent.
-=======
 // A request that could outlive its intent is not sent (G1).
->>>>>>> refs/heads/lease
 func TestSlowStore(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -235,13 +206,8 @@ func TestSlowStore(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A lost answer of the store does not lose tokens, and they are written
-// once.
-=======
 // A lost answer of the store does not lose tokens, and they are written once
 // (G4).
->>>>>>> refs/heads/lease
 func TestAdoptionAfterLostWrite(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -262,13 +228,8 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// New tokens are written three times, with pauses, before they are served
-// from memory.
-=======
 // New tokens are written three times, with pauses, before they are served from
 // memory (G4).
->>>>>>> refs/heads/lease
 func TestAdoptionIsTriedAgain(t *testing.T) {
 	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
 		w := newWorld(t)
@@ -291,11 +252,7 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 }
 
 // Tokens that the store has refused are served from memory, until an API
-<<<<<<< HEAD
-// rejects them.
-=======
 // rejects them (G4).
->>>>>>> refs/heads/lease
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -341,11 +298,7 @@ func TestChoreGoesOn(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A tombstone is deleted after a day, and not while it has tokens.
-=======
 // A tombstone is deleted after a day, and not while it has tokens (G20).
->>>>>>> refs/heads/lease
 func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -375,11 +328,7 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Revocations are given up after a week, and that is noted.
-=======
 // Revocations are given up after a week, and that is noted (G20).
->>>>>>> refs/heads/lease
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -401,11 +350,7 @@ func TestRevocationIsGivenUp(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A revocation that was not attempted for a week is not given up.
-=======
 // A revocation that was not attempted for a week is not given up (G20).
->>>>>>> refs/heads/lease
 func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
 		w := newWorld(t)
@@ -423,11 +368,7 @@ func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A queue that is full drops its oldest entries, and that is noted.
-=======
 // A queue that is full drops its oldest entries, and that is noted (G10).
->>>>>>> refs/heads/lease
 func TestQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -444,13 +385,8 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// An attempt to revoke is announced, so that others leave the token alone,
-// and a crash costs one pause.
-=======
 // An attempt to revoke is announced, so that others leave the token alone, and
 // a crash costs one pause (G20).
->>>>>>> refs/heads/lease
 func TestRevocationIsAnnounced(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -468,13 +404,8 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Confirmed revocations leave the queue, though the record has changed or
-// the answer of the store was lost.
-=======
 // Confirmed revocations leave the queue, though the record has changed or the
 // answer of the store was lost (G20).
->>>>>>> refs/heads/lease
 func TestRevocationIsRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -498,11 +429,7 @@ func TestRevocationIsRemoved(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// The index is written before the record that needs it.
-=======
 // The index is written before the record that needs it (G20).
->>>>>>> refs/heads/lease
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -562,13 +489,8 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login after a logout or a death begins an epoch, and a login over an
-// alive grant keeps it.
-=======
 // A login after a logout or a death begins an epoch, and a login over an alive
 // grant keeps it (G7).
->>>>>>> refs/heads/lease
 func TestEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -586,13 +508,8 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login whose exchange was before a logout does not undo it, and one
-// after it is stored at once.
-=======
 // A login whose exchange was before a logout does not undo it, and one after it
 // is stored at once (G12).
->>>>>>> refs/heads/lease
 func TestLoginAfterLogout(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -644,11 +561,7 @@ func TestLogoutAgain(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A logout leaves a login alone that came while it was under way.
-=======
 // A logout leaves a login alone that came while it was under way (G6).
->>>>>>> refs/heads/lease
 func TestLogoutLeavesNewLoginAlone(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")

@@ -7,11 +7,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-<<<<<<< HEAD
-// Of two logins the later exchange stays.
-=======
 // Of two logins the later exchange stays (G6).
->>>>>>> refs/heads/lease
 func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -52,13 +48,8 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Where the server keeps both grants, one of two logins stays and the other
-// one is revoked.
-=======
 // Where the server keeps both grants, one of two logins stays and the other one
 // is revoked (G6).
->>>>>>> refs/heads/lease
 func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -72,10 +63,6 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login over a dead grant is stored, though the clock of its host is
-// behind.
-=======
 // An older login that comes to the store after the logout of a newer one does
 // not undo that logout (G12).
 func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
@@ -133,7 +120,6 @@ func TestLoginRemovesWhatItEnded(t *testing.T) {
 
 // A login over a dead grant is stored, though the clock of its host is behind
 // (G7).
->>>>>>> refs/heads/lease
 func TestLoginOverDeadGrant(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -159,11 +145,7 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 	return w, login.answer(lease.Unknown).run()
 }
 
-<<<<<<< HEAD
-// A login that is written again does not undo a logout.
-=======
 // A login that is written again does not undo a logout (G12).
->>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
 		w.stuck = true
@@ -175,11 +157,7 @@ func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 }
 
 // A login that is written again does not undo a logout of the login that
-<<<<<<< HEAD
-// replaced it.
-=======
 // replaced it (G6).
->>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w, out := afterLostWrite(t, func(w *world, b *process) {
@@ -194,13 +172,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login that is written again does not put used tokens over the renewed
-// ones.
-=======
 // A login that is written again does not put used tokens over the renewed ones
 // (G4).
->>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
 	w.wantHeld()
@@ -214,13 +187,8 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login that is written again does not put revoked tokens over those of
-// the login that replaced it.
-=======
 // A login that is written again does not put revoked tokens over those of the
 // login that replaced it (G4).
->>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) {
 		b.loggedIn()
@@ -232,11 +200,7 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login that is written again does not wipe the intent of a redemption.
-=======
 // A login that is written again does not wipe the intent of a redemption (G1).
->>>>>>> refs/heads/lease
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
 	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
@@ -246,13 +210,8 @@ func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Tokens that arrive after a logout are revoked, though the first attempt
-// fails.
-=======
 // Tokens that arrive after a logout are revoked, though the first attempt fails
 // (G20).
->>>>>>> refs/heads/lease
 func TestLateTokensWaitInQueue(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -280,13 +239,8 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Late tokens of a replaced login are revoked, whatever the clocks of the
-// hosts say.
-=======
 // Late tokens of a replaced login are revoked, whatever the clocks of the hosts
 // say (G6).
->>>>>>> refs/heads/lease
 func TestLateTokensOfReplacedLogin(t *testing.T) {
 	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		w := newWorld(t)
@@ -313,13 +267,8 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 	return holder, b.begin(b.renewal())
 }
 
-<<<<<<< HEAD
-// The holder's tokens win over the intent of a successor that obtains
-// nothing.
-=======
 // The holder's tokens win over the intent of a successor that obtains nothing
 // (G4).
->>>>>>> refs/heads/lease
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -340,11 +289,7 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login keeps the revocations of an unfinished logout.
-=======
 // A login keeps the revocations of an unfinished logout (G20).
->>>>>>> refs/heads/lease
 func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -361,11 +306,7 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A login in the process that holds unsaved tokens revokes them.
-=======
 // A login in the process that holds unsaved tokens revokes them (G4).
->>>>>>> refs/heads/lease
 func TestLoginRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -388,11 +329,7 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// The holder's tokens win over a grant that was given up in doubt.
-=======
 // The holder's tokens win over a grant that was given up in doubt (G4).
->>>>>>> refs/heads/lease
 func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -414,13 +351,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// When the revocation of a forfeited grant has begun, a late holder does
-// not revive it: its tokens are revoked as well.
-=======
 // When the revocation of a forfeited grant has begun, a late holder does not
 // revive it: its tokens are revoked as well (G7).
->>>>>>> refs/heads/lease
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -437,11 +369,7 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Tokens are never written over a refusal.
-=======
 // Tokens are never written over a refusal (G7).
->>>>>>> refs/heads/lease
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -455,11 +383,7 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Tokens that were dropped are not reported as saved.
-=======
 // Tokens that were dropped are not reported as saved (G4).
->>>>>>> refs/heads/lease
 func TestDroppedTokensAreNotSaved(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w := newWorld(t)
@@ -480,11 +404,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A logout revokes the tokens that the process could not store.
-=======
 // A logout revokes the tokens that the process could not store (G12).
->>>>>>> refs/heads/lease
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -501,11 +421,7 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Tokens that became pending while the tombstone was written are revoked.
-=======
 // Tokens that became pending while the tombstone was written are revoked (G4).
->>>>>>> refs/heads/lease
 func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -523,12 +439,8 @@ func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// A create that arrives late does not bring back a grant after its logout.
-=======
 // A create that arrives late does not bring back a grant after its logout
 // (G12).
->>>>>>> refs/heads/lease
 func TestLateCreateAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -547,13 +459,8 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// An intent of this process ends by the monotonic clock, though the wall
-// clock was set back.
-=======
 // An intent of this process ends by the monotonic clock, though the wall clock
 // was set back (G18).
->>>>>>> refs/heads/lease
 func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -574,11 +481,7 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 }
 
 // A store whose answers are lost does not bring a grant into doubt if no
-<<<<<<< HEAD
-// refresh token was sent.
-=======
 // refresh token was sent (G3).
->>>>>>> refs/heads/lease
 func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	w := newWorld(t)
 	w.process("login").loggedIn()
@@ -606,11 +509,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// An announcement of unknown outcome that arrives late is kept out.
-=======
 // An announcement of unknown outcome that arrives late is kept out (G3).
->>>>>>> refs/heads/lease
 func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -625,12 +524,8 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 }
 
 // A process that has not looked while the store was away does not redeem as
-<<<<<<< HEAD
-// soon as the store is back. The holder of the intent may have tokens to write.
-=======
 // soon as the store is back (G1). The holder of the intent may have tokens to
 // write.
->>>>>>> refs/heads/lease
 func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
