@@ -103,18 +103,20 @@ func Inspect(value []byte) (Grant, error) {
 	return facts(r), nil
 }
 
+const grantPrefix = "grant." // of storage keys
+
 // Key returns the storage key of the grant that a subject has given to a client
 // of an authorization server. The issuer is Issuer of its provider, or TokenURL
 // where there is no issuer. The key shows no name: it is "grant." and a keyed
 // hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
 // plain hash.
 func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	return storage.Name(ctx, store, "grant.", issuer, clientID, subject)
+	return storage.Name(ctx, store, grantPrefix, issuer, clientID, subject)
 }
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := Key(ctx, k.store.store, k.client.Provider().Authority(), k.client.ClientID(), subject)
+	key, err := k.store.name(ctx, grantPrefix, k.client.Provider().Authority(), k.client.ClientID(), subject)
 	if err != nil {
 		return "", unread(err)
 	}

@@ -32,6 +32,7 @@ type operation interface {
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	_, r.background = op.(*lease.Chore)
 	defer r.leave()
 	k.grants.enter(key)
 	defer func() { k.grants.exit(key, k.clock.Mono()) }()
@@ -64,6 +65,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
+	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
@@ -187,7 +189,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 // of the request by this process's own wall clock (G18).
 func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 	t := lease.Token{
-		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry,
+		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
 	if tok.ExpiresIn > 0 {
@@ -199,6 +201,9 @@ func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
+	if r.background && r.isClosed() {
+		return lease.Event{Result: lease.Failed} // another process, or the next start, goes on
+	}
 	r.revoking <- struct{}{}
 	defer func() { <-r.revoking }()
 	hint := oauth.HintAccessToken
@@ -303,6 +308,13 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 type backend struct {
 	store   storage.Store
 	timeout time.Duration
+}
+
+// name returns a storage key. The first name may have to read the store.
+func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return storage.Name(ctx, b.store, prefix, parts...)
 }
 
 func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {

@@ -257,7 +257,8 @@ func TestALoginOverUnsavedTokensRevokesThem(t *testing.T) {
 				first := w.issue()
 				w.save(cut, first)
 				time.AfterFunc(time.Second/2, func() { own.On(testworld.Failing("put", "get")) })
-				w.renew(cut, first) // served from memory
+				w.renew(cut, first)         // served from memory
+				time.Sleep(2 * time.Second) // the background writer pauses for a second
 				tok := w.issue()
 				if same {
 					own.On(nil)

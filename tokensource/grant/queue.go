@@ -222,7 +222,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
+		if len(done) < dueBatch && ctx.Err() == nil && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
 			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
 		}
 	}
@@ -278,7 +278,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 // have parts of their own.
 func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 	p := k.client.Provider()
-	return storage.Name(ctx, k.store.store, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
+	return k.store.name(ctx, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
 }
 
 // readPart reads a part of the index. A part that is damaged counts as empty:

@@ -196,3 +196,36 @@ func TestARetiredKeyIsNoReasonToLogIn(t *testing.T) {
 		}
 	})
 }
+
+// A sealed store reads the key of its names before the first grant. If that
+// hangs, each call ends all the same.
+func TestASealedStoreThatHangsFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		keys, err := seal.NewKeys(seal.NewKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := storage.Sealed(w.Store, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, tok := w.ProcessOn(store, nil), w.issue()
+		w.Store.On(testworld.Hanging)
+		_, tokenErr := g.Source(w.User).Token(t.Context())
+		_, renewErr := g.Source(w.User).Renew(t.Context(), tok)
+		_, saveErr := g.Save(t.Context(), w.User, tok)
+		for op, err := range map[string]error{
+			"Token": tokenErr, "Renew": renewErr, "Save": saveErr, "Logout": g.Logout(t.Context(), w.User),
+		} {
+			if !errors.Is(err, tokensource.ErrTemporary) {
+				t.Errorf("%s = %v, want a temporary error", op, err)
+			}
+		}
+		w.Store.On(nil)
+		w.save(g, tok)
+		if !w.Works(w.Token(g)) {
+			t.Error("the grant does not work when the store does")
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -80,5 +81,32 @@ func TestClose(t *testing.T) {
 		_, err = g.Save(t.Context(), w.User, tok)
 		testworld.WantIs(t, err, tokensource.ErrClosed)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrClosed)
+	})
+}
+
+// Close does not wait for the revocations of a queue. They are in the store, and
+// another process or the next start goes on.
+func TestCloseLeavesTheQueueToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		g := w.Process(nil)
+		w.save(g, w.issue())
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
+		w.save(g, w.issue())
+		synctest.Wait() // the first of two tokens is being revoked
+		start := time.Now()
+		if err := g.Close(); err != nil {
+			t.Errorf("Close() = %v, want nil: nothing is lost", err)
+		}
+		if waited := time.Since(start); waited != 20*time.Second {
+			t.Errorf("Close() waited %v, want the 20s of one request", waited)
+		}
+		w.Fake.ClearFaults()
+		w.Process(&grant.Options{DueInterval: everySecond})
+		time.Sleep(2*time.Minute + oneRound)
+		if n := w.live(); n != 1 {
+			t.Errorf("live refresh tokens = %d, want that of the second login only", n)
+		}
 	})
 }

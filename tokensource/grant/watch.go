@@ -2,6 +2,8 @@ package grant
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,8 +80,8 @@ func (c *changes) notify(change storage.Change) {
 		}
 		return
 	}
-	for _, list := range c.listening {
-		for _, s := range list {
+	for _, key := range slices.Sorted(maps.Keys(c.listening)) { // a simulation repeats the order
+		for _, s := range c.listening[key] {
 			s.notify(0)
 		}
 	}
@@ -177,10 +179,10 @@ func (k *Keeper) sleepUntil(ctx context.Context, d time.Duration, s *subscriptio
 	for {
 		select {
 		case <-timer.C:
-			return true
+			return ctx.Err() == nil && !k.isClosed()
 		case <-changed:
 			if s.other(known) {
-				return true
+				return ctx.Err() == nil && !k.isClosed()
 			}
 		case <-ctx.Done():
 			return false
