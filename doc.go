@@ -21,10 +21,10 @@
 //
 // # What you test with
 //
-//   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server that
-//     is as hostile as real ones.
-//   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a store
-//     as tests.
+//   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server
+//     that is as hostile as real ones.
+//   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a
+//     store as tests.
 //
 // # The contract
 //
