@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // tokenFunc is an oauth2.TokenSource.

@@ -25,8 +25,8 @@ func (c carrier) send(base http.RoundTripper, req *http.Request, body io.ReadClo
 	return base.RoundTrip(stamp(req, body, c.auth))
 }
 
-// failed reports whether the last copy could not be authorized. Nothing was sent
-// then.
+// failed reports whether the last copy could not be authorized. Nothing was
+// sent then.
 func (c carrier) failed() bool {
 	return c.proof != nil && c.proof.failed
 }
@@ -83,8 +83,8 @@ func (c *core) authorized(req *http.Request) (*http.Response, error) {
 	return c.prove(req, body, kept, p)
 }
 
-// prove sends req, and once more if the response asks for it and the body can be
-// sent again.
+// prove sends req, and once more if the response asks for it and the body can
+// be sent again.
 func (c *core) prove(req *http.Request, body io.ReadCloser, kept *keptBody, p *proof) (*http.Response, error) {
 	resp, err := c.send(req, body, carrier{proof: p})
 	if err != nil || !p.again {

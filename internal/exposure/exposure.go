@@ -3,8 +3,8 @@
 //
 // [Of] and [Check] print a value with every verb of fmt and with every encoder
 // of the standard library, alone and inside other values, and search the texts
-// for a secret in every encoding that these produce. They have no state, and are
-// safe for concurrent use if the value can be printed concurrently.
+// for a secret in every encoding that these produce. They have no state, and
+// are safe for concurrent use if the value can be printed concurrently.
 package exposure
 
 import (
@@ -44,9 +44,9 @@ func Of[T any](v T, secret string) []string {
 	return ways
 }
 
-// Check fails the test if v shows one of secrets. It is for many values and many
-// secrets: it prints v once for all of them, and finds a part of a secret if the
-// part has at least 15 bytes. A secret has at least 8 bytes.
+// Check fails the test if v shows one of secrets. It is for many values and
+// many secrets: it prints v once for all of them, and finds a part of a secret
+// if the part has at least 15 bytes. A secret has at least 8 bytes.
 func Check(t testing.TB, what string, v any, secrets ...string) {
 	t.Helper()
 	parts := make([][]string, len(secrets))

@@ -92,8 +92,8 @@ func TestRegistrationsShowNoSecret(t *testing.T) {
 	}
 }
 
-// ending returns the end of a secret of the fake. Its beginning has words that the
-// client ID has too.
+// ending returns the end of a secret of the fake. Its beginning has words that
+// the client ID has too.
 func ending(secret string) string { return secret[len(secret)-14:] }
 
 // values returns a value of every type that can hold a secret, and the secrets.
@@ -137,8 +137,8 @@ func TestValuesShowNoSecret(t *testing.T) {
 	})
 }
 
-// The engine's errors and events show no secret, also if the server repeats what
-// it was sent.
+// The engine's errors and events show no secret, also if the server repeats
+// what it was sent.
 func TestEngineErrorsShowNoSecret(t *testing.T) {
 	w := testworld.New(t)
 	var events []grant.Event

@@ -23,7 +23,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// keys are what the fake's confidential app authenticates with on its own behalf.
+// keys are what the fake's confidential app authenticates with on its own
+// behalf.
 func keys() derived.AppCredentials {
 	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
 	return derived.AppCredentials{ID: key, Credential: oauth.Secret(secret)}

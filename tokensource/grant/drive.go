@@ -26,12 +26,13 @@ type operation interface {
 }
 
 // drive carries out one operation on the grant under key, in the order in which
-// the machine asks for its effects. It returns how the operation ended, and that
-// as an error. An error of the store or of the server is its cause.
+// the machine asks for its effects. It returns how the operation ended, and
+// that as an error. An error of the store or of the server is its cause.
 //
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	_, r.background = op.(*lease.Chore)
 	defer r.leave()
 	k.grants.enter(key)
 	defer func() { k.grants.exit(key, k.clock.Mono()) }()
@@ -64,6 +65,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
+	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
@@ -77,8 +79,8 @@ type run struct {
 	loggedOut   bool // a logout was stored
 }
 
-// access prepares a read or a write of the stored grant. The cache compares what
-// the store notifies from then on with the outcome (G12).
+// access prepares a read or a write of the stored grant. The cache compares
+// what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
 	if r.seen != nil {
@@ -187,7 +189,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 // of the request by this process's own wall clock (G18).
 func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 	t := lease.Token{
-		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry,
+		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
 	if tok.ExpiresIn > 0 {
@@ -199,6 +201,9 @@ func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
+	if r.background && r.isClosed() {
+		return lease.Event{Result: lease.Failed} // another process, or the next start, goes on
+	}
 	r.revoking <- struct{}{}
 	defer func() { <-r.revoking }()
 	hint := oauth.HintAccessToken
@@ -305,6 +310,13 @@ type backend struct {
 	timeout time.Duration
 }
 
+// name returns a storage key. The first name may have to read the store.
+func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return storage.Name(ctx, b.store, prefix, parts...)
+}
+
 func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
@@ -335,9 +347,18 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 		err = k.checkOwner(ctx, key, r, subject)
 	}
 	if err != nil {
-		return nil, 0, &tokensource.Error{Op: "load", Err: err}
+		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
+}
+
+// misread is the error of a record that makes no sense to this process.
+func misread(err error) error {
+	e := &tokensource.Error{Op: "load", Err: err}
+	if errors.Is(err, lease.ErrFormat) {
+		e.Hint = "a later version of this program may have written it: upgrade this one, and keep the record"
+	}
+	return e
 }
 
 // unread is the error of a read that failed. It is temporary, unless another

@@ -26,14 +26,15 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// The variables that make a run of this test binary one worker of TestG1_FourProcessesOnOneFileStore.
+// The variables that make a run of this test binary one worker of
+// TestG1_FourProcessesOnOneFileStore.
 const (
 	workerServer = "AUTHTRIP_TEST_WORKER_SERVER"
 	workerStore  = "AUTHTRIP_TEST_WORKER_STORE"
 )
 
-// TestG1_FourProcessesOnOneFileStore has four real processes share one grant. Each time the access token has died, all of
-// them call the API at once.
+// Four real processes share one grant. Each time its access token has expired,
+// all of them call the API at once.
 func TestG1_FourProcessesOnOneFileStore(t *testing.T) {
 	const processes, expiries = 4, 30
 	fake := xapi.New(t, nil)
@@ -73,7 +74,8 @@ func TestG1_FourProcessesOnOneFileStore(t *testing.T) {
 	}
 }
 
-// TestWorkerProcess is a worker: for every line on standard input it makes one call and prints its outcome.
+// TestWorkerProcess is a worker: for every line on standard input it makes one
+// call and prints its outcome.
 func TestWorkerProcess(t *testing.T) {
 	url, dir := os.Getenv(workerServer), os.Getenv(workerStore)
 	if url == "" {
@@ -152,7 +154,7 @@ func openWorker(t *testing.T, url, dir string) (*grant.Keeper, *oauth.Client) {
 	return g, client
 }
 
-// worker is a process that makes a call when it is told to.
+// worker is a process that makes a call when the test says so.
 type worker struct {
 	in  io.WriteCloser
 	out *bufio.Scanner

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -27,18 +27,19 @@ func TestNothingPrintsTheTokensOfAKeeper(t *testing.T) {
 		if _, err := source.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		secrets := []string{first.AccessToken, first.RefreshToken, second.AccessToken, oauthtest.ConfidentialApp().Secret()}
+		tokens := []string{first.AccessToken, first.RefreshToken, second.AccessToken}
+		secrets := append([]string{oauthtest.ConfidentialApp().Secret()}, tokens...)
 		for name, v := range map[string]any{"*Keeper": g, "*Source": source} {
-			printed.WantNoSecret(t, name, v, secrets...)
-			printed.WantNoSecret(t, name+" by value", reflect.ValueOf(v).Elem().Interface(), secrets...)
+			exposure.Check(t, name, v, secrets...)
+			exposure.Check(t, name+" by value", reflect.ValueOf(v).Elem().Interface(), secrets...)
 		}
 		facts, err := g.Grant(t.Context(), w.User)
 		if err != nil {
 			t.Fatal(err)
 		}
-		printed.WantNoSecret(t, "Grant", facts, secrets...)
+		exposure.Check(t, "Grant", facts, tokens...)
 		_, err = g.Source("another").Token(t.Context())
-		printed.WantNoSecret(t, "an error", err, secrets...)
-		printed.WantNoSecret(t, "an event", grant.Event{Kind: grant.EventUnsaved, Subject: w.User, Err: err}, secrets...)
+		exposure.Check(t, "an error", err, tokens...)
+		exposure.Check(t, "an event", grant.Event{Kind: grant.EventUnsaved, Subject: w.User, Err: err}, tokens...)
 	})
 }

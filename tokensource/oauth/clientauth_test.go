@@ -66,7 +66,8 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-// A refused client is refused once: nothing is tried in a second way (RFC 6749 section 2.3).
+// A refused client is refused once: nothing is tried in a second way (RFC 6749
+// section 2.3).
 func TestClientAuthenticationIsNotProbed(t *testing.T) {
 	for _, body := range []string{
 		`{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`,

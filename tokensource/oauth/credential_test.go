@@ -16,7 +16,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// changing returns a secret that changes with each call, and then stays the last.
+// changing returns a secret that changes with each call, and then stays the
+// last.
 func changing(calls *atomic.Int64, secrets ...string) oauth.Credential {
 	return oauth.SecretFunc(func(context.Context) (string, error) {
 		n := int(calls.Add(1))
@@ -126,7 +127,7 @@ func TestIsZero(t *testing.T) {
 		want       bool
 	}{
 		"the zero Credential": {oauth.Credential{}, true}, "an empty secret": {oauth.Secret(""), true},
-		"no Authenticator": {oauth.Authentication(nil), true}, "a secret": {oauth.Secret("a"), false},
+		"no Authenticator": {oauth.Authentication(nil), true}, "no function": {oauth.SecretFunc(nil), true}, "a secret": {oauth.Secret("a"), false},
 		"a function": {oauth.SecretFunc(ask), false}, "an Authenticator": {oauth.Authentication(assertion{}), false},
 	} {
 		if got := tt.credential.IsZero(); got != tt.want {

@@ -17,8 +17,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A login without a browser's help: make the URL, exchange the code, ask who the
-// user is.
+// A login without a browser's help: make the URL, exchange the code, ask who
+// the user is.
 func Example() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
@@ -34,7 +34,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The state must be random and bound to the browser: package middleware does that.
+	// The state must be random and bound to the browser: package middleware does
+	// that.
 	verifier := oauth2.GenerateVerifier()
 	login, err := client.AuthorizationURL("random", verifier, nil)
 	if err != nil {

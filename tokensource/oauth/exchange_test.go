@@ -173,7 +173,8 @@ func TestExchangeRefusedByX(t *testing.T) {
 	}
 }
 
-// A code travels once, whatever becomes of the request (RFC 6749 section 4.1.2).
+// A code travels once, whatever becomes of the request (RFC 6749 section
+// 4.1.2).
 func TestACodeIsSentOnce(t *testing.T) {
 	faults := map[string]oauthtest.Fault{
 		"dropped":           {Drop: true},
@@ -204,7 +205,8 @@ func TestACodeIsSentOnce(t *testing.T) {
 	}
 }
 
-// A redirect of the token endpoint would carry code, verifier and secret elsewhere (RFC 9700 section 4.12).
+// A redirect of the token endpoint would carry code, verifier and secret
+// elsewhere (RFC 9700 section 4.12).
 func TestNoRedirectIsFollowed(t *testing.T) {
 	for _, status := range []int{300, 301, 302, 303, 307, 308} {
 		for _, location := range []string{"https://elsewhere.test/token", "https://api.x.com/2/oauth2/token", "http://api.x.com/2/oauth2/token", "/2/echo", ""} {

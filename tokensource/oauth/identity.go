@@ -7,13 +7,14 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // Identity asks the provider which user tok was issued for. A program calls it
-// once, directly after [Client.Exchange]: grants are kept by user, since a second
-// login may end the tokens of the first.
+// once, directly after [Client.Exchange]: grants are kept by user, since a
+// second login may end the tokens of the first.
 //
 // It returns a [*tokensource.Error]: ErrTemporary if a later call may succeed,
 // ErrReauthorize if the token is not valid, and errors.ErrUnsupported if the
@@ -48,7 +49,7 @@ const opIdentity = "identity"
 
 // get sends a request with tok as its Bearer token.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
 	if err != nil {

@@ -75,7 +75,8 @@ func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
 	}
 }
 
-// What is lost on the way, and whether the server may have redeemed the refresh token all the same.
+// What is lost on the way, and whether the server may have redeemed the
+// refresh token all the same.
 func TestLostAnswers(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -26,7 +26,8 @@ type setting struct {
 
 func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.o) }
 
-// confidential and public are settings that work at X; generic is one for a server of which little is known.
+// confidential and public are settings that work at X; generic is one for a
+// server of which little is known.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
 	return setting{p: provider.X(), r: oauth.Registration{

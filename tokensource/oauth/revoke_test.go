@@ -73,7 +73,8 @@ func TestRevokeWithoutAnEndpoint(t *testing.T) {
 	}
 }
 
-// 200 is success whatever the body (RFC 7009 section 2.2); anything else is not.
+// 200 is success whatever the body (RFC 7009 section 2.2); anything else is
+// not.
 func TestRevocationResponses(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -125,7 +125,8 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 	}
 }
 
-// wantUnreadable wants what follows a yes that cannot be read: perhaps the refresh token is used up.
+// wantUnreadable wants what follows a yes that cannot be read: perhaps the
+// refresh token is used up.
 func wantUnreadable(t *testing.T, what string, tok *oauth2.Token, err error, status int) {
 	t.Helper()
 	e, ok := errors.AsType[*tokensource.Error](err)
@@ -227,7 +228,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		if err == nil || tok != nil || !strings.Contains(err.Error(), a.want) {
 			t.Errorf("%s: Refresh() = %v, want an error with %q", name, err, a.want)
 		}
-		<-done // the connection was dropped, else the server would still be writing
+		<-done // the connection was dropped: otherwise the server would still write
 		server.Close()
 	}
 }
@@ -242,7 +243,8 @@ func TestOneMebibyteIsNotTooMuch(t *testing.T) {
 	wantUnreadable(t, "1 MiB and a byte", tok, err, 200)
 }
 
-// What eleven real servers and the gateways before them answer, and what it means.
+// What eleven real servers and the gateways before them answer, and what it
+// means.
 func TestErrorResponses(t *testing.T) {
 	const (
 		problem    = `{"type":"about:blank","title":"Bad Request","status":400,"detail":"no"}`

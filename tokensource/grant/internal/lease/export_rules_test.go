@@ -42,7 +42,9 @@ func (c Rules) Resolve(k *Claim, current *Record, version uint64, now Clock) (*R
 	return c.resolve(k, current, version, now)
 }
 
-func (c Rules) Leave(login string, current *Record) bool { return c.leave(login, current) }
+func (c Rules) Leave(login string, exchanged time.Time, current *Record) bool {
+	return c.leave(login, exchanged, current)
+}
 
 func (c Rules) Attempt(r *Record, now Clock) (*Record, []Revocation) { return c.attempt(r, now, false) }
 
@@ -58,9 +60,9 @@ func Backoff(n uint64, asked time.Duration, jitter uint64) time.Duration {
 // Adoption returns the claim of a process that obtained t under base.
 func Adoption(base *Record, t Token) *Claim { return newAdoption(base, t) }
 
-// Burial returns the claim of a process whose request was refused.
-func Burial(base *Record, code string) *Claim {
-	return &claim{kind: bury, base: base, reason: Denied, code: code}
+// Refusal returns the claim of a process whose request was refused.
+func Refusal(base *Record, code string) *Claim {
+	return &claim{kind: refusal, base: base, reason: Denied, code: code}
 }
 
 // Release returns the claim of a process whose request redeemed nothing.

@@ -25,7 +25,7 @@ type Login struct {
 	current *Record
 	version uint64 // of current
 	next    *Record
-	taken   *claim // the pending tokens that next replaces
+	pending *claim // the pending tokens that next replaces
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
@@ -53,7 +53,7 @@ const (
 	loginPausing
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case loginStart:
@@ -98,7 +98,7 @@ func (o *Login) retry(c Rules) Effect {
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 }
 
-// look takes note of what is stored.
+// look remembers what is stored.
 func (o *Login) look(ev Event) {
 	o.current, o.version, o.unsure = ev.Record, ev.Version, false
 	o.lost = o.lost || o.Repeated || o.wrote && ev.Version != o.over
@@ -143,7 +143,7 @@ func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 // more, it would undo a logout or a renewal (G6).
 //
 // Two logins at once are ordered by their exchanges. If these were so close
-// that the clocks of two hosts cannot tell their order, and the server keeps
+// that the clocks of two hosts cannot show their order, and the server keeps
 // one grant of a user, the API shows which tokens work. Where the server keeps
 // both grants, either may stay, and the other one is revoked.
 func (c Rules) precedence(o *Login) precedence {
@@ -153,75 +153,68 @@ func (c Rules) precedence(o *Login) precedence {
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.Over == NoGrant:
-		return c.overTombstone(o, r)
+	case r.Over == NoGrant && !c.replaces(o, r):
+		return yield
 	}
-	ahead := o.Exchanged.Sub(r.Exchanged)
-	switch {
+	switch ahead := o.Exchanged.Sub(r.Exchanged); {
 	case ahead > c.Skew:
 		return install
 	case ahead < -c.Skew:
 		return yield
-	case !c.SingleGrant && o.lost:
-		return yield
-	case !c.SingleGrant:
+	case !c.SingleGrant && r.Over == "" && o.lost:
+		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant, r.Over != "" && r.Over != NoGrant:
 		return install
-	case r.Over == "" && o.rival != r.Login:
+	case o.rival != r.Login:
 		return probe
-	case r.Over == "" && o.probed == OK:
-		return install
-	case r.Over == "" && o.probed == Refused:
-		return yield
-	case ahead < 0:
+	case o.probed == Refused, o.probed != OK && ahead < 0:
 		return yield
 	}
 	return install
 }
 
-// overTombstone decides about a login after a logout. A logout that came while
-// o was under way stays (G12): only a tombstone that o found at first, or an
-// old one, is replaced.
-func (c Rules) overTombstone(o *Login, r *Record) precedence {
+// replaces reports whether o may replace the tombstone r. A logout that came
+// while o was under way stays (G12): o replaces only a tombstone that it found
+// at first, or an old one.
+func (c Rules) replaces(o *Login, r *Record) bool {
 	found := o.tomb == r.tomb() && !o.Repeated && !r.Ended.After(o.Exchanged.Add(c.Skew))
-	if found || r.Ended.Add(c.Skew).Before(o.Exchanged) {
-		return install
-	}
-	return yield
+	return found || r.Ended.Add(c.Skew).Before(o.Exchanged)
 }
 
 // install writes the login. A login over an alive grant keeps its epoch. The
 // tokens that it replaces are queued by the same write, also those that this
-// process has not stored yet (G4). Where the server has ended the earlier
-// grants, or a revocation would end this one, nothing is left in the queue.
+// process has not stored yet (G4).
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
 	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
-	old := Record{}
-	if o.current != nil {
-		old = *o.current
-	}
-	if o.current != nil && old.Over == "" {
-		base.Epoch = old.Epoch
-	}
-	o.taken = nil
-	if k := l.Pending; k != nil && k.base.Login != o.ID {
-		o.taken = k
-	}
-	if !c.SingleGrant && !c.RevokesAll {
-		base.Queue = old.enqueue(old.Token, ev.Now.Wall, ev.Now.Wall)
-		if o.taken != nil {
-			base.Queue = base.enqueue(o.taken.token, ev.Now.Wall, ev.Now.Wall)
+	if old := o.current; old != nil {
+		if old.Over == "" {
+			base.Epoch = old.Epoch
 		}
+		base.Queue = without(old.Queue, func(q revocation) bool { return c.spare(q.Since, o.Exchanged) })
+		o.replace(c, &base, old.Exchanged, old.Token, ev)
+	}
+	o.pending = nil
+	if k := l.Pending; k != nil && k.base.Login != o.ID {
+		o.pending = k
+		o.replace(c, &base, k.base.Exchanged, k.token, ev)
 	}
 	t := o.Token
 	t.ID, t.Refreshed = o.ID, false
 	return o.swap(c, base.took(0, t), false)
 }
 
+// replace queues tokens of a login that was exchanged at the given time.
+func (o *Login) replace(c Rules, base *Record, exchanged time.Time, t Token, ev Event) {
+	if !c.spare(exchanged, o.Exchanged) {
+		base.Queue = base.enqueue(t, ev.Now.Wall, ev.Now.Wall)
+	}
+}
+
 // yield gives way to what is stored. The tokens of this login are revoked,
 // unless that would end what is stored (G4).
 func (o *Login) yield(c Rules, ev Event) Effect {
-	if o.current.queued(o.ID) || c.leave(o.ID, o.current) {
+	if o.current.queued(o.ID) || c.leave(o.ID, o.Exchanged, o.current) {
 		return o.yielded(c)
 	}
 	next := *o.current
@@ -253,8 +246,8 @@ func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 			return o.yielded(c)
 		}
 		n := Notes{Authorized: true}
-		if o.taken.is(l.Pending) {
-			n.Late = o.current.queued(o.taken.token.ID)
+		if o.pending.is(l.Pending) {
+			n.Late = o.current.queued(o.pending.token.ID)
 			n.Superseded = !n.Late
 			l.Pending = nil
 		}

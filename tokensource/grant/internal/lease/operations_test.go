@@ -23,8 +23,8 @@ func TestRenewalEnds(t *testing.T) {
 		reason lease.Reason
 		pause  time.Duration
 		intent bool // one is left behind
-		undo   bool // it is to be taken back
-		failed bool // told of a failed attempt
+		undo   bool // it is to be withdrawn
+		failed bool // a note of a failed attempt
 	}{
 		{"read fails", func(o *op) *op { return o }, lease.Event{Result: lease.Failed}, lease.StoreFailed, 0, false, false, false},
 		{"nothing is stored", func(o *op) *op { return o }, lease.Event{Result: lease.OK}, lease.NoGrant, 0, false, false, false},
@@ -50,16 +50,16 @@ func TestRenewalEnds(t *testing.T) {
 				t.Errorf("an intent is left: %t, want %t", got, tt.intent)
 			}
 			if got := p.local.Undo != nil; got != tt.undo {
-				t.Errorf("an intent is to be taken back: %t, want %t", got, tt.undo)
+				t.Errorf("an intent is to be withdrawn: %t, want %t", got, tt.undo)
 			}
-			if got := o.told(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
-				t.Errorf("told of a failure: %t, want %t", got, tt.failed)
+			if got := o.noted(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
+				t.Errorf("a note of a failure: %t, want %t", got, tt.failed)
 			}
 		})
 	}
 }
 
-// G7: a refused grant is dead, its tokens are gone, and it is told once.
+// A refused grant is dead, its tokens are gone, and that is noted once (G7).
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -71,15 +71,15 @@ func TestRefusalEndsGrant(t *testing.T) {
 	if out.Reason != lease.Denied || r.Over != lease.Denied || r.Code != "invalid_grant" || r.Token.Access != "" || r.Token.Refresh != "" {
 		t.Errorf("outcome %q, stored over %q, code %q, tokens %+v", out.Reason, r.Over, r.Code, r.Token)
 	}
-	if n := o.told(func(n lease.Notes) bool { return n.Died }); n != 1 {
-		t.Errorf("told %d times that the grant died, want once", n)
+	if n := o.noted(func(n lease.Notes) bool { return n.Died }); n != 1 {
+		t.Errorf("%d notes that the grant died, want one", n)
 	}
 	if out := p.begin(&lease.Renewal{}).run(); out.Reason != lease.Denied || len(w.sent) != 1 {
 		t.Errorf("the next renewal: %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.Denied)
 	}
 }
 
-// G6: a refusal is void when another process has stored new tokens.
+// A refusal is void when another process has stored new tokens (G6).
 func TestRefusalIsVoidAfterNewTokens(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -103,8 +103,8 @@ func TestRefusalIsStoredLater(t *testing.T) {
 	}
 	chore := p.begin(&lease.Chore{})
 	chore.run()
-	if r := w.record(); r.Over != lease.Denied || chore.told(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("over = %q, want %q and to be told of it", r.Over, lease.Denied)
+	if r := w.record(); r.Over != lease.Denied || chore.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("over = %q, want %q and a note of it", r.Over, lease.Denied)
 	}
 }
 
@@ -115,13 +115,13 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused})
 	o.perform()
-	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.told(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("outcome = %q, want %q and to be told of it", out.Reason, lease.Denied)
+	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("outcome = %q, want %q and a note of it", out.Reason, lease.Denied)
 	}
 }
 
-// G3: an attempt that failed after a takeover leaves the doubt in the record. If
-// no request was sent, the abandoned intent comes back as well.
+// An attempt that failed after a takeover leaves the doubt in the record (G3).
+// If no request was sent, the abandoned intent comes back as well.
 func TestFailureKeepsDoubt(t *testing.T) {
 	for _, unsent := range []bool{false, true} {
 		w := newWorld(t)
@@ -140,8 +140,8 @@ func TestFailureKeepsDoubt(t *testing.T) {
 	}
 }
 
-// G3: a process takes its own intent back before it announces another one.
-func TestRenewalTakesIntentBackFirst(t *testing.T) {
+// A process withdraws its own intent before it announces another one (G3).
+func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
 		p := w.process("p")
@@ -156,7 +156,7 @@ func TestRenewalTakesIntentBackFirst(t *testing.T) {
 		}
 		next := p.begin(p.renewal()).until(lease.Redeem)
 		if r := w.record(); p.local.Undo != nil || r.Doubts != 0 {
-			t.Errorf("effect %t: %d doubts, an intent is to be taken back: %t; want none", effect, r.Doubts, p.local.Undo != nil)
+			t.Errorf("effect %t: %d doubts, an intent is to be withdrawn: %t; want none", effect, r.Doubts, p.local.Undo != nil)
 		}
 		if out := next.run(); out.Reason != "" {
 			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason)
@@ -164,7 +164,7 @@ func TestRenewalTakesIntentBackFirst(t *testing.T) {
 	}
 }
 
-// G19: a server that issues the rejected token once more has not renewed it.
+// A server that issues the rejected token once more has not renewed it (G19).
 func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -178,7 +178,19 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 }
 
-// G1: a request that could outlive its intent is not sent.
+// An answer whose access token cannot be sent is stored for its refresh token,
+// and is no success (G14).
+func TestAccessTokenThatCannotBeSent(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.OK, Token: lease.Token{Refresh: "r9"}})
+	if out := o.run(); out.Reason != lease.JustRenewed || w.record().Token.Refresh != "r9" {
+		t.Errorf("outcome = %q, stored %q, want %q and r9", out.Reason, w.record().Token.Refresh, lease.JustRenewed)
+	}
+}
+
+// A request that could outlive its intent is not sent (G1).
 func TestSlowStore(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -194,8 +206,8 @@ func TestSlowStore(t *testing.T) {
 	}
 }
 
-// G4: a lost answer of the store does not lose tokens, and they are written
-// once.
+// A lost answer of the store does not lose tokens, and they are written once
+// (G4).
 func TestAdoptionAfterLostWrite(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -216,8 +228,8 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 	}
 }
 
-// G4: new tokens are written three times, with pauses, before they are served
-// from memory.
+// New tokens are written three times, with pauses, before they are served from
+// memory (G4).
 func TestAdoptionIsTriedAgain(t *testing.T) {
 	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
 		w := newWorld(t)
@@ -239,15 +251,15 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 	}
 }
 
-// G4: tokens that the store does not take are served from memory, until an API
-// rejects them.
+// Tokens that the store has refused are served from memory, until an API
+// rejects them (G4).
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).do()
 	out := o.fail()
-	if out.Reason != "" || out.Version != 0 || o.told(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
+	if out.Reason != "" || out.Version != 0 || o.noted(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
 		t.Fatalf("outcome = %q, version %d; want unsaved tokens", out.Reason, out.Version)
 	}
 	first := out.Record.Token.Access
@@ -286,19 +298,19 @@ func TestChoreGoesOn(t *testing.T) {
 	}
 }
 
-// G20: a tombstone is deleted after a day, and not while it has tokens.
+// A tombstone is deleted after a day, and not while it has tokens (G20).
 func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
 	if w.stored == nil {
 		t.Fatal("a tombstone with tokens was deleted")
 	}
-	w.deaf = false
+	w.stuck = false
 	p.loggedIn()
 	p.begin(&lease.Logout{}).run()
 	w.now += 24*time.Hour - time.Second
@@ -316,12 +328,12 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
-// G20: revocations are given up after a week, and that is told.
+// Revocations are given up after a week, and that is noted (G20).
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	given := 0
 	for range 500 {
@@ -330,16 +342,51 @@ func TestRevocationIsGivenUp(t *testing.T) {
 		}
 		chore := p.begin(&lease.Chore{})
 		out := chore.run()
-		given += chore.told(func(n lease.Notes) bool { return n.Unrevoked })
+		given += chore.noted(func(n lease.Notes) bool { return n.Unrevoked })
 		w.now += max(0, out.Due.Sub(p.wall()))
 	}
 	if given != 1 || w.stored != nil || w.now < 7*24*time.Hour {
-		t.Errorf("told %d times, a record is left: %t, after %s; want once, none, a week", given, w.stored != nil, w.now)
+		t.Errorf("%d notes, a record is left: %t, after %s; want one, none, a week", given, w.stored != nil, w.now)
 	}
 }
 
-// G20: an attempt to revoke is announced, so that others leave the token alone,
-// and a crash costs one pause.
+// A revocation that was not attempted for a week is not given up (G20).
+func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
+	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		w.stuck = true
+		p.begin(&lease.Logout{}).run()
+		w.stuck = false
+		w.now += 8 * 24 * time.Hour
+		o := p.begin(m)
+		o.run()
+		if w.live() != 0 || o.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 0 {
+			t.Errorf("%T: %d tokens live, want none", m, w.live())
+		}
+	}
+}
+
+// A queue that is full drops its oldest entries, and that is noted (G10).
+func TestQueueIsBounded(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	for range lease.MaxQueue / 2 {
+		p.loggedIn()
+	}
+	first := w.record().Queue[0].Set
+	login := p.begin(p.login())
+	login.run()
+	r := w.record()
+	if len(r.Queue) != lease.MaxQueue || r.Queue[0].Set == first || login.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 1 {
+		t.Errorf("%d entries, from %s on, want %d without %s, and a note", len(r.Queue), r.Queue[0].Set, lease.MaxQueue, first)
+	}
+}
+
+// An attempt to revoke is announced, so that others leave the token alone, and
+// a crash costs one pause (G20).
 func TestRevocationIsAnnounced(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -357,8 +404,8 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
-// G20: confirmed revocations leave the queue, though the record has changed or
-// the answer of the store was lost.
+// Confirmed revocations leave the queue, though the record has changed or the
+// answer of the store was lost (G20).
 func TestRevocationIsRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -382,7 +429,7 @@ func TestRevocationIsRemoved(t *testing.T) {
 	}
 }
 
-// G20: the index is written before the record that needs it.
+// The index is written before the record that needs it (G20).
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -395,7 +442,7 @@ func TestDueIsEntered(t *testing.T) {
 	if got := logout.effect.Due.Sub(p.wall()); got != 10*time.Second {
 		t.Errorf("a logout is due in %s, want 10s", got)
 	}
-	w.deaf = true
+	w.stuck = true
 	logout.run()
 	again := p.begin(p.login()).until(lease.Swap)
 	if !again.effect.Due.IsZero() {
@@ -442,8 +489,8 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// G7: a login after a logout or a death begins an epoch, and a login over an
-// alive grant keeps it.
+// A login after a logout or a death begins an epoch, and a login over an alive
+// grant keeps it (G7).
 func TestEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -461,8 +508,8 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// G12: a login whose exchange was before a logout does not undo it, and one
-// after it is stored at once.
+// A login whose exchange was before a logout does not undo it, and one after it
+// is stored at once (G12).
 func TestLoginAfterLogout(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -479,8 +526,8 @@ func TestLoginAfterLogout(t *testing.T) {
 	} {
 		w := newWorld(t)
 		p := w.process("p")
-		w.now = time.Hour
 		p.loggedIn()
+		w.now = time.Hour
 		p.begin(&lease.Logout{}).run()
 		login := p.login()
 		login.Exchanged, login.Repeated = login.Exchanged.Add(-tt.after), tt.repeated
@@ -502,19 +549,19 @@ func TestLogoutAgain(t *testing.T) {
 		t.Errorf("logout without a grant: %q, stored %t", out.Reason, w.stored != nil)
 	}
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	for range 2 {
 		if out := p.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 			t.Errorf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 		}
 	}
-	w.deaf = false
+	w.stuck = false
 	if out := p.begin(&lease.Logout{}).run(); out.Reason != "" || w.live() != 0 {
 		t.Errorf("logout = %q, %d tokens live, want success and none", out.Reason, w.live())
 	}
 }
 
-// G6: a logout leaves a login alone that came while it was under way.
+// A logout leaves a login alone that came while it was under way (G6).
 func TestLogoutLeavesNewLoginAlone(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -547,8 +594,8 @@ func TestLogoutAfterLostWrite(t *testing.T) {
 		if alive := w.record().Over == ""; alive != relogin {
 			t.Errorf("the grant is alive: %t, want %t", alive, relogin)
 		}
-		if n := logout.told(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
-			t.Errorf("told of the logout: %t, want %t", n, !relogin)
+		if n := logout.noted(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
+			t.Errorf("a note of the logout: %t, want %t", n, !relogin)
 		}
 	}
 }
@@ -566,6 +613,24 @@ func TestRevokesAll(t *testing.T) {
 	p.begin(&lease.Logout{}).run()
 	if n := w.live(); n != 2 { // the tokens of the first login, which this server has kept
 		t.Errorf("%d tokens live after the logout, want 2", n)
+	}
+}
+
+// A token in use is not revoked with a set that is dropped.
+func TestSharedTokenIsKept(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	older := a.login()
+	login := a.begin(older)
+	w.now += time.Minute
+	newer := b.login()
+	newer.Token.Refresh = older.Token.Refresh // as some servers do
+	b.begin(newer).run()
+	login.run()
+	a.begin(&lease.Chore{}).run()
+	w.wantHeld()
+	if _, live := w.access[older.Token.Access]; live {
+		t.Error("the access token of the older login was not revoked")
 	}
 }
 

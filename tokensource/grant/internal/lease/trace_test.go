@@ -7,7 +7,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// G6: of two logins the later exchange stays.
+// Of two logins the later exchange stays (G6).
 func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -48,8 +48,8 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-// G6: where the server keeps both grants, one of two logins stays and the other
-// one is revoked.
+// Where the server keeps both grants, one of two logins stays and the other one
+// is revoked (G6).
 func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -63,6 +63,77 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
+// An older login that comes to the store after the logout of a newer one does
+// not undo that logout (G12).
+func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		older := a.begin(a.login())
+		w.now += time.Second
+		if killed {
+			w.end(1)
+		}
+		b.loggedIn()
+		b.begin(&lease.Logout{}).run()
+		if out := older.run(); out.Reason != lease.NoGrant && killed || out.Reason != "" && !killed {
+			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason)
+		}
+		a.begin(&lease.Chore{}).run()
+		if n := w.live(); n != 0 && killed {
+			t.Errorf("%d tokens live after the logout", n)
+		}
+	}
+}
+
+// Where the server keeps one grant of a user, a login removes the revocations
+// of tokens that it has ended, and keeps those that it may not have ended
+// (G20).
+func TestLoginRemovesWhatItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		after  time.Duration // the first login
+		single bool
+		all    bool
+		want   int
+	}{
+		{time.Minute, false, false, 2}, {time.Minute, true, false, 0}, {time.Minute, false, true, 0},
+		{time.Second, true, false, 2}, {time.Second, true, true, 0},
+	} {
+		for _, logout := range []bool{false, true} {
+			w := newWorld(t)
+			p := w.process("p")
+			p.rules.SingleGrant, p.rules.RevokesAll = tt.single, tt.all
+			p.loggedIn()
+			if logout {
+				w.stuck = true
+				p.begin(&lease.Logout{}).run()
+			}
+			w.now += tt.after
+			p.loggedIn()
+			if got := len(w.record().Queue); got != tt.want {
+				t.Errorf("%+v, logout %t: %d revocations, want %d", tt, logout, got, tt.want)
+			}
+		}
+	}
+}
+
+// A login over a dead grant is stored, though the clock of its host is behind
+// (G7).
+func TestLoginOverDeadGrant(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.rules.SingleGrant, b.rules.SingleGrant, b.skew = true, true, -20*time.Second
+	a.loggedIn()
+	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
+	if login := b.begin(b.login()).do(); login.effect.Do != lease.Swap {
+		t.Errorf("effect %d after the read, want a write", login.effect.Do)
+	} else {
+		login.run()
+	}
+	w.wantHeld()
+}
+
 // afterLostWrite runs a login whose write takes effect and whose answer is
 // lost. Then it lets other happen, and runs the login to its end.
 func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lease.Outcome) {
@@ -74,10 +145,10 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 	return w, login.answer(lease.Unknown).run()
 }
 
-// G12: a login that is written again does not undo a logout.
+// A login that is written again does not undo a logout (G12).
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
-		w.deaf = true
+		w.stuck = true
 		b.begin(&lease.Logout{}).run()
 	})
 	if r := w.record(); r.Over != lease.NoGrant {
@@ -85,8 +156,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	}
 }
 
-// G6: a login that is written again does not undo a logout of the login that
-// replaced it.
+// A login that is written again does not undo a logout of the login that
+// replaced it (G6).
 func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w, out := afterLostWrite(t, func(w *world, b *process) {
@@ -101,8 +172,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put used tokens over the renewed
-// ones.
+// A login that is written again does not put used tokens over the renewed ones
+// (G4).
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
 	w.wantHeld()
@@ -116,8 +187,8 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put revoked tokens over those of
-// the login that replaced it.
+// A login that is written again does not put revoked tokens over those of the
+// login that replaced it (G4).
 func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) {
 		b.loggedIn()
@@ -129,7 +200,7 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
-// G1: a login that is written again does not wipe the intent of a redemption.
+// A login that is written again does not wipe the intent of a redemption (G1).
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
 	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
@@ -139,8 +210,8 @@ func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	}
 }
 
-// G20: tokens that arrive after a logout are revoked, though the first attempt
-// fails.
+// Tokens that arrive after a logout are revoked, though the first attempt fails
+// (G20).
 func TestLateTokensWaitInQueue(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -149,18 +220,18 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	if out := b.begin(&lease.Logout{}).run(); out.Reason != "" {
 		t.Fatalf("logout: %q", out.Reason)
 	}
-	w.deaf = true
+	w.stuck = true
 	if out := renewal.run(); out.Reason != lease.NoGrant {
 		t.Errorf("the renewal ended with %q, want %q", out.Reason, lease.NoGrant)
 	}
-	if n := renewal.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := renewal.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	b.begin(&lease.Chore{}).run()
 	if w.live() == 0 {
 		t.Fatal("the revocation has not failed")
 	}
-	w.deaf = false
+	w.stuck = false
 	w.now += time.Minute
 	w.process("c").begin(&lease.Chore{}).run() // a process that took no part
 	if w.live() != 0 {
@@ -168,8 +239,8 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	}
 }
 
-// G6: late tokens of a replaced login are revoked, whatever the clocks of the
-// hosts say.
+// Late tokens of a replaced login are revoked, whatever the clocks of the hosts
+// say (G6).
 func TestLateTokensOfReplacedLogin(t *testing.T) {
 	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		w := newWorld(t)
@@ -196,8 +267,8 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 	return holder, b.begin(b.renewal())
 }
 
-// G4: the holder's tokens win over the intent of a successor that obtains
-// nothing.
+// The holder's tokens win over the intent of a successor that obtains nothing
+// (G4).
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -209,8 +280,8 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 		t.Errorf("the successor ended with %q, want the holder's token", out.Reason)
 	}
 	w.wantHeld()
-	if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 1 {
-		t.Errorf("told %d times that the tokens were saved, want once", n)
+	if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 1 {
+		t.Errorf("%d notes that the tokens were saved, want one", n)
 	}
 	w.now += 2 * time.Hour
 	if out := b.begin(&lease.Renewal{}).run(); out.Reason != "" {
@@ -218,24 +289,24 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	}
 }
 
-// G20: a login keeps the revocations of an unfinished logout.
+// A login keeps the revocations of an unfinished logout (G20).
 func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
 	a.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	if out := a.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 		t.Fatalf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 	}
 	a.loggedIn()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if w.live() != 2 {
 		t.Errorf("%d tokens live, want those of the new login alone", w.live())
 	}
 }
 
-// G4: a login in the process that holds unsaved tokens revokes them.
+// A login in the process that holds unsaved tokens revokes them (G4).
 func TestLoginRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -249,8 +320,8 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	if a.local.Pending != nil {
 		t.Error("tokens of the old login are still served from memory")
 	}
-	if n := login.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := login.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	a.settle()
 	if w.live() != 2 {
@@ -258,7 +329,7 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: the holder's tokens win over a grant that was given up in doubt.
+// The holder's tokens win over a grant that was given up in doubt (G4).
 func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -280,8 +351,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-// G7: when the revocation of a forfeited grant has begun, a late holder does not
-// revive it: its tokens are revoked as well.
+// When the revocation of a forfeited grant has begun, a late holder does not
+// revive it: its tokens are revoked as well (G7).
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -289,16 +360,16 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	_, successor := takenOver(w, a, b)
 	successor.run()
 	w.now += time.Hour
-	w.deaf = true
+	w.stuck = true
 	b.begin(&lease.Chore{}).run()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if r := w.record(); r.Over != lease.InDoubt || w.live() != 0 {
 		t.Errorf("over = %q and %d tokens live, want %q and none", r.Over, w.live(), lease.InDoubt)
 	}
 }
 
-// G7: tokens are never written over a refusal.
+// Tokens are never written over a refusal (G7).
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -312,7 +383,7 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	}
 }
 
-// G4: tokens that were dropped are not reported as saved.
+// Tokens that were dropped are not reported as saved (G4).
 func TestDroppedTokensAreNotSaved(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w := newWorld(t)
@@ -320,19 +391,20 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		a.rules.SingleGrant, b.rules.SingleGrant = single, single
 		a.loggedIn()
 		a.begin(a.renewal()).until(lease.Redeem).do().fail()
+		w.now += time.Minute
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
-		if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 0 {
-			t.Errorf("single %t: told that the tokens were saved", single)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 0 {
+			t.Errorf("single %t: a note that the tokens were saved", single)
 		}
-		if n := chore.told(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
-			t.Errorf("single %t: told %d times that the tokens were dropped, want once", single, n)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
+			t.Errorf("single %t: %d notes that the tokens were dropped, want one", single, n)
 		}
 	}
 }
 
-// G12: a logout takes the tokens along that the process could not store.
+// A logout revokes the tokens that the process could not store (G12).
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -349,7 +421,7 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: tokens that became pending while the tombstone was written are revoked.
+// Tokens that became pending while the tombstone was written are revoked (G4).
 func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -367,7 +439,8 @@ func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	}
 }
 
-// G12: a create that arrives late does not bring back a grant after its logout.
+// A create that arrives late does not bring back a grant after its logout
+// (G12).
 func TestLateCreateAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -386,8 +459,8 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	}
 }
 
-// G18: an intent of this process ends by the monotonic clock, though the wall
-// clock was set back.
+// An intent of this process ends by the monotonic clock, though the wall clock
+// was set back (G18).
 func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -407,8 +480,8 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// G3: a store whose answers are lost does not bring a grant into doubt if no
-// refresh token was sent.
+// A store whose answers are lost does not bring a grant into doubt if no
+// refresh token was sent (G3).
 func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	w := newWorld(t)
 	w.process("login").loggedIn()
@@ -427,7 +500,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 			chore.step(ev)
 		}
 		if p.local.Undo != nil {
-			t.Errorf("%s: the intent is still to be taken back", name)
+			t.Errorf("%s: the intent is still to be withdrawn", name)
 		}
 		w.now += 2 * time.Minute
 	}
@@ -436,7 +509,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	}
 }
 
-// G3: an announcement of unknown outcome that arrives late is kept out.
+// An announcement of unknown outcome that arrives late is kept out (G3).
 func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -447,5 +520,26 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	a.begin(&lease.Chore{}).run()
 	if ev := w.swap(announcement); ev.Result != lease.Conflict {
 		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
+	}
+}
+
+// A process that has not looked while the store was away does not redeem as
+// soon as the store is back (G1). The holder of the intent may have tokens to
+// write.
+func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.loggedIn()
+	holder := a.begin(a.renewal()).until(lease.Redeem).do()
+	other := b.begin(b.renewal()).until(lease.Wait)
+	holder.fail() // the store is away, and b is stopped
+	w.now += 2 * time.Minute
+	other.answer(lease.OK).do()
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	a.begin(&lease.Chore{}).run()
+	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
+		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
 	}
 }
