@@ -40,7 +40,7 @@ func TestKilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
 func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
 	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
-	victims, subjects := victimsAt(scale(1, 25), refreshPoints...)
+	victims, subjects := victimsAt(scale(1, 40), refreshPoints...)
 	f.loginExpired(subjects)
 	each(4, victims, f.kill)
 	survivors := f.start(2)

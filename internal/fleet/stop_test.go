@@ -28,7 +28,7 @@ func TestProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow(t *testing.T) 
 func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
 	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
-	victims, subjects := victimsAt(scale(1, 10), refreshPoints...)
+	victims, subjects := victimsAt(scale(1, 5), refreshPoints...)
 	f.loginExpired(subjects)
 	sleepers := f.stop(victims)
 	successor := f.start(1)[0]
@@ -65,7 +65,7 @@ func TestProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) {
 		f := newFleet(t, kind)
 		f.setup.Timeout = 2 * patience // the lease does not end during the test
-		victims, subjects := victimsAt(1, announced, requested, sent, answered, beforeWrite)
+		victims, subjects := victimsAt(scale(1, 5), announced, requested, sent, answered, beforeWrite)
 		f.loginExpired(subjects)
 		sleepers := f.stop(victims)
 		other := f.start(1)[0]

@@ -30,7 +30,7 @@ func TestProcessesKilledWhileTheyWrite(t *testing.T) {
 		for i := range writers {
 			writers[i] = f.startWriter()
 		}
-		all, rounds := slices.Clone(writers), scale(10, 200)
+		all, rounds := slices.Clone(writers), scale(10, 100)
 		for round := range rounds {
 			i := round % len(writers)
 			f.awaitWrites(writers[i], 3)
