@@ -11,12 +11,12 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestFourProcessesRefreshOncePerExpiry has four processes share one grant. Each
+// TestG1_FourProcessesRefreshOncePerExpiry has four processes share one grant. Each
 // time the access token has expired, all of them call the API at once.
 //
 // It also prints how long the slowest of the four calls needs, for
 // docs/performance.md.
-func TestFourProcessesRefreshOncePerExpiry(t *testing.T) {
+func TestG1_FourProcessesRefreshOncePerExpiry(t *testing.T) {
 	for _, kind := range everyStore {
 		t.Run(kind, func(t *testing.T) { fourProcesses(t, newFleet(t, kind), kind, scale(40, 200)) })
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// TestStoreGoneForAWhile kills the database while four processes work, and
+// TestG4_StoreGoneForAWhile kills the database while four processes work, and
 // starts it again later. Processes with a valid token go on, nobody is logged
 // out, and tokens that could not be written are written when the database
 // answers again.
-func TestStoreGoneForAWhile(t *testing.T) {
+func TestG4_StoreGoneForAWhile(t *testing.T) {
 	onEvery(t, serverStores, func(t *testing.T, kind string) {
 		f := newFleet(t, kind)
 		if !f.db.Own() {

@@ -10,18 +10,18 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a
+// TestG3_ProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a
 // refresh until another one has taken over, and then continues them. None of
 // them sends the refresh token then, and none changes the grant that its
 // successor has stored.
-func TestProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
+func TestG3_ProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, 0) })
 }
 
-// TestProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow does the same at
+// TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow does the same at
 // a server that repeats its answer for a while. There the stopped process and
 // its successor obtain the same tokens.
-func TestProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow(t *testing.T) {
+func TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, time.Hour) })
 }
 
@@ -58,10 +58,10 @@ func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 		kind, grace, len(victims)/len(refreshPoints), said)
 }
 
-// TestProcessStoppedWithinItsLeaseIsWaitedFor stops processes in the middle of a
+// TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor stops processes in the middle of a
 // refresh, and continues them within their lease. Another process waits for
 // them, and each refresh token is sent once.
-func TestProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
+func TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) {
 		f := newFleet(t, kind)
 		f.setup.Timeout = 2 * patience // the lease does not end during the test
