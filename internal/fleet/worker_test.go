@@ -99,7 +99,7 @@ func (w *worker) hear(m message) {
 }
 
 // begin gives an order, and returns the channel on which its answer arrives.
-func (w *worker) begin(o order) <-chan message {
+func (w *worker) begin(o order) chan message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last++
@@ -118,7 +118,7 @@ func (w *worker) begin(o order) <-chan message {
 }
 
 // await returns the answer to an order.
-func (w *worker) await(ch <-chan message) message {
+func (w *worker) await(ch chan message) message {
 	select {
 	case m := <-ch:
 		return m
@@ -158,8 +158,9 @@ func (w *worker) must(o order) {
 }
 
 // awaitNotice returns when the process has said something that is asked for. It
-// returns false, and the test fails, if the process does not.
-func (w *worker) awaitNotice(is func(message) bool) bool {
+// returns false, and the test fails, if the process ends first, or answers on
+// the channel instead, which may be nil.
+func (w *worker) awaitNotice(instead chan message, is func(message) bool) bool {
 	w.t.Helper()
 	limit := time.After(patience)
 	for from := 0; ; {
@@ -173,6 +174,10 @@ func (w *worker) awaitNotice(is func(message) bool) bool {
 		}
 		select {
 		case <-more:
+		case m := <-instead:
+			instead <- m // for await
+			w.t.Errorf("the process has not said what was awaited, but %s", m)
+			return false
 		case <-w.ended:
 			w.t.Error("the process has ended, and has not said what was awaited")
 			return false
@@ -183,10 +188,11 @@ func (w *worker) awaitNotice(is func(message) bool) bool {
 	}
 }
 
-// awaitPoint returns when the work for subject has reached point.
-func (w *worker) awaitPoint(subject, point string) {
+// awaitPoint returns when the work for subject has reached point. The test fails
+// if the call under way is answered before.
+func (w *worker) awaitPoint(subject, point string, call chan message) {
 	w.t.Helper()
-	if !w.awaitNotice(func(m message) bool { return m.At == point && m.Subject == subject }) {
+	if !w.awaitNotice(call, func(m message) bool { return m.At == point && m.Subject == subject }) {
 		w.t.Errorf("user %s: %q was not reached", subject, point)
 	}
 }
@@ -194,7 +200,7 @@ func (w *worker) awaitPoint(subject, point string) {
 // awaitEvent returns when the engine has had an event for subject.
 func (w *worker) awaitEvent(subject, event string) {
 	w.t.Helper()
-	if !w.awaitNotice(func(m message) bool { return m.Event == event && m.Subject == subject }) {
+	if !w.awaitNotice(nil, func(m message) bool { return m.Event == event && m.Subject == subject }) {
 		w.t.Errorf("user %s: no event %q", subject, event)
 	}
 }
