@@ -75,6 +75,7 @@ type run struct {
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
 
+	unknown     bool // a write may have happened, or may still happen
 	interrupted bool // a wait was ended
 	loggedOut   bool // a logout was stored
 }
@@ -146,6 +147,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
 		return lease.Event{Result: lease.Failed}
 	}
+	r.unknown = true
 	return lease.Event{Result: lease.Unknown}
 }
 
@@ -266,8 +268,11 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	if e.Outcome.Reason != lease.StoreFailed { // then nobody knows what is stored
+	switch {
+	case e.Outcome.Reason != lease.StoreFailed:
 		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	case r.unknown:
+		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)
