@@ -27,6 +27,9 @@ lint: tools ## Run golangci-lint
 	@.bin/golangci-lint run $$(go list -m -f '{{.Dir}}/...')
 	@cd .ci/tools && GOWORK=off ../../.bin/golangci-lint run -c ../../.golangci.yml ./...
 
+tidy: ## Bring go.mod and go.sum of every module up to date
+	@.ci/tidy
+
 fuzz: ## Run every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
@@ -44,4 +47,4 @@ tools: .bin/golangci-lint ## Build the tools into .bin
 .bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
 
-.PHONY: help test lint fuzz fleet bench quickstart tools
+.PHONY: help test lint tidy fuzz fleet bench quickstart tools

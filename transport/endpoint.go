@@ -63,10 +63,7 @@ func (s endpoints) has(u *url.URL) bool {
 
 // sendsTokenTo reports whether req gets a token.
 func (c *core) sendsTokenTo(req *http.Request) bool {
-	if !c.origins.has(req.URL) {
-		return c.scoper != nil && c.grantHas(req)
-	}
-	return !c.endpoints.has(req.URL) && !ownRequest(req)
+	return c.origins.has(req.URL) && !c.endpoints.has(req.URL) && !ownRequest(req)
 }
 
 // ownRequest reports whether package oauth made req with a token of its own, to
@@ -74,27 +71,4 @@ func (c *core) sendsTokenTo(req *http.Request) bool {
 // under a marked context, and the header is the cheaper one to look at.
 func ownRequest(req *http.Request) bool {
 	return req.Header[authorization] != nil && backchannel.Is(req.Context())
-}
-
-// grantHas reports whether req goes to an origin that came with the grant of its
-// subject. Such an origin must be https. Without a token there is no such origin,
-// and the request passes.
-//
-// A request that is made to obtain a token must not ask for that token: it would
-// wait for itself (T9).
-func (c *core) grantHas(req *http.Request) bool {
-	u := req.URL
-	if u == nil || u.Opaque != "" || u.Scheme != "https" || c.endpoints.has(u) || backchannel.Is(req.Context()) {
-		return false
-	}
-	tok, err := c.src.Token(req.Context())
-	if err != nil || tok == nil {
-		return false
-	}
-	for _, raw := range c.scoper.APIOrigins(tok) {
-		if o, err := parseOrigin(raw, false); err == nil && o.at(u) {
-			return true
-		}
-	}
-	return false
 }

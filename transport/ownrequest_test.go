@@ -39,7 +39,7 @@ func (v *vault) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response(req, 200, nil, v.secret), nil
 }
 
-// T9: A program may use one http.Client for everything. Requests for a token, a
+// A program may use one http.Client for everything. Requests for a token, a
 // revocation, the user's identity and the client secret pass as they are, and no
 // token waits for itself.
 func TestT9_OneClientForEverything(t *testing.T) {
@@ -71,7 +71,11 @@ func TestT9_OneClientForEverything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer keeper.Close()
+		defer func() {
+			if err := keeper.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		user := oauthtest.DefaultUser().ID
 		rt := newTransport(t, keeper.Source(user), v, transport.Options{})
 		everything.rt = rt

@@ -12,7 +12,7 @@ func TestIs(t *testing.T) {
 	inner, cancel := context.WithCancel(context.WithoutCancel(marked))
 	defer cancel()
 	for name, tt := range map[string]struct {
-		ctx  context.Context //nolint:containedctx // the input of a row
+		ctx  context.Context
 		want bool
 	}{"not marked": {t.Context(), false}, "marked": {marked, true}, "made from a marked one": {inner, true}} {
 		if got := backchannel.Is(tt.ctx); got != tt.want {

@@ -50,6 +50,13 @@ func (a answer) json() bool {
 	return err == nil && kind == "application/json"
 }
 
+// refuses reports whether a is a refusal of the authorization server itself: a
+// 4xx with an error code. Such a server redeemed nothing. An outage proves
+// nothing, so a single-use credential must not be sent again after it (G3).
+func (a answer) refuses(code string) bool {
+	return a.status >= 400 && a.status <= 499 && code != ""
+}
+
 // code returns the error code of RFC 6749 section 5.2 as the server wrote it,
 // or an empty one.
 func (a answer) code() string {
@@ -110,7 +117,8 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
 	if err == nil && c.prover != nil {
-		a.again = c.prover().Observe(r, a.header, a.code()) && !a.success()
+		code := a.code()
+		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
 	}
 	return a, err
 }
