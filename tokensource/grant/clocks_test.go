@@ -120,8 +120,9 @@ func TestG18_TheIntentOfAFastClockEndsInTime(t *testing.T) {
 	})
 }
 
-// The machine sleeps after a process has announced its redemption. When it wakes,
-// the intent has ended by the wall clock, and another process may redeem.
+// The machine sleeps after a process has announced its redemption. When it
+// wakes, the intent has ended by the wall clock, and another process may
+// redeem.
 func TestG18_AProcessThatSleptSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

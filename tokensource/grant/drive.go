@@ -220,20 +220,21 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{Result: lease.Failed}
 }
 
-// probe asks which of two access tokens works.
+// probe asks whether an access token works, and whether it is the only one of
+// two that does.
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
-	mine, err := r.alive(ctx, e.Token)
-	if err == nil && mine {
-		return lease.Event{Result: lease.OK}
-	}
-	other := false
-	if err == nil {
-		other, err = r.alive(ctx, e.Other)
-	}
-	if err == nil && other {
+	works, err := r.alive(ctx, e.Token)
+	if err == nil && !works {
 		return lease.Event{Result: lease.Refused}
 	}
-	return lease.Event{Result: lease.Unknown}
+	other := false
+	if err == nil && e.Other != "" {
+		other, err = r.alive(ctx, e.Other)
+	}
+	if err != nil || other {
+		return lease.Event{Result: lease.Unknown}
+	}
+	return lease.Event{Result: lease.OK}
 }
 
 // alive reports whether an access token works.

@@ -88,8 +88,8 @@ func Entered(part []DueEntry, key string, due, earliest time.Time) ([]DueEntry, 
 	return p.entries(), changed
 }
 
-// WorkedOff returns a part of the index after the entry done was worked off, and
-// is due again at a time.
+// WorkedOff returns a part of the index after the entry done was worked off,
+// and is due again at a time.
 func WorkedOff(part []DueEntry, done DueEntry, again time.Time) []DueEntry {
 	return partFrom(part).after([]outcome{{dueEntry{done.Key, done.At}, again}}).entries()
 }

@@ -420,8 +420,8 @@ func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
 	})
 }
 
-// A login that was exchanged earlier comes late. The tokens that it gives way to
-// are newer than what is stored.
+// A login that was exchanged earlier comes late. The tokens that it gives way
+// to are newer than what is stored.
 func TestAnOlderLoginDoesNotHideTokensInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

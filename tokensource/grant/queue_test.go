@@ -274,8 +274,8 @@ func TestAnUnreadableGrantDoesNotStopTheWork(t *testing.T) {
 	})
 }
 
-// An entry is never due sooner than a writer needs to write the grant. Otherwise
-// another process could remove it before that.
+// An entry is never due sooner than a writer needs to write the grant.
+// Otherwise another process could remove it before that.
 func TestIndexOfDueWork(t *testing.T) {
 	at := func(minute int) time.Time { return time.Unix(int64(60*minute), 0) }
 	part := []grant.DueEntry{{Key: "a", At: at(1)}, {Key: "c", At: at(9)}}
