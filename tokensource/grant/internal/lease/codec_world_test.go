@@ -1,0 +1,346 @@
+package lease_test
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+const (
+	maxPairs    = codeRefresh - codeAccess
+	maxLogins   = 4
+	maxProcs    = 3
+	storedNow   = 1_000_000 // the version that is stored, in a state that is read back
+	storedOnce  = 900_000   // versions that were stored before
+	cellNothing = 255       // the zero time
+)
+
+// names numbers the names of a state in the order in which they occur.
+type names struct {
+	number [256]byte
+	ids    byte
+	procs  byte
+	pairs  byte
+	order  [maxPairs]byte // pairs by their new number
+	old    [6]uint64      // versions that are not stored any more, of the process at hand
+	olds   int
+}
+
+// encoder writes states in their canonical form.
+type encoder struct {
+	*layouts
+	names
+	buf      []byte
+	held     [maxPairs]bool // pairs whose refresh token somebody has
+	now      int64          // ticks since origin
+	mono     int64          // ticks since monoOrigin, of the process at hand
+	current  uint64         // the version that is stored
+	apart    bool           // old versions of the process at hand are told apart
+	plain    bool           // names stay as they are
+	leaseFor time.Duration
+	scratch  [maxProcs][]byte
+	after    [maxProcs]names
+}
+
+func (e *encoder) put(b ...byte) { e.buf = append(e.buf, b...) }
+
+func (e *encoder) flag(bits ...bool) {
+	var b byte
+	for i, v := range bits {
+		if v {
+			b |= 1 << i
+		}
+	}
+	e.buf = append(e.buf, b)
+}
+
+func (e *encoder) rename(k byte) byte {
+	switch {
+	case k < codeProcess || k >= codeLogin:
+		return k
+	case e.plain && k < codeAccess:
+		return k
+	case k < codeID:
+		if e.number[k] == 0 {
+			e.number[k] = codeProcess + e.procs
+			e.procs++
+		}
+		return e.number[k]
+	case k < codeAccess:
+		if e.number[k] == 0 {
+			e.number[k] = codeID + e.ids
+			e.ids++
+		}
+		return e.number[k]
+	case k < codeRefresh:
+		return codeAccess + e.pair(k-codeAccess)
+	}
+	e.held[k-codeRefresh] = true
+	return codeRefresh + e.pair(k-codeRefresh)
+}
+
+func (e *encoder) pair(n byte) byte {
+	k := codeAccess + n
+	if e.number[k] == 0 {
+		e.number[k] = 1 + e.pairs
+		e.order[e.pairs] = n
+		e.pairs++
+	}
+	return e.number[k] - 1
+}
+
+func (e *encoder) text(s string) { e.buf = append(e.buf, e.rename(code(s))) }
+
+// ticks returns t as ticks since origin. Parts of a tick are dropped, so that a
+// short pause is over at once.
+func ticks(t time.Time) int64 {
+	d := t.Sub(origin)
+	n := int64(d / tick)
+	if d < 0 && d%tick != 0 {
+		n--
+	}
+	return n
+}
+
+func (e *encoder) wall(t time.Time, f span) {
+	if t.IsZero() {
+		e.buf = append(e.buf, cellNothing)
+		return
+	}
+	n := ticks(t) - e.now
+	if f.past && n <= f.lo {
+		e.buf = append(e.buf, cellNothing)
+		return
+	}
+	e.buf = append(e.buf, byte(64+min(max(n, f.lo), f.hi)))
+}
+
+func (e *encoder) version(v uint64) {
+	switch v {
+	case 0:
+		e.put(0)
+		return
+	case e.current:
+		e.put(1)
+		return
+	}
+	if !e.apart {
+		e.put(2)
+		return
+	}
+	for i, o := range e.old[:e.olds] {
+		if o == v {
+			e.put(byte(2 + i))
+			return
+		}
+	}
+	e.old[e.olds] = v
+	e.put(byte(2 + e.olds))
+	e.olds++
+}
+
+func small(n uint64) byte {
+	if n > 250 {
+		panic(fmt.Sprintf("the number %d is too large for a state: is it a version? see layouts", n))
+	}
+	return byte(n)
+}
+
+func (e *encoder) value(l *layout, p unsafe.Pointer) {
+	for i := range l.fields {
+		f := &l.fields[i]
+		switch q := unsafe.Add(p, f.off); f.cell {
+		case cellBool, cellByte:
+			e.buf = append(e.buf, *(*byte)(q))
+		case cellInt:
+			e.buf = append(e.buf, small(uint64(*(*int)(q))))
+		case cellUint64:
+			e.buf = append(e.buf, small(*(*uint64)(q)))
+		case cellVersion:
+			e.version(*(*uint64)(q))
+		case cellText:
+			e.text(*(*string)(q))
+		case cellWall:
+			e.wall(*(*time.Time)(q), span{f.lo, f.hi, f.past})
+		case cellMono:
+			d := *(*time.Duration)(q)
+			if d == 0 {
+				e.put(cellNothing)
+				continue
+			}
+			n := int64((d-monoOrigin)/tick) - e.mono
+			e.buf = append(e.buf, byte(64+min(max(n, f.lo), f.hi)))
+		case cellSpan:
+			d := *(*time.Duration)(q)
+			switch {
+			case d <= 0:
+				e.put(0)
+			case d < tick:
+				e.put(1)
+			default:
+				e.put(byte(1 + d/tick))
+			}
+		case cellRecord:
+			e.record(*(**lease.Record)(q))
+		case cellClaim:
+			c := *(**lease.Claim)(q)
+			e.flag(c != nil)
+			if c != nil {
+				e.value(e.layouts.claim, unsafe.Pointer(c))
+			}
+		case cellQueue:
+			queue := *(*[]lease.Revocation)(q)
+			e.put(small(uint64(len(queue))))
+			for j := range queue {
+				e.value(e.revocation, unsafe.Pointer(&queue[j]))
+			}
+		case cellSince:
+			until := *at[time.Time](p, f.aux)
+			if since := *(*time.Time)(q); !until.IsZero() && until.Sub(since) != e.leaseFor {
+				panic("an intent lives for another time than Rules.Lease: the explorer must store Intent.Since")
+			}
+		}
+	}
+}
+
+func (e *encoder) record(r *lease.Record) {
+	e.flag(r != nil)
+	if r != nil {
+		e.value(e.layouts.record, unsafe.Pointer(r))
+	}
+}
+
+// world returns the canonical bytes of a state. They are valid until the next
+// call.
+func (e *encoder) world(w *world) []byte {
+	e.names, e.held = names{}, [maxPairs]bool{}
+	if e.plain {
+		for i := range w.issued {
+			e.pair(i)
+		}
+	}
+	e.now, e.current, e.apart = w.now, w.version, false
+	e.buf = append(e.buf[:0], 0, 0, w.faults, w.expiries, w.logins, w.logouts)
+	e.flag(w.away, w.down, w.listed, w.beyond, w.late.on, w.message.phase != 0)
+	e.record(w.record)
+	if w.listed {
+		e.wall(w.due, e.spans["effect.Due"])
+	}
+	e.processes(w)
+	e.apart = false
+	if w.late.on {
+		e.version(w.late.over)
+		e.record(w.late.record)
+	}
+	if m := &w.message; m.phase != 0 {
+		e.put(byte(m.phase))
+		e.text(m.from)
+		e.text(m.token)
+		e.put(byte(m.result))
+		e.text(m.access)
+	}
+	e.buf[0], e.buf[1] = byte(len(e.buf)), byte(len(e.buf)>>8)
+	e.books(w)
+	return e.buf
+}
+
+// processes writes the processes in an order that does not depend on their
+// places.
+func (e *encoder) processes(w *world) {
+	start, before := len(e.buf), e.names
+	n := len(w.procs[:w.n])
+	var order [maxProcs]int
+	for i := range n {
+		e.names = before
+		e.process(&w.procs[i])
+		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
+		e.after[i] = e.names
+		e.buf = e.buf[:start]
+		j := i
+		for ; j > 0 && !e.plain && bytes.Compare(e.scratch[order[j-1]], e.scratch[i]) > 0; j-- {
+			order[j] = order[j-1]
+		}
+		order[j] = i
+	}
+	e.buf, e.names = append(e.buf, e.scratch[order[0]]...), e.after[order[0]]
+	for _, i := range order[1:n] {
+		e.process(&w.procs[i])
+	}
+}
+
+func (e *encoder) process(p *process) {
+	e.mono, e.olds, e.apart = p.mono, 0, false
+	for _, s := range p.ops {
+		e.apart = e.apart || s != nil && s.answer != nil
+	}
+	e.text(p.name)
+	e.text(p.known)
+	e.text(p.holds)
+	e.put(byte(64+p.wall), byte(p.state))
+	e.flag(p.cut, p.want, p.tired, p.ops[0] != nil, p.ops[1] != nil, p.ops[2] != nil, p.ops[3] != nil)
+	e.value(e.local, unsafe.Pointer(&p.local))
+	for k, s := range p.ops {
+		if s != nil {
+			e.slot(k, s)
+		}
+	}
+}
+
+func (e *encoder) slot(k int, s *slot) {
+	e.flag(s.nap, s.flying, s.byIndex, s.fresh, s.parked, s.answer != nil, s.enlisted)
+	e.put(byte(s.left), s.saw)
+	e.value(e.effect, unsafe.Pointer(&s.effect))
+	if s.answer != nil {
+		e.value(e.event, unsafe.Pointer(s.answer))
+	}
+	switch m := s.machine.(type) {
+	case *lease.Renewal:
+		e.value(e.renewal, unsafe.Pointer(m))
+	case *lease.Chore:
+		e.value(e.chore, unsafe.Pointer(m))
+	case *lease.Login:
+		e.value(e.login, unsafe.Pointer(m))
+	case *lease.Logout:
+		e.value(e.logout, unsafe.Pointer(m))
+	}
+}
+
+// books writes what the server and the judges know about the pairs and logins
+// that occur in the state.
+func (e *encoder) books(w *world) {
+	e.put(0)
+	count := len(e.buf) - 1
+	for i := byte(0); i < e.pairs; i++ {
+		p := &w.pairs[e.order[i]]
+		next := byte(cellNothing)
+		if p.next != 0 {
+			next = e.pair(p.next - 1)
+		}
+		e.put(byte(p.facts), byte(p.facts>>8), byte(p.facts>>16), p.login|p.sent<<4, next)
+	}
+	e.buf[count] = e.pairs
+	e.put(byte(len(w.books[:w.exchanged])))
+	for i := range w.books[:w.exchanged] {
+		b := &w.books[i]
+		e.flag(b.alive, b.ended)
+		n := ticks(b.at) - e.now
+		if n < -8 {
+			n = -8
+		}
+		e.put(byte(64 + n))
+	}
+}
+
+// tokens calls f for every pair whose refresh token p has.
+func (e *encoder) tokens(p *process, f func(pair byte)) {
+	e.names, e.held, e.buf = names{}, [maxPairs]bool{}, e.buf[:0]
+	e.process(p)
+	for i, held := range e.held {
+		if held {
+			f(byte(i))
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package lease_test
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+// decoder reads states back. What it returns is valid until the next call.
+type decoder struct {
+	*layouts
+	in       []byte
+	w        *world
+	ids      byte
+	procs    byte
+	leaseFor time.Duration
+	records  []lease.Record
+	used     int
+}
+
+func (d *decoder) byte() byte {
+	b := d.in[0]
+	d.in = d.in[1:]
+	return b
+}
+
+func (d *decoder) bit(b byte, i int) bool { return b&(1<<i) != 0 }
+
+func (d *decoder) text() string {
+	k := d.byte()
+	switch {
+	case k >= codeID && k < codeAccess:
+		d.ids = max(d.ids, k-codeID+1)
+	case k >= codeProcess && k < codeID:
+		d.procs = max(d.procs, k-codeProcess+1)
+	}
+	return texts[k]
+}
+
+func (d *decoder) wall() time.Time {
+	k := d.byte()
+	if k == cellNothing {
+		return time.Time{}
+	}
+	return origin.Add(time.Duration(int(k)-64) * tick)
+}
+
+func (d *decoder) version() uint64 {
+	switch k := d.byte(); k {
+	case 0:
+		return 0
+	case 1:
+		return storedNow
+	default:
+		return storedOnce + uint64(k)
+	}
+}
+
+func (d *decoder) value(l *layout, p unsafe.Pointer) {
+	for i := range l.fields {
+		f := &l.fields[i]
+		switch q := unsafe.Add(p, f.off); f.cell {
+		case cellBool, cellByte:
+			*(*byte)(q) = d.byte()
+		case cellInt:
+			*(*int)(q) = int(d.byte())
+		case cellUint64:
+			*(*uint64)(q) = uint64(d.byte())
+		case cellVersion:
+			*(*uint64)(q) = d.version()
+		case cellText:
+			*(*string)(q) = d.text()
+		case cellWall:
+			*(*time.Time)(q) = d.wall()
+		case cellMono:
+			if k := d.byte(); k != cellNothing {
+				*(*time.Duration)(q) = monoOrigin + time.Duration(int(k)-64)*tick
+			}
+		case cellSpan:
+			switch k := d.byte(); k {
+			case 0:
+			case 1:
+				*(*time.Duration)(q) = tick / 1000
+			default:
+				*(*time.Duration)(q) = time.Duration(k-1) * tick
+			}
+		case cellRecord:
+			*(**lease.Record)(q) = d.record()
+		case cellClaim:
+			if d.byte() != 0 {
+				c := new(lease.Claim)
+				d.value(d.layouts.claim, unsafe.Pointer(c))
+				*(**lease.Claim)(q) = c
+			}
+		case cellQueue:
+			if n := d.byte(); n > 0 {
+				queue := make([]lease.Revocation, n)
+				for j := range queue {
+					d.value(d.revocation, unsafe.Pointer(&queue[j]))
+				}
+				*(*[]lease.Revocation)(q) = queue
+			}
+		case cellExpiry:
+			*(*time.Time)(q) = d.w.expiry(*at[string](p, f.aux))
+		case cellExchanged:
+			if k := code(*at[string](p, f.aux)); k >= codeLogin {
+				*(*time.Time)(q) = d.w.books[k-codeLogin].at
+			}
+		case cellSince:
+			if until := *at[time.Time](p, f.aux); !until.IsZero() {
+				*(*time.Time)(q) = until.Add(-d.leaseFor)
+			}
+		}
+	}
+}
+
+func (d *decoder) record() *lease.Record {
+	if d.byte() == 0 {
+		return nil
+	}
+	if d.used == len(d.records) {
+		d.records = append(make([]lease.Record, 0, 2*d.used+16), make([]lease.Record, 2*d.used+16)...)
+		d.used = 0
+	}
+	r := &d.records[d.used]
+	d.used++
+	*r = lease.Record{}
+	d.value(d.layouts.record, unsafe.Pointer(r))
+	return r
+}
+
+// world reads a state from its bytes.
+func (d *decoder) world(b []byte, w *world, c *config) {
+	*w = world{n: c.procs, lastVersion: storedNow}
+	d.w, d.ids, d.procs, d.used = w, 0, 0, 0
+	d.in = b[int(b[0])|int(b[1])<<8:]
+	d.books()
+	d.in = b[2:]
+	w.faults, w.expiries, w.logins, w.logouts = d.byte(), d.byte(), d.byte(), d.byte()
+	f := d.byte()
+	w.away, w.down, w.listed, w.beyond, w.late.on = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2), d.bit(f, 3), d.bit(f, 4)
+	w.record = d.record()
+	if w.record != nil {
+		w.version = storedNow
+	}
+	if w.listed {
+		w.due = d.wall()
+	}
+	for i := range w.procs[:w.n] {
+		d.process(&w.procs[i])
+	}
+	if w.late.on {
+		w.late.over = d.version()
+		w.late.record = d.record()
+	}
+	if d.bit(f, 5) {
+		m := &w.message
+		m.phase = phase(d.byte())
+		m.from, m.token = d.text(), d.text()
+		m.result = lease.Result(d.byte())
+		m.access = d.text()
+	}
+	w.ids, w.names = d.ids, d.procs
+}
+
+func (d *decoder) process(p *process) {
+	p.name, p.known, p.holds = d.text(), d.text(), d.text()
+	p.wall, p.state = int8(d.byte())-64, state(d.byte())
+	f := d.byte()
+	p.cut, p.want, p.tired = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2)
+	d.value(d.local, unsafe.Pointer(&p.local))
+	for k := range p.ops {
+		if d.bit(f, 3+k) {
+			p.ops[k] = d.slot(k)
+		}
+	}
+}
+
+func (d *decoder) slot(k int) *slot {
+	s := new(slot)
+	f := d.byte()
+	s.nap, s.flying, s.byIndex, s.fresh, s.parked = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2), d.bit(f, 3), d.bit(f, 4)
+	s.enlisted = d.bit(f, 6)
+	s.left, s.saw = int8(d.byte()), d.byte()
+	d.value(d.effect, unsafe.Pointer(&s.effect))
+	if d.bit(f, 5) {
+		s.answer = new(lease.Event)
+		d.value(d.event, unsafe.Pointer(s.answer))
+	}
+	switch k {
+	case opRenewal:
+		m := new(lease.Renewal)
+		d.value(d.renewal, unsafe.Pointer(m))
+		s.machine = m
+	case opChore:
+		m := new(lease.Chore)
+		d.value(d.chore, unsafe.Pointer(m))
+		s.machine = m
+	case opLogin:
+		m := new(lease.Login)
+		d.value(d.login, unsafe.Pointer(m))
+		s.machine = m
+	default:
+		m := new(lease.Logout)
+		d.value(d.logout, unsafe.Pointer(m))
+		s.machine = m
+	}
+	return s
+}
+
+func (d *decoder) books() {
+	d.w.issued = d.byte()
+	for i := range d.w.issued {
+		p := &d.w.pairs[i]
+		p.facts = facts(d.byte()) | facts(d.byte())<<8 | facts(d.byte())<<16
+		b := d.byte()
+		p.login, p.sent = b&15, b>>4
+		if n := d.byte(); n != cellNothing {
+			p.next = n + 1
+		}
+	}
+	d.w.exchanged = d.byte()
+	for i := range d.w.exchanged {
+		b := &d.w.books[i]
+		f := d.byte()
+		b.alive, b.ended = d.bit(f, 0), d.bit(f, 1)
+		b.at = origin.Add(time.Duration(int(d.byte())-64) * tick)
+	}
+}
