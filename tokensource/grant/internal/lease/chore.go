@@ -48,23 +48,29 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	case choreWriting:
 		return o.written(c, l, ev)
 	case choreReading:
-		if ev.Result != OK && ev.Result != Absent {
-			return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+		if ev.Result != OK {
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
 	case choreDraining:
 		if e, more := o.drain.step(c, ev); more {
 			return e
 		}
-		return o.end(c, o.drain.current, o.drain.version, o.drain.notes)
-	default: // choreSweeping: whatever came of it, the index shows what is left
-		return Effect{Do: Return}
+		return c.end(Outcome{Record: o.drain.current, Version: o.drain.version}, o.drain.notes)
+	default: // choreSweeping
+		switch ev.Result {
+		case OK:
+			return c.end(Outcome{}, Notes{})
+		case Conflict:
+			return o.start(l)
+		}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 }
 
 // start takes up the first claim, or looks for what is due.
 func (o *Chore) start(l *Local) Effect {
-	for _, k := range [...]*Claim{l.Pending, l.Undo} {
+	for _, k := range [...]*claim{l.Pending, l.Undo} {
 		if k != nil {
 			o.phase = choreWriting
 			return o.write.begin(k)
@@ -79,7 +85,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.wait()
+		return o.wait(c)
 	}
 	o.pause = 0
 	notes := o.write.settle(l)
@@ -89,13 +95,13 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	} else {
 		e = o.tend(c, ev, o.write.current, o.write.version)
 	}
-	e.Notes = e.Notes.and(notes)
+	e.Notes = notes
 	return e
 }
 
-func (o *Chore) wait() Effect {
+func (o *Chore) wait(c Rules) Effect {
 	if o.closing {
-		return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 	o.phase = chorePausing
 	o.pause = min(max(2*o.pause, firstChorePause), lastChorePause)
@@ -105,19 +111,15 @@ func (o *Chore) wait() Effect {
 // tend does what the stored record is due for. A tombstone without tokens is
 // deleted when no write of its time can arrive any more (G7).
 func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
-	switch due := c.due(r); {
+	switch due := c.Due(r); {
 	case due.IsZero() || ev.Now.Wall.Before(due):
-		return o.end(c, r, version, Notes{})
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
 	case len(r.Queue) == 0:
 		o.phase = choreSweeping
 		return Effect{Do: Swap, Version: version}
 	}
 	o.phase = choreDraining
 	return o.drain.begin(c, r, version, ev.Now)
-}
-
-func (o *Chore) end(c Rules, r *Record, version uint64, n Notes) Effect {
-	return Effect{Do: Return, Outcome: Outcome{Record: r, Version: version, Due: c.due(r)}, Notes: n}
 }
 
 // drain revokes tokens in the queue of a record. Chore and Logout share it.
@@ -133,7 +135,7 @@ type drain struct {
 	version uint64
 	next    *Record // what is being written
 
-	batch []Revocation // what is attempted
+	batch []revocation // what is attempted
 	at    int          // which of them is next
 	gone  uint64       // bit i: the server has confirmed batch[i]
 
@@ -238,18 +240,18 @@ func (d *drain) removed(ev Event) (Effect, bool) {
 // complete reports whether the server has confirmed every revocation.
 func (d *drain) complete() bool { return d.gone == 1<<len(d.batch)-1 }
 
-func (d *drain) confirmed(q Revocation) bool {
-	i := slices.IndexFunc(d.batch, func(b Revocation) bool { return b.Set == q.Set && b.Refresh == q.Refresh })
+func (d *drain) confirmed(q revocation) bool {
+	i := slices.IndexFunc(d.batch, func(b revocation) bool { return b.Set == q.Set && b.Refresh == q.Refresh })
 	return i >= 0 && d.gone&(1<<i) != 0
 }
 
 // attempt returns r after an attempt was announced for each token that is due,
 // or for all, and these tokens. The pause after an attempt doubles. Tokens
 // that have been in the queue for too long are dropped (G20).
-func (c Rules) attempt(r *Record, now Clock, all bool) (*Record, []Revocation) {
+func (c Rules) attempt(r *Record, now Clock, all bool) (*Record, []revocation) {
 	next := *r
 	next.Queue = nil
-	var batch []Revocation
+	var batch []revocation
 	for _, q := range r.Queue {
 		if all || !now.Wall.Before(q.Next) {
 			if q.Attempts > 0 && now.Wall.Sub(q.Since) >= c.GiveUp {

@@ -11,14 +11,12 @@ import (
 // or of their order needs another number.
 const recordFormat = 2
 
-var (
-	// ErrDamaged means that the bytes are no record.
-	ErrDamaged = errors.New("lease: the stored record is damaged")
-	// ErrFormat means that the record has another format, as after a deployment
-	// that was rolled back. The record must be kept: a later version of this
-	// program may read it.
-	ErrFormat = errors.New("lease: the stored record has a format that this version does not read")
-)
+// ErrFormat means that the record has another format, as after a deployment
+// that was rolled back. The record must be kept: a later version of this
+// program may read it.
+var ErrFormat = errors.New("lease: the stored record has a format that this version does not read")
+
+var errDamaged = errors.New("lease: the stored record is damaged")
 
 // Encode returns r as bytes: the format, then every field in a fixed order.
 // Texts have a length before them. Times are milliseconds since 1970; the
@@ -35,11 +33,10 @@ func (r *Record) Encode() []byte {
 }
 
 // Decode is the inverse of [Record.Encode]. It returns [ErrFormat] for the
-// record of another format, and [ErrDamaged] for anything else that Encode
-// does not return.
+// record of another format, and another error for bytes that are no record.
 func Decode(b []byte) (*Record, error) {
 	if len(b) == 0 {
-		return nil, ErrDamaged
+		return nil, errDamaged
 	}
 	if b[0] != recordFormat {
 		return nil, fmt.Errorf("%w: format %d, expected %d", ErrFormat, b[0], recordFormat)
@@ -49,16 +46,16 @@ func Decode(b []byte) (*Record, error) {
 	d.fields(r)
 	n := d.uint()
 	if n > maxQueue {
-		return nil, ErrDamaged
+		return nil, errDamaged
 	}
 	if n > 0 {
-		r.Queue = make([]Revocation, n)
+		r.Queue = make([]revocation, n)
 	}
 	for i := range r.Queue {
 		d.entry(&r.Queue[i])
 	}
 	if d.failed || len(d.rest) > 0 || !r.Over.final() {
-		return nil, ErrDamaged
+		return nil, errDamaged
 	}
 	return r, nil
 }
@@ -70,9 +67,9 @@ func (r Reason) final() bool {
 
 // texts, times and counts name the fields in the order in which they are
 // stored.
-func (r *Record) texts() [14]*string {
+func (r *Record) texts() [15]*string {
 	return [...]*string{
-		&r.Issuer, &r.ClientID, &r.Subject, &r.Epoch, &r.Login,
+		&r.Issuer, &r.Endpoint, &r.ClientID, &r.Subject, &r.Epoch, &r.Login,
 		&r.Token.ID, &r.Token.Access, &r.Token.Type, &r.Token.Refresh, &r.Token.Scope,
 		(*string)(&r.Over), &r.Code, &r.Intent.Holder, &r.Intent.ID,
 	}
@@ -103,7 +100,7 @@ func (e *encoder) fields(r *Record) {
 	e.flag(r.Token.Refreshed)
 }
 
-func (e *encoder) entry(q *Revocation) {
+func (e *encoder) entry(q *revocation) {
 	e.text(q.Set)
 	e.text(q.Token)
 	e.flag(q.Refresh)
@@ -153,7 +150,7 @@ func (d *decoder) fields(r *Record) {
 	r.Token.Refreshed = d.flag()
 }
 
-func (d *decoder) entry(q *Revocation) {
+func (d *decoder) entry(q *revocation) {
 	q.Set, q.Token, q.Refresh = d.text(), d.text(), d.flag()
 	q.Since, q.Next, q.Attempts = d.time(), d.time(), d.uint()
 }

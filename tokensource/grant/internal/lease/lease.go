@@ -1,4 +1,94 @@
-// Package lease holds the rules by which processes share one grant.
+// Package lease holds the rules by which processes share one OAuth grant, and
+// the record in which a grant is stored.
+//
+// # What it is for
+//
+// A refresh token that can be used once must be redeemed once, for any number
+// of processes, though each of them may crash at any moment and every answer of
+// the store or the server may be lost. Before a process redeems the token, it
+// writes an intent into the record by compare-and-swap. While the intent lives,
+// other processes wait. An intent that outlives its lease shows that the refresh
+// token may have been redeemed: it is in doubt.
+//
+// # Operations
+//
+// [Renewal], [Login], [Logout] and [Chore] are machines. Step takes an [Event],
+// which says how the last effect ended, and returns the next [Effect]: read the
+// record, swap it, redeem, revoke, probe, wait or return. The caller, called the
+// shell here, carries the effect out and steps again. The package itself has no
+// clock, context, goroutine, lock, randomness or I/O. So a test can drive the
+// same machines through every order of events.
+//
+// A machine and a [Local] are plain values. A copy is an independent machine in
+// the same state. Records and claims never change once they are made.
+//
+// # States of a grant
+//
+//	            login
+//	no record ──────────► alive ◄──────────────────────┐
+//	    ▲                 │   ▲                        │ login
+//	    │        announce │   │ adopt, release         │
+//	    │                 ▼   │                        │
+//	    │           alive, with intent ── abandoned ─┐ │
+//	    │                 │     ▲                    │ │
+//	    │         refused │     └──── announce ──────┤ │
+//	    │                 ▼                  forfeit │ │
+//	    │               dead ◄───────────────────────┘ │
+//	    │                 │ └── adopt, after a forfeit │
+//	    │ a day           │     alone, or login ───────┤
+//	    │                 ▼ logout, from every state   │
+//	    └───────────── tombstone ──────────────────────┘
+//
+// # Transitions
+//
+// Every write replaces one version of the record, and fails if another version
+// is stored. The file names where the rule stands.
+//
+//	write      stored before                        stored after            rule
+//	announce   alive, no live intent, no doubt or   intent of the writer    G1 G3 rules.go
+//	           a doubt that may be resent
+//	adopt      alive with the redeemed token set,   alive, new token set    G4 rules.go
+//	           any intent; or dead by a forfeit
+//	           of it
+//	release    alive with the intent of the writer  alive, no intent        G3 G8 rules.go
+//	bury       alive with the intent of the writer  dead, no tokens         G6 G7 rules.go
+//	forfeit    alive, in doubt, may not be resent   dead, tokens on hold    G3 rules.go
+//	login      anything but a later login or a      alive, old tokens       G6 G21 login.go
+//	           later logout                         queued
+//	logout     anything                             tombstone, all tokens   G12 logout.go
+//	                                                queued
+//	late       anything else                        the same, late tokens   G4 rules.go
+//	                                                queued
+//	revoke     a queue with something due           attempt announced,      G20 chore.go
+//	                                                then removed
+//	sweep      an old tombstone, nothing queued     no record               G7 chore.go
+//
+// # Invariants
+//
+// The numbers are those of docs/guarantees.md. The rules of this package keep
+// these:
+//
+//	G1   One redemption for each refresh token.
+//	G2   No redemption while the store holds a usable token.
+//	G3   A token that may have reached the server is sent again only by Rules.Resends.
+//	G4   New tokens are stored before they are visible, and dropped tokens are revoked.
+//	G6   A process that lost a race reads again. Nothing older replaces anything newer.
+//	G7   A grant that is over holds no tokens, and stays over until a new login.
+//	G8   A failure that is no refusal ends no grant.
+//	G9   A failed attempt delays the next one.
+//	G10  The queue is bounded.
+//	G12  A logout wins over a refresh under way.
+//	G18  An intent and a deadline end by whichever clock ends them first.
+//	G19  A server that issues the rejected token again does not look like success.
+//	G20  Revocations stand in the record until they are confirmed or given up.
+//
+// # Concurrency and errors
+//
+// Nothing here is safe for concurrent use. The shell holds one mutex for each
+// Local while a machine steps, and never while it carries out an effect. The
+// operations of one process share its Local; at most one Renewal of a grant runs
+// in a process. How an operation ended is a [Reason] in its [Outcome], not an
+// error; only [Decode] returns errors, among them [ErrFormat].
 package lease
 
 import "time"
@@ -34,7 +124,7 @@ type Rules struct {
 // Clock is one reading of both clocks of a process (G18), or a deadline on
 // both of them.
 type Clock struct {
-	Wall time.Time
+	Wall time.Time     // without a monotonic part, as time.Time.Round(0) returns it
 	Mono time.Duration // since a fixed moment in the life of the process
 }
 
@@ -44,31 +134,29 @@ func (c Clock) Until(deadline Clock) time.Duration {
 	return min(deadline.Wall.Sub(c.Wall), deadline.Mono-c.Mono)
 }
 
-// Intent announces that a process is about to redeem the refresh token of a
+// intent announces that a process is about to redeem the refresh token of a
 // record. Its zero value means that nobody is.
-type Intent struct {
+type intent struct {
 	Holder       string // [Rules.Self] of the process
 	ID           string // random, names this attempt
 	Since, Until time.Time
 }
 
-// Watch says since when a process has seen the same intent.
-type Watch struct {
+// watch says since when a process has seen the same intent.
+type watch struct {
 	ID    string
 	First time.Duration // on the monotonic clock
 }
 
 // Local is what one process alone knows of one grant. Its operations on that
-// grant share it: the shell hands it to one Step at a time, under a mutex.
-// Copies are independent, because claims never change.
+// grant share it: the shell hands it to one Step at a time, under a mutex. A
+// Local that equals its zero value may be forgotten. Copies are independent,
+// because claims never change.
 type Local struct {
-	Pending *Claim // tokens that were obtained and are not stored yet
-	Undo    *Claim // an intent that is to be taken back
-	Watch   Watch
+	Pending *claim // tokens that were obtained and are not stored yet
+	Undo    *claim // an intent that is to be taken back
+	Watch   watch
 }
-
-// Idle reports whether nothing is lost if the process forgets l.
-func (l *Local) Idle() bool { return *l == Local{} }
 
 // Unsaved returns the grant with the tokens that are not stored yet, as
 // readers in this process must see it. It returns nil if there are none.
@@ -138,7 +226,6 @@ type Result uint8
 const (
 	OK       Result = iota + 1 // it was done
 	Conflict                   // Swap: another version is stored
-	Absent                     // Read: no record is stored
 	Refused                    // Redeem: the grant is over. Announce: not now. Probe: only the other token works.
 	Failed                     // it was certainly not done
 	Unknown                    // it may have been done, or may still happen. Probe: it cannot tell.
@@ -152,7 +239,7 @@ type Event struct {
 	ID     string // random, new in every event
 	Jitter uint64 // random
 
-	Record  *Record // Read: what is stored
+	Record  *Record // Read: what is stored; nil if nothing is, with version 0
 	Version uint64  // Read and Swap: the version that is stored now
 
 	Token  Token         // Redeem OK: what the server issued, with times counted from the sending of the request
@@ -183,8 +270,7 @@ const (
 	JustRenewed Reason = "just renewed"  // the rejected token is new
 	Spaced      Reason = "spaced"        // an attempt failed, and the next one must wait
 	LostAnswer  Reason = "answer lost"   // the refresh token may have been redeemed
-	Overtaken   Reason = "overtaken"     // another process or a later login has changed the grant
-	Interrupted Reason = "interrupted"   // the shell ended a wait
+	Overtaken   Reason = "overtaken"     // another process works on the grant, or a later login has replaced it
 	StoreFailed Reason = "store failed"  // the store failed
 	Unconfirmed Reason = "not confirmed" // the server has not confirmed a revocation
 )
@@ -201,20 +287,4 @@ type Notes struct {
 	Died       bool // the grant is over: the user must authorize again
 	LoggedOut  bool // a logout was stored
 	Unrevoked  bool // a revocation was given up
-}
-
-// and returns the facts of both.
-func (n Notes) and(m Notes) Notes {
-	return Notes{
-		Authorized: n.Authorized || m.Authorized,
-		Refreshed:  n.Refreshed || m.Refreshed,
-		Failed:     n.Failed || m.Failed,
-		Unsaved:    n.Unsaved || m.Unsaved,
-		Saved:      n.Saved || m.Saved,
-		Superseded: n.Superseded || m.Superseded,
-		Late:       n.Late || m.Late,
-		Died:       n.Died || m.Died,
-		LoggedOut:  n.LoggedOut || m.LoggedOut,
-		Unrevoked:  n.Unrevoked || m.Unrevoked,
-	}
 }

@@ -10,7 +10,7 @@ import "time"
 // it has tried. Where its value is lost, another one with the same ID and
 // Repeated set goes on.
 type Login struct {
-	Issuer, ClientID, Subject string
+	Issuer, Endpoint, ClientID, Subject string
 
 	ID        string    // random: names the authorization
 	Epoch     string    // random: names the epoch that the login begins, if it begins one
@@ -25,7 +25,7 @@ type Login struct {
 	current *Record
 	version uint64 // of current
 	next    *Record
-	taken   *Claim // the pending tokens that next replaces
+	taken   *claim // the pending tokens that next replaces
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
@@ -40,7 +40,7 @@ type Login struct {
 // tomb names a tombstone.
 type tomb struct {
 	login string
-	ended time.Time
+	ended int64 // in milliseconds, as it is stored
 }
 
 type loginPhase uint8
@@ -60,8 +60,8 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		o.tries = 0
 		return o.read()
 	case loginReading:
-		if ev.Result != OK && ev.Result != Absent || o.unsure && ev.Version == o.over {
-			return o.retry()
+		if ev.Result != OK || o.unsure && ev.Version == o.over {
+			return o.retry(c)
 		}
 		o.look(ev)
 		return o.decide(c, l, ev)
@@ -69,10 +69,10 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		o.rival, o.probed = o.current.Login, ev.Result
 		return o.decide(c, l, ev)
 	case loginWriting:
-		return o.written(l, ev)
+		return o.written(c, l, ev)
 	default: // loginPausing
 		if ev.Result != OK {
-			return o.end(StoreFailed, Notes{})
+			return o.end(c, StoreFailed, Notes{})
 		}
 		return o.read()
 	}
@@ -83,16 +83,16 @@ func (o *Login) read() Effect {
 	return Effect{Do: Read}
 }
 
-func (o *Login) end(reason Reason, n Notes) Effect {
+func (o *Login) end(c Rules, reason Reason, n Notes) Effect {
 	o.phase = loginStart
-	return Effect{Do: Return, Outcome: Outcome{Reason: reason, Record: o.current, Version: o.version}, Notes: n}
+	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, n)
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
-func (o *Login) retry() Effect {
+func (o *Login) retry(c Rules) Effect {
 	o.unsure = false
 	if o.tries++; o.tries >= saveTries {
-		return o.end(StoreFailed, Notes{})
+		return o.end(c, StoreFailed, Notes{})
 	}
 	o.phase = loginPausing
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
@@ -112,7 +112,7 @@ func (r *Record) tomb() tomb {
 	if r.Over != NoGrant {
 		return tomb{}
 	}
-	return tomb{r.Login, r.Ended}
+	return tomb{r.Login, r.Ended.UnixMilli()}
 }
 
 // precedence says which of two logins stays.
@@ -128,7 +128,7 @@ const (
 func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 	switch c.precedence(o) {
 	case installed:
-		return o.end("", Notes{Authorized: true})
+		return o.end(c, "", Notes{Authorized: true})
 	case yield:
 		return o.yield(c, ev)
 	case probe:
@@ -153,8 +153,6 @@ func (c Rules) precedence(o *Login) precedence {
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.queued(o.ID):
-		return yield // o was stored and replaced
 	case r.Over == NoGrant:
 		return c.overTombstone(o, r)
 	}
@@ -196,7 +194,7 @@ func (c Rules) overTombstone(o *Login, r *Record) precedence {
 // process has not stored yet (G4). Where the server has ended the earlier
 // grants, or a revocation would end this one, nothing is left in the queue.
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
-	base := Record{Issuer: o.Issuer, ClientID: o.ClientID, Subject: o.Subject}
+	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
 	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
 	old := Record{}
 	if o.current != nil {
@@ -224,7 +222,7 @@ func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 // unless that would end what is stored (G4).
 func (o *Login) yield(c Rules, ev Event) Effect {
 	if o.current.queued(o.ID) || c.leave(o.ID, o.current) {
-		return o.yielded()
+		return o.yielded(c)
 	}
 	next := *o.current
 	t := o.Token
@@ -233,13 +231,13 @@ func (o *Login) yield(c Rules, ev Event) Effect {
 	return o.swap(c, &next, true)
 }
 
-func (o *Login) yielded() Effect {
+func (o *Login) yielded(c Rules) Effect {
 	n := Notes{Late: o.current.queued(o.ID)}
 	n.Superseded = !n.Late
 	if o.current.Over != "" {
-		return o.end(o.current.Over, n)
+		return o.end(c, o.current.Over, n)
 	}
-	return o.end(Overtaken, n)
+	return o.end(c, Overtaken, n)
 }
 
 func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
@@ -247,12 +245,12 @@ func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
 	return c.swap(next, o.current, o.version)
 }
 
-func (o *Login) written(l *Local, ev Event) Effect {
+func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
 		o.current, o.version = o.next, ev.Version
 		if o.yields {
-			return o.yielded()
+			return o.yielded(c)
 		}
 		n := Notes{Authorized: true}
 		if o.taken.is(l.Pending) {
@@ -260,12 +258,12 @@ func (o *Login) written(l *Local, ev Event) Effect {
 			n.Superseded = !n.Late
 			l.Pending = nil
 		}
-		return o.end("", n)
+		return o.end(c, "", n)
 	case Unknown:
 		o.unsure, o.wrote, o.over = true, true, o.version
 		return o.read()
 	case Conflict:
 		return o.read()
 	}
-	return o.retry()
+	return o.retry(c)
 }

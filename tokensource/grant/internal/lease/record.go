@@ -12,7 +12,7 @@ import (
 // They never compare the clocks of two hosts to order two writes, and never
 // the texts of tokens (G6).
 type Record struct {
-	Issuer, ClientID, Subject string
+	Issuer, Endpoint, ClientID, Subject string // Endpoint is the token endpoint
 
 	Epoch     string    // random: from a login to the logout or the death of the grant
 	Login     string    // random: the authorization from which the tokens descend
@@ -28,12 +28,12 @@ type Record struct {
 	Code  string    // the error code of the server, if it refused the grant
 	Ended time.Time // when the user logged out
 
-	Intent   Intent
+	Intent   intent
 	Doubts   uint64    // how often the refresh token was sent again after a lost answer
 	Failures uint64    // attempts in a row that failed and redeemed nothing
 	RetryAt  time.Time // no attempt before; zero means now
 
-	Queue []Revocation // tokens to be revoked; never changed in place
+	Queue []revocation // tokens to be revoked; never changed in place
 }
 
 // Token is one set of tokens.
@@ -48,8 +48,8 @@ type Token struct {
 	Refreshed bool      // the set came from a refresh, not from an authorization
 }
 
-// Revocation is one token that is to be revoked.
-type Revocation struct {
+// revocation is one token that is to be revoked.
+type revocation struct {
 	Set      string // [Token].ID of its set
 	Refresh  bool   // it is the refresh token of the set
 	Token    string
@@ -97,10 +97,10 @@ func (r *Record) took(serial uint64, t Token) *Record {
 	next := *r
 	next.Serial, next.Token = serial, t
 	next.Over, next.Code, next.Ended = "", "", time.Time{}
-	next.Intent, next.Doubts, next.Failures, next.RetryAt = Intent{}, 0, 0, time.Time{}
+	next.Intent, next.Doubts, next.Failures, next.RetryAt = intent{}, 0, 0, time.Time{}
 	// A server may issue the same text again. It must not be revoked as part
 	// of an older set.
-	next.Queue = without(r.Queue, func(q Revocation) bool { return q.Token == t.Refresh || q.Token == t.Access })
+	next.Queue = without(r.Queue, func(q revocation) bool { return q.Token == t.Refresh || q.Token == t.Access })
 	return &next
 }
 
@@ -110,7 +110,7 @@ func (r *Record) over(reason Reason, code string) *Record {
 	next := *r
 	next.Over, next.Code = reason, code
 	next.Token.Access, next.Token.Refresh = "", ""
-	next.Intent, next.Doubts, next.Failures, next.RetryAt = Intent{}, 0, 0, time.Time{}
+	next.Intent, next.Doubts, next.Failures, next.RetryAt = intent{}, 0, 0, time.Time{}
 	return &next
 }
 
@@ -121,12 +121,12 @@ const maxQueue = 32
 // yet. The refresh token comes first, because its revocation often ends the
 // access token as well. The oldest entries of a queue that is too long fall
 // out of it.
-func (r *Record) enqueue(t Token, since, next time.Time) []Revocation {
+func (r *Record) enqueue(t Token, since, next time.Time) []revocation {
 	if r.queued(t.ID) {
 		return r.Queue
 	}
 	q := slices.Clip(r.Queue)
-	for _, e := range [...]Revocation{{Refresh: true, Token: t.Refresh}, {Token: t.Access}} {
+	for _, e := range [...]revocation{{Refresh: true, Token: t.Refresh}, {Token: t.Access}} {
 		if e.Token != "" {
 			e.Set, e.Since, e.Next = t.ID, since, next
 			q = append(q, e)
@@ -137,27 +137,27 @@ func (r *Record) enqueue(t Token, since, next time.Time) []Revocation {
 
 // queued reports whether a token of the set stands in the queue.
 func (r *Record) queued(set string) bool {
-	return slices.ContainsFunc(r.Queue, func(q Revocation) bool { return q.Set == set })
+	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return q.Set == set })
 }
 
 // dropped reports whether the queue of next lacks an entry of r.
 func (r *Record) dropped(next *Record) bool {
-	return slices.ContainsFunc(r.Queue, func(q Revocation) bool { return !next.queued(q.Set) })
+	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return !next.queued(q.Set) })
 }
 
 // forfeited reports whether the record is dead because of a doubt alone, and
 // nobody has begun to revoke the tokens of the set. Then they may still be
 // succeeded by the tokens of a late holder (G4).
 func (r *Record) forfeited(set string) bool {
-	return r.Over == InDoubt && slices.ContainsFunc(r.Queue, func(q Revocation) bool {
+	return r.Over == InDoubt && slices.ContainsFunc(r.Queue, func(q revocation) bool {
 		return q.Set == set && q.Refresh && q.Attempts == 0
 	})
 }
 
-// due returns when the record needs a [Chore]: the next revocation, or the
+// Due returns when the record needs a [Chore]: the next revocation, or the
 // deletion of a tombstone that has nothing to revoke. It returns the zero time
-// if it needs none.
-func (c Rules) due(r *Record) time.Time {
+// if it needs none, and for a nil record.
+func (c Rules) Due(r *Record) time.Time {
 	if r == nil {
 		return time.Time{}
 	}
@@ -175,7 +175,7 @@ func (c Rules) due(r *Record) time.Time {
 
 // without returns the queue without the entries that drop selects. It never
 // changes q.
-func without(q []Revocation, drop func(Revocation) bool) []Revocation {
+func without(q []revocation, drop func(revocation) bool) []revocation {
 	if !slices.ContainsFunc(q, drop) {
 		return q
 	}

@@ -49,23 +49,23 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		if u := l.Unsaved(); u != nil && !u.Usable(ev.Now, o.Rejected) {
 			return o.flush(l.Pending)
 		} else if u != nil {
-			return o.end(Outcome{Record: u}) // G4: the tokens of this process are newer than what is stored
+			return c.end(Outcome{Record: u}, Notes{}) // G4: the tokens of this process are newer than what is stored
 		}
 		return o.read()
 	case renewalFlushing:
 		return o.flushed(c, l, ev)
 	case renewalReading:
-		if ev.Result != OK && ev.Result != Absent {
-			return o.end(Outcome{Reason: StoreFailed})
+		if ev.Result != OK {
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
 	case renewalWaiting:
 		if ev.Result != OK {
-			return o.end(Outcome{Reason: Interrupted})
+			return c.end(Outcome{Reason: Overtaken}, Notes{})
 		}
 		return o.read()
 	case renewalForfeiting:
-		return o.forfeited(ev)
+		return o.forfeited(c, ev)
 	case renewalAnnouncing:
 		return o.announced(c, l, ev)
 	case renewalRedeeming:
@@ -74,7 +74,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	default: // renewalPausing
 		if ev.Result != OK {
-			return o.keep(l)
+			return o.keep(c, l)
 		}
 		o.phase = renewalWriting
 		return o.write.begin(o.write.claim)
@@ -86,12 +86,10 @@ func (o *Renewal) read() Effect {
 	return Effect{Do: Read}
 }
 
-func (o *Renewal) end(out Outcome) Effect { return Effect{Do: Return, Outcome: out} }
-
 // flush writes a claim that an earlier attempt has left behind. One attempt at
 // a time may have something left to write: otherwise an outage of the store
 // would leave a trail of intents (G3).
-func (o *Renewal) flush(k *Claim) Effect {
+func (o *Renewal) flush(k *claim) Effect {
 	o.phase = renewalFlushing
 	return o.write.begin(k)
 }
@@ -101,29 +99,29 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.end(Outcome{Reason: StoreFailed})
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 	notes := o.write.settle(l)
 	e := o.decide(c, l, ev, o.write.current, o.write.version)
-	e.Notes = e.Notes.and(notes)
+	e.Notes = notes
 	return e
 }
 
 // decide acts on what is stored now.
 func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64) Effect {
 	if r == nil {
-		return o.end(Outcome{Reason: NoGrant})
+		return c.end(Outcome{Reason: NoGrant}, Notes{})
 	}
-	l.Watch = l.Watch.watch(r.Intent, ev.Now)
+	l.Watch = l.Watch.see(r.Intent, ev.Now)
 	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
 	if l.Undo != nil && v != serve && r.Over == "" {
 		return o.flush(l.Undo) // the intent may be this process's own
 	}
 	switch o.was, o.version = r, version; v {
 	case serve:
-		return o.end(Outcome{Record: r, Version: version})
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
 	case refuse:
-		return o.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause})
+		return c.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause}, Notes{})
 	case await:
 		o.phase = renewalWaiting
 		return Effect{Do: Wait, For: pause, Poll: true}
@@ -134,23 +132,21 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	default: // redeem
 		o.phase = renewalAnnouncing
 		o.next, o.by = c.acquire(r, ev.ID, ev.Now)
-		l.Watch = Watch{ID: ev.ID, First: ev.Now.Mono}
+		l.Watch = watch{ID: ev.ID, First: ev.Now.Mono}
 		e := c.swap(o.next, r, version)
 		e.Announce = true
 		return e
 	}
 }
 
-func (o *Renewal) forfeited(ev Event) Effect {
+func (o *Renewal) forfeited(c Rules, ev Event) Effect {
 	switch ev.Result {
 	case OK:
-		e := o.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version})
-		e.Notes.Died = true
-		return e
+		return c.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version}, Notes{Died: true})
 	case Conflict:
 		return o.read()
 	}
-	return o.end(Outcome{Reason: StoreFailed})
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
 // announced sends the request if the store has taken the intent. An intent
@@ -162,22 +158,24 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	case OK:
 		o.version = ev.Version
 		if ev.Now.Until(o.by) <= 0 {
-			return o.claim(c, o.undo(0), ev) // the store was slow: the request could outlive the intent (G1)
+			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
 		}
 		o.phase = renewalRedeeming
 		return Effect{Do: Redeem, Token: o.next.Token.Refresh, By: o.by}
 	case Conflict:
 		return o.read()
 	case Refused:
-		return o.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause})
+		return c.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause}, Notes{})
 	case Unknown:
-		l.Undo = o.undo(o.version)
+		l.Undo = o.undo(o.version, time.Time{})
 	}
-	return o.end(Outcome{Reason: StoreFailed})
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
-func (o *Renewal) undo(over uint64) *Claim {
-	return &Claim{kind: undo, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts}
+// undo takes the intent back though no request was sent. An abandoned intent
+// that it replaced comes back, and with it the doubt.
+func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
+	return &claim{kind: release, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts, retryAt: retryAt}
 }
 
 // redeemed turns the answer of the server into a claim. After a lost answer
@@ -194,25 +192,24 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		if o.next.Doubts > 0 {
 			reason = InDoubt // the attempt whose answer was lost has redeemed it
 		}
-		return o.claim(c, &Claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
+		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
 	case Failed:
-		k := o.undo(0)
+		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
+		k := o.undo(0, ev.Now.Wall.Add(o.pause))
 		if !ev.Unsent {
-			o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
-			k = &Claim{kind: release, base: o.next, retryAt: ev.Now.Wall.Add(o.pause)}
+			k.intent, k.doubts = intent{}, o.next.Doubts
 		}
 		e := o.claim(c, k, ev)
 		e.Notes.Failed = true
 		return e
 	}
 	left := c.left(l.Watch, o.next.Intent, ev.Now)
-	e := o.end(Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)})
-	e.Notes.Failed = true
-	return e
+	out := Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)}
+	return c.end(out, Notes{Failed: true})
 }
 
 // claim writes what the attempt has brought about.
-func (o *Renewal) claim(c Rules, k *Claim, ev Event) Effect {
+func (o *Renewal) claim(c Rules, k *claim, ev Event) Effect {
 	o.phase = renewalWriting
 	return o.write.beginAt(c, k, o.next, o.version, ev)
 }
@@ -227,26 +224,21 @@ func (o *Renewal) written(c Rules, l *Local, ev Event) Effect {
 			o.phase = renewalPausing
 			return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 		}
-		return o.keep(l)
+		return o.keep(c, l)
 	}
-	notes := o.write.settle(l)
-	e := o.end(o.outcome(ev.Now))
-	e.Notes = notes
-	return e
+	return c.end(o.outcome(ev.Now), o.write.settle(l))
 }
 
 // keep leaves the claim to a Chore. New tokens are served from memory
 // meanwhile (G4).
-func (o *Renewal) keep(l *Local) Effect {
+func (o *Renewal) keep(c Rules, l *Local) Effect {
 	if o.write.claim.kind != adopt {
 		l.Undo = o.write.claim
-		return o.end(Outcome{Reason: StoreFailed, Pause: o.pause})
+		return c.end(Outcome{Reason: StoreFailed, Pause: o.pause}, Notes{})
 	}
 	l.Pending = o.write.claim
 	u := l.Unsaved()
-	e := o.end(Outcome{Reason: o.again(u), Record: u})
-	e.Notes.Unsaved = true
-	return e
+	return c.end(Outcome{Reason: o.again(u), Record: u}, Notes{Unsaved: true})
 }
 
 // outcome says what the caller gets after the claim was written or has turned

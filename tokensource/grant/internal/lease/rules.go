@@ -20,7 +20,7 @@ const maxPause = 5 * time.Minute
 // decide returns what a renewal of r does now. For refuse it returns why, and
 // how long to wait before the next attempt. For await it returns how long the
 // intent can still live.
-func (c Rules) decide(r *Record, n need, w Watch, now Clock) (verdict, Reason, time.Duration) {
+func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Reason, time.Duration) {
 	if r.Usable(now, n.rejected) {
 		return serve, "", 0 // G2: another process has renewed it
 	}
@@ -89,7 +89,7 @@ func (c Rules) acquire(r *Record, id string, now Clock) (*Record, Clock) {
 	if r.Intent.ID != "" {
 		next.Doubts++
 	}
-	next.Intent = Intent{Holder: c.Self, ID: id, Since: now.Wall, Until: now.Wall.Add(c.Lease)}
+	next.Intent = intent{Holder: c.Self, ID: id, Since: now.Wall, Until: now.Wall.Add(c.Lease)}
 	return &next, now.add(c.Lease - c.Margin)
 }
 
@@ -104,7 +104,7 @@ func (c Clock) add(d time.Duration) Clock { return Clock{Wall: c.Wall.Add(d), Mo
 // A foreign intent allows for skew between two hosts. It must also have been
 // watched for Quiet: after an outage of the store its holder may be writing,
 // and a redemption now would be reuse (G1).
-func (c Rules) left(w Watch, i Intent, now Clock) time.Duration {
+func (c Rules) left(w watch, i intent, now Clock) time.Duration {
 	if i.ID == "" {
 		return 0
 	}
@@ -120,14 +120,14 @@ func (c Rules) left(w Watch, i Intent, now Clock) time.Duration {
 }
 
 // watch returns w after the intent i was seen.
-func (w Watch) watch(i Intent, now Clock) Watch {
+func (w watch) see(i intent, now Clock) watch {
 	switch i.ID {
 	case "":
-		return Watch{}
+		return watch{}
 	case w.ID:
 		return w
 	}
-	return Watch{ID: i.ID, First: now.Mono}
+	return watch{ID: i.ID, First: now.Mono}
 }
 
 // resolution is what a claim means for the record that is stored.
@@ -147,15 +147,18 @@ const (
 // Every claim is judged by what is stored now, and never by the record under
 // which it was made: a claim whose first write took effect unnoticed must not
 // be written over its own successors.
-func (c Rules) resolve(k *Claim, current *Record, version uint64, now Clock) (*Record, resolution) {
+func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*Record, resolution) {
 	if k.kind == adopt {
 		return c.adopt(k, current, now)
 	}
 	if current == nil {
 		return nil, late
 	}
+	if k.kind == bury && current.sameSet(k.base) && current.Over == k.reason {
+		return nil, stored
+	}
 	if current.Intent.ID != k.base.Intent.ID {
-		if k.kind == undo && version == k.over {
+		if k.kind == release && version == k.over {
 			// The announcement may still take effect over this version.
 			// Another version keeps it out.
 			next := *current
@@ -163,18 +166,16 @@ func (c Rules) resolve(k *Claim, current *Record, version uint64, now Clock) (*R
 		}
 		return nil, late
 	}
-	switch next := *current; k.kind {
-	case bury:
+	if k.kind == bury {
 		return current.over(k.reason, k.code), rewrite
-	case release:
-		next.Intent = Intent{}
+	}
+	next := *current
+	next.Intent, next.Doubts = k.intent, k.doubts
+	if !k.retryAt.IsZero() {
 		next.Failures++
 		next.RetryAt = k.retryAt
-		return &next, rewrite
-	default:
-		next.Intent, next.Doubts = k.intent, k.doubts
-		return &next, rewrite
 	}
+	return &next, rewrite
 }
 
 // adopt decides about new tokens. The process that holds them may write them
@@ -182,7 +183,7 @@ func (c Rules) resolve(k *Claim, current *Record, version uint64, now Clock) (*R
 // was given up because of a doubt about that set (G4). Without this rule they
 // would be dropped for the sake of a process that may obtain nothing. It never
 // writes them over a refusal (G7), a logout (G12) or a newer set (G6).
-func (c Rules) adopt(k *Claim, current *Record, now Clock) (*Record, resolution) {
+func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution) {
 	switch {
 	case current == nil:
 		next := k.base.over(NoGrant, "")
@@ -195,7 +196,7 @@ func (c Rules) adopt(k *Claim, current *Record, now Clock) (*Record, resolution)
 		return nil, late // they were stored, and the grant ended with them
 	case current.sameSet(k.base) && (current.Over == "" || current.forfeited(k.base.Token.ID)):
 		next := current.took(k.base.Serial+1, k.token)
-		next.Queue = without(next.Queue, func(q Revocation) bool { return q.Set == k.base.Token.ID })
+		next.Queue = without(next.Queue, func(q revocation) bool { return q.Set == k.base.Token.ID })
 		return next, rewrite
 	case current.queued(k.token.ID) || c.leave(k.base.Login, current):
 		return nil, late

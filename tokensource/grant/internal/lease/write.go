@@ -2,9 +2,9 @@ package lease
 
 import "time"
 
-// Claim is a change of the stored record that one attempt to redeem has
+// claim is a change of the stored record that one attempt to redeem has
 // brought about, and that is still to be written. It never changes.
-type Claim struct {
+type claim struct {
 	kind  claimKind
 	base  *Record // the record as it was announced; its intent names the claim
 	token Token   // adopt: the new tokens
@@ -12,11 +12,10 @@ type Claim struct {
 	reason Reason // bury: why the grant is dead
 	code   string // bury: the error code of the server
 
-	retryAt time.Time // release: no attempt before
-
-	over   uint64 // undo: the version over which the intent was written
-	intent Intent // undo: what the record said before
-	doubts uint64 // undo: what the record said before
+	intent  intent    // release: the intent that stays
+	doubts  uint64    // release: the doubts that stay
+	retryAt time.Time // release: no attempt before; zero if none was made
+	over    uint64    // release: the version over which the intent may still be written
 }
 
 type claimKind uint8
@@ -24,19 +23,18 @@ type claimKind uint8
 const (
 	adopt   claimKind = iota + 1 // store new tokens
 	bury                         // the server refused the grant
-	release                      // the attempt redeemed nothing
-	undo                         // the attempt was never made
+	release                      // the attempt redeemed nothing: take the intent back
 )
 
 // is reports whether k and other came from the same attempt.
-func (k *Claim) is(other *Claim) bool {
+func (k *claim) is(other *claim) bool {
 	return k != nil && other != nil && k.base.Intent.ID == other.base.Intent.ID
 }
 
 // newAdoption returns the claim for the answer t to the redemption that base
 // announced. An answer without a refresh token or a scope leaves the old ones
 // in force (RFC 6749 sections 5.1 and 6).
-func newAdoption(base *Record, t Token) *Claim {
+func newAdoption(base *Record, t Token) *claim {
 	t.ID, t.Refreshed = base.Intent.ID, true
 	if t.Refresh == "" {
 		t.Refresh = base.Token.Refresh
@@ -44,7 +42,7 @@ func newAdoption(base *Record, t Token) *Claim {
 	if t.Scope == "" {
 		t.Scope = base.Token.Scope
 	}
-	return &Claim{kind: adopt, base: base, token: t}
+	return &claim{kind: adopt, base: base, token: t}
 }
 
 // write stores one claim. Renewal, Chore and Logout share it.
@@ -59,7 +57,7 @@ func newAdoption(base *Record, t Token) *Claim {
 // that is gone, and the intent that stands there would end the grant (G4).
 type write struct {
 	phase  writePhase
-	claim  *Claim
+	claim  *claim
 	unsure bool // the outcome of the last swap is unknown
 
 	next    *Record // what is being written
@@ -76,13 +74,13 @@ const (
 )
 
 // begin starts to write k with a look at the store.
-func (w *write) begin(k *Claim) Effect {
+func (w *write) begin(k *claim) Effect {
 	*w = write{claim: k}
 	return w.read()
 }
 
 // beginAt starts to write k over a record that was just written.
-func (w *write) beginAt(c Rules, k *Claim, current *Record, version uint64, ev Event) Effect {
+func (w *write) beginAt(c Rules, k *claim, current *Record, version uint64, ev Event) Effect {
 	*w = write{claim: k, current: current, version: version}
 	w.next, w.verdict = c.resolve(k, current, version, ev.Now)
 	return w.swap(c)
@@ -93,7 +91,7 @@ func (w *write) beginAt(c Rules, k *Claim, current *Record, version uint64, ev E
 // is known.
 func (w *write) step(c Rules, ev Event) (Effect, bool) {
 	switch {
-	case w.phase == writeReading && (ev.Result == OK || ev.Result == Absent):
+	case w.phase == writeReading && (ev.Result == OK):
 		if w.unsure && ev.Version == w.version {
 			break // it was not written, or not yet
 		}
@@ -155,11 +153,17 @@ func (w *write) settle(l *Local) Notes {
 	return n
 }
 
+// end ends an operation.
+func (c Rules) end(out Outcome, n Notes) Effect {
+	out.Due = c.Due(out.Record)
+	return Effect{Do: Return, Outcome: out, Notes: n}
+}
+
 // swap writes next over the version of current. A record that needs a Chore
 // earlier than current does is entered in the index first (G20).
 func (c Rules) swap(next, current *Record, version uint64) Effect {
 	e := Effect{Do: Swap, Record: next, Version: version}
-	was, due := c.due(current), c.due(next)
+	was, due := c.Due(current), c.Due(next)
 	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
 		e.Due = due
 	}

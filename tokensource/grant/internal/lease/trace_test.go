@@ -1,0 +1,451 @@
+package lease_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+// G6: of two logins the later exchange stays.
+func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		apart  time.Duration // between the exchanges
+		skew   time.Duration // of the clock of the later one
+		single bool
+		kill   bool // the server ends the access tokens of the earlier grant
+	}{
+		{"far apart", time.Minute, 0, false, false},
+		{"far apart, one grant", time.Minute, 0, true, true},
+		{"close, one grant, clocks disagree", time.Second, -20 * time.Second, true, true},
+		{"close, one grant, both access tokens work", time.Second, 0, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			a, b := w.process("a"), w.process("b")
+			a.rules.SingleGrant, b.rules.SingleGrant, b.skew = tt.single, tt.single, tt.skew
+			older := a.begin(a.login())
+			w.now += tt.apart
+			if tt.kill {
+				w.end(1)
+			}
+			newer := b.login()
+			if out := b.begin(newer).run(); out.Reason != "" {
+				t.Fatalf("the newer login: %q", out.Reason)
+			}
+			if out := older.run(); out.Reason != lease.Overtaken {
+				t.Errorf("the older login ended with %q, want %q", out.Reason, lease.Overtaken)
+			}
+			if got := w.record().Login; got != newer.ID {
+				t.Errorf("stored login = %s, want %s", got, newer.ID)
+			}
+			a.settle()
+			if !tt.single && w.live() != 2 {
+				t.Errorf("%d tokens live at the server, want those of one login", w.live())
+			}
+		})
+	}
+}
+
+// G6: where the server keeps both grants, one of two logins stays and the other
+// one is revoked.
+func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	one, two := a.begin(a.login()), b.begin(b.login())
+	two.run()
+	one.run()
+	a.settle()
+	w.wantHeld()
+	if w.live() != 2 {
+		t.Errorf("%d tokens live at the server, want 2", w.live())
+	}
+}
+
+// afterLostWrite runs a login whose write takes effect and whose answer is
+// lost. Then it lets other happen, and runs the login to its end.
+func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lease.Outcome) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	login := a.begin(a.login()).until(lease.Swap)
+	login.perform()
+	other(w, b)
+	return w, login.answer(lease.Unknown).run()
+}
+
+// G12: a login that is written again does not undo a logout.
+func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
+	w, _ := afterLostWrite(t, func(w *world, b *process) {
+		w.deaf = true
+		b.begin(&lease.Logout{}).run()
+	})
+	if r := w.record(); r.Over != lease.NoGrant {
+		t.Errorf("the grant is alive after the logout, with %q", r.Token.Access)
+	}
+}
+
+// G6: a login that is written again does not undo a logout of the login that
+// replaced it.
+func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
+	for _, single := range []bool{false, true} {
+		w, out := afterLostWrite(t, func(w *world, b *process) {
+			b.rules.SingleGrant = single
+			b.loggedIn()
+			b.begin(&lease.Logout{}).run()
+			w.now += time.Minute
+		})
+		if w.stored != nil && w.record().Over == "" || out.Reason == "" {
+			t.Errorf("the grant is alive after the logout (outcome %q)", out.Reason)
+		}
+	}
+}
+
+// G4: a login that is written again does not put used tokens over the renewed
+// ones.
+func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
+	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
+	w.wantHeld()
+	if out.Reason != "" || w.record().Serial != 1 {
+		t.Errorf("outcome %q, serial %d, want success and the renewed set", out.Reason, w.record().Serial)
+	}
+	p := w.process("c")
+	w.now += 2 * time.Hour
+	if out := p.begin(&lease.Renewal{}).run(); out.Reason != "" || len(w.dead) > 0 {
+		t.Errorf("the next refresh: %q, grants that died of reuse: %v", out.Reason, w.dead)
+	}
+}
+
+// G4: a login that is written again does not put revoked tokens over those of
+// the login that replaced it.
+func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
+	w, out := afterLostWrite(t, func(w *world, b *process) {
+		b.loggedIn()
+		b.begin(&lease.Chore{}).run()
+	})
+	w.wantHeld()
+	if out.Reason != lease.Overtaken {
+		t.Errorf("the login ended with %q, want %q", out.Reason, lease.Overtaken)
+	}
+}
+
+// G1: a login that is written again does not wipe the intent of a redemption.
+func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
+	var renewal *op
+	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
+	renewal.perform()
+	if w.record().Intent.ID == "" {
+		t.Error("the intent is gone while the request is under way")
+	}
+}
+
+// G20: tokens that arrive after a logout are revoked, though the first attempt
+// fails.
+func TestLateTokensWaitInQueue(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.loggedIn()
+	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
+	if out := b.begin(&lease.Logout{}).run(); out.Reason != "" {
+		t.Fatalf("logout: %q", out.Reason)
+	}
+	w.deaf = true
+	if out := renewal.run(); out.Reason != lease.NoGrant {
+		t.Errorf("the renewal ended with %q, want %q", out.Reason, lease.NoGrant)
+	}
+	if n := renewal.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("told %d times of late tokens, want once", n)
+	}
+	b.begin(&lease.Chore{}).run()
+	if w.live() == 0 {
+		t.Fatal("the revocation has not failed")
+	}
+	w.deaf = false
+	w.now += time.Minute
+	w.process("c").begin(&lease.Chore{}).run() // a process that took no part
+	if w.live() != 0 {
+		t.Errorf("%d tokens live after the logout", w.live())
+	}
+}
+
+// G6: late tokens of a replaced login are revoked, whatever the clocks of the
+// hosts say.
+func TestLateTokensOfReplacedLogin(t *testing.T) {
+	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		b.skew = skew
+		a.loggedIn()
+		renewal := a.begin(a.renewal()).until(lease.Redeem).do()
+		b.loggedIn()
+		if out := renewal.run(); out.Reason != "" || out.Record.Token.Access != w.record().Token.Access {
+			t.Errorf("skew %s: the renewal ended with %q, want the token of the new login", skew, out.Reason)
+		}
+		b.settle()
+		if w.live() != 2 {
+			t.Errorf("skew %s: %d tokens live, want those of the new login alone", skew, w.live())
+		}
+	}
+}
+
+// takenOver lets a redeem a token and lose the store. Then b takes over.
+func takenOver(w *world, a, b *process) (holder, successor *op) {
+	a.loggedIn()
+	holder = a.begin(a.renewal()).until(lease.Redeem).do()
+	holder.fail()
+	return holder, b.begin(b.renewal())
+}
+
+// G4: the holder's tokens win over the intent of a successor that obtains
+// nothing.
+func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	_, successor := takenOver(w, a, b)
+	successor.until(lease.Redeem)
+	chore := a.begin(&lease.Chore{})
+	chore.run()
+	if out := successor.answer(lease.Failed).run(); out.Reason != "" {
+		t.Errorf("the successor ended with %q, want the holder's token", out.Reason)
+	}
+	w.wantHeld()
+	if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 1 {
+		t.Errorf("told %d times that the tokens were saved, want once", n)
+	}
+	w.now += 2 * time.Hour
+	if out := b.begin(&lease.Renewal{}).run(); out.Reason != "" {
+		t.Errorf("the next refresh ended with %q", out.Reason)
+	}
+}
+
+// G20: a login keeps the revocations of an unfinished logout.
+func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	w.deaf = true
+	if out := a.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
+		t.Fatalf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
+	}
+	a.loggedIn()
+	w.deaf = false
+	a.settle()
+	if w.live() != 2 {
+		t.Errorf("%d tokens live, want those of the new login alone", w.live())
+	}
+}
+
+// G4: a login in the process that holds unsaved tokens revokes them.
+func TestLoginRevokesPendingTokens(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
+	if out := renewal.fail(); out.Reason != "" || a.local.Pending == nil {
+		t.Fatalf("the renewal ended with %q, want tokens from memory", out.Reason)
+	}
+	login := a.begin(a.login())
+	login.run()
+	if a.local.Pending != nil {
+		t.Error("tokens of the old login are still served from memory")
+	}
+	if n := login.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("told %d times of late tokens, want once", n)
+	}
+	a.settle()
+	if w.live() != 2 {
+		t.Errorf("%d tokens live, want those of the new login alone", w.live())
+	}
+}
+
+// G4: the holder's tokens win over a grant that was given up in doubt.
+func TestHolderWinsOverForfeit(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.rules.Resends, b.rules.Resends = 0, 0
+	_, successor := takenOver(w, a, b)
+	if out := successor.run(); out.Reason != lease.InDoubt || len(w.sent) != 1 {
+		t.Fatalf("the successor ended with %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.InDoubt)
+	}
+	if r := w.record(); r.Token.Refresh != "" || r.Token.Access != "" {
+		t.Errorf("the dead record holds %q and %q", r.Token.Access, r.Token.Refresh)
+	}
+	if out := b.begin(&lease.Chore{}).run(); w.live() != 3 || out.Due.Sub(b.wall()) != time.Hour {
+		t.Fatalf("%d tokens live, and the next are revoked in %s; want 3, 1h", w.live(), out.Due.Sub(b.wall()))
+	}
+	a.settle()
+	w.wantHeld()
+	if got := w.live(); got != 3 { // the first access token lives on at this server
+		t.Errorf("%d tokens live, want 3", got)
+	}
+}
+
+// G7: when the revocation of a forfeited grant has begun, a late holder does not
+// revive it: its tokens are revoked as well.
+func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.rules.Resends, b.rules.Resends = 0, 0
+	_, successor := takenOver(w, a, b)
+	successor.run()
+	w.now += time.Hour
+	w.deaf = true
+	b.begin(&lease.Chore{}).run()
+	w.deaf = false
+	a.settle()
+	if r := w.record(); r.Over != lease.InDoubt || w.live() != 0 {
+		t.Errorf("over = %q and %d tokens live, want %q and none", r.Over, w.live(), lease.InDoubt)
+	}
+}
+
+// G7: tokens are never written over a refusal.
+func TestHolderDoesNotWinOverRefusal(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	_, successor := takenOver(w, a, b)
+	if out := successor.run(); out.Reason != lease.InDoubt || len(w.dead) != 1 {
+		t.Fatalf("the successor ended with %q, want a refusal because of reuse", out.Reason)
+	}
+	a.settle()
+	if r := w.record(); r.Over != lease.InDoubt {
+		t.Errorf("over = %q, want %q", r.Over, lease.InDoubt)
+	}
+}
+
+// G4: tokens that were dropped are not reported as saved.
+func TestDroppedTokensAreNotSaved(t *testing.T) {
+	for _, single := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.rules.SingleGrant, b.rules.SingleGrant = single, single
+		a.loggedIn()
+		a.begin(a.renewal()).until(lease.Redeem).do().fail()
+		b.loggedIn()
+		chore := a.begin(&lease.Chore{})
+		chore.run()
+		if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 0 {
+			t.Errorf("single %t: told that the tokens were saved", single)
+		}
+		if n := chore.told(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
+			t.Errorf("single %t: told %d times that the tokens were dropped, want once", single, n)
+		}
+	}
+}
+
+// G12: a logout takes the tokens along that the process could not store.
+func TestLogoutRevokesPendingTokens(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
+	logout := a.begin(&lease.Logout{}).until(lease.Swap) // it has read what was stored before
+	renewal.fail()
+	w.swap(lease.Effect{Record: w.record(), Version: w.version}) // as a re-encryption does
+	if out := logout.run(); out.Reason != "" {
+		t.Fatalf("logout = %q", out.Reason)
+	}
+	if w.live() != 0 {
+		t.Errorf("%d tokens live after a logout that reported success", w.live())
+	}
+}
+
+// G4: tokens that became pending while the tombstone was written are revoked.
+func TestPendingTokensOutliveNoLogout(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
+	logout := a.begin(&lease.Logout{}).until(lease.Swap)
+	renewal.fail()
+	logout.run()
+	if a.local.Pending == nil {
+		t.Fatal("the logout has dropped tokens that its tombstone does not contain")
+	}
+	a.settle()
+	if w.live() != 0 {
+		t.Errorf("%d tokens live after the logout", w.live())
+	}
+}
+
+// G12: a create that arrives late does not bring back a grant after its logout.
+func TestLateCreateAfterLogout(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	create := a.begin(a.login()).until(lease.Swap)
+	b.loggedIn()
+	b.begin(&lease.Logout{}).run()
+	if ev := w.swap(create.effect); ev.Result != lease.Conflict { // it arrives now
+		t.Errorf("the late create ended with %d, want a conflict", ev.Result)
+	}
+	if out := create.answer(lease.Unknown).run(); out.Reason != lease.NoGrant {
+		t.Errorf("the login ended with %q, want %q", out.Reason, lease.NoGrant)
+	}
+	a.settle()
+	if w.live() != 0 {
+		t.Errorf("%d tokens live after the logout", w.live())
+	}
+}
+
+// G18: an intent of this process ends by the monotonic clock, though the wall
+// clock was set back.
+func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	rejected := a.renewal()
+	if out := a.begin(rejected).until(lease.Redeem).answer(lease.Unknown).run(); out.Reason != lease.LostAnswer || out.Pause != time.Minute {
+		t.Fatalf("the renewal ended with %q and %s, want %q and a minute", out.Reason, out.Pause, lease.LostAnswer)
+	}
+	a.skew = -time.Hour
+	w.now += 30 * time.Second
+	if out := a.begin(a.renewal()).run(); out.Reason != lease.LostAnswer || out.Pause != 30*time.Second {
+		t.Errorf("half a lease later: %q and %s, want %q and 30s", out.Reason, out.Pause, lease.LostAnswer)
+	}
+	w.now += 30 * time.Second
+	if out := a.begin(a.renewal()).run(); out.Reason != "" {
+		t.Errorf("a lease later: %q, want a token", out.Reason)
+	}
+}
+
+// G3: a store whose answers are lost does not bring a grant into doubt if no
+// refresh token was sent.
+func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
+	w := newWorld(t)
+	w.process("login").loggedIn()
+	for _, name := range []string{"a", "b", "c"} {
+		p := w.process(name)
+		renewal := p.begin(p.renewal()).until(lease.Swap)
+		renewal.perform()
+		if out := renewal.answer(lease.Unknown).run(); out.Reason != lease.StoreFailed {
+			t.Fatalf("%s: the renewal ended with %q, want %q", name, out.Reason, lease.StoreFailed)
+		}
+		for chore := p.begin(&lease.Chore{}); chore.effect.Do != lease.Return; {
+			ev := chore.perform()
+			if chore.effect.Do == lease.Swap {
+				ev = lease.Event{Result: lease.Unknown} // whatever came of it
+			}
+			chore.step(ev)
+		}
+		if p.local.Undo != nil {
+			t.Errorf("%s: the intent is still to be taken back", name)
+		}
+		w.now += 2 * time.Minute
+	}
+	if r := w.record(); r.Intent.ID != "" || r.Doubts != 0 || r.Over != "" || len(w.sent) != 0 {
+		t.Errorf("intent %q, doubts %d, over %q, sent %v; want none", r.Intent.ID, r.Doubts, r.Over, w.sent)
+	}
+}
+
+// G3: an announcement of unknown outcome that arrives late is kept out.
+func TestLateAnnouncementIsKeptOut(t *testing.T) {
+	w := newWorld(t)
+	a := w.process("a")
+	a.loggedIn()
+	renewal := a.begin(a.renewal()).until(lease.Swap)
+	announcement := renewal.effect
+	renewal.answer(lease.Unknown).run()
+	a.begin(&lease.Chore{}).run()
+	if ev := w.swap(announcement); ev.Result != lease.Conflict {
+		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
+	}
+}
