@@ -101,8 +101,8 @@ func (c *config) rules(self string) lease.Rules {
 }
 
 // start returns the first state: a grant that every process knows, or nothing.
-func (c *config) start() *world {
-	w := &world{
+func (c *config) start() *model {
+	w := &model{
 		faults: c.faults, expiries: c.expiries, logins: c.logins, logouts: c.logouts,
 		n: c.procs, lastVersion: storedNow,
 	}

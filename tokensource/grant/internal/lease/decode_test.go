@@ -11,12 +11,13 @@ import (
 type decoder struct {
 	*layouts
 	in       []byte
-	w        *world
+	w        *model
 	ids      byte
 	procs    byte
 	leaseFor time.Duration
 	records  []lease.Record
 	used     int
+	same     *lease.Record
 }
 
 func (d *decoder) byte() byte {
@@ -73,6 +74,14 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 			*(*string)(q) = d.text()
 		case cellWall:
 			*(*time.Time)(q) = d.wall()
+		case cellMillis:
+			if t := d.wall(); !t.IsZero() {
+				*(*int64)(q) = t.UnixMilli()
+			}
+		case cellWrite:
+			d.phased(&d.layouts.write, q)
+		case cellDrain:
+			d.phased(&d.layouts.drain, q)
 		case cellMono:
 			if k := d.byte(); k != cellNothing {
 				*(*time.Duration)(q) = monoOrigin + time.Duration(int(k)-64)*tick
@@ -88,11 +97,7 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 		case cellRecord:
 			*(**lease.Record)(q) = d.record()
 		case cellClaim:
-			if d.byte() != 0 {
-				c := new(lease.Claim)
-				d.value(d.layouts.claim, unsafe.Pointer(c))
-				*(**lease.Claim)(q) = c
-			}
+			*(**lease.Claim)(q) = d.claim()
 		case cellQueue:
 			if n := d.byte(); n > 0 {
 				queue := make([]lease.Revocation, n)
@@ -102,22 +107,40 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 				*(*[]lease.Revocation)(q) = queue
 			}
 		case cellExpiry:
-			*(*time.Time)(q) = d.w.expiry(*at[string](p, f.aux))
+			*(*time.Time)(q) = d.w.expiry(*offset[string](p, f.aux))
 		case cellExchanged:
-			if k := code(*at[string](p, f.aux)); k >= codeLogin {
+			if k := code(*offset[string](p, f.aux)); k >= codeLogin {
 				*(*time.Time)(q) = d.w.books[k-codeLogin].at
 			}
 		case cellSince:
-			if until := *at[time.Time](p, f.aux); !until.IsZero() {
+			if until := *offset[time.Time](p, f.aux); !until.IsZero() {
 				*(*time.Time)(q) = until.Add(-d.leaseFor)
 			}
 		}
 	}
 }
 
-func (d *decoder) record() *lease.Record {
+func (d *decoder) claim() *lease.Claim {
 	if d.byte() == 0 {
 		return nil
+	}
+	c := new(lease.Claim)
+	d.value(d.layouts.claim, unsafe.Pointer(c))
+	return c
+}
+
+func (d *decoder) phased(by *[8]*layout, p unsafe.Pointer) {
+	phase := d.byte()
+	*offset[byte](p, by[0].phase) = phase
+	d.value(by[phase], p)
+}
+
+func (d *decoder) record() *lease.Record {
+	switch d.byte() {
+	case 0:
+		return nil
+	case 2:
+		return d.same
 	}
 	if d.used == len(d.records) {
 		d.records = append(make([]lease.Record, 0, 2*d.used+16), make([]lease.Record, 2*d.used+16)...)
@@ -131,8 +154,8 @@ func (d *decoder) record() *lease.Record {
 }
 
 // world reads a state from its bytes.
-func (d *decoder) world(b []byte, w *world, c *config) {
-	*w = world{n: c.procs, lastVersion: storedNow}
+func (d *decoder) world(b []byte, w *model, c *config) {
+	*w = model{n: c.procs, lastVersion: storedNow}
 	d.w, d.ids, d.procs, d.used = w, 0, 0, 0
 	d.in = b[int(b[0])|int(b[1])<<8:]
 	d.books()
@@ -161,15 +184,20 @@ func (d *decoder) world(b []byte, w *world, c *config) {
 		m.result = lease.Result(d.byte())
 		m.access = d.text()
 	}
+	for i := range w.procs[:w.n] {
+		if d.byte() != 0 {
+			d.value(d.layouts.watch, unsafe.Pointer(&w.procs[i].local.Watch))
+		}
+	}
 	w.ids, w.names = d.ids, d.procs
 }
 
-func (d *decoder) process(p *process) {
+func (d *decoder) process(p *member) {
 	p.name, p.known, p.holds = d.text(), d.text(), d.text()
 	p.wall, p.state = int8(d.byte())-64, state(d.byte())
 	f := d.byte()
 	p.cut, p.want, p.tired = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2)
-	d.value(d.local, unsafe.Pointer(&p.local))
+	p.local.Pending, p.local.Undo = d.claim(), d.claim()
 	for k := range p.ops {
 		if d.bit(f, 3+k) {
 			p.ops[k] = d.slot(k)
@@ -190,22 +218,19 @@ func (d *decoder) slot(k int) *slot {
 	}
 	switch k {
 	case opRenewal:
-		m := new(lease.Renewal)
-		d.value(d.renewal, unsafe.Pointer(m))
-		s.machine = m
+		s.machine = new(lease.Renewal)
 	case opChore:
-		m := new(lease.Chore)
-		d.value(d.chore, unsafe.Pointer(m))
-		s.machine = m
+		s.machine = new(lease.Chore)
 	case opLogin:
-		m := new(lease.Login)
-		d.value(d.login, unsafe.Pointer(m))
-		s.machine = m
+		s.machine = new(lease.Login)
 	default:
-		m := new(lease.Logout)
-		d.value(d.logout, unsafe.Pointer(m))
-		s.machine = m
+		s.machine = new(lease.Logout)
 	}
+	d.same = s.effect.Record
+	phase, p := d.byte(), pointer(s.machine)
+	*offset[byte](p, d.operations[k][0].phase) = phase
+	d.value(d.operations[k][phase], p)
+	d.same = nil
 	return s
 }
 

@@ -6,7 +6,7 @@ import (
 
 // operation emits how the effect of an operation may end. It reports whether
 // that must happen before time passes.
-func (x *explorer) operation(w *world, p, k int) bool {
+func (x *explorer) operation(w *model, p, k int) bool {
 	s := w.procs[p].ops[k]
 
 	if s.answer != nil {
@@ -37,7 +37,7 @@ func (x *explorer) operation(w *world, p, k int) bool {
 
 // answer emits the state after an effect has ended with ev, and those in which
 // the process is stopped before it sees that. n holds the effect.
-func (x *explorer) answer(n *world, p, k int, ev lease.Event) {
+func (x *explorer) answer(n *model, p, k int, ev lease.Event) {
 	stops := ev.Result == lease.OK && n.procs[p].ops[k].effect.Do != lease.Wait
 	if stops {
 		x.other = *n
@@ -69,7 +69,7 @@ func (x *explorer) answer(n *world, p, k int, ev lease.Event) {
 	x.free = free
 }
 
-func (x *explorer) read(w *world, p, k int) {
+func (x *explorer) read(w *model, p, k int) {
 	n := x.begin(w)
 	if !w.reaches(p) {
 		x.say("%s's %s cannot read", word(n.procs[p].name), kind(k))
@@ -85,15 +85,15 @@ func (x *explorer) read(w *world, p, k int) {
 	}
 }
 
-func stored(w *world) lease.Event {
+func stored(w *model) lease.Event {
 	if w.record == nil {
-		return lease.Event{Result: lease.Absent}
+		return lease.Event{Result: lease.OK}
 	}
 	return lease.Event{Result: lease.OK, Record: w.record, Version: w.version}
 }
 
 // swap writes the index first, and then the record.
-func (x *explorer) swap(w *world, p, k int) {
+func (x *explorer) swap(w *model, p, k int) {
 	s := w.procs[p].ops[k]
 	if s.effect.Announce && x.can(w, faultRefused) {
 		n := x.spoil(w, faultRefused)
@@ -137,7 +137,7 @@ func (x *explorer) swap(w *world, p, k int) {
 	}
 }
 
-func (x *explorer) enlist(w *world, p, k int) {
+func (x *explorer) enlist(w *model, p, k int) {
 	due := w.procs[p].ops[k].effect.Due
 	n := x.begin(w)
 	if !w.reaches(p) {
@@ -167,7 +167,7 @@ func (x *explorer) enlist(w *world, p, k int) {
 }
 
 // unwritten notes that the store failed to take what an operation writes.
-func (x *explorer) unwritten(n *world, p, k int) {
+func (x *explorer) unwritten(n *model, p, k int) {
 	if r := n.procs[p].ops[k].effect.Record; r != nil {
 		if q := n.pair(r.Token.Access); q != nil {
 			q.facts |= tried
@@ -176,7 +176,7 @@ func (x *explorer) unwritten(n *world, p, k int) {
 }
 
 // put writes the record, if nobody was faster. The answer may be lost.
-func (x *explorer) put(n *world, p, k int, lost bool) {
+func (x *explorer) put(n *model, p, k int, lost bool) {
 	s := n.procs[p].ops[k]
 	e := s.effect
 	if s.enlisted && s.left == 0 {
@@ -201,7 +201,7 @@ func (x *explorer) put(n *world, p, k int, lost bool) {
 }
 
 // written stores r, which operation k of process p made, or which arrives late.
-func (x *explorer) written(n *world, p, k int, r *lease.Record) {
+func (x *explorer) written(n *model, p, k int, r *lease.Record) {
 	was := n.record
 	if r == nil && was != nil && was.Over == lease.NoGrant && ticks(was.Ended)+x.c.keep-x.c.maxOffset() <= n.now {
 		n.late.on, n.late.record = false, nil // no write is under way for so long
@@ -215,7 +215,7 @@ func (x *explorer) written(n *world, p, k int, r *lease.Record) {
 	x.replaced(n, p, k, was, r)
 }
 
-func (x *explorer) redeem(w *world, p, k int) bool {
+func (x *explorer) redeem(w *model, p, k int) bool {
 	s := w.procs[p].ops[k]
 	overdue := w.clock(p).Until(s.effect.By) <= 0
 	if s.flying {
@@ -266,7 +266,7 @@ func (x *explorer) redeem(w *world, p, k int) bool {
 }
 
 // served lets the server answer.
-func (x *explorer) served(n *world, token string) lease.Event {
+func (x *explorer) served(n *model, token string) lease.Event {
 	alive := n.books[n.pair(token).login].alive
 	res, access := n.refresh(x.c, token)
 	if alive && res == lease.Refused {
@@ -276,7 +276,7 @@ func (x *explorer) served(n *world, token string) lease.Event {
 	return x.answered(n, res, access)
 }
 
-func (x *explorer) answered(n *world, res lease.Result, access string) lease.Event {
+func (x *explorer) answered(n *model, res lease.Result, access string) lease.Event {
 	if res == lease.Refused {
 		x.say(" and is refused")
 		return lease.Event{Result: res, Code: "invalid_grant"}
@@ -288,7 +288,7 @@ func (x *explorer) answered(n *world, res lease.Result, access string) lease.Eve
 }
 
 // deliver brings a request that was held up to the server.
-func (x *explorer) deliver(n *world) {
+func (x *explorer) deliver(n *model) {
 	m := &n.message
 	alive := n.books[n.pair(m.token).login].alive
 	m.result, m.access = n.refresh(x.c, m.token)
@@ -301,7 +301,7 @@ func (x *explorer) deliver(n *world) {
 	}
 }
 
-func (x *explorer) revoke(w *world, p, k int) {
+func (x *explorer) revoke(w *model, p, k int) {
 	token := w.procs[p].ops[k].effect.Token
 	n := x.begin(w)
 	if w.down {
@@ -321,7 +321,7 @@ func (x *explorer) revoke(w *world, p, k int) {
 	}
 }
 
-func (x *explorer) probe(w *world, p, k int) {
+func (x *explorer) probe(w *model, p, k int) {
 	e := &w.procs[p].ops[k].effect
 	n := x.begin(w)
 	ev := lease.Event{Result: lease.Unknown}
@@ -343,7 +343,7 @@ func (x *explorer) probe(w *world, p, k int) {
 // wait ends when its time is over, and earlier when the shell polls. A wait
 // that is shorter than a tick is over before the next tick, if the store is
 // there: its outages last for ticks.
-func (x *explorer) wait(w *world, p, k int) bool {
+func (x *explorer) wait(w *model, p, k int) bool {
 	s := w.procs[p].ops[k]
 	over := s.left == 0 || s.nap && w.reaches(p)
 	// The shell polls several times in a tick. Only some of these looks matter.
@@ -357,7 +357,7 @@ func (x *explorer) wait(w *world, p, k int) bool {
 }
 
 // parked is a login that the store refused. It is repeated, or the user leaves.
-func (x *explorer) parked(w *world, p, k int) bool {
+func (x *explorer) parked(w *model, p, k int) bool {
 	n := x.begin(w)
 	x.say("%s's %s is given up", word(n.procs[p].name), kind(k))
 	n.pair(n.procs[p].ops[k].machine.(*lease.Login).Token.Access).facts |= forgiven

@@ -38,7 +38,7 @@ func explore(c *config, stopAtFirst bool) *report {
 	first := slices.Clone(x.enc.world(c.start()))
 	s.add(first, 0, 0)
 	q.push(first)
-	var w world
+	var w model
 	for at := 0; ; at++ {
 		b := q.pop()
 		if b == nil || stopAtFirst && len(r.broken) > 0 {
@@ -50,7 +50,7 @@ func explore(c *config, stopAtFirst bool) *report {
 		}
 		x.dec.world(b, &w, c)
 		move := 0
-		x.emit = func(n *world) {
+		x.emit = func(n *model) {
 			next := x.enc.world(n)
 			x.state(n, &x.enc.held)
 			s.transitions++
@@ -88,7 +88,7 @@ func explore(c *config, stopAtFirst bool) *report {
 }
 
 // guarded makes all moves. A panic of a machine is a violation.
-func guarded(x *explorer, w *world, failed func(text string)) {
+func guarded(x *explorer, w *model, failed func(text string)) {
 	defer func() {
 		if v := recover(); v != nil {
 			buf := make([]byte, 4096)
@@ -109,7 +109,7 @@ func (r *report) add(c *config, name string, first []byte, path []int) {
 func replay(c *config, first []byte, path []int) []string {
 	canonical, plain := newExplorer(c), newExplorer(c)
 	plain.verbose, plain.enc.plain = true, true
-	var w, v world
+	var w, v model
 	state := slices.Clone(first)
 	canonical.dec.world(state, &w, c)
 	named := slices.Clone(plain.enc.world(&w))
@@ -117,7 +117,7 @@ func replay(c *config, first []byte, path []int) []string {
 	for _, m := range path {
 		canonical.dec.world(state, &w, c)
 		i := 0
-		canonical.emit = func(n *world) {
+		canonical.emit = func(n *model) {
 			if i == m {
 				state = slices.Clone(canonical.enc.world(n))
 			}
@@ -126,7 +126,7 @@ func replay(c *config, first []byte, path []int) []string {
 		guarded(canonical, &w, func(string) {})
 		plain.dec.world(named, &v, c)
 		found := false
-		plain.emit = func(n *world) {
+		plain.emit = func(n *model) {
 			if !found && bytes.Equal(canonical.enc.world(n), state) {
 				found = true
 				lines = append(lines, plain.label)

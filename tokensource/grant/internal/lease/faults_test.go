@@ -7,7 +7,7 @@ var halts = [...]struct {
 }{{faultStop, stopping}, {faultSuspend, suspended}}
 
 // mishaps emits what may happen to process p.
-func (x *explorer) mishaps(w *world, p int) {
+func (x *explorer) mishaps(w *model, p int) {
 	pr := &w.procs[p]
 	busy := pr.busy()
 	if pr.cut {
@@ -39,7 +39,7 @@ func (x *explorer) mishaps(w *world, p int) {
 	x.clockSteps(w, p)
 }
 
-func (x *explorer) clockSteps(w *world, p int) {
+func (x *explorer) clockSteps(w *model, p int) {
 	steps := [...]struct {
 		fault fault
 		by    int8
@@ -62,7 +62,7 @@ func (x *explorer) clockSteps(w *world, p int) {
 	}
 }
 
-func (x *explorer) apart(w *world, by int8) bool {
+func (x *explorer) apart(w *model, by int8) bool {
 	for i := range w.procs[:w.n] {
 		if w.procs[i].wall*by < 0 {
 			return true
@@ -72,7 +72,7 @@ func (x *explorer) apart(w *world, by int8) bool {
 }
 
 // crash ends a process. Another one starts in its place, under a new name.
-func (x *explorer) crash(n *world, p int) {
+func (x *explorer) crash(n *model, p int) {
 	pr := &n.procs[p]
 	n.blame(p, crashed)
 	x.say("%s crashes", word(pr.name))
@@ -83,14 +83,14 @@ func (x *explorer) crash(n *world, p int) {
 			n.message = message{}
 		}
 	}
-	*pr = process{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut, want: true}
+	*pr = member{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut, want: true}
 	n.names++
 	x.say(", and %s starts", word(pr.name))
 	x.done(n)
 }
 
 // network emits what may happen to messages that are under way.
-func (x *explorer) network(w *world) {
+func (x *explorer) network(w *model) {
 	if w.late.on {
 		if !w.away && w.late.over == w.version {
 			n := x.begin(w)
@@ -132,7 +132,7 @@ func (x *explorer) network(w *world) {
 }
 
 // environment emits what may happen to the store, to the server and to tokens.
-func (x *explorer) environment(w *world) {
+func (x *explorer) environment(w *model) {
 	if w.away {
 		n := x.begin(w)
 		n.away = false

@@ -21,7 +21,7 @@ func (x *explorer) violate(name string) {
 }
 
 // sent judges the sending of a refresh token.
-func (x *explorer) sent(n *world, p int, s *slot) {
+func (x *explorer) sent(n *model, p int, s *slot) {
 	token := s.effect.Token
 	q := n.pair(token)
 	m := s.machine.(*lease.Renewal)
@@ -50,7 +50,7 @@ func (x *explorer) sent(n *world, p int, s *slot) {
 }
 
 // ended judges the end of a grant because of reuse.
-func (x *explorer) ended(n *world, token string) {
+func (x *explorer) ended(n *model, token string) {
 	x.outcomes.lost = true
 	if n.faults == x.c.faults {
 		x.violate("G1 family dead without a fault")
@@ -61,7 +61,7 @@ func (x *explorer) ended(n *world, token string) {
 }
 
 // replaced judges a write: r stands in the place of was.
-func (x *explorer) replaced(n *world, p, k int, was, r *lease.Record) {
+func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	switch {
 	case r == nil:
 		x.deleted(n, was)
@@ -100,13 +100,13 @@ func (x *explorer) replaced(n *world, p, k int, was, r *lease.Record) {
 
 // causeless reports whether nothing has happened that justifies a doubt about
 // the refresh token of r.
-func (x *explorer) causeless(n *world, r *lease.Record) bool {
+func (x *explorer) causeless(n *model, r *lease.Record) bool {
 	q := n.pair(r.Token.Refresh)
 	return q != nil && q.facts&doubtful == 0 && !n.beyond
 }
 
 // announced judges the announcement of a redemption.
-func (x *explorer) announced(n *world, p int, was *lease.Record) {
+func (x *explorer) announced(n *model, p int, was *lease.Record) {
 	if was.Over != "" {
 		x.violate("G7 dead grant redeemed")
 		return
@@ -122,7 +122,7 @@ func (x *explorer) announced(n *world, p int, was *lease.Record) {
 }
 
 // buriedByUser judges the write of a tombstone.
-func (x *explorer) buriedByUser(n *world, p, k int, was, r *lease.Record) {
+func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
 	if k == opLogout && was != nil && was.Over == "" {
 		if saw := n.procs[p].ops[k].saw; loginOf(was)+2 > saw {
 			x.violate("G6 newer grant deleted")
@@ -133,7 +133,7 @@ func (x *explorer) buriedByUser(n *world, p, k int, was, r *lease.Record) {
 	}
 }
 
-func (x *explorer) deleted(n *world, was *lease.Record) {
+func (x *explorer) deleted(n *model, was *lease.Record) {
 	switch {
 	case was == nil:
 	case was.Over != lease.NoGrant:
@@ -145,7 +145,7 @@ func (x *explorer) deleted(n *world, was *lease.Record) {
 
 // unordered reports whether two logins came so close that their clocks cannot
 // tell their order, and the server keeps both.
-func (x *explorer) unordered(n *world, a, b byte) bool {
+func (x *explorer) unordered(n *model, a, b byte) bool {
 	d := ticks(n.books[a].at) - ticks(n.books[b].at)
 	return n.beyond || !x.c.single && max(d, -d) <= x.c.skew
 }
@@ -153,14 +153,14 @@ func (x *explorer) unordered(n *world, a, b byte) bool {
 func loginOf(r *lease.Record) byte { return code(r.Login) - codeLogin }
 
 // revoked judges a revocation.
-func (x *explorer) revoked(n *world, p, k int, inUse bool) {
+func (x *explorer) revoked(n *model, p, k int, inUse bool) {
 	if inUse && !n.live(n.record.Token.Refresh) {
 		x.violate("G6 grant in use revoked")
 	}
 }
 
 // noted judges what an operation tells.
-func (x *explorer) noted(n *world, p int, was lease.Local, e lease.Effect) {
+func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
 	if e.Notes.Saved {
 		if u := was.Unsaved(); u == nil || n.pair(u.Token.Access).facts&saved == 0 {
 			x.violate("G4 told saved, and was not")
@@ -169,7 +169,7 @@ func (x *explorer) noted(n *world, p int, was lease.Local, e lease.Effect) {
 }
 
 // renewed judges the outcome of a renewal.
-func (x *explorer) renewed(n *world, p int, m *lease.Renewal, o lease.Outcome) {
+func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 	if o.Reason != "" {
 		x.outcomes.delayed = true
 		return
@@ -188,7 +188,7 @@ func (x *explorer) renewed(n *world, p int, m *lease.Renewal, o lease.Outcome) {
 }
 
 // loggedOut judges the outcome of a logout.
-func (x *explorer) loggedOut(n *world, s *slot, o lease.Outcome) {
+func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
 	if o.Reason != "" || s.saw < 2 {
 		return
 	}
@@ -202,7 +202,7 @@ func (x *explorer) loggedOut(n *world, s *slot, o lease.Outcome) {
 }
 
 // state judges a state. held says whose refresh tokens somebody has.
-func (x *explorer) state(n *world, held *[maxPairs]bool) {
+func (x *explorer) state(n *model, held *[maxPairs]bool) {
 	for i := range n.pairs[:n.issued] {
 		q := &n.pairs[i]
 		if held[i] || q.facts&(used|got|forgiven) != got || !n.books[q.login].alive {
@@ -226,7 +226,7 @@ func (x *explorer) state(n *world, held *[maxPairs]bool) {
 }
 
 // settled reports whether everything has ended well or for good.
-func (x *explorer) settled(n *world) bool {
+func (x *explorer) settled(n *model) bool {
 	if n.away || n.down || n.late.on || n.message.phase != 0 {
 		return false
 	}

@@ -36,10 +36,13 @@ const (
 	cellText
 	cellWall
 	cellMono
+	cellMillis
 	cellSpan
 	cellRecord
 	cellClaim
 	cellQueue
+	cellWrite
+	cellDrain
 	cellExpiry    // follows from the access token
 	cellExchanged // follows from the login
 	cellSince     // follows from the end of the intent
@@ -55,8 +58,8 @@ type field struct {
 }
 
 type layout struct {
+	phase  uintptr // offset of the field of this name
 	fields []field
-	size   uintptr
 }
 
 // span is a range of ticks relative to now.
@@ -67,34 +70,37 @@ type span struct {
 
 // layouts holds the layout of each type, for one configuration.
 type layouts struct {
-	spans                                    map[string]span
-	versions                                 []string
-	skip                                     []string
-	record, claim, revocation, event, effect *layout
-	renewal, login, logout, chore, local     *layout
+	spans          map[string]span
+	versions, skip []string
+	all            bool // also the fields that an operation does not read any more
+
+	record, claim, revocation, event, effect, watch *layout
+	operations                                      [4][16]*layout // by kind and phase
+	write, drain                                    [8]*layout     // by phase
 }
 
-func newLayouts(c *config) *layouts {
+func newLayouts(c *config, all bool) *layouts {
 	off := c.maxOffset()
 	wall := func(lo, hi int64) span { return span{lo: -lo - off, hi: hi + off} }
 	y := &layouts{
+		all: all,
 		spans: map[string]span{
-			"Intent.Until":     wall(c.skew, c.lease),
-			"Watch.First":      {lo: -max(c.lease, c.quiet), hi: 0},
+			"intent.Until":     wall(c.skew, c.lease),
+			"watch.First":      {lo: -max(c.lease, c.quiet), hi: 0},
 			"Clock.Wall":       wall(1, c.lease),
 			"Clock.Mono":       {lo: -1, hi: c.lease},
 			"Token.Obtained":   wall(c.spacing, 0),
 			"Record.RetryAt":   {lo: -off, hi: 7, past: true},
-			"Claim.retryAt":    {lo: -off, hi: 7, past: true},
+			"claim.retryAt":    {lo: -off, hi: 7, past: true},
 			"Record.Ended":     wall(c.keep+1, 0),
 			"tomb.ended":       wall(c.keep+1, 0),
-			"Revocation.Since": wall(c.giveUp, 0),
-			"Revocation.Next":  wall(0, max(c.hold, c.lastPause)),
+			"revocation.Since": wall(c.giveUp, 0),
+			"revocation.Next":  wall(0, max(c.hold, c.lastPause)),
 			"effect.Due":       wall(0, max(c.hold, c.lastPause, c.keep)),
 		},
 		versions: []string{
 			"effect.Version", "Event.Version", "write.version", "Renewal.version", "Login.version", "Login.over",
-			"Logout.version", "drain.version", "Claim.over",
+			"Logout.version", "drain.version", "claim.over",
 		},
 		skip: []string{
 			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Token.Type", "Token.Scope", "Event.Now",
@@ -102,27 +108,45 @@ func newLayouts(c *config) *layouts {
 		},
 	}
 	y.record, y.claim, y.revocation = compile[lease.Record](y), compile[lease.Claim](y), compile[lease.Revocation](y)
-	y.event, y.effect, y.local = compile[lease.Event](y), compile[effect](y), compile[lease.Local](y)
-	y.renewal, y.login = compile[lease.Renewal](y), compile[lease.Login](y)
-	y.logout, y.chore = compile[lease.Logout](y), compile[lease.Chore](y)
+	y.event, y.effect, y.watch = compile[lease.Event](y), compile[effect](y), compile[lease.Watch](y)
+	for i := range y.operations[0] {
+		phase := uint8(i)
+		y.operations[opRenewal][i] = compile[lease.Renewal](y, lease.DeadRenewal[phase]...)
+		y.operations[opChore][i] = compile[lease.Chore](y, lease.DeadChore[phase]...)
+		y.operations[opLogin][i] = compile[lease.Login](y, lease.DeadLogin[phase]...)
+		y.operations[opLogout][i] = compile[lease.Logout](y, lease.DeadLogout[phase]...)
+	}
+	for i := range y.write {
+		y.write[i] = compile[lease.Write](y, lease.DeadWrite[uint8(i)]...)
+		y.drain[i] = compile[lease.Drain](y, lease.DeadDrain[uint8(i)]...)
+	}
 	return y
 }
 
-func compile[T any](y *layouts) *layout {
+// compile returns the layout of T without the fields that are named. A field
+// named phase comes first, because the layout depends on it.
+func compile[T any](y *layouts, without ...string) *layout {
 	t := reflect.TypeFor[T]()
-	l := &layout{size: t.Size()}
-	y.flatten(l, t, 0)
+	l := &layout{}
+	if f, ok := t.FieldByName("phase"); ok {
+		l.phase = f.Offset
+	}
+	if y.all {
+		without = nil
+	}
+	y.flatten(l, t, 0, without)
 	return l
 }
 
-func (y *layouts) flatten(l *layout, t reflect.Type, base uintptr) {
+func (y *layouts) flatten(l *layout, t reflect.Type, base uintptr, without []string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name := t.Name() + "." + f.Name
-		if slices.Contains(y.skip, name) {
-			continue
+		if name := t.Name() + "." + f.Name; !slices.Contains(y.skip, name) && !slices.Contains(without, f.Name) && f.Name != "phase" {
+			y.add(l, t, f, name, base)
 		}
-		y.add(l, t, f, name, base)
+	}
+	for _, name := range without {
+		must(t.FieldByName(name))
 	}
 }
 
@@ -130,10 +154,7 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 	n := field{off: base + f.Offset}
 	s, known := y.spans[name]
 	n.lo, n.hi, n.past = s.lo, s.hi, s.past
-	from := func(other string) uintptr {
-		o, _ := t.FieldByName(other)
-		return base + o.Offset
-	}
+	from := func(other string) uintptr { return base + must(t.FieldByName(other)).Offset }
 	switch {
 	case name == "Token.Expiry":
 		n.cell, n.aux = cellExpiry, from("Access")
@@ -141,45 +162,54 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 		n.cell, n.aux = cellExchanged, from("Login")
 	case name == "Login.Exchanged":
 		n.cell, n.aux = cellExchanged, from("ID")
-	case name == "Intent.Since":
+	case name == "intent.Since":
 		n.cell, n.aux = cellSince, from("Until")
-		y.add(l, t, must(t.FieldByName("Until")), "Intent.Until", base)
-	case name == "Intent.Until" && len(l.fields) > 0 && l.fields[len(l.fields)-1].cell == cellSince:
+		y.add(l, t, must(t.FieldByName("Until")), "intent.Until", base)
+	case name == "intent.Until" && len(l.fields) > 0 && l.fields[len(l.fields)-1].cell == cellSince:
 		return // it stands before Since
 	case slices.Contains(y.versions, name):
 		n.cell = cellVersion
-	case f.Type == reflect.TypeFor[time.Time]() && known:
-		n.cell = cellWall
-	case f.Type == reflect.TypeFor[time.Duration]() && known:
-		n.cell = cellMono
-	case f.Type == reflect.TypeFor[time.Duration]():
-		n.cell = cellSpan
-	case f.Type == reflect.TypeFor[*lease.Record]():
-		n.cell = cellRecord
-	case f.Type == reflect.TypeFor[*lease.Claim]():
-		n.cell = cellClaim
-	case f.Type == reflect.TypeFor[[]lease.Revocation]():
-		n.cell = cellQueue
+	case f.Type.Kind() == reflect.Struct && f.Type.Name() == "write":
+		n.cell = cellWrite
+	case f.Type.Kind() == reflect.Struct && f.Type.Name() == "drain":
+		n.cell = cellDrain
 	case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]():
-		y.flatten(l, f.Type, n.off)
+		y.flatten(l, f.Type, n.off, nil)
 		return
 	default:
-		n.cell = plain(f.Type, name)
+		n.cell = plain(f.Type, name, known)
 	}
 	l.fields = append(l.fields, n)
 }
 
-func plain(t reflect.Type, name string) cell {
-	switch t.Kind() {
-	case reflect.Bool:
+func plain(t reflect.Type, name string, timed bool) cell {
+	switch t {
+	case reflect.TypeFor[*lease.Record]():
+		return cellRecord
+	case reflect.TypeFor[*lease.Claim]():
+		return cellClaim
+	case reflect.TypeFor[[]lease.Revocation]():
+		return cellQueue
+	case reflect.TypeFor[time.Duration]():
+		if timed {
+			return cellMono
+		}
+		return cellSpan
+	}
+	switch {
+	case timed && t == reflect.TypeFor[time.Time]():
+		return cellWall
+	case timed && t.Kind() == reflect.Int64:
+		return cellMillis
+	case t.Kind() == reflect.Bool:
 		return cellBool
-	case reflect.Uint8:
+	case t.Kind() == reflect.Uint8:
 		return cellByte
-	case reflect.Int:
+	case t.Kind() == reflect.Int:
 		return cellInt
-	case reflect.Uint64:
+	case t.Kind() == reflect.Uint64:
 		return cellUint64
-	case reflect.String:
+	case t.Kind() == reflect.String:
 		return cellText
 	}
 	panic(fmt.Sprintf("the explorer does not know how to store %s (%s): see layouts", name, t))
@@ -218,7 +248,7 @@ var texts = func() (t [256]string) {
 
 var reasons = []lease.Reason{
 	lease.NoGrant, lease.Denied, lease.InDoubt, lease.NoRefreshToken, lease.JustRenewed, lease.Spaced, lease.LostAnswer,
-	lease.Overtaken, lease.Interrupted, lease.StoreFailed, lease.Unconfirmed, "invalid_grant",
+	lease.Overtaken, lease.StoreFailed, lease.Unconfirmed, "invalid_grant",
 }
 
 func code(s string) byte {
@@ -259,4 +289,4 @@ func (n name) String() string {
 	return texts[n]
 }
 
-func at[T any](p unsafe.Pointer, off uintptr) *T { return (*T)(unsafe.Add(p, off)) }
+func offset[T any](p unsafe.Pointer, off uintptr) *T { return (*T)(unsafe.Add(p, off)) }

@@ -12,9 +12,9 @@ type explorer struct {
 	c        *config
 	enc      encoder
 	dec      decoder
-	emit     func(next *world) // gets each of them
-	next     world             // the one that is being made
-	other    world
+	emit     func(next *model) // gets each of them
+	next     model             // the one that is being made
+	other    model
 	broken   string // the invariant that next breaks
 	free     bool   // next follows without a fault or an event
 	verbose  bool
@@ -23,14 +23,14 @@ type explorer struct {
 }
 
 func newExplorer(c *config) *explorer {
-	y := newLayouts(c)
+	y := newLayouts(c, false)
 	x := &explorer{c: c}
 	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease}
 	x.dec = decoder{layouts: y, leaseFor: c.rules("").Lease}
 	return x
 }
 
-func (x *explorer) begin(w *world) *world {
+func (x *explorer) begin(w *model) *model {
 	x.next, x.broken, x.free, x.label = *w, "", true, ""
 	return &x.next
 }
@@ -41,18 +41,18 @@ func (x *explorer) say(format string, args ...any) {
 	}
 }
 
-func (x *explorer) done(n *world) {
+func (x *explorer) done(n *model) {
 	x.emit(n)
 	x.broken, x.label = "", ""
 }
 
 // can reports whether a fault of this kind may happen.
-func (x *explorer) can(n *world, f fault) bool {
+func (x *explorer) can(n *model, f fault) bool {
 	return x.c.kinds&f != 0 && n.faults > 0
 }
 
 // spoil begins a state to which a fault leads.
-func (x *explorer) spoil(w *world, f fault) *world {
+func (x *explorer) spoil(w *model, f fault) *model {
 	n := x.begin(w)
 	n.faults--
 	x.free = false
@@ -60,7 +60,7 @@ func (x *explorer) spoil(w *world, f fault) *world {
 }
 
 // moves emits every state that follows w.
-func (x *explorer) moves(w *world) {
+func (x *explorer) moves(w *model) {
 	urgent := false
 	for p := range w.procs[:w.n] {
 		urgent = x.process(w, p) || urgent
@@ -74,7 +74,7 @@ func (x *explorer) moves(w *world) {
 
 // process emits what process p may do, and what may happen to it. It reports
 // whether p must act before time passes.
-func (x *explorer) process(w *world, p int) bool {
+func (x *explorer) process(w *model, p int) bool {
 	pr := &w.procs[p]
 	urgent := false
 	if pr.state == running {
@@ -96,7 +96,7 @@ func (x *explorer) process(w *world, p int) bool {
 
 // starts emits the operations that p may begin. It reports whether p must begin
 // one before time passes.
-func (x *explorer) starts(w *world, p int) bool {
+func (x *explorer) starts(w *model, p int) bool {
 	x.renewals(w, p)
 	pr := &w.procs[p]
 	if w.logins > 0 && pr.ops[opLogin] == nil && w.exchanged < maxLogins {
@@ -119,7 +119,7 @@ func (x *explorer) starts(w *world, p int) bool {
 }
 
 // renewals emits the renewal that p may begin.
-func (x *explorer) renewals(w *world, p int) {
+func (x *explorer) renewals(w *model, p int) {
 	pr := &w.procs[p]
 	if pr.ops[opRenewal] != nil || pr.tired {
 		return
@@ -148,7 +148,7 @@ func (x *explorer) renewals(w *world, p int) {
 }
 
 // logIn emits a login, from the exchange on.
-func (x *explorer) logIn(w *world, p int) {
+func (x *explorer) logIn(w *model, p int) {
 	n := x.begin(w)
 	x.free = false
 	n.logins--
@@ -162,7 +162,7 @@ func (x *explorer) logIn(w *world, p int) {
 }
 
 // start begins an operation up to its first effect.
-func (x *explorer) start(n *world, p int, s *slot, k int, why string) {
+func (x *explorer) start(n *model, p int, s *slot, k int, why string) {
 	n.procs[p].ops[k] = s
 	x.free = x.free && k != opLogout
 	x.say("%s%s", word(n.procs[p].name), why)
@@ -171,7 +171,7 @@ func (x *explorer) start(n *world, p int, s *slot, k int, why string) {
 }
 
 // step hands an event to an operation, and carries on with what it wants.
-func (x *explorer) step(n *world, p, k int, ev lease.Event) {
+func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 	pr := &n.procs[p]
 	s := pr.ops[k].clone()
 	s.answer, s.flying, s.enlisted = nil, false, false
@@ -215,7 +215,7 @@ func (x *explorer) step(n *world, p, k int, ev lease.Event) {
 }
 
 // returned carries out what the shell does at the end of an operation.
-func (x *explorer) returned(n *world, p, k int, s *slot, e lease.Effect) {
+func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 	pr := &n.procs[p]
 	o := e.Outcome
 	switch k {
@@ -253,7 +253,7 @@ func (x *explorer) returned(n *world, p, k int, s *slot, e lease.Effect) {
 }
 
 // tick lets time pass.
-func (x *explorer) tick(w *world) {
+func (x *explorer) tick(w *model) {
 	n := x.begin(w)
 	if x.sleeper(w) {
 		return
@@ -280,7 +280,7 @@ func (x *explorer) tick(w *world) {
 
 // sleeper reports whether an operation or a write would outlive a tombstone.
 // Tombstones live for a day, and the model assumes that nothing sleeps so long.
-func (x *explorer) sleeper(w *world) bool {
+func (x *explorer) sleeper(w *model) bool {
 	r := w.record
 	if r == nil || r.Over != lease.NoGrant || ticks(r.Ended)+x.c.keep-x.c.maxOffset() > w.now+1 {
 		return false

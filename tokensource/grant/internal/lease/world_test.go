@@ -6,9 +6,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// world is one state of the model: one grant, the processes that share it,
+// model is one state of the model: one grant, the processes that share it,
 // their store, the server, and what the judges remember.
-type world struct {
+type model struct {
 	// What may still happen.
 	faults, expiries, logins, logouts byte
 
@@ -36,7 +36,7 @@ type world struct {
 	message   message
 
 	n     int // processes
-	procs [maxProcs]process
+	procs [maxProcs]member
 
 	beyond bool  // a clock is wrong by more than the skew
 	now    int64 // ticks since origin
@@ -107,8 +107,8 @@ const (
 	suspended // its monotonic clock stands still
 )
 
-// process is one process with a copy of the engine.
-type process struct {
+// member is one process with a copy of the engine.
+type member struct {
 	name  string
 	known string // the access token that it hands out
 	holds string // the refresh token for which it holds tokens that are not stored
@@ -134,13 +134,13 @@ type kind byte
 
 func (k kind) String() string { return [...]string{"renewal", "chore", "login", "logout"}[k] }
 
-type machine interface {
+type operation interface {
 	Step(lease.Rules, *lease.Local, lease.Event) lease.Effect
 }
 
 // slot is an operation under way.
 type slot struct {
-	machine  machine
+	machine  operation
 	effect   effect
 	answer   *lease.Event // the effect has ended, and the process was stopped
 	left     int8         // ticks that a wait lasts
@@ -186,20 +186,20 @@ func (s *slot) clone() *slot {
 	return &c
 }
 
-func (w *world) clock(p int) lease.Clock {
+func (w *model) clock(p int) lease.Clock {
 	return lease.Clock{
 		Wall: origin.Add(time.Duration(w.now+int64(w.procs[p].wall)) * tick),
 		Mono: monoOrigin + time.Duration(w.procs[p].mono)*tick,
 	}
 }
 
-func (w *world) reaches(p int) bool { return !w.away && !w.procs[p].cut }
+func (w *model) reaches(p int) bool { return !w.away && !w.procs[p].cut }
 
-func (p *process) busy() bool {
+func (p *member) busy() bool {
 	return p.ops != [4]*slot{} || p.local.Pending != nil || p.local.Undo != nil
 }
 
-func (w *world) busy() bool {
+func (w *model) busy() bool {
 	for i := range w.procs[:w.n] {
 		if w.procs[i].busy() {
 			return true
@@ -209,7 +209,7 @@ func (w *world) busy() bool {
 }
 
 // pair returns the pair to which a token belongs.
-func (w *world) pair(token string) *pair {
+func (w *model) pair(token string) *pair {
 	switch k := code(token); {
 	case k >= codeRefresh && k < codeLogin:
 		return &w.pairs[k-codeRefresh]
@@ -220,18 +220,18 @@ func (w *world) pair(token string) *pair {
 }
 
 // good reports whether the API accepts an access token.
-func (w *world) good(access string) bool {
+func (w *model) good(access string) bool {
 	p := w.pair(access)
 	return p != nil && p.facts&(dead|expired) == 0 && w.books[p.login].alive
 }
 
 // live reports whether the server accepts a refresh token.
-func (w *world) live(refresh string) bool {
+func (w *model) live(refresh string) bool {
 	p := w.pair(refresh)
 	return p != nil && p.facts&used == 0 && w.books[p.login].alive
 }
 
-func (w *world) expiry(access string) time.Time {
+func (w *model) expiry(access string) time.Time {
 	if p := w.pair(access); p != nil && p.facts&expired != 0 {
 		return origin.Add(-1000 * time.Hour)
 	}
@@ -239,7 +239,7 @@ func (w *world) expiry(access string) time.Time {
 }
 
 // issue makes a new pair. It returns its access token.
-func (w *world) issue(login byte) string {
+func (w *model) issue(login byte) string {
 	w.pairs[w.issued] = pair{login: login}
 	w.issued++
 	return texts[codeAccess+w.issued-1]
@@ -250,7 +250,7 @@ func refreshOf(access string) string { return texts[code(access)-codeAccess+code
 func accessOf(refresh string) string { return texts[code(refresh)-codeRefresh+codeAccess] }
 
 // exchange is a login at the server.
-func (w *world) exchange(c *config, p int) (login byte, access string) {
+func (w *model) exchange(c *config, p int) (login byte, access string) {
 	login = w.exchanged
 	if c.single {
 		for i := range w.books[:login] {
@@ -265,7 +265,7 @@ func (w *world) exchange(c *config, p int) (login byte, access string) {
 }
 
 // refresh is a redemption at the server.
-func (w *world) refresh(c *config, token string) (lease.Result, string) {
+func (w *model) refresh(c *config, token string) (lease.Result, string) {
 	p := w.pair(token)
 	switch {
 	case !w.books[p.login].alive:
@@ -286,7 +286,7 @@ func (w *world) refresh(c *config, token string) (lease.Result, string) {
 }
 
 // revoke is a revocation at the server.
-func (w *world) revoke(c *config, token string) {
+func (w *model) revoke(c *config, token string) {
 	p := w.pair(token)
 	switch {
 	case c.revokesAll:
@@ -302,7 +302,7 @@ func (w *world) revoke(c *config, token string) {
 }
 
 // write changes the stored record.
-func (w *world) write(r *lease.Record) {
+func (w *model) write(r *lease.Record) {
 	w.record, w.version = r, 0
 	if r != nil {
 		w.lastVersion++
@@ -315,7 +315,7 @@ func (w *world) write(r *lease.Record) {
 
 // enlist writes the index of due work. The entry is not due before the next
 // tick, so that the record is written before anybody looks.
-func (w *world) enlist(due time.Time) {
+func (w *model) enlist(due time.Time) {
 	soon := origin.Add(time.Duration(w.now+1) * tick)
 	if due.Before(soon) {
 		due = soon
@@ -328,7 +328,7 @@ func (w *world) enlist(due time.Time) {
 }
 
 // touched ends the claim of every chore that the entry was not changed.
-func (w *world) touched() {
+func (w *model) touched() {
 	for i := range w.procs[:w.n] {
 		if s := w.procs[i].ops[opChore]; s != nil && s.fresh {
 			s = s.clone()
@@ -339,7 +339,7 @@ func (w *world) touched() {
 }
 
 // blame notes what happened to a process that is at work on a refresh token.
-func (w *world) blame(p int, f facts) {
+func (w *model) blame(p int, f facts) {
 	pr := &w.procs[p]
 	mark := func(r *lease.Record) {
 		if r != nil {

@@ -40,7 +40,9 @@ type encoder struct {
 	current  uint64         // the version that is stored
 	apart    bool           // old versions of the process at hand are told apart
 	plain    bool           // names stay as they are
+	same     *lease.Record  // what the effect at hand writes: its operation often has it as well
 	leaseFor time.Duration
+	sorted   [maxProcs]int // the places of the processes, in the order in which they are written
 	scratch  [maxProcs][]byte
 	after    [maxProcs]names
 }
@@ -62,6 +64,7 @@ func (e *encoder) rename(k byte) byte {
 	case k < codeProcess || k >= codeLogin:
 		return k
 	case e.plain && k < codeAccess:
+		e.number[k] = k
 		return k
 	case k < codeID:
 		if e.number[k] == 0 {
@@ -165,6 +168,16 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 			e.text(*(*string)(q))
 		case cellWall:
 			e.wall(*(*time.Time)(q), span{f.lo, f.hi, f.past})
+		case cellMillis:
+			if ms := *(*int64)(q); ms == 0 {
+				e.put(cellNothing)
+			} else {
+				e.wall(time.UnixMilli(ms), span{f.lo, f.hi, f.past})
+			}
+		case cellWrite:
+			e.phased(&e.layouts.write, q)
+		case cellDrain:
+			e.phased(&e.layouts.drain, q)
 		case cellMono:
 			d := *(*time.Duration)(q)
 			if d == 0 {
@@ -186,11 +199,7 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 		case cellRecord:
 			e.record(*(**lease.Record)(q))
 		case cellClaim:
-			c := *(**lease.Claim)(q)
-			e.flag(c != nil)
-			if c != nil {
-				e.value(e.layouts.claim, unsafe.Pointer(c))
-			}
+			e.claim(*(**lease.Claim)(q))
 		case cellQueue:
 			queue := *(*[]lease.Revocation)(q)
 			e.put(small(uint64(len(queue))))
@@ -198,7 +207,7 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 				e.value(e.revocation, unsafe.Pointer(&queue[j]))
 			}
 		case cellSince:
-			until := *at[time.Time](p, f.aux)
+			until := *offset[time.Time](p, f.aux)
 			if since := *(*time.Time)(q); !until.IsZero() && until.Sub(since) != e.leaseFor {
 				panic("an intent lives for another time than Rules.Lease: the explorer must store Intent.Since")
 			}
@@ -206,16 +215,35 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 	}
 }
 
+func (e *encoder) claim(c *lease.Claim) {
+	e.flag(c != nil)
+	if c != nil {
+		e.value(e.layouts.claim, unsafe.Pointer(c))
+	}
+}
+
+// phased writes a part of an operation, whose layout depends on its phase.
+func (e *encoder) phased(by *[8]*layout, p unsafe.Pointer) {
+	phase := *offset[byte](p, by[0].phase)
+	e.put(phase)
+	e.value(by[phase], p)
+}
+
 func (e *encoder) record(r *lease.Record) {
-	e.flag(r != nil)
-	if r != nil {
+	switch {
+	case r == nil:
+		e.put(0)
+	case r == e.same:
+		e.put(2)
+	default:
+		e.put(1)
 		e.value(e.layouts.record, unsafe.Pointer(r))
 	}
 }
 
 // world returns the canonical bytes of a state. They are valid until the next
 // call.
-func (e *encoder) world(w *world) []byte {
+func (e *encoder) world(w *model) []byte {
 	e.names, e.held = names{}, [maxPairs]bool{}
 	if e.plain {
 		for i := range w.issued {
@@ -242,6 +270,9 @@ func (e *encoder) world(w *world) []byte {
 		e.put(byte(m.result))
 		e.text(m.access)
 	}
+	for _, i := range e.sorted[:w.n] {
+		e.watch(&w.procs[i])
+	}
 	e.buf[0], e.buf[1] = byte(len(e.buf)), byte(len(e.buf)>>8)
 	e.books(w)
 	return e.buf
@@ -249,10 +280,10 @@ func (e *encoder) world(w *world) []byte {
 
 // processes writes the processes in an order that does not depend on their
 // places.
-func (e *encoder) processes(w *world) {
+func (e *encoder) processes(w *model) {
 	start, before := len(e.buf), e.names
 	n := len(w.procs[:w.n])
-	var order [maxProcs]int
+	order := &e.sorted
 	for i := range n {
 		e.names = before
 		e.process(&w.procs[i])
@@ -271,7 +302,7 @@ func (e *encoder) processes(w *world) {
 	}
 }
 
-func (e *encoder) process(p *process) {
+func (e *encoder) process(p *member) {
 	e.mono, e.olds, e.apart = p.mono, 0, false
 	for _, s := range p.ops {
 		e.apart = e.apart || s != nil && s.answer != nil
@@ -281,7 +312,8 @@ func (e *encoder) process(p *process) {
 	e.text(p.holds)
 	e.put(byte(64+p.wall), byte(p.state))
 	e.flag(p.cut, p.want, p.tired, p.ops[0] != nil, p.ops[1] != nil, p.ops[2] != nil, p.ops[3] != nil)
-	e.value(e.local, unsafe.Pointer(&p.local))
+	e.claim(p.local.Pending)
+	e.claim(p.local.Undo)
 	for k, s := range p.ops {
 		if s != nil {
 			e.slot(k, s)
@@ -296,21 +328,44 @@ func (e *encoder) slot(k int, s *slot) {
 	if s.answer != nil {
 		e.value(e.event, unsafe.Pointer(s.answer))
 	}
-	switch m := s.machine.(type) {
+	e.same = s.effect.Record
+	p := pointer(s.machine)
+	phase := *offset[byte](p, e.operations[k][0].phase)
+	e.put(phase)
+	e.value(e.operations[k][phase], p)
+	e.same = nil
+}
+
+// pointer returns the address of an operation.
+func pointer(o operation) unsafe.Pointer {
+	switch m := o.(type) {
 	case *lease.Renewal:
-		e.value(e.renewal, unsafe.Pointer(m))
+		return unsafe.Pointer(m)
 	case *lease.Chore:
-		e.value(e.chore, unsafe.Pointer(m))
+		return unsafe.Pointer(m)
 	case *lease.Login:
-		e.value(e.login, unsafe.Pointer(m))
-	case *lease.Logout:
-		e.value(e.logout, unsafe.Pointer(m))
+		return unsafe.Pointer(m)
+	default:
+		return unsafe.Pointer(o.(*lease.Logout))
 	}
+}
+
+// watch writes since when a process has seen an intent, if that intent is
+// anywhere.
+func (e *encoder) watch(p *member) {
+	seen := &p.local.Watch
+	if seen.ID == "" || e.number[code(seen.ID)] == 0 {
+		e.put(0)
+		return
+	}
+	e.put(1)
+	e.mono = p.mono
+	e.value(e.layouts.watch, unsafe.Pointer(seen))
 }
 
 // books writes what the server and the judges know about the pairs and logins
 // that occur in the state.
-func (e *encoder) books(w *world) {
+func (e *encoder) books(w *model) {
 	e.put(0)
 	count := len(e.buf) - 1
 	for i := byte(0); i < e.pairs; i++ {
@@ -335,7 +390,7 @@ func (e *encoder) books(w *world) {
 }
 
 // tokens calls f for every pair whose refresh token p has.
-func (e *encoder) tokens(p *process, f func(pair byte)) {
+func (e *encoder) tokens(p *member, f func(pair byte)) {
 	e.names, e.held, e.buf = names{}, [maxPairs]bool{}, e.buf[:0]
 	e.process(p)
 	for i, held := range e.held {
