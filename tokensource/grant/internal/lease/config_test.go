@@ -76,7 +76,10 @@ func (c config) filled() *config {
 		c.kinds = classic
 	}
 	c.lease, c.margin, c.skew, c.quiet = 3, 1, 2, 1
-	c.hold, c.keep, c.giveUp, c.lastPause = 2, 4, 4, 2
+	c.hold, c.keep, c.lastPause = 2, 4, 2
+	if c.faults > 0 && c.kinds&(faultRevoke|faultDown) != 0 && c.logins+c.logouts > 0 {
+		c.giveUp = 4 // otherwise nothing is given up
+	}
 	return &c
 }
 
@@ -93,10 +96,14 @@ func (c *config) maxOffset() int64 {
 
 func (c *config) rules(self string) lease.Rules {
 	d := func(n int64) time.Duration { return time.Duration(n) * tick }
+	giveUp := d(c.giveUp)
+	if giveUp == 0 {
+		giveUp = 1000 * time.Hour
+	}
 	return lease.Rules{
 		Self: self, Lease: d(c.lease), Margin: d(c.margin), Skew: d(c.skew), Quiet: d(c.quiet), Spacing: d(c.spacing),
 		Resends: c.resends, SingleGrant: c.single, RevokesAll: c.revokesAll,
-		Hold: d(c.hold), FirstPause: d(1), LastPause: d(c.lastPause), GiveUp: d(c.giveUp), Keep: d(c.keep),
+		Hold: d(c.hold), FirstPause: d(1), LastPause: d(c.lastPause), GiveUp: giveUp, Keep: d(c.keep),
 	}
 }
 

@@ -44,8 +44,16 @@ func (d *decoder) wall() time.Time {
 	if k == cellNothing {
 		return time.Time{}
 	}
-	return origin.Add(time.Duration(int(k)-64) * tick)
+	return walls[k]
 }
+
+// walls holds the times that a byte can stand for.
+var walls = func() (t [256]time.Time) {
+	for k := range t {
+		t[k] = origin.Add(time.Duration(k-64) * tick)
+	}
+	return t
+}()
 
 func (d *decoder) version() uint64 {
 	switch k := d.byte(); k {
@@ -188,15 +196,17 @@ func (d *decoder) world(b []byte, w *model, c *config) {
 		if d.byte() != 0 {
 			d.value(d.layouts.watch, unsafe.Pointer(&w.procs[i].local.Watch))
 		}
+		w.procs[i].known = d.text()
+		w.procs[i].want = d.byte() != 0
 	}
 	w.ids, w.names = d.ids, d.procs
 }
 
 func (d *decoder) process(p *member) {
-	p.name, p.known, p.holds = d.text(), d.text(), d.text()
+	p.name, p.holds = d.text(), d.text()
 	p.wall, p.state = int8(d.byte())-64, state(d.byte())
 	f := d.byte()
-	p.cut, p.want, p.tired = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2)
+	p.cut, p.tired = d.bit(f, 0), d.bit(f, 2)
 	p.local.Pending, p.local.Undo = d.claim(), d.claim()
 	for k := range p.ops {
 		if d.bit(f, 3+k) {
@@ -250,6 +260,6 @@ func (d *decoder) books() {
 		b := &d.w.books[i]
 		f := d.byte()
 		b.alive, b.ended = d.bit(f, 0), d.bit(f, 1)
-		b.at = origin.Add(time.Duration(int(d.byte())-64) * tick)
+		b.at = walls[d.byte()]
 	}
 }

@@ -146,9 +146,9 @@ func (x *explorer) enlist(w *model, p, k int) {
 		x.answer(n, p, k, lease.Event{Result: lease.Failed})
 		return
 	}
-	n.enlist(due)
+	n.enlist(x.c, p, due)
 	s := *n.procs[p].ops[k]
-	s.enlisted, s.left = true, 2
+	s.enlisted, s.left = true, 1
 	n.procs[p].ops[k] = &s
 	x.say("%s's %s writes the index", word(n.procs[p].name), kind(k))
 	x.done(n)
@@ -158,7 +158,7 @@ func (x *explorer) enlist(w *model, p, k int) {
 		}
 		n = x.spoil(w, f)
 		if f == faultWriteDone {
-			n.enlist(due)
+			n.enlist(x.c, p, due)
 		}
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write of the index fails", word(n.procs[p].name), kind(k))
@@ -166,7 +166,7 @@ func (x *explorer) enlist(w *model, p, k int) {
 	}
 }
 
-// unwritten notes that the store failed to take what an operation writes.
+// unwritten notes that the store did not take what an operation writes.
 func (x *explorer) unwritten(n *model, p, k int) {
 	if r := n.procs[p].ops[k].effect.Record; r != nil {
 		if q := n.pair(r.Token.Access); q != nil {
@@ -185,6 +185,7 @@ func (x *explorer) put(n *model, p, k int, lost bool) {
 		return
 	}
 	if e.Version != n.version {
+		x.unwritten(n, p, k)
 		x.say("%s's %s's write conflicts", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{Result: lease.Conflict})
 		return

@@ -42,9 +42,11 @@ type encoder struct {
 	plain    bool           // names stay as they are
 	same     *lease.Record  // what the effect at hand writes: its operation often has it as well
 	leaseFor time.Duration
+	skew     int64
+	off      int64
+	keys     [maxProcs]uint64
 	sorted   [maxProcs]int // the places of the processes, in the order in which they are written
 	scratch  [maxProcs][]byte
-	after    [maxProcs]names
 }
 
 func (e *encoder) put(b ...byte) { e.buf = append(e.buf, b...) }
@@ -100,9 +102,10 @@ func (e *encoder) text(s string) { e.buf = append(e.buf, e.rename(code(s))) }
 // ticks returns t as ticks since origin. Parts of a tick are dropped, so that a
 // short pause is over at once.
 func ticks(t time.Time) int64 {
-	d := t.Sub(origin)
-	n := int64(d / tick)
-	if d < 0 && d%tick != 0 {
+	const seconds = int64(tick / time.Second)
+	d := t.Unix() - originUnix
+	n := d / seconds
+	if d < 0 && d%seconds != 0 {
 		n--
 	}
 	return n
@@ -272,6 +275,7 @@ func (e *encoder) world(w *model) []byte {
 	}
 	for _, i := range e.sorted[:w.n] {
 		e.watch(&w.procs[i])
+		e.known(w, &w.procs[i])
 	}
 	e.buf[0], e.buf[1] = byte(len(e.buf)), byte(len(e.buf)>>8)
 	e.books(w)
@@ -281,25 +285,77 @@ func (e *encoder) world(w *model) []byte {
 // processes writes the processes in an order that does not depend on their
 // places.
 func (e *encoder) processes(w *model) {
-	start, before := len(e.buf), e.names
-	n := len(w.procs[:w.n])
+	n := w.n
 	order := &e.sorted
+	tie := false
 	for i := range n {
-		e.names = before
-		e.process(&w.procs[i])
-		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
-		e.after[i] = e.names
-		e.buf = e.buf[:start]
+		e.keys[i] = 0
+		if !e.plain {
+			e.keys[i] = w.procs[i].key(w)
+		}
 		j := i
-		for ; j > 0 && !e.plain && bytes.Compare(e.scratch[order[j-1]], e.scratch[i]) > 0; j-- {
+		for ; j > 0 && e.keys[order[j-1]] > e.keys[i]; j-- {
 			order[j] = order[j-1]
 		}
 		order[j] = i
+		tie = tie || j > 0 && e.keys[order[j-1]] == e.keys[i]
 	}
-	e.buf, e.names = append(e.buf, e.scratch[order[0]]...), e.after[order[0]]
-	for _, i := range order[1:n] {
+	if tie && !e.plain {
+		e.settle(w)
+	}
+	for _, i := range order[:n] {
 		e.process(&w.procs[i])
 	}
+}
+
+// settle orders processes that have the same key by all that they are.
+func (e *encoder) settle(w *model) {
+	start, before, order := len(e.buf), e.names, &e.sorted
+	for i := range w.n {
+		e.names = before
+		e.process(&w.procs[i])
+		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
+		e.buf = e.buf[:start]
+	}
+	e.names = before
+	for i := range w.n {
+		for j := i; j > 0; j-- {
+			a, b := order[j-1], order[j]
+			if e.keys[a] == e.keys[b] && bytes.Compare(e.scratch[a], e.scratch[b]) > 0 {
+				order[j-1], order[j] = b, a
+			}
+		}
+	}
+}
+
+// key is a number that distinguishes most processes.
+func (p *member) key(w *model) uint64 {
+	k := uint64(p.state)<<1 | uint64(p.wall+16)<<3
+	bit := func(b bool) {
+		k <<= 1
+		if b {
+			k |= 1
+		}
+	}
+	bit(p.cut)
+	bit(p.tired)
+	bit(p.local.Pending != nil)
+	bit(p.local.Undo != nil)
+	bit(w.record != nil && w.record.Intent.Holder == p.name)
+	bit(w.good(p.known))
+	for _, s := range p.ops {
+		k <<= 6
+		if s != nil {
+			k |= uint64(s.effect.Do) + 1
+			if s.answer != nil {
+				k |= 16
+			}
+			if s.effect.Announce {
+				k |= 32
+			}
+		}
+	}
+	return k
 }
 
 func (e *encoder) process(p *member) {
@@ -308,10 +364,9 @@ func (e *encoder) process(p *member) {
 		e.apart = e.apart || s != nil && s.answer != nil
 	}
 	e.text(p.name)
-	e.text(p.known)
 	e.text(p.holds)
 	e.put(byte(64+p.wall), byte(p.state))
-	e.flag(p.cut, p.want, p.tired, p.ops[0] != nil, p.ops[1] != nil, p.ops[2] != nil, p.ops[3] != nil)
+	e.flag(p.cut, false, p.tired, p.ops[0] != nil, p.ops[1] != nil, p.ops[2] != nil, p.ops[3] != nil)
 	e.claim(p.local.Pending)
 	e.claim(p.local.Undo)
 	for k, s := range p.ops {
@@ -363,13 +418,34 @@ func (e *encoder) watch(p *member) {
 	e.value(e.layouts.watch, unsafe.Pointer(seen))
 }
 
+// known writes the token that a process hands out. A token that is not good,
+// and that nobody else has, is as good as none.
+func (e *encoder) known(w *model, p *member) {
+	want := p.want
+	k := code(p.known)
+	if k != 0 && e.number[k] == 0 && !w.good(p.known) {
+		k, want = 0, true
+	}
+	e.buf = append(e.buf, e.rename(k))
+	e.flag(want)
+}
+
 // books writes what the server and the judges know about the pairs and logins
 // that occur in the state.
 func (e *encoder) books(w *model) {
 	e.put(0)
 	count := len(e.buf) - 1
 	for i := byte(0); i < e.pairs; i++ {
-		p := &w.pairs[e.order[i]]
+		p := w.pairs[e.order[i]]
+		switch held := e.held[e.order[i]]; {
+		case e.plain:
+		case !held && !w.books[p.login].alive:
+			p.facts, p.sent = dead|p.facts&expired, 0
+		case !held:
+			p.facts, p.sent = p.facts&(dead|expired), 0
+		case p.facts&used != 0:
+			p.facts = p.facts&^(got|forgiven|tried|rejected) | saved
+		}
 		next := byte(cellNothing)
 		if p.next != 0 {
 			next = e.pair(p.next - 1)
@@ -378,14 +454,28 @@ func (e *encoder) books(w *model) {
 	}
 	e.buf[count] = e.pairs
 	e.put(byte(len(w.books[:w.exchanged])))
-	for i := range w.books[:w.exchanged] {
-		b := &w.books[i]
-		e.flag(b.alive, b.ended)
-		n := ticks(b.at) - e.now
-		if n < -8 {
-			n = -8
+	e.exchanges(w)
+}
+
+// exchanges writes the logins. Their times matter only as far as they are
+// compared with each other, with now, and with the time of a logout.
+func (e *encoder) exchanges(w *model) {
+	lo := -e.skew - 1
+	if w.record != nil && w.record.Over == lease.NoGrant {
+		lo = -3*e.skew - 2
+	}
+	var at [maxLogins]int64
+	next := int64(0)
+	for i := int(w.exchanged) - 1; i >= 0; i-- {
+		at[i] = max(ticks(w.books[i].at)-e.now, lo-e.off)
+		if i+1 < int(w.exchanged) {
+			at[i] = max(at[i], next-e.skew-1)
 		}
-		e.put(byte(64 + n))
+		next = at[i]
+	}
+	for i := range w.books[:w.exchanged] {
+		e.flag(w.books[i].alive, w.books[i].ended)
+		e.put(byte(64 + at[i]))
 	}
 }
 

@@ -74,6 +74,7 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	if was == nil {
 		return
 	}
+	x.aged(n, was)
 	if a, b := loginOf(was), loginOf(r); a > b && !x.unordered(n, a, b) {
 		x.violate("G6 older login over newer")
 	}
@@ -95,6 +96,17 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	}
 	if k == opRenewal && n.procs[p].ops[k].effect.Announce {
 		x.announced(n, p, was)
+	}
+}
+
+// aged forgives the tokens that have been in the queue for so long that they are
+// given up.
+func (x *explorer) aged(n *model, was *lease.Record) {
+	for i := range was.Queue {
+		q := &was.Queue[i]
+		if x.c.giveUp > 0 && ticks(q.Since)+x.c.giveUp-x.c.maxOffset() <= n.now {
+			n.pair(q.Token).facts |= forgiven
+		}
 	}
 }
 
@@ -217,7 +229,7 @@ func (x *explorer) state(n *model, held *[maxPairs]bool) {
 			x.violate("G4 tokens lost")
 		}
 	}
-	if r := n.record; r != nil && (len(r.Queue) > 0 || r.Over == lease.NoGrant) && !n.listed {
+	if r := n.record; r != nil && (len(r.Queue) > 0 || r.Over == lease.NoGrant) && !n.listed && !n.beyond {
 		x.violate("G20 the index does not name a record with something due")
 	}
 	if r := n.record; r != nil && r.Over == lease.InDoubt {

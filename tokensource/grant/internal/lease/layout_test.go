@@ -20,9 +20,12 @@ const tick = 10 * time.Second
 
 // origin and monoOrigin are "now" of every state that is read back from its
 // bytes.
-var origin = time.Unix(1_000_000_000, 0).UTC()
+var origin = time.Unix(originUnix, 0).UTC()
 
-const monoOrigin = 1000 * time.Hour
+const (
+	originUnix = 1_000_000_000
+	monoOrigin = 1000 * time.Hour
+)
 
 // cell says how a field is stored.
 type cell uint8
@@ -92,18 +95,18 @@ func newLayouts(c *config, all bool) *layouts {
 			"Token.Obtained":   wall(c.spacing, 0),
 			"Record.RetryAt":   {lo: -off, hi: 7, past: true},
 			"claim.retryAt":    {lo: -off, hi: 7, past: true},
-			"Record.Ended":     wall(c.keep+1, 0),
-			"tomb.ended":       wall(c.keep+1, 0),
+			"Record.Ended":     wall(max(c.keep+1, 2*c.skew+2), 0),
+			"tomb.ended":       wall(max(c.keep+1, 2*c.skew+2), 0),
 			"revocation.Since": wall(c.giveUp, 0),
 			"revocation.Next":  wall(0, max(c.hold, c.lastPause)),
-			"effect.Due":       wall(0, max(c.hold, c.lastPause, c.keep)),
+			"effect.Due":       wall(0, max(c.hold, c.lastPause, c.keep, c.skew+1)),
 		},
 		versions: []string{
 			"effect.Version", "Event.Version", "write.version", "Renewal.version", "Login.version", "Login.over",
 			"Logout.version", "drain.version", "claim.over",
 		},
 		skip: []string{
-			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Token.Type", "Token.Scope", "Event.Now",
+			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Record.Epoch", "Login.Epoch", "Token.Type", "Token.Scope", "Event.Now",
 			"Event.ID", "Event.Jitter", "Login.Issuer", "Login.ClientID", "Login.Subject", "Login.Endpoint",
 		},
 	}

@@ -25,7 +25,7 @@ type explorer struct {
 func newExplorer(c *config) *explorer {
 	y := newLayouts(c, false)
 	x := &explorer{c: c}
-	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease}
+	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease, skew: c.skew, off: c.maxOffset()}
 	x.dec = decoder{layouts: y, leaseFor: c.rules("").Lease}
 	return x
 }
@@ -181,7 +181,7 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 		pr.holds = s.effect.Token
 		n.pair(ev.Token.Access).facts |= got
 	}
-	if k == opLogout && s.effect.Do == lease.Read && s.saw == 0 {
+	if k == opLogout && s.effect.Do == lease.Read && s.saw == 0 && ev.Result == lease.OK {
 		s.saw = 1
 		if ev.Record != nil {
 			s.saw = 2 + code(ev.Record.Login) - codeLogin

@@ -313,17 +313,14 @@ func (w *model) write(r *lease.Record) {
 	}
 }
 
-// enlist writes the index of due work. The entry is not due before the next
-// tick, so that the record is written before anybody looks.
-func (w *model) enlist(due time.Time) {
-	soon := origin.Add(time.Duration(w.now+1) * tick)
+// enlist writes the index of due work. By no clock is the entry due before the
+// next tick, so that the record is written before anybody looks.
+func (w *model) enlist(c *config, p int, due time.Time) {
+	soon := w.clock(p).Wall.Add(time.Duration(c.skew+1) * tick)
 	if due.Before(soon) {
 		due = soon
 	}
-	if !w.listed || due.Before(w.due) || w.due.Before(soon) {
-		w.due = due
-	}
-	w.listed = true
+	w.listed, w.due = true, due
 	w.touched()
 }
 
