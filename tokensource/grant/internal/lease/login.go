@@ -25,7 +25,7 @@ type Login struct {
 	current *Record
 	version uint64 // of current
 	next    *Record
-	taken   *claim // the pending tokens that next replaces
+	pending *claim // the pending tokens that next replaces
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
@@ -53,7 +53,7 @@ const (
 	loginPausing
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case loginStart:
@@ -98,7 +98,7 @@ func (o *Login) retry(c Rules) Effect {
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 }
 
-// look takes note of what is stored.
+// look remembers what is stored.
 func (o *Login) look(ev Event) {
 	o.current, o.version, o.unsure = ev.Record, ev.Version, false
 	o.lost = o.lost || o.Repeated || o.wrote && ev.Version != o.over
@@ -143,7 +143,7 @@ func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 // more, it would undo a logout or a renewal (G6).
 //
 // Two logins at once are ordered by their exchanges. If these were so close
-// that the clocks of two hosts cannot tell their order, and the server keeps
+// that the clocks of two hosts cannot show their order, and the server keeps
 // one grant of a user, the API shows which tokens work. Where the server keeps
 // both grants, either may stay, and the other one is revoked.
 func (c Rules) precedence(o *Login) precedence {
@@ -163,16 +163,12 @@ func (c Rules) precedence(o *Login) precedence {
 	case ahead < -c.Skew:
 		return yield
 	case !c.SingleGrant && o.lost:
-		return yield
-	case !c.SingleGrant:
+		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant || r.Over != "":
 		return install
-	case r.Over == "" && o.rival != r.Login:
+	case o.rival != r.Login:
 		return probe
-	case r.Over == "" && o.probed == OK:
-		return install
-	case r.Over == "" && o.probed == Refused:
-		return yield
-	case ahead < 0:
+	case o.probed == Refused, o.probed != OK && ahead < 0:
 		return yield
 	}
 	return install
@@ -203,14 +199,14 @@ func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	if o.current != nil && old.Over == "" {
 		base.Epoch = old.Epoch
 	}
-	o.taken = nil
+	o.pending = nil
 	if k := l.Pending; k != nil && k.base.Login != o.ID {
-		o.taken = k
+		o.pending = k
 	}
 	if !c.SingleGrant && !c.RevokesAll {
 		base.Queue = old.enqueue(old.Token, ev.Now.Wall, ev.Now.Wall)
-		if o.taken != nil {
-			base.Queue = base.enqueue(o.taken.token, ev.Now.Wall, ev.Now.Wall)
+		if o.pending != nil {
+			base.Queue = base.enqueue(o.pending.token, ev.Now.Wall, ev.Now.Wall)
 		}
 	}
 	t := o.Token
@@ -253,8 +249,8 @@ func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 			return o.yielded(c)
 		}
 		n := Notes{Authorized: true}
-		if o.taken.is(l.Pending) {
-			n.Late = o.current.queued(o.taken.token.ID)
+		if o.pending.is(l.Pending) {
+			n.Late = o.current.queued(o.pending.token.ID)
 			n.Superseded = !n.Late
 			l.Pending = nil
 		}

@@ -20,7 +20,7 @@ type Logout struct {
 	current *Record // what is stored
 	version uint64
 	next    *Record // what is being written
-	taken   *claim  // the pending tokens that next contains
+	pending *claim  // the pending tokens that next contains
 	drain   drain
 	notes   Notes
 }
@@ -35,7 +35,7 @@ const (
 	logoutDraining
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case logoutStart:
@@ -57,6 +57,7 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 			return e
 		}
 		o.current, o.version = o.drain.current, o.drain.version
+		o.notes.Unrevoked = o.drain.notes.Unrevoked
 		return o.finish(c)
 	}
 }
@@ -102,9 +103,8 @@ func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
 	case l.Pending == nil && (r == nil || over == NoGrant):
 		return o.revoke(c)
 	}
-	o.phase, o.taken = logoutWriting, l.Pending
+	o.phase, o.pending = logoutWriting, l.Pending
 	o.next = c.tombstone(r, l.Pending, ev.Now)
-	o.notes.Unrevoked = o.notes.Unrevoked || r != nil && r.dropped(o.next)
 	return c.swap(o.next, r, ev.Version)
 }
 
@@ -133,7 +133,7 @@ func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
 	case OK:
 		o.current, o.version = o.next, ev.Version
 		o.notes.LoggedOut = !o.ended
-		if o.taken.is(l.Pending) {
+		if o.pending.is(l.Pending) {
 			l.Pending = nil
 		}
 		return o.revoke(c)

@@ -23,8 +23,8 @@ func TestRenewalEnds(t *testing.T) {
 		reason lease.Reason
 		pause  time.Duration
 		intent bool // one is left behind
-		undo   bool // it is to be taken back
-		failed bool // told of a failed attempt
+		undo   bool // it is to be withdrawn
+		failed bool // a note of a failed attempt
 	}{
 		{"read fails", func(o *op) *op { return o }, lease.Event{Result: lease.Failed}, lease.StoreFailed, 0, false, false, false},
 		{"nothing is stored", func(o *op) *op { return o }, lease.Event{Result: lease.OK}, lease.NoGrant, 0, false, false, false},
@@ -50,16 +50,16 @@ func TestRenewalEnds(t *testing.T) {
 				t.Errorf("an intent is left: %t, want %t", got, tt.intent)
 			}
 			if got := p.local.Undo != nil; got != tt.undo {
-				t.Errorf("an intent is to be taken back: %t, want %t", got, tt.undo)
+				t.Errorf("an intent is to be withdrawn: %t, want %t", got, tt.undo)
 			}
-			if got := o.told(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
-				t.Errorf("told of a failure: %t, want %t", got, tt.failed)
+			if got := o.noted(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
+				t.Errorf("a note of a failure: %t, want %t", got, tt.failed)
 			}
 		})
 	}
 }
 
-// G7: a refused grant is dead, its tokens are gone, and it is told once.
+// G7: a refused grant is dead, its tokens are gone, and that is noted once.
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -71,8 +71,8 @@ func TestRefusalEndsGrant(t *testing.T) {
 	if out.Reason != lease.Denied || r.Over != lease.Denied || r.Code != "invalid_grant" || r.Token.Access != "" || r.Token.Refresh != "" {
 		t.Errorf("outcome %q, stored over %q, code %q, tokens %+v", out.Reason, r.Over, r.Code, r.Token)
 	}
-	if n := o.told(func(n lease.Notes) bool { return n.Died }); n != 1 {
-		t.Errorf("told %d times that the grant died, want once", n)
+	if n := o.noted(func(n lease.Notes) bool { return n.Died }); n != 1 {
+		t.Errorf("%d notes that the grant died, want one", n)
 	}
 	if out := p.begin(&lease.Renewal{}).run(); out.Reason != lease.Denied || len(w.sent) != 1 {
 		t.Errorf("the next renewal: %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.Denied)
@@ -103,8 +103,8 @@ func TestRefusalIsStoredLater(t *testing.T) {
 	}
 	chore := p.begin(&lease.Chore{})
 	chore.run()
-	if r := w.record(); r.Over != lease.Denied || chore.told(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("over = %q, want %q and to be told of it", r.Over, lease.Denied)
+	if r := w.record(); r.Over != lease.Denied || chore.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("over = %q, want %q and a note of it", r.Over, lease.Denied)
 	}
 }
 
@@ -115,13 +115,13 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused})
 	o.perform()
-	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.told(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("outcome = %q, want %q and to be told of it", out.Reason, lease.Denied)
+	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("outcome = %q, want %q and a note of it", out.Reason, lease.Denied)
 	}
 }
 
-// G3: an attempt that failed after a takeover leaves the doubt in the record. If
-// no request was sent, the abandoned intent comes back as well.
+// G3: an attempt that failed after a takeover leaves the doubt in the record.
+// If no request was sent, the abandoned intent comes back as well.
 func TestFailureKeepsDoubt(t *testing.T) {
 	for _, unsent := range []bool{false, true} {
 		w := newWorld(t)
@@ -140,8 +140,8 @@ func TestFailureKeepsDoubt(t *testing.T) {
 	}
 }
 
-// G3: a process takes its own intent back before it announces another one.
-func TestRenewalTakesIntentBackFirst(t *testing.T) {
+// G3: a process withdraws its own intent before it announces another one.
+func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
 		p := w.process("p")
@@ -156,7 +156,7 @@ func TestRenewalTakesIntentBackFirst(t *testing.T) {
 		}
 		next := p.begin(p.renewal()).until(lease.Redeem)
 		if r := w.record(); p.local.Undo != nil || r.Doubts != 0 {
-			t.Errorf("effect %t: %d doubts, an intent is to be taken back: %t; want none", effect, r.Doubts, p.local.Undo != nil)
+			t.Errorf("effect %t: %d doubts, an intent is to be withdrawn: %t; want none", effect, r.Doubts, p.local.Undo != nil)
 		}
 		if out := next.run(); out.Reason != "" {
 			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason)
@@ -175,6 +175,18 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 	if r := w.record(); r.Token.Refresh != "r9" {
 		t.Errorf("stored refresh token = %q, want the new one", r.Token.Refresh)
+	}
+}
+
+// G14: an answer whose access token cannot be sent is stored for its refresh
+// token, and is no success.
+func TestAccessTokenThatCannotBeSent(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.OK, Token: lease.Token{Refresh: "r9"}})
+	if out := o.run(); out.Reason != lease.JustRenewed || w.record().Token.Refresh != "r9" {
+		t.Errorf("outcome = %q, stored %q, want %q and r9", out.Reason, w.record().Token.Refresh, lease.JustRenewed)
 	}
 }
 
@@ -239,7 +251,7 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 	}
 }
 
-// G4: tokens that the store does not take are served from memory, until an API
+// G4: tokens that the store has refused are served from memory, until an API
 // rejects them.
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
@@ -247,7 +259,7 @@ func TestPendingTokensAreServed(t *testing.T) {
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).do()
 	out := o.fail()
-	if out.Reason != "" || out.Version != 0 || o.told(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
+	if out.Reason != "" || out.Version != 0 || o.noted(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
 		t.Fatalf("outcome = %q, version %d; want unsaved tokens", out.Reason, out.Version)
 	}
 	first := out.Record.Token.Access
@@ -291,14 +303,14 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
 	if w.stored == nil {
 		t.Fatal("a tombstone with tokens was deleted")
 	}
-	w.deaf = false
+	w.stuck = false
 	p.loggedIn()
 	p.begin(&lease.Logout{}).run()
 	w.now += 24*time.Hour - time.Second
@@ -316,12 +328,12 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
-// G20: revocations are given up after a week, and that is told.
+// G20: revocations are given up after a week, and that is noted.
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	given := 0
 	for range 500 {
@@ -330,11 +342,46 @@ func TestRevocationIsGivenUp(t *testing.T) {
 		}
 		chore := p.begin(&lease.Chore{})
 		out := chore.run()
-		given += chore.told(func(n lease.Notes) bool { return n.Unrevoked })
+		given += chore.noted(func(n lease.Notes) bool { return n.Unrevoked })
 		w.now += max(0, out.Due.Sub(p.wall()))
 	}
 	if given != 1 || w.stored != nil || w.now < 7*24*time.Hour {
-		t.Errorf("told %d times, a record is left: %t, after %s; want once, none, a week", given, w.stored != nil, w.now)
+		t.Errorf("%d notes, a record is left: %t, after %s; want one, none, a week", given, w.stored != nil, w.now)
+	}
+}
+
+// G20: a revocation that was not attempted for a week is not given up.
+func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
+	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		w.stuck = true
+		p.begin(&lease.Logout{}).run()
+		w.stuck = false
+		w.now += 8 * 24 * time.Hour
+		o := p.begin(m)
+		o.run()
+		if w.live() != 0 || o.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 0 {
+			t.Errorf("%T: %d tokens live, want none", m, w.live())
+		}
+	}
+}
+
+// G10: a queue that is full drops its oldest entries, and that is noted.
+func TestQueueIsBounded(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	for range lease.MaxQueue / 2 {
+		p.loggedIn()
+	}
+	first := w.record().Queue[0].Set
+	login := p.begin(p.login())
+	login.run()
+	r := w.record()
+	if len(r.Queue) != lease.MaxQueue || r.Queue[0].Set == first || login.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 1 {
+		t.Errorf("%d entries, from %s on, want %d without %s, and a note", len(r.Queue), r.Queue[0].Set, lease.MaxQueue, first)
 	}
 }
 
@@ -395,7 +442,7 @@ func TestDueIsEntered(t *testing.T) {
 	if got := logout.effect.Due.Sub(p.wall()); got != 10*time.Second {
 		t.Errorf("a logout is due in %s, want 10s", got)
 	}
-	w.deaf = true
+	w.stuck = true
 	logout.run()
 	again := p.begin(p.login()).until(lease.Swap)
 	if !again.effect.Due.IsZero() {
@@ -502,13 +549,13 @@ func TestLogoutAgain(t *testing.T) {
 		t.Errorf("logout without a grant: %q, stored %t", out.Reason, w.stored != nil)
 	}
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	for range 2 {
 		if out := p.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 			t.Errorf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 		}
 	}
-	w.deaf = false
+	w.stuck = false
 	if out := p.begin(&lease.Logout{}).run(); out.Reason != "" || w.live() != 0 {
 		t.Errorf("logout = %q, %d tokens live, want success and none", out.Reason, w.live())
 	}
@@ -547,8 +594,8 @@ func TestLogoutAfterLostWrite(t *testing.T) {
 		if alive := w.record().Over == ""; alive != relogin {
 			t.Errorf("the grant is alive: %t, want %t", alive, relogin)
 		}
-		if n := logout.told(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
-			t.Errorf("told of the logout: %t, want %t", n, !relogin)
+		if n := logout.noted(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
+			t.Errorf("a note of the logout: %t, want %t", n, !relogin)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import "time"
 // announces its own redemption and makes it.
 //
 // At most one Renewal of a grant may run in a process at a time. It must be
-// stepped to its end: between Redeem and Return it may hold tokens that nobody
-// else has.
+// stepped to its end: between Redeem and Return it may hold tokens that no
+// other process has.
 type Renewal struct {
 	Rejected string // the access token that an API rejected; empty if it has expired
 	Ahead    bool   // Rejected is still good: a refresh ahead of its expiry is wanted
@@ -42,16 +42,11 @@ const (
 	savePause = 100 * time.Millisecond // after the first of them; the next one is longer
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case renewalStart:
-		if u := l.Unsaved(); u != nil && !u.Usable(ev.Now, o.Rejected) {
-			return o.flush(l.Pending)
-		} else if u != nil {
-			return c.end(Outcome{Record: u}, Notes{}) // G4: the tokens of this process are newer than what is stored
-		}
-		return o.read()
+		return o.start(c, l, ev)
 	case renewalFlushing:
 		return o.flushed(c, l, ev)
 	case renewalReading:
@@ -79,6 +74,19 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		o.phase = renewalWriting
 		return o.write.begin(o.write.claim)
 	}
+}
+
+// start looks at the tokens that are not stored yet. They are newer than what
+// is stored (G4).
+func (o *Renewal) start(c Rules, l *Local, ev Event) Effect {
+	u := l.Unsaved()
+	switch {
+	case u == nil:
+		return o.read()
+	case u.Usable(ev.Now, o.Rejected):
+		return c.end(Outcome{Record: u}, Notes{})
+	}
+	return o.flush(l.Pending)
 }
 
 func (o *Renewal) read() Effect {
@@ -112,7 +120,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	if r == nil {
 		return c.end(Outcome{Reason: NoGrant}, Notes{})
 	}
-	l.Watch = l.Watch.see(r.Intent, ev.Now)
+	l.Watch = c.see(l.Watch, r.Intent, ev.Now)
 	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
 	if l.Undo != nil && v != serve && r.Over == "" {
 		return o.flush(l.Undo) // the intent may be this process's own
@@ -132,7 +140,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	default: // redeem
 		o.phase = renewalAnnouncing
 		o.next, o.by = c.acquire(r, ev.ID, ev.Now)
-		l.Watch = watch{ID: ev.ID, First: ev.Now.Mono}
+		l.Watch = c.see(watch{}, o.next.Intent, ev.Now)
 		e := c.swap(o.next, r, version)
 		e.Announce = true
 		return e
@@ -149,10 +157,9 @@ func (o *Renewal) forfeited(c Rules, ev Event) Effect {
 	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
-// announced sends the request if the store has taken the intent. An intent
-// that the store may have taken is taken back. If it were left, it would look
-// like a lost answer, and the grant could end though nothing was ever sent
-// (G3).
+// announced sends the request if the intent was stored. An intent that may
+// have been stored is withdrawn. If it were left, it would look like a lost
+// answer, and the grant could end though no refresh token was ever sent (G3).
 func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
@@ -172,15 +179,15 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
-// undo takes the intent back though no request was sent. An abandoned intent
+// undo withdraws the intent if no request was sent. An abandoned intent
 // that it replaced comes back, and with it the doubt.
 func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
 	return &claim{kind: release, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts, retryAt: retryAt}
 }
 
 // redeemed turns the answer of the server into a claim. After a lost answer
-// nothing is written: the intent stays, and tells everybody that the refresh
-// token may have been redeemed (G3).
+// nothing is written: the intent stays, and shows to every process that the
+// refresh token may have been redeemed (G3).
 func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
@@ -192,7 +199,7 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		if o.next.Doubts > 0 {
 			reason = InDoubt // the attempt whose answer was lost has redeemed it
 		}
-		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
+		return o.claim(c, &claim{kind: refusal, base: o.next, reason: reason, code: ev.Code}, ev)
 	case Failed:
 		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
 		k := o.undo(0, ev.Now.Wall.Add(o.pause))
@@ -264,9 +271,9 @@ func (o *Renewal) outcome(now Clock) Outcome {
 }
 
 // again returns JustRenewed if the server has issued the rejected token once
-// more (G19).
+// more (G19), or no access token that can be sent.
 func (o *Renewal) again(r *Record) Reason {
-	if r.Token.Access == o.Rejected {
+	if r.Token.Access == o.Rejected || r.Token.Access == "" {
 		return JustRenewed
 	}
 	return ""

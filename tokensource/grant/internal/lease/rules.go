@@ -66,7 +66,7 @@ func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, R
 	return refuse, reason, 0
 }
 
-// forfeit returns r after its grant has ended without a word of the server.
+// forfeit returns r after its grant has ended without an answer of the server.
 // The tokens of a grant in doubt wait in the queue. A holder that obtained
 // their successors has until then to store them (G4). Without that delay, the
 // revocation would end the tokens that this holder is about to store.
@@ -102,32 +102,34 @@ func (c Clock) add(d time.Duration) Clock { return Clock{Wall: c.Wall.Add(d), Mo
 // reaches its end, or this process has seen it for as long as it was to live.
 // With one clock alone, a clock that is set back would make the intent last.
 // A foreign intent allows for skew between two hosts. It must also have been
-// watched for Quiet: after an outage of the store its holder may be writing,
-// and a redemption now would be reuse (G1).
+// watched for Quiet without a gap: after an outage of the store its holder may
+// be writing, and a redemption now would be reuse (G1).
 func (c Rules) left(w watch, i intent, now Clock) time.Duration {
 	if i.ID == "" {
 		return 0
 	}
-	watched := now.Mono - w.First
-	if w.ID != i.ID {
-		watched = 0
-	}
-	byMono := i.Until.Sub(i.Since) - watched
+	w = c.see(w, i, now)
+	byMono := i.Until.Sub(i.Since) - (now.Mono - w.First)
 	if i.Holder == c.Self {
 		return min(i.Until.Sub(now.Wall), byMono)
 	}
-	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-watched)
+	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-(now.Mono-w.Calm))
 }
 
-// watch returns w after the intent i was seen.
-func (w watch) see(i intent, now Clock) watch {
-	switch i.ID {
-	case "":
+// see returns w after the intent i was seen. A process that has not looked for
+// longer than Quiet may have missed an outage of the store. Without this rule
+// it would redeem as soon as the store is back, beside a holder that writes.
+func (c Rules) see(w watch, i intent, now Clock) watch {
+	switch {
+	case i.ID == "":
 		return watch{}
-	case w.ID:
-		return w
+	case i.ID != w.ID:
+		w = watch{ID: i.ID, First: now.Mono, Calm: now.Mono}
+	case now.Mono-w.Last > c.Quiet:
+		w.Calm = now.Mono
 	}
-	return watch{ID: i.ID, First: now.Mono}
+	w.Last = now.Mono
+	return w
 }
 
 // resolution is what a claim means for the record that is stored.
@@ -154,7 +156,7 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 	if current == nil {
 		return nil, late
 	}
-	if k.kind == bury && current.sameSet(k.base) && current.Over == k.reason {
+	if k.kind == refusal && current.sameSet(k.base) && current.Over == k.reason {
 		return nil, stored
 	}
 	if current.Intent.ID != k.base.Intent.ID {
@@ -166,7 +168,7 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 		}
 		return nil, late
 	}
-	if k.kind == bury {
+	if k.kind == refusal {
 		return current.over(k.reason, k.code), rewrite
 	}
 	next := *current

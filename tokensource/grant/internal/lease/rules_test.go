@@ -81,7 +81,7 @@ func TestDecide(t *testing.T) {
 	} {
 		c, now := rules(), at(tt.at)
 		c.Resends = tt.resends
-		w := lease.Watch{ID: tt.record.Intent.ID, First: now.Mono - tt.watched}
+		w := lease.Watch{ID: tt.record.Intent.ID, First: now.Mono - tt.watched, Calm: now.Mono - tt.watched, Last: now.Mono}
 		if tt.record.Intent.Holder == "me" {
 			w.First = 0
 		}
@@ -98,21 +98,25 @@ func TestIntentEnds(t *testing.T) {
 		holder string
 		wall   time.Duration // since the intent began
 		mono   time.Duration // since it was first seen
+		gap    time.Duration // since it was last seen
 		want   time.Duration // that it can still live
 	}{
-		{"own, young", "me", 20 * time.Second, 20 * time.Second, 40 * time.Second},
-		{"own, ended", "me", time.Minute, time.Minute, 0},
-		{"own, clock set back", "me", -time.Hour, 50 * time.Second, 10 * time.Second},
-		{"own, machine was suspended", "me", 55 * time.Second, time.Second, 5 * time.Second},
-		{"foreign, young", "other", 20 * time.Second, 0, time.Minute},
-		{"foreign, ended but for the skew", "other", time.Minute, 10 * time.Second, 30 * time.Second},
-		{"foreign, ended, not watched", "other", time.Hour, 0, 5 * time.Second},
-		{"foreign, ended, watched", "other", time.Hour, 5 * time.Second, 0},
-		{"foreign, its clock ahead", "other", -time.Hour, time.Minute, 0},
+		{"own, young", "me", 20 * time.Second, 20 * time.Second, 0, 40 * time.Second},
+		{"own, ended", "me", time.Minute, time.Minute, 0, 0},
+		{"own, clock set back", "me", -time.Hour, 50 * time.Second, 0, 10 * time.Second},
+		{"own, machine was suspended", "me", 55 * time.Second, time.Second, 0, 5 * time.Second},
+		{"foreign, young", "other", 20 * time.Second, 0, 0, time.Minute},
+		{"foreign, ended but for the skew", "other", time.Minute, 10 * time.Second, 0, 30 * time.Second},
+		{"foreign, ended, not watched", "other", time.Hour, 0, 0, 5 * time.Second},
+		{"foreign, ended, watched", "other", time.Hour, 5 * time.Second, 0, 0},
+		{"foreign, its clock ahead", "other", -time.Hour, time.Minute, 0, 0},
+		{"foreign, ended, watched with a gap", "other", time.Hour, time.Minute, 6 * time.Second, 5 * time.Second},
+		{"foreign, ended, watched without a gap", "other", time.Hour, time.Minute, 5 * time.Second, -55 * time.Second},
+		{"own, ended, with a gap", "me", time.Minute, time.Minute, time.Minute, 0},
 	} {
 		r := announced(tt.holder)
 		now := lease.Clock{Wall: start.Add(tt.wall), Mono: tt.mono}
-		if got := rules().Left(lease.Watch{ID: r.Intent.ID}, r.Intent, now); got != tt.want {
+		if got := rules().Left(lease.Watch{ID: r.Intent.ID, Last: tt.mono - tt.gap}, r.Intent, now); got != tt.want {
 			t.Errorf("%s: Left = %s, want %s", tt.name, got, tt.want)
 		}
 	}
@@ -174,7 +178,7 @@ func TestResolve(t *testing.T) {
 	})
 	tomb := with(dead, func(r *lease.Record) { r.Over = lease.NoGrant })
 	adopt := lease.Adoption(&base, lease.Token{Access: "a4", Refresh: "r4"})
-	bury, release := lease.Burial(&base, "code"), lease.Release(&base, start)
+	refusal, release := lease.Refusal(&base, "code"), lease.Release(&base, start)
 	before := with(foreign, func(r *lease.Record) { r.Doubts = 0 })
 	undo := lease.Undo(&base, &before, 7)
 	const revoked, nothing = "queue", ""
@@ -197,11 +201,11 @@ func TestResolve(t *testing.T) {
 		{"adopt over another login", adopt, &login, 8, lease.Late, revoked},
 		{"adopt over a newer set", adopt, &renewed, 8, lease.Late, nothing},
 		{"adopt over itself", adopt, &mine, 8, lease.Stored, nothing},
-		{"bury under its own intent", bury, &base, 8, lease.Rewrite, string(lease.Denied)},
-		{"bury what is buried", bury, &dead, 8, lease.Stored, nothing},
-		{"bury under another intent", bury, &foreign, 8, lease.Late, nothing},
-		{"bury a newer set", bury, &renewed, 8, lease.Late, nothing},
-		{"bury nothing", bury, nil, 0, lease.Late, nothing},
+		{"refuse under its own intent", refusal, &base, 8, lease.Rewrite, string(lease.Denied)},
+		{"refuse what is refused", refusal, &dead, 8, lease.Stored, nothing},
+		{"refuse under another intent", refusal, &foreign, 8, lease.Late, nothing},
+		{"refuse a newer set", refusal, &renewed, 8, lease.Late, nothing},
+		{"refuse nothing", refusal, nil, 0, lease.Late, nothing},
 		{"release its own intent", release, &base, 8, lease.Rewrite, "a3"},
 		{"release another intent", release, &foreign, 8, lease.Late, nothing},
 		{"undo its own intent", undo, &base, 8, lease.Rewrite, "a3"},
@@ -347,26 +351,23 @@ func TestEnqueue(t *testing.T) {
 	}
 }
 
-// Attempts are announced with pauses that double, and end after a week.
+// Attempts are announced with pauses that double.
 func TestAttempt(t *testing.T) {
 	for _, tt := range []struct {
 		attempts uint64
 		at       time.Duration
 		pause    time.Duration // 0: not attempted
-		left     int
 	}{
-		{0, -time.Second, 0, 1},
-		{0, 0, 10 * time.Second, 1},
-		{1, 0, 20 * time.Second, 1},
-		{8, 0, 2560 * time.Second, 1},
-		{9, 0, time.Hour, 1},
-		{1000, 0, time.Hour, 1},
-		{1000, 7 * 24 * time.Hour, 0, 0},
-		{0, 7 * 24 * time.Hour, 10 * time.Second, 1}, // it is never dropped without an attempt
+		{0, -time.Second, 0},
+		{0, 0, 10 * time.Second},
+		{1, 0, 20 * time.Second},
+		{8, 0, 2560 * time.Second},
+		{9, 0, time.Hour},
+		{1000, 0, time.Hour},
 	} {
 		r := lease.Record{Queue: []lease.Revocation{{Set: "x", Token: "a", Since: start, Next: start, Attempts: tt.attempts}}}
 		next, batch := rules().Attempt(&r, at(tt.at))
-		if len(next.Queue) != tt.left || (len(batch) > 0) != (tt.pause > 0) {
+		if len(next.Queue) != 1 || (len(batch) > 0) != (tt.pause > 0) {
 			t.Errorf("Attempt(%d, %s) leaves %d and attempts %d", tt.attempts, tt.at, len(next.Queue), len(batch))
 			continue
 		}

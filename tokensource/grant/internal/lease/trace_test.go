@@ -63,6 +63,22 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
+// G7: a login over a dead grant is stored, though the clock of its host is
+// behind.
+func TestLoginOverDeadGrant(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.rules.SingleGrant, b.rules.SingleGrant, b.skew = true, true, -20*time.Second
+	a.loggedIn()
+	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
+	if login := b.begin(b.login()).do(); login.effect.Do != lease.Swap {
+		t.Errorf("effect %d after the read, want a write", login.effect.Do)
+	} else {
+		login.run()
+	}
+	w.wantHeld()
+}
+
 // afterLostWrite runs a login whose write takes effect and whose answer is
 // lost. Then it lets other happen, and runs the login to its end.
 func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lease.Outcome) {
@@ -77,7 +93,7 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 // G12: a login that is written again does not undo a logout.
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
-		w.deaf = true
+		w.stuck = true
 		b.begin(&lease.Logout{}).run()
 	})
 	if r := w.record(); r.Over != lease.NoGrant {
@@ -149,18 +165,18 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	if out := b.begin(&lease.Logout{}).run(); out.Reason != "" {
 		t.Fatalf("logout: %q", out.Reason)
 	}
-	w.deaf = true
+	w.stuck = true
 	if out := renewal.run(); out.Reason != lease.NoGrant {
 		t.Errorf("the renewal ended with %q, want %q", out.Reason, lease.NoGrant)
 	}
-	if n := renewal.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := renewal.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	b.begin(&lease.Chore{}).run()
 	if w.live() == 0 {
 		t.Fatal("the revocation has not failed")
 	}
-	w.deaf = false
+	w.stuck = false
 	w.now += time.Minute
 	w.process("c").begin(&lease.Chore{}).run() // a process that took no part
 	if w.live() != 0 {
@@ -209,8 +225,8 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 		t.Errorf("the successor ended with %q, want the holder's token", out.Reason)
 	}
 	w.wantHeld()
-	if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 1 {
-		t.Errorf("told %d times that the tokens were saved, want once", n)
+	if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 1 {
+		t.Errorf("%d notes that the tokens were saved, want one", n)
 	}
 	w.now += 2 * time.Hour
 	if out := b.begin(&lease.Renewal{}).run(); out.Reason != "" {
@@ -223,12 +239,12 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
 	a.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	if out := a.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 		t.Fatalf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 	}
 	a.loggedIn()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if w.live() != 2 {
 		t.Errorf("%d tokens live, want those of the new login alone", w.live())
@@ -249,8 +265,8 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	if a.local.Pending != nil {
 		t.Error("tokens of the old login are still served from memory")
 	}
-	if n := login.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := login.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	a.settle()
 	if w.live() != 2 {
@@ -280,8 +296,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-// G7: when the revocation of a forfeited grant has begun, a late holder does not
-// revive it: its tokens are revoked as well.
+// G7: when the revocation of a forfeited grant has begun, a late holder does
+// not revive it: its tokens are revoked as well.
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -289,9 +305,9 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	_, successor := takenOver(w, a, b)
 	successor.run()
 	w.now += time.Hour
-	w.deaf = true
+	w.stuck = true
 	b.begin(&lease.Chore{}).run()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if r := w.record(); r.Over != lease.InDoubt || w.live() != 0 {
 		t.Errorf("over = %q and %d tokens live, want %q and none", r.Over, w.live(), lease.InDoubt)
@@ -323,16 +339,16 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
-		if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 0 {
-			t.Errorf("single %t: told that the tokens were saved", single)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 0 {
+			t.Errorf("single %t: a note that the tokens were saved", single)
 		}
-		if n := chore.told(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
-			t.Errorf("single %t: told %d times that the tokens were dropped, want once", single, n)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
+			t.Errorf("single %t: %d notes that the tokens were dropped, want one", single, n)
 		}
 	}
 }
 
-// G12: a logout takes the tokens along that the process could not store.
+// G12: a logout revokes the tokens that the process could not store.
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -427,7 +443,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 			chore.step(ev)
 		}
 		if p.local.Undo != nil {
-			t.Errorf("%s: the intent is still to be taken back", name)
+			t.Errorf("%s: the intent is still to be withdrawn", name)
 		}
 		w.now += 2 * time.Minute
 	}
@@ -447,5 +463,25 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	a.begin(&lease.Chore{}).run()
 	if ev := w.swap(announcement); ev.Result != lease.Conflict {
 		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
+	}
+}
+
+// G1: a process that has not looked while the store was away does not redeem as
+// soon as the store is back. The holder of the intent may have tokens to write.
+func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.loggedIn()
+	holder := a.begin(a.renewal()).until(lease.Redeem).do()
+	other := b.begin(b.renewal()).until(lease.Wait)
+	holder.fail() // the store is away, and b is stopped
+	w.now += 2 * time.Minute
+	other.answer(lease.OK).do()
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	a.begin(&lease.Chore{}).run()
+	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
+		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
 	}
 }
