@@ -306,6 +306,7 @@ func (x *explorer) revoke(w *model, p, k int) {
 	token := w.procs[p].ops[k].effect.Token
 	n := x.begin(w)
 	if w.down {
+		x.unrevoked(n, token)
 		x.say("%s's %s cannot revoke %s", word(n.procs[p].name), kind(k), word(token))
 		x.answer(n, p, k, lease.Event{Result: lease.Failed})
 		return
@@ -317,6 +318,7 @@ func (x *explorer) revoke(w *model, p, k int) {
 	x.answer(n, p, k, lease.Event{Result: lease.OK})
 	if x.can(w, faultRevoke) {
 		n = x.spoil(w, faultRevoke)
+		x.unrevoked(n, token)
 		x.say("%s's %s fails to revoke %s", word(n.procs[p].name), kind(k), word(token))
 		x.answer(n, p, k, lease.Event{Result: lease.Failed})
 	}

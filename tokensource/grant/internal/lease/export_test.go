@@ -34,22 +34,22 @@ var (
 		uint8(choreSweeping): {"closing", "pause", "write", "drain"},
 	}
 	DeadDrain = Dead{
-		uint8(drainAnnouncing): {"at", "gone", "unsure"},
+		uint8(drainAnnouncing): {"at", "gone", "given", "unsure"},
 		uint8(drainRevoking):   {"next", "unsure"},
 		uint8(drainRemoving):   {"at", "unsure"},
 		uint8(drainReading):    {"at", "next"},
 	}
 	DeadLogin = Dead{
-		uint8(loginStart):   {"tries", "current", "version", "next", "taken", "yields"},
-		uint8(loginReading): {"current", "version", "next", "taken", "yields"},
-		uint8(loginProbing): {"next", "taken", "yields", "unsure"},
+		uint8(loginStart):   {"tries", "current", "version", "next", "pending", "yields"},
+		uint8(loginReading): {"current", "version", "next", "pending", "yields"},
+		uint8(loginProbing): {"next", "pending", "yields", "unsure"},
 		uint8(loginWriting): {"current", "unsure"},
-		uint8(loginPausing): {"current", "version", "next", "taken", "yields", "unsure"},
+		uint8(loginPausing): {"current", "version", "next", "pending", "yields", "unsure"},
 	}
 	DeadLogout = Dead{
-		uint8(logoutReading):  {"current", "next", "taken", "drain"},
+		uint8(logoutReading):  {"current", "next", "pending", "drain"},
 		uint8(logoutWriting):  {"current", "drain", "unsure"},
-		uint8(logoutPausing):  {"current", "version", "next", "taken", "drain", "unsure"},
-		uint8(logoutDraining): {"current", "version", "next", "taken", "tries", "unsure", "seen", "login", "ended"},
+		uint8(logoutPausing):  {"current", "version", "next", "pending", "drain", "unsure"},
+		uint8(logoutDraining): {"current", "version", "next", "pending", "tries", "unsure", "seen", "login", "ended"},
 	}
 )

@@ -74,7 +74,6 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	if was == nil {
 		return
 	}
-	x.aged(n, was)
 	if a, b := loginOf(was), loginOf(r); a > b && !x.unordered(n, a, b) {
 		x.violate("G6 older login over newer")
 	}
@@ -99,13 +98,16 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	}
 }
 
-// aged forgives the tokens that have been in the queue for so long that they are
-// given up.
-func (x *explorer) aged(n *model, was *lease.Record) {
-	for i := range was.Queue {
-		q := &was.Queue[i]
-		if x.c.giveUp > 0 && ticks(q.Since)+x.c.giveUp-x.c.maxOffset() <= n.now {
-			n.pair(q.Token).facts |= forgiven
+// unrevoked notes that a revocation failed. It is given up if it has been due
+// for long.
+func (x *explorer) unrevoked(n *model, token string) {
+	if n.record == nil {
+		return
+	}
+	for i := range n.record.Queue {
+		q := &n.record.Queue[i]
+		if q.Token == token && ticks(q.Since)+x.c.giveUp-x.c.maxOffset() <= n.now {
+			n.pair(token).facts |= forgiven
 		}
 	}
 }
@@ -247,6 +249,11 @@ func (x *explorer) settled(n *model) bool {
 			return false
 		}
 	}
+	wanted := false
+	for i := range n.procs[:n.n] {
+		wanted = wanted || n.procs[i].want || n.procs[i].known != ""
+	}
 	r := n.record
-	return r == nil || len(r.Queue) == 0 && (r.Over != "" || n.good(r.Token.Access) && n.live(r.Token.Refresh))
+	return r == nil || len(r.Queue) == 0 &&
+		(r.Over != "" || n.live(r.Token.Refresh) && (!wanted || n.good(r.Token.Access)))
 }

@@ -89,7 +89,9 @@ func newLayouts(c *config, all bool) *layouts {
 		all: all,
 		spans: map[string]span{
 			"intent.Until":     wall(c.skew, c.lease),
-			"watch.First":      {lo: -max(c.lease, c.quiet), hi: 0},
+			"watch.First":      {lo: -c.lease, hi: 0},
+			"watch.Calm":       {lo: -c.quiet, hi: 0},
+			"watch.Last":       {lo: -c.quiet - 1, hi: 0},
 			"Clock.Wall":       wall(1, c.lease),
 			"Clock.Mono":       {lo: -1, hi: c.lease},
 			"Token.Obtained":   wall(c.spacing, 0),

@@ -200,6 +200,9 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 			s.effect.Version = ev.Version // a change of the record ends the wait
 			s.left = int8((e.For + tick - 1) / tick)
 			s.nap = e.For < tick
+			if e.Poll {
+				s.left = 1 // the shell polls, at least once in a tick
+			}
 		}
 		pr.ops[k] = s
 		return
