@@ -51,17 +51,17 @@ const everyFault = faultEnd - 1
 
 // config is one configuration of the model. Times are in ticks.
 type config struct {
-	name                              string
 	procs                             int
 	faults, expiries, logins, logouts byte
-	kinds                             fault // zero: classic
-	grace                             bool  // a redeemed refresh token gets the same answer until its successor is used
-	single                            bool  // a login ends the earlier grants
-	revokesAll                        bool  // a revocation ends all grants
-	deaf                              bool  // the revocation of a redeemed refresh token ends nothing
-	empty                             bool  // there is no record at first
-	ahead                             bool  // instead of expiring, tokens are refreshed ahead
-	resends                           uint64
+	kinds                             fault  // zero: classic
+	grace                             bool   // a redeemed refresh token gets the same answer until its successor is used
+	single                            bool   // a login ends the earlier grants
+	revokesAll                        bool   // a revocation ends all grants
+	deaf                              bool   // the revocation of a redeemed refresh token ends nothing
+	empty                             bool   // there is no record at first
+	ahead                             bool   // instead of expiring, tokens are refreshed ahead
+	resends                           uint64 // 0: once
+	never                             bool   // instead, a refresh token is never sent again
 	spacing                           int64
 	progress                          bool // look for states from which nothing settles
 	limit                             int  // at most so many states; 0: all
@@ -74,6 +74,9 @@ type config struct {
 func (c config) filled() *config {
 	if c.kinds == 0 {
 		c.kinds = classic
+	}
+	if c.resends == 0 && !c.never {
+		c.resends = 1
 	}
 	c.lease, c.margin, c.skew, c.quiet = 3, 1, 2, 1
 	c.hold, c.keep, c.lastPause = 2, 4, 2

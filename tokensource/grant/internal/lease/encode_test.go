@@ -35,6 +35,8 @@ type encoder struct {
 	names
 	buf      []byte
 	held     [maxPairs]bool // pairs whose refresh token somebody has
+	seen     [maxPairs]bool // pairs that somebody has
+	keep     bool           // a token that is as good as none is written all the same
 	now      int64          // ticks since origin
 	mono     int64          // ticks since monoOrigin, of the process at hand
 	current  uint64         // the version that is stored
@@ -81,9 +83,10 @@ func (e *encoder) rename(k byte) byte {
 		}
 		return e.number[k]
 	case k < codeRefresh:
+		e.seen[k-codeAccess] = true
 		return codeAccess + e.pair(k-codeAccess)
 	}
-	e.held[k-codeRefresh] = true
+	e.held[k-codeRefresh], e.seen[k-codeRefresh] = true, true
 	return codeRefresh + e.pair(k-codeRefresh)
 }
 
@@ -247,7 +250,7 @@ func (e *encoder) record(r *lease.Record) {
 // world returns the canonical bytes of a state. They are valid until the next
 // call.
 func (e *encoder) world(w *model) []byte {
-	e.names, e.held = names{}, [maxPairs]bool{}
+	e.names, e.held, e.seen = names{}, [maxPairs]bool{}, [maxPairs]bool{}
 	if e.plain {
 		for i := range w.issued {
 			e.pair(i)
@@ -314,6 +317,8 @@ func (e *encoder) settle(w *model) {
 	for i := range w.n {
 		e.names = before
 		e.process(&w.procs[i])
+		e.known(w, &w.procs[i])
+		e.watch(&w.procs[i])
 		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
 		e.buf = e.buf[:start]
 	}
@@ -423,7 +428,7 @@ func (e *encoder) watch(p *member) {
 func (e *encoder) known(w *model, p *member) {
 	want := p.want
 	k := code(p.known)
-	if k != 0 && e.number[k] == 0 && !w.good(p.known) {
+	if k != 0 && !e.seen[k-codeAccess] && !w.good(p.known) && !e.keep {
 		k, want = 0, true
 	}
 	e.buf = append(e.buf, e.rename(k))

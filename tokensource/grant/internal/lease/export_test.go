@@ -49,7 +49,7 @@ var (
 	DeadLogout = Dead{
 		uint8(logoutReading):  {"current", "next", "pending", "drain"},
 		uint8(logoutWriting):  {"current", "drain", "unsure"},
-		uint8(logoutPausing):  {"current", "version", "next", "pending", "drain", "unsure"},
+		uint8(logoutPausing):  {"current", "next", "pending", "drain", "unsure"},
 		uint8(logoutDraining): {"current", "version", "next", "pending", "tries", "unsure", "seen", "login", "ended"},
 	}
 )

@@ -234,9 +234,6 @@ func (x *explorer) state(n *model, held *[maxPairs]bool) {
 	if r := n.record; r != nil && (len(r.Queue) > 0 || r.Over == lease.NoGrant) && !n.listed && !n.beyond {
 		x.violate("G20 the index does not name a record with something due")
 	}
-	if r := n.record; r != nil && r.Over == lease.InDoubt {
-		x.outcomes.login = true
-	}
 }
 
 // settled reports whether everything has ended well or for good.

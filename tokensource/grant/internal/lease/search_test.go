@@ -1,7 +1,9 @@
 package lease_test
 
 import (
+	"fmt"
 	"hash/maphash"
+	"testing"
 )
 
 // search explores a graph breadth first, so that its traces are the shortest.
@@ -18,6 +20,7 @@ type search struct {
 	to      []uint32
 	settled []uint32
 
+	todo        queue
 	transitions uint64
 }
 
@@ -30,6 +33,19 @@ func newSearch(edges bool) *search {
 }
 
 func (s *search) states() int { return len(s.parents) }
+
+// visit looks at every state that is reached from first, until expand returns
+// false. expand is told the number of the state and its bytes. It calls add for
+// each move, and push for each new state.
+func (s *search) visit(first []byte, expand func(state int, b []byte) bool) {
+	s.add(first, 0, 0)
+	s.todo.push(first)
+	for n := 0; ; n++ {
+		if b := s.todo.pop(); b == nil || !expand(n, b) {
+			return
+		}
+	}
+}
 
 // add notes a state. It returns its number, and whether it is new.
 func (s *search) add(b []byte, parent, move int) (int, bool) {
@@ -161,4 +177,37 @@ func (q *queue) pop() []byte {
 	n := int(c[0]) | int(c[1])<<8
 	q.head += n + 2
 	return c[2 : n+2]
+}
+
+// TestSearchFindsShortestPaths looks for four litres with jugs of three and
+// five.
+func TestSearchFindsShortestPaths(t *testing.T) {
+	s := newSearch(true)
+	goal := -1
+	s.visit([]byte{0, 0}, func(state int, b []byte) bool {
+		three, five := b[0], b[1]
+		pour, back := min(three, 5-five), min(five, 3-three)
+		moves := [][]byte{
+			{3, five}, {three, 5}, {0, five}, {three, 0}, {three - pour, five + pour}, {three + back, five - back},
+		}
+		for move, next := range moves {
+			n, fresh := s.add(next, state, move)
+			s.from, s.to = append(s.from, uint32(state)), append(s.to, uint32(n))
+			if fresh {
+				s.todo.push(next)
+			}
+			if fresh && next[1] == 4 && goal < 0 {
+				goal = n
+				s.settled = append(s.settled, uint32(n))
+			}
+		}
+		return true
+	})
+	if got := fmt.Sprint(s.states(), s.path(goal), len(s.stuck())); got != "16 [1 5 2 5 1 5] 0" {
+		t.Errorf("states, path, stuck states = %s, want 16 [1 5 2 5 1 5] 0", got)
+	}
+	s.settled = nil
+	if got := len(s.stuck()); got != 16 {
+		t.Errorf("stuck states without a goal = %d, want 16", got)
+	}
 }
