@@ -73,7 +73,7 @@ func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, R
 func (c Rules) forfeit(r *Record, reason Reason, now Clock) *Record {
 	next := r.over(reason, "")
 	if reason == InDoubt {
-		next.Queue = r.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
+		next.Queue = next.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
 	}
 	return next
 }
@@ -200,7 +200,7 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 		next := current.took(k.base.Serial+1, k.token)
 		next.Queue = without(next.Queue, func(q revocation) bool { return q.Set == k.base.Token.ID })
 		return next, rewrite
-	case current.queued(k.token.ID) || c.leave(k.base.Login, current):
+	case current.queued(k.token.ID) || c.leave(k.base.Login, k.base.Exchanged, current):
 		return nil, late
 	}
 	next := *current
@@ -208,21 +208,26 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 	return &next, late
 }
 
-// leave reports whether tokens of a login that are dropped in favour of
-// current are left alone. Otherwise they are revoked (G4).
-//
-// Tokens of the same login may belong to the family of those that are stored.
-// Where a new authorization ends the earlier grants of its user, a newer login
-// has ended them already. Where a revocation ends all grants of a user, it
-// would end the newer login. After a logout nothing is left to protect.
-func (c Rules) leave(login string, current *Record) bool {
-	switch current.Over {
-	case NoGrant:
+// leave reports whether tokens of a login, exchanged at the given time, are left
+// alone when they are dropped in favour of current. Otherwise they are revoked
+// (G4). Tokens of the same login may belong to the family of those that are
+// stored. After a logout nothing is left to protect.
+func (c Rules) leave(login string, exchanged time.Time, current *Record) bool {
+	switch {
+	case current.Over == NoGrant:
 		return false
-	case "":
-		return current.Login == login || c.SingleGrant || c.RevokesAll
+	case current.Login == login:
+		return current.Over == "" || c.RevokesAll
 	}
-	return current.Login != login && c.SingleGrant || c.RevokesAll
+	return c.spare(exchanged, current.Exchanged)
+}
+
+// spare reports whether tokens from before issued are not revoked, because of a
+// login that was exchanged at the given time. Where a new authorization ends
+// the earlier grants of its user, that login has ended them. Where a revocation
+// ends all grants of a user, it would end that login.
+func (c Rules) spare(issued, exchanged time.Time) bool {
+	return c.RevokesAll || c.SingleGrant && issued.Add(c.Skew).Before(exchanged)
 }
 
 const (

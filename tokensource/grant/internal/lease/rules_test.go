@@ -254,25 +254,28 @@ func TestAdoptionKeepsWhatTheAnswerOmits(t *testing.T) {
 func TestLeave(t *testing.T) {
 	for _, tt := range []struct {
 		over        lease.Reason
-		login       string // of the tokens; l1 is stored
+		login       string        // of the tokens; l1 is stored
+		before      time.Duration // that the exchange was before that of l1
 		single, all bool
 		want        bool
 	}{
-		{"", "l1", false, false, true},
-		{"", "l0", false, false, false},
-		{"", "l0", true, false, true},
-		{"", "l0", false, true, true},
-		{lease.NoGrant, "l1", true, true, false},
-		{lease.NoGrant, "l0", true, true, false},
-		{lease.Denied, "l1", false, false, false},
-		{lease.Denied, "l1", true, false, false},
-		{lease.Denied, "l0", true, false, true},
-		{lease.Denied, "l1", false, true, true},
+		{"", "l1", 0, false, false, true},
+		{"", "l0", time.Hour, false, false, false},
+		{"", "l0", time.Hour, true, false, true},
+		{"", "l0", 30 * time.Second, true, false, false}, // it may be the later one
+		{"", "l0", 0, false, true, true},
+		{lease.NoGrant, "l1", 0, true, true, false},
+		{lease.NoGrant, "l0", time.Hour, true, true, false},
+		{lease.Denied, "l1", 0, false, false, false},
+		{lease.Denied, "l1", 0, true, false, false},
+		{lease.Denied, "l0", time.Hour, true, false, true},
+		{lease.Denied, "l1", 0, false, true, true},
 	} {
 		c := rules()
 		c.SingleGrant, c.RevokesAll = tt.single, tt.all
-		if got := c.Leave(tt.login, &lease.Record{Login: "l1", Over: tt.over}); got != tt.want {
-			t.Errorf("Leave(%s, over %q, single %t, all %t) = %t, want %t", tt.login, tt.over, tt.single, tt.all, got, tt.want)
+		got := c.Leave(tt.login, start.Add(-tt.before), &lease.Record{Login: "l1", Over: tt.over, Exchanged: start})
+		if got != tt.want {
+			t.Errorf("Leave(%s, %s, over %q, single %t, all %t) = %t, want %t", tt.login, tt.before, tt.over, tt.single, tt.all, got, tt.want)
 		}
 	}
 }
