@@ -327,12 +327,12 @@ func (x *explorer) revoke(w *model, p, k int) {
 func (x *explorer) probe(w *model, p, k int) {
 	e := &w.procs[p].ops[k].effect
 	n := x.begin(w)
-	ev := lease.Event{Result: lease.Unknown}
+	ev := lease.Event{Result: lease.Unknown} // both work
 	switch {
-	case w.good(e.Token):
-		ev.Result = lease.OK
-	case w.good(e.Other):
+	case !w.good(e.Token):
 		ev.Result = lease.Refused
+	case !w.good(e.Other):
+		ev.Result = lease.OK
 	}
 	x.say("%s's %s learns whether %s or %s works", word(n.procs[p].name), kind(k), word(e.Token), word(e.Other))
 	x.answer(n, p, k, ev)

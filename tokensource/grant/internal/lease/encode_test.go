@@ -463,10 +463,10 @@ func (e *encoder) books(w *model) {
 }
 
 // exchanges writes the logins. Their times matter only as far as they are
-// compared with each other, with now, and with the time of a logout.
+// compared with each other, with now, and with the times of a logout.
 func (e *encoder) exchanges(w *model) {
 	lo := -e.skew - 1
-	if w.record != nil && w.record.Over == lease.NoGrant {
+	if r := w.record; r != nil && (r.Over == lease.NoGrant || len(r.Queue) > 0) {
 		lo = -3*e.skew - 2
 	}
 	var at [maxLogins]int64

@@ -112,7 +112,7 @@ func (x *explorer) starts(w *model, p int) bool {
 	case pr.local.Pending != nil || pr.local.Undo != nil:
 		x.start(x.begin(w), p, &slot{machine: &lease.Chore{}}, opChore, " starts a chore")
 		return true
-	case w.listed && !w.clock(p).Wall.Before(w.due) && w.reaches(p):
+	case w.listed && !w.clock(p).Wall.Before(w.due) && w.reaches(p) && !w.lateDue():
 		x.start(x.begin(w), p, &slot{machine: &lease.Chore{}, byIndex: true, fresh: true}, opChore, " finds the grant in the index")
 	}
 	return false
@@ -270,6 +270,9 @@ func (x *explorer) tick(w *model) {
 		}
 		pr.mono++
 		for k, s := range pr.ops {
+			if s != nil && k == opRenewal && s.effect.Do == lease.Wait {
+				x.outcomes.delayed = true
+			}
 			if s != nil && s.left > 0 {
 				s = s.clone()
 				s.left--

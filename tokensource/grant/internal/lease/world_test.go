@@ -324,6 +324,13 @@ func (w *model) enlist(c *config, p int, due time.Time) {
 	w.touched()
 }
 
+// lateDue reports whether a write that needs the index is under way. The entry
+// is not due before that write has arrived or is lost.
+func (w *model) lateDue() bool {
+	r := w.late.record
+	return r != nil && (len(r.Queue) > 0 || r.Over == lease.NoGrant)
+}
+
 // touched ends the claim of every chore that the entry was not changed.
 func (w *model) touched() {
 	for i := range w.procs[:w.n] {
