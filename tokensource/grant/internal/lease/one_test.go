@@ -33,7 +33,7 @@ func TestExploreOne(t *testing.T) {
 		fmt.Sscan(os.Getenv("KINDS"), &c.kinds)
 		fmt.Sscan(os.Getenv("LIMIT"), &c.limit)
 	}
-	r := explore(c.filled(), false)
+	r := explore(c.filled(), strings.Contains(os.Getenv("OPT"), "first"))
 	t.Log(r)
 	if len(r.broken) > 0 {
 		t.Fail()

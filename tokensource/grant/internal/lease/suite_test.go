@@ -128,7 +128,7 @@ func TestExploration(t *testing.T) {
 			if c.limit == 0 {
 				c.limit = bound
 			}
-			r := explore(c.filled(), false)
+			r := explore(c.filled(), true)
 			t.Logf("%s\n%s", &c, r)
 			if len(r.broken) > 0 || r.stuck > 0 {
 				t.Fail()
