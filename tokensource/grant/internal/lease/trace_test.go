@@ -538,6 +538,14 @@ func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
 		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
 	}
+	w.now += b.rules.Quiet
+	if out := other.answer(lease.OK).answer(lease.Failed).run(); out.Reason != lease.StoreFailed {
+		t.Fatalf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	}
+	other = b.begin(b.renewal()).do() // the store is back after another outage
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("after a look that failed: effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
 	a.begin(&lease.Chore{}).run()
 	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
 		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
