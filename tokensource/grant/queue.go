@@ -32,8 +32,9 @@ type local struct {
 	chore bool // one of them is the background writer
 }
 
-// idle reports whether the process may forget l. It remembers for ten minutes
-// since when it has seen an intent: an intent lives shorter than that.
+// idle reports whether the process may forget l. It remembers an intent that it
+// has seen for ten minutes, which is longer than an intent lives by default.
+// What it forgets costs time only.
 func (l *local) idle(now time.Duration) bool {
 	const watched = 10 * time.Minute
 	return l.users == 0 && l.Pending == nil && l.Undo == nil && (l.Watch.ID == "" || now-l.Watch.First > watched)
