@@ -192,7 +192,8 @@ const (
 	// dueGrace is the least time from the writing of an entry to the work on it.
 	// The entry is written before the grant. Without this time, another process
 	// could find nothing due in the grant and remove the entry before the grant is
-	// written. It is longer than one write and the skew of two clocks.
+	// written. It is longer than the skew of two clocks. The time of two calls of
+	// the store is added to it.
 	dueGrace = 2 * time.Minute
 
 	duePause = time.Hour // before the next look at a grant that cannot be read
@@ -263,7 +264,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 		if err != nil {
 			return err
 		}
-		next, changed := list.with(key, due, k.clock.Wall().Add(dueGrace))
+		next, changed := list.with(key, due, k.clock.Wall().Add(dueGrace+2*k.o.StoreTimeout))
 		if !changed {
 			return nil
 		}
