@@ -12,10 +12,11 @@ import (
 // up, once for all replicas (ErrFlowUsed), and the code is sent, once. The browser ends at the page it came from, with
 // a new session.
 func (l *Login) Callback() http.Handler {
-	return l.route(opCallback, l.callback, http.MethodGet)
+	in := l.inner()
+	return in.route(opCallback, in.callback, http.MethodGet)
 }
 
-func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
+func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if !isOpened(r) {
 		return &Error{Op: opCallback, Kind: ErrNotNavigation}
 	}
@@ -60,7 +61,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
-func (l *Login) checkIssuer(p response) error {
+func (l *login) checkIssuer(p response) error {
 	want := l.client.Provider()
 	switch {
 	case p.issuer == "" && want.IssuerRequired:
@@ -84,7 +85,7 @@ func stateless(p response) error {
 
 // finishedBefore reports whether this browser is logged in and state was used: the same answer has arrived twice, by a
 // reload or a link scanner, and there is nothing to complain about.
-func (l *Login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
+func (l *login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
 	if _, err := l.current(r.WithContext(ctx)); err != nil {
 		return false
 	}
@@ -101,7 +102,7 @@ func notConsumed(err error, f flow) error {
 }
 
 // retry adds where to start the login again.
-func (l *Login) retry(err error, returnTo string) error {
+func (l *login) retry(err error, returnTo string) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Retry == "" {
 		if returnTo == "" {
 			returnTo = e.returnTo

@@ -15,11 +15,12 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // A whole login: an app on a mux of its own, the fake of X, and a browser that opens a page.
 func Example() {
-	x, _ := oauthtest.NewServer(nil)
+	x, _ := xapi.NewServer(nil)
 	mux := http.NewServeMux()
 	app := httptest.NewServer(mux)
 	defer app.Close()
@@ -29,7 +30,7 @@ func Example() {
 	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
 	_ = x.Register(registered)
 	client, err := oauth.New(x.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret), RedirectURL: app.URL + "/auth/callback",
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: app.URL + "/auth/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {

@@ -35,14 +35,14 @@ type flowText struct {
 	Expires     time.Time `json:"e"`
 }
 
-func (l *Login) sealFlow(ctx context.Context, name string, f flow) (string, error) {
+func (l *login) sealFlow(ctx context.Context, name string, f flow) (string, error) {
 	return l.seal(ctx, forFlow, name, flowText{
 		State: f.state.Reveal(), Verifier: f.verifier.Reveal(),
 		RedirectURL: f.redirectURL, ReturnTo: f.returnTo, Expires: f.expires,
 	})
 }
 
-func (l *Login) openFlow(ctx context.Context, name, value string) (flow, error) {
+func (l *login) openFlow(ctx context.Context, name, value string) (flow, error) {
 	var t flowText
 	if err := l.open(ctx, forFlow, name, value, &t); err != nil {
 		return flow{}, err
@@ -73,7 +73,7 @@ const (
 )
 
 // begin sets the cookie of f and drops the oldest flows that are too many with it.
-func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
+func (l *login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
 	name := l.cookies.flow(f.state.Reveal())
 	value, err := l.sealFlow(r.Context(), name, f)
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
 
 // surplus returns the names of the flow cookies that have to go before one of the given size is added. Those that cannot
 // be opened go first, then the oldest.
-func (l *Login) surplus(r *http.Request, size int) []string {
+func (l *login) surplus(r *http.Request, size int) []string {
 	type entry struct {
 		name    string
 		size    int
@@ -124,7 +124,7 @@ func (l *Login) surplus(r *http.Request, size int) []string {
 
 // find returns the flow of this browser that has the given state. An error is an *Error of kind ErrFlowNotFound, or
 // tokensource.ErrTemporary if the keys could not be used.
-func (l *Login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
+func (l *login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
 	name := l.cookies.flow(state)
 	value := l.cookies.get(r, name)
 	if value == "" {

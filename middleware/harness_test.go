@@ -18,13 +18,14 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // world is an app with a login, on a store that other apps may share, and the fake of X behind it.
 type world struct {
 	t      testing.TB
-	fake   *oauthtest.Server
+	fake   *xapi.Server
 	store  storage.Store
 	keys   seal.AEAD
 	client *oauth.Client
@@ -35,7 +36,7 @@ type world struct {
 
 // setup says what is special about a world. Its zero value is nothing.
 type setup struct {
-	fake        *oauthtest.Server
+	fake        *xapi.Server
 	store       storage.Store
 	keys        seal.AEAD
 	redirectURL string
@@ -47,7 +48,7 @@ func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
 	w := &world{t: t, fake: s.fake, store: s.store, keys: s.keys}
 	if w.fake == nil {
-		w.fake = oauthtest.New(t, nil)
+		w.fake = xapi.New(t, nil)
 	}
 	if w.store == nil {
 		w.store = storage.NewMemory()
@@ -84,7 +85,7 @@ func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	io.WriteString(rw, "timeline of "+subject)
 }
 
-func newClient(t testing.TB, fake *oauthtest.Server, s setup) *oauth.Client {
+func newClient(t testing.TB, fake *xapi.Server, s setup) *oauth.Client {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	if s.redirectURL == "" {
@@ -99,7 +100,7 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *oauth.Client {
 		s.provider(p)
 	}
 	client, err := oauth.New(p, oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: s.redirectURL,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -217,7 +218,7 @@ func (b *browser) start(returnTo string) string {
 // consent plays the user at the fake and returns the path and query of the callback.
 func (w *world) consent(authorizationURL string) string {
 	w.t.Helper()
-	callback, err := w.fake.Authorize(w.t.Context(), authorizationURL)
+	callback, err := w.fake.Authorize(w.t.Context(), "", authorizationURL)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // M7: Keys rotate: the first key seals, and all keys open.
 //
 // TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
-	fake, store := oauthtest.New(t, nil), storage.NewMemory()
+	fake, store := xapi.New(t, nil), storage.NewMemory()
 	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	world := func(primary []byte, older ...[]byte) *world {
 		keys, err := seal.NewKeys(primary, older...)
@@ -89,7 +89,7 @@ func TestM7_KeysLost(t *testing.T) {
 // TestM7_GrantUnreadable: a grant that does not open is no outage either, wherever it is met, and logs nobody out.
 func TestM7_GrantUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake, base, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+		fake, base, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey())})
 		b := newBrowser(t, before.mux)
 		before.logIn(b, "")

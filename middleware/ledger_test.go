@@ -14,12 +14,12 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestM2_Replicas lets every step of a login happen at another replica.
 func TestM2_Replicas(t *testing.T) {
-	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	fake, store, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 	one := newWorld(t, setup{fake: fake, store: store, keys: keys})
 	two := newWorld(t, setup{fake: fake, store: store, keys: keys})
 	three := newWorld(t, setup{fake: fake, store: store, keys: keys})
@@ -33,7 +33,7 @@ func TestM2_Replicas(t *testing.T) {
 
 // TestM2_ParallelCallbacks delivers one answer many times at once, to two replicas: one exchange.
 func TestM2_ParallelCallbacks(t *testing.T) {
-	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	fake, store, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 	replicas := []*world{newWorld(t, setup{fake: fake, store: store, keys: keys}), newWorld(t, setup{fake: fake, store: store, keys: keys})}
 	b := newBrowser(t, replicas[0].mux)
 	first := b.get("/authorize")

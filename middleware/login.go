@@ -21,10 +21,10 @@ import (
 //
 // New makes one; the zero Login cannot be used.
 type Login struct {
-	*parts // a pointer, so that a Login that is printed shows an address and not the keys
+	inner func() *login // in a closure, so that a Login that is printed does not show its keys
 }
 
-type parts struct {
+type login struct {
 	grants   *grant.Keeper
 	client   *oauth.Client
 	keys     seal.AEAD
@@ -53,7 +53,7 @@ func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 // error that says what to do.
 func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {
-		return nil, errors.New("middleware: nil Grants: build them with grant.New")
+		return nil, errors.New("middleware: nil Keeper: make one with grant.New")
 	}
 	if k, ok := keys.(*seal.Keys); keys == nil || ok && k == nil {
 		return nil, errors.New("middleware: nil keys: build them with seal.NewKeys; cookies are never left unsealed")
@@ -70,7 +70,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &parts{
+	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s,
 		cookies:  newCookies(s.secure, client.Provider().Name, client.ClientID()),
 		sessions: options.Sessions,
@@ -79,16 +79,17 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
-	return &Login{l}, nil
+	return &Login{func() *login { return l }}, nil
 }
 
 // Mount registers the three routes on mux under their public paths: the redirect URL's path, and beside it authorize and
 // logout, or what Options say. Behind http.StripPrefix the mux sees other paths: there, register Authorize, Callback and
 // Logout one by one; they never look at their own path.
 func (l *Login) Mount(mux Mux) {
-	mux.Handle(l.site.authorize, l.Authorize())
-	mux.Handle(l.site.callback, l.Callback())
-	mux.Handle(l.site.logout, l.Logout())
+	site := l.inner().site
+	mux.Handle(site.authorize, l.Authorize())
+	mux.Handle(site.callback, l.Callback())
+	mux.Handle(site.logout, l.Logout())
 }
 
 // workTime bounds what happens at the authorization server and in the store for one request of a browser. It is less

@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // M6: Require sends a browser to the login and back, and answers a program
@@ -73,7 +74,7 @@ func TestM6_ProgramGetsJSON(t *testing.T) {
 
 // TestM6_StoreDown: an outage logs nobody out.
 func TestM6_StoreDown(t *testing.T) {
-	fake, keys, store := oauthtest.New(t, nil), newKeys(t), &brokenStore{Store: storage.NewMemory()}
+	fake, keys, store := xapi.New(t, nil), newKeys(t), &brokenStore{Store: storage.NewMemory()}
 	first := newWorld(t, setup{fake: fake, keys: keys, store: store})
 	b := newBrowser(t, first.mux)
 	first.logIn(b, "")

@@ -66,7 +66,7 @@ func stopped(op, cause string, err error) *Error {
 
 // grantKey is where the grant of a user is stored. If the store cannot compute
 // that key, it is the key of the record that the store needs for it.
-func (l *Login) grantKey(ctx context.Context, subject string) string {
+func (l *login) grantKey(ctx context.Context, subject string) string {
 	key, err := grant.Key(ctx, l.grants.Store(), l.client.Provider().Authority(), l.client.ClientID(), subject)
 	if err != nil {
 		return storage.NameKey

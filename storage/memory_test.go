@@ -13,21 +13,21 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// TestMemorySlowWatcher lets far more keys change than are remembered: the watcher must hear that any key may have changed,
-// and writers must not wait for it.
+// TestMemorySlowWatcher changes more keys than a slow watcher can have pending.
+// The watcher must receive a zero Change, and writers must not wait for it.
 func TestMemorySlowWatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := storage.NewMemory()
 		ctx, cancel := context.WithCancel(t.Context())
-		gate, heard := make(chan struct{}), []string{}
+		gate, arrived := make(chan struct{}), []string{}
 		ended := make(chan error, 1)
 		go func() {
 			ended <- m.Watch(ctx, func(c storage.Change) {
-				heard = append(heard, c.Key)
+				arrived = append(arrived, c.Key)
 				<-gate
 			})
 		}()
-		synctest.Wait() // the watcher is stuck in its first call
+		synctest.Wait() // the watcher waits in its first call
 		for i := range 5000 {
 			put(t, m, fmt.Sprintf("k%d", i), "value", 0)
 		}
@@ -39,7 +39,7 @@ func TestMemorySlowWatcher(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Watch() = %v, want %v", err, context.Canceled)
 		}
-		if got := strings.Join(heard, ","); got != ",,last" {
+		if got := strings.Join(arrived, ","); got != ",,last" {
 			t.Errorf("changed was called with %.100q, want two empty keys and then last", got)
 		}
 	})
@@ -74,7 +74,7 @@ func Example() {
 	fmt.Println("create:", err)
 	_, err = store.Put(ctx, "user", []byte("second"), created)
 	fmt.Println("swap:", err)
-	_, err = store.Put(ctx, "user", []byte("third"), created) // by who has not read the second
+	_, err = store.Put(ctx, "user", []byte("third"), created) // by a process that has not read the second
 	fmt.Println("stale:", err)
 	r, err := store.Get(ctx, "user")
 	fmt.Println("get:", string(r.Value()), err)
@@ -85,7 +85,8 @@ func Example() {
 	// get: second <nil>
 }
 
-// Retire a key: let the new one seal and the old one open, deploy that everywhere, then seal everything anew.
+// Replace a key: let the new key seal and the old key open, deploy that
+// everywhere, then seal every record again.
 func ExampleReseal() {
 	ctx := context.Background()
 	rows := storage.NewMemory()

@@ -14,8 +14,9 @@ import (
 )
 
 // NameKey is the storage key of the record that holds the name key of a sealed
-// store. Whoever deletes it makes all records unfindable that have a name as
-// their key. Copy it together with them.
+// store. If this record is lost, no process can find the records whose keys
+// come from [Name]. So nobody may delete it, and a copy of those records needs
+// a copy of it.
 const NameKey = "storage.names"
 
 // Namer is a Store that makes names which nobody without its keys can compute.

@@ -183,6 +183,33 @@ func TestNameAfterFailures(t *testing.T) {
 	}
 }
 
+// TestNameBesideALateWrite lets a process create the name key, and lets the
+// write arrive when another process has created it: both must have one name.
+func TestNameBesideALateWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := storagetest.NewNetwork(storage.NewMemory(), &storagetest.NetworkOptions{
+			Fault: func(op storagetest.Op) storagetest.Fault {
+				if op.Process == "slow" && op.Kind == storagetest.Put {
+					return storagetest.Fault{Err: errKMS, Late: time.Minute}
+				}
+				return storagetest.Fault{}
+			},
+		})
+		keys := newKeys(t)
+		slow, quick := sealedStore(t, network.Process("slow"), keys), sealedStore(t, network.Process("quick"), keys)
+		if key, err := storage.Name(t.Context(), slow, "user.", "alice"); !errors.Is(err, errKMS) {
+			t.Errorf("Name() = %q, %v, want %v", key, err, errKMS)
+		}
+		want := name(t, quick, "user.", "alice")
+		network.Close()
+		for _, s := range []storage.Store{slow, quick, sealedStore(t, network.Process("third"), keys)} {
+			if got := name(t, s, "user.", "alice"); got != want {
+				t.Errorf("Name() = %q, want %q in every process", got, want)
+			}
+		}
+	})
+}
+
 func TestNameRefuses(t *testing.T) {
 	memory, keys := storage.NewMemory(), newKeys(t)
 	sealed := sealedStore(t, memory, keys)

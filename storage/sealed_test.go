@@ -27,7 +27,8 @@ func TestSealedHides(t *testing.T) {
 	}
 }
 
-// TestSealedRefusesSwappedRows copies the row of one user over that of another, as who can write to the database might.
+// TestSealedRefusesSwappedRows copies the row of one user over that of another,
+// as a person with access to the database could.
 func TestSealedRefusesSwappedRows(t *testing.T) {
 	memory, keys := storage.NewMemory(), newKeys(t)
 	sealed := sealedStore(t, memory, keys)
@@ -85,7 +86,8 @@ func (s onlyWatch) Watch(ctx context.Context, changed func(storage.Change)) erro
 	return s.Store.(*storage.Memory).Watch(ctx, changed)
 }
 
-// TestSealedPowers asks a sealed store for the optional interfaces: it must have those of the store below, and no more.
+// TestSealedPowers asks a sealed store for the optional interfaces. It must
+// have those of the store below, and no more.
 func TestSealedPowers(t *testing.T) {
 	memory := storage.NewMemory()
 	tests := []struct {
@@ -110,7 +112,8 @@ func TestSealedPowers(t *testing.T) {
 
 var errKMS = errors.New("the key service is down")
 
-// remote is an AEAD like that of a key service: it can fail, it looks at ctx, and it is no Rotator.
+// remote is an AEAD like that of a key service. It can fail, it honours ctx,
+// and it is no Rotator.
 type remote struct {
 	keys *seal.Keys
 	down bool
@@ -176,7 +179,8 @@ func TestReseal(t *testing.T) {
 	}
 }
 
-// TestResealUnopened meets records that it cannot open: they must be counted, named and left alone.
+// TestResealUnopened has records that Reseal cannot open. It must count them,
+// name them, and leave them unchanged.
 func TestResealUnopened(t *testing.T) {
 	memory := storage.NewMemory()
 	put(t, sealedStore(t, memory, ring(t, key(9))), "lost", "value", 0)
@@ -196,7 +200,8 @@ func TestResealUnopened(t *testing.T) {
 	}
 }
 
-// TestResealDamaged meets a record of which the store says that it is damaged. The rest must be done all the same.
+// TestResealDamaged has a record that is damaged according to the store. Reseal
+// must still do the rest.
 func TestResealDamaged(t *testing.T) {
 	memory := storage.NewMemory()
 	for i := range 10 {
@@ -230,13 +235,14 @@ func contents(t *testing.T, s storage.Store) map[string]string {
 	return all
 }
 
-// listed is a store that fails on demand and still lists its keys.
+// listed is a store that fails on demand and lists its keys.
 type listed struct {
 	*storagetest.Faulty
 	storage.Lister
 }
 
-// TestResealResumes breaks off in the middle: what was done must be told, and the next run must do only the rest.
+// TestResealResumes lets Reseal fail in the middle. Its result must say what
+// was done, and the next call must do only the rest.
 func TestResealResumes(t *testing.T) {
 	memory, disk := storage.NewMemory(), errors.New("disk on fire")
 	for i := range 10 {
@@ -258,8 +264,9 @@ func TestResealResumes(t *testing.T) {
 	}
 }
 
-// TestResealBesideTraffic reseals while every record is incremented all the time: no increment may be lost, and at the end
-// the old key must be gone.
+// TestResealBesideTraffic calls Reseal while every record is incremented all
+// the time. No increment may be lost, and at the end no record may need the old
+// key.
 func TestResealBesideTraffic(t *testing.T) {
 	memory := storage.NewMemory()
 	const records, writers, each = 20, 4, 200
@@ -290,7 +297,8 @@ func TestResealBesideTraffic(t *testing.T) {
 	}
 }
 
-// increment adds one to the number under key by compare-and-swap, as often as it takes.
+// increment adds one to the number under key by compare-and-swap, and repeats
+// after a conflict.
 func increment(s storage.Store, key string) error {
 	for {
 		r, err := s.Get(context.Background(), key)
@@ -308,7 +316,8 @@ func increment(s storage.Store, key string) error {
 	}
 }
 
-// meddler is a key ring that calls meddle between the read and the write of a record.
+// meddler is a key ring that calls meddle between the read and the write of a
+// record.
 type meddler struct {
 	*seal.Keys
 	meddle func()
@@ -319,7 +328,8 @@ func (m *meddler) Seal(ctx context.Context, plaintext, ad []byte) ([]byte, error
 	return m.Keys.Seal(ctx, plaintext, ad)
 }
 
-// TestResealMeetsWriters lets another writer, and a delete, come between the read and the write of Reseal.
+// TestResealMeetsWriters lets another process write one record and delete
+// another between the read and the write of Reseal.
 func TestResealMeetsWriters(t *testing.T) {
 	memory := storage.NewMemory()
 	old := sealedStore(t, memory, ring(t, key(1)))

@@ -11,8 +11,8 @@ import (
 // A caller decides on these errors. Match them with errors.Is; the facts are in
 // an [*Error].
 var (
-	// ErrReauthorize means that the user must authorize the app again. Nothing
-	// else will help.
+	// ErrReauthorize means that the user must authorize the app again. There is
+	// no other remedy.
 	ErrReauthorize = errors.New("tokensource: the user must authorize again")
 
 	// ErrNoGrant means that there is no grant for the subject: the user never

@@ -9,16 +9,16 @@ import (
 	"github.com/authtrip/authtrip/internal/flight"
 )
 
-// An OAuth2Source is an oauth2.TokenSource as a [Source]. [FromOAuth2] makes one;
-// the zero OAuth2Source cannot be used.
+// An OAuth2Source is an oauth2.TokenSource as a [Source]. [FromOAuth2] makes
+// one; the zero OAuth2Source cannot be used.
 type OAuth2Source struct {
 	token func() (*oauth2.Token, error) // in a closure, so that nothing prints what source holds
 }
 
-// FromOAuth2 makes a Source of what other libraries supply. An oauth2.TokenSource
-// has no context: if the caller's context ends, a call that hangs goes on in the
-// background. It cannot learn that a token was rejected, so the result is no
-// [Renewer].
+// FromOAuth2 makes a Source of what other libraries supply. An
+// oauth2.TokenSource has no context: if the caller's context ends, a call that
+// hangs goes on in the background. It cannot learn that a token was rejected,
+// so the result is no [Renewer].
 func FromOAuth2(source oauth2.TokenSource) (*OAuth2Source, error) {
 	if source == nil {
 		return nil, errors.New("tokensource: nil oauth2.TokenSource")
@@ -61,9 +61,10 @@ func (s *OAuth2Source) ask() (*oauth2.Token, error) {
 	return tok, err
 }
 
-// ToOAuth2 makes an oauth2.TokenSource for libraries that need one. Each call of
-// its Token asks source with ctx. So ctx must not end while the result is in use.
-// Do not wrap the result with oauth2.ReuseTokenSource, which would hide renewals.
+// ToOAuth2 makes an oauth2.TokenSource for libraries that need one. Each call
+// of its Token asks source with ctx. So ctx must not end while the result is
+// in use. Do not wrap the result with oauth2.ReuseTokenSource, which would
+// hide renewals.
 func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	return oauth2Source{func() (*oauth2.Token, error) {
 		if source == nil {

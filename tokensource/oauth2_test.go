@@ -13,7 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // tokenFunc is an oauth2.TokenSource.
@@ -81,7 +81,7 @@ func TestToOAuth2(t *testing.T) {
 			Source: tokensource.ToOAuth2(t.Context(), g.Source(w.User)), Base: w.Fake.Transport(),
 		}}
 		for range 3 {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+oauthtest.PathMe, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.x.com"+xapi.PathMe, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,9 +8,9 @@ import (
 )
 
 // A Source supplies the access token for the subject that ctx names, see
-// [WithSubject], or for its one subject. Implementations are safe for concurrent
-// use. The token is shared: nobody may change it. A Source never returns a nil
-// token without an error.
+// [WithSubject], or for its one subject. Implementations are safe for
+// concurrent use. The token is shared: nobody may change it. A Source never
+// returns a nil token without an error.
 type Source interface {
 	Token(ctx context.Context) (*oauth2.Token, error)
 }
@@ -38,7 +38,7 @@ type RequestAuthorizer interface {
 	// Authorize sets the headers of r and returns the token that they carry. The
 	// request belongs to the transport: Authorize may change its headers, and
 	// must not keep it. Each time that a request is sent, also when it is sent
-	// again, Authorize is called anew. The context of r names the subject.
+	// again, Authorize is called again. The context of r names the subject.
 	Authorize(r *http.Request) (*oauth2.Token, error)
 
 	// Observe sees each response to a request that Authorize prepared. It reports

@@ -9,8 +9,9 @@ import (
 	"github.com/authtrip/authtrip/internal/ascii"
 )
 
-// A StaticSource always supplies the same token, for scripts and tests. It cannot
-// renew. [Static] makes one; the zero StaticSource supplies [ErrNoGrant].
+// A StaticSource always supplies the same token, for scripts and tests. It
+// cannot renew. [Static] makes one; the zero StaticSource supplies
+// [ErrNoGrant].
 type StaticSource struct {
 	token func() *oauth2.Token // in a closure, so that nothing prints the token
 }

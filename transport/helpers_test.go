@@ -41,6 +41,8 @@ func newSource() *fakeSource {
 
 func (s *fakeSource) APIOrigins(*oauth2.Token) []string { return s.origins }
 
+func (s *fakeSource) Endpoints() []string { return nil }
+
 func (s *fakeSource) Token(context.Context) (*oauth2.Token, error) {
 	if s.tokenErr != nil {
 		return nil, s.tokenErr

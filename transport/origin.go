@@ -26,12 +26,16 @@ func (s origins) has(u *url.URL) bool {
 		return false
 	}
 	for i := range s {
-		o := &s[i]
-		if u.Scheme == o.scheme && (u.Host == o.authority || o.same(u)) {
+		if s[i].at(u) {
 			return true
 		}
 	}
 	return false
+}
+
+// at reports whether u, which is not opaque, is at o.
+func (o *origin) at(u *url.URL) bool {
+	return u.Scheme == o.scheme && (u.Host == o.authority || o.same(u))
 }
 
 // same compares host and port when the usual spelling did not match.

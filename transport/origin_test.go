@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/transport"
@@ -76,7 +77,7 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 		t.Errorf("New(source without origins, nil) = %v, want an error that says to set Options.Origins", err)
 	}
 	_, err := transport.New(newSource(), &transport.Options{Origins: []string{"https://u:" + canary + "@api.x.com"}})
-	checkSecret(t, "the error about an origin with a password", err)
+	exposure.Check(t, "the error about an origin with a password", err, canary)
 }
 
 // T2: A token goes only to the configured origins, over https, and never to

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -183,7 +184,7 @@ func TestT8_ErrorsCarryNoToken(t *testing.T) {
 			resp.Body.Close()
 			t.Fatalf("RoundTrip to a closed server = nil error")
 		}
-		checkSecret(t, "a connection error", err)
+		exposure.Check(t, "a connection error", err, canary)
 	}
 }
 

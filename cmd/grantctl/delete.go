@@ -16,14 +16,14 @@ const deleteHelp = `
 Delete removes one grant from the store: the user must log in again. It shows the grant and asks first. If the grant changes
 meanwhile nothing is deleted.
 
-The tokens are NOT revoked at the server: Grants.Logout does that, or the app's /logout. Processes that have the grant in
+The tokens are NOT revoked at the server: Keeper.Logout does that, or the app's /logout. Processes that have the grant in
 memory go on using its access token until they look at the store again.
 
 A grant that cannot be opened is deleted by its storage key, which list prints.
 
 Examples:
   grantctl delete file:/var/lib/app/grants 2244994945
-  grantctl delete -yes env:DATABASE_URL grant-5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
+  grantctl delete -yes env:DATABASE_URL grant.5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
 `
 
 func deleteCommand() *command {
@@ -64,9 +64,9 @@ func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, er
 	case err != nil:
 		return entry{}, err
 	case len(f.entries) > 1:
-		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -provider and -client", len(f.entries))
+		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -issuer and -client", len(f.entries))
 	case f.unread > 0:
-		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -provider and -client", f.unread)
+		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -issuer and -client", f.unread)
 	case errors.Is(f.entries[0].err, storage.ErrCorrupt):
 		return entry{}, f.entries[0].err // there is no version to compare; the store's error says what to do
 	}

@@ -19,9 +19,9 @@ func TestDelete(t *testing.T) {
 		want        string
 	}{
 		{"-yes", "", []string{"-yes"}, 0, "its tokens were not revoked at the server"},
-		{"typed", "9000001\n", nil, 0, "deleted grant-"},
-		{"typed on Windows", "9000001\r\n", nil, 0, "deleted grant-"},
-		{"JSON", "", []string{"-yes", "-json"}, 0, `{"deleted":"grant-`},
+		{"typed", "9000001\n", nil, 0, "deleted grant."},
+		{"typed on Windows", "9000001\r\n", nil, 0, "deleted grant."},
+		{"JSON", "", []string{"-yes", "-json"}, 0, `{"deleted":"grant.`},
 		{"not typed", "", nil, 1, "not confirmed: nothing was deleted"},
 		{"yes", "yes\n", nil, 1, "type its name once more"},
 		{"mistyped", "9000002\n", nil, 1, "not confirmed"},

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"iter"
 	"strings"
 	"time"
@@ -14,18 +12,13 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// entry is one record of a store, and what can be known of it. It prints as its key.
+// entry is one record of a store, and what can be known of it.
 type entry struct {
 	key    string
 	record storage.Record
 	seal   sealing
-	grant  *grant.StoredGrant // nil if it is no grant, or cannot be read
-	err    error              // why it cannot be read
-}
-
-// Format prints the key for every verb: the record may hold tokens.
-func (e entry) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, e.key) // fmt.State keeps no error to report
+	grant  *grant.Grant // nil if it is no grant, or cannot be read
+	err    error        // why it cannot be read
 }
 
 // sealing says what a value is sealed with.
@@ -41,7 +34,7 @@ const (
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
 
 // grantPrefix begins the storage keys of grants (grant.Key). Others are of package middleware, or the app's.
-const grantPrefix = "grant-"
+const grantPrefix = "grant."
 
 func (e entry) isGrant() bool { return strings.HasPrefix(e.key, grantPrefix) }
 
@@ -101,13 +94,13 @@ func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entr
 		}
 	}
 	if e.isGrant() {
-		e.grant, e.err = grantIn(key, plain)
+		e.grant, e.err = grantIn(plain)
 	}
 	return e, nil
 }
 
-func grantIn(key string, plain []byte) (*grant.StoredGrant, error) {
-	g, err := grant.Inspect(key, plain)
+func grantIn(plain []byte) (*grant.Grant, error) {
+	g, err := grant.Inspect(plain)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +113,7 @@ const plainRun = 32
 // isPlain reports whether value is not sealed, as far as that shows: it is a grant, or has readable text in it, such as a
 // token.
 func isPlain(key string, value []byte) bool {
-	if _, err := grant.Inspect(key, value); err == nil {
+	if _, err := grant.Inspect(value); err == nil {
 		return true
 	}
 	run := 0
@@ -169,7 +162,7 @@ func (e entry) state(now time.Time) string {
 		return "cannot be read"
 	case g == nil:
 		return "no grant"
-	case g.LoggedOut:
+	case !g.LoggedOut.IsZero():
 		return "logged out"
 	case g.Dead != "":
 		return "dead"

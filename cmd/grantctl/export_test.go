@@ -13,7 +13,7 @@ import (
 var Run = run
 
 // Condition is what list says of a grant that is sealed with the first key.
-func Condition(g grant.StoredGrant, now time.Time) string {
+func Condition(g grant.Grant, now time.Time) string {
 	return entry{key: grantPrefix, seal: sealFirst, grant: &g}.condition(now)
 }
 

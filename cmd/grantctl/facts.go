@@ -21,7 +21,7 @@ type facts struct {
 	Seal           sealing   `json:"seal"`
 	Error          string    `json:"error,omitempty"` // why it cannot be read
 	Subject        string    `json:"subject,omitempty"`
-	Provider       string    `json:"provider,omitempty"`
+	Issuer         string    `json:"issuer,omitempty"`
 	Client         string    `json:"client,omitempty"`
 	Scopes         []string  `json:"scopes,omitempty"`
 	Authorized     time.Time `json:"authorized,omitzero"`
@@ -34,6 +34,8 @@ type facts struct {
 	Failures       uint64    `json:"failures,omitempty"`
 	RetryAt        time.Time `json:"retry_at,omitzero"`
 	Epoch          string    `json:"epoch,omitempty"`
+	LoggedOut      time.Time `json:"logged_out,omitzero"`
+	Unrevoked      int       `json:"unrevoked,omitempty"` // tokens that the server has yet to revoke
 }
 
 func (e entry) facts(now time.Time) facts {
@@ -42,11 +44,12 @@ func (e entry) facts(now time.Time) facts {
 		f.Error = e.err.Error()
 	}
 	if g := e.grant; g != nil {
-		f.Subject, f.Provider, f.Client, f.Scopes, f.Epoch = g.Subject, g.Provider, g.ClientID, g.Scopes, g.Epoch
+		f.Subject, f.Issuer, f.Client, f.Scopes, f.Epoch = g.Subject, g.Issuer, g.ClientID, g.Scopes, g.Epoch
 		f.Reason, f.Code, f.Refreshable = string(g.Dead), g.Code, g.Refreshable
 		f.Authorized, f.Obtained, f.Expiry = g.Authorized.UTC(), g.Obtained.UTC(), g.Expiry.UTC()
 		f.RedeemingSince, f.RedeemingUntil, f.Doubts = g.RedeemingSince.UTC(), g.RedeemingUntil.UTC(), g.Doubts
 		f.Failures, f.RetryAt = g.Failures, g.RetryAt.UTC()
+		f.LoggedOut, f.Unrevoked = g.LoggedOut.UTC(), g.Unrevoked
 	}
 	return f
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // result is what a run of grantctl left.
@@ -94,11 +95,12 @@ func (r result) objects(t *testing.T) []map[string]any {
 // app is an app that has users at a fake of X, and keeps their grants in a store, sealed.
 type app struct {
 	*testing.T
-	fake    *oauthtest.Server
+	fake    *xapi.Server
 	client  *oauth.Client
 	url     string // the store, for grantctl
 	store   storage.Store
-	secrets []string // all that grantctl must never print
+	named   storage.Store // the store of the first engine, which makes the storage keys
+	secrets []string      // all that grantctl must never print
 }
 
 var scopes = []string{"tweet.read", "users.read", "offline.access"}
@@ -117,16 +119,16 @@ func newApp(t *testing.T) *app {
 
 func newAppOn(t *testing.T, store storage.Store, url string) *app {
 	t.Helper()
-	a := &app{T: t, fake: oauthtest.New(t, nil), store: store, url: url}
+	a := &app{T: t, fake: xapi.New(t, nil), store: store, url: url}
 	registered := oauthtest.ConfidentialApp()
 	var err error
 	a.client, err = oauth.New(a.fake.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0], Scopes: scopes,
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: a.fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.secrets = []string{registered.Secret}
+	a.secrets = []string{registered.Secret()}
 	return a
 }
 
@@ -148,14 +150,9 @@ func (a *app) grants(keys ...string) *grant.Keeper {
 
 func (a *app) grantsOn(store storage.Store, keys ...string) *grant.Keeper {
 	a.Helper()
-	if len(keys) > 0 {
-		ring, err := seal.ParseKeys(strings.Join(keys, ","))
-		if err != nil {
-			a.Fatal(err)
-		}
-		if store, err = storage.Sealed(store, ring); err != nil {
-			a.Fatal(err)
-		}
+	store = a.sealed(store, keys...)
+	if a.named == nil {
+		a.named = store
 	}
 	g, err := grant.New(a.client, store, nil)
 	if err != nil {
@@ -163,6 +160,38 @@ func (a *app) grantsOn(store storage.Store, keys ...string) *grant.Keeper {
 	}
 	a.Cleanup(func() { _ = g.Close() })
 	return g
+}
+
+// sealed returns store, sealed with keys unless there are none.
+func (a *app) sealed(store storage.Store, keys ...string) storage.Store {
+	a.Helper()
+	if len(keys) == 0 {
+		return store
+	}
+	ring, err := seal.ParseKeys(strings.Join(keys, ","))
+	if err != nil {
+		a.Fatal(err)
+	}
+	s, err := storage.Sealed(store, ring)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return s
+}
+
+// sealedAs seals the grant of a user with other keys, or not at all, and returns
+// the user.
+func (a *app) sealedAs(user string, keys ...string) string {
+	a.Helper()
+	key := a.key(user)
+	r, err := a.named.Get(a.Context(), key)
+	if err != nil {
+		a.Fatal(err)
+	}
+	if _, err := a.sealed(a.store, keys...).Put(a.Context(), key, r.Value(), r.Version); err != nil {
+		a.Fatal(err)
+	}
+	return user
 }
 
 // login has a user authorize the app.
@@ -201,8 +230,15 @@ func (a *app) user(g *grant.Keeper, n int) string {
 }
 
 func (a *app) key(user string) string {
-	return grant.Key(a.client.Provider().Name, a.client.ClientID(), user)
+	a.Helper()
+	key, err := grant.Key(context.Background(), a.named, a.issuer(), a.client.ClientID(), user)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return key
 }
+
+func (a *app) issuer() string { return a.client.Provider().Authority() }
 
 // get returns what is stored of a user.
 func (a *app) get(user string) storage.Record {

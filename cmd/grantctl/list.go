@@ -92,14 +92,14 @@ func newTable(w io.Writer) *table {
 
 func (t *table) row(e entry, now time.Time) error {
 	if t.rows == 0 {
-		fmt.Fprintln(t.w, "SUBJECT\tPROVIDER\tCLIENT\tSCOPES\tEXPIRY\tSTATE")
+		fmt.Fprintln(t.w, "SUBJECT\tISSUER\tCLIENT\tSCOPES\tEXPIRY\tSTATE")
 	}
 	f := e.facts(now)
 	subject := f.Subject
 	if subject == "" {
 		subject = e.key
 	}
-	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(subject), or(f.Provider), or(f.Client),
+	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(subject), or(f.Issuer), or(f.Client),
 		or(strings.Join(f.Scopes, " ")), timeText(f.Expiry), e.condition(now))
 	t.rows++
 	if t.rows%tableRows == 0 {

@@ -13,7 +13,6 @@ import (
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -51,15 +50,15 @@ func newZoo(t *testing.T) *zoo {
 	}
 	z.state[out] = "logged out"
 
-	z.state[a.user(a.grants(old), 4)] = "alive, sealed with an old key"
-	z.state[a.user(a.grants(), 5)] = "alive, not sealed"
-	z.state[a.key(a.user(a.grants(lost), 6))] = "cannot be opened: its key is not in AUTHTRIP_KEYS"
+	z.state[a.sealedAs(a.user(g, 4), old)] = "alive, sealed with an old key"
+	z.state[a.sealedAs(a.user(g, 5))] = "alive, not sealed"
+	z.state[a.key(a.sealedAs(a.user(g, 6), lost))] = "cannot be opened: its key is not in AUTHTRIP_KEYS"
 
 	moved := a.key("somebody else")
 	z.put(moved, a.get(alive).Value())
 	z.state[moved] = "cannot be opened: changed, or sealed for another place"
 
-	z.later(7, now)
+	z.later(a.user(g, 7), now)
 	z.put("middleware.used.07", []byte{1}) // no grant: list counts it only
 	z.damage(a.user(g, 8))
 	a.setKeys(now, old)
@@ -74,20 +73,14 @@ func (z *zoo) put(key string, value []byte) {
 }
 
 // later stores a grant in the format of a later version.
-func (z *zoo) later(n int, key string) {
+func (z *zoo) later(user, key string) {
 	z.Helper()
-	user := z.user(z.grants(), n)
-	r := z.get(user)
-	r.Value()[0] = 2
-	ring, err := seal.ParseKeys(key)
+	r, err := z.named.Get(z.Context(), z.key(user))
 	if err != nil {
 		z.Fatal(err)
 	}
-	sealed, err := storage.Sealed(z.store, ring)
-	if err != nil {
-		z.Fatal(err)
-	}
-	if _, err := sealed.Put(z.Context(), z.key(user), r.Value(), r.Version); err != nil {
+	value := append([]byte{99}, r.Value()[1:]...)
+	if _, err := z.sealed(z.store, key).Put(z.Context(), z.key(user), value, r.Version); err != nil {
 		z.Fatal(err)
 	}
 	z.state[z.key(user)] = "cannot be read"
@@ -118,7 +111,7 @@ func (z *zoo) damage(user string) {
 
 func TestList(t *testing.T) {
 	z := newZoo(t)
-	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 1\n")
+	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 3\n")
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	if len(lines) != 1+len(z.state) || !strings.HasPrefix(lines[0], "SUBJECT ") {
 		t.Fatalf("list printed %d lines, want a header and %d grants:\n%s", len(lines), len(z.state), r.stdout)
@@ -129,7 +122,7 @@ func TestList(t *testing.T) {
 		if !ok || !strings.Contains(rest, "  "+state) {
 			t.Errorf("list printed %q, want %q in it", text, state)
 		}
-		if subject[0] == '9' && (!strings.Contains(rest, " "+z.client.ClientID()+"  tweet.read users.read offline.access  2") || !strings.HasPrefix(strings.TrimSpace(rest), "x ")) {
+		if subject[0] == '9' && (!strings.Contains(rest, " "+z.client.ClientID()+"  tweet.read users.read offline.access  2") || !strings.HasPrefix(strings.TrimSpace(rest), z.issuer()+" ")) {
 			t.Errorf("list printed %q, want provider, client, scopes and expiry in it", text)
 		}
 	}
@@ -139,7 +132,7 @@ func TestList(t *testing.T) {
 func TestListWithoutKeys(t *testing.T) {
 	z := newZoo(t)
 	z.Setenv("AUTHTRIP_KEYS", "")
-	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 1\n", z.key("9000001"))
+	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 3\n", z.key("9000001"))
 	if n := strings.Count(r.stdout, "  sealed\n"); n != 7 {
 		t.Errorf("list without keys shows %d sealed grants, want 7:\n%s", n, r.stdout)
 	}
@@ -231,18 +224,18 @@ func TestCondition(t *testing.T) {
 	alive := grant.Grant{Subject: "a", Refreshable: true, Expiry: before}
 	tests := []struct {
 		name string
-		g    grant.StoredGrant
+		g    grant.Grant
 		want string
 	}{
-		{"access token has expired", grant.StoredGrant{Grant: alive}, "alive"},
-		{"no refresh token", grant.StoredGrant{Grant: grant.Grant{Expiry: after}}, "alive"},
-		{"no refresh token, expired", grant.StoredGrant{Grant: grant.Grant{Expiry: before}}, "expired"},
-		{"expiry unknown", grant.StoredGrant{}, "alive"},
-		{"refresh under way", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
-		{"refresh abandoned", grant.StoredGrant{Grant: alive, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
-		{"dead", grant.StoredGrant{Grant: grant.Grant{Dead: "in doubt"}, RedeemingUntil: after}, "dead: in doubt"},
-		{"a strange reason", grant.StoredGrant{Grant: grant.Grant{Dead: "a\x1b[2J"}}, `dead: "a\x1b[2J"`},
-		{"logged out", grant.StoredGrant{Grant: alive, LoggedOut: true, RedeemingUntil: after}, "logged out"},
+		{"access token has expired", alive, "alive"},
+		{"no refresh token", grant.Grant{Expiry: after}, "alive"},
+		{"no refresh token, expired", grant.Grant{Expiry: before}, "expired"},
+		{"expiry unknown", grant.Grant{}, "alive"},
+		{"refresh under way", grant.Grant{Refreshable: true, RedeemingSince: before, RedeemingUntil: after}, "redeeming"},
+		{"refresh abandoned", grant.Grant{Refreshable: true, RedeemingSince: before, RedeemingUntil: now}, "in doubt"},
+		{"dead", grant.Grant{Dead: "in doubt", RedeemingUntil: after}, "dead: in doubt"},
+		{"a strange reason", grant.Grant{Dead: "a\x1b[2J"}, `dead: "a\x1b[2J"`},
+		{"logged out", grant.Grant{LoggedOut: before}, "logged out"},
 	}
 	for _, tt := range tests {
 		if got := grantctl.Condition(tt.g, now); got != tt.want {

@@ -14,12 +14,13 @@ import (
 func TestReseal(t *testing.T) {
 	a := newApp(t)
 	first, second, third := a.newKey(), a.newKey(), a.newKey()
-	users := []string{a.user(a.grants(first, second), 1), a.user(a.grants(second), 2), a.user(a.grants(third), 3)}
+	all := a.grants(first, second)
+	users := []string{a.user(all, 1), a.sealedAs(a.user(all, 2), second), a.sealedAs(a.user(all, 3), third)}
 	a.setKeys(first, second, third)
 	r := ctl(t, "", "reseal", a.url)
-	r.want(t, 0, "records: 3; sealed anew: 2; cannot be opened: 0\n", "keys 2 to 3 of AUTHTRIP_KEYS can be retired")
+	r.want(t, 0, "records: 4; sealed anew: 2; cannot be opened: 0\n", "keys 2 to 3 of AUTHTRIP_KEYS can be retired")
 	a.wantNoSecret("reseal", r)
-	ctl(t, "", "reseal", "-json", a.url).want(t, 0, `{"seen":3,"rewritten":0,"unopened":[]}`+"\n") // again: nothing to do
+	ctl(t, "", "reseal", "-json", a.url).want(t, 0, `{"seen":4,"rewritten":0,"unopened":[]}`+"\n") // again: nothing to do
 
 	a.setKeys(first)
 	ctl(t, "", "reseal", a.url).want(t, 0, "there is one key: nothing to retire")
@@ -43,12 +44,13 @@ func TestResealTwoKeys(t *testing.T) {
 func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	a := newApp(t)
 	first, second, lost := a.newKey(), a.newKey(), a.newKey()
-	unopened, plain := a.user(a.grants(lost), 1), a.user(a.grants(), 2)
-	a.user(a.grants(second), 3)
+	g := a.grants(second)
+	unopened, plain := a.sealedAs(a.user(g, 1), lost), a.sealedAs(a.user(g, 2))
+	a.user(g, 3)
 	before := a.get(unopened)
 	a.setKeys(first, second)
 	r := ctl(t, "", "reseal", a.url)
-	r.want(t, 1, "records: 3; sealed anew: 1; cannot be opened: 2\n", "cannot be opened: "+a.key(unopened)+"\n",
+	r.want(t, 1, "records: 4; sealed anew: 2; cannot be opened: 2\n", "cannot be opened: "+a.key(unopened)+"\n",
 		"cannot be opened: "+a.key(plain)+"\n", "retire no key")
 	if strings.Contains(r.stderr, "can be retired") {
 		t.Errorf("reseal said %q though two records were left", r.stderr)
@@ -63,7 +65,7 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 
 func TestResealLeavesDamage(t *testing.T) {
 	z := newZoo(t)
-	ctl(t, "", "reseal", z.url).want(t, 1, "records: 10; sealed anew: 1; cannot be opened: 4\n",
+	ctl(t, "", "reseal", z.url).want(t, 1, "records: 12; sealed anew: 1; cannot be opened: 4\n",
 		"cannot be opened: "+z.key("9000008")+"\n", "4 records are damaged, or cannot be opened", "retire no key")
 }
 
@@ -114,7 +116,7 @@ func TestResealBesideTheApp(t *testing.T) {
 		})
 	}
 	for range 5 {
-		ctl(t, "", "reseal", a.url).want(t, 0, fmt.Sprintf("records: %d;", users))
+		ctl(t, "", "reseal", a.url).want(t, 0, fmt.Sprintf("records: %d;", users+1)) // and the key of the names
 	}
 	wg.Wait()
 	ctl(t, "", "reseal", a.url).want(t, 0, "sealed anew: 0; cannot be opened: 0")

@@ -69,16 +69,16 @@ func TestThereAndBack(t *testing.T) {
 			if err := g.Close(); err != nil {
 				t.Fatal(err)
 			}
-			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 2;")
-			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 0; there already: 2;")
+			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 3;")
+			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 0; there already: 3;")
 			ctl(t, "", "list", there).want(t, 0, user+"  ", other+"  ", "alive, sealed with an old key\n", "grants: 2;")
-			ctl(t, "", "reseal", there).want(t, 0, "records: 2; sealed anew: 2;")
+			ctl(t, "", "reseal", there).want(t, 0, "records: 3; sealed anew: 3;")
 			ctl(t, "", "delete", "-yes", there, other).want(t, 0, "deleted "+a.key(other))
 			ctl(t, "", "show", there, user).want(t, 0, "sealed with      first key\n")
-			out := ctl(t, "", "export", there).want(t, 0, "exported: 1.")
+			out := ctl(t, "", "export", there).want(t, 0, "exported: 2.")
 
 			back := newApp(t)
-			ctl(t, out.stdout, "import", back.url).want(t, 0, "created: 1;")
+			ctl(t, out.stdout, "import", back.url).want(t, 0, "created: 2;")
 			a.wantWorking(a.grantsOn(back.store, first), []string{user})
 		})
 	}

@@ -15,8 +15,8 @@ Show prints all that is known of a grant, or of each grant that the subject has 
 
 Examples:
   grantctl show file:/var/lib/app/grants 2244994945
-  grantctl show -provider x -client b2F1dGgtY2xpZW50 env:DATABASE_URL 2244994945
-  grantctl show -json file:/var/lib/app/grants grant-5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
+  grantctl show -issuer https://api.x.com/2/oauth2/token -client b2F1dGgtY2xpZW50 env:DATABASE_URL 2244994945
+  grantctl show -json file:/var/lib/app/grants grant.5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
 `
 
 func showCommand() *command {
@@ -78,7 +78,7 @@ func describe(w io.Writer, e entry, now time.Time) error {
 		return t.Flush()
 	}
 	say("subject", f.Subject)
-	say("provider", f.Provider)
+	say("issuer", f.Issuer)
 	say("client", f.Client)
 	say("scopes", strings.Join(f.Scopes, " "))
 	say("authorized", timeText(f.Authorized))
@@ -91,6 +91,8 @@ func describe(w io.Writer, e entry, now time.Time) error {
 	say("failures", count(f.Failures))
 	say("doubts", count(f.Doubts))
 	say("epoch", f.Epoch)
+	say("logged out", timeText(f.LoggedOut))
+	say("to be revoked", count(uint64(f.Unrevoked))) //nolint:gosec // a length
 	return t.Flush()
 }
 

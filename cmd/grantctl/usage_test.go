@@ -123,10 +123,10 @@ func TestATableOfItsOwn(t *testing.T) {
 	a := newApp(t)
 	a.user(a.grants(a.newKey()), 1)
 	path := "sqlite:" + filepath.Join(t.TempDir(), "grants.db")
-	ctl(t, "", "copy", a.url, path+"?table=mine").want(t, 0, "created: 1;")
+	ctl(t, "", "copy", a.url, path+"?table=mine").want(t, 0, "created: 2;")
 	ctl(t, "", "list", path+"?table=mine").want(t, 0, "grants: 1;")
 	ctl(t, "", "list", path+"?table=other").want(t, 1, "there is no such store")
-	ctl(t, "", "copy", "-n", a.url, path+"?table=other").want(t, 0, "created: 1;")
+	ctl(t, "", "copy", "-n", a.url, path+"?table=other").want(t, 0, "created: 2;")
 }
 
 func TestKeysThatAreNone(t *testing.T) {

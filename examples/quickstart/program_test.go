@@ -153,7 +153,7 @@ func wantNoSecret(t *testing.T, what, text, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{oauthtest.ConfidentialApp().Secret, strings.TrimSpace(string(key))} {
+	for _, secret := range []string{oauthtest.ConfidentialApp().Secret(), strings.TrimSpace(string(key))} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s shows a secret", what)
 		}

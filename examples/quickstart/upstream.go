@@ -37,7 +37,7 @@ func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upst
 		return nil, err
 	}
 	up.fake, up.provider = f, f.Provider(f.url)
-	up.registration.ClientID, up.registration.Credential = f.app.ClientID, oauth.Secret(f.app.Secret)
+	up.registration.ClientID, up.registration.Credential = f.app.ClientID, oauth.Secret(f.app.Secret())
 	up.welcome = "This uses a fake of X at " + f.url + ": no account, no network. Set X_CLIENT_ID to use the real one.\n"
 	return up, nil
 }

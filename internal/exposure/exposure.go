@@ -1,10 +1,10 @@
 // Package exposure finds the ways in which a value shows a secret. It is for
 // the tests of types that hold secrets.
 //
-// [Of] prints a value with every verb of fmt and with every encoder of the
-// standard library, alone and inside other values, and searches the texts for
-// the secret in every encoding that these produce. It has no state, and is
-// safe for concurrent use if the value can be printed concurrently.
+// [Of] and [Check] print a value with every verb of fmt and with every encoder
+// of the standard library, alone and inside other values, and search the texts
+// for a secret in every encoding that these produce. They have no state, and
+// are safe for concurrent use if the value can be printed concurrently.
 package exposure
 
 import (
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"testing"
 )
 
 // verbs are those of package fmt, with and without flags.
@@ -32,14 +33,38 @@ const shown = 8
 // 8 bytes. It returns nothing if v keeps the secret.
 func Of[T any](v T, secret string) []string {
 	var ways []string
+	parts := needles(secret, 1)
 	for shape, value := range shapes(v) {
 		for form, text := range texts(value) {
-			if shows(text, secret) {
+			if shows(text, parts) {
 				ways = append(ways, fmt.Sprintf("%s, %s: %.200q", shape, form, text))
 			}
 		}
 	}
 	return ways
+}
+
+// Check fails the test if v shows one of secrets. It is for many values and
+// many secrets: it prints v once for all of them, and finds a part of a secret
+// if the part has at least 15 bytes. A secret has at least 8 bytes.
+func Check(t testing.TB, what string, v any, secrets ...string) {
+	t.Helper()
+	parts := make([][]string, len(secrets))
+	for i, secret := range secrets {
+		if len(secret) < shown {
+			t.Fatalf("%s: the secret %q is too short to be searched for", what, secret)
+		}
+		parts[i] = needles(secret, shown)
+	}
+	for shape, value := range shapes(v) {
+		for form, text := range texts(value) {
+			for i, secret := range secrets {
+				if shows(text, parts[i]) {
+					t.Errorf("%s, %s, %s shows the secret %s: %.300q", what, shape, form, secret, text)
+				}
+			}
+		}
+	}
 }
 
 // shapes returns v alone and inside other values.
@@ -88,14 +113,25 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// shows reports whether text contains a part of secret, in any encoding.
-func shows(text, secret string) bool {
-	for i := 0; i+shown <= len(secret); i++ {
-		part := secret[i : i+shown]
-		for _, form := range encodings(part) {
-			if strings.Contains(text, form) {
-				return true
-			}
+// needles returns parts of secret, in every encoding. A part begins at every
+// multiple of step, and one is at the end.
+func needles(secret string, step int) []string {
+	var list []string
+	last := len(secret) - shown
+	for i := 0; i < last; i += step {
+		list = append(list, encodings(secret[i:i+shown])...)
+	}
+	if last >= 0 {
+		list = append(list, encodings(secret[last:])...)
+	}
+	return list
+}
+
+// shows reports whether text contains one of parts.
+func shows(text string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			return true
 		}
 	}
 	return false

@@ -53,3 +53,29 @@ func TestOfAcceptsClosures(t *testing.T) {
 		t.Errorf("Of(a closure) = %q, want none", ways)
 	}
 }
+
+// failures counts what a check reports.
+type failures struct {
+	testing.TB
+	errors int
+}
+
+func (*failures) Helper() {}
+
+func (f *failures) Errorf(string, ...any) { f.errors++ }
+
+func TestCheck(t *testing.T) {
+	for name, tt := range map[string]struct {
+		v     any
+		fails bool
+	}{
+		"the whole secret": {text{secret}, true}, "the end of it": {text{secret[10:]}, true}, "15 bytes of it": {text{secret[5:20]}, true},
+		"a closure": {shut{func() string { return secret }}, false}, "nothing": {nil, false},
+	} {
+		f := &failures{TB: t}
+		exposure.Check(f, "a value", tt.v, "another-secret", secret)
+		if (f.errors > 0) != tt.fails {
+			t.Errorf("Check(%s) reported %d ways, want some: %v", name, f.errors, tt.fails)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestChaosLosesOnlyAnswersThatWereDropped has everything fail at random: the store fails and is slow, the authorization
@@ -50,7 +51,7 @@ func chaos(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
 	if grace > 0 {
 		f.setup.InDoubt = grant.ResendAlways
-		f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
+		f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
 	}
 	everybody := users(0, scale(60, 400))
 	f.login(2*time.Hour, everybody...)
@@ -136,7 +137,7 @@ func (f *fleet) failAtRandom() {
 		{0.02, oauthtest.Fault{Commit: true, Drop: true}},
 		{0.01, oauthtest.Fault{Commit: true, Delay: f.setup.Timeout + time.Second}}, // the client gives up
 		{0.02, oauthtest.Fault{Drop: true}},
-		{0.10, oauthtest.Fault{Status: http.StatusServiceUnavailable, Body: oauthtest.HTMLPage}},
+		{0.10, oauthtest.Fault{Status: http.StatusServiceUnavailable, Body: xapi.HTMLPage}},
 		{0.50, oauthtest.Fault{Delay: 20 * time.Millisecond, Jitter: 500 * time.Millisecond}},
 	} {
 		refresh.Probability, refresh.Seed = fault.probability, uint64(i)
@@ -190,7 +191,7 @@ func (w *worker) gaveUpOn(user string) int {
 func (f *fleet) answeredTooLate(workers []*worker, user string) bool {
 	for _, r := range slices.Backward(f.tokenRequests()[user]) {
 		if r.Status == http.StatusOK {
-			process := r.RawHeader().Get(processHeader)
+			process := r.Raw().Header.Get(processHeader)
 			return slices.ContainsFunc(workers, func(w *worker) bool {
 				return strconv.Itoa(w.cmd.Process.Pid) == process && w.gaveUpOn(user) > 0
 			})
@@ -209,7 +210,7 @@ func (f *fleet) unansweredTwice(user string) bool {
 // statuses counts the answers to refresh requests by status; 0 means none.
 func (f *fleet) statuses() map[int]int {
 	n := map[int]int{}
-	for _, r := range f.fake.TokenRequests() {
+	for _, r := range f.fake.Requests(oauthtest.Match{Op: "token"}) {
 		n[r.Status]++
 	}
 	return n

@@ -21,6 +21,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // setup is what the processes of a fleet have in common.
@@ -92,13 +93,13 @@ func (s setup) open(ctx context.Context, p *points, observe func(grant.Event)) (
 }
 
 func (s setup) client(wire http.RoundTripper, p *points) (*oauth.Client, error) {
-	fake, err := oauthtest.NewServer(nil) // only to describe the real one
+	fake, err := xapi.NewServer(nil) // only to describe the real one
 	if err != nil {
 		return nil, err
 	}
 	app := oauthtest.ConfidentialApp()
 	return oauth.New(fake.Provider(s.Server), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
 	}, &oauth.Options{
 		Timeout:    s.Timeout,
 		HTTPClient: &http.Client{Transport: &passingWire{wire, p}},
@@ -131,7 +132,7 @@ func (e *engine) call(ctx context.Context, subject string) message {
 
 // me asks the API whose token tok is: it must be subject's.
 func (e *engine) me(ctx context.Context, tok *oauth2.Token, subject string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+oauthtest.PathMe, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+xapi.PathMe, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestFourProcessesRefreshOncePerExpiry has four processes share one grant. Each time the access token has died, all of
@@ -26,7 +27,7 @@ func fourProcesses(t *testing.T, f *fleet, kind string, expiries int) {
 	const latency = 20 * time.Millisecond
 	user := oauthtest.DefaultUser().ID
 	f.login(2*time.Hour, user)
-	f.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Delay: latency}, -1)
+	f.fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Delay: latency}, -1)
 	workers := f.start(4)
 	var trips, slowest []time.Duration
 	for range 25 { // the first calls open connections
@@ -36,7 +37,7 @@ func fourProcesses(t *testing.T, f *fleet, kind string, expiries int) {
 	}
 	failed := 0
 	for range expiries {
-		f.fake.ExpireAll()
+		f.fake.ExpireAccess("")
 		var longest time.Duration
 		for _, m := range callAll(workers, user) {
 			if m.Kind != worked {
@@ -51,7 +52,7 @@ func fourProcesses(t *testing.T, f *fleet, kind string, expiries int) {
 	killed := len(f.ended())
 	t.Logf("%s: %d expiries, 4 calls each: %d refreshes, %d failed calls, %d killed families", kind, expiries, n, failed, killed)
 	var answers []time.Duration
-	for _, r := range f.fake.TokenRequests() {
+	for _, r := range f.fake.Requests(oauthtest.Match{Op: "token"}) {
 		answers = append(answers, r.Duration)
 	}
 	t.Logf("%s: slowest of the 4 calls: p50 %v, p99 %v; token endpoint with %v latency: p50 %v, p99 %v; one API round trip: p50 %v",

@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -13,12 +14,13 @@ import (
 
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // fleet is a fake X, a store, and the processes that share them.
 type fleet struct {
 	*testing.T
-	fake   *oauthtest.Server
+	fake   *xapi.Server
 	db     *servertest.Server // nil if the store has none
 	setup  setup
 	engine *engine // of the test itself: it saves grants and makes no calls
@@ -28,9 +30,11 @@ type fleet struct {
 func newFleet(t *testing.T, kind string) *fleet {
 	t.Helper()
 	f := &fleet{T: t}
-	f.fake = oauthtest.New(t, &oauthtest.Options{RecordLimit: 100_000})
-	f.fake.Set(func(k *oauthtest.Knobs) { k.API.Limit = -1 })
-	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: 10 * time.Second}
+	f.fake = xapi.New(t, &oauthtest.Options{RecordLimit: 100_000})
+	f.fake.Set(func(k *xapi.Knobs) { k.API.Limit = -1 })
+	server := httptest.NewServer(f.fake)
+	t.Cleanup(server.Close)
+	f.setup = setup{Server: server.URL, Timeout: 10 * time.Second}
 	f.setup.Store, f.db = newStore(t, kind)
 	var err error
 	if f.engine, err = f.setup.open(t.Context(), nil, nil); err != nil {
@@ -102,9 +106,9 @@ func (f *fleet) start(n int) []*worker {
 // the head of a request: that one has no form.
 func (f *fleet) tokenRequests() map[string][]oauthtest.Request {
 	m := map[string][]oauthtest.Request{}
-	for _, r := range f.fake.TokenRequests() {
+	for _, r := range f.fake.Requests(oauthtest.Match{Op: "token"}) {
 		if r.GrantType == "refresh_token" {
-			subject := r.RawHeader().Get(subjectHeader)
+			subject := r.Raw().Header.Get(subjectHeader)
 			m[subject] = append(m[subject], r)
 		}
 	}
@@ -114,9 +118,9 @@ func (f *fleet) tokenRequests() map[string][]oauthtest.Request {
 // ended returns why the grants of users ended at the server, by user.
 func (f *fleet) ended() map[string]string {
 	m := map[string]string{}
-	for _, g := range f.fake.State().Grants {
+	for _, g := range f.fake.Grants() {
 		if g.Ended != "" {
-			m[g.UserID] = g.Ended
+			m[g.UserID] = string(g.Ended)
 		}
 	}
 	return m

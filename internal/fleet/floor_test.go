@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // floor is the least that processes can do to refresh once: they hold the lock of a file during one request and one durable
@@ -57,12 +58,12 @@ func (f *floor) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Toke
 
 func (f *floor) redeem(ctx context.Context, refresh string) (*oauth2.Token, error) {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server+oauthtest.PathToken, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server+xapi.PathToken, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
 	app := oauthtest.ConfidentialApp()
-	req.SetBasicAuth(app.ClientID, app.Secret)
+	req.SetBasicAuth(app.ClientID, app.Secret())
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := f.api.Do(req)
 	if err != nil {

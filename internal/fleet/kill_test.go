@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // victim is a subject whose refresh is interrupted at a point.
@@ -52,7 +52,7 @@ func TestKilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
 
 func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
-	f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
+	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
 	victims, subjects := victimsAt(scale(5, 100), announced, requested, sent, answered, beforeWrite, afterWrite)
 	f.loginExpired(subjects)
 	each(4, victims, func(v victim) { f.kill(v) })
@@ -98,7 +98,7 @@ func (f *fleet) loginExpired(subjects []string) {
 	half := len(subjects) / 2
 	f.login(2*time.Hour, subjects[:half]...)
 	f.login(-time.Second, subjects[half:]...)
-	f.fake.ExpireAll()
+	f.fake.ExpireAccess("")
 }
 
 // kill starts a process, and has it killed at v's point.

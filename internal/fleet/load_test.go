@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestManyUsersOnEightProcesses has eight processes make calls for many users, whose access tokens die at random: some when
@@ -88,14 +88,14 @@ func (f *fleet) load(workers []*worker, users []string, d time.Duration) (sum ta
 // expireAtRandom gives new access tokens lives of 4 to 15 seconds, and ends those of random users at once, until ctx ends.
 // It returns how many users it chose.
 func (f *fleet) expireAtRandom(ctx context.Context, users []string) (n int) {
-	defer f.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = 0 })
+	defer f.fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = 0 })
 	last := map[string]time.Time{}
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		select {
 		case now := <-ticker.C:
-			f.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Duration(4+rand.IntN(12)) * time.Second })
+			f.fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Duration(4+rand.IntN(12)) * time.Second })
 			user := users[rand.IntN(len(users))]
 			if now.Sub(last[user]) > 2*time.Second { // else a call could meet two of them
 				last[user] = now

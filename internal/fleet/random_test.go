@@ -73,7 +73,7 @@ func killAtRandom(t *testing.T, kind string) {
 			if r.Status == http.StatusBadRequest {
 				continue // the refusal that ended it
 			}
-			if end, ok := killed[r.RawHeader().Get(processHeader)]; ok {
+			if end, ok := killed[r.Raw().Header.Get(processHeader)]; ok {
 				unstored = r.Status == 0 || end.Sub(r.Time.Add(r.Duration)) < 2*time.Second
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a refresh until another one has taken over, and
@@ -78,7 +78,7 @@ type sleeper struct {
 
 func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
-	f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
+	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
 	points := []string{announced, requested, sent, answered, beforeWrite, afterWrite}
 	victims, subjects := victimsAt(scale(2, 10), points...)
 	f.loginExpired(subjects)

@@ -21,6 +21,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -126,10 +127,10 @@ func decide(err error) string {
 
 // kit is the README's example of the test kit.
 func TestMyAppSurvivesARevokedToken(t *testing.T) {
-	x := oauthtest.New(t, nil)
+	x := xapi.New(t, nil)
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(x.Provider(""), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0],
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
@@ -154,14 +155,14 @@ func TestMyAppSurvivesARevokedToken(t *testing.T) {
 	}
 }
 
-func logIn(t *testing.T, x *oauthtest.Server, client *oauth.Client, grants *grant.Keeper) {
+func logIn(t *testing.T, x *xapi.Server, client *oauth.Client, grants *grant.Keeper) {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
 	authorize, err := client.AuthorizationURL("state-of-this-test", verifier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback, err := x.Authorize(t.Context(), authorize)
+	callback, err := x.Authorize(t.Context(), "", authorize)
 	if err != nil {
 		t.Fatal(err)
 	}

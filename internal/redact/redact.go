@@ -2,10 +2,10 @@
 //
 // # By construction
 //
-// A value that must hold a secret holds it as a [Hidden]. Nothing can print that,
-// so no type needs a method that hides its fields. Such a method would not be
-// enough: package fmt does not call it for a value in an unexported field, and
-// encoders do not know it.
+// A value that must hold a secret holds it as a [Hidden]. Nothing can print
+// that, so no type needs a method that hides its fields. Such a method would
+// not be enough: package fmt does not call it for a value in an unexported
+// field, and encoders do not know it.
 //
 // # Text from outside
 //
@@ -20,8 +20,8 @@ import "strings"
 const Mark = "REDACTED"
 
 // Text returns text from outside in a form that is fit for errors and logs:
-// printable ASCII only, at most limit bytes and "..." where it was cut, and none
-// of secrets in it.
+// printable ASCII only, at most limit bytes and "..." where it was cut, and
+// none of secrets in it.
 func Text(text string, limit int, secrets ...string) string {
 	for _, s := range secrets {
 		if s != "" {

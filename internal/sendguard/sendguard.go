@@ -19,8 +19,8 @@ func With(ctx context.Context, check func() error) context.Context {
 	return context.WithValue(ctx, key{}, check)
 }
 
-// Check calls the check of ctx and returns its error. Without a check it returns
-// nil.
+// Check calls the check of ctx and returns its error. Without a check it
+// returns nil.
 func Check(ctx context.Context) error {
 	if check, ok := ctx.Value(key{}).(func() error); ok {
 		return check()

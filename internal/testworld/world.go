@@ -4,12 +4,10 @@
 package testworld
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,12 +19,14 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// World is a fake X, an app registered there, and a store. It lives inside a synctest bubble.
+// World is a fake X, an app that is registered there, and a store. It lives
+// inside of a synctest bubble.
 type World struct {
 	*testing.T
-	Fake    *oauthtest.Server
+	Fake    *xapi.Server
 	Client  *oauth.Client
 	Store   *HookedStore
 	User    string
@@ -35,17 +35,20 @@ type World struct {
 	Options oauth.Options
 }
 
+// Scopes are what the app asks for.
 var Scopes = []string{"tweet.read", "users.read", "offline.access"}
 
+// New returns a world in which nobody has logged in.
 func New(t *testing.T) *World {
 	t.Helper()
-	w := &World{T: t, Fake: oauthtest.New(t, nil), User: oauthtest.DefaultUser().ID}
+	w := &World{T: t, Fake: xapi.New(t, nil), User: oauthtest.DefaultUser().ID}
 	w.Store = &HookedStore{Store: storage.NewMemory()}
 	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}}
 	w.Client = w.NewClient(&w.Options)
 	return w
 }
 
+// NewClient returns a client of the world's app with other options.
 func (w *World) NewClient(o *oauth.Options) *oauth.Client {
 	w.Helper()
 	app := oauthtest.ConfidentialApp()
@@ -58,11 +61,13 @@ func (w *World) NewClient(o *oauth.Options) *oauth.Client {
 	return client
 }
 
-// process returns an engine of its own on the world's store: another process, as far as authtrip can tell.
+// Process returns an engine of its own on the world's store. For authtrip it is
+// another process.
 func (w *World) Process(o *grant.Options) *grant.Keeper {
 	return w.ProcessOn(w.Store, o)
 }
 
+// ProcessOn is Process on another store.
 func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
 	w.Helper()
 	if o == nil {
@@ -80,13 +85,14 @@ func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
 	return g
 }
 
+// observe remembers an event.
 func (w *World) observe(e grant.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
 }
 
-// saw counts the events of a kind.
+// Saw counts the events of a kind.
 func (w *World) Saw(kind grant.EventKind) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,28 +105,30 @@ func (w *World) Saw(kind grant.EventKind) int {
 	return n
 }
 
-// login has the user authorize, with tokens minted at the fake.
+// Login has the world's user authorize the app, and returns the tokens.
 func (w *World) Login(g *grant.Keeper) *oauth2.Token {
 	w.Helper()
 	return w.LoginAs(g, w.User)
 }
 
+// LoginAs is Login for another user.
 func (w *World) LoginAs(g *grant.Keeper, user string) *oauth2.Token {
 	w.Helper()
 	access, refresh, err := w.Fake.IssueToken(user, w.Client.ClientID(), Scopes...)
 	if err != nil {
 		w.Fatal(err)
 	}
-	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(w.AccessTTL())}
+	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(w.accessTTL())}
 	if _, err := g.Save(w.Context(), user, tok); err != nil {
 		w.Fatal(err)
 	}
 	return tok
 }
 
-func (w *World) AccessTTL() time.Duration {
+// accessTTL returns the lifetime of the fake's access tokens.
+func (w *World) accessTTL() time.Duration {
 	ttl := 2 * time.Hour
-	w.Fake.Set(func(k *oauthtest.Knobs) {
+	w.Fake.Set(func(k *xapi.Knobs) {
 		if k.Token.AccessTTL != 0 {
 			ttl = k.Token.AccessTTL
 		}
@@ -128,7 +136,7 @@ func (w *World) AccessTTL() time.Duration {
 	return ttl
 }
 
-// token asks g for the user's token and fails the test if there is none.
+// Token asks g for the user's token. It fails the test if there is none.
 func (w *World) Token(g *grant.Keeper) *oauth2.Token {
 	w.Helper()
 	tok, err := g.Source(w.User).Token(w.Context())
@@ -138,10 +146,10 @@ func (w *World) Token(g *grant.Keeper) *oauth2.Token {
 	return tok
 }
 
-// works reports whether the API accepts tok.
+// Works reports whether the API accepts tok.
 func (w *World) Works(tok *oauth2.Token) bool {
 	w.Helper()
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "https://api.x.com"+oauthtest.PathEcho, nil)
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "https://api.x.com"+xapi.PathEcho, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -155,9 +163,10 @@ func (w *World) Works(tok *oauth2.Token) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// refreshes is the number of refresh requests that reached the fake.
+// Refreshes returns the number of refresh requests that reached the fake.
 func (w *World) Refreshes() int { return w.Fake.TokenCalls("refresh_token") }
 
+// WantRefreshes compares the number of refresh requests that reached the fake.
 func (w *World) WantRefreshes(n int) {
 	w.Helper()
 	if got := w.Refreshes(); got != n {
@@ -165,6 +174,7 @@ func (w *World) WantRefreshes(n int) {
 	}
 }
 
+// WantIs fails the test unless err matches target.
 func WantIs(t *testing.T, err, target error) {
 	t.Helper()
 	if !errors.Is(err, target) {
@@ -172,6 +182,8 @@ func WantIs(t *testing.T, err, target error) {
 	}
 }
 
+// WantReason fails the test unless err means that the user must authorize
+// again, for the reason want.
 func WantReason(t *testing.T, err error, want tokensource.Reason) {
 	t.Helper()
 	WantIs(t, err, tokensource.ErrReauthorize)
@@ -180,75 +192,12 @@ func WantReason(t *testing.T, err error, want tokensource.Reason) {
 	}
 }
 
-// refreshFault injects a fault into the next refreshes.
+// RefreshFault makes the next refreshes fail.
 func (w *World) RefreshFault(f oauthtest.Fault, times int) {
 	w.Fake.Inject(oauthtest.Match{GrantType: "refresh_token"}, f, times)
 }
 
-// HookedStore lets a test look at, fail and delay every operation of a store.
-type HookedStore struct {
-	storage.Store
-	mu   sync.Mutex
-	hook func(ctx context.Context, op string) error
-}
-
-// on sets the hook; nil removes it.
-func (s *HookedStore) On(hook func(ctx context.Context, op string) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hook = hook
-}
-
-func (s *HookedStore) call(ctx context.Context, op string) error {
-	s.mu.Lock()
-	hook := s.hook
-	s.mu.Unlock()
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx, op)
-}
-
-func (s *HookedStore) Get(ctx context.Context, key string) (storage.Record, error) {
-	if err := s.call(ctx, "get"); err != nil {
-		return storage.Record{}, err
-	}
-	return s.Store.Get(ctx, key)
-}
-
-func (s *HookedStore) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	if err := s.call(ctx, "put"); err != nil {
-		return 0, err
-	}
-	return s.Store.Put(ctx, key, value, old)
-}
-
-func (s *HookedStore) Delete(ctx context.Context, key string, old storage.Version) error {
-	if err := s.call(ctx, "delete"); err != nil {
-		return err
-	}
-	return s.Store.Delete(ctx, key, old)
-}
-
-var ErrStore = errors.New("the disk is on fire")
-
-// Failing is a hook that fails the named operations.
-func Failing(ops ...string) func(context.Context, string) error {
-	return func(_ context.Context, op string) error {
-		if slices.Contains(ops, op) {
-			return ErrStore
-		}
-		return nil
-	}
-}
-
-// Hanging is a hook that never answers.
-func Hanging(ctx context.Context, _ string) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-// flow plays a login at the fake and returns the code and the verifier.
+// Flow plays a login at the fake, and returns the code and the verifier.
 func (w *World) Flow() (code, verifier string) {
 	w.Helper()
 	verifier = oauth2.GenerateVerifier()
@@ -256,7 +205,7 @@ func (w *World) Flow() (code, verifier string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	callback, err := w.Fake.Authorize(w.Context(), authorize)
+	callback, err := w.Fake.Authorize(w.Context(), "", authorize)
 	if err != nil {
 		w.Fatal(err)
 	}

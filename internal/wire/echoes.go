@@ -8,9 +8,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// Echoes returns the answers of a server that repeats secrets in every part of an
-// answer: with each status, in the body, the headers and the media type. Some of
-// the faults are no answers, but failures of the connection.
+// Echoes returns the answers of a server that repeats secrets in every part of
+// an answer: with each status, in the body, the headers and the media type.
+// Some of the faults are no answers, but failures of the connection.
 func Echoes(secrets ...string) []oauthtest.Fault {
 	echo := strings.Join(secrets, " ")
 	body := `{"error":"` + echo + `","error_description":"` + echo + `","error_uri":"https://as.example/?` + echo + `"}`

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // Basic returns the value of the Authorization header for a user and a password
@@ -28,7 +29,7 @@ func JSON(status int, body string) oauthtest.Fault {
 
 // Only returns the request that reached fake. It fails the test unless exactly
 // one request did.
-func Only(t *testing.T, fake *oauthtest.Server) oauthtest.Request {
+func Only(t *testing.T, fake *xapi.Server) oauthtest.Request {
 	t.Helper()
 	list := fake.Requests()
 	if len(list) != 1 {

@@ -89,7 +89,8 @@ func put(t testing.TB, s storage.Store, key, value string, old storage.Version) 
 	return v
 }
 
-// increment adds one to the number under key by compare-and-swap, as often as it takes.
+// increment adds one to the number under key by compare-and-swap, and repeats
+// after a conflict.
 func increment(s storage.Store, key string) error {
 	for {
 		r, err := s.Get(context.Background(), key)

@@ -1,6 +1,6 @@
 package filestore
 
-// For the tests of the file format.
+// These names are for the tests of the file format.
 var (
 	Encode   = encodeFile
 	Decode   = decodeFile
@@ -9,5 +9,5 @@ var (
 	ShardOf  = shardOf
 )
 
-// Explain gives the tests errors of the operating system that they cannot provoke.
+// Explain explains errors of the operating system that the tests cannot cause.
 func (f *Store) Explain(err error) error { return f.explain("put", err) }

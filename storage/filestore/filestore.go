@@ -12,19 +12,22 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open. The zero value is the safe default.
+// Options are the rarer choices of [Open]. The zero value is the safe default.
 type Options struct {
-	// InsecureNoSync leaves out every fsync. Writes are some ten times faster and still survive the death of the
-	// process, but after a power failure the last of them may be gone, or their files unreadable.
+	// InsecureNoSync leaves out every fsync. Writes are some ten times faster
+	// and still survive the death of the process. But after a power failure
+	// the last writes may be lost, or their files may be damaged.
 	InsecureNoSync bool
 }
 
-// Store is a storage.Store in one directory of a local disk, one file per key. Any number of goroutines and processes may share the
-// directory; a network file system must have working file locks. Reads take no lock. A write is there after a power
-// failure once Put has returned, or the old value is. Store is a storage.Lister, on Linux also a Watcher, and safe for concurrent use.
+// Store is a storage.Store in one directory, with one file for each key. The
+// package comment describes the directory.
 //
-// Methods wait for the locks of other processes no longer than ctx lasts, but a system call that has begun is not
-// interrupted. Values are stored as they are: put storage.Sealed above.
+// A write survives a power failure once Put has returned. If the power fails
+// earlier, the old value or the new value remains.
+//
+// Methods wait for the locks of other processes until ctx ends, and no longer.
+// A system call that has begun is not interrupted.
 type Store struct {
 	dir    string
 	root   *os.Root
@@ -35,8 +38,15 @@ type Store struct {
 	close  func() error
 }
 
-// Open returns the store in directory dir, which it creates with mode 0700 if need be. Files have mode 0600, and those
-// that root makes belong to the owner and the group of the directory. Nil options mean all defaults. Call Close at the end.
+var (
+	_ storage.Store  = (*Store)(nil)
+	_ storage.Lister = (*Store)(nil)
+)
+
+// Open returns the store in directory dir. It creates dir with mode 0700 if
+// dir does not exist. Files have mode 0600. Files that root creates belong to
+// the owner and the group of dir. Nil options mean all defaults. Call
+// [Store.Close] at the end.
 func Open(dir string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -77,7 +87,8 @@ func (f *Store) open() error {
 	return nil
 }
 
-// syncParent makes the directory itself outlive a power failure. A parent that we may not read was there before.
+// syncParent makes the directory itself survive a power failure. A parent that
+// this user may not read existed before Open.
 func (f *Store) syncParent() {
 	if f.noSync {
 		return
@@ -90,8 +101,9 @@ func (f *Store) syncParent() {
 	_ = parent.Close()
 }
 
-// Close waits for writes that have begun, and releases the directory. Other methods then return an error that wraps
-// fs.ErrClosed. Closing again does nothing and returns the same.
+// Close waits for writes that have begun, and closes all files. Other methods
+// then return an error that wraps fs.ErrClosed. A second Close does nothing
+// and returns the same error.
 func (f *Store) Close() error { return f.close() }
 
 func (f *Store) shut() error {
@@ -99,7 +111,7 @@ func (f *Store) shut() error {
 	var errs []error
 	for _, s := range f.shards {
 		if s != nil {
-			s.turn <- struct{}{} // for ever: nobody holds a lock when its file is closed, and nobody gets it again
+			s.turn <- struct{}{} // nobody returns it, so nobody locks a closed file
 			errs = append(errs, s.file.Close())
 		}
 	}
@@ -112,7 +124,8 @@ func (f *Store) shut() error {
 	return errors.Join(errs...)
 }
 
-// Get implements storage.Store. It returns an error that wraps storage.ErrCorrupt if the file is damaged.
+// Get implements storage.Store. If the file is damaged, it returns an error
+// that wraps storage.ErrCorrupt.
 func (f *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckCall(ctx, key); err != nil {
 		return storage.Record{}, err
@@ -132,7 +145,8 @@ func (f *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	return r, nil
 }
 
-// Put implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and writes nothing, if the file is damaged.
+// Put implements storage.Store. If the file is damaged, it writes nothing and
+// returns an error that wraps storage.ErrCorrupt.
 func (f *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
 	if err := storage.CheckCall(ctx, key); err != nil {
 		return 0, err
@@ -157,7 +171,8 @@ func (f *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	return version, nil
 }
 
-// Delete implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and deletes nothing, if the file is damaged.
+// Delete implements storage.Store. If the file is damaged, it deletes nothing
+// and returns an error that wraps storage.ErrCorrupt.
 func (f *Store) Delete(ctx context.Context, key string, old storage.Version) error {
 	if err := storage.CheckCall(ctx, key); err != nil {
 		return err
@@ -183,14 +198,17 @@ func (f *Store) Delete(ctx context.Context, key string, old storage.Version) err
 // errUnchanged ends a change that has nothing to do.
 var errUnchanged = errors.New("filestore: unchanged")
 
-// change calls do while nobody else, in this process or another, changes the file of key, and makes it durable.
+// change calls do while no other goroutine or process changes the file of key,
+// and makes the change durable.
+//
+// Other processes need not wait for the sync of the directory, which covers
+// their renames too. Goroutines of this process do wait for it, so that
+// processes that share a key take turns.
 func (f *Store) change(ctx context.Context, op, key string, do func(name string, s *shard) error) error {
 	s := f.shards[shardOf(key)]
 	if err := s.lock(ctx, f.done); err != nil {
 		return err
 	}
-	// Other processes need not wait for the directory's sync, which covers their renames too; goroutines of this one do,
-	// so that processes that share a key take turns.
 	defer s.leave()
 	err := do(fileName(key), s)
 	if e := s.unlock(); err == nil {

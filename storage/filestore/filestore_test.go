@@ -111,8 +111,9 @@ func wantClosed(t *testing.T, call string, err error) {
 	}
 }
 
-// TestClosedWhileWriting closes a store in the middle of writes: each must succeed or say that the store is closed,
-// and all that succeeded must be there.
+// TestClosedWhileWriting closes a store while goroutines write. Each write must
+// succeed or fail because the store is closed. Each write that succeeded must
+// be there.
 func TestClosedWhileWriting(t *testing.T) {
 	dir := t.TempDir()
 	f, err := filestore.Open(dir, nil)
@@ -157,7 +158,8 @@ func TestClosedWhileWriting(t *testing.T) {
 	}
 }
 
-// TestCorrupt damages a file in many ways. Nothing may read, overwrite or delete it then.
+// TestCorrupt damages a file in many ways. No method may read, overwrite or
+// delete it.
 func TestCorrupt(t *testing.T) {
 	good := filestore.Encode(7, []byte("value"))
 	damage := map[string][]byte{
@@ -207,7 +209,8 @@ func changed(data []byte, i int) []byte {
 	return data
 }
 
-// TestMoved renames the file of one key to that of another, which the store cannot notice; Sealed must.
+// TestMoved gives the file of one key the name of another. The store cannot
+// notice this, but a sealed store must.
 func TestMoved(t *testing.T) {
 	dir := t.TempDir()
 	f := openStore(t, dir, nil)
@@ -221,7 +224,8 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// TestLeftovers plants what a process leaves that dies while it writes, and files that are none of ours.
+// TestLeftovers creates the temporary files of a process that died, and files
+// that are not of the store.
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	f := openStore(t, dir, nil)
@@ -276,7 +280,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// FuzzFormat decodes arbitrary bytes, which must not panic and must only accept what encodes to the same.
+// FuzzFormat decodes arbitrary bytes. This must not panic, and must only accept
+// what encodes to the same bytes.
 func FuzzFormat(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte("authtrp"))

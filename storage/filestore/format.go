@@ -10,8 +10,9 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// A file is magic, format, version, length and checksum, all little endian, and then the value. The checksum is of all
-// that stands before and after it.
+// A file holds the magic, the format, the version, the length and the
+// checksum, all in little endian, and then the value. The checksum covers
+// everything before and after it.
 const (
 	fileMagic   = "authtrp"
 	fileFormat  = 1
@@ -21,7 +22,8 @@ const (
 	fileHeader  = 24
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli) // has an instruction of its own on most processors
+// castagnoli is the polynomial for which most processors have an instruction.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type header struct {
 	version storage.Version
@@ -41,7 +43,8 @@ func encodeFile(version storage.Version, value []byte) []byte {
 	return data
 }
 
-// decodeFile returns the record in the content of a file. Its value is a part of data.
+// decodeFile returns the record in the content of a file. The value of the
+// record is a part of data.
 func decodeFile(data []byte) (storage.Record, error) {
 	h, err := decodeHeader(data)
 	if err != nil {
@@ -50,7 +53,7 @@ func decodeFile(data []byte) (storage.Record, error) {
 	value := data[fileHeader:]
 	switch {
 	case len(value) != h.length:
-		return storage.Record{}, fmt.Errorf("%w: it should have %d bytes more or less", storage.ErrCorrupt, max(h.length-len(value), len(value)-h.length))
+		return storage.Record{}, fmt.Errorf("%w: the value has %d bytes, and the header says %d", storage.ErrCorrupt, len(value), h.length)
 	case checksum(data) != h.sum:
 		return storage.Record{}, fmt.Errorf("%w: the checksum is wrong", storage.ErrCorrupt)
 	}
@@ -59,10 +62,10 @@ func decodeFile(data []byte) (storage.Record, error) {
 
 func decodeHeader(data []byte) (header, error) {
 	if len(data) < fileHeader || string(data[:len(fileMagic)]) != fileMagic {
-		return header{}, fmt.Errorf("%w: it does not begin like one", storage.ErrCorrupt)
+		return header{}, fmt.Errorf("%w: the file has another beginning", storage.ErrCorrupt)
 	}
 	if format := data[len(fileMagic)]; format != fileFormat {
-		return header{}, fmt.Errorf("%w: it has format %d, and this program knows only %d", storage.ErrCorrupt, format, fileFormat)
+		return header{}, fmt.Errorf("%w: the file has format %d, and this program knows only %d", storage.ErrCorrupt, format, fileFormat)
 	}
 	h := header{
 		version: storage.Version(binary.LittleEndian.Uint64(data[fileVersion:])),
@@ -70,7 +73,7 @@ func decodeHeader(data []byte) (header, error) {
 		sum:     binary.LittleEndian.Uint32(data[fileSum:]),
 	}
 	if h.version == 0 {
-		return header{}, fmt.Errorf("%w: its version is zero", storage.ErrCorrupt)
+		return header{}, fmt.Errorf("%w: the version is zero", storage.ErrCorrupt)
 	}
 	return h, nil
 }
@@ -80,10 +83,12 @@ func checksum(data []byte) uint32 {
 	return crc32.Update(sum, castagnoli, data[fileHeader:])
 }
 
-// keyPrefix begins the names of all files that hold a record. It keeps them apart from names that Windows reserves.
+// keyPrefix begins the names of all files that hold a record. With it, no name
+// is one that Windows reserves.
 const keyPrefix = "k-"
 
-// Names are lower-case base32: on file systems that know no case, keys that differ by it only have files of their own.
+// nameCode encodes keys in lower-case base32. On a file system that ignores
+// case, keys that differ only in case still have different files.
 var nameCode = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 // fileName returns the name of the file of key.
@@ -93,7 +98,8 @@ func fileName(key string) string {
 	return string(nameCode.AppendEncode(name, []byte(key)))
 }
 
-// keyOf returns the key whose file has this name, if it is one of ours.
+// keyOf returns the key whose file has this name. It reports false for a file
+// that is no record.
 func keyOf(name string) (string, bool) {
 	code, ok := strings.CutPrefix(name, keyPrefix)
 	if !ok {

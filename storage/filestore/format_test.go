@@ -11,15 +11,17 @@ import (
 	"github.com/authtrip/authtrip/storage/filestore"
 )
 
-// What is stored must be read by every later version, and processes of different versions may share a store. So the
-// literals in this file never change: where a test fails, the code must change back, or become another format.
+// Every later version must read what this version stores, and processes of
+// different versions may share a store. If a test in this file fails, the code
+// must change back or become another format: the literals never change.
 
 const (
 	fileOfFormat1    = "61757468747270" + "01" + "0102030405060708" + "05000000" + "3d4419ae" + "76616c7565"
 	versionOfFormat1 = 0x0807060504030201
 )
 
-// namesOfFormat1 are keys with the names of their files, in which all digits occur, and the numbers of their locks.
+// namesOfFormat1 are keys, the names of their files, and the numbers of their
+// locks. Every digit occurs in the names.
 var namesOfFormat1 = []struct {
 	key, name string
 	shard     int

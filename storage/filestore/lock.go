@@ -9,34 +9,41 @@ import (
 	"time"
 )
 
-// shardCount is how many locks the keys share. All processes must agree on it and on shardOf: to change either is to
-// change the format of the directory.
+// shardCount is the number of locks. Each key belongs to one of them. All
+// processes must have the same shardCount and shardOf: both are part of the
+// format of the directory.
 const shardCount = 32
 
-// How long to wait before asking again for a lock that another process has: less than a write takes, then about as long.
+// Pauses between two attempts to take a lock that another process has. The
+// first is shorter than a write takes, and the longest is about as long.
 const (
 	lockPollFirst = 100 * time.Microsecond
 	lockPollMost  = 1 * time.Millisecond
 )
 
-// How long Keys asks for all locks at first, and how long others have when it has given them back.
+// How long Keys first tries to take all locks, and how long it then leaves them
+// to other callers.
 const (
 	lockAllFirst = 100 * time.Millisecond
 	lockAllPause = 10 * time.Millisecond
 )
 
-// errClosed is what methods return after Close.
+// errClosed is the error of methods after Close.
 var errClosed = fmt.Errorf("filestore: the store is closed: %w", fs.ErrClosed)
 
-// shard is a lock for some of the keys. Its file is never deleted: who has the lock of a deleted file does not exclude
-// who has that of its successor. Goroutines of one process take turns first, so that they need not poll.
+// shard is a lock for some of the keys. Goroutines of one process take turns
+// before they ask for the lock of the file, so they need not poll.
+//
+// The file is never deleted. The lock of a deleted file does not exclude the
+// lock of a new file with the same name.
 type shard struct {
-	turn chan struct{} // holds one element while a goroutine of this process has, or awaits, the file's lock
+	turn chan struct{} // holds one element while a goroutine has the lock or waits for it
 	file *os.File
-	temp string // the name of the file to write before renaming; only the holder touches it
+	temp string // the temporary file; only the holder of the lock writes it
 }
 
-// openShard opens the lock file of shard i in root, which is dir, and removes what a process that died left behind.
+// openShard opens the lock file of shard i in root, which is dir. It removes
+// the temporary file of a process that died.
 func openShard(root *os.Root, dir *os.File, i int) (*shard, error) {
 	file, err := openLock(root, dir, fmt.Sprintf("lock-%02x", i))
 	if err != nil {
@@ -44,8 +51,8 @@ func openShard(root *os.Root, dir *os.File, i int) (*shard, error) {
 	}
 	s := &shard{turn: make(chan struct{}, 1), file: file, temp: fmt.Sprintf("temp-%02x", i)}
 	locked, err := tryLock(file)
-	if err == nil && locked { // else somebody is just writing it
-		_ = root.Remove(s.temp) // there rarely is one
+	if err == nil && locked { // otherwise another process is writing it
+		_ = root.Remove(s.temp) // it rarely exists
 		err = unlock(file)
 	}
 	if err != nil {
@@ -63,7 +70,8 @@ func openLock(root *os.Root, dir *os.File, name string) (*os.File, error) {
 	return file, err
 }
 
-// lock waits for the turn and then for the lock, until ctx ends or done is closed. Call unlock and then leave.
+// lock waits for the turn and then for the lock, until ctx ends or done is
+// closed. If it returns nil, call unlock and then leave.
 func (s *shard) lock(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -79,7 +87,8 @@ func (s *shard) lock(ctx context.Context, done <-chan struct{}) error {
 	return err
 }
 
-// await asks for the lock until it has it. It never blocks in the system call, which could not be interrupted.
+// await tries to take the lock until it succeeds. It never blocks in the system
+// call, which could not be interrupted.
 func (s *shard) await(ctx context.Context, done <-chan struct{}) error {
 	for wait := lockPollFirst; ; wait = min(2*wait, lockPollMost) {
 		locked, err := tryLock(s.file)
@@ -116,9 +125,12 @@ func (s *shard) leave() { <-s.turn }
 // errBusy ends the wait for a lock while others are held.
 var errBusy = errors.New("filestore: a lock is busy")
 
-// lockAll takes the locks of all shards. While it waits for one, it holds up those who need another that it has already: so
-// it soon gives them back, waits for the busy one alone, and starts over. It then asks for longer than before, since
-// where every write is slow it would else never have them all.
+// lockAll takes the locks of all shards.
+//
+// While it waits for one lock, writers wait for the locks that it already has.
+// So after a short time it returns all of them, waits for the busy lock alone,
+// and starts again. Each attempt may take twice as long as the one before.
+// Otherwise it would never succeed where every write is slow.
 func (f *Store) lockAll(ctx context.Context) error {
 	for most := lockAllFirst; ; most *= 2 {
 		busy, err := f.lockWithin(ctx, most)
@@ -135,8 +147,9 @@ func (f *Store) lockAll(ctx context.Context) error {
 	}
 }
 
-// lockWithin takes the locks of all shards, or none of them and returns the one that was not to be had: with errBusy, if
-// that took too long. The order is always the same, so that two lists never wait for each other.
+// lockWithin takes the locks of all shards. If one of them is busy for too
+// long, it returns that shard and errBusy, and takes none. The order is always
+// the same, so two calls never wait for each other.
 func (f *Store) lockWithin(ctx context.Context, most time.Duration) (*shard, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errBusy)
 	defer cancel()
@@ -149,7 +162,7 @@ func (f *Store) lockWithin(ctx context.Context, most time.Duration) (*shard, err
 	return nil, nil
 }
 
-// release gives back the locks of shards under which nothing was written.
+// release returns the locks of shards. Nothing was written under them.
 func release(shards []*shard) {
 	for _, s := range shards {
 		_ = s.unlock() // never fails while the file is open

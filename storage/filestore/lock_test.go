@@ -22,13 +22,14 @@ import (
 
 var errTired = errors.New("tired of waiting")
 
-// lockAll takes all locks of the store in dir, as another process might, until release is called.
+// lockAll takes all locks of the store in dir until release is called, as
+// another process might.
 func lockAll(t *testing.T, dir string) (release func()) {
 	t.Helper()
 	return lock(t, dir, "lock-*")
 }
 
-// lockFor is lockAll for the lock that writers of key need.
+// lockFor is lockAll for the lock of key.
 func lockFor(t *testing.T, dir, key string) (release func()) {
 	t.Helper()
 	return lock(t, dir, fmt.Sprintf("lock-%02x", filestore.ShardOf(key)))
@@ -58,8 +59,8 @@ func lock(t *testing.T, dir, pattern string) (release func()) {
 	}
 }
 
-// TestWaits has another process hold the locks: writers must wait as long as their ctx allows and no longer, also
-// those that wait behind another goroutine; readers must not wait.
+// TestWaits lets another process hold the locks. Writers must wait until their
+// ctx ends and no longer, also behind another goroutine. Readers must not wait.
 func TestWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -104,9 +105,10 @@ func TestWaits(t *testing.T) {
 	})
 }
 
-// TestKeysHoldsUpNobody has another process stop in the middle of a write: Keys must wait for it as long as its ctx
-// allows, and writers of other keys must not wait for Keys.
-func TestKeysHoldsUpNobody(t *testing.T) {
+// TestKeysDelaysNoWriter lets another process stop in the middle of a write.
+// Keys must wait for it until ctx ends. Writers of other keys must not wait for
+// Keys.
+func TestKeysDelaysNoWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		f := openStore(t, dir, nil)
@@ -151,7 +153,8 @@ func TestKeysHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestKeysAmongSlowWriters lets another process have each lock most of the time, and never for long: Keys must end.
+// TestKeysAmongSlowWriters lets another process hold each lock most of the
+// time, but never for long. Keys must end.
 func TestKeysAmongSlowWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -175,7 +178,8 @@ func TestKeysAmongSlowWriters(t *testing.T) {
 	})
 }
 
-// writeSlowly has a lock for the time that a write takes, and gives it back for 5 ms, again and again.
+// writeSlowly repeatedly takes a lock for the time of a write, and then
+// releases it for 5 ms.
 func writeSlowly(ctx context.Context, t *testing.T, name string, write time.Duration) {
 	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
@@ -204,7 +208,8 @@ func list(ctx context.Context, f *filestore.Store) ([]string, error) {
 	return keys, nil
 }
 
-// TestClosedWhileWaiting closes a store while calls wait for a lock that nobody releases.
+// TestClosedWhileWaiting closes a store while calls wait for a lock that is
+// never released.
 func TestClosedWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -236,7 +241,8 @@ func TestClosedWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestAdvice checks that errors of the disk say what to do, and keep their cause.
+// TestAdvice checks that errors of the disk say what to do, and wrap their
+// cause.
 func TestAdvice(t *testing.T) {
 	dir := t.TempDir()
 	f := openStore(t, dir, nil)

@@ -10,8 +10,9 @@ import (
 	"unsafe"
 )
 
-// TestOfRootThatMayNotGive has a root write that may not give files away, as in some containers: it must not leave a
-// record that the owner of the directory cannot read.
+// TestOfRootThatMayNotGive writes as a root that may not change owners, as in
+// some containers. It must not leave a record that the owner of the directory
+// cannot read.
 func TestOfRootThatMayNotGive(t *testing.T) {
 	dir := theirStore(t)
 	f := openStore(t, dir, nil)
@@ -31,7 +32,8 @@ func TestOfRootThatMayNotGive(t *testing.T) {
 	}
 }
 
-// withoutChown calls do without the capability CAP_CHOWN (capabilities(7)), which each thread has for itself.
+// withoutChown calls do without the capability CAP_CHOWN (capabilities(7)).
+// Each thread has capabilities of its own.
 func withoutChown(t *testing.T, do func()) {
 	t.Helper()
 	runtime.LockOSThread()

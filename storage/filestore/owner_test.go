@@ -10,10 +10,11 @@ import (
 	"testing"
 )
 
-// somebody is a user and a group without rights of their own.
+// somebody is a user and a group without any rights.
 const somebody = 65534
 
-// theirStore returns a directory that belongs to somebody. It skips the test unless root runs it.
+// theirStore returns a directory that belongs to somebody. It skips the test
+// unless root runs it.
 func theirStore(t *testing.T) (dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -45,7 +46,8 @@ func owners(t *testing.T, dir string) map[string][2]uint32 {
 	return of
 }
 
-// TestOfRoot has root write to the store of another user, as an operator may: the user must still be able to use it.
+// TestOfRoot lets root write to the store of another user, as an operator may.
+// That user must still be able to use the store.
 func TestOfRoot(t *testing.T) {
 	dir := theirStore(t)
 	f := openStore(t, dir, nil)
@@ -63,8 +65,8 @@ func TestOfRoot(t *testing.T) {
 	}
 }
 
-// TestOfRootAndLinks plants links to files of root under the names that the store uses: root must neither give those
-// files away nor write to them.
+// TestOfRootAndLinks creates links to a file of root under the names that the
+// store uses. Root must neither write that file nor change its owner.
 func TestOfRootAndLinks(t *testing.T) {
 	dir := theirStore(t)
 	secret := filepath.Join(t.TempDir(), "secret")

@@ -17,7 +17,8 @@ const (
 	eachChild = 250
 )
 
-// TestProcesses increments one counter in several processes: no increment may be lost.
+// TestProcesses increments one counter in several processes. No increment may
+// be lost.
 func TestProcesses(t *testing.T) {
 	if dir := os.Getenv(childDir); dir != "" {
 		s := openStore(t, dir, nil)
@@ -46,7 +47,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestKilled kills a process again and again while it writes: what is there must be whole, and the store must go on.
+// TestKilled repeatedly kills a process while it writes. The record must be
+// whole, and the store must work.
 func TestKilled(t *testing.T) {
 	const env = "STORAGE_TEST_VICTIM"
 	if dir := os.Getenv(env); dir != "" {
@@ -81,7 +83,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// kill starts this test in a process with env set, and kills it when it has written something.
+// kill starts this test in a process with env set, and kills the process after
+// its first write.
 func kill(t *testing.T, env string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")

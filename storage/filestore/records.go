@@ -13,10 +13,11 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// firstRead is how much of a file is read at first: most records are smaller, so that one read is enough.
+// firstRead is how many bytes of a file are read at first. Most records are
+// smaller, so one read is enough.
 const firstRead = 4 << 10
 
-// read returns what is in a file.
+// read returns the content of a file.
 func (f *Store) read(name string) ([]byte, error) {
 	file, err := f.root.Open(name)
 	if err != nil {
@@ -28,12 +29,13 @@ func (f *Store) read(name string) ([]byte, error) {
 	if n < len(data) {
 		return data[:n], ignoreEOF(err)
 	}
-	const most = fileHeader + storage.MaxSealed + 1 // one byte too many shows that a file is none of ours
+	const most = fileHeader + storage.MaxSealed + 1 // one byte too many shows that it is no record
 	rest, err := io.ReadAll(io.LimitReader(file, most-firstRead))
 	return append(data, rest...), err
 }
 
-// version returns the version in a file, which is zero if there is no such file. It reads no more than the header.
+// version returns the version in a file, or zero if the file does not exist. It
+// reads only the header.
 func (f *Store) version(name string) (storage.Version, error) {
 	file, err := f.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,14 +64,15 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// write puts data into the file name, all or nothing, by way of the file temp.
+// write replaces the content of the file name with data, or changes nothing. It
+// writes the file temp first.
 func (f *Store) write(temp, name string, data []byte) error {
 	err := f.writeTemp(temp, data)
 	if err == nil {
 		err = f.root.Rename(temp, name)
 	}
 	if err != nil {
-		_ = f.root.Remove(temp) // gives back the space; if it stays, the next write removes it
+		_ = f.root.Remove(temp) // if it remains, the next write removes it
 	}
 	return err
 }
@@ -89,7 +92,8 @@ func (f *Store) writeTemp(temp string, data []byte) error {
 	return err
 }
 
-// createTemp makes the file temp, in place of what a process left behind that died since the store was opened.
+// createTemp creates the file temp. If the file exists, a process died while it
+// wrote, and createTemp replaces it.
 func (f *Store) createTemp(temp string) (*os.File, error) {
 	file, err := create(f.root, f.self, temp)
 	if !errors.Is(err, fs.ErrExist) {
@@ -101,8 +105,12 @@ func (f *Store) createTemp(temp string) (*os.File, error) {
 	return create(f.root, f.self, temp)
 }
 
-// create makes a file that nobody has made yet, for the owner of dir. A file that is there already is neither used nor given
-// away: it may be a link, made by who may write to the directory, to a file that he may not touch.
+// create creates a file that belongs to the owner of dir. It returns an error
+// if the file exists.
+//
+// An existing file may be a link to a file of root. A user who may write to the
+// directory, and not to that file, could have made the link. So an existing
+// file is neither written nor given to the owner of dir.
 func create(root *os.Root, dir *os.File, name string) (*os.File, error) {
 	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -115,9 +123,12 @@ func create(root *os.Root, dir *os.File, name string) (*os.File, error) {
 	return file, nil
 }
 
-// Keys implements storage.Lister. It reads the whole directory when the iteration begins, and holds up writes meanwhile: on some
-// file systems a file that is replaced while the directory is read may be left out. A write that takes long, or whose process
-// was stopped, holds up Keys, but other writes no longer than a moment.
+// Keys implements storage.Lister. It reads the whole directory when the
+// iteration begins. Writes wait meanwhile: on some file systems, a file that is
+// replaced while the directory is read may be missing from the result.
+//
+// Keys waits for a write that has begun, also if the process of that write was
+// stopped. It then lets other writes go first.
 func (f *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		keys, err := f.list(ctx)
@@ -156,7 +167,7 @@ func (f *Store) names() ([]string, error) {
 	return dir.Readdirnames(-1)
 }
 
-// explain adds the directory to an error of the operating system, and what to do.
+// explain adds the directory and an advice to an error of the operating system.
 func (f *Store) explain(op string, err error) error {
 	advice := adviceFor(err)
 	switch {
@@ -175,7 +186,7 @@ func (f *Store) explain(op string, err error) error {
 	return fmt.Errorf("filestore: %s in %s: %s: %w", op, f.dir, advice, err)
 }
 
-// corrupt says which file is damaged, and what to do.
+// corrupt adds the path of the damaged file and an advice to an error.
 func (f *Store) corrupt(name string, why error) error {
 	return fmt.Errorf("%w; restore %s from a backup, or remove it and lose the record", why, filepath.Join(f.dir, name))
 }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock takes the lock of file, and reports false if another process or another open file has it. The system releases
-// it when the process dies.
+// tryLock takes the lock of file. It reports false if another process or
+// another open file has it. The system releases the lock when the process dies.
 func tryLock(file *os.File) (bool, error) {
 	err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -40,7 +40,8 @@ func flock(file *os.File, how int) error {
 	return os.NewSyscallError("flock", failed)
 }
 
-// syncDir makes renames in a directory durable. Some file systems have no such call and do it at once, or never.
+// syncDir makes the renames in a directory durable. Some file systems do not
+// support the call: their renames are durable at once, or never.
 func syncDir(dir *os.File) error {
 	err := dir.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
@@ -49,8 +50,9 @@ func syncDir(dir *os.File) error {
 	return err
 }
 
-// matchOwner gives a file that root has just made to the owner and the group of dir: else the program that has the directory,
-// and runs as somebody else, could not read what an operator wrote there.
+// matchOwner gives a file that root has just created to the owner and the group
+// of dir. Otherwise a program that runs as that owner could not read what root
+// wrote.
 func matchOwner(file, dir *os.File) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -60,7 +62,7 @@ func matchOwner(file, dir *os.File) error {
 		return err
 	}
 	want, err := owner(dir)
-	if err != nil || has == want { // some file systems refuse the call, and make all files belong to one user
+	if err != nil || has == want { // some file systems have one owner for all files, and refuse chown
 		return err
 	}
 	return file.Chown(want.uid, want.gid)
@@ -80,7 +82,7 @@ func owner(file *os.File) (ownership, error) {
 	return ownership{int(stat.Uid), int(stat.Gid)}, nil
 }
 
-// adviceFor returns what to do about an error that only this kind of system has.
+// adviceFor returns an advice for an error that only this kind of system has.
 func adviceFor(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -23,8 +23,8 @@ const (
 	errorDiskFull       = syscall.Errno(112)
 )
 
-// tryLock takes the lock of file, and reports false if another process or another open file has it. The system releases
-// it when the process dies.
+// tryLock takes the lock of file. It reports false if another process or
+// another open file has it. The system releases the lock when the process dies.
 func tryLock(file *os.File) (bool, error) {
 	err := control(file, "LockFileEx", func(fd uintptr) (uintptr, error) {
 		ok, _, err := lockFileEx.Call(fd, lockExclusive|lockFailImmediately, 0, 1, 0, uintptr(unsafe.Pointer(new(syscall.Overlapped))))
@@ -43,7 +43,7 @@ func unlock(file *os.File) error {
 	})
 }
 
-// control runs a call that returns zero if it fails.
+// control makes a system call that returns zero if it fails.
 func control(file *os.File, name string, call func(fd uintptr) (uintptr, error)) error {
 	conn, err := file.SyscallConn()
 	if err != nil {
@@ -61,13 +61,15 @@ func control(file *os.File, name string, call func(fd uintptr) (uintptr, error))
 	return failed
 }
 
-// syncDir does nothing: Windows has no call to make a rename durable, and journals it soon.
+// syncDir does nothing. Windows has no call that makes a rename durable, and
+// journals it soon.
 func syncDir(*os.File) error { return nil }
 
-// matchOwner does nothing: on Windows, files have the rights that their directory hands down.
+// matchOwner does nothing. On Windows a file inherits the rights of its
+// directory.
 func matchOwner(_, _ *os.File) error { return nil }
 
-// adviceFor returns what to do about an error that only this kind of system has.
+// adviceFor returns an advice for an error that only this kind of system has.
 func adviceFor(err error) string {
 	switch {
 	case errors.Is(err, errorDiskFull), errors.Is(err, errorHandleDiskFull):

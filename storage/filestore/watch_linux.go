@@ -14,9 +14,12 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Watch implements storage.Watcher, on Linux only, by inotify(7), which hears nothing of what other machines do to a network file
-// system. It tells of a change as soon as Get sees it, which is a little before it is durable. It returns when ctx ends, when
-// the store is closed, or when somebody moves the directory away.
+// Watch implements storage.Watcher, with inotify(7). It exists on Linux only.
+// On a network file system it misses the changes that other machines make.
+//
+// A change arrives as soon as Get sees it, which is shortly before the change
+// is durable. Watch returns when ctx ends, when the store is closed, or when
+// the directory is moved or deleted.
 func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -31,7 +34,7 @@ func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	defer func() { _ = events.Close() }() // perhaps closed already
 	returned := make(chan struct{})
 	defer close(returned)
-	go func() { // ends the Read
+	go func() { // closing the file ends the Read
 		select {
 		case <-ctx.Done():
 		case <-f.done:
@@ -40,7 +43,7 @@ func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 		_ = events.Close()
 	}()
 	changed(storage.Change{})
-	err = f.tell(events, changed)
+	err = f.notify(events, changed)
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx)
@@ -50,7 +53,8 @@ func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	return f.explain("watch", err)
 }
 
-// events returns what reads as a sequence of inotify events: records that come to be, and records that go.
+// events returns a file from which the inotify events of the directory are
+// read: files that are renamed into it, and files that are deleted.
 func (f *Store) events() (*os.File, error) {
 	select {
 	case <-f.done:
@@ -74,7 +78,8 @@ func (f *Store) events() (*os.File, error) {
 	return events, nil
 }
 
-// unmoved returns an error if another directory has taken the place of the one that is open.
+// unmoved returns an error if the path of the store now names another directory
+// than the open one.
 func (f *Store) unmoved() error {
 	there, err := os.Stat(f.dir)
 	if err != nil {
@@ -92,8 +97,9 @@ func (f *Store) unmoved() error {
 
 var errGone = fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
 
-// tell tells what events say until they end, and returns why.
-func (f *Store) tell(events *os.File, changed func(storage.Change)) error {
+// notify calls changed for each event until reading fails, and returns the
+// error.
+func (f *Store) notify(events *os.File, changed func(storage.Change)) error {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := events.Read(buf)
@@ -108,7 +114,7 @@ func (f *Store) tell(events *os.File, changed func(storage.Change)) error {
 				return errGone
 			}
 			if key, ok := keyOf(event.name); ok {
-				version, err := f.version(event.name) // of the latest change: those before it need not be told
+				version, err := f.version(event.name) // of the latest change, which replaces earlier ones
 				if err != nil {
 					version = 0
 				}
@@ -123,8 +129,9 @@ type inotifyEvent struct {
 	name string
 }
 
-// inotifyEvents decodes what was read: for each event the watch, the mask, a cookie and the length of the name, 4 bytes each,
-// and the name, filled up with zeros.
+// inotifyEvents decodes events. Each event consists of the watch, the mask, a
+// cookie and the length of the name, with 4 bytes each, and of the name, which
+// is padded with zeros.
 func inotifyEvents(data []byte) iter.Seq[inotifyEvent] {
 	return func(yield func(inotifyEvent) bool) {
 		for len(data) >= syscall.SizeofInotifyEvent {

@@ -18,63 +18,65 @@ import (
 	"github.com/authtrip/authtrip/storage/filestore"
 )
 
-// soon is how long anything may take. It only matters if a test fails.
+// soon is how long anything may take. It matters only if a test fails.
 const soon = 20 * time.Second
 
-// watchStore watches f, and returns what it hears and where the end of the watch will arrive.
-func watchStore(t *testing.T, f *filestore.Store) (heard chan storage.Change, ended chan error) {
-	heard, ended = make(chan storage.Change), make(chan error, 1)
+// watchStore watches f. It returns where the changes arrive, and where the
+// error of Watch arrives.
+func watchStore(t *testing.T, f *filestore.Store) (arrived chan storage.Change, ended chan error) {
+	arrived, ended = make(chan storage.Change), make(chan error, 1)
 	ctx := t.Context()
 	go func() {
 		ended <- f.Watch(ctx, func(c storage.Change) {
 			select {
-			case heard <- c:
+			case arrived <- c:
 			case <-ctx.Done():
 			}
 		})
 	}()
-	wantChange(t, heard, storage.Change{})
-	return heard, ended
+	wantChange(t, arrived, storage.Change{})
+	return arrived, ended
 }
 
-func wantChange(t *testing.T, heard <-chan storage.Change, want storage.Change) {
+func wantChange(t *testing.T, arrived <-chan storage.Change, want storage.Change) {
 	t.Helper()
 	select {
-	case got := <-heard:
+	case got := <-arrived:
 		if got != want {
-			t.Fatalf("Watch() tells of %v, want %v", got, want)
+			t.Fatalf("Watch() notifies of %v, want %v", got, want)
 		}
 	case <-time.After(soon):
-		t.Fatalf("Watch() does not tell of %v", want)
+		t.Fatalf("Watch() does not notify of %v", want)
 	}
 }
 
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	f, other := openStore(t, dir, nil), openStore(t, dir, nil)
-	heard, _ := watchStore(t, f)
+	arrived, _ := watchStore(t, f)
 	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(dir, "README"), filepath.Join(dir, "NOTES")); err != nil { // no record: no news
+	if err := os.Rename(filepath.Join(dir, "README"), filepath.Join(dir, "NOTES")); err != nil { // no record: no change
 		t.Fatal(err)
 	}
 	v := put(t, other, "k", "value", 0)
-	wantChange(t, heard, storage.Change{Key: "k", Version: v})
+	wantChange(t, arrived, storage.Change{Key: "k", Version: v})
 	if err := other.Delete(t.Context(), "k", v); err != nil {
 		t.Fatal(err)
 	}
-	wantChange(t, heard, storage.Change{Key: "k"})
+	wantChange(t, arrived, storage.Change{Key: "k"})
 	if err := os.WriteFile(filepath.Join(dir, "garbage"), []byte("garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(filepath.Join(dir, "garbage"), recordFile(dir, "k")); err != nil {
 		t.Fatal(err)
 	}
-	wantChange(t, heard, storage.Change{Key: "k"})
+	wantChange(t, arrived, storage.Change{Key: "k"})
 }
 
-// TestWatchOverflow has more happen than the kernel remembers for a watcher that is busy.
+// TestWatchOverflow makes more changes than the kernel keeps for a slow
+// watcher.
 func TestWatchOverflow(t *testing.T) {
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
@@ -86,10 +88,10 @@ func TestWatchOverflow(t *testing.T) {
 	}
 	dir := t.TempDir()
 	f := openStore(t, dir, nil)
-	heard, _ := watchStore(t, f)
+	arrived, _ := watchStore(t, f)
 	put(t, f, "a", "value", 0)
 	a, b := recordFile(dir, "a"), recordFile(dir, "b")
-	for range most + 1024 { // the watcher may take some hundred before it waits
+	for range most + 1024 { // the watcher may read some hundred before it waits
 		if err := os.Rename(a, b); err != nil {
 			t.Fatal(err)
 		}
@@ -97,12 +99,12 @@ func TestWatchOverflow(t *testing.T) {
 	}
 	for limit := time.After(soon); ; {
 		select {
-		case c := <-heard:
+		case c := <-arrived:
 			if c == (storage.Change{}) {
 				return
 			}
 		case <-limit:
-			t.Fatal("Watch() does not tell that it has missed something")
+			t.Fatal("Watch() does not notify that it has missed something")
 		}
 	}
 }
@@ -149,7 +151,7 @@ func wantEnd(t *testing.T, ended <-chan error) error {
 	}
 }
 
-// TestWatchLimit uses up what the kernel lets this user watch with.
+// TestWatchLimit uses all inotify instances that the kernel allows this user.
 func TestWatchLimit(t *testing.T) {
 	f := openStore(t, t.TempDir(), nil)
 	var used []int

@@ -47,6 +47,6 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(store, store.Close())
-	// Output: redisstore.Store <nil>
+	fmt.Println(store.Close())
+	// Output: <nil>
 }

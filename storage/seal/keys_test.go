@@ -102,7 +102,7 @@ func TestKeysNeverSealAlike(t *testing.T) {
 	}
 }
 
-// TestKeyID checks that the id in a sealed value gives away no part of the key.
+// TestKeyID checks that the ID in a sealed value contains no part of the key.
 func TestKeyID(t *testing.T) {
 	k := seal.NewKey()
 	box := sealWith(t, ring(t, k), "secret", nil)
@@ -206,7 +206,8 @@ func TestKeysWithoutKey(t *testing.T) {
 	}
 }
 
-// FuzzKeys opens arbitrary bytes, which must not panic nor succeed, and seals and opens them.
+// FuzzKeys opens arbitrary bytes, which must neither panic nor succeed. It also
+// seals and opens them.
 func FuzzKeys(f *testing.F) {
 	keys := ring(f, key(1), key(2))
 	f.Add([]byte(nil), []byte(nil))

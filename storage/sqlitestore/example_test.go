@@ -79,10 +79,9 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // an example
 	for key, err := range store.Keys(ctx) {
 		fmt.Println(key, err)
 	}
-	fmt.Println(store)
-	// Output: sqlitestore.Store
+	fmt.Println("closed:", store.Close())
+	// Output: closed: <nil>
 }

@@ -168,11 +168,3 @@ func (s *Store) shut() error {
 	}
 	return errors.Join(errs...)
 }
-
-// String returns the kind of store.
-func (s *Store) String() string { return "sqlitestore.Store" }
-
-// Format prints the kind of store for every verb.
-func (s *Store) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
-}

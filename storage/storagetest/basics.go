@@ -73,7 +73,8 @@ func testDelete(t *testing.T, s *suite) {
 	wantNone(t, store, "k")
 }
 
-// testVersionsNeverReturn plays a process that sleeps through deletes and new creates: it must never be able to write.
+// testVersionsNeverReturn plays a process that was stopped during deletes and
+// new creates. It must never be able to write.
 func testVersionsNeverReturn(t *testing.T, s *suite) {
 	store := s.open(t)
 	seen := map[storage.Version]bool{}

@@ -19,10 +19,11 @@ func cancellation() []part {
 	}
 }
 
-// errCause is why the suite cancels.
+// errCause is the cause with which the suite cancels.
 var errCause = errors.New("storagetest: cancelled on purpose")
 
-// soon is how long a method may take to notice that its ctx has ended. It only matters if a test fails.
+// soon is how long a method may run after its ctx has ended. It matters only if
+// a test fails.
 const soon = 5 * time.Second
 
 func testCancelledBefore(t *testing.T, s *suite) {
@@ -59,8 +60,9 @@ func wantCause(t *testing.T, call string, err, cause error) {
 	}
 }
 
-// testCancelledAmongWriters cancels half of the writers of one key in mid-fight. Each must leave with the cause; what it
-// was told was written must be there.
+// testCancelledAmongWriters cancels half of the writers of one key while all of
+// them write. Each of those must return the cause. Every write that succeeded
+// must be there.
 func testCancelledAmongWriters(t *testing.T, s *suite) {
 	store := s.open(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -111,7 +113,8 @@ func wantDone(t *testing.T, wg *sync.WaitGroup) {
 	}
 }
 
-// increment adds one to the number under key by compare-and-swap, as often as it takes.
+// increment adds one to the number under key by compare-and-swap, and repeats
+// after a conflict.
 func increment(ctx context.Context, s storage.Store, key string) error {
 	for {
 		r, err := s.Get(ctx, key)

@@ -61,7 +61,7 @@ type course struct {
 	act   func(ctx context.Context) error     // the effect
 }
 
-// run takes the call through its fault and returns the caller's error.
+// run carries out the call with its fault and returns the caller's error.
 func (c course) run(ctx context.Context) error {
 	if err := c.request(ctx); err != nil {
 		return err

@@ -67,7 +67,7 @@ func call(ctx context.Context, s storage.Store, op string, v storage.Version) er
 	return s.Delete(ctx, "k", v)
 }
 
-// state returns what is stored.
+// state returns the stored value.
 func state(t *testing.T, s storage.Store) string {
 	t.Helper()
 	r, err := s.Get(t.Context(), "k")
@@ -80,7 +80,7 @@ func state(t *testing.T, s storage.Store) string {
 	return string(r.Value())
 }
 
-// after returns what is stored after op, if it is applied.
+// after returns the stored value after op, with or without its effect.
 func after(op string, applied bool) string {
 	switch {
 	case applied && op == "Put":

@@ -23,7 +23,7 @@ type arrival struct {
 	at     time.Time
 }
 
-// watch runs a Watch of a process: it takes the changes of store through the
+// watch runs a Watch of a process. The changes of store pass through the
 // network.
 func (n *Network) watch(ctx context.Context, process string, store storage.Watcher, changed func(storage.Change)) error {
 	ctx, stop := context.WithCancelCause(ctx)

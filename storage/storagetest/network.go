@@ -51,7 +51,7 @@ type NetworkOptions struct {
 	// store, also if its answer is lost. The Record is what was stored, and
 	// zero for a Delete. Calls may overlap. On a [storage.Memory] versions
 	// say the order of Puts: each is greater than those before it. Nil means
-	// that nobody is told.
+	// no calls.
 	Committed func(Op, storage.Record)
 }
 

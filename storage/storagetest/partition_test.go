@@ -72,8 +72,8 @@ func TestPartitionDuringACall(t *testing.T) {
 	}
 }
 
-// heard collects the changes of a Watch with their times.
-type heard struct {
+// received collects the changes of a Watch with their times.
+type received struct {
 	start   time.Time
 	changes []string
 	ended   chan error
@@ -81,9 +81,9 @@ type heard struct {
 }
 
 // listen runs a Watch of s.
-func listen(t *testing.T, s storage.Store) *heard {
+func listen(t *testing.T, s storage.Store) *received {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	h := &heard{start: time.Now(), ended: make(chan error, 1), cancel: cancel}
+	h := &received{start: time.Now(), ended: make(chan error, 1), cancel: cancel}
 	go func() {
 		h.ended <- s.(storage.Watcher).Watch(ctx, func(c storage.Change) {
 			h.changes = append(h.changes, fmt.Sprintf("%s@%d after %v", c.Key, c.Version, time.Since(h.start)))
@@ -94,7 +94,7 @@ func listen(t *testing.T, s storage.Store) *heard {
 }
 
 // want ends the Watch and compares what it received.
-func (h *heard) want(t *testing.T, err error, changes ...string) {
+func (h *received) want(t *testing.T, err error, changes ...string) {
 	t.Helper()
 	h.cancel(errTimeout)
 	if got := <-h.ended; !errors.Is(got, err) {

@@ -14,7 +14,7 @@ type process struct {
 	name string
 }
 
-// call takes an operation through the network. act is its effect.
+// call sends an operation through the network. act is its effect.
 func (p *process) call(ctx context.Context, kind Kind, key string, act func(ctx context.Context, op Op, f Fault) error) error {
 	op, fault := p.net.decide(Op{Process: p.name, Kind: kind, Key: key})
 	if kind != Put && kind != Delete {

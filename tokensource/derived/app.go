@@ -18,18 +18,18 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// AppCredentials are what an app authenticates with for itself, without a user.
-// At X they are the API key and the API key secret, and not the OAuth 2.0 client
-// ID and its secret.
+// AppCredentials are what an app authenticates with for itself, without a
+// user. At X they are the API key and the API key secret, and not the OAuth
+// 2.0 client ID and its secret.
 type AppCredentials struct {
 	ID         string           // required
 	Credential oauth.Credential // required: oauth.Secret, oauth.SecretFunc or oauth.Authentication
 	Scopes     []string         // what to ask for; empty means that the server chooses
 }
 
-// An AppSource supplies an app's own access token ([RFC 6749] section 4.4). It is
-// a tokensource.Renewer and a tokensource.Scoper. [NewAppSource] makes one; the
-// zero AppSource cannot be used. It is safe for concurrent use.
+// An AppSource supplies an app's own access token ([RFC 6749] section 4.4). It
+// is a tokensource.Renewer and a tokensource.Scoper. [NewAppSource] makes one;
+// the zero AppSource cannot be used. It is safe for concurrent use.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 type AppSource struct {
@@ -48,8 +48,8 @@ var (
 	_ tokensource.Scoper  = (*AppSource)(nil)
 )
 
-// unusedRedirect is for the one required field of a Registration that this grant
-// does not use.
+// unusedRedirect is for the one required field of a Registration that this
+// grant does not use.
 const unusedRedirect = "https://unused.invalid/"
 
 // NewAppSource returns the source of an app's own token at p. The options are
@@ -77,8 +77,8 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Ap
 }
 
 // Token returns the app's token. A token that will soon expire is still served
-// while a new one is fetched. It returns a [*tokensource.Error]: ErrClient if the
-// credentials were refused, ErrTemporary otherwise.
+// while a new one is fetched. It returns a [*tokensource.Error]: ErrClient if
+// the credentials were refused, ErrTemporary otherwise.
 func (s *AppSource) Token(ctx context.Context) (*oauth2.Token, error) {
 	state := s.state()
 	tok := state.token.Load()
@@ -101,9 +101,10 @@ func early(tok *oauth2.Token) time.Duration {
 	return min(time.Minute, time.Duration(tok.ExpiresIn)*time.Second/10)
 }
 
-// Renew returns a token other than rejected. It asks the server only if rejected
-// is still the current token. If the server returns the same token again, as X
-// does until the token is invalidated, the error is tokensource.ErrJustRenewed.
+// Renew returns a token other than rejected. It asks the server only if
+// rejected is still the current token. If the server returns the same token
+// again, as X does until the token is invalidated, the error is
+// tokensource.ErrJustRenewed.
 func (s *AppSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	if rejected == nil {
 		return nil, errors.New("derived: Renew needs the token that was rejected")
@@ -124,8 +125,8 @@ func (s *appState) fetch(ctx context.Context) (*oauth2.Token, error) {
 	return flight.Wait[*oauth2.Token](ctx, s.begin(ctx))
 }
 
-// begin asks for a token, or joins a request that is under way. It does not wait.
-// The request continues when ctx ends, because other callers share it.
+// begin asks for a token, or joins a request that is under way. It does not
+// wait. The request continues when ctx ends, because other callers share it.
 func (s *appState) begin(ctx context.Context) <-chan singleflight.Result {
 	return s.flight.DoChan("", func() (any, error) {
 		if err := s.breaker.Allow(time.Now()); err != nil {

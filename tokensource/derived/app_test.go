@@ -3,7 +3,6 @@ package derived_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,20 +12,22 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/derived"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// keys are what the fake's confidential app authenticates with on its own behalf.
+// keys are what the fake's confidential app authenticates with on its own
+// behalf.
 func keys() derived.AppCredentials {
-	app := oauthtest.ConfidentialApp()
-	return derived.AppCredentials{ID: app.APIKey, Credential: oauth.Secret(app.APISecret)}
+	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	return derived.AppCredentials{ID: key, Credential: oauth.Secret(secret)}
 }
 
 func (w world) app(a derived.AppCredentials) *derived.AppSource {
@@ -42,12 +43,13 @@ func (w world) app(a derived.AppCredentials) *derived.AppSource {
 func (w world) invalidate(tok *oauth2.Token) {
 	w.Helper()
 	body := strings.NewReader("access_token=" + strings.ReplaceAll(tok.AccessToken, "%", "%25"))
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://api.x.com"+oauthtest.PathInvalidate, body)
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "https://api.x.com"+xapi.PathInvalidate, body)
 	if err != nil {
 		w.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(keys().ID, oauthtest.ConfidentialApp().APISecret)
+	key, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	req.SetBasicAuth(key, secret)
 	resp, err := w.Fake.Transport().RoundTrip(req)
 	if err != nil {
 		w.Fatal(err)
@@ -63,7 +65,7 @@ func (w world) appCalls() int { return w.Fake.TokenCalls("client_credentials") }
 func TestAppSourceAsksOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		s := w.app(keys())
 		var wg sync.WaitGroup
 		for range 1000 {
@@ -83,10 +85,10 @@ func TestAppSourceAsksOnceForAll(t *testing.T) {
 			t.Errorf("Token() = %v with %d requests: a token without expiry is kept", err, w.appCalls())
 		}
 		r := w.Fake.Requests()[0]
-		wire.WantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials"})
-		wire.WantBackChannel(t, "client credentials", r.RawHeader(), wire.Basic(keys().ID, oauthtest.ConfidentialApp().APISecret))
-		if r.RawURL() != "https://api.x.com/oauth2/token" {
-			t.Errorf("the request went to %s", r.RawURL())
+		wire.WantParams(t, "client credentials", r.Raw().PostForm, map[string]string{"grant_type": "client_credentials"})
+		wire.WantBackChannel(t, "client credentials", r.Raw().Header, wire.Basic(xapi.APIKeys(oauthtest.ConfidentialApp())))
+		if r.Raw().URL.String() != "https://api.x.com/oauth2/token" {
+			t.Errorf("the request went to %s", r.Raw().URL.String())
 		}
 	})
 }
@@ -149,7 +151,7 @@ func TestAppSourceReplacesWhatExpires(t *testing.T) {
 func TestAppSourceFailures(t *testing.T) {
 	wrong := keys()
 	wrong.Credential = oauth.Secret("wr0ng")
-	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Credential: oauth.Secret(oauthtest.ConfidentialApp().Secret)}
+	client := derived.AppCredentials{ID: oauthtest.ConfidentialApp().ClientID, Credential: oauth.Secret(oauthtest.ConfidentialApp().Secret())}
 	tests := []struct {
 		name  string
 		keys  derived.AppCredentials
@@ -159,7 +161,7 @@ func TestAppSourceFailures(t *testing.T) {
 		{"wrong secret", wrong, oauthtest.Fault{}, tokensource.ErrClient},
 		{"the OAuth 2.0 client's secret", client, oauthtest.Fault{}, tokensource.ErrClient},
 		{"503", keys(), oauthtest.Fault{Status: 503}, tokensource.ErrTemporary},
-		{"an edge's page", keys(), oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary},
+		{"an edge's page", keys(), oauthtest.Fault{Status: 403, Body: xapi.HTMLPage}, tokensource.ErrTemporary},
 		{"dropped", keys(), oauthtest.Fault{Drop: true}, tokensource.ErrTemporary},
 		{"another token_type", keys(), wire.JSON(200, `{"access_token":"a","token_type":"mac"}`), tokensource.ErrTemporary},
 		{"redirect", keys(), oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient},
@@ -226,7 +228,7 @@ func TestAppSourceInAnOutage(t *testing.T) {
 func TestAppSourceWaitersLeaveAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = 10 * time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = 10 * time.Second })
 		s, left := w.app(keys()), errors.New("the user has left")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, left)
 		defer cancel()
@@ -274,8 +276,8 @@ func TestAppSourceOfAnyOtherServer(t *testing.T) {
 	}
 	_, _ = source.Token(t.Context()) // the request is what counts
 	r := w.only()
-	wire.WantParams(t, "client credentials", r.RawForm(), map[string]string{"grant_type": "client_credentials", "scope": "b a"})
-	if r.Path != oauthtest.PathToken || r.RawHeader().Get("Authorization") != wire.Basic("a%2Bid", "s3cret") {
+	wire.WantParams(t, "client credentials", r.Raw().PostForm, map[string]string{"grant_type": "client_credentials", "scope": "b a"})
+	if r.Path != xapi.PathToken || r.Raw().Header.Get("Authorization") != wire.Basic("a%2Bid", "s3cret") {
 		t.Errorf("the request went to %s, want the token endpoint with Basic", r.Path)
 	}
 	if got := source.APIOrigins(nil); len(got) != 1 || got[0] != "https://api.example" {
@@ -285,13 +287,13 @@ func TestAppSourceOfAnyOtherServer(t *testing.T) {
 
 // The app's token fails at a server that repeats whatever it was sent.
 func TestAppSourceErrorsShowNoSecret(t *testing.T) {
-	secret := oauthtest.ConfidentialApp().APISecret
+	_, secret := xapi.APIKeys(oauthtest.ConfidentialApp())
+	var errs []error
 	for _, fault := range wire.Echoes(secret) {
 		w := newWorld(t)
 		w.Fake.Inject(oauthtest.Match{}, fault, -1)
 		_, err := w.app(keys()).Token(t.Context())
-		for form, text := range printed.Forms(err) {
-			printed.WantNone(t, fmt.Sprintf("client_credentials, status %d, %s", fault.Status, form), text, secret)
-		}
+		errs = append(errs, err)
 	}
+	exposure.Check(t, "client_credentials", errs, secret)
 }

@@ -98,7 +98,7 @@ func (g Grant) Missing(scopes ...string) []string {
 func Inspect(value []byte) (Grant, error) {
 	r, err := lease.Decode(value)
 	if err != nil {
-		return Grant{}, &tokensource.Error{Op: "load", Err: err}
+		return Grant{}, misread(err)
 	}
 	return facts(r), nil
 }
@@ -144,11 +144,12 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 // tokens of an earlier one, and makes a dead grant alive. Tokens that are
 // replaced are revoked, unless the server has ended them itself (G20). Of two
 // logins at nearly the same time, the one that was exchanged later stays,
-// whichever is saved first (G6).
+// whichever is saved first (G6). Save returns the facts of the grant that stays,
+// and ErrNoGrant if the user has logged out meanwhile.
 //
 // Save goes on when ctx ends, because the code that tok was traded for cannot be
 // used again. [tokensource.ErrTemporary] means that the store has not taken the
-// grant, or that a later login has: the user must log in again.
+// grant: the user must log in again.
 func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err
@@ -167,6 +168,9 @@ func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 	}
 	login := k.login(subject, tok)
 	out, err := k.drive(ctx, key, subject, &login)
+	if out.Reason == lease.Overtaken && out.Record != nil {
+		return facts(out.Record), nil
+	}
 	if err != nil {
 		return Grant{}, err
 	}

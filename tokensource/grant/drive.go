@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -35,11 +34,12 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
 	defer r.leave()
 	k.grants.enter(key)
-	defer k.grants.exit(key)
+	defer func() { k.grants.exit(key, k.clock.Mono()) }()
 	ev := lease.Event{}
 	for step := uint64(0); ; step++ {
 		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
+		r.show()
 		r.report(e)
 		switch e.Do {
 		case lease.Read:
@@ -68,6 +68,7 @@ type run struct {
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
 	seen         *pending        // the last read or write, for the cache; nil after it was published
+	written      func()          // publishes the last write; nil after that
 
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
@@ -76,8 +77,8 @@ type run struct {
 	loggedOut   bool // a logout was stored
 }
 
-// access prepares a read or a write of the stored grant. What the store notifies
-// from then on, the cache compares with the outcome (V2, V3).
+// access prepares a read or a write of the stored grant. The cache compares what
+// the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
 	if r.seen != nil {
@@ -115,8 +116,7 @@ func (r *run) read(ctx context.Context) lease.Event {
 }
 
 // swap writes or deletes the grant, if the version that e names is still the
-// stored one. What was stored is visible to callers from then on, and not before
-// (G4).
+// stored one.
 func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if e.Announce {
 		if err := r.breaker.Allow(r.clock.Wall()); err != nil {
@@ -135,7 +135,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	switch {
 	case err == nil:
 		r.version = version
-		r.publish(e.Record, version, storage.Version(e.Version))
+		r.written = func() { r.publish(e.Record, version, storage.Version(e.Version)) }
 		return lease.Event{Result: lease.OK, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
 		return lease.Event{Result: lease.Conflict}
@@ -271,6 +271,16 @@ func (r *run) end(e lease.Effect) error {
 	return err
 }
 
+// show publishes a record that was just written. Callers see it from then on,
+// and not before (G4). The machine has taken note of the write by then: it no
+// longer holds tokens that a logout has ended.
+func (r *run) show() {
+	if r.written != nil {
+		r.written()
+		r.written = nil
+	}
+}
+
 // publish shows a record to callers, once for each read or write of the store.
 // Tokens that the store has not taken are shown in its place (G4). A nil record
 // is one that is not known.
@@ -287,127 +297,6 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 		r.seen.Publish(r.entry(record, version, replaced))
 	}
 	r.seen = nil
-}
-
-// table holds what this process alone knows of its grants, by storage key. Its
-// zero value is ready.
-type table struct {
-	mu     sync.Mutex // guards the rest; never held across I/O
-	grants map[string]*local
-}
-
-// local is what this process alone knows of one grant.
-type local struct {
-	lease.Local
-	users int  // operations under way
-	chore bool // one of them is the background writer
-}
-
-// enter counts an operation. Its end must call exit.
-func (t *table) enter(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.add(key)
-}
-
-// exit ends an operation.
-func (t *table) exit(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.remove(key)
-}
-
-func (t *table) add(key string) *local {
-	if t.grants == nil {
-		t.grants = map[string]*local{}
-	}
-	g := t.grants[key]
-	if g == nil {
-		g = new(local)
-		t.grants[key] = g
-	}
-	g.users++
-	return g
-}
-
-// remove forgets a grant after its last operation, unless something is still to
-// be written (G10).
-func (t *table) remove(key string) {
-	g := t.grants[key]
-	g.users--
-	if g.users == 0 && g.Pending == nil && g.Undo == nil {
-		delete(t.grants, key)
-	}
-}
-
-// step calls Step of an operation that has entered.
-func (t *table) step(key string, op operation, rules lease.Rules, ev lease.Event) lease.Effect {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return op.Step(rules, &t.grants[key].Local, ev)
-}
-
-// unsaved returns the grant with tokens that the store has not taken yet, or
-// nil.
-func (t *table) unsaved(key string) *lease.Record {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if g := t.grants[key]; g != nil {
-		return g.Unsaved()
-	}
-	return nil
-}
-
-// claims reports whether a change of the grant is still to be written.
-func (t *table) claims(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	g := t.grants[key]
-	return g != nil && (g.Pending != nil || g.Undo != nil)
-}
-
-// beginChore counts the background writer of a grant. It returns false if the
-// grant has one already.
-func (t *table) beginChore(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	g := t.add(key)
-	if g.chore {
-		t.remove(key)
-		return false
-	}
-	g.chore = true
-	return true
-}
-
-// endChore ends the background writer of a grant, and returns true. It returns
-// false if the writer must go on, because a change has come meanwhile.
-func (t *table) endChore(key string, last bool) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	g := t.grants[key]
-	if !last && (g.Pending != nil || g.Undo != nil) {
-		return false
-	}
-	g.chore = false
-	t.remove(key)
-	return true
-}
-
-// unwritten counts the grants whose tokens, and those whose withdrawn intents,
-// the store has not taken.
-func (t *table) unwritten() (unsaved, intents int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, g := range t.grants {
-		if g.Pending != nil {
-			unsaved++
-		}
-		if g.Undo != nil {
-			intents++
-		}
-	}
-	return unsaved, intents
 }
 
 // backend is the store. Each call has a limit of time.
@@ -443,12 +332,21 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 	}
 	r, err := lease.Decode(stored.Value())
 	if err == nil {
-		err = k.checkOwner(r, subject)
+		err = k.checkOwner(ctx, key, r, subject)
 	}
 	if err != nil {
-		return nil, 0, &tokensource.Error{Op: "load", Err: err}
+		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
+}
+
+// misread is the error of a record that makes no sense to this process.
+func misread(err error) error {
+	e := &tokensource.Error{Op: "load", Err: err}
+	if errors.Is(err, lease.ErrFormat) {
+		e.Hint = "a later version of this program may have written it: upgrade this one, and keep the record"
+	}
+	return e
 }
 
 // unread is the error of a read that failed. It is temporary, unless another
@@ -463,11 +361,17 @@ func unread(err error) error {
 	return temporary("load", err)
 }
 
-// checkOwner refuses a record that another Keeper wrote under the same key.
-func (k *Keeper) checkOwner(r *lease.Record, subject string) error {
+// checkOwner refuses a record that was not written under its key, or by another
+// configuration.
+func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, subject string) error {
 	p := k.client.Provider()
+	if subject == "" {
+		if own, err := k.key(ctx, r.Subject); err == nil && own == key {
+			subject = r.Subject
+		}
+	}
 	switch {
-	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || subject != "" && r.Subject != subject:
+	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || r.Subject != subject:
 		return errors.New("grant: the stored record belongs to another subject")
 	case r.Endpoint != p.TokenURL:
 		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+

@@ -28,8 +28,7 @@ const (
 	EventDied          EventKind = "died"           // the user must authorize again
 	EventUnsaved       EventKind = "unsaved"        // the store did not take renewed tokens: they are used from memory, and written later
 	EventSaved         EventKind = "saved"          // the store has taken tokens that it had not taken before
-	EventSuperseded    EventKind = "superseded"     // renewed tokens were dropped, because newer ones are stored
-	EventLate          EventKind = "late"           // renewed tokens came after a logout or a newer login: they will be revoked
+	EventSuperseded    EventKind = "superseded"     // new tokens were dropped: newer ones are stored, or the user has logged out; those that may work will be revoked
 	EventLoggedOut     EventKind = "logged out"     // a logout is stored; Err says if the server has not confirmed it
 	EventUnrevoked     EventKind = "unrevoked"      // a token could not be revoked for a week, and the attempts have ended
 )
@@ -131,8 +130,7 @@ func (r *run) report(e lease.Effect) {
 		{e.Notes.Failed, EventRefreshFailed, r.answered},
 		{e.Notes.Unsaved, EventUnsaved, r.stored},
 		{e.Notes.Saved, EventSaved, nil},
-		{e.Notes.Superseded, EventSuperseded, nil},
-		{e.Notes.Late, EventLate, nil},
+		{e.Notes.Superseded || e.Notes.Late, EventSuperseded, nil},
 		{e.Notes.Died, EventDied, nil},
 		{e.Notes.Unrevoked, EventUnrevoked, r.answered},
 	}

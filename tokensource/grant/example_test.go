@@ -16,19 +16,20 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // A login without a browser's help: build the URL, exchange the code, ask who the user is, keep the grant, use its token.
 func Example() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // plays X, its user and the browser, in memory
+	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
 	if err != nil {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -45,7 +46,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback, err := fake.Authorize(ctx, login)
+	callback, err := fake.Authorize(ctx, "", login)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -110,10 +111,10 @@ func Example_authorizationURL() {
 }
 
 // exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
-func exampleKeeper(fake *oauthtest.Server) (*grant.Keeper, string) {
+func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: "https://app.example/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
@@ -138,7 +139,7 @@ func exampleKeeper(fake *oauthtest.Server) (*grant.Keeper, string) {
 // Package transport does this by itself.
 func ExampleKeeper() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func ExampleKeeper() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fake.ExpireAll()
+	fake.ExpireAccess("")
 	renewed, err := source.Renew(ctx, rejected)
 	if err != nil {
 		log.Fatal(err)
@@ -173,7 +174,7 @@ func ExampleKeeper() {
 // What a caller decides on is matched with errors.Is; the facts are in *Error.
 func Example_errors() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
+	fake, err := xapi.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -197,7 +198,7 @@ func Example_errors() {
 	fmt.Println("used code:", decide(err))
 	fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1)
 	fmt.Println("outage:", decide(grants.Logout(ctx, user)))
-	if _, err := fake.RotateSecret(grants.Client().ClientID()); err != nil {
+	if err := fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 		log.Fatal(err)
 	}
 	_, err = grants.Client().Refresh(ctx, "a refresh token")

@@ -67,3 +67,10 @@ func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
 	}
 	return r.Encode()
 }
+
+// RecodePart decodes a part of the index of due work. It returns how many
+// entries it has, and the part encoded again.
+func RecodePart(b []byte) (int, []byte, error) {
+	p, err := decodePart(b)
+	return len(p), encodePart(p), err
+}

@@ -23,7 +23,17 @@
 // wait while the intent lives, and learn from an abandoned intent that the
 // refresh token may have been used. The rules stand in the internal package
 // lease, as functions without I/O. The file drive.go carries out what they ask
-// for, and is the only file that calls the store or the server.
+// for, and is the only file that sends a request to the server.
+//
+// # What can be lost
+//
+// A user must log in again, with [tokensource.ReasonInDoubt], in two cases. A
+// server without a grace window issued new tokens that no process could store:
+// the process died, or it could not reach the store until another process had
+// taken over and sent the refresh token again. Or two attempts in a row ended
+// without a known outcome. An attempt ends so if its answer is lost, or if its
+// process dies or is stopped past its lease, even when the request never left
+// the process. [InDoubtPolicy] decides how often a refresh token is sent again.
 //
 // # Concurrency
 //

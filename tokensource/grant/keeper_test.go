@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestGrantsRefusesWrongSubjects(t *testing.T) {
@@ -106,7 +107,7 @@ func TestACrashedProcessIsNoticed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 				// The doomed process has a way to the store of its own, which is cut when it dies.
 				own := &testworld.HookedStore{Store: w.Store}
 				doomed := w.ProcessOn(own, &grant.Options{RefreshBefore: -1})

@@ -14,6 +14,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
@@ -21,7 +22,7 @@ func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.RefreshErrorCode = code })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.RefreshErrorCode = code })
 				here, elsewhere := w.Process(nil), w.Process(nil)
 				rejected := w.Login(here)
 				if err := w.Fake.RevokeGrant(w.User, w.Client.ClientID()); err != nil {
@@ -46,7 +47,7 @@ func TestG7_ADeadGrantStaysDeadUntilANewAuthorization(t *testing.T) {
 }
 
 func TestG8_BlipsAreNotDeath(t *testing.T) {
-	html := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage, ContentType: "text/html"}
+	html := oauthtest.Fault{Status: 403, Body: xapi.HTMLPage, ContentType: "text/html"}
 	faults := map[string]oauthtest.Fault{
 		"500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504}, "429": {Status: 429},
 		"503 with invalid_grant": {Status: 503, Body: `{"error":"invalid_grant"}`, ContentType: "application/json"},
@@ -55,7 +56,7 @@ func TestG8_BlipsAreNotDeath(t *testing.T) {
 		"dropped":                {Drop: true},
 		"unauthorized_client":    {Status: 401, Body: `{"error":"unauthorized_client"}`, ContentType: "application/json"},
 		"invalid_client":         {Status: 401, Body: `{"error":"invalid_client"}`, ContentType: "application/json"},
-		"200 with HTML":          {Status: 200, Body: oauthtest.HTMLPage, ContentType: "text/html"},
+		"200 with HTML":          {Status: 200, Body: xapi.HTMLPage, ContentType: "text/html"},
 		"200 with null":          {Status: 200, Body: "null", ContentType: "application/json"},
 	}
 	for name, fault := range faults {
@@ -89,7 +90,7 @@ func TestG8_BlipsAreNotDeath(t *testing.T) {
 func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 		g := w.Process(nil)
 		var users []string
 		for i := range 100 {
@@ -295,7 +296,7 @@ func TestG12_NewsTravels(t *testing.T) {
 func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
 		g, elsewhere := w.Process(nil), w.Process(nil)
 		rejected := w.Login(g)
 		w.RefreshFault(oauthtest.Fault{Delay: time.Second, Commit: true}, 1) // redeemed, and the answer is under way
@@ -306,7 +307,7 @@ func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
 		})
 		_, err := g.Source(w.User).Renew(t.Context(), rejected)
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
-		if w.Saw(grant.EventLate) != 1 {
+		if w.Saw(grant.EventSuperseded) != 1 {
 			t.Error("the hook has not heard of the late token")
 		}
 		synctest.Wait()
@@ -322,7 +323,7 @@ func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
 		g := w.Process(nil)
 		rejected := w.Login(g)
 		w.RefreshFault(oauthtest.Fault{Delay: 10 * time.Second, Commit: true}, 1)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
 		time.AfterFunc(time.Second, func() {
 			if err := g.Logout(t.Context(), w.User); err == nil {
 				t.Error("Logout() = nil though the server has not revoked")
@@ -348,6 +349,28 @@ func TestG13_ADayInNoTime(t *testing.T) {
 		}
 		if n := w.Refreshes(); n < 11 || n > 13 {
 			t.Errorf("a day of two-hour tokens took %d refreshes", n)
+		}
+	})
+}
+
+func TestG10_LostAnswersAreRememberedForTenMinutesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.RefreshFault(oauthtest.Fault{Drop: true}, -1)
+		for i := range 5000 {
+			user := fmt.Sprint(100_000 + i)
+			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			tok := w.LoginAs(g, user)
+			if _, err := g.Source(user).Renew(t.Context(), tok); err == nil {
+				t.Fatal("Renew() = nil though the answer was lost")
+			}
+			time.Sleep(61 * time.Second) // failures of the server slow the process down
+			if n := grant.Locals(g); n > 1200 {
+				t.Fatalf("the process remembers something of %d grants, want 1200 at most", n)
+			}
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestAGrantWithoutARefreshToken(t *testing.T) {
@@ -52,11 +53,11 @@ func TestAGrantWithoutARefreshToken(t *testing.T) {
 }
 
 func TestServersThatDoNotRotate(t *testing.T) {
-	for name, rotation := range map[string]oauthtest.Rotation{"the same token": oauthtest.RepeatSame, "no token": oauthtest.KeepSilent} {
+	for name, repeat := range map[string]bool{"the same token": true, "no token": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = rotation })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.RepeatRefresh, k.Token.OmitRefresh = repeat, !repeat })
 				g := w.Process(nil)
 				w.Login(g)
 				for range 3 {
@@ -93,7 +94,7 @@ func TestATokenThatHasExpiredIsSavedAndRenewed(t *testing.T) { // as a program d
 func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = 2 * time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = 2 * time.Second })
 		g := w.Process(nil)
 		w.Login(g)
 		for range 100 {
@@ -164,7 +165,7 @@ func TestClose(t *testing.T) {
 func TestTheGrantedScopesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GrantedScopes = []string{"users.read", "offline.access"} })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.GrantedScopes = []string{"users.read", "offline.access"} })
 		g := w.Process(nil)
 		code, verifier := w.Flow()
 		tok, err := w.Client.Exchange(t.Context(), code, verifier)
@@ -184,7 +185,7 @@ func TestTheGrantedScopesAreKept(t *testing.T) {
 func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Minute })
 		g := w.Process(nil)
 		const users = 100
 		for i := range users {
@@ -194,7 +195,7 @@ func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 			}
 			w.LoginAs(g, user)
 		}
-		if _, err := w.Fake.RotateSecret(w.Client.ClientID()); err != nil {
+		if err := w.Fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -216,7 +217,7 @@ func TestTwoProcessesAfterALostIntent(t *testing.T) {
 	// the first one brings is dropped, and nothing that is stored is overwritten.
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = time.Hour, true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = time.Hour, true })
 		own := &testworld.HookedStore{Store: w.Store}
 		stopped, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(stopped)
@@ -255,7 +256,7 @@ func TestTwoProcessesAfterALostIntent(t *testing.T) {
 func TestAHolderWritesOverTheIntentOfItsSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow, k.Latency = time.Hour, 10*time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow, k.Latency = time.Hour, 10*time.Second })
 		own := &testworld.HookedStore{Store: w.Store}
 		stopped, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(stopped)

@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,16 +15,17 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Revoke.RefreshOnlyItself = true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		g := w.Process(nil)
 		w.Login(g)
 		// The server is down: the grant is out of use at once, and the revocation can be tried again.
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
 		_, err := g.Source(w.User).Token(t.Context())
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
@@ -36,8 +38,8 @@ func TestLogout(t *testing.T) {
 		w.wantNothingAlive()
 		var order []string
 		for _, r := range w.Fake.Requests() {
-			if r.Path == oauthtest.PathRevoke && r.Status == 200 {
-				order = append(order, r.RawForm().Get("token_type_hint"))
+			if r.Path == xapi.PathRevoke && r.Status == 200 {
+				order = append(order, r.Raw().PostForm.Get("token_type_hint"))
 			}
 		}
 		if strings.Join(order, " ") != "refresh_token access_token" {
@@ -51,7 +53,7 @@ func TestLogoutBesideReencryption(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, 1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second}, 1)
 		time.AfterFunc(time.Second/2, func() { rewriteAll(t, w.Store.Store) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
@@ -67,7 +69,7 @@ func TestLogoutBesideALogin(t *testing.T) {
 		w := newWorld(t)
 		g, elsewhere := w.Process(nil), w.Process(nil)
 		w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: time.Second}, -1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second}, -1)
 		fresh := make(chan *oauth2.Token, 1)
 		time.AfterFunc(time.Second/2, func() { fresh <- w.Login(elsewhere) })
 		if err := g.Logout(t.Context(), w.User); err != nil {
@@ -84,7 +86,7 @@ func TestLogoutGoesOnWithoutItsCaller(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
 		tok := w.Login(g)
-		w.Fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: 5 * time.Second}, -1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -109,7 +111,7 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		p.RevocationURL = ""
 		app := oauthtest.ConfidentialApp()
 		client, err := oauth.New(p, oauth.Registration{
-			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 		}, &w.Options)
 		if err != nil {
 			t.Fatal(err)
@@ -122,4 +124,36 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		}
 		w.wantEnded()
 	})
+}
+
+// From the moment that the logout is stored, no token is handed out, though the
+// server takes its time to revoke. That holds for tokens in memory only, too.
+func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
+	for name, unsaved := range map[string]bool{"stored tokens": false, "tokens in memory only": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
+				redeemed := false
+				g := w.ProcessOn(&writeStore{Store: w.Store, before: func(g grant.Grant) error {
+					if unsaved && redeemed && g.LoggedOut.IsZero() {
+						return testworld.ErrStore
+					}
+					redeemed = !g.RedeemingSince.IsZero()
+					return nil
+				}}, nil)
+				w.renew(g, w.Login(g))
+				time.Sleep(2 * time.Second) // the background writer pauses for a second
+				ended := make(chan error, 1)
+				go func() { ended <- g.Logout(t.Context(), w.User) }()
+				time.Sleep(time.Second / 10) // the tokens are being revoked
+				if _, err := g.Source(w.User).Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
+					t.Errorf("Token() during the revocation = %v, want no grant", err)
+				}
+				if err := <-ended; err != nil {
+					t.Errorf("Logout() = %v, want nil", err)
+				}
+			})
+		})
+	}
 }

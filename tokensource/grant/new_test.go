@@ -16,7 +16,7 @@ func TestNewRefuses(t *testing.T) {
 	app := oauthtest.ConfidentialApp()
 	client := func(scopes ...string) *oauth.Client {
 		c, err := oauth.New(provider.X(), oauth.Registration{
-			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
+			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
 		}, nil)
 		if err != nil {
 			t.Fatal(err)

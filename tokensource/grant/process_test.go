@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // The variables that make a run of this test binary one worker of TestG1_FourProcessesOnOneFileStore.
@@ -33,9 +36,10 @@ const (
 // them call the API at once.
 func TestG1_FourProcessesOnOneFileStore(t *testing.T) {
 	const processes, expiries = 4, 30
-	fake := oauthtest.New(t, nil)
-	fake.Set(func(k *oauthtest.Knobs) { k.Latency = 2 * time.Millisecond })
-	server, dir := fake.Start(t), t.TempDir()
+	fake := xapi.New(t, nil)
+	fake.Set(func(k *xapi.Knobs) { k.Latency = 2 * time.Millisecond })
+	server, dir := httptest.NewServer(fake), t.TempDir()
+	t.Cleanup(server.Close)
 	g, client := openWorker(t, server.URL, dir)
 	access, refresh, err := fake.IssueToken("", client.ClientID())
 	if err != nil {
@@ -50,7 +54,7 @@ func TestG1_FourProcessesOnOneFileStore(t *testing.T) {
 		workers[i] = startWorker(t, server.URL, dir)
 	}
 	for range expiries {
-		fake.ExpireAll()
+		fake.ExpireAccess("")
 		var wg sync.WaitGroup
 		for i, w := range workers {
 			wg.Go(func() {
@@ -64,7 +68,7 @@ func TestG1_FourProcessesOnOneFileStore(t *testing.T) {
 	if n := fake.TokenCalls("refresh_token"); n != expiries {
 		t.Errorf("refresh requests = %d, want %d", n, expiries)
 	}
-	if fake.FamilyRevoked(oauthtest.DefaultUser().ID) {
+	if slices.ContainsFunc(fake.Grants(), func(g oauthtest.Grant) bool { return g.Ended == oauthtest.Reused }) {
 		t.Error("a refresh token was used twice")
 	}
 }
@@ -104,7 +108,7 @@ func callAPI(ctx context.Context, source *grant.Source, url string) (int, error)
 }
 
 func getEcho(ctx context.Context, url string, tok *oauth2.Token) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+oauthtest.PathEcho, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+xapi.PathEcho, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -121,13 +125,13 @@ func getEcho(ctx context.Context, url string, tok *oauth2.Token) (int, error) {
 // openWorker opens the engine of one process on the shared directory.
 func openWorker(t *testing.T, url, dir string) (*grant.Keeper, *oauth.Client) {
 	t.Helper()
-	fake, err := oauthtest.NewServer(nil) // only to describe the real one
+	fake, err := xapi.NewServer(nil) // only to describe the real one
 	if err != nil {
 		t.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(fake.Provider(url), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: testworld.Scopes,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/pacing"
@@ -14,6 +16,166 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
+
+// table holds what this process alone knows of its grants, by storage key. Its
+// zero value is ready.
+type table struct {
+	mu     sync.Mutex // guards the rest; never held across I/O
+	grants map[string]*local
+	kept   int // entries after the last sweep
+}
+
+// local is what this process alone knows of one grant.
+type local struct {
+	lease.Local
+	users int  // operations under way
+	chore bool // one of them is the background writer
+}
+
+// idle reports whether the process may forget l. It remembers for ten minutes
+// since when it has seen an intent: an intent lives shorter than that.
+func (l *local) idle(now time.Duration) bool {
+	const watched = 10 * time.Minute
+	return l.users == 0 && l.Pending == nil && l.Undo == nil && (l.Watch.ID == "" || now-l.Watch.First > watched)
+}
+
+// enter counts an operation. Its end must call exit.
+func (t *table) enter(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add(key)
+}
+
+// exit ends an operation.
+func (t *table) exit(key string, now time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(key, now)
+}
+
+func (t *table) add(key string) *local {
+	if t.grants == nil {
+		t.grants = map[string]*local{}
+	}
+	g := t.grants[key]
+	if g == nil {
+		g = new(local)
+		t.grants[key] = g
+	}
+	g.users++
+	return g
+}
+
+// remove ends one use of an entry, and forgets what is idle (G10).
+func (t *table) remove(key string, now time.Duration) {
+	const few = 1024
+	g := t.grants[key]
+	g.users--
+	if g.idle(now) {
+		delete(t.grants, key)
+	}
+	if len(t.grants) > 2*t.kept+few {
+		maps.DeleteFunc(t.grants, func(_ string, g *local) bool { return g.idle(now) })
+		t.kept = len(t.grants)
+	}
+}
+
+// step calls Step of an operation that has entered.
+func (t *table) step(key string, op operation, rules lease.Rules, ev lease.Event) lease.Effect {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return op.Step(rules, &t.grants[key].Local, ev)
+}
+
+// unsaved returns the grant with tokens that the store has not taken yet, or
+// nil.
+func (t *table) unsaved(key string) *lease.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if g := t.grants[key]; g != nil {
+		return g.Unsaved()
+	}
+	return nil
+}
+
+// claims reports whether a change of the grant is still to be written.
+func (t *table) claims(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.grants[key]
+	return g != nil && (g.Pending != nil || g.Undo != nil)
+}
+
+// beginChore counts the background writer of a grant. It returns false if the
+// grant has one already.
+func (t *table) beginChore(key string, now time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.add(key)
+	if g.chore {
+		t.remove(key, now)
+		return false
+	}
+	g.chore = true
+	return true
+}
+
+// endChore ends the background writer of a grant, and returns true. It returns
+// false if the writer must go on, because a change has come meanwhile.
+func (t *table) endChore(key string, now time.Duration, last bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.grants[key]
+	if !last && (g.Pending != nil || g.Undo != nil) {
+		return false
+	}
+	g.chore = false
+	t.remove(key, now)
+	return true
+}
+
+// unwritten counts the grants whose tokens, and those whose withdrawn intents,
+// the store has not taken.
+func (t *table) unwritten() (unsaved, intents int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, g := range t.grants {
+		if g.Pending != nil {
+			unsaved++
+		}
+		if g.Undo != nil {
+			intents++
+		}
+	}
+	return unsaved, intents
+}
+
+// tend starts the background writer of a grant if a claim is to be written or
+// the record has something due.
+func (k *Keeper) tend(key, subject string, r *lease.Record) {
+	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key, k.clock.Mono()) {
+		return
+	}
+	k.work.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
+}
+
+// overdue reports whether a record, which may be nil, has something due.
+func (k *Keeper) overdue(r *lease.Record) bool {
+	due := k.rules.Due(r)
+	return !due.IsZero() && !k.clock.Wall().Before(due)
+}
+
+// chore runs the background writer of a grant after beginChore. It returns when
+// the grant has something due again. The zero time means never. Close ends its
+// waits, and not its writes.
+func (k *Keeper) chore(key, subject string) (time.Time, error) {
+	for {
+		out, err := k.drive(context.Background(), key, subject, new(lease.Chore))
+		if k.grants.endChore(key, k.clock.Mono(), err != nil && k.isClosed()) {
+			return out.Due, err
+		}
+	}
+}
 
 // A grant may need work that no caller asks for: a revocation to repeat, or a
 // tombstone to delete (G20). The index of due work names such grants. It is 256
@@ -34,33 +196,6 @@ const (
 
 	duePause = time.Hour // before the next look at a grant that cannot be read
 )
-
-// tend starts the background writer of a grant if a claim is to be written or
-// the record has something due.
-func (k *Keeper) tend(key, subject string, r *lease.Record) {
-	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key) {
-		return
-	}
-	k.work.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
-}
-
-// overdue reports whether a record, which may be nil, has something due.
-func (k *Keeper) overdue(r *lease.Record) bool {
-	due := k.rules.Due(r)
-	return !due.IsZero() && !k.clock.Wall().Before(due)
-}
-
-// chore runs the background writer of a grant after beginChore. It returns when
-// the grant has something due again. The zero time means never. Close ends its
-// waits, and not its writes.
-func (k *Keeper) chore(key, subject string) (time.Time, error) {
-	for {
-		out, err := k.drive(context.Background(), key, subject, new(lease.Chore))
-		if k.grants.endChore(key, err != nil && k.isClosed()) {
-			return out.Due, err
-		}
-	}
-}
 
 // workOff looks at the parts of the index in turn, until Close.
 func (k *Keeper) workOff() {
@@ -87,7 +222,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key) {
+		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
 			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
 		}
 	}

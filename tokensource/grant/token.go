@@ -54,6 +54,9 @@ func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // Renew returns a token other than rejected for the subject that ctx names. The
 // contract is [tokensource.Renewer].
+//
+// The result may be a token that another process has obtained earlier. If an API
+// rejects that one too, call Renew again with it.
 func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	subject, ok := tokensource.SubjectFrom(ctx)
 	if !ok {
@@ -119,7 +122,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 	tok, err := s.keeper.token(ctx, s.subject)
 	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
-		s.place.Store(s.keeper.cache.Place(key))
+		s.place.Store(s.keeper.cache.Place(key, s.subject))
 	}
 	return tok, err
 }
@@ -171,12 +174,23 @@ func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, erro
 	}
 	now := k.cache.Now()
 	if e.Expiry.Passed(now) {
-		return k.renew(ctx, subject, "")
+		return k.renew(ctx, subject, k.unexpired(e.Record))
 	}
 	if e.Refresh.Passed(now) {
 		k.refreshAhead(ctx, subject, s)
 	}
 	return e.Token, nil
+}
+
+// unexpired returns the access token of a grant that has expired by the
+// monotonic clock alone. The wall clock was set back, and the rules of a renewal
+// would still hand the token out, unless it counts as rejected. It returns an
+// empty string if the token has expired by the wall clock.
+func (k *Keeper) unexpired(r *lease.Record) string {
+	if r.Usable(k.now(), "") {
+		return r.Token.Access
+	}
+	return ""
 }
 
 // known returns what is known of a grant, from the store if memory is too old

@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
@@ -71,7 +72,7 @@ func TestG4_AMomentOfWeaknessIsNoEvent(t *testing.T) {
 func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 10*time.Minute })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 10*time.Minute })
 		own := &testworld.HookedStore{Store: w.Store} // this process's way to the store
 		cut, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(cut)
@@ -106,7 +107,7 @@ func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		own := &testworld.HookedStore{Store: w.Store}
 		cut, other := w.ProcessOn(own, nil), w.Process(nil)
 		rejected := w.Login(cut)
@@ -135,7 +136,7 @@ func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
 func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		own := &testworld.HookedStore{Store: w.Store}
 		g := w.ProcessOn(own, nil)
 		rejected := w.Login(g)
@@ -167,7 +168,7 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Revoke.RefreshOnlyItself = time.Second, true })
 		own := &testworld.HookedStore{Store: w.Store}
 		g := w.ProcessOn(own, nil)
 		rejected := w.Login(g)
@@ -185,7 +186,7 @@ func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 		if w.Works(tok) {
 			t.Error("the renewed token outlives the logout")
 		}
-		if n := w.Fake.State().Grants[0].LiveRefresh; n != 0 {
+		if n := w.Fake.Grants()[0].LiveRefresh; n != 0 {
 			t.Errorf("live refresh tokens after the logout = %d, want none", n)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // An overloaded store may do what it is asked and say so too late: the engine cannot know that its intent is written. It has
@@ -55,7 +56,7 @@ func TestG3_AnIntentThatOnlySeemedToFailRaisesNoDoubt(t *testing.T) {
 func TestG3_AnIntentThatCouldNotBeReleasedRaisesNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Fake.Set(func(k *oauthtest.Knobs) { k.Latency = time.Second })
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
 		here, elsewhere := w.Process(nil), w.Process(nil)
 		rejected := w.Login(here)
 		for _, g := range []*grant.Keeper{here, elsewhere, here, elsewhere} {

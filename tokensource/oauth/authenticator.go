@@ -53,9 +53,9 @@ func (none) Authenticate(_ context.Context, r *TokenRequest) error {
 	return nil
 }
 
-// basic sends client ID and secret in the Authorization header. They are encoded
-// first: RFC 6749 section 2.3.1 demands the encoding of forms, and some servers
-// do not decode it.
+// basic sends client ID and secret in the Authorization header. They are
+// encoded first: RFC 6749 section 2.3.1 demands the encoding of forms, and
+// some servers do not decode it.
 type basic struct {
 	secret string
 	encode func(string) string

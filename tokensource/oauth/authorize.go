@@ -19,13 +19,14 @@ var reserved = []string{
 	"request", "request_uri", "dpop_jkt",
 }
 
-// AuthorizationURL returns the URL to which the program sends the user's browser
-// ([RFC 6749] section 4.1.1, [RFC 7636] section 4.3).
+// AuthorizationURL returns the URL to which the program sends the user's
+// browser ([RFC 6749] section 4.1.1, [RFC 7636] section 4.3).
 //
-// The state must be unguessable and bound to the browser. The verifier is 43 to
-// 128 unreserved characters, as oauth2.GenerateVerifier makes them. It stays in
-// the program: the URL contains only its S256 challenge. Both are arguments and
-// not fields of a struct, so that no struct is printed with them.
+// The state must be unguessable and bound to the browser. The verifier is 43
+// to 128 unreserved characters, as oauth2.GenerateVerifier makes them. It
+// stays in the program: the URL contains only its S256 challenge. Both are
+// arguments and not fields of a struct, so that no struct is printed with
+// them.
 //
 // More parameters may be given in params, or nil. The endpoint's own query is
 // kept. An error says which part of the request cannot be sent.

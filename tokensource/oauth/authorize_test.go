@@ -179,7 +179,8 @@ func TestAuthorizationURLTakes(t *testing.T) {
 	}
 }
 
-// Two requests of one client share nothing that is theirs, and building one leaves the caller's parameters alone.
+// Two requests of one client share nothing that is theirs, and building one
+// leaves the caller's parameters alone.
 func TestAuthorizationURLsAreIndependent(t *testing.T) {
 	params := url.Values{"resource": {"https://api.example/a", "https://api.example/b"}}
 	before := maps.Clone(params)

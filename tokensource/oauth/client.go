@@ -77,8 +77,8 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 }
 
 // backChannel returns an HTTP client that shares nothing with hc but its
-// transport. A redirect that is followed would send code, verifier and secret to
-// another place (RFC 9700 section 4.12). Cookies have no place in these
+// transport. A redirect that is followed would send code, verifier and secret
+// to another place (RFC 9700 section 4.12). Cookies have no place in these
 // requests.
 func backChannel(hc *http.Client) *http.Client {
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -89,9 +89,9 @@ func backChannel(hc *http.Client) *http.Client {
 }
 
 // WithProver returns a Client that adds the proofs of p to its token requests,
-// and is like c otherwise. A program that has a key for each grant makes one for
-// each grant: this is cheap, because everything else is shared. A nil p means no
-// proofs.
+// and is like c otherwise. A program that has a key for each grant makes one
+// for each grant: this is cheap, because everything else is shared. A nil p
+// means no proofs.
 func (c *Client) WithProver(p Prover) *Client {
 	with := *c
 	with.prover = nil

@@ -12,7 +12,7 @@ import (
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -49,7 +49,7 @@ func TestClientAuthentication(t *testing.T) {
 		"refresh":  {"grant_type": "refresh_token", "refresh_token": someRefresh},
 		"revoke":   {"token": someRefresh, "token_type_hint": "refresh_token"},
 	}
-	paths := map[string]string{"exchange": oauthtest.PathToken, "refresh": oauthtest.PathToken, "revoke": oauthtest.PathRevoke}
+	paths := map[string]string{"exchange": xapi.PathToken, "refresh": xapi.PathToken, "revoke": xapi.PathRevoke}
 	for _, tt := range tests {
 		for _, op := range operations {
 			w := newWorld(t)
@@ -57,16 +57,17 @@ func TestClientAuthentication(t *testing.T) {
 			r, what := w.only(), tt.name+", "+op.name
 			want := maps.Clone(forms[op.name])
 			maps.Copy(want, tt.form)
-			wire.WantParams(t, what, r.RawForm(), want)
-			wire.WantBackChannel(t, what, r.RawHeader(), tt.header)
-			if r.Method != http.MethodPost || r.RawURL() != "https://api.x.com"+paths[op.name] {
-				t.Errorf("%s: %s %s, want a POST without a query", what, r.Method, r.RawURL())
+			wire.WantParams(t, what, r.Raw().PostForm, want)
+			wire.WantBackChannel(t, what, r.Raw().Header, tt.header)
+			if r.Method != http.MethodPost || r.Raw().URL.String() != "https://api.x.com"+paths[op.name] {
+				t.Errorf("%s: %s %s, want a POST without a query", what, r.Method, r.Raw().URL.String())
 			}
 		}
 	}
 }
 
-// A refused client is refused once: nothing is tried in a second way (RFC 6749 section 2.3).
+// A refused client is refused once: nothing is tried in a second way (RFC 6749
+// section 2.3).
 func TestClientAuthenticationIsNotProbed(t *testing.T) {
 	for _, body := range []string{
 		`{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`,
@@ -128,7 +129,7 @@ func TestPrepare(t *testing.T) {
 		})
 		_ = op.run(context.WithValue(t.Context(), key{}, "mine"), client)
 		r := w.only()
-		if r.RawForm().Get("resource") != "https://api.example/" || r.RawHeader().Get("DPoP") != "a-proof" {
+		if r.Raw().PostForm.Get("resource") != "https://api.example/" || r.Raw().Header.Get("DPoP") != "a-proof" {
 			t.Errorf("%s: what Prepare added was not sent", op.name)
 		}
 		if seen != 1 || r.Foreign {

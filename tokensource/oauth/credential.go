@@ -34,17 +34,17 @@ func Secret(secret string) Credential {
 }
 
 // SecretFunc returns the Credential of a client whose secret may change, for
-// example because it is in a file that is replaced. The Client calls f for each
-// request, under the context of the request and concurrently with itself. So f
-// must be fast: it should keep what it has read.
+// example because it is in a file that is replaced. The Client calls f for
+// each request, under the context of the request and concurrently with itself.
+// So f must be fast: it should keep what it has read.
 //
 // If the server refuses the client, f is called once more. If it then returns
 // another secret, the request is sent again, unless it contains a credential
-// that can be used once only, such as a code or a refresh token. Those are sent
-// with the new secret at the next attempt.
+// that can be used once only, such as a code or a refresh token. Those are
+// sent with the new secret at the next attempt.
 //
-// An error of f, an empty secret, or one with bytes that no secret has, makes the
-// request fail with tokensource.ErrTemporary. Nothing is sent then.
+// An error of f, an empty secret, or one with bytes that no secret has, makes
+// the request fail with tokensource.ErrTemporary. Nothing is sent then.
 func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 	return Credential{ask: f}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// changing returns a secret that changes with each call, and then stays the last.
+// changing returns a secret that changes with each call, and then stays the
+// last.
 func changing(calls *atomic.Int64, secrets ...string) oauth.Credential {
 	return oauth.SecretFunc(func(context.Context) (string, error) {
 		n := int(calls.Add(1))
@@ -78,10 +79,10 @@ func TestTheChangedSecretIsSent(t *testing.T) {
 	}
 	list := w.Fake.Requests()
 	for i, want := range []string{"0utdated", secret} {
-		if got := list[i].RawHeader().Get("Authorization"); got != wire.Basic(s.r.ClientID, want) {
+		if got := list[i].Raw().Header.Get("Authorization"); got != wire.Basic(s.r.ClientID, want) {
 			t.Errorf("request %d was not sent with secret %d", i, i)
 		}
-		if got := list[i].RawForm(); got.Get("token") != someRefresh || len(got["token"]) != 1 {
+		if got := list[i].Raw().PostForm; got.Get("token") != someRefresh || len(got["token"]) != 1 {
 			t.Errorf("request %d has the form %v", i, got)
 		}
 	}
@@ -154,11 +155,11 @@ func TestAnAuthenticatorOfTheProgram(t *testing.T) {
 			err := op.run(t.Context(), w.at(s))
 			testworld.WantIs(t, err, tokensource.ErrClient)
 			r := w.only() // an Authenticator is not asked again
-			if r.RawHeader().Get("Authorization") != "" || r.RawForm().Has("client_secret") || r.RawForm().Has("client_id") {
+			if r.Raw().Header.Get("Authorization") != "" || r.Raw().PostForm.Has("client_secret") || r.Raw().PostForm.Has("client_id") {
 				t.Errorf("%s: the client was authenticated twice", op.name)
 			}
-			if !strings.Contains(r.RawForm().Get("client_assertion"), "of "+s.r.ClientID+" for "+r.RawURL()+" at "+op.name) {
-				t.Errorf("%s: client_assertion = %q", op.name, r.RawForm().Get("client_assertion"))
+			if !strings.Contains(r.Raw().PostForm.Get("client_assertion"), "of "+s.r.ClientID+" for "+r.Raw().URL.String()+" at "+op.name) {
+				t.Errorf("%s: client_assertion = %q", op.name, r.Raw().PostForm.Get("client_assertion"))
 			}
 			if op.name == "refresh" && strings.Contains(err.Error(), "canary") {
 				t.Errorf("Refresh() = %v: it shows what the Authenticator sent", err)

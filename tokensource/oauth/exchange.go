@@ -17,9 +17,9 @@ import (
 // [RFC 7636] section 4.5). The code is sent once, whatever happens.
 //
 // It returns a [*tokensource.Error]: ErrReauthorize if the code is no longer
-// valid, ErrClient if the client was refused, ErrTemporary otherwise. The granted
-// scopes are in Extra("scope") of the token. An empty text means that they are
-// those that were asked for.
+// valid, ErrClient if the client was refused, ErrTemporary otherwise. The
+// granted scopes are in Extra("scope") of the token. An empty text means that
+// they are those that were asked for.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
@@ -45,9 +45,9 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 //
 // It returns a [*tokensource.Error]: ErrReauthorize if the refresh token is no
 // longer valid, ErrClient if the client was refused, ErrTemporary otherwise.
-// InDoubt is set if the server may have redeemed the token although no token came
-// back. After the deadline of ctx nothing is sent. An empty refreshToken sends
-// nothing and gives ErrReauthorize with a hint that says how to get one.
+// InDoubt is set if the server may have redeemed the token although no token
+// came back. After the deadline of ctx nothing is sent. An empty refreshToken
+// sends nothing and gives ErrReauthorize with a hint that says how to get one.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Token, error) {
@@ -105,7 +105,9 @@ func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
 	}
 	assumed := c.provider.ExpiresIn
 	if grantType == "client_credentials" {
-		assumed = 0 // ExpiresIn is a fact about user tokens; an app's own token may live until it is invalidated
+		// ExpiresIn is a fact about user tokens. An app's own token may live until
+		// it is invalidated.
+		assumed = 0
 	}
 	tok, err := granted(a, assumed)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // operation is a way to make a request to the token or the revocation endpoint.
@@ -26,7 +27,7 @@ type operation struct {
 }
 
 const (
-	someCode    = "a-c0de-that-nobody-issued"
+	someCode    = "an-unknown-c0de"
 	someRefresh = "a-refresh-t0ken-that-nobody-issued"
 )
 
@@ -65,7 +66,7 @@ func TestExchange(t *testing.T) {
 			if want := []string{"offline.access", "tweet.read", "users.read"}; !slices.Equal(granted, want) {
 				t.Errorf("%s: granted testworld.Scopes = %q, want %q", name, granted, want)
 			}
-			form := w.Fake.TokenRequests()[0].RawForm()
+			form := w.Fake.Requests(oauthtest.Match{Op: "token"})[0].Raw().PostForm
 			wire.WantParams(t, name, form, map[string]string{
 				"grant_type": "authorization_code", "code": code, "redirect_uri": s.r.RedirectURL,
 				"code_verifier": verifier, "client_id": s.r.ClientID,
@@ -172,7 +173,8 @@ func TestExchangeRefusedByX(t *testing.T) {
 	}
 }
 
-// A code travels once, whatever becomes of the request (RFC 6749 section 4.1.2).
+// A code travels once, whatever becomes of the request (RFC 6749 section
+// 4.1.2).
 func TestACodeIsSentOnce(t *testing.T) {
 	faults := map[string]oauthtest.Fault{
 		"dropped":           {Drop: true},
@@ -183,8 +185,8 @@ func TestACodeIsSentOnce(t *testing.T) {
 		"503":               {Status: 503, Header: http.Header{"Retry-After": {"1"}}},
 		"429":               {Status: 429, Header: http.Header{"Retry-After": {"1"}}},
 		"no answer":         {Hang: true},
-		"a page":            {Status: 403, Body: oauthtest.HTMLPage},
-		"success in HTML":   {Status: 200, Body: oauthtest.HTMLPage},
+		"a page":            {Status: 403, Body: xapi.HTMLPage},
+		"success in HTML":   {Status: 200, Body: xapi.HTMLPage},
 		"client is refused": {Status: 401, Body: `{"error":"invalid_client"}`, ContentType: "application/json"},
 	}
 	for name, fault := range faults {
@@ -203,7 +205,8 @@ func TestACodeIsSentOnce(t *testing.T) {
 	}
 }
 
-// A redirect of the token endpoint would carry code, verifier and secret elsewhere (RFC 9700 section 4.12).
+// A redirect of the token endpoint would carry code, verifier and secret
+// elsewhere (RFC 9700 section 4.12).
 func TestNoRedirectIsFollowed(t *testing.T) {
 	for _, status := range []int{300, 301, 302, 303, 307, 308} {
 		for _, location := range []string{"https://elsewhere.test/token", "https://api.x.com/2/oauth2/token", "http://api.x.com/2/oauth2/token", "/2/echo", ""} {
@@ -251,7 +254,7 @@ func TestTheCallersHTTPClientLendsItsTransportOnly(t *testing.T) {
 		t.Errorf("requests = %d, want %d", n, len(operations))
 	}
 	for _, r := range w.Fake.Requests() {
-		if r.RawHeader().Get("Cookie") != "" {
+		if r.Raw().Header.Get("Cookie") != "" {
 			t.Errorf("%v carries a cookie", r)
 		}
 	}

@@ -45,9 +45,9 @@ func formRequest(ctx context.Context, endpoint, form string, s *sending) (*http.
 	return req, nil
 }
 
-// guardedForm is a body that can be read only while the request may be sent: the
-// deadline of ctx must not have passed, and the check of package sendguard must
-// agree.
+// guardedForm is a body that can be read only while the request may be sent:
+// the deadline of ctx must not have passed, and the check of package sendguard
+// must agree.
 type guardedForm struct {
 	ctx     context.Context //nolint:containedctx // the reader lives as long as the request does
 	form    io.Reader

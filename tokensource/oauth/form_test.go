@@ -31,7 +31,7 @@ func TestTheLastCheckStopsTheRequest(t *testing.T) {
 			t.Errorf("%s = %v after %d checks, want no doubt", op.name, err, asked)
 		}
 		for _, r := range w.Fake.Requests() {
-			if len(r.RawForm()) != 0 {
+			if len(r.Raw().PostForm) != 0 {
 				t.Errorf("%s: the form was sent although the check failed", op.name)
 			}
 		}
@@ -99,7 +99,7 @@ func TestACheckThatPassesSendsTheForm(t *testing.T) {
 	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"/elsewhere"}}}, 1)
 	_, err := w.Client.Refresh(ctx, someRefresh)
 	testworld.WantIs(t, err, tokensource.ErrClient)
-	if r := w.only(); r.RawForm().Get("refresh_token") != someRefresh || checks != 1 {
+	if r := w.only(); r.Raw().PostForm.Get("refresh_token") != someRefresh || checks != 1 {
 		t.Errorf("the form was sent after %d checks, want the whole form after 1", checks)
 	}
 }

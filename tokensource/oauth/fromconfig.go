@@ -8,12 +8,12 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// FromConfig reads an oauth2.Config, for programs that have one. X's endpoints,
-// under any of their host names, give provider.X. Any other server becomes a
-// plain Provider of the given name. The caller adds what an oauth2.Config does
-// not contain: RevocationURL, APIOrigins, IdentityURL. An AuthStyle of AutoDetect
-// becomes Basic for a client with a secret, because a Client never tries one
-// method after another.
+// FromConfig reads an oauth2.Config, for programs that have one. X's
+// endpoints, under any of their host names, give provider.X. Any other server
+// becomes a plain Provider of the given name. The caller adds what an
+// oauth2.Config does not contain: RevocationURL, APIOrigins, IdentityURL. An
+// AuthStyle of AutoDetect becomes Basic for a client with a secret, because a
+// Client never tries one method after another.
 func FromConfig(name string, config *oauth2.Config) (*provider.Provider, Registration, error) {
 	if config == nil {
 		return nil, Registration{}, errors.New("oauth: nil oauth2.Config")
@@ -39,8 +39,8 @@ func FromConfig(name string, config *oauth2.Config) (*provider.Provider, Registr
 // token that it redeems is lost to package grant. An oauth2.Config shows its
 // secret wherever it is printed.
 //
-// It returns an error if the Credential of c is not a [Secret]: an oauth2.Config
-// has no place for anything else.
+// It returns an error if the Credential of c is not a [Secret]: an
+// oauth2.Config has no place for anything else.
 func (c *Client) Config() (*oauth2.Config, error) {
 	credential := c.registration.Credential
 	config := &oauth2.Config{

@@ -15,8 +15,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// sentSecret returns the secret that a client of r at p sends, as an oauth2.Config
-// contains it.
+// sentSecret returns the secret that a client of r at p sends, as an
+// oauth2.Config contains it.
 func sentSecret(t *testing.T, p *provider.Provider, r oauth.Registration) string {
 	t.Helper()
 	client, err := oauth.New(p, r, nil)
@@ -102,7 +102,8 @@ func TestFromConfigRefuses(t *testing.T) {
 	}
 }
 
-// What a Client gives away as an oauth2.Config works with x/oauth2, and comes back as the same client.
+// What a Client gives away as an oauth2.Config works with x/oauth2, and comes
+// back as the same client.
 func TestConfigGoesThereAndBack(t *testing.T) {
 	post := generic()
 	post.p.ClientAuth = provider.Post

@@ -20,7 +20,8 @@ import (
 // now is a moment for what is fuzzed: the same in every run.
 var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
-// clean reports whether s is made of visible ASCII characters and what else is allowed.
+// clean reports whether s is made of visible ASCII characters and what else is
+// allowed.
 func clean(s, allowed string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return (r <= ' ' || r > '~') && !strings.ContainsRune(allowed, r) })
 }

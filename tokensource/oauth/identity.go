@@ -12,8 +12,8 @@ import (
 )
 
 // Identity asks the provider which user tok was issued for. A program calls it
-// once, directly after [Client.Exchange]: grants are kept by user, since a second
-// login may end the tokens of the first.
+// once, directly after [Client.Exchange]: grants are kept by user, since a
+// second login may end the tokens of the first.
 //
 // It returns a [*tokensource.Error]: ErrTemporary if a later call may succeed,
 // ErrReauthorize if the token is not valid, and errors.ErrUnsupported if the

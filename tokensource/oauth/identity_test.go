@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -30,10 +31,10 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("Identity() = %+v, %v, want %+v", got, err, want)
 	}
 	r := w.only()
-	if r.Method != http.MethodGet || r.RawURL() != "https://api.x.com/2/users/me" {
-		t.Errorf("Identity() sent %s %s", r.Method, r.RawURL())
+	if r.Method != http.MethodGet || r.Raw().URL.String() != "https://api.x.com/2/users/me" {
+		t.Errorf("Identity() sent %s %s", r.Method, r.Raw().URL.String())
 	}
-	h := r.RawHeader()
+	h := r.Raw().Header
 	if h.Get("Authorization") != "Bearer "+access || h.Get("User-Agent") != "authtrip" || h.Get("Cookie") != "" || h.Get("Referer") != "" {
 		t.Errorf("Identity() sent the wrong headers")
 	}
@@ -68,11 +69,11 @@ func TestIdentityRefusals(t *testing.T) {
 		{"402", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
 		{"404", oauthtest.Fault{Status: 404}, tokensource.ErrClient, "HTTP 404"},
 		{"429", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, "HTTP 429"},
-		{"500", oauthtest.Fault{Status: 500, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},
+		{"500", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},
 		{"503", oauthtest.Fault{Status: 503}, tokensource.ErrTemporary, "HTTP 503"},
 		{"302", oauthtest.Fault{Status: 302, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient, "HTTP 302"},
 		{"307", oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"/2/echo"}}}, tokensource.ErrClient, "HTTP 307"},
-		{"a page", oauthtest.Fault{Status: 200, Body: oauthtest.HTMLPage}, tokensource.ErrTemporary, "documented JSON"},
+		{"a page", oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "documented JSON"},
 		{"no user", wire.JSON(200, `{"data":{}}`), tokensource.ErrTemporary, "named no user"},
 		{"an ID that is no string", wire.JSON(200, `{"data":{"id":7}}`), tokensource.ErrTemporary, "documented JSON"},
 		{"too much", wire.JSON(200, `{"data":{"id":"7"}}`+strings.Repeat(" ", 1<<20)), tokensource.ErrTemporary, "larger than 1 MiB"},

@@ -30,7 +30,8 @@ type call struct {
 	singleUse bool
 }
 
-// answer is what the server answered. The zero answer means that there was none.
+// answer is what the server answered. The zero answer means that there was
+// none.
 type answer struct {
 	status  int
 	header  http.Header
@@ -48,8 +49,8 @@ func (a answer) json() bool {
 	return err == nil && kind == "application/json"
 }
 
-// code returns the error code of RFC 6749 section 5.2 as the server wrote it, or
-// an empty one.
+// code returns the error code of RFC 6749 section 5.2 as the server wrote it,
+// or an empty one.
 func (a answer) code() string {
 	m, err := members(a.body, tokenMembers)
 	if err != nil {
@@ -143,9 +144,9 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	return r, nil
 }
 
-// unprepared is the failure of a request that could not be prepared. Nothing was
-// sent. What failed belongs to the program, such as a key service, and may work
-// later.
+// unprepared is the failure of a request that could not be prepared. Nothing
+// was sent. What failed belongs to the program, such as a key service, and may
+// work later.
 func unprepared(op string, err error) error {
 	return &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
 }

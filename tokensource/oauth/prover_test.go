@@ -57,9 +57,9 @@ func TestAChallengeIsAnsweredOnce(t *testing.T) {
 		testworld.WantIs(t, err, tokensource.ErrTemporary) // of the second answer
 		var proofs []string
 		for _, r := range w.Fake.Requests() {
-			proofs = append(proofs, r.RawHeader().Get("DPoP"))
+			proofs = append(proofs, r.Raw().Header.Get("DPoP"))
 		}
-		url := w.Fake.Requests()[0].RawURL()
+		url := w.Fake.Requests()[0].Raw().URL.String()
 		want := []string{`proof-1 of ` + url + ` with nonce ""`, `proof-2 of ` + url + ` with nonce "n1"`}
 		if !slices.Equal(proofs, want) || !slices.Equal(p.codes, []string{"use_dpop_nonce", ""}) {
 			t.Errorf("%s: proofs %q, codes %q, want %q", op.name, proofs, p.codes, want)
@@ -112,7 +112,7 @@ func TestWithProverChangesNoOtherClient(t *testing.T) {
 	}
 	var with []bool
 	for _, r := range w.Fake.Requests() {
-		with = append(with, r.RawHeader().Get("DPoP") != "")
+		with = append(with, r.Raw().Header.Get("DPoP") != "")
 	}
 	if want := []bool{false, true, true, false}; !slices.Equal(with, want) || one.proofs != 1 || two.proofs != 1 {
 		t.Errorf("requests with a proof = %v, want %v; proofs %d and %d, want 1 and 1", with, want, one.proofs, two.proofs)

@@ -17,6 +17,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestRefresh(t *testing.T) {
@@ -34,7 +35,7 @@ func TestRefresh(t *testing.T) {
 		if !w.Works(tok) || tok.RefreshToken == "" || tok.RefreshToken == refresh {
 			t.Errorf("%s: the tokens do not work, or the refresh token is the old one", name)
 		}
-		wire.WantParams(t, name, w.Fake.TokenRequests()[0].RawForm(), map[string]string{
+		wire.WantParams(t, name, w.Fake.Requests(oauthtest.Match{Op: "token"})[0].Raw().PostForm, map[string]string{
 			"grant_type": "refresh_token", "refresh_token": refresh, "client_id": s.r.ClientID,
 		})
 		_, err = client.Refresh(t.Context(), refresh)
@@ -61,7 +62,7 @@ func TestRefreshWithoutARefreshToken(t *testing.T) {
 
 func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
 	w := newWorld(t)
-	w.Fake.Set(func(k *oauthtest.Knobs) { k.Token.Rotation = oauthtest.KeepSilent })
+	w.Fake.Set(func(k *xapi.Knobs) { k.Token.OmitRefresh = true })
 	_, refresh, err := w.Fake.IssueToken(w.User, w.Client.ClientID(), testworld.Scopes...)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,8 @@ func TestRefreshKeepsTheOldTokenIfTheServerDoes(t *testing.T) {
 	}
 }
 
-// What is lost on the way, and whether the server may have redeemed the refresh token all the same.
+// What is lost on the way, and whether the server may have redeemed the
+// refresh token all the same.
 func TestLostAnswers(t *testing.T) {
 	tests := []struct {
 		name    string

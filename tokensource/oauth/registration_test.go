@@ -15,7 +15,7 @@ import (
 )
 
 // secret is the secret of the fake's confidential app.
-var secret = oauthtest.ConfidentialApp().Secret
+var secret = oauthtest.ConfidentialApp().Secret()
 
 // setting is everything that New is given.
 type setting struct {
@@ -26,7 +26,8 @@ type setting struct {
 
 func (s setting) client() (*oauth.Client, error) { return oauth.New(s.p, s.r, s.o) }
 
-// confidential and public are settings that work at X; generic is one for a server of which little is known.
+// confidential and public are settings that work at X; generic is one for a
+// server of which little is known.
 func confidential() setting {
 	app := oauthtest.ConfidentialApp()
 	return setting{p: provider.X(), r: oauth.Registration{
@@ -145,7 +146,7 @@ func TestNewClientRefuses(t *testing.T) {
 		_, err := s.client()
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("New(%s) = %v, want an error with %q", tt.name, err, tt.want)
-		} else if secret := oauthtest.ConfidentialApp().Secret; strings.Contains(err.Error(), secret) {
+		} else if secret := oauthtest.ConfidentialApp().Secret(); strings.Contains(err.Error(), secret) {
 			t.Errorf("New(%s) = %v: it tells the secret", tt.name, err)
 		}
 	}

@@ -15,14 +15,14 @@ const (
 	HintRefreshToken = "refresh_token"
 )
 
-// Revoke tells the server that token is no longer needed ([RFC 7009] section 2).
-// The hint says which kind of token it is, and is always sent: X demands it, and
-// some servers ignore a token with a wrong hint. A token that the server does not
-// know counts as revoked.
+// Revoke tells the server that token is no longer needed ([RFC 7009] section
+// 2). The hint says which kind of token it is, and is always sent: X demands
+// it, and some servers ignore a token with a wrong hint. A token that the
+// server does not know counts as revoked.
 //
-// It returns a [*tokensource.Error]. ErrTemporary means that the token may still
-// be valid. errors.ErrUnsupported means that the provider has no revocation
-// endpoint.
+// It returns a [*tokensource.Error]. ErrTemporary means that the token may
+// still be valid. errors.ErrUnsupported means that the provider has no
+// revocation endpoint.
 //
 // [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 func (c *Client) Revoke(ctx context.Context, token, hint string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestRevoke(t *testing.T) {
@@ -30,10 +31,10 @@ func TestRevoke(t *testing.T) {
 				t.Errorf("%s: Revoke(%s) = %v, want none", name, r.hint, err)
 			}
 		}
-		if g := w.Fake.State().Grants[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
+		if g := w.Fake.Grants()[0]; g.LiveAccess != 0 || g.LiveRefresh != 0 {
 			t.Errorf("%s: tokens outlived their revocation: %+v", name, g)
 		}
-		if r := w.Fake.Requests()[0]; r.RawForm().Get("token_type_hint") != "refresh_token" || r.Path != oauthtest.PathRevoke {
+		if r := w.Fake.Requests()[0]; r.Raw().PostForm.Get("token_type_hint") != "refresh_token" || r.Path != xapi.PathRevoke {
 			t.Errorf("%s: the first request was %v, want one with the hint refresh_token", name, r)
 		}
 		if err := w.Fake.Audit(); err != nil {
@@ -72,7 +73,8 @@ func TestRevokeWithoutAnEndpoint(t *testing.T) {
 	}
 }
 
-// 200 is success whatever the body (RFC 7009 section 2.2); anything else is not.
+// 200 is success whatever the body (RFC 7009 section 2.2); anything else is
+// not.
 func TestRevocationResponses(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -82,7 +84,7 @@ func TestRevocationResponses(t *testing.T) {
 		{"X", wire.JSON(200, `{"revoked":true}`), nil},
 		{"nothing", oauthtest.Fault{Status: 200}, nil},
 		{"nothing, called JSON", wire.JSON(200, ``), nil},
-		{"HTML", oauthtest.Fault{Status: 200, Body: oauthtest.HTMLPage}, nil},
+		{"HTML", oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, nil},
 		{"an error in the body", wire.JSON(200, `{"error":"invalid_request"}`), nil},
 		{"more than a mebibyte", oauthtest.Fault{Status: 200, Body: strings.Repeat("x", 2<<20)}, nil},
 		{"cut short", oauthtest.Fault{Status: 200, Body: "revoked", Truncate: 3}, nil},

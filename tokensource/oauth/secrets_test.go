@@ -3,13 +3,12 @@ package oauth_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/printed"
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -19,7 +18,7 @@ import (
 // Every operation fails at a server that repeats whatever it was sent.
 func TestErrorsShowNoSecret(t *testing.T) {
 	const access = "canary-access-t0ken"
-	secret := oauthtest.ConfidentialApp().Secret
+	secret := oauthtest.ConfidentialApp().Secret()
 	calls := append([]operation{{"identity", func(ctx context.Context, c *oauth.Client) error {
 		_, err := c.Identity(ctx, &oauth2.Token{AccessToken: access})
 		return err
@@ -28,15 +27,14 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		"exchange": {someCode, rfcVerifier, secret}, "refresh": {someRefresh, secret}, "revoke": {someRefresh, secret},
 		"identity": {access, secret},
 	}
-	for _, fault := range wire.Echoes(someCode, rfcVerifier, someRefresh, access, secret) {
-		w := newWorld(t)
-		w.Fake.Inject(oauthtest.Match{}, fault, -1)
-		for _, op := range calls {
-			err := op.run(t.Context(), w.Client)
-			for form, text := range printed.Forms(struct{ Err error }{err}) {
-				printed.WantNone(t, fmt.Sprintf("%s, status %d, %s", op.name, fault.Status, form), text, sent[op.name]...)
-			}
+	for _, op := range calls {
+		var errs []error
+		for _, fault := range wire.Echoes(someCode, rfcVerifier, someRefresh, access, secret) {
+			w := newWorld(t)
+			w.Fake.Inject(oauthtest.Match{}, fault, -1)
+			errs = append(errs, op.run(t.Context(), w.Client))
 		}
+		exposure.Check(t, op.name, errs, sent[op.name]...)
 	}
 }
 
@@ -48,7 +46,7 @@ func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
 		{"beyond ASCII", `{"error":"e","error_description":"caf\u00e9 \u202e"}`, "e", "caf. ."},
 		{"long", `{"error":"` + strings.Repeat("c", 999) + `","error_description":"` + strings.Repeat("d", 999) + `"}`,
 			strings.Repeat("c", 64) + "...", strings.Repeat("d", 200) + "..."},
-		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret + `"}`,
+		{"echoes", `{"error":"` + someRefresh + `","error_description":"` + someRefresh + ` of ` + oauthtest.ConfidentialApp().Secret() + `"}`,
 			"REDACTED", "REDACTED of REDACTED"},
 		{"no string", `{"error":"e","error_description":{"a":1}}`, "e", ""},
 	}

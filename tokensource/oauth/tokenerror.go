@@ -18,8 +18,8 @@ const (
 	maxDescription = 200
 )
 
-// failure makes an error answer into a *tokensource.Error whose Kind says who can
-// help (RFC 6749 section 5.2, with what real servers make of it).
+// failure makes an error answer into a *tokensource.Error whose Kind says who
+// can help (RFC 6749 section 5.2, with what real servers make of it).
 func (c *Client) failure(op, grantType string, a answer) *tokensource.Error {
 	e := &tokensource.Error{Op: op, Status: a.status}
 	// An error answer may have any form: problem details, the HTML of a gateway,
@@ -45,9 +45,9 @@ func (c *Client) failure(op, grantType string, a answer) *tokensource.Error {
 	return e
 }
 
-// deadGrant reports whether the server said that the code or the refresh token is
-// not valid any more. Only a 4xx says so: an outage ends no grant (G8), whatever
-// its answer contains.
+// deadGrant reports whether the server said that the code or the refresh token
+// is not valid any more. Only a 4xx says so: an outage ends no grant (G8),
+// whatever its answer contains.
 func (c *Client) deadGrant(e *tokensource.Error, grantType string) bool {
 	if e.Status < 400 || e.Status > 499 || e.Status == http.StatusTooManyRequests {
 		return false

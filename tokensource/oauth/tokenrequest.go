@@ -9,8 +9,8 @@ import (
 
 // A TokenRequest is a POST to the token or revocation endpoint before it is
 // sent, as an [Authenticator], a [Prover] and Options.Prepare see it. They may
-// change its form and its headers. Each attempt to send has a TokenRequest of its
-// own, which belongs to one goroutine.
+// change its form and its headers. Each attempt to send has a TokenRequest of
+// its own, which belongs to one goroutine.
 //
 // Form and headers contain secrets. They are in closures, so that no verb of
 // package fmt and no encoder shows them.
@@ -23,8 +23,9 @@ type TokenRequest struct {
 	header func() http.Header
 }
 
-// NewTokenRequest returns a request with form and no headers. A Client makes its
-// requests itself: this function is for tests of an Authenticator or a Prover.
+// NewTokenRequest returns a request with form and no headers. A Client makes
+// its requests itself: this function is for tests of an Authenticator or a
+// Prover.
 func NewTokenRequest(op, endpoint, clientID string, form url.Values) *TokenRequest {
 	header := http.Header{}
 	return &TokenRequest{
@@ -39,9 +40,9 @@ func (r *TokenRequest) Form() url.Values { return r.form() }
 // Header returns the headers that will be sent. The caller may change them.
 func (r *TokenRequest) Header() http.Header { return r.header() }
 
-// A Prover adds a proof of possession to token requests, such as DPoP
-// ([RFC 9449]). A Client uses the Prover that [Client.WithProver] was given, so
-// that each grant can have a key of its own. Its methods are called concurrently.
+// A Prover adds a proof of possession to token requests, such as DPoP ([RFC
+// 9449]). A Client uses the Prover that [Client.WithProver] was given, so that
+// each grant can have a key of its own. Its methods are called concurrently.
 //
 // [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 type Prover interface {
@@ -68,8 +69,8 @@ var publicParams = []string{
 // secrets.
 var publicHeaders = []string{"Content-Type", "Accept", "User-Agent"}
 
-// minSecret is the length in bytes below which a value is no secret. Without the
-// limit, a parameter such as "page=1" would remove every 1 from a server's
+// minSecret is the length in bytes below which a value is no secret. Without
+// the limit, a parameter such as "page=1" would remove every 1 from a server's
 // description of an error.
 const minSecret = 4
 

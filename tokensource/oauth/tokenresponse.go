@@ -22,9 +22,9 @@ var tokenMembers = []string{
 	"access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description",
 }
 
-// parseToken reads a token response strictly, since its content becomes a header
-// and a stored grant. If the server names no lifetime, assumed is used; zero
-// means that the lifetime is unknown.
+// parseToken reads a token response strictly, since its content becomes a
+// header and a stored grant. If the server names no lifetime, assumed is used;
+// zero means that the lifetime is unknown.
 func parseToken(body []byte, now time.Time, assumed time.Duration) (*oauth2.Token, error) {
 	m, err := members(body, tokenMembers)
 	if err != nil {
@@ -65,8 +65,8 @@ func parseToken(body []byte, now time.Time, assumed time.Duration) (*oauth2.Toke
 }
 
 // members returns the members of a JSON object that are named in known. It
-// refuses what encoding/json accepts: duplicates, names in another case, trailing
-// bytes and invalid UTF-8 (RFC 8259 section 4, RFC 7493).
+// refuses what encoding/json accepts: duplicates, names in another case,
+// trailing bytes and invalid UTF-8 (RFC 8259 section 4, RFC 7493).
 func members(body []byte, known []string) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("the answer is not UTF-8")
@@ -125,8 +125,8 @@ func text(m map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// credential returns a token member. It refuses bytes that no header may contain
-// (RFC 6749 appendix A.12 and A.17).
+// credential returns a token member. It refuses bytes that no header may
+// contain (RFC 6749 appendix A.12 and A.17).
 func credential(m map[string]json.RawMessage, name string) (string, error) {
 	s, err := text(m, name)
 	if err == nil && !ascii.Visible(s) {
@@ -137,8 +137,9 @@ func credential(m map[string]json.RawMessage, name string) (string, error) {
 
 // lifetime reads expires_in, and reports whether it is known. It is lenient,
 // because a refusal would lose a token that was just rotated. A decimal string
-// counts, a fraction is cut off, a huge value is limited. Anything that cannot be
-// read means that the lifetime is unknown. It does not mean zero or unlimited.
+// counts, a fraction is cut off, a huge value is limited. Anything that cannot
+// be read means that the lifetime is unknown. It does not mean zero or
+// unlimited.
 func lifetime(raw json.RawMessage) (time.Duration, bool) {
 	s := strings.Trim(string(raw), `"`)
 	seconds, err := strconv.ParseFloat(s, 64)

@@ -19,6 +19,7 @@ import (
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -65,7 +66,7 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 		"null":                       `null`,
 		"an array":                   `[]`,
 		"a string":                   `"access_token"`,
-		"HTML":                       oauthtest.HTMLPage,
+		"HTML":                       xapi.HTMLPage,
 		"form-encoded":               `access_token=a&token_type=bearer`,
 		"an empty object":            `{}`,
 		"cut short":                  `{"access_token":"a"`,
@@ -124,7 +125,8 @@ func TestTokenResponsesThatAreRefused(t *testing.T) {
 	}
 }
 
-// wantUnreadable wants what follows a yes that cannot be read: perhaps the refresh token is used up.
+// wantUnreadable wants what follows a yes that cannot be read: perhaps the
+// refresh token is used up.
 func wantUnreadable(t *testing.T, what string, tok *oauth2.Token, err error, status int) {
 	t.Helper()
 	e, ok := errors.AsType[*tokensource.Error](err)
@@ -226,7 +228,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		if err == nil || tok != nil || !strings.Contains(err.Error(), a.want) {
 			t.Errorf("%s: Refresh() = %v, want an error with %q", name, err, a.want)
 		}
-		<-done // the connection was dropped, else the server would still be writing
+		<-done // the connection was dropped: otherwise the server would still write
 		server.Close()
 	}
 }
@@ -241,7 +243,8 @@ func TestOneMebibyteIsNotTooMuch(t *testing.T) {
 	wantUnreadable(t, "1 MiB and a byte", tok, err, 200)
 }
 
-// What eleven real servers and the gateways before them answer, and what it means.
+// What eleven real servers and the gateways before them answer, and what it
+// means.
 func TestErrorResponses(t *testing.T) {
 	const (
 		problem    = `{"type":"about:blank","title":"Bad Request","status":400,"detail":"no"}`
@@ -250,7 +253,7 @@ func TestErrorResponses(t *testing.T) {
 		dexDead    = `{"error":"invalid_request","error_description":"Refresh token is invalid or has already been claimed by another client."}`
 	)
 	dead, client, temporary := tokensource.ErrReauthorize, tokensource.ErrClient, tokensource.ErrTemporary
-	page := oauthtest.Fault{Status: 403, Body: oauthtest.HTMLPage}
+	page := oauthtest.Fault{Status: 403, Body: xapi.HTMLPage}
 	tests := []struct {
 		name  string
 		op    string // every one if empty
@@ -275,7 +278,7 @@ func TestErrorResponses(t *testing.T) {
 		{"invalid_request alone", "", wire.JSON(400, `{"error":"invalid_request"}`), client, "invalid_request"},
 		{"dex's text is known to nobody here", "refresh", wire.JSON(400, dexDead), client, "invalid_request"},
 		{"400 with nothing", "", oauthtest.Fault{Status: 400}, client, ""},
-		{"400 in HTML", "", oauthtest.Fault{Status: 400, Body: oauthtest.HTMLPage}, client, ""},
+		{"400 in HTML", "", oauthtest.Fault{Status: 400, Body: xapi.HTMLPage}, client, ""},
 		{"problem details", "", oauthtest.Fault{Status: 400, Body: problem, ContentType: "application/problem+json"}, client, ""},
 		{"invalid_code", "exchange", wire.JSON(403, `{"error":"invalid_code"}`), client, "invalid_code"},
 		{"expired_token", "exchange", wire.JSON(400, `{"error":"expired_token"}`), client, "expired_token"},
@@ -286,7 +289,7 @@ func TestErrorResponses(t *testing.T) {
 		{"unsupported_grant_type", "", wire.JSON(400, `{"error":"unsupported_grant_type"}`), client, "unsupported_grant_type"},
 		{"invalid_scope", "", wire.JSON(400, `{"error":"invalid_scope"}`), client, "invalid_scope"},
 		{"401 with nothing", "", oauthtest.Fault{Status: 401}, client, ""},
-		{"404", "", oauthtest.Fault{Status: 404, Body: oauthtest.HTMLPage}, client, ""},
+		{"404", "", oauthtest.Fault{Status: 404, Body: xapi.HTMLPage}, client, ""},
 		{"403 of X's app-only endpoint", "", wire.JSON(403, `{"errors":[{"code":99,"message":"Unable to verify your credentials"}]}`), client, ""},
 		{"an edge's page with 403", "", page, temporary, ""},
 		{"403 with nothing", "", oauthtest.Fault{Status: 403}, temporary, ""},
@@ -296,7 +299,7 @@ func TestErrorResponses(t *testing.T) {
 		{"429 as a problem", "", wire.JSON(429, `{"title":"Too Many Requests","status":429}`), temporary, ""},
 		{"500 server_error", "", wire.JSON(500, `{"error":"server_error"}`), temporary, "server_error"},
 		{"500 with invalid_request of dex", "", wire.JSON(500, dexDead), temporary, "invalid_request"},
-		{"500 in HTML", "", oauthtest.Fault{Status: 500, Body: oauthtest.HTMLPage}, temporary, ""},
+		{"500 in HTML", "", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, temporary, ""},
 		{"502", "", oauthtest.Fault{Status: 502, Body: "Bad Gateway"}, temporary, ""},
 		{"over capacity", "", wire.JSON(503, `{"errors":[{"code":130,"message":"Over capacity"}]}`), temporary, ""},
 		{"504 with nothing", "", oauthtest.Fault{Status: 504}, temporary, ""},

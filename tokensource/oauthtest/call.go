@@ -112,9 +112,18 @@ func (c *call) end(began time.Time, rep *reply) {
 			c.s.options.Stamp(rep.header, seen)
 		}
 	}
-	if c.s.options.OnRequest != nil {
-		c.s.options.OnRequest(seen)
+	c.notify()
+}
+
+// notify calls the observer.
+func (c *call) notify() {
+	if c.s.options.OnRequest == nil {
+		return
 	}
+	c.s.mu.Lock()
+	seen := c.rec.clone()
+	c.s.mu.Unlock()
+	c.s.options.OnRequest(seen)
 }
 
 // note adds a remark to the record. It must hold no secret. The lock must not

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// ticket stands for an authorization request while a person looks at the consent
-// page. Its name is in the form, so that only a browser that has the page can
-// answer it.
+// ticket stands for an authorization request while a person looks at the
+// consent page. Its name is in the form, so that only a browser that has the
+// page can answer it.
 type ticket struct {
 	req    *authRequest
 	issued time.Time

@@ -15,8 +15,8 @@
 //
 // A Server can be reached in three ways: as an [http.Handler], on a listener
 // such as httptest.NewServer starts, and in memory ([Server.Transport]). In
-// memory it answers at the provider's real addresses. It uses no socket and no
-// goroutine, and a timer only where it waits, so that it works inside a
+// memory it answers at the provider's real addresses, without a socket. It
+// needs a timer only where a request has to wait, so that it works inside a
 // testing/synctest bubble.
 //
 // # Types
@@ -40,8 +40,8 @@
 //
 // A Server is safe for concurrent use. It calls the functions in [Options] and
 // [Knobs] without a lock, from the goroutine that serves the request, and
-// possibly from several goroutines at once; Options.Answer is the exception
-// that its comment names.
+// possibly from several goroutines at once. The exceptions are Clock, Random
+// and Answer in Options: a lock is held, and they must not call the Server.
 //
 // # Errors
 //

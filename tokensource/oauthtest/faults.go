@@ -43,19 +43,21 @@ type Fault struct {
 	// answer.
 	Late bool
 
-	Delay  time.Duration // waited before the request is looked at, or, with Commit, before it is answered
+	// Delay is waited before the request is looked at, or, with Commit, before
+	// it is answered.
+	Delay  time.Duration
 	Jitter time.Duration // up to so much is added to Delay
 
 	// Gather holds the request back until so many requests of this injection
-	// have come, and then lets them go at once: a race that happens every time.
+	// have come, and then releases them at once: a race that happens every time.
 	Gather int
 
 	Hang           bool // no answer until the request's context ends
 	Drop           bool // the connection is closed without an answer
 	Reset          bool // the connection is reset
-	BadCertificate bool // the TLS handshake fails. On a listener, where it is too late for that, the connection is closed
+	BadCertificate bool // the TLS handshake fails; on a listener the connection is closed
 
-	Status      int         // answers with this status and Body, whatever the request deserved. Zero keeps the answer
+	Status      int         // answers with this status and Body. Zero keeps the answer
 	Body        string      // with Status
 	ContentType string      // replaces the content type of whatever is answered
 	Header      http.Header // added to whatever is answered
@@ -91,7 +93,7 @@ func (s *Server) Inject(m Match, f Fault, times int) {
 	s.faults = append(s.faults, in)
 }
 
-// ClearFaults removes every injected fault, and lets gathered requests go.
+// ClearFaults removes every injected fault, and releases gathered requests.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 
 // ServeHTTP answers r as the provider's server would. At a host that is not the
 // provider's, such as a listener's, the path alone decides. A fault of the
-// connection is a panic with http.ErrAbortHandler, which a net/http server turns
-// into a closed connection.
+// connection is a panic with http.ErrAbortHandler, which a net/http server
+// turns into a closed connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rep := s.answer(r, r.TLS != nil, false)
 	switch {

@@ -103,10 +103,13 @@ func (c *call) late(m *mishap) *reply {
 	time.AfterFunc(m.Delay, func() {
 		rep := later.route()
 		later.note("handled late")
-		if m.Hang {
+		if c.ctx.Err() != nil {
+			later.notify()
 			return
 		}
-		done <- later.finish(m, rep)
+		if !m.Hang {
+			done <- later.finish(m, rep)
+		}
 	})
 	select {
 	case rep := <-done:

@@ -15,7 +15,9 @@ type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
 	// the endpoints, the issuer, ClientAuth, Scopes, RefreshScope, MaxState,
-	// ExpiresIn and SingleGrant.
+	// ExpiresIn and SingleGrant. It accepts a client_id in the body beside
+	// Basic, as ClientIDInBody sends it, and insists on it only under
+	// Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
 
 	// Apps are the registered apps. Nil means ConfidentialApp and PublicApp.
@@ -36,7 +38,9 @@ type Options struct {
 	// server reads from one goroutine at a time.
 	Random io.Reader
 
-	// OnRequest is called after each answered request. Nil means no call.
+	// OnRequest is called after each request, before its answer is sent. It is
+	// called once more for a request that was handled after its client had left
+	// (Fault.Late). Nil means no call.
 	OnRequest func(Request)
 
 	// RecordLimit is how many requests Server.Requests keeps, the latest ones.

@@ -8,7 +8,7 @@ type Reason string
 const (
 	Unknown   Reason = "unknown"   // the server never issued it, or has forgotten it (Options.Keep)
 	Expired   Reason = "expired"   // its lifetime is over
-	Redeemed  Reason = "redeemed"  // a refresh replaced it: a refresh token always, an access token under KillOldAccess
+	Redeemed  Reason = "redeemed"  // a refresh replaced it (an access token only under KillOldAccess)
 	Revoked   Reason = "revoked"   // the app revoked it, or a token that ends the whole grant
 	Withdrawn Reason = "withdrawn" // the user ended the grant, or was suspended
 	Reused    Reason = "reused"    // a refresh token or code was used twice, which ended the grant

@@ -10,8 +10,8 @@ import (
 )
 
 // Request is a request that the server has seen. Its fields hold no secret. The
-// raw values are in a closure, so that no verb of fmt, no JSON and no slog shows
-// them.
+// raw values are in a closure, so that no verb of fmt, no JSON and no slog
+// shows them.
 type Request struct {
 	Number int64 // counts from 1
 	Time   time.Time

@@ -98,8 +98,8 @@ func (s *Server) populate() error {
 	return nil
 }
 
-// New is [NewServer] for a test. Wrong options end the test. When the test ends,
-// [Server.Close] must report nothing.
+// New is [NewServer] for a test. Wrong options end the test. When the test
+// ends, [Server.Close] must report nothing.
 func New(t testing.TB, o *Options) *Server {
 	t.Helper()
 	s, err := NewServer(o)

@@ -11,13 +11,13 @@ import (
 )
 
 // Transport returns a RoundTripper that answers in memory, without a socket, at
-// the provider's hosts, at their aliases, and at loopback addresses. Every other
-// host is a stranger. A stranger answers 200 to anything, and its requests are
-// recorded with Request.Foreign set.
+// the provider's hosts, at their aliases, and at loopback addresses. Every
+// other host is a stranger. A stranger answers 200 to anything, and its
+// requests are recorded with Request.Foreign set.
 //
-// It starts no goroutine, and a timer only where the request has to wait, except
-// for a request that is handled late (Fault.Late): that one has a goroutine once
-// its time has come.
+// It starts no goroutine, and a timer only where the request has to wait,
+// except for a request that is handled late (Fault.Late): that one has a
+// goroutine once its time has come.
 //
 // It honours the request's context, closes the request's body, and returns
 // faults of the connection as errors. If the request's body cannot be read, it

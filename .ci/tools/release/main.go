@@ -57,12 +57,7 @@ func Run(ctx context.Context, root, version string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	proxy, err := os.MkdirTemp("", "release")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(proxy)
-	release, err := tree.Release(version, proxy)
+	release, err := compute(tree, version)
 	if err != nil {
 		return err
 	}
@@ -74,6 +69,16 @@ func Run(ctx context.Context, root, version string, out io.Writer) error {
 	}
 	_, err = fmt.Fprintln(out, strings.Join(release.Tags, "\n"))
 	return err
+}
+
+// compute computes the release. Nobody needs the modules that this writes.
+func compute(tree *modtree.Tree, version string) (*modtree.Release, error) {
+	proxy, err := os.MkdirTemp("", "release")
+	if err != nil {
+		return nil, err
+	}
+	release, err := tree.Release(version, proxy)
+	return release, errors.Join(err, os.RemoveAll(proxy))
 }
 
 // commit writes the changed files and commits them.

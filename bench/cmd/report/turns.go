@@ -15,7 +15,7 @@ import (
 type turn struct {
 	title    string
 	users    peers.Users
-	zipf     bool      // who sends a request is drawn by Zipf's law; otherwise all take turns
+	zipf     bool      // the user of each request is drawn by Zipf's law; otherwise all take turns
 	toOAuth2 []float64 // authtrip's goal
 	toFloor  []float64 // authtrip's goal
 }

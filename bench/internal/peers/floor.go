@@ -52,11 +52,11 @@ func (f *floor) RoundTrip(req *http.Request) (*http.Response, error) {
 
 const authorization = "Authorization"
 
-// stamp returns a copy of req that carries auth. The copy and the header's value
-// share one allocation.
+// stamp returns a copy of req that carries auth. The copy and the header's
+// value share one allocation.
 //
-// A caller may have put a key such as AUTHORIZATION into the map. It would go out
-// as a second Authorization header. Only a look at every key finds it.
+// A caller may have put a key such as AUTHORIZATION into the map. It would go
+// out as a second Authorization header. Only a look at every key finds it.
 func stamp(req *http.Request, auth string) *http.Request {
 	s := &struct {
 		req   http.Request
@@ -74,8 +74,8 @@ func stamp(req *http.Request, auth string) *http.Request {
 	return &s.req
 }
 
-// atomicSource is the cheapest correct cache of one token: an atomic pointer and
-// one reading of the clocks.
+// atomicSource is the cheapest correct cache of one token: an atomic pointer
+// and one reading of the clocks.
 type atomicSource struct {
 	tok  atomic.Pointer[oauth2.Token]
 	span span

@@ -16,7 +16,8 @@ type Users struct {
 	TokenLength int // bytes
 }
 
-// Lengths of names: the longest number that X gives a user, and a UUID (RFC 9562).
+// Lengths of names: the longest number that X gives a user, and a UUID (RFC
+// 9562).
 const (
 	shortName = 19
 	UUIDName  = 36
@@ -56,7 +57,7 @@ func (u Users) Contexts() []context.Context {
 // of the requests, and most users make a few. Each context is a new one, in the
 // order of use, as those of Contexts are.
 func (u Users) Zipf(n int) []context.Context {
-	draw := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, uint64(u.Count-1))
+	draw := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.01, 1, uint64(u.Count-1))
 	list := make([]context.Context, n)
 	for i := range list {
 		list[i] = u.context(int(draw.Uint64())) //nolint:gosec // below Count

@@ -4,8 +4,8 @@
 // # What it is for
 //
 // A [Server] answers as X does, down to the bytes of its error bodies. It knows
-// X's refusals at the token endpoint, app-only bearer tokens, users/me, posts, a
-// stream, rate limits and problem bodies. Everything that package oauthtest
+// X's refusals at the token endpoint, app-only bearer tokens, users/me, posts,
+// a stream, rate limits and problem bodies. Everything that package oauthtest
 // offers is there too: faults, knobs, the books, the record.
 //
 // What X does where it has not said so, this package assumes: that reuse of a

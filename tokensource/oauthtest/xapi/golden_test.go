@@ -8,7 +8,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestRule50_GoldenBodies has every error body that X is known to send, written out, with its status and content type.
+// TestRule50_GoldenBodies has every error body that X is known to send, written
+// out, with its status and content type.
 func TestRule50_GoldenBodies(t *testing.T) {
 	const (
 		jsonType    = "application/json; charset=utf-8"

@@ -73,7 +73,8 @@ func request(t *testing.T, method, target, body string) *http.Request {
 	return req
 }
 
-// formRequest is a form post; a confidential app authenticates with Basic, a public one with client_id in the body.
+// formRequest is a form post; a confidential app authenticates with Basic, a
+// public one with client_id in the body.
 func formRequest(t *testing.T, target string, app oauthtest.App, form url.Values) *http.Request {
 	t.Helper()
 	if app.Secret() == "" && app.ClientID != "" {
@@ -96,7 +97,8 @@ func values(list ...string) url.Values {
 	return v
 }
 
-// authorizeQuery is a good request for the app, with the S256 challenge of verifier.
+// authorizeQuery is a good request for the app, with the S256 challenge of
+// verifier.
 func authorizeQuery(app oauthtest.App) url.Values {
 	return values("response_type", "code", "client_id", app.ClientID, "redirect_uri", redirectURL, "state", "the-state",
 		"scope", allScopes, "code_challenge", challenge(), "code_challenge_method", "S256")

@@ -43,8 +43,9 @@ func TestRule49_OAuth2WithBasicCompletes(t *testing.T) {
 	}
 }
 
-// TestRule49_OAuth2WithAutoDetectResends shows what AuthStyleAutoDetect does at X: any failure, even a 503, makes it send
-// the one-time code again with the secret in the body, and the caller reads the second error.
+// TestRule49_OAuth2WithAutoDetectResends shows what AuthStyleAutoDetect does at
+// X: any failure, even a 503, makes it send the one-time code again with the
+// secret in the body, and the caller reads the second error.
 func TestRule49_OAuth2WithAutoDetectResends(t *testing.T) {
 	tests := []struct {
 		name  string

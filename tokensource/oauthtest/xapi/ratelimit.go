@@ -23,8 +23,8 @@ type bucket struct {
 var defaultLimits = map[string]int{"GET " + PathMe: 75, "POST " + PathTweets: 100, "GET " + PathTweets: 900}
 
 // limited counts the request and puts the rate limit headers into h, whatever
-// the answer will be. It returns 429 if a limit is exhausted. Requests without a
-// valid token have no owner and use nothing up.
+// the answer will be. It returns 429 if a limit is exhausted. Requests without
+// a valid token have no owner and use nothing up.
 func (v *visit) limited(h http.Header) *oauthtest.Answer {
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()

@@ -26,8 +26,8 @@ const (
 	PathRedirect   = "/2/redirect"              // test helper: redirects to API.RedirectTo; ?status=307 for another status
 )
 
-// Server is the fake of X. It is safe for concurrent use. Use [New] in tests and
-// [NewServer] elsewhere.
+// Server is the fake of X. It is safe for concurrent use. Use [New] in tests
+// and [NewServer] elsewhere.
 type Server struct {
 	*oauthtest.Server
 
@@ -65,8 +65,8 @@ func NewServer(o *oauthtest.Options) (*Server, error) {
 	return s, err
 }
 
-// New is [NewServer] for a test. Wrong options end the test. When the test ends,
-// Close must report nothing.
+// New is [NewServer] for a test. Wrong options end the test. When the test
+// ends, Close must report nothing.
 func New(t testing.TB, o *oauthtest.Options) *Server {
 	t.Helper()
 	s, err := NewServer(o)

@@ -40,8 +40,9 @@ type saved struct {
 	Attempts int             `json:"attempts"`
 }
 
-// Snapshot returns the grants, tokens and posts as JSON, so that a demo survives
-// a restart. What oauthtest leaves out, and the app-only bearers, are not in it.
+// Snapshot returns the grants, tokens and posts as JSON, so that a demo
+// survives a restart. What oauthtest leaves out, and the app-only bearers, are
+// not in it.
 func (s *Server) Snapshot() ([]byte, error) {
 	books, err := s.Server.Snapshot()
 	if err != nil {

@@ -24,8 +24,8 @@ func (v *visit) openStream() *oauthtest.Answer {
 }
 
 // stream makes its lines when they are read, so that it needs no goroutine. The
-// first comes at once, then one after each interval: a post, or an empty line to
-// keep the connection alive.
+// first comes at once, then one after each interval: a post, or an empty line
+// to keep the connection alive.
 type stream struct {
 	ctx      context.Context //nolint:containedctx // a Reader has nowhere else to get it from
 	interval time.Duration

@@ -35,8 +35,7 @@ func TestInstall(t *testing.T) {
 	}
 	modules := tree.Modules()
 	kit := modules[0].Path
-	u.remove(modules)
-	t.Cleanup(func() { u.remove(modules) })
+	t.Cleanup(func() { u.remove(t, modules) })
 
 	for _, m := range modules {
 		if m.Dir != "." && !strings.HasPrefix(m.Dir, "storage/") {
@@ -113,16 +112,21 @@ func (u *user) run(t *testing.T, dir, name string, args ...string) string {
 }
 
 // remove removes what the module cache holds of the modules in this version.
-func (u *user) remove(modules []*modtree.Module) {
+func (u *user) remove(t *testing.T, modules []*modtree.Module) {
+	t.Helper()
 	for _, m := range modules {
 		escaped, err := module.EscapePath(m.Path)
 		if err != nil {
-			continue
+			continue // such a module is not published
 		}
-		os.RemoveAll(filepath.Join(u.cache, escaped+"@"+u.version))
-		saved, _ := filepath.Glob(filepath.Join(u.cache, "cache", "download", escaped, "@v", u.version+".*"))
-		for _, name := range saved {
-			os.Remove(name)
+		saved, err := filepath.Glob(filepath.Join(u.cache, "cache", "download", escaped, "@v", u.version+".*"))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, name := range append(saved, filepath.Join(u.cache, escaped+"@"+u.version)) {
+			if err := os.RemoveAll(name); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

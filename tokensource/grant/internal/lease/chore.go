@@ -37,7 +37,7 @@ const (
 	lastChorePause  = time.Second
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case choreStart:
@@ -49,20 +49,26 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	case choreReading:
 		if ev.Result != OK {
-			return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
 	case choreDraining:
 		if e, more := o.drain.step(c, ev); more {
 			return e
 		}
-		return o.end(c, o.drain.current, o.drain.version, o.drain.notes)
-	default: // choreSweeping: whatever came of it, the index shows what is left
-		return Effect{Do: Return}
+		return c.end(Outcome{Record: o.drain.current, Version: o.drain.version}, o.drain.notes)
+	default: // choreSweeping
+		switch ev.Result {
+		case OK:
+			return c.end(Outcome{}, Notes{})
+		case Conflict:
+			return o.start(l)
+		}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 }
 
-// start takes up the first claim, or looks for what is due.
+// start begins to write the first claim, or looks for what is due.
 func (o *Chore) start(l *Local) Effect {
 	for _, k := range [...]*claim{l.Pending, l.Undo} {
 		if k != nil {
@@ -79,7 +85,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.wait()
+		return o.wait(c)
 	}
 	o.pause = 0
 	notes := o.write.settle(l)
@@ -93,9 +99,9 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	return e
 }
 
-func (o *Chore) wait() Effect {
+func (o *Chore) wait(c Rules) Effect {
 	if o.closing {
-		return Effect{Do: Return, Outcome: Outcome{Reason: StoreFailed}}
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 	o.phase = chorePausing
 	o.pause = min(max(2*o.pause, firstChorePause), lastChorePause)
@@ -107,17 +113,13 @@ func (o *Chore) wait() Effect {
 func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
 	switch due := c.Due(r); {
 	case due.IsZero() || ev.Now.Wall.Before(due):
-		return o.end(c, r, version, Notes{})
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
 	case len(r.Queue) == 0:
 		o.phase = choreSweeping
 		return Effect{Do: Swap, Version: version}
 	}
 	o.phase = choreDraining
 	return o.drain.begin(c, r, version, ev.Now)
-}
-
-func (o *Chore) end(c Rules, r *Record, version uint64, n Notes) Effect {
-	return Effect{Do: Return, Outcome: Outcome{Record: r, Version: version, Due: c.Due(r)}, Notes: n}
 }
 
 // drain revokes tokens in the queue of a record. Chore and Logout share it.
@@ -136,6 +138,7 @@ type drain struct {
 	batch []revocation // what is attempted
 	at    int          // which of them is next
 	gone  uint64       // bit i: the server has confirmed batch[i]
+	given uint64       // bit i: batch[i] is given up
 
 	unsure bool // the outcome of the last swap is unknown
 	notes  Notes
@@ -150,18 +153,16 @@ const (
 	drainReading
 )
 
-// begin announces an attempt for each token that is due, and drops those that
-// have been tried for too long.
+// begin announces an attempt for each token that is due.
 func (d *drain) begin(c Rules, r *Record, version uint64, now Clock) Effect {
 	*d = drain{phase: drainAnnouncing, current: r, version: version}
 	d.next, d.batch = c.attempt(r, now, false)
-	d.notes.Unrevoked = r.dropped(d.next)
 	return c.swap(d.next, r, version)
 }
 
-// beginAnnounced revokes every token in the queue of a tombstone, whose
-// attempts need no announcement: no late holder can win over a tombstone. It
-// returns false if there is none.
+// beginAnnounced revokes every token in the queue of r. It is for a tombstone,
+// and for a record with a newer login. No late holder can win over these, and
+// the attempts need no announcement. It returns false if the queue is empty.
 func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
 	*d = drain{phase: drainRevoking, current: r, version: version, batch: r.Queue}
 	if len(d.batch) == 0 {
@@ -185,9 +186,7 @@ func (d *drain) step(c Rules, ev Event) (Effect, bool) {
 		}
 		return d.revoke(), true
 	case drainRevoking:
-		if ev.Result == OK {
-			d.gone |= 1 << d.at
-		}
+		d.revoked(c, ev)
 		if d.at++; d.at < len(d.batch) {
 			return d.revoke(), true
 		}
@@ -209,10 +208,23 @@ func (d *drain) revoke() Effect {
 	return Effect{Do: Revoke, Token: q.Token, Refresh: q.Refresh}
 }
 
-// remove takes the tokens that are gone out of the queue, if any of them is
-// still in it.
+// revoked judges one attempt. A revocation that fails after GiveUp is given up
+// (G20). It has been attempted until then: a time in which no process was there
+// ends nothing.
+func (d *drain) revoked(c Rules, ev Event) {
+	switch {
+	case ev.Result == OK:
+		d.gone |= 1 << d.at
+	case ev.Now.Wall.Sub(d.batch[d.at].Since) >= c.GiveUp:
+		d.given |= 1 << d.at
+		d.notes.Unrevoked = true
+	}
+}
+
+// remove removes the tokens that are gone or given up from the queue, if any
+// of them is still in it.
 func (d *drain) remove(c Rules) (Effect, bool) {
-	rest := without(d.current.Queue, d.confirmed)
+	rest := without(d.current.Queue, d.done)
 	if len(rest) == len(d.current.Queue) {
 		return Effect{}, false
 	}
@@ -238,23 +250,20 @@ func (d *drain) removed(ev Event) (Effect, bool) {
 // complete reports whether the server has confirmed every revocation.
 func (d *drain) complete() bool { return d.gone == 1<<len(d.batch)-1 }
 
-func (d *drain) confirmed(q revocation) bool {
+// done reports whether q needs no further attempt.
+func (d *drain) done(q revocation) bool {
 	i := slices.IndexFunc(d.batch, func(b revocation) bool { return b.Set == q.Set && b.Refresh == q.Refresh })
-	return i >= 0 && d.gone&(1<<i) != 0
+	return i >= 0 && (d.gone|d.given)&(1<<i) != 0
 }
 
 // attempt returns r after an attempt was announced for each token that is due,
-// or for all, and these tokens. The pause after an attempt doubles. Tokens
-// that have been in the queue for too long are dropped (G20).
+// or for all, and these tokens. The pause after an attempt doubles.
 func (c Rules) attempt(r *Record, now Clock, all bool) (*Record, []revocation) {
 	next := *r
 	next.Queue = nil
 	var batch []revocation
 	for _, q := range r.Queue {
 		if all || !now.Wall.Before(q.Next) {
-			if q.Attempts > 0 && now.Wall.Sub(q.Since) >= c.GiveUp {
-				continue
-			}
 			q.Next = now.Wall.Add(c.revokePause(q.Attempts))
 			q.Attempts++
 			batch = append(batch, q)

@@ -39,7 +39,7 @@ type server struct {
 	refresh map[string]int
 	used    map[string]bool
 	dead    []int // grants that ended because of reuse
-	deaf    bool  // revocations fail
+	stuck   bool  // revocations fail
 }
 
 // authorize issues the tokens of a new grant.
@@ -162,7 +162,7 @@ func (o *op) perform() lease.Event {
 		}
 		return lease.Event{Result: lease.Refused, Code: "invalid_grant"}
 	case lease.Revoke:
-		if o.deaf {
+		if o.stuck {
 			return lease.Event{Result: lease.Failed}
 		}
 		delete(o.access, e.Token)
@@ -256,8 +256,8 @@ func (o *op) fail() lease.Outcome {
 	return lease.Outcome{}
 }
 
-// told counts the steps whose notes f selects.
-func (o *op) told(f func(lease.Notes) bool) int {
+// noted counts the steps whose notes f selects.
+func (o *op) noted(f func(lease.Notes) bool) int {
 	n := 0
 	for _, notes := range o.notes {
 		if f(notes) {

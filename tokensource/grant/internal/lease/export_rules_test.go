@@ -58,9 +58,9 @@ func Backoff(n uint64, asked time.Duration, jitter uint64) time.Duration {
 // Adoption returns the claim of a process that obtained t under base.
 func Adoption(base *Record, t Token) *Claim { return newAdoption(base, t) }
 
-// Burial returns the claim of a process whose request was refused.
-func Burial(base *Record, code string) *Claim {
-	return &claim{kind: bury, base: base, reason: Denied, code: code}
+// Refusal returns the claim of a process whose request was refused.
+func Refusal(base *Record, code string) *Claim {
+	return &claim{kind: refusal, base: base, reason: Denied, code: code}
 }
 
 // Release returns the claim of a process whose request redeemed nothing.

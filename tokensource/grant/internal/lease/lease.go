@@ -7,17 +7,17 @@
 // of processes, though each of them may crash at any moment and every answer of
 // the store or the server may be lost. Before a process redeems the token, it
 // writes an intent into the record by compare-and-swap. While the intent lives,
-// other processes wait. An intent that outlives its lease shows that the refresh
-// token may have been redeemed: it is in doubt.
+// other processes wait. An intent that outlives its lease shows that the
+// refresh token may have been redeemed: it is in doubt.
 //
 // # Operations
 //
-// [Renewal], [Login], [Logout] and [Chore] are machines. Step takes an [Event],
+// [Renewal], [Login], [Logout] and [Chore] are machines. Step gets an [Event],
 // which says how the last effect ended, and returns the next [Effect]: read the
-// record, swap it, redeem, revoke, probe, wait or return. The caller, called the
-// shell here, carries the effect out and steps again. The package itself has no
-// clock, context, goroutine, lock, randomness or I/O. So a test can drive the
-// same machines through every order of events.
+// record, swap it, redeem, revoke, probe, wait or return. The caller is called
+// the shell here. It carries the effect out and steps again. The package itself
+// has no clock, context, goroutine, lock, randomness or I/O. So a test can
+// drive the same machines through every order of events.
 //
 // A machine and a [Local] are plain values. A copy is an independent machine in
 // the same state. Records and claims never change once they are made.
@@ -31,7 +31,7 @@
 //	    │                 ▼   │                        │
 //	    │           alive, with intent ── abandoned ─┐ │
 //	    │                 │     ▲                    │ │
-//	    │         refused │     └──── announce ──────┤ │
+//	    │          refuse │     └──── announce ──────┤ │
 //	    │                 ▼                  forfeit │ │
 //	    │               dead ◄───────────────────────┘ │
 //	    │                 │ └── adopt, after a forfeit │
@@ -42,53 +42,63 @@
 // # Transitions
 //
 // Every write replaces one version of the record, and fails if another version
-// is stored. The file names where the rule stands.
+// is stored.
 //
-//	write      stored before                        stored after            rule
-//	announce   alive, no live intent, no doubt or   intent of the writer    G1 G3 rules.go
-//	           a doubt that may be resent
-//	adopt      alive with the redeemed token set,   alive, new token set    G4 rules.go
-//	           any intent; or dead by a forfeit
-//	           of it
-//	release    alive with the intent of the writer  alive, no intent        G3 G8 rules.go
-//	bury       alive with the intent of the writer  dead, no tokens         G6 G7 rules.go
-//	forfeit    alive, in doubt, may not be resent   dead, tokens on hold    G3 rules.go
-//	login      anything but a later login or a      alive, old tokens       G6 G21 login.go
-//	           later logout                         queued
-//	logout     anything                             tombstone, all tokens   G12 logout.go
-//	                                                queued
-//	late       anything else                        the same, late tokens   G4 rules.go
-//	                                                queued
-//	revoke     a queue with something due           attempt announced,      G20 chore.go
-//	                                                then removed
-//	sweep      an old tombstone, nothing queued     no record               G7 chore.go
+//	announce  from  alive, no intent that lives; if there is an abandoned
+//	                intent, the refresh token may be sent again
+//	          to    alive, the intent of the writer (G1, G3)
+//	adopt     from  alive with the redeemed token set and any intent, or
+//	                dead by a forfeit of that set
+//	          to    alive, the next token set (G4)
+//	release   from  alive, the intent of the writer
+//	          to    alive, the intent that was there before, or none (G3, G8)
+//	refuse    from  alive, the intent of the writer
+//	          to    dead, no tokens (G6, G7)
+//	forfeit   from  alive, an abandoned intent, not to be sent again
+//	          to    dead, the tokens on hold in the queue (G3)
+//	login     from  anything but a later login or a later logout
+//	          to    alive, the old tokens in the queue (G6)
+//	logout    from  anything but a later login
+//	          to    tombstone, all tokens in the queue (G12)
+//	late      from  anything else
+//	          to    the same, the late tokens in the queue (G4)
+//	revoke    from  a queue with something due
+//	          to    the attempt announced, then the token removed (G20)
+//	sweep     from  an old tombstone with an empty queue
+//	          to    no record (G7)
+//
+// renewal.go holds the order in which a renewal makes these writes, rules.go
+// what may be written over what, and write.go what follows when the outcome of
+// a write is unknown.
 //
 // # Invariants
 //
-// The numbers are those of docs/guarantees.md. The rules of this package keep
-// these:
+// The numbers are those of docs/guarantees.md. This package keeps these:
 //
 //	G1   One redemption for each refresh token.
 //	G2   No redemption while the store holds a usable token.
-//	G3   A token that may have reached the server is sent again only by Rules.Resends.
-//	G4   New tokens are stored before they are visible, and dropped tokens are revoked.
-//	G6   A process that lost a race reads again. Nothing older replaces anything newer.
-//	G7   A grant that is over holds no tokens, and stays over until a new login.
+//	G3   A token that may have reached the server is sent again only as
+//	     Rules.Resends permits.
+//	G4   New tokens are stored before they are visible. Dropped tokens are
+//	     revoked.
+//	G6   A process that lost a race reads again. Nothing older replaces
+//	     anything newer.
+//	G7   A grant that is over has no tokens, and stays over until a login.
 //	G8   A failure that is no refusal ends no grant.
 //	G9   A failed attempt delays the next one.
 //	G10  The queue is bounded.
 //	G12  A logout wins over a refresh under way.
 //	G18  An intent and a deadline end by whichever clock ends them first.
-//	G19  A server that issues the rejected token again does not look like success.
+//	G19  A server that issues the rejected token again has renewed nothing.
 //	G20  Revocations stand in the record until they are confirmed or given up.
 //
 // # Concurrency and errors
 //
 // Nothing here is safe for concurrent use. The shell holds one mutex for each
 // Local while a machine steps, and never while it carries out an effect. The
-// operations of one process share its Local; at most one Renewal of a grant runs
-// in a process. How an operation ended is a [Reason] in its [Outcome], not an
-// error; only [Decode] returns errors, among them [ErrFormat].
+// operations of one process share its Local. At most one Renewal of a grant
+// runs in a process. How an operation ended is a [Reason] in its [Outcome], not
+// an error. Only [Decode] returns errors, among them [ErrFormat].
 package lease
 
 import "time"
@@ -117,7 +127,7 @@ type Rules struct {
 	Hold       time.Duration // how long the tokens of a forfeited grant wait for a late holder before they are revoked
 	FirstPause time.Duration // between the first and the second attempt to revoke; the pause doubles
 	LastPause  time.Duration // the longest pause between two attempts to revoke
-	GiveUp     time.Duration // a revocation that is as old as this is reported and dropped
+	GiveUp     time.Duration // a revocation that fails after this is given up
 	Keep       time.Duration // how long a tombstone stays
 }
 
@@ -135,7 +145,7 @@ func (c Clock) Until(deadline Clock) time.Duration {
 }
 
 // intent announces that a process is about to redeem the refresh token of a
-// record. Its zero value means that nobody is.
+// record. Its zero value means that there is none.
 type intent struct {
 	Holder       string // [Rules.Self] of the process
 	ID           string // random, names this attempt
@@ -154,7 +164,7 @@ type watch struct {
 // because claims never change.
 type Local struct {
 	Pending *claim // tokens that were obtained and are not stored yet
-	Undo    *claim // an intent that is to be taken back
+	Undo    *claim // a withdrawal or a refusal that is not stored yet
 	Watch   watch
 }
 
@@ -228,7 +238,7 @@ const (
 	Conflict                   // Swap: another version is stored
 	Refused                    // Redeem: the grant is over. Announce: not now. Probe: only the other token works.
 	Failed                     // it was certainly not done
-	Unknown                    // it may have been done, or may still happen. Probe: it cannot tell.
+	Unknown                    // it may have been done, or may still happen. Probe: neither, both, or not known.
 )
 
 // Event is how the last effect ended, and what the next step must know. The

@@ -25,7 +25,7 @@ type Login struct {
 	current *Record
 	version uint64 // of current
 	next    *Record
-	taken   *claim // the pending tokens that next replaces
+	pending *claim // the pending tokens that next replaces
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
@@ -53,7 +53,7 @@ const (
 	loginPausing
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case loginStart:
@@ -61,7 +61,7 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		return o.read()
 	case loginReading:
 		if ev.Result != OK || o.unsure && ev.Version == o.over {
-			return o.retry()
+			return o.retry(c)
 		}
 		o.look(ev)
 		return o.decide(c, l, ev)
@@ -69,10 +69,10 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		o.rival, o.probed = o.current.Login, ev.Result
 		return o.decide(c, l, ev)
 	case loginWriting:
-		return o.written(l, ev)
+		return o.written(c, l, ev)
 	default: // loginPausing
 		if ev.Result != OK {
-			return o.end(StoreFailed, Notes{})
+			return o.end(c, StoreFailed, Notes{})
 		}
 		return o.read()
 	}
@@ -83,22 +83,22 @@ func (o *Login) read() Effect {
 	return Effect{Do: Read}
 }
 
-func (o *Login) end(reason Reason, n Notes) Effect {
+func (o *Login) end(c Rules, reason Reason, n Notes) Effect {
 	o.phase = loginStart
-	return Effect{Do: Return, Outcome: Outcome{Reason: reason, Record: o.current, Version: o.version}, Notes: n}
+	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, n)
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
-func (o *Login) retry() Effect {
+func (o *Login) retry(c Rules) Effect {
 	o.unsure = false
 	if o.tries++; o.tries >= saveTries {
-		return o.end(StoreFailed, Notes{})
+		return o.end(c, StoreFailed, Notes{})
 	}
 	o.phase = loginPausing
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 }
 
-// look takes note of what is stored.
+// look remembers what is stored.
 func (o *Login) look(ev Event) {
 	o.current, o.version, o.unsure = ev.Record, ev.Version, false
 	o.lost = o.lost || o.Repeated || o.wrote && ev.Version != o.over
@@ -128,7 +128,7 @@ const (
 func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 	switch c.precedence(o) {
 	case installed:
-		return o.end("", Notes{Authorized: true})
+		return o.end(c, "", Notes{Authorized: true})
 	case yield:
 		return o.yield(c, ev)
 	case probe:
@@ -143,7 +143,7 @@ func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 // more, it would undo a logout or a renewal (G6).
 //
 // Two logins at once are ordered by their exchanges. If these were so close
-// that the clocks of two hosts cannot tell their order, and the server keeps
+// that the clocks of two hosts cannot show their order, and the server keeps
 // one grant of a user, the API shows which tokens work. Where the server keeps
 // both grants, either may stay, and the other one is revoked.
 func (c Rules) precedence(o *Login) precedence {
@@ -153,8 +153,6 @@ func (c Rules) precedence(o *Login) precedence {
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.queued(o.ID):
-		return yield // o was stored and replaced
 	case r.Over == NoGrant:
 		return c.overTombstone(o, r)
 	}
@@ -165,16 +163,12 @@ func (c Rules) precedence(o *Login) precedence {
 	case ahead < -c.Skew:
 		return yield
 	case !c.SingleGrant && o.lost:
-		return yield
-	case !c.SingleGrant:
+		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant || r.Over != "":
 		return install
-	case r.Over == "" && o.rival != r.Login:
+	case o.rival != r.Login:
 		return probe
-	case r.Over == "" && o.probed == OK:
-		return install
-	case r.Over == "" && o.probed == Refused:
-		return yield
-	case ahead < 0:
+	case o.probed == Refused, o.probed != OK && ahead < 0:
 		return yield
 	}
 	return install
@@ -205,14 +199,14 @@ func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	if o.current != nil && old.Over == "" {
 		base.Epoch = old.Epoch
 	}
-	o.taken = nil
+	o.pending = nil
 	if k := l.Pending; k != nil && k.base.Login != o.ID {
-		o.taken = k
+		o.pending = k
 	}
 	if !c.SingleGrant && !c.RevokesAll {
 		base.Queue = old.enqueue(old.Token, ev.Now.Wall, ev.Now.Wall)
-		if o.taken != nil {
-			base.Queue = base.enqueue(o.taken.token, ev.Now.Wall, ev.Now.Wall)
+		if o.pending != nil {
+			base.Queue = base.enqueue(o.pending.token, ev.Now.Wall, ev.Now.Wall)
 		}
 	}
 	t := o.Token
@@ -224,7 +218,7 @@ func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 // unless that would end what is stored (G4).
 func (o *Login) yield(c Rules, ev Event) Effect {
 	if o.current.queued(o.ID) || c.leave(o.ID, o.current) {
-		return o.yielded()
+		return o.yielded(c)
 	}
 	next := *o.current
 	t := o.Token
@@ -233,13 +227,13 @@ func (o *Login) yield(c Rules, ev Event) Effect {
 	return o.swap(c, &next, true)
 }
 
-func (o *Login) yielded() Effect {
+func (o *Login) yielded(c Rules) Effect {
 	n := Notes{Late: o.current.queued(o.ID)}
 	n.Superseded = !n.Late
 	if o.current.Over != "" {
-		return o.end(o.current.Over, n)
+		return o.end(c, o.current.Over, n)
 	}
-	return o.end(Overtaken, n)
+	return o.end(c, Overtaken, n)
 }
 
 func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
@@ -247,25 +241,25 @@ func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
 	return c.swap(next, o.current, o.version)
 }
 
-func (o *Login) written(l *Local, ev Event) Effect {
+func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
 		o.current, o.version = o.next, ev.Version
 		if o.yields {
-			return o.yielded()
+			return o.yielded(c)
 		}
 		n := Notes{Authorized: true}
-		if o.taken.is(l.Pending) {
-			n.Late = o.current.queued(o.taken.token.ID)
+		if o.pending.is(l.Pending) {
+			n.Late = o.current.queued(o.pending.token.ID)
 			n.Superseded = !n.Late
 			l.Pending = nil
 		}
-		return o.end("", n)
+		return o.end(c, "", n)
 	case Unknown:
 		o.unsure, o.wrote, o.over = true, true, o.version
 		return o.read()
 	case Conflict:
 		return o.read()
 	}
-	return o.retry()
+	return o.retry(c)
 }

@@ -20,7 +20,7 @@ type Logout struct {
 	current *Record // what is stored
 	version uint64
 	next    *Record // what is being written
-	taken   *claim  // the pending tokens that next contains
+	pending *claim  // the pending tokens that next contains
 	drain   drain
 	notes   Notes
 }
@@ -35,21 +35,21 @@ const (
 	logoutDraining
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case logoutStart:
 		return o.read()
 	case logoutReading:
 		if ev.Result != OK || o.unsure && ev.Version == o.version {
-			return o.retry()
+			return o.retry(c)
 		}
 		return o.condemn(c, l, ev)
 	case logoutWriting:
-		return o.written(l, ev)
+		return o.written(c, l, ev)
 	case logoutPausing:
 		if ev.Result != OK {
-			return o.end(StoreFailed)
+			return o.end(c, StoreFailed)
 		}
 		return o.read()
 	default: // logoutDraining
@@ -57,7 +57,8 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 			return e
 		}
 		o.current, o.version = o.drain.current, o.drain.version
-		return o.finish()
+		o.notes.Unrevoked = o.drain.notes.Unrevoked
+		return o.finish(c)
 	}
 }
 
@@ -66,14 +67,14 @@ func (o *Logout) read() Effect {
 	return Effect{Do: Read}
 }
 
-func (o *Logout) end(reason Reason) Effect {
-	return Effect{Do: Return, Outcome: Outcome{Reason: reason, Record: o.current, Version: o.version}, Notes: o.notes}
+func (o *Logout) end(c Rules, reason Reason) Effect {
+	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, o.notes)
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
-func (o *Logout) retry() Effect {
+func (o *Logout) retry(c Rules) Effect {
 	if o.tries++; o.tries >= saveTries {
-		return o.end(StoreFailed)
+		return o.end(c, StoreFailed)
 	}
 	o.phase, o.unsure = logoutPausing, false
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
@@ -98,13 +99,12 @@ func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
 	}
 	switch {
 	case over != NoGrant && o.login != login: // a new login was stored, and replaced the tokens
-		return o.revoke()
+		return o.revoke(c)
 	case l.Pending == nil && (r == nil || over == NoGrant):
-		return o.revoke()
+		return o.revoke(c)
 	}
-	o.phase, o.taken = logoutWriting, l.Pending
+	o.phase, o.pending = logoutWriting, l.Pending
 	o.next = c.tombstone(r, l.Pending, ev.Now)
-	o.notes.Unrevoked = o.notes.Unrevoked || r != nil && r.dropped(o.next)
 	return c.swap(o.next, r, ev.Version)
 }
 
@@ -128,37 +128,37 @@ func (c Rules) tombstone(r *Record, pending *claim, now Clock) *Record {
 	return next
 }
 
-func (o *Logout) written(l *Local, ev Event) Effect {
+func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
 		o.current, o.version = o.next, ev.Version
 		o.notes.LoggedOut = !o.ended
-		if o.taken.is(l.Pending) {
+		if o.pending.is(l.Pending) {
 			l.Pending = nil
 		}
-		return o.revoke()
+		return o.revoke(c)
 	case Conflict, Unknown:
 		o.unsure = ev.Result == Unknown
 		return o.read()
 	}
-	return o.retry()
+	return o.retry(c)
 }
 
 // revoke works off the queue at once.
-func (o *Logout) revoke() Effect {
+func (o *Logout) revoke(c Rules) Effect {
 	if o.current == nil {
-		return o.end("")
+		return o.end(c, "")
 	}
 	o.phase = logoutDraining
 	if e, more := o.drain.beginAnnounced(o.current, o.version); more {
 		return e
 	}
-	return o.finish()
+	return o.finish(c)
 }
 
-func (o *Logout) finish() Effect {
+func (o *Logout) finish(c Rules) Effect {
 	if !o.drain.complete() {
-		return o.end(Unconfirmed)
+		return o.end(c, Unconfirmed)
 	}
-	return o.end("")
+	return o.end(c, "")
 }

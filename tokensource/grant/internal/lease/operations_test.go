@@ -23,8 +23,8 @@ func TestRenewalEnds(t *testing.T) {
 		reason lease.Reason
 		pause  time.Duration
 		intent bool // one is left behind
-		undo   bool // it is to be taken back
-		failed bool // told of a failed attempt
+		undo   bool // it is to be withdrawn
+		failed bool // a note of a failed attempt
 	}{
 		{"read fails", func(o *op) *op { return o }, lease.Event{Result: lease.Failed}, lease.StoreFailed, 0, false, false, false},
 		{"nothing is stored", func(o *op) *op { return o }, lease.Event{Result: lease.OK}, lease.NoGrant, 0, false, false, false},
@@ -50,16 +50,16 @@ func TestRenewalEnds(t *testing.T) {
 				t.Errorf("an intent is left: %t, want %t", got, tt.intent)
 			}
 			if got := p.local.Undo != nil; got != tt.undo {
-				t.Errorf("an intent is to be taken back: %t, want %t", got, tt.undo)
+				t.Errorf("an intent is to be withdrawn: %t, want %t", got, tt.undo)
 			}
-			if got := o.told(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
-				t.Errorf("told of a failure: %t, want %t", got, tt.failed)
+			if got := o.noted(func(n lease.Notes) bool { return n.Failed }) == 1; got != tt.failed {
+				t.Errorf("a note of a failure: %t, want %t", got, tt.failed)
 			}
 		})
 	}
 }
 
-// G7: a refused grant is dead, its tokens are gone, and it is told once.
+// G7: a refused grant is dead, its tokens are gone, and that is noted once.
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -71,8 +71,8 @@ func TestRefusalEndsGrant(t *testing.T) {
 	if out.Reason != lease.Denied || r.Over != lease.Denied || r.Code != "invalid_grant" || r.Token.Access != "" || r.Token.Refresh != "" {
 		t.Errorf("outcome %q, stored over %q, code %q, tokens %+v", out.Reason, r.Over, r.Code, r.Token)
 	}
-	if n := o.told(func(n lease.Notes) bool { return n.Died }); n != 1 {
-		t.Errorf("told %d times that the grant died, want once", n)
+	if n := o.noted(func(n lease.Notes) bool { return n.Died }); n != 1 {
+		t.Errorf("%d notes that the grant died, want one", n)
 	}
 	if out := p.begin(&lease.Renewal{}).run(); out.Reason != lease.Denied || len(w.sent) != 1 {
 		t.Errorf("the next renewal: %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.Denied)
@@ -103,8 +103,64 @@ func TestRefusalIsStoredLater(t *testing.T) {
 	}
 	chore := p.begin(&lease.Chore{})
 	chore.run()
-	if r := w.record(); r.Over != lease.Denied || chore.told(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("over = %q, want %q and to be told of it", r.Over, lease.Denied)
+	if r := w.record(); r.Over != lease.Denied || chore.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("over = %q, want %q and a note of it", r.Over, lease.Denied)
+	}
+}
+
+// A refusal whose write took effect unnoticed is known at once.
+func TestRefusalAfterLostWrite(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused})
+	o.perform()
+	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("outcome = %q, want %q and a note of it", out.Reason, lease.Denied)
+	}
+}
+
+// G3: an attempt that failed after a takeover leaves the doubt in the record.
+// If no request was sent, the abandoned intent comes back as well.
+func TestFailureKeepsDoubt(t *testing.T) {
+	for _, unsent := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.loggedIn()
+		a.begin(a.renewal()).until(lease.Redeem) // it crashes
+		before := w.record()
+		b.begin(b.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Failed, Unsent: unsent}).run()
+		r := w.record()
+		if unsent && (r.Doubts != 0 || r.Intent != before.Intent) || !unsent && (r.Doubts != 1 || r.Intent.ID != "") {
+			t.Errorf("unsent %t: %d doubts, intent %q", unsent, r.Doubts, r.Intent.ID)
+		}
+		if r.Failures != 1 || !r.RetryAt.After(b.wall()) {
+			t.Errorf("unsent %t: %d failures, retry at %s", unsent, r.Failures, r.RetryAt)
+		}
+	}
+}
+
+// G3: a process withdraws its own intent before it announces another one.
+func TestRenewalWithdrawsIntentFirst(t *testing.T) {
+	for _, effect := range []bool{false, true} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		o := p.begin(p.renewal()).until(lease.Swap)
+		if effect {
+			o.perform()
+		}
+		o.answer(lease.Unknown).run()
+		if out := p.begin(p.renewal()).fail(); out.Reason != lease.StoreFailed || p.local.Undo == nil {
+			t.Errorf("effect %t: a renewal while the store fails: %q, want %q", effect, out.Reason, lease.StoreFailed)
+		}
+		next := p.begin(p.renewal()).until(lease.Redeem)
+		if r := w.record(); p.local.Undo != nil || r.Doubts != 0 {
+			t.Errorf("effect %t: %d doubts, an intent is to be withdrawn: %t; want none", effect, r.Doubts, p.local.Undo != nil)
+		}
+		if out := next.run(); out.Reason != "" {
+			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason)
+		}
 	}
 }
 
@@ -119,6 +175,18 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 	if r := w.record(); r.Token.Refresh != "r9" {
 		t.Errorf("stored refresh token = %q, want the new one", r.Token.Refresh)
+	}
+}
+
+// G14: an answer whose access token cannot be sent is stored for its refresh
+// token, and is no success.
+func TestAccessTokenThatCannotBeSent(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.OK, Token: lease.Token{Refresh: "r9"}})
+	if out := o.run(); out.Reason != lease.JustRenewed || w.record().Token.Refresh != "r9" {
+		t.Errorf("outcome = %q, stored %q, want %q and r9", out.Reason, w.record().Token.Refresh, lease.JustRenewed)
 	}
 }
 
@@ -160,7 +228,30 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 	}
 }
 
-// G4: tokens that the store does not take are served from memory, until an API
+// G4: new tokens are written three times, with pauses, before they are served
+// from memory.
+func TestAdoptionIsTriedAgain(t *testing.T) {
+	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		o := p.begin(p.renewal()).until(lease.Redeem).do()
+		began, swaps := w.now, 0
+		for o.effect.Do != lease.Return && swaps < 10 {
+			if o.effect.Do == lease.Swap {
+				swaps++
+				o.answer(result)
+			} else {
+				o.do()
+			}
+		}
+		if swaps != 3 || w.now-began != 300*time.Millisecond || p.local.Pending == nil {
+			t.Errorf("%d writes in %s, pending: %t; want 3 in 300ms, and pending", swaps, w.now-began, p.local.Pending != nil)
+		}
+	}
+}
+
+// G4: tokens that the store has refused are served from memory, until an API
 // rejects them.
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
@@ -168,7 +259,7 @@ func TestPendingTokensAreServed(t *testing.T) {
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).do()
 	out := o.fail()
-	if out.Reason != "" || out.Version != 0 || o.told(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
+	if out.Reason != "" || out.Version != 0 || o.noted(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
 		t.Fatalf("outcome = %q, version %d; want unsaved tokens", out.Reason, out.Version)
 	}
 	first := out.Record.Token.Access
@@ -212,14 +303,21 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
 	if w.stored == nil {
 		t.Fatal("a tombstone with tokens was deleted")
 	}
-	w.deaf = false
+	w.stuck = false
+	p.loggedIn()
+	p.begin(&lease.Logout{}).run()
+	w.now += 24*time.Hour - time.Second
+	p.begin(&lease.Chore{}).run()
+	if w.stored == nil {
+		t.Fatal("a tombstone was deleted before its time")
+	}
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
 	if out := p.begin(&lease.Chore{}).run(); w.stored != nil || out.Reason != "" || w.live() != 0 {
@@ -230,12 +328,12 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
-// G20: revocations are given up after a week, and that is told.
+// G20: revocations are given up after a week, and that is noted.
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	p.begin(&lease.Logout{}).run()
 	given := 0
 	for range 500 {
@@ -244,11 +342,46 @@ func TestRevocationIsGivenUp(t *testing.T) {
 		}
 		chore := p.begin(&lease.Chore{})
 		out := chore.run()
-		given += chore.told(func(n lease.Notes) bool { return n.Unrevoked })
+		given += chore.noted(func(n lease.Notes) bool { return n.Unrevoked })
 		w.now += max(0, out.Due.Sub(p.wall()))
 	}
 	if given != 1 || w.stored != nil || w.now < 7*24*time.Hour {
-		t.Errorf("told %d times, a record is left: %t, after %s; want once, none, a week", given, w.stored != nil, w.now)
+		t.Errorf("%d notes, a record is left: %t, after %s; want one, none, a week", given, w.stored != nil, w.now)
+	}
+}
+
+// G20: a revocation that was not attempted for a week is not given up.
+func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
+	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		w.stuck = true
+		p.begin(&lease.Logout{}).run()
+		w.stuck = false
+		w.now += 8 * 24 * time.Hour
+		o := p.begin(m)
+		o.run()
+		if w.live() != 0 || o.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 0 {
+			t.Errorf("%T: %d tokens live, want none", m, w.live())
+		}
+	}
+}
+
+// G10: a queue that is full drops its oldest entries, and that is noted.
+func TestQueueIsBounded(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	for range lease.MaxQueue / 2 {
+		p.loggedIn()
+	}
+	first := w.record().Queue[0].Set
+	login := p.begin(p.login())
+	login.run()
+	r := w.record()
+	if len(r.Queue) != lease.MaxQueue || r.Queue[0].Set == first || login.noted(func(n lease.Notes) bool { return n.Unrevoked }) != 1 {
+		t.Errorf("%d entries, from %s on, want %d without %s, and a note", len(r.Queue), r.Queue[0].Set, lease.MaxQueue, first)
 	}
 }
 
@@ -271,6 +404,31 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
+// G20: confirmed revocations leave the queue, though the record has changed or
+// the answer of the store was lost.
+func TestRevocationIsRemoved(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		effect bool
+		result lease.Result
+	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		p.loggedIn()
+		chore := p.begin(&lease.Chore{}).until(lease.Revoke).do().until(lease.Swap)
+		if tt.effect {
+			chore.perform()
+		} else {
+			w.swap(lease.Effect{Record: w.record(), Version: w.version})
+		}
+		chore.answer(tt.result).run()
+		if n := len(w.record().Queue); n != 0 {
+			t.Errorf("%s: %d revocations are left", tt.name, n)
+		}
+	}
+}
+
 // G20: the index is written before the record that needs it.
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
@@ -284,7 +442,7 @@ func TestDueIsEntered(t *testing.T) {
 	if got := logout.effect.Due.Sub(p.wall()); got != 10*time.Second {
 		t.Errorf("a logout is due in %s, want 10s", got)
 	}
-	w.deaf = true
+	w.stuck = true
 	logout.run()
 	again := p.begin(p.login()).until(lease.Swap)
 	if !again.effect.Due.IsZero() {
@@ -305,7 +463,7 @@ func TestStoreFails(t *testing.T) {
 			login, again := p.login(), p.login()
 			for name, m := range map[string]machine{"login": login, "logout": &lease.Logout{}, "interrupted login": again} {
 				o, failures := p.begin(m), 0
-				for o.effect.Do != lease.Return {
+				for o.effect.Do != lease.Return && failures < 10 {
 					switch {
 					case o.effect.Do == do:
 						failures++
@@ -391,13 +549,13 @@ func TestLogoutAgain(t *testing.T) {
 		t.Errorf("logout without a grant: %q, stored %t", out.Reason, w.stored != nil)
 	}
 	p.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	for range 2 {
 		if out := p.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 			t.Errorf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 		}
 	}
-	w.deaf = false
+	w.stuck = false
 	if out := p.begin(&lease.Logout{}).run(); out.Reason != "" || w.live() != 0 {
 		t.Errorf("logout = %q, %d tokens live, want success and none", out.Reason, w.live())
 	}
@@ -436,8 +594,8 @@ func TestLogoutAfterLostWrite(t *testing.T) {
 		if alive := w.record().Over == ""; alive != relogin {
 			t.Errorf("the grant is alive: %t, want %t", alive, relogin)
 		}
-		if n := logout.told(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
-			t.Errorf("told of the logout: %t, want %t", n, !relogin)
+		if n := logout.noted(func(n lease.Notes) bool { return n.LoggedOut }) > 0; n == relogin {
+			t.Errorf("a note of the logout: %t, want %t", n, !relogin)
 		}
 	}
 }
@@ -469,6 +627,27 @@ func TestSameRefreshTokenAgain(t *testing.T) {
 	for _, q := range w.record().Queue {
 		if q.Token == token.Refresh {
 			t.Error("the refresh token in use is to be revoked")
+		}
+	}
+}
+
+// How the deletion of a tombstone ends, when the store does not do it.
+func TestTombstoneIsNotDeleted(t *testing.T) {
+	for _, tt := range []struct {
+		result lease.Result
+		reason lease.Reason
+	}{{lease.Failed, lease.StoreFailed}, {lease.Unknown, lease.StoreFailed}, {lease.Conflict, ""}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		p.begin(&lease.Logout{}).run()
+		w.now += 25 * time.Hour
+		chore := p.begin(&lease.Chore{}).until(lease.Swap)
+		if tt.result == lease.Conflict {
+			p.loggedIn()
+		}
+		if out := chore.answer(tt.result).run(); out.Reason != tt.reason || w.stored == nil {
+			t.Errorf("result %d: %q, want %q and the record", tt.result, out.Reason, tt.reason)
 		}
 	}
 }

@@ -140,13 +140,8 @@ func (r *Record) queued(set string) bool {
 	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return q.Set == set })
 }
 
-// dropped reports whether the queue of next lacks an entry of r.
-func (r *Record) dropped(next *Record) bool {
-	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return !next.queued(q.Set) })
-}
-
 // forfeited reports whether the record is dead because of a doubt alone, and
-// nobody has begun to revoke the tokens of the set. Then they may still be
+// no process has begun to revoke the tokens of the set. Then they may still be
 // succeeded by the tokens of a late holder (G4).
 func (r *Record) forfeited(set string) bool {
 	return r.Over == InDoubt && slices.ContainsFunc(r.Queue, func(q revocation) bool {

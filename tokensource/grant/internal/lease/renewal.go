@@ -7,8 +7,8 @@ import "time"
 // announces its own redemption and makes it.
 //
 // At most one Renewal of a grant may run in a process at a time. It must be
-// stepped to its end: between Redeem and Return it may hold tokens that nobody
-// else has.
+// stepped to its end: between Redeem and Return it may hold tokens that no
+// other process has.
 type Renewal struct {
 	Rejected string // the access token that an API rejected; empty if it has expired
 	Ahead    bool   // Rejected is still good: a refresh ahead of its expiry is wanted
@@ -42,30 +42,25 @@ const (
 	savePause = 100 * time.Millisecond // after the first of them; the next one is longer
 )
 
-// Step takes note of how the last effect ended, and returns the next one.
+// Step learns how the last effect ended, and returns the next one.
 func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 	switch o.phase {
 	case renewalStart:
-		if u := l.Unsaved(); u != nil && !u.Usable(ev.Now, o.Rejected) {
-			return o.flush(l.Pending)
-		} else if u != nil {
-			return o.end(Outcome{Record: u}) // G4: the tokens of this process are newer than what is stored
-		}
-		return o.read()
+		return o.start(c, l, ev)
 	case renewalFlushing:
 		return o.flushed(c, l, ev)
 	case renewalReading:
 		if ev.Result != OK {
-			return o.end(Outcome{Reason: StoreFailed})
+			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
 	case renewalWaiting:
 		if ev.Result != OK {
-			return o.end(Outcome{Reason: Overtaken})
+			return c.end(Outcome{Reason: Overtaken}, Notes{})
 		}
 		return o.read()
 	case renewalForfeiting:
-		return o.forfeited(ev)
+		return o.forfeited(c, ev)
 	case renewalAnnouncing:
 		return o.announced(c, l, ev)
 	case renewalRedeeming:
@@ -74,19 +69,30 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	default: // renewalPausing
 		if ev.Result != OK {
-			return o.keep(l)
+			return o.keep(c, l)
 		}
 		o.phase = renewalWriting
 		return o.write.begin(o.write.claim)
 	}
 }
 
+// start looks at the tokens that are not stored yet. They are newer than what
+// is stored (G4).
+func (o *Renewal) start(c Rules, l *Local, ev Event) Effect {
+	u := l.Unsaved()
+	switch {
+	case u == nil:
+		return o.read()
+	case u.Usable(ev.Now, o.Rejected):
+		return c.end(Outcome{Record: u}, Notes{})
+	}
+	return o.flush(l.Pending)
+}
+
 func (o *Renewal) read() Effect {
 	o.phase = renewalReading
 	return Effect{Do: Read}
 }
-
-func (o *Renewal) end(out Outcome) Effect { return Effect{Do: Return, Outcome: out} }
 
 // flush writes a claim that an earlier attempt has left behind. One attempt at
 // a time may have something left to write: otherwise an outage of the store
@@ -101,7 +107,7 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.end(Outcome{Reason: StoreFailed})
+		return c.end(Outcome{Reason: StoreFailed}, Notes{})
 	}
 	notes := o.write.settle(l)
 	e := o.decide(c, l, ev, o.write.current, o.write.version)
@@ -112,7 +118,7 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 // decide acts on what is stored now.
 func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64) Effect {
 	if r == nil {
-		return o.end(Outcome{Reason: NoGrant})
+		return c.end(Outcome{Reason: NoGrant}, Notes{})
 	}
 	l.Watch = l.Watch.see(r.Intent, ev.Now)
 	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
@@ -121,9 +127,9 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	}
 	switch o.was, o.version = r, version; v {
 	case serve:
-		return o.end(Outcome{Record: r, Version: version})
+		return c.end(Outcome{Record: r, Version: version}, Notes{})
 	case refuse:
-		return o.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause})
+		return c.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause}, Notes{})
 	case await:
 		o.phase = renewalWaiting
 		return Effect{Do: Wait, For: pause, Poll: true}
@@ -141,22 +147,19 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	}
 }
 
-func (o *Renewal) forfeited(ev Event) Effect {
+func (o *Renewal) forfeited(c Rules, ev Event) Effect {
 	switch ev.Result {
 	case OK:
-		e := o.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version})
-		e.Notes.Died = true
-		return e
+		return c.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version}, Notes{Died: true})
 	case Conflict:
 		return o.read()
 	}
-	return o.end(Outcome{Reason: StoreFailed})
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
-// announced sends the request if the store has taken the intent. An intent
-// that the store may have taken is taken back. If it were left, it would look
-// like a lost answer, and the grant could end though nothing was ever sent
-// (G3).
+// announced sends the request if the intent was stored. An intent that may
+// have been stored is withdrawn. If it were left, it would look like a lost
+// answer, and the grant could end though no refresh token was ever sent (G3).
 func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
@@ -169,22 +172,22 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 	case Conflict:
 		return o.read()
 	case Refused:
-		return o.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause})
+		return c.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause}, Notes{})
 	case Unknown:
 		l.Undo = o.undo(o.version, time.Time{})
 	}
-	return o.end(Outcome{Reason: StoreFailed})
+	return c.end(Outcome{Reason: StoreFailed}, Notes{})
 }
 
-// undo takes the intent back though no request was sent. An abandoned intent
+// undo withdraws the intent if no request was sent. An abandoned intent
 // that it replaced comes back, and with it the doubt.
 func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
 	return &claim{kind: release, base: o.next, over: over, intent: o.was.Intent, doubts: o.was.Doubts, retryAt: retryAt}
 }
 
 // redeemed turns the answer of the server into a claim. After a lost answer
-// nothing is written: the intent stays, and tells everybody that the refresh
-// token may have been redeemed (G3).
+// nothing is written: the intent stays, and shows to every process that the
+// refresh token may have been redeemed (G3).
 func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 	switch ev.Result {
 	case OK:
@@ -196,7 +199,7 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		if o.next.Doubts > 0 {
 			reason = InDoubt // the attempt whose answer was lost has redeemed it
 		}
-		return o.claim(c, &claim{kind: bury, base: o.next, reason: reason, code: ev.Code}, ev)
+		return o.claim(c, &claim{kind: refusal, base: o.next, reason: reason, code: ev.Code}, ev)
 	case Failed:
 		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
 		k := o.undo(0, ev.Now.Wall.Add(o.pause))
@@ -208,9 +211,8 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	left := c.left(l.Watch, o.next.Intent, ev.Now)
-	e := o.end(Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)})
-	e.Notes.Failed = true
-	return e
+	out := Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)}
+	return c.end(out, Notes{Failed: true})
 }
 
 // claim writes what the attempt has brought about.
@@ -229,26 +231,21 @@ func (o *Renewal) written(c Rules, l *Local, ev Event) Effect {
 			o.phase = renewalPausing
 			return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 		}
-		return o.keep(l)
+		return o.keep(c, l)
 	}
-	notes := o.write.settle(l)
-	e := o.end(o.outcome(ev.Now))
-	e.Notes = notes
-	return e
+	return c.end(o.outcome(ev.Now), o.write.settle(l))
 }
 
 // keep leaves the claim to a Chore. New tokens are served from memory
 // meanwhile (G4).
-func (o *Renewal) keep(l *Local) Effect {
+func (o *Renewal) keep(c Rules, l *Local) Effect {
 	if o.write.claim.kind != adopt {
 		l.Undo = o.write.claim
-		return o.end(Outcome{Reason: StoreFailed, Pause: o.pause})
+		return c.end(Outcome{Reason: StoreFailed, Pause: o.pause}, Notes{})
 	}
 	l.Pending = o.write.claim
 	u := l.Unsaved()
-	e := o.end(Outcome{Reason: o.again(u), Record: u})
-	e.Notes.Unsaved = true
-	return e
+	return c.end(Outcome{Reason: o.again(u), Record: u}, Notes{Unsaved: true})
 }
 
 // outcome says what the caller gets after the claim was written or has turned
@@ -274,9 +271,9 @@ func (o *Renewal) outcome(now Clock) Outcome {
 }
 
 // again returns JustRenewed if the server has issued the rejected token once
-// more (G19).
+// more (G19), or no access token that can be sent.
 func (o *Renewal) again(r *Record) Reason {
-	if r.Token.Access == o.Rejected {
+	if r.Token.Access == o.Rejected || r.Token.Access == "" {
 		return JustRenewed
 	}
 	return ""

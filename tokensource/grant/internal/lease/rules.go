@@ -66,7 +66,7 @@ func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, R
 	return refuse, reason, 0
 }
 
-// forfeit returns r after its grant has ended without a word of the server.
+// forfeit returns r after its grant has ended without an answer of the server.
 // The tokens of a grant in doubt wait in the queue. A holder that obtained
 // their successors has until then to store them (G4). Without that delay, the
 // revocation would end the tokens that this holder is about to store.
@@ -154,6 +154,9 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 	if current == nil {
 		return nil, late
 	}
+	if k.kind == refusal && current.sameSet(k.base) && current.Over == k.reason {
+		return nil, stored
+	}
 	if current.Intent.ID != k.base.Intent.ID {
 		if k.kind == release && version == k.over {
 			// The announcement may still take effect over this version.
@@ -163,7 +166,7 @@ func (c Rules) resolve(k *claim, current *Record, version uint64, now Clock) (*R
 		}
 		return nil, late
 	}
-	if k.kind == bury {
+	if k.kind == refusal {
 		return current.over(k.reason, k.code), rewrite
 	}
 	next := *current

@@ -174,7 +174,7 @@ func TestResolve(t *testing.T) {
 	})
 	tomb := with(dead, func(r *lease.Record) { r.Over = lease.NoGrant })
 	adopt := lease.Adoption(&base, lease.Token{Access: "a4", Refresh: "r4"})
-	bury, release := lease.Burial(&base, "code"), lease.Release(&base, start)
+	refusal, release := lease.Refusal(&base, "code"), lease.Release(&base, start)
 	before := with(foreign, func(r *lease.Record) { r.Doubts = 0 })
 	undo := lease.Undo(&base, &before, 7)
 	const revoked, nothing = "queue", ""
@@ -197,10 +197,11 @@ func TestResolve(t *testing.T) {
 		{"adopt over another login", adopt, &login, 8, lease.Late, revoked},
 		{"adopt over a newer set", adopt, &renewed, 8, lease.Late, nothing},
 		{"adopt over itself", adopt, &mine, 8, lease.Stored, nothing},
-		{"bury under its own intent", bury, &base, 8, lease.Rewrite, string(lease.Denied)},
-		{"bury under another intent", bury, &foreign, 8, lease.Late, nothing},
-		{"bury a newer set", bury, &renewed, 8, lease.Late, nothing},
-		{"bury nothing", bury, nil, 0, lease.Late, nothing},
+		{"refuse under its own intent", refusal, &base, 8, lease.Rewrite, string(lease.Denied)},
+		{"refuse what is refused", refusal, &dead, 8, lease.Stored, nothing},
+		{"refuse under another intent", refusal, &foreign, 8, lease.Late, nothing},
+		{"refuse a newer set", refusal, &renewed, 8, lease.Late, nothing},
+		{"refuse nothing", refusal, nil, 0, lease.Late, nothing},
 		{"release its own intent", release, &base, 8, lease.Rewrite, "a3"},
 		{"release another intent", release, &foreign, 8, lease.Late, nothing},
 		{"undo its own intent", undo, &base, 8, lease.Rewrite, "a3"},
@@ -346,26 +347,23 @@ func TestEnqueue(t *testing.T) {
 	}
 }
 
-// Attempts are announced with pauses that double, and end after a week.
+// Attempts are announced with pauses that double.
 func TestAttempt(t *testing.T) {
 	for _, tt := range []struct {
 		attempts uint64
 		at       time.Duration
 		pause    time.Duration // 0: not attempted
-		left     int
 	}{
-		{0, -time.Second, 0, 1},
-		{0, 0, 10 * time.Second, 1},
-		{1, 0, 20 * time.Second, 1},
-		{8, 0, 2560 * time.Second, 1},
-		{9, 0, time.Hour, 1},
-		{1000, 0, time.Hour, 1},
-		{1000, 7 * 24 * time.Hour, 0, 0},
-		{0, 7 * 24 * time.Hour, 10 * time.Second, 1}, // it is never dropped without an attempt
+		{0, -time.Second, 0},
+		{0, 0, 10 * time.Second},
+		{1, 0, 20 * time.Second},
+		{8, 0, 2560 * time.Second},
+		{9, 0, time.Hour},
+		{1000, 0, time.Hour},
 	} {
 		r := lease.Record{Queue: []lease.Revocation{{Set: "x", Token: "a", Since: start, Next: start, Attempts: tt.attempts}}}
 		next, batch := rules().Attempt(&r, at(tt.at))
-		if len(next.Queue) != tt.left || (len(batch) > 0) != (tt.pause > 0) {
+		if len(next.Queue) != 1 || (len(batch) > 0) != (tt.pause > 0) {
 			t.Errorf("Attempt(%d, %s) leaves %d and attempts %d", tt.attempts, tt.at, len(next.Queue), len(batch))
 			continue
 		}

@@ -63,6 +63,22 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
+// G7: a login over a dead grant is stored, though the clock of its host is
+// behind.
+func TestLoginOverDeadGrant(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.rules.SingleGrant, b.rules.SingleGrant, b.skew = true, true, -20*time.Second
+	a.loggedIn()
+	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
+	if login := b.begin(b.login()).do(); login.effect.Do != lease.Swap {
+		t.Errorf("effect %d after the read, want a write", login.effect.Do)
+	} else {
+		login.run()
+	}
+	w.wantHeld()
+}
+
 // afterLostWrite runs a login whose write takes effect and whose answer is
 // lost. Then it lets other happen, and runs the login to its end.
 func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lease.Outcome) {
@@ -77,7 +93,7 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 // G12: a login that is written again does not undo a logout.
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
-		w.deaf = true
+		w.stuck = true
 		b.begin(&lease.Logout{}).run()
 	})
 	if r := w.record(); r.Over != lease.NoGrant {
@@ -116,6 +132,19 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
+// G4: a login that is written again does not put revoked tokens over those of
+// the login that replaced it.
+func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
+	w, out := afterLostWrite(t, func(w *world, b *process) {
+		b.loggedIn()
+		b.begin(&lease.Chore{}).run()
+	})
+	w.wantHeld()
+	if out.Reason != lease.Overtaken {
+		t.Errorf("the login ended with %q, want %q", out.Reason, lease.Overtaken)
+	}
+}
+
 // G1: a login that is written again does not wipe the intent of a redemption.
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
@@ -136,18 +165,18 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	if out := b.begin(&lease.Logout{}).run(); out.Reason != "" {
 		t.Fatalf("logout: %q", out.Reason)
 	}
-	w.deaf = true
+	w.stuck = true
 	if out := renewal.run(); out.Reason != lease.NoGrant {
 		t.Errorf("the renewal ended with %q, want %q", out.Reason, lease.NoGrant)
 	}
-	if n := renewal.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := renewal.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	b.begin(&lease.Chore{}).run()
 	if w.live() == 0 {
 		t.Fatal("the revocation has not failed")
 	}
-	w.deaf = false
+	w.stuck = false
 	w.now += time.Minute
 	w.process("c").begin(&lease.Chore{}).run() // a process that took no part
 	if w.live() != 0 {
@@ -196,8 +225,8 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 		t.Errorf("the successor ended with %q, want the holder's token", out.Reason)
 	}
 	w.wantHeld()
-	if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 1 {
-		t.Errorf("told %d times that the tokens were saved, want once", n)
+	if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 1 {
+		t.Errorf("%d notes that the tokens were saved, want one", n)
 	}
 	w.now += 2 * time.Hour
 	if out := b.begin(&lease.Renewal{}).run(); out.Reason != "" {
@@ -210,12 +239,12 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
 	a.loggedIn()
-	w.deaf = true
+	w.stuck = true
 	if out := a.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
 		t.Fatalf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
 	}
 	a.loggedIn()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if w.live() != 2 {
 		t.Errorf("%d tokens live, want those of the new login alone", w.live())
@@ -236,8 +265,8 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	if a.local.Pending != nil {
 		t.Error("tokens of the old login are still served from memory")
 	}
-	if n := login.told(func(n lease.Notes) bool { return n.Late }); n != 1 {
-		t.Errorf("told %d times of late tokens, want once", n)
+	if n := login.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
+		t.Errorf("%d notes of late tokens, want one", n)
 	}
 	a.settle()
 	if w.live() != 2 {
@@ -257,6 +286,9 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	if r := w.record(); r.Token.Refresh != "" || r.Token.Access != "" {
 		t.Errorf("the dead record holds %q and %q", r.Token.Access, r.Token.Refresh)
 	}
+	if out := b.begin(&lease.Chore{}).run(); w.live() != 3 || out.Due.Sub(b.wall()) != time.Hour {
+		t.Fatalf("%d tokens live, and the next are revoked in %s; want 3, 1h", w.live(), out.Due.Sub(b.wall()))
+	}
 	a.settle()
 	w.wantHeld()
 	if got := w.live(); got != 3 { // the first access token lives on at this server
@@ -264,8 +296,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-// G7: when the revocation of a forfeited grant has begun, a late holder does not
-// revive it: its tokens are revoked as well.
+// G7: when the revocation of a forfeited grant has begun, a late holder does
+// not revive it: its tokens are revoked as well.
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -273,9 +305,9 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	_, successor := takenOver(w, a, b)
 	successor.run()
 	w.now += time.Hour
-	w.deaf = true
+	w.stuck = true
 	b.begin(&lease.Chore{}).run()
-	w.deaf = false
+	w.stuck = false
 	a.settle()
 	if r := w.record(); r.Over != lease.InDoubt || w.live() != 0 {
 		t.Errorf("over = %q and %d tokens live, want %q and none", r.Over, w.live(), lease.InDoubt)
@@ -307,16 +339,16 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
-		if n := chore.told(func(n lease.Notes) bool { return n.Saved }); n != 0 {
-			t.Errorf("single %t: told that the tokens were saved", single)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 0 {
+			t.Errorf("single %t: a note that the tokens were saved", single)
 		}
-		if n := chore.told(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
-			t.Errorf("single %t: told %d times that the tokens were dropped, want once", single, n)
+		if n := chore.noted(func(n lease.Notes) bool { return n.Superseded && single || n.Late && !single }); n != 1 {
+			t.Errorf("single %t: %d notes that the tokens were dropped, want one", single, n)
 		}
 	}
 }
 
-// G12: a logout takes the tokens along that the process could not store.
+// G12: a logout revokes the tokens that the process could not store.
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -411,7 +443,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 			chore.step(ev)
 		}
 		if p.local.Undo != nil {
-			t.Errorf("%s: the intent is still to be taken back", name)
+			t.Errorf("%s: the intent is still to be withdrawn", name)
 		}
 		w.now += 2 * time.Minute
 	}

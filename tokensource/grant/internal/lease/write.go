@@ -9,8 +9,8 @@ type claim struct {
 	base  *Record // the record as it was announced; its intent names the claim
 	token Token   // adopt: the new tokens
 
-	reason Reason // bury: why the grant is dead
-	code   string // bury: the error code of the server
+	reason Reason // refusal: why the grant is dead
+	code   string // refusal: the error code of the server
 
 	intent  intent    // release: the intent that stays
 	doubts  uint64    // release: the doubts that stay
@@ -22,8 +22,8 @@ type claimKind uint8
 
 const (
 	adopt   claimKind = iota + 1 // store new tokens
-	bury                         // the server refused the grant
-	release                      // the attempt redeemed nothing: take the intent back
+	refusal                      // the server refused the grant
+	release                      // the attempt redeemed nothing: withdraw the intent
 )
 
 // is reports whether k and other came from the same attempt.
@@ -91,7 +91,7 @@ func (w *write) beginAt(c Rules, k *claim, current *Record, version uint64, ev E
 // is known.
 func (w *write) step(c Rules, ev Event) (Effect, bool) {
 	switch {
-	case w.phase == writeReading && (ev.Result == OK):
+	case w.phase == writeReading && ev.Result == OK:
 		if w.unsure && ev.Version == w.version {
 			break // it was not written, or not yet
 		}
@@ -125,7 +125,7 @@ func (w *write) swap(c Rules) Effect {
 	return c.swap(w.next, w.current, w.version)
 }
 
-// settle takes the claim out of l, unless it is still to be written, and
+// settle removes the claim from l, unless it is still to be written, and
 // returns what has happened. Tokens count as saved only if the record contains
 // them.
 func (w *write) settle(l *Local) Notes {
@@ -147,10 +147,16 @@ func (w *write) settle(l *Local) Notes {
 		n.Late = true
 	case w.claim.kind == adopt:
 		n.Superseded = true
-	case w.claim.kind == bury:
+	case w.claim.kind == refusal:
 		n.Died = w.verdict == stored
 	}
 	return n
+}
+
+// end ends an operation.
+func (c Rules) end(out Outcome, n Notes) Effect {
+	out.Due = c.Due(out.Record)
+	return Effect{Do: Return, Outcome: out, Notes: n}
 }
 
 // swap writes next over the version of current. A record that needs a Chore
@@ -161,5 +167,7 @@ func (c Rules) swap(next, current *Record, version uint64) Effect {
 	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
 		e.Due = due
 	}
+	// A queue that is full has dropped its oldest entries (G10).
+	e.Notes.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
 	return e
 }

@@ -1,0 +1,41 @@
+package oauthtest_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/url"
+
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+)
+
+// The answer to a refresh gets lost after the server has used the refresh token
+// up: the worst moment for a client. The server's books know what happened. A
+// test would use New, which checks at its end that nothing was left open.
+func Example() {
+	fake, err := oauthtest.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := oauthtest.PublicApp()
+	_, refreshToken, err := fake.IssueToken("", app.ClientID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fake.Inject(
+		oauthtest.Match{GrantType: "refresh_token"},
+		oauthtest.Fault{Commit: true, Drop: true, Required: true}, 1,
+	)
+
+	config := fake.Provider("") // what your client would be configured with
+	client := &http.Client{Transport: fake.Transport()}
+	resp, err := client.PostForm(config.TokenURL, url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}, "client_id": {app.ClientID},
+	})
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(err != nil, fake.Token(refreshToken).Dead, fake.Close())
+	// Output:
+	// true redeemed <nil>
+}
