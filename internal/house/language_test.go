@@ -21,7 +21,7 @@ var older = []string{
 	"examples", "examples/gotwitter", "examples/quickstart",
 	"internal/bubble", "internal/fleet", "internal/readme", "internal/servertest",
 	"middleware",
-	"storage", "storage/storagetest", "storage/postgresstore", "storage/redisstore", "storage/sqlitestore",
+	"storage/postgresstore", "storage/redisstore", "storage/sqlitestore",
 	"transport",
 }
 
