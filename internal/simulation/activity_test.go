@@ -71,7 +71,11 @@ func (u *user) burst(c chance) {
 		one := c.of("one", itoa(i))
 		wg.Go(func() {
 			time.Sleep(one.between(0, time.Millisecond))
-			u.call(u.run.any(one.of("process")), one)
+			p := u.run.any(one.of("process"))
+			for u.call(p, one); one.of("more").hit(0.3); u.call(p, one) {
+				one = one.of("next")
+				time.Sleep(one.of("soon").between(10*time.Millisecond, 4*time.Second))
+			}
 		})
 	}
 	wg.Wait()

@@ -71,7 +71,7 @@ func (j *judge) judgeToken(a ask, f *facts, tok *oauth2.Token) {
 	}
 	before := f.shown[a.p]
 	f.shown[a.p] = shown{p, time.Now()}
-	if before.pair != nil && before.at.Before(time.Now()) && p.older(before.pair) {
+	if before.pair != nil && p.older(before.pair) && before.at.Before(a.at) && !a.p.haltedSince(before.at) {
 		j.violation("went-back", f, "%s hands out %v, %v after %v", a.p.name, p, time.Since(before.at), before.pair)
 	}
 	if old := a.rejected; old != nil && (p == old || p.older(old)) {

@@ -92,7 +92,11 @@ func (r *run) disturb(p *process, op storagetest.Op, fault *storagetest.Fault, c
 		return
 	case name == "slow":
 		lasts = c.of("slow").between(100*time.Millisecond, 4*time.Second)
-		fault.Delay += lasts
+		if c.of("way").hit(0.5) {
+			fault.Delay += lasts
+		} else {
+			fault.AnswerDelay += lasts // what was read is old when it arrives
+		}
 	case name == "failed":
 		fault.Err = errStore
 	case name == "hang":

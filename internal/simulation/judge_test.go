@@ -64,7 +64,7 @@ func (p *pair) String() string {
 // older reports whether p was issued before q, in the same grant.
 func (p *pair) older(q *pair) bool { return p.grant == q.grant && p.number < q.number }
 
-// shown is what a process handed out last, and when.
+// shown is what a process handed out or wrote last, and when.
 type shown struct {
 	pair *pair
 	at   time.Time

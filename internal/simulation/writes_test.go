@@ -30,13 +30,16 @@ func (j *judge) writes(p *process, key string) {
 
 // wrote is called with the outcome of a write, as the process saw it.
 func (j *judge) wrote(p *process, key string, value []byte, err error) {
+	f := j.byKey[key]
 	if err == nil {
+		if f != nil {
+			j.knows(p, f, value)
+		}
 		return
 	}
 	if !errors.Is(err, storage.ErrConflict) {
 		p.disturb(troubledKey(key), 0)
 	}
-	f := j.byKey[key]
 	if f == nil {
 		return
 	}
@@ -46,6 +49,16 @@ func (j *judge) wrote(p *process, key string, value []byte, err error) {
 		pair.tried = true
 	}
 	j.say(p, f, "a write fails: %v", err)
+}
+
+// knows notes what a process has written. From then on it must not hand out
+// anything older.
+func (j *judge) knows(p *process, f *facts, value []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if pair := f.find(value); pair != nil && pair == f.stored.pair && (f.shown[p].pair == nil || f.shown[p].pair.older(pair)) {
+		f.shown[p] = shown{pair, time.Now()}
+	}
 }
 
 // rewritten is called when a record was written again as it was.
