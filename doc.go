@@ -21,18 +21,18 @@
 //
 // # What you test with
 //
-//   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server that
-//     is as hostile as real ones.
-//   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a store
-//     as tests.
+//   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server
+//     that is as hostile as real ones.
+//   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a
+//     store as tests.
 //
 // # The contract
 //
 // [github.com/authtrip/authtrip/tokensource] holds the interfaces that join
-// these packages, and the errors that a program decides on. A Source of your own
-// needs one method.
+// these packages, and the errors that a program decides on. A Source of your
+// own needs one method.
 //
 // docs/architecture.md shows the arrows between the packages, the states of a
-// grant, and what happens when a process crashes. docs/guarantees.md lists every
-// promise with its tests.
+// grant, and what happens when a process crashes. docs/guarantees.md lists
+// every promise with its tests.
 package authtrip

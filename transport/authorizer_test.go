@@ -159,7 +159,7 @@ func TestAnAuthorizerThatFailsSendsNothing(t *testing.T) {
 				if retry != nil { // only a request that can be repeated is retried
 					req.GetBody = func() (io.ReadCloser, error) { t.Error("the body was opened again"); return nil, errDown }
 				}
-				_, err := rt.RoundTrip(req) //nolint:bodyclose // it is nil
+				_, err := rt.RoundTrip(req)
 				if !errors.Is(err, tt.want) || len(base.sent) != 0 || body.closed.Load() != 1 {
 					t.Errorf("%s: RoundTrip = %v, %d requests, body closed %d times, want %v, 0 and 1", tt.name, err, len(base.sent), body.closed.Load(), tt.want)
 				}

@@ -8,16 +8,14 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
-// scopedSource names endpoints, and origins that came with the grant.
+// scopedSource names endpoints.
 type scopedSource struct {
 	*fakeSource
 	endpoints []string
-	granted   map[string][]string // by access token
-	calls     int                 // of Token
+	calls     int // of Token
 }
 
 func (s *scopedSource) Endpoints() []string { return s.endpoints }
@@ -25,13 +23,6 @@ func (s *scopedSource) Endpoints() []string { return s.endpoints }
 func (s *scopedSource) Token(ctx context.Context) (*oauth2.Token, error) {
 	s.calls++
 	return s.fakeSource.Token(ctx)
-}
-
-func (s *scopedSource) APIOrigins(tok *oauth2.Token) []string {
-	if tok == nil {
-		return s.origins
-	}
-	return append(s.granted[tok.AccessToken], s.origins...)
 }
 
 // T9: A request to an endpoint of the authorization server passes without a
@@ -103,48 +94,11 @@ func TestEndpointsThatCannotBe(t *testing.T) {
 	}
 }
 
-// T2: A token goes to the origins that came with its own grant, if they are
-// https and the program has not set any.
-func TestT2_OriginsOfTheGrant(t *testing.T) {
-	const mine, other = "https://mine.example", "https://other.example"
-	granted := map[string][]string{"tok-1": {mine, "http://plain.example", "http://127.0.0.1", "no origin", "https://a.example/path"}, "tok-9": {other}}
-	tests := []struct {
-		name string
-		src  *scopedSource
-		o    transport.Options
-		url  string
-		want string
-	}{
-		{name: "of the provider", url: api, want: "Bearer tok-1"},
-		{name: "of this grant", url: mine + "/a", want: "Bearer tok-1"},
-		{name: "of another grant", url: other},
-		{name: "http", url: "http://plain.example"},
-		{name: "http on loopback", url: "http://127.0.0.1"},
-		{name: "not an origin", url: "https://a.example/path"},
-		{name: "nobody's", url: "https://evil.example"},
-		{name: "a subdomain", url: "https://sub.mine.example"},
-		{name: "an endpoint there", url: mine + "/token"},
-		{name: "the program's own origins", o: transport.Options{Origins: []string{api}}, url: mine},
-		{name: "no token", src: &scopedSource{fakeSource: &fakeSource{origins: []string{api}, tokenErr: tokensource.ErrNoSubject}}, url: mine},
-		{name: "neither token nor error", src: &scopedSource{fakeSource: newSource().set(nil), granted: granted}, url: mine},
-	}
-	for _, tt := range tests {
-		src := tt.src
-		if src == nil {
-			src = &scopedSource{fakeSource: newSource(), granted: granted, endpoints: []string{mine + "/token"}}
-		}
-		base := &script{answers: []answer{ok200}}
-		status, _ := roundTrip(t, newTransport(t, src, base, tt.o), newRequest(t, "GET", tt.url, nil))
-		if got := base.auths(); got != tt.want || status != 200 {
-			t.Errorf("%s: GET %s = %d, sent with %q, want %q", tt.name, tt.url, status, got, tt.want)
-		}
-	}
-}
-
-// Where the program has set the origins, requests elsewhere ask for no token.
+// Elsewhere no token is asked for: a renewal under way must not delay a request
+// that gets no token.
 func TestElsewhereNoTokenIsAskedFor(t *testing.T) {
 	src := &scopedSource{fakeSource: newSource()}
-	rt := newTransport(t, src, &script{answers: []answer{ok200}}, transport.Options{Origins: []string{api}})
+	rt := newTransport(t, src, &script{answers: []answer{ok200}}, transport.Options{})
 	roundTrip(t, rt, newRequest(t, "GET", "https://elsewhere.example", nil))
 	if src.calls != 0 {
 		t.Errorf("Token was called %d times, want none", src.calls)

@@ -72,9 +72,6 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	c.headers.seed = maphash.MakeSeed()
 	c.renewer, _ = src.(tokensource.Renewer)
 	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
-	if o.Origins == nil {
-		c.scoper, _ = src.(tokensource.Scoper)
-	}
 	c.ready = bearer.ReadyOf(src)
 	if c.base == nil {
 		c.base = http.DefaultTransport

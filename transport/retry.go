@@ -63,9 +63,6 @@ func newRetrier(o *RetryOptions) (*retrier, error) {
 // final costs nothing more than without retries.
 func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, how carrier) (*http.Response, error) {
 	resp, err := how.send(base, req, body)
-	if how.failed() {
-		return nil, err
-	}
 	if err == nil && resp != nil && resp.StatusCode != http.StatusTooManyRequests && !serverFailed(resp) {
 		return resp, nil
 	}

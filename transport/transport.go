@@ -24,7 +24,6 @@ type core struct {
 	src        tokensource.Source
 	renewer    tokensource.Renewer           // src, or nil if it cannot renew
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
-	scoper     tokensource.Scoper            // src, or nil if only the origins below count
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
 	base       http.RoundTripper
 	origins    origins

@@ -84,7 +84,7 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	visible := &wire{base: http.DefaultTransport, timeline: a.timeline, provider: a.upstream.provider}
+	visible := &wire{base: a.upstream.base, timeline: a.timeline, provider: a.upstream.provider}
 	client, err := oauth.New(a.upstream.provider, a.upstream.registration, &oauth.Options{
 		HTTPClient: &http.Client{Transport: visible},
 	})

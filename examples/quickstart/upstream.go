@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -14,6 +16,7 @@ import (
 type upstream struct {
 	provider     *provider.Provider
 	registration oauth.Registration
+	base         http.RoundTripper
 	welcome      string // what to print at the start
 	fake         *fake  // nil if it is the real X
 }
@@ -28,7 +31,7 @@ func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upst
 		Scopes:      []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
 	}}
 	if up.registration.ClientID != "" {
-		up.provider = provider.X()
+		up.provider, up.base = provider.X(), http.DefaultTransport
 		up.welcome = "This uses the real X. Register this callback URL for your app in X's developer console: " + redirectURL + "\n"
 		return up, nil
 	}
@@ -36,7 +39,11 @@ func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upst
 	if err != nil {
 		return nil, err
 	}
-	up.fake, up.provider = f, f.Provider(f.url)
+	// Only the consent page has an address of its own, for the browser. The app
+	// reaches the fake in memory, under the addresses of the real X: the storage
+	// key of a grant contains the token endpoint, and must survive a restart.
+	up.fake, up.provider, up.base = f, provider.X(), f.Transport()
+	up.provider.AuthorizationURL, up.provider.InsecureLoopback = f.url+xapi.PathAuthorize, true
 	up.registration.ClientID, up.registration.Credential = f.app.ClientID, oauth.Secret(f.app.Secret())
 	up.welcome = "This uses a fake of X at " + f.url + ": no account, no network. Set X_CLIENT_ID to use the real one.\n"
 	return up, nil

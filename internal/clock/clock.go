@@ -28,8 +28,8 @@ func New(read func() (wall time.Time, mono time.Duration)) *Clock {
 	return &Clock{read: read}
 }
 
-// Now returns both clocks, read at one moment. The wall clock comes without Go's
-// monotonic part: a difference of two such times shows what the wall clock
+// Now returns both clocks, read at one moment. The wall clock comes without
+// Go's monotonic part: a difference of two such times shows what the wall clock
 // showed.
 func (c *Clock) Now() (wall time.Time, mono time.Duration) {
 	if c.read != nil {

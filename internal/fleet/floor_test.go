@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
@@ -19,8 +19,10 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// floor is the least that processes can do to refresh once: they hold the lock of a file during one request and one durable
-// write of the new tokens. It is what the time of the real thing is compared with. It loses the login of who is killed.
+// floor is the least that processes can do to refresh once: they hold the lock
+// of a file during one request and one durable write of the new tokens.
+// docs/performance.md compares the time of a Keeper with it. A process that is
+// killed meanwhile loses the login of its user.
 type floor struct {
 	dir, server string
 	api         *http.Client

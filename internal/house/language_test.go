@@ -51,8 +51,8 @@ func word(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + pattern + `)\b`)
 }
 
-// TestLanguage looks at every comment of the packages that are not older: at the
-// length of its lines and at its words.
+// TestLanguage looks at every comment of the packages that are not older: at
+// the length of its lines and at its words.
 func TestLanguage(t *testing.T) {
 	for _, p := range list(t, "linux", "work") {
 		if slices.Contains(older, p.short()) {

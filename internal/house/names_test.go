@@ -65,8 +65,8 @@ func exported(t *testing.T, p listed) []string {
 	return exportedNames(t, fset, files, p.ImportPath)
 }
 
-// exportedNames lists the names that go doc -all shows of a package. Package doc
-// also shows the methods that a type has from an embedded type which is not
+// exportedNames lists the names that go doc -all shows of a package. Package
+// doc also shows the methods that a type has from an embedded type which is not
 // exported.
 func exportedNames(t *testing.T, fset *token.FileSet, files []*ast.File, path string) (names []string) {
 	t.Helper()

@@ -67,9 +67,9 @@ func list(t *testing.T, goos string, args ...string) []listed {
 	return packages
 }
 
-// touch reads every folder of the tree. The go command may only reuse the result
-// of a test if no file that the test read has changed, and it does not see what
-// go list reads.
+// touch reads every folder of the tree. The go command may only reuse the
+// result of a test if no file that the test read has changed, and it does not
+// see what go list reads.
 func touch(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {

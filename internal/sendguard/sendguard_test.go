@@ -13,7 +13,7 @@ func TestCheck(t *testing.T) {
 	fail, pass := func() error { return late }, func() error { return nil }
 	tests := []struct {
 		name string
-		ctx  context.Context //nolint:containedctx // the input of a row
+		ctx  context.Context
 		want error
 	}{
 		{"no check", t.Context(), nil},

@@ -17,8 +17,8 @@ import (
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
-// soon is how long what happens at once may take. It only matters if a test fails.
-const soon = 15 * time.Second
+// hangs is how long anything may take. After that, a test reports that it hangs.
+const hangs = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	code := m.Run()

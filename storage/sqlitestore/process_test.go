@@ -18,6 +18,9 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
+// hangs is how long anything may take. After that, a test reports that it hangs.
+const hangs = 2 * time.Minute
+
 const (
 	childPath = "SQLITESTORE_TEST_PATH" // set in the processes that the tests start
 	childRole = "SQLITESTORE_TEST_ROLE"
@@ -192,8 +195,8 @@ func wantCancelled(t *testing.T, call string, f func(ctx context.Context) error)
 	select {
 	case err := <-result:
 		wantError(t, call+" with an ended ctx", err, "sqlitestore", errCause)
-	case <-time.After(10 * time.Second):
-		t.Errorf("%s did not return within 10 s after its ctx ended", call)
+	case <-time.After(hangs):
+		t.Errorf("%s did not return within %v after its ctx ended", call, hangs)
 	}
 }
 
@@ -244,8 +247,8 @@ func wantWaits(t *testing.T, s storage.Store, key string, v storage.Version, rel
 		if err != nil {
 			t.Errorf("Put() after the lock was released = %v, want no error", err)
 		}
-	case <-time.After(10 * time.Second):
-		t.Error("Put() did not return within 10 s after the lock was released")
+	case <-time.After(hangs):
+		t.Errorf("Put() did not return within %v after the lock was released", hangs)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
@@ -49,12 +50,13 @@ const brokenEnv = "STORAGETEST_BROKEN"
 // of its own, because the suite must fail there.
 func TestBrokenStores(t *testing.T) {
 	if name := os.Getenv(brokenEnv); name != "" {
+		storagetest.SetHangs(time.Second) // some of them do
 		storagetest.Run(t, func(*testing.T) storage.Store { return broken[name].open() }, &storagetest.Options{Swaps: 1000})
 		return
 	}
 	for name, b := range broken {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // some of them hang for seconds
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStores$/^("+strings.Join(b.wants, "|")+")$", "-test.v")
 			cmd.Env = append(os.Environ(), brokenEnv+"="+name)
 			out, err := cmd.CombinedOutput()

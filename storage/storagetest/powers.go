@@ -157,7 +157,7 @@ func watch(t *testing.T, s storage.Store) *watching {
 func (w *watching) wantChange(t *testing.T, why string, want storage.Change) {
 	t.Helper()
 	w.put[want.Version] = true
-	limit := time.After(soon)
+	limit := time.After(hangs)
 	for {
 		select {
 		case got := <-w.arrived:
@@ -213,8 +213,8 @@ func testWatcherEnds(t *testing.T, s *suite) {
 	select {
 	case err := <-w.ended:
 		wantCause(t, "Watch", err, errCause)
-	case <-time.After(soon):
-		t.Fatalf("Watch() did not return within %v after its ctx ended", soon)
+	case <-time.After(hangs):
+		t.Fatalf("Watch() did not return within %v after its ctx ended", hangs)
 	}
 	w.drop()
 	v := put(t, store, "k", "value", 0)

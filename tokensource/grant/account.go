@@ -18,7 +18,7 @@ import (
 // Grant is what may be known of a grant: facts without tokens.
 type Grant struct {
 	Subject  string
-	Issuer   string // the issuer of the authorization server, or its token endpoint if it has no issuer
+	Issuer   string // of the authorization server; its token endpoint if it has no issuer
 	ClientID string // the app's
 
 	Scopes      []string  // granted; empty if the server never said
@@ -75,8 +75,8 @@ func facts(r *lease.Record) Grant {
 	return g
 }
 
-// Missing returns those of the given scopes that were not granted. If the server
-// never said what it granted, none is missing ([RFC 6749] section 5.1).
+// Missing returns those of the given scopes that were not granted. If the
+// server never said what it granted, none is missing ([RFC 6749] section 5.1).
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func (g Grant) Missing(scopes ...string) []string {
@@ -103,18 +103,20 @@ func Inspect(value []byte) (Grant, error) {
 	return facts(r), nil
 }
 
+const grantPrefix = "grant." // of storage keys
+
 // Key returns the storage key of the grant that a subject has given to a client
 // of an authorization server. The issuer is Issuer of its provider, or TokenURL
 // where there is no issuer. The key shows no name: it is "grant." and a keyed
 // hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
 // plain hash.
 func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	return storage.Name(ctx, store, "grant.", issuer, clientID, subject)
+	return storage.Name(ctx, store, grantPrefix, issuer, clientID, subject)
 }
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := Key(ctx, k.store.store, k.client.Provider().Authority(), k.client.ClientID(), subject)
+	key, err := k.store.name(ctx, grantPrefix, k.client.Provider().Authority(), k.client.ClientID(), subject)
 	if err != nil {
 		return "", unread(err)
 	}
@@ -144,12 +146,12 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 // tokens of an earlier one, and makes a dead grant alive. Tokens that are
 // replaced are revoked, unless the server has ended them itself (G20). Of two
 // logins at nearly the same time, the one that was exchanged later stays,
-// whichever is saved first (G6). Save returns the facts of the grant that stays,
-// and ErrNoGrant if the user has logged out meanwhile.
+// whichever is saved first (G6). Save returns the facts of the grant that
+// stays, and ErrNoGrant if the user has logged out meanwhile.
 //
-// Save goes on when ctx ends, because the code that tok was traded for cannot be
-// used again. [tokensource.ErrTemporary] means that the store has not taken the
-// grant: the user must log in again.
+// Save goes on when ctx ends, because the code that tok was traded for cannot
+// be used again. [tokensource.ErrTemporary] means that the store has not taken
+// the grant: the user must log in again.
 func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err
@@ -209,13 +211,15 @@ func exchanged(tok *oauth2.Token, now time.Time) time.Time {
 // Logout ends a subject's grant, for every process at once. From then on no
 // process hands out a token of it. The refresh token and then the access token
 // are revoked at the server ([RFC 7009]). A logout wins over a refresh under
-// way: tokens that arrive later are revoked (G12). Without a grant Logout returns
-// nil. A provider without a revocation endpoint leaves nothing else to do.
+// way: tokens that arrive later are revoked (G12). Without a grant Logout
+// returns nil. A provider without a revocation endpoint leaves nothing else to
+// do.
 //
 // An error means that the logout is not stored, or that the server has not
-// confirmed the revocation. What the server has not confirmed is repeated in the
-// background by any process, for a week (G20). When ctx ends, Logout returns its
-// cause and goes on by itself. [EventLoggedOut] then says how it ended.
+// confirmed the revocation. What the server has not confirmed is repeated in
+// the background by any process, for a week (G20). When ctx ends, Logout
+// returns its cause and goes on by itself. [EventLoggedOut] then says how it
+// ended.
 //
 // [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 func (k *Keeper) Logout(ctx context.Context, subject string) error {

@@ -1,9 +1,11 @@
 package grant_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -36,7 +39,8 @@ func (c *clocks) clock() *clock.Clock {
 	})
 }
 
-// G18: A token is handed out only while it is valid by the wall clock and by the monotonic clock, and an intent ends by whichever clock ends it first.
+// G18: A token is handed out only while it is valid by the wall clock and by
+// the monotonic clock, and an intent ends by whichever clock ends it first.
 func TestG18_ATokenThatExpiredWhileTheMachineSleptIsNotHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -116,6 +120,25 @@ func TestG18_TheIntentOfAFastClockEndsInTime(t *testing.T) {
 	})
 }
 
+// The machine sleeps after a process has announced its redemption. When it
+// wakes, the intent has ended by the wall clock, and another process may
+// redeem.
+func TestG18_AProcessThatSleptSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var c clocks
+		w.Options.Prepare = func(context.Context, *oauth.TokenRequest) error {
+			c.wall.Store(int64(time.Minute)) // and not a moment by the monotonic clock
+			return nil
+		}
+		w.Client = w.NewClient(&w.Options)
+		g := w.Process(&grant.Options{Clock: c.clock()})
+		_, err := g.Source(w.User).Renew(t.Context(), w.Login(g))
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		w.WantRefreshes(0)
+	})
+}
+
 // The lifetime of a token counts from the sending of its request.
 func TestG18_ATokenIsNotBelievedForLongerThanItLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +155,8 @@ func TestG18_ATokenIsNotBelievedForLongerThanItLives(t *testing.T) {
 	})
 }
 
-// G19: No source returns neither a token nor an error, and a server that issues the rejected token again leads to ErrJustRenewed.
+// G19: No source returns neither a token nor an error, and a server that issues
+// the rejected token again leads to ErrJustRenewed.
 func TestG19_TheRejectedTokenIssuedAgainIsNoNewToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -170,4 +194,60 @@ func (s issuing) RoundTrip(req *http.Request) (*http.Response, error) {
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: req,
 	}, nil
+}
+
+func TestClocksThatDisagree(t *testing.T) {
+	tests := []struct {
+		name   string
+		behind time.Duration // of the holder's clock
+		answer time.Duration // until the server answers the holder
+	}{
+		{"as much as is allowed for: the intent lives on", 35 * time.Second, 10 * time.Second},
+		// The intent of a host whose clock is a quarter of an hour behind looks long
+		// ended. Watching it tells better.
+		{"more than that", 15 * time.Minute, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				slow, other := w.Process(nil), w.Process(nil)
+				rejected := w.Login(slow)
+				w.RefreshFault(oauthtest.Fault{Delay: tt.answer}, 1)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, err := slow.Source(w.User).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				grant.ShiftIntent(t, w.Store.Store, w.keyOf(w.User), -tt.behind)
+				wg.Go(func() {
+					if _, err := other.Source(w.User).Renew(t.Context(), rejected); err != nil {
+						t.Error(err)
+					}
+				})
+				wg.Wait()
+				w.WantRefreshes(1)
+			})
+		})
+	}
+}
+
+// G13: All time is testable under testing/synctest.
+func TestG13_ADayInNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		for range 24 * 60 {
+			if !w.Works(w.Token(g)) {
+				t.Fatal("a call failed")
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := w.Refreshes(); n < 11 || n > 13 {
+			t.Errorf("a day of two-hour tokens took %d refreshes", n)
+		}
+	})
 }

@@ -26,12 +26,13 @@ type operation interface {
 }
 
 // drive carries out one operation on the grant under key, in the order in which
-// the machine asks for its effects. It returns how the operation ended, and that
-// as an error. An error of the store or of the server is its cause.
+// the machine asks for its effects. It returns how the operation ended, and
+// that as an error. An error of the store or of the server is its cause.
 //
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	_, r.background = op.(*lease.Chore)
 	defer r.leave()
 	k.grants.enter(key)
 	defer func() { k.grants.exit(key, k.clock.Mono()) }()
@@ -64,6 +65,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
+	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
@@ -73,12 +75,13 @@ type run struct {
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
 
+	unknown     bool // a write may have happened, or may still happen
 	interrupted bool // a wait was ended
 	loggedOut   bool // a logout was stored
 }
 
-// access prepares a read or a write of the stored grant. The cache compares what
-// the store notifies from then on with the outcome (G12).
+// access prepares a read or a write of the stored grant. The cache compares
+// what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
 	if r.seen != nil {
@@ -144,6 +147,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
 		return lease.Event{Result: lease.Failed}
 	}
+	r.unknown = true
 	return lease.Event{Result: lease.Unknown}
 }
 
@@ -187,7 +191,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 // of the request by this process's own wall clock (G18).
 func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 	t := lease.Token{
-		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry,
+		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
 	if tok.ExpiresIn > 0 {
@@ -199,6 +203,9 @@ func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
+	if r.background && r.isClosed() {
+		return lease.Event{Result: lease.Failed} // another process, or the next start, goes on
+	}
 	r.revoking <- struct{}{}
 	defer func() { <-r.revoking }()
 	hint := oauth.HintAccessToken
@@ -213,20 +220,21 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{Result: lease.Failed}
 }
 
-// probe asks which of two access tokens works.
+// probe asks whether an access token works, and whether it is the only one of
+// two that does.
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
-	mine, err := r.alive(ctx, e.Token)
-	if err == nil && mine {
-		return lease.Event{Result: lease.OK}
-	}
-	other := false
-	if err == nil {
-		other, err = r.alive(ctx, e.Other)
-	}
-	if err == nil && other {
+	works, err := r.alive(ctx, e.Token)
+	if err == nil && !works {
 		return lease.Event{Result: lease.Refused}
 	}
-	return lease.Event{Result: lease.Unknown}
+	other := false
+	if err == nil && e.Other != "" {
+		other, err = r.alive(ctx, e.Other)
+	}
+	if err != nil || other {
+		return lease.Event{Result: lease.Unknown}
+	}
+	return lease.Event{Result: lease.OK}
 }
 
 // alive reports whether an access token works.
@@ -261,8 +269,11 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	if e.Outcome.Reason != lease.StoreFailed { // then nobody knows what is stored
+	switch {
+	case e.Outcome.Reason != lease.StoreFailed:
 		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	case r.unknown:
+		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)
@@ -303,6 +314,13 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 type backend struct {
 	store   storage.Store
 	timeout time.Duration
+}
+
+// name returns a storage key. The first name may have to read the store.
+func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return storage.Name(ctx, b.store, prefix, parts...)
 }
 
 func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {

@@ -8,8 +8,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// Two configurations with one issuer and one client ID have one storage key. The
-// second one must not send the refresh tokens of the first to its own endpoint.
+// Two configurations with one issuer and one client ID have one storage key.
+// The second one must not send the refresh tokens of the first to its own
+// endpoint.
 func TestAGrantOfAnotherTokenEndpointIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

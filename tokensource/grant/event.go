@@ -20,15 +20,16 @@ type Event struct {
 // EventKind says what happened.
 type EventKind string
 
-// The kinds of events that [Options.Observe] is called with.
+// The kinds of events that [Options.Observe] is called with. Tokens that were
+// dropped, and may still work at the server, are revoked in the background.
 const (
 	EventAuthorized    EventKind = "authorized"     // a login is stored
 	EventRefreshed     EventKind = "refreshed"      // a refresh succeeded
 	EventRefreshFailed EventKind = "refresh failed" // a refresh failed for now, and the grant is alive
 	EventDied          EventKind = "died"           // the user must authorize again
-	EventUnsaved       EventKind = "unsaved"        // the store did not take renewed tokens: they are used from memory, and written later
-	EventSaved         EventKind = "saved"          // the store has taken tokens that it had not taken before
-	EventSuperseded    EventKind = "superseded"     // new tokens were dropped: newer ones are stored, or the user has logged out; those that may work will be revoked
+	EventUnsaved       EventKind = "unsaved"        // renewed tokens are in memory only, because the store failed
+	EventSaved         EventKind = "saved"          // tokens that were in memory only are stored now
+	EventSuperseded    EventKind = "superseded"     // new tokens were dropped for newer ones, or after a logout
 	EventLoggedOut     EventKind = "logged out"     // a logout is stored; Err says if the server has not confirmed it
 	EventUnrevoked     EventKind = "unrevoked"      // a token could not be revoked for a week, and the attempts have ended
 )

@@ -2,12 +2,10 @@ package grant_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -20,7 +18,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A login without a browser's help: build the URL, exchange the code, ask who the user is, keep the grant, use its token.
+// A login without a browser's help: build the URL, exchange the code, ask who
+// the user is, keep the grant, use its token.
 func Example() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil) // plays X, its user and the browser, in memory
@@ -40,7 +39,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The state must be random and bound to the browser: package middleware does that.
+	// The state must be random and bound to the browser: package middleware does
+	// that.
 	verifier := oauth2.GenerateVerifier()
 	login, err := client.AuthorizationURL("random", verifier, nil)
 	if err != nil {
@@ -66,7 +66,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// From here on one source serves every user; the context says whose token it is.
+	// From here on one source serves every user; the context says whose token it
+	// is.
 	tok, err = grants.Token(tokensource.WithSubject(ctx, user.Subject))
 	fmt.Println("logged in:", user.Username)
 	fmt.Println("token of type", tok.Type(), "without a refresh token:", tok.RefreshToken == "", err)
@@ -78,39 +79,8 @@ func Example() {
 	// token of type Bearer without a refresh token: true <nil>
 }
 
-func Example_authorizationURL() {
-	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
-		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	login, err := client.AuthorizationURL(
-		"random, and bound to the browser",
-		"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
-		nil,
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	endpoint, query, _ := strings.Cut(login, "?")
-	fmt.Println(endpoint)
-	for parameter := range strings.SplitSeq(query, "&") {
-		fmt.Println(" ", parameter)
-	}
-	// Output:
-	// https://x.com/i/oauth2/authorize
-	//   client_id=my-client-id
-	//   code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
-	//   code_challenge_method=S256
-	//   redirect_uri=https%3A%2F%2Fapp.example%2Fcallback
-	//   response_type=code
-	//   scope=tweet.read%20users.read%20offline.access
-	//   state=random%2C%20and%20bound%20to%20the%20browser
-}
-
-// exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
+// exampleGrants returns the engine of an app at the fake, and the ID of a user
+// who has logged in.
 func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
 	client, err := oauth.New(provider.X(), oauth.Registration{
@@ -135,8 +105,9 @@ func exampleKeeper(fake *xapi.Server) (*grant.Keeper, string) {
 	return grants, user
 }
 
-// A resource server has rejected a token: Renew gets another one, once for everybody who comes with the same token.
-// Package transport does this by itself.
+// A resource server has rejected a token: Renew gets another one, once for
+// everybody who comes with the same token. Package transport does this by
+// itself.
 func ExampleKeeper() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil)
@@ -169,46 +140,4 @@ func ExampleKeeper() {
 	// another token: true
 	// the same for the next caller: true
 	// refresh requests: 1
-}
-
-// What a caller decides on is matched with errors.Is; the facts are in *Error.
-func Example_errors() {
-	ctx := context.Background()
-	fake, err := xapi.NewServer(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	grants, user := exampleKeeper(fake)
-	decide := func(err error) string {
-		switch {
-		case errors.Is(err, tokensource.ErrReauthorize): // also ErrNoGrant
-			return "send the user to log in"
-		case errors.Is(err, tokensource.ErrTemporary):
-			e, _ := errors.AsType[*tokensource.Error](err)
-			return fmt.Sprintf("try again after %v", e.RetryAfter)
-		case errors.Is(err, tokensource.ErrClient):
-			return "tell the operator: " + err.Error()
-		}
-		return fmt.Sprint("unexpected: ", err)
-	}
-
-	_, err = grants.Source("somebody else").Token(ctx)
-	fmt.Println("unknown user:", decide(err))
-	_, err = grants.Client().Exchange(ctx, "an old code", oauth2.GenerateVerifier())
-	fmt.Println("used code:", decide(err))
-	fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1)
-	fmt.Println("outage:", decide(grants.Logout(ctx, user)))
-	if err := fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
-		log.Fatal(err)
-	}
-	_, err = grants.Client().Refresh(ctx, "a refresh token")
-	fmt.Println("new secret:", decide(err))
-	if err := grants.Close(); err != nil {
-		log.Fatal(err)
-	}
-	// Output:
-	// unknown user: send the user to log in
-	// used code: send the user to log in
-	// outage: try again after 30s
-	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration
 }

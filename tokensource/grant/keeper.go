@@ -12,18 +12,18 @@
 // A [Keeper] holds the grants of all users of one client. It is a
 // [tokensource.Renewer] whose subject comes from the context. [Keeper.Save]
 // takes the tokens of a login, [Keeper.Token] supplies access tokens,
-// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout] ends
-// a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds facts
-// about a grant, and no token.
+// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout]
+// ends a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds
+// facts about a grant, and no token.
 //
 // # How processes share a grant
 //
 // All processes use one [storage.Store]. Before a Keeper sends a refresh token,
-// it writes an intent into the stored grant by compare-and-swap. Other processes
-// wait while the intent lives, and learn from an abandoned intent that the
-// refresh token may have been used. The rules stand in the internal package
-// lease, as functions without I/O. The file drive.go carries out what they ask
-// for, and is the only file that sends a request to the server.
+// it writes an intent into the stored grant by compare-and-swap. Other
+// processes wait while the intent lives, and learn from an abandoned intent
+// that the refresh token may have been used. The rules stand in the internal
+// package lease, as functions without I/O. The file drive.go carries out what
+// they ask for, and is the only file that sends a request to the server.
 //
 // # What can be lost
 //
@@ -43,11 +43,11 @@
 //
 // # Errors
 //
-// Methods return a [*tokensource.Error] whose kind says who can fix the failure:
-// the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]), time
-// ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient]; Op
-// "load" without a kind means that the stored grant cannot be read). No error
-// and no event contains a token.
+// Methods return a [*tokensource.Error] whose kind says who can fix the
+// failure: the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]),
+// time ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient];
+// Op "load" without a kind means that the stored grant cannot be read). No
+// error and no event contains a token.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
@@ -65,21 +65,28 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Keeper keeps the grants of all users of one client. Make one with [New]. It is
-// safe for concurrent use.
+// Keeper keeps the grants of all users of one client. Make one with [New]. It
+// is safe for concurrent use.
 //
 // No verb of package fmt and no encoder prints a token that a Keeper holds.
-// Every field that leads to a token is a pointer, and fmt prints the address of
-// a pointer that stands in a struct.
-type Keeper struct {
+// Package fmt prints the address of a pointer that stands in a struct. With a
+// wrong verb, it prints what the pointer points to, and the addresses of the
+// pointers in there. So everything that changes, or leads to a token, is two
+// pointers away.
+type Keeper struct{ *engine }
+
+// engine is a Keeper behind the first pointer. Its fields never change.
+type engine struct {
+	*lifetime
+
 	client *oauth.Client
 	store  *backend
 	o      Options
@@ -87,14 +94,17 @@ type Keeper struct {
 	clock  *clock.Clock
 
 	cache   *cache.Cache[lease.Record]
-	grants  *table         // what this process alone knows of its grants
-	changes *changes       // of stored grants, as the store tells them
-	breaker pacing.Breaker // of requests to the token endpoint
+	grants  *table          // what this process alone knows of its grants
+	changes *changes        // of stored grants, as the store notifies of them
+	breaker *pacing.Breaker // of requests to the token endpoint
 
-	loads    singleflight.Group // reads of the store, by subject
-	renewals singleflight.Group // by subject
-	revoking chan struct{}      // holds one element for each revocation in flight
+	loads    *singleflight.Group // reads of the store, by subject
+	renewals *singleflight.Group // by subject
+	revoking chan struct{}       // holds one element for each revocation in flight
+}
 
+// lifetime counts the work of a Keeper, and ends it.
+type lifetime struct {
 	mu     sync.Mutex     // guards closed; never held across I/O
 	closed bool           // no new work begins
 	work   sync.WaitGroup // what Close waits for
@@ -193,8 +203,8 @@ const (
 )
 
 // New returns a Keeper for the users of client, whose grants are kept in store.
-// Give every process the same store, and wrap it with [storage.Sealed] unless it
-// is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Give every process the same store, and wrap it with [storage.Sealed] unless
+// it is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
@@ -209,7 +219,9 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		return nil, err
 	}
 	set := o.withDefaults()
-	k := &Keeper{
+	k := &Keeper{&engine{
+		lifetime: &lifetime{done: make(chan struct{})},
+
 		client:   client,
 		store:    &backend{store: store, timeout: set.StoreTimeout},
 		o:        set,
@@ -218,9 +230,11 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		cache:    cache.New[lease.Record](cache.Options{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment()}),
 		grants:   new(table),
 		changes:  new(changes),
+		breaker:  new(pacing.Breaker),
+		loads:    new(singleflight.Group),
+		renewals: new(singleflight.Group),
 		revoking: make(chan struct{}, maxRevocations),
-		done:     make(chan struct{}),
-	}
+	}}
 	if w, ok := store.(storage.Watcher); ok {
 		k.work.Go(func() { k.watch(w) })
 	}
@@ -309,42 +323,47 @@ func (k *Keeper) Store() storage.Store { return k.store.store }
 
 // Close stops the Keeper. It waits for work under way, tries once more to write
 // what the store did not take, and returns an error that counts what could not
-// be written. It may be called twice. Afterwards every call that needs more than
-// memory returns [tokensource.ErrClosed].
+// be written. It may be called twice. Afterwards every call that needs more
+// than memory returns [tokensource.ErrClosed].
 func (k *Keeper) Close() error {
-	k.mu.Lock()
-	if !k.closed {
-		k.closed = true
-		close(k.done)
-	}
-	k.mu.Unlock()
-	k.work.Wait()
+	k.stop()
 	unsaved, intents := k.grants.unwritten()
 	var list []error
 	if unsaved > 0 {
 		list = append(list, fmt.Errorf("grant: %d renewed grants could not be written to the store: their users must authorize again", unsaved))
 	}
 	if intents > 0 {
-		list = append(list, fmt.Errorf("grant: %d intents could not be taken back: their grants are in doubt", intents))
+		list = append(list, fmt.Errorf("grant: %d intents could not be withdrawn: their grants are in doubt", intents))
 	}
 	return errors.Join(list...)
 }
 
-func (k *Keeper) isClosed() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.closed
+func (l *lifetime) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 // begin counts a piece of work that Close must wait for. It returns false after
 // Close was called. The caller must call work.Done at the end of the work.
-func (k *Keeper) begin() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.closed {
-		k.work.Add(1)
+func (l *lifetime) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.work.Add(1)
 	}
-	return !k.closed
+	return !l.closed
+}
+
+// stop lets no new work begin, and waits for the rest.
+func (l *lifetime) stop() {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.done)
+	}
+	l.mu.Unlock()
+	l.work.Wait()
 }
 
 // now reads both clocks at one moment.

@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,32 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// G6: Of two logins at once the later exchange stays, and no process ends a newer grant than the one that it knows.
+// G11: A user of the provider has one grant per client.
+func TestG11_OneUserOneGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		w.Login(g)
+		if !w.Works(w.Token(g)) {
+			t.Error("the second login's token does not work")
+		}
+		if n := len(w.grants()); n != 1 {
+			t.Errorf("two logins of one user are %d records, want 1", n)
+		}
+		for _, subject := range []string{"a|b", "a", "|b", "a b"} {
+			if _, err := g.Save(t.Context(), subject, &oauth2.Token{AccessToken: "token-of-" + subject}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.grants()); n != 5 {
+			t.Errorf("five subjects are %d records", n)
+		}
+	})
+}
+
+// G6: Of two logins at once the later exchange stays, and a process that lost a
+// race reads again before it believes a refusal.
 func TestG6_OfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	alive := func(works *atomic.Value) func(context.Context, *oauth2.Token) (bool, error) {
 		return func(_ context.Context, tok *oauth2.Token) (bool, error) { return tok.AccessToken == works.Load(), nil }
@@ -69,8 +95,8 @@ func TestG6_OfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-// Where the server keeps both grants, one stays, and the tokens of the other one
-// are revoked.
+// Where the server keeps both grants, one stays, and the tokens of the other
+// one are revoked.
 func TestG20_ALoginRevokesTheTokensThatItReplaces(t *testing.T) {
 	for _, gap := range []time.Duration{0, time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -91,8 +117,8 @@ func TestG20_ALoginRevokesTheTokensThatItReplaces(t *testing.T) {
 	}
 }
 
-// overtaken has a Save whose write takes effect and whose answer is lost. Before
-// the next read of that process, meanwhile runs.
+// overtaken has a Save whose write takes effect and whose answer is lost.
+// Before the next read of that process, meanwhile runs.
 func overtaken(t *testing.T, w world, tok *oauth2.Token, meanwhile func(elsewhere *grant.Keeper)) (saving, elsewhere *grant.Keeper, err error) {
 	t.Helper()
 	elsewhere = w.Process(nil)
@@ -171,7 +197,7 @@ func TestARepeatedSaveDoesNotOverwriteRenewedTokens(t *testing.T) {
 			}
 		}
 		w.renew(saving, renewed)
-		if w.Fake.FamilyRevoked(w.User) {
+		if w.reused() {
 			t.Error("a refresh token was sent twice")
 		}
 	})
@@ -191,7 +217,7 @@ func TestARepeatedSaveDoesNotWipeAnIntent(t *testing.T) {
 			t.Error("the two processes hold different tokens")
 		}
 		w.WantRefreshes(1)
-		if w.Fake.FamilyRevoked(w.User) || !w.Works(w.Token(elsewhere)) {
+		if w.reused() || !w.Works(w.Token(elsewhere)) {
 			t.Error("a refresh token was sent twice")
 		}
 	})
@@ -231,7 +257,8 @@ func TestALoginOverUnsavedTokensRevokesThem(t *testing.T) {
 				first := w.issue()
 				w.save(cut, first)
 				time.AfterFunc(time.Second/2, func() { own.On(testworld.Failing("put", "get")) })
-				w.renew(cut, first) // served from memory
+				w.renew(cut, first)         // served from memory
+				time.Sleep(2 * time.Second) // the background writer pauses for a second
 				tok := w.issue()
 				if same {
 					own.On(nil)
@@ -255,8 +282,8 @@ func TestALoginOverUnsavedTokensRevokesThem(t *testing.T) {
 	}
 }
 
-// lateStore holds back the first write of a grant. The caller gets an error, and
-// the write happens when the test says so.
+// lateStore holds back the first write of a grant. The caller gets an error,
+// and the write happens when the test says so.
 type lateStore struct {
 	storage.Store
 	held func() error // writes what was held back; nil before that
@@ -316,6 +343,106 @@ func TestSaveOfALoginThatALogoutOvertook(t *testing.T) {
 		w.Login(g)
 		if !w.Works(w.Token(g)) {
 			t.Error("a new login does not work")
+		}
+	})
+}
+
+func TestG6_ARefusalThatTheStoreCannotConfirmIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		if err := w.Fake.RevokeGrant(w.User, w.Client.ClientID()); err != nil {
+			t.Fatal(err)
+		}
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("get", "put")) })
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		if errors.Is(err, tokensource.ErrReauthorize) || w.Saw(grant.EventDied) != 0 {
+			t.Errorf("Renew() = %v: the grant was declared dead though another process may have renewed it", err)
+		}
+		w.Store.On(nil)
+		time.Sleep(time.Minute)
+		_, err = g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrReauthorize)
+	})
+}
+
+// A grant without a refresh token has no intent by which a newer login could be
+// recognised.
+func TestG6_ANewLoginDoesNotEndWithAnOldGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		tok := &oauth2.Token{AccessToken: "old", TokenType: "bearer", Expiry: time.Now().Add(time.Minute)}
+		if _, err := here.Save(t.Context(), w.User, tok); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		var second *oauth2.Token
+		w.Store.On(func(_ context.Context, op string) error {
+			if op == "put" { // here is about to write that the grant is dead
+				w.Store.On(nil)
+				second = w.Login(elsewhere)
+			}
+			return nil
+		})
+		if _, err := here.Source(w.User).Token(t.Context()); err != nil {
+			t.Errorf("Token() = %v, want the newer login's token", err)
+		}
+		for _, g := range []*grant.Keeper{here, elsewhere, w.Process(nil)} {
+			if got := w.Token(g); got.AccessToken != second.AccessToken {
+				t.Error("the newer login is gone")
+			}
+		}
+	})
+}
+
+func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		loser, winner := w.Process(nil), w.Process(nil)
+		rejected := w.Login(loser)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second}, 1)
+		newer := make(chan *oauth2.Token, 1)
+		time.AfterFunc(time.Second/2, func() { newer <- w.Login(winner) }) // ends the first login's tokens at X
+		got, err := loser.Source(w.User).Renew(t.Context(), rejected)
+		if err != nil || got.AccessToken != (<-newer).AccessToken {
+			t.Errorf("Renew() = %v, want the newer login's token", err)
+		}
+		if facts, err := winner.Grant(t.Context(), w.User); err != nil || facts.Dead != "" {
+			t.Errorf("Grant() = %+v, %v: the newer grant was touched", facts, err)
+		}
+		if w.Saw(grant.EventDied) != 0 {
+			t.Error("a refused refresh token was believed though the store held another")
+		}
+	})
+}
+
+// A login that was exchanged earlier comes late. The tokens that it gives way
+// to are newer than what is stored.
+func TestAnOlderLoginDoesNotHideTokensInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		var redeemed atomic.Bool
+		store := &writeStore{Store: w.Store, before: func(g grant.Grant) error {
+			if redeemed.Load() && g.RedeemingSince.IsZero() {
+				return testworld.ErrStore
+			}
+			redeemed.Store(!g.RedeemingSince.IsZero())
+			return nil
+		}}
+		g := w.ProcessOn(store, nil)
+		older := w.issue()
+		time.Sleep(time.Hour)
+		newer := w.issue()
+		w.save(g, newer)
+		renewed := w.renew(g, newer) // in memory only
+		w.save(g, older)
+		if got := w.Token(g); got.AccessToken != renewed.AccessToken {
+			t.Error("Token() hands out a token that was renewed")
 		}
 	})
 }

@@ -3,7 +3,9 @@ package grant_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -18,13 +21,60 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// G12: A logout or a newer login elsewhere is seen within a bound, and a logout
+// wins over a refresh in flight.
+func TestG12_LogoutWinsOverARefreshInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true }) // nothing dies by itself
+		g, elsewhere := w.Process(nil), w.Process(nil)
+		rejected := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: time.Second, Commit: true}, 1) // redeemed, and the answer is under way
+		time.AfterFunc(time.Second/2, func() {
+			if err := elsewhere.Logout(t.Context(), w.User); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		if w.Saw(grant.EventSuperseded) != 1 {
+			t.Error("the hook has not heard of the late token")
+		}
+		synctest.Wait()
+		w.wantNothingAlive()
+		w.wantEnded()
+	})
+}
+
+// The server cannot revoke. Tokens that arrive late must not bring the grant
+// back.
+func TestG12_ALogoutThatWaitsWinsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: 10 * time.Second, Commit: true}, 1)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
+		time.AfterFunc(time.Second, func() {
+			if err := g.Logout(t.Context(), w.User); err == nil {
+				t.Error("Logout() = nil though the server has not revoked")
+			}
+		})
+		_, err := g.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		_, err = g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
+}
+
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Fake.Set(func(k *xapi.Knobs) { k.Revoke.RefreshOnlyItself = true })
 		g := w.Process(nil)
 		w.Login(g)
-		// The server is down: the grant is out of use at once, and the revocation can be tried again.
+		// The server is down. The grant is out of use at once, and a second logout
+		// revokes its tokens.
 		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
 		_, err := g.Source(w.User).Token(t.Context())
@@ -134,12 +184,12 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
-				redeemed := false
+				var redeemed atomic.Bool
 				g := w.ProcessOn(&writeStore{Store: w.Store, before: func(g grant.Grant) error {
-					if unsaved && redeemed && g.LoggedOut.IsZero() {
+					if unsaved && redeemed.Load() && g.LoggedOut.IsZero() {
 						return testworld.ErrStore
 					}
-					redeemed = !g.RedeemingSince.IsZero()
+					redeemed.Store(!g.RedeemingSince.IsZero())
 					return nil
 				}}, nil)
 				w.renew(g, w.Login(g))
@@ -156,4 +206,32 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The store takes the logout, and neither its answer nor a read comes back. The
+// process asks again before it hands out a token.
+func TestALogoutOfUnknownOutcomeIsLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		cut := false
+		store := storagetest.NewFaulty(w.Store, func(op, key string, _ int) storagetest.Fault {
+			switch {
+			case cut && op == "Put" && strings.HasPrefix(key, "grant."):
+				return storagetest.Fault{Err: testworld.ErrStore, Applied: true}
+			case cut && op == "Get" && strings.HasPrefix(key, "grant."):
+				if w.inspect().LoggedOut.IsZero() {
+					return storagetest.Fault{}
+				}
+				return storagetest.Fault{Err: testworld.ErrStore}
+			}
+			return storagetest.Fault{}
+		})
+		g := w.ProcessOn(store, nil)
+		w.Login(g)
+		cut = true
+		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
+		cut = false
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -14,7 +16,46 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// toldStore is a store that tells what the test has it tell, and counts reads.
+func TestG12_ChangesElsewhereAreSeen(t *testing.T) {
+	t.Run("within the bound", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t) // the hooked store cannot watch
+			here, elsewhere := w.Process(nil), w.Process(nil)
+			w.Login(here)
+			w.Token(elsewhere)
+			if err := here.Logout(t.Context(), w.User); err != nil {
+				t.Fatal(err)
+			}
+			_, err := here.Source(w.User).Token(t.Context())
+			testworld.WantIs(t, err, tokensource.ErrNoGrant)
+			time.Sleep(30 * time.Second)
+			_, err = elsewhere.Source(w.User).Token(t.Context())
+			testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		})
+	})
+	t.Run("at once where the store tells", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			store := w.Store.Store
+			here, elsewhere := w.ProcessOn(store, nil), w.ProcessOn(store, nil)
+			first := w.Login(here)
+			w.Token(elsewhere)
+			second := w.Login(here)
+			synctest.Wait()
+			if got := w.Token(elsewhere); got.AccessToken != second.AccessToken || got.AccessToken == first.AccessToken {
+				t.Error("a newer login is not seen at once")
+			}
+			if err := here.Logout(t.Context(), w.User); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			_, err := elsewhere.Source(w.User).Token(t.Context())
+			testworld.WantIs(t, err, tokensource.ErrNoGrant)
+		})
+	})
+}
+
+// toldStore notifies when the test says so, and counts reads.
 type toldStore struct {
 	storage.Store
 	changed func(storage.Change)
@@ -42,7 +83,7 @@ func (s *toldStore) Put(ctx context.Context, key string, value []byte, old stora
 	return version, err
 }
 
-// told returns an engine on a store that tells nothing by itself.
+// told returns an engine on a store that notifies only when the test says so.
 func (w world) told() (*toldStore, *grant.Keeper) {
 	s := &toldStore{Store: w.Store}
 	g := w.ProcessOn(s, nil)
@@ -61,7 +102,7 @@ func (w world) stored() storage.Change {
 	return storage.Change{Key: key, Version: r.Version}
 }
 
-func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
+func TestG12_ANotificationOfAKnownVersionCostsNoRead(t *testing.T) {
 	tests := []struct {
 		name string
 		tell func(before, after storage.Change) []storage.Change
@@ -103,8 +144,9 @@ func TestG12_NewsOfWhatIsKnownCostsNoRead(t *testing.T) {
 	}
 }
 
-// A flight that waits for another process hears of the intent that it waits for, too.
-func TestNewsForAFlight(t *testing.T) {
+// A renewal that waits for another process is also notified of the intent that
+// it waits for. That must not make it read the store.
+func TestNotificationsDuringARenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		holder := w.Process(nil)
@@ -147,8 +189,9 @@ func TestNewsForAFlight(t *testing.T) {
 	})
 }
 
-// A logout may be told of before the process that is logged out has shown what it has just written.
-func TestG12_NewsThatComesBeforeTheOwnWriteIsShown(t *testing.T) {
+// A logout elsewhere is notified before a process has published the tokens that
+// it has just written.
+func TestG12_ALogoutIsNotifiedBeforeAnOwnWriteIsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		elsewhere := w.Process(nil)
@@ -185,7 +228,7 @@ func (s *slowStore) Get(ctx context.Context, key string) (storage.Record, error)
 	return r, err
 }
 
-func TestG12_NewsDuringTheFirstReadIsNotLost(t *testing.T) {
+func TestG12_ANotificationDuringTheFirstReadIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		memory := storage.NewMemory()
@@ -201,5 +244,52 @@ func TestG12_NewsDuringTheFirstReadIsNotLost(t *testing.T) {
 		w.Token(g) // the read had begun before
 		_, err := g.Source(w.User).Token(t.Context())
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
+}
+
+// A newer login is notified between the write of a login and the answer of the
+// store.
+func TestG12_ALoginThatANotificationOvertookIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		elsewhere := w.Process(nil)
+		s, g := w.told()
+		var newer *oauth2.Token
+		s.written = func() {
+			s.written = nil
+			time.Sleep(time.Minute) // so that the order of the exchanges is clear
+			newer = w.Login(elsewhere)
+			s.changed(w.stored())
+		}
+		w.Login(g)
+		if got := w.Token(g); got.AccessToken != newer.AccessToken {
+			t.Error("Token() hands out the token of the older login")
+		}
+	})
+}
+
+// A grant that another process has ended is notified while this process notes
+// that its refresh failed.
+func TestG12_AReleaseThatANotificationOvertookIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		elsewhere := w.Process(nil)
+		rejected := w.Login(elsewhere)
+		s, g := w.told()
+		writes := 0
+		var newer *oauth2.Token
+		s.written = func() {
+			if writes++; writes == 2 { // the first announces, the second releases
+				newer = w.Login(elsewhere)
+				s.changed(w.stored())
+			}
+		}
+		w.RefreshFault(oauthtest.Fault{Status: 503}, 1)
+		if _, err := g.Source(w.User).Renew(t.Context(), rejected); err == nil {
+			t.Error("Renew() = nil though the server answers 503")
+		}
+		if got := w.Token(g); got.AccessToken != newer.AccessToken {
+			t.Error("Token() hands out the token of the older login")
+		}
 	})
 }

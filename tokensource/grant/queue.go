@@ -179,8 +179,8 @@ func (k *Keeper) chore(key, subject string) (time.Time, error) {
 
 // A grant may need work that no caller asks for: a revocation to repeat, or a
 // tombstone to delete (G20). The index of due work names such grants. It is 256
-// records, each with a part of the grants. Every process looks at one record per
-// Options.DueInterval, in turn, and begins at a place of its own.
+// records, each with a part of the grants. Every process looks at one record
+// per Options.DueInterval, in turn, and begins at a place of its own.
 const (
 	dueParts  = 256
 	dueFormat = 1
@@ -222,7 +222,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
+		if len(done) < dueBatch && ctx.Err() == nil && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
 			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
 		}
 	}
@@ -278,7 +278,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 // have parts of their own.
 func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 	p := k.client.Provider()
-	return storage.Name(ctx, k.store.store, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
+	return k.store.name(ctx, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
 }
 
 // readPart reads a part of the index. A part that is damaged counts as empty:
@@ -323,8 +323,8 @@ func (p duePart) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(p, key, func(e dueEntry, key string) int { return strings.Compare(e.key, key) })
 }
 
-// with returns the part after a grant was entered that is due at a time, but not
-// before earliest. It returns false if nothing changes.
+// with returns the part after a grant was entered that is due at a time, but
+// not before earliest. It returns false if nothing changes.
 func (p duePart) with(key string, due, earliest time.Time) (duePart, bool) {
 	i, found := p.find(key)
 	if found && p[i].at.Before(due) {
@@ -375,7 +375,8 @@ func encodePart(p duePart) []byte {
 }
 
 // decodePart is the inverse of encodePart. A part that is damaged counts as
-// empty. A format of a later version is an error, so that it is not overwritten.
+// empty. A format of a later version is an error, so that it is not
+// overwritten.
 func decodePart(b []byte) (duePart, error) {
 	if len(b) > 0 && b[0] != dueFormat {
 		return nil, fmt.Errorf("grant: the index of due work has format %d, and this version reads %d: upgrade it", b[0], dueFormat)

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
@@ -55,8 +55,8 @@ func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 // Renew returns a token other than rejected for the subject that ctx names. The
 // contract is [tokensource.Renewer].
 //
-// The result may be a token that another process has obtained earlier. If an API
-// rejects that one too, call Renew again with it.
+// The result may be a token that another process has obtained earlier. If an
+// API rejects that one too, call Renew again with it.
 func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	subject, ok := tokensource.SubjectFrom(ctx)
 	if !ok {
@@ -107,12 +107,12 @@ func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 type Source struct {
 	keeper  *Keeper
 	subject string
-	place   atomic.Pointer[cache.Place[lease.Record]] // where the cache keeps the grant; a place that was emptied is looked up again
+	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
 }
 
 // Source returns the tokens of one subject.
 func (k *Keeper) Source(subject string) *Source {
-	return &Source{keeper: k, subject: subject}
+	return &Source{keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
 }
 
 // Token returns a valid access token of the subject. See [Keeper.Token].
@@ -158,8 +158,8 @@ func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 }
 
 // token is Token where memory alone is not enough. It asks the store if what is
-// cached is too old, starts a refresh ahead of the expiry in the background, and
-// renews what has expired (G9, G18).
+// cached is too old, starts a refresh ahead of the expiry in the background,
+// and renews what has expired (G9, G18).
 func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, error) {
 	if err := checkSubject(subject); err != nil {
 		return nil, err
@@ -183,9 +183,9 @@ func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, erro
 }
 
 // unexpired returns the access token of a grant that has expired by the
-// monotonic clock alone. The wall clock was set back, and the rules of a renewal
-// would still hand the token out, unless it counts as rejected. It returns an
-// empty string if the token has expired by the wall clock.
+// monotonic clock alone. The wall clock was set back, and the rules of a
+// renewal would still hand the token out, unless it counts as rejected. It
+// returns an empty string if the token has expired by the wall clock.
 func (k *Keeper) unexpired(r *lease.Record) string {
 	if r.Usable(k.now(), "") {
 		return r.Token.Access
@@ -194,8 +194,8 @@ func (k *Keeper) unexpired(r *lease.Record) string {
 }
 
 // known returns what is known of a grant, from the store if memory is too old
-// (G12). A store that fails or hangs does not stop a caller whose token is valid
-// (G8).
+// (G12). A store that fails or hangs does not stop a caller whose token is
+// valid (G8).
 func (k *Keeper) known(ctx context.Context, subject string) (*snapshot, error) {
 	old := k.cache.Load(subject)
 	if old != nil && !old.Entry().Recheck.Passed(k.cache.Now()) {
@@ -258,8 +258,9 @@ func (k *Keeper) reload(ctx context.Context, subject string) <-chan singleflight
 	}))
 }
 
-// readOnce reads a grant and publishes it. It returns what readers see from then
-// on: nil if another operation has removed the grant from the cache meanwhile.
+// readOnce reads a grant and publishes it. It returns what readers see from
+// then on: nil if another operation has removed the grant from the cache
+// meanwhile.
 func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, error) {
 	op := k.cache.Begin(key, subject)
 	defer op.End()
@@ -283,9 +284,9 @@ func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, 
 	return op.Publish(k.entry(record, version, 0)), nil
 }
 
-// flight makes a function for a singleflight group. Its work outlives the caller
-// who began it, keeps the values of the context, and has a limit of time of its
-// own (G5). Close waits for it.
+// flight makes a function for a singleflight group. Its work outlives the
+// caller who began it, keeps the values of the context, and has a limit of time
+// of its own (G5). Close waits for it.
 func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context.Context) (any, error)) func() (any, error) {
 	return func() (any, error) {
 		if !k.begin() {
@@ -298,8 +299,8 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 	}
 }
 
-// entry prepares a record for the cache. A dead grant is read again at each use,
-// because a login elsewhere must be seen at once.
+// entry prepares a record for the cache. A dead grant is read again at each
+// use, because a login elsewhere must be seen at once.
 func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry {
 	now := k.cache.Now()
 	e := entry{Record: r, Version: uint64(version), Over: uint64(replaced), Refresh: cache.Never, Expiry: cache.Never}
@@ -333,15 +334,16 @@ func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oa
 	return k.renew(ctx, subject, rejected.AccessToken)
 }
 
-// renewed is the outcome of a renewal, and the rejected token that it began for.
+// renewed is the outcome of a renewal, and the rejected token that it began
+// for.
 type renewed struct {
 	rejected string
 	token    *oauth2.Token
 	err      error
 }
 
-// renew returns a valid token other than rejected. However many callers ask, one
-// renewal asks the store, and at most one request asks the server (G1, G2).
+// renew returns a valid token other than rejected. However many callers ask,
+// one renewal asks the store, and at most one request asks the server (G1, G2).
 func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
 	if err := checkSubject(subject); err != nil {
 		return nil, err
@@ -364,8 +366,9 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.T
 	}
 }
 
-// other returns the cached token if it is known to be another one than rejected.
-// A token whose recheck time has passed may be older than the rejected one.
+// other returns the cached token if it is known to be another one than
+// rejected. A token whose recheck time has passed may be older than the
+// rejected one.
 func (k *Keeper) other(subject, rejected string) *oauth2.Token {
 	s := k.cache.Load(subject)
 	if rejected == "" || !k.valid(s) || s.Token.AccessToken == rejected || s.Entry().Recheck.Passed(k.cache.Now()) {
@@ -389,8 +392,8 @@ func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) 
 	}
 }
 
-// renewal joins the renewal of a subject, or begins one. It may have to wait for
-// another process to finish or to be given up, and then needs the time of a
+// renewal joins the renewal of a subject, or begins one. It may have to wait
+// for another process to finish or to be given up, and then needs the time of a
 // request of its own.
 func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) <-chan singleflight.Result {
 	limit := 2*k.rules.Lease + k.rules.Skew + k.rules.Quiet

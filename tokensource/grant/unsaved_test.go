@@ -18,6 +18,137 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// G4: New tokens are stored before they are visible, and a store that does not
+// take them costs no grant.
+func TestG4_DurableBeforeVisible(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		puts, open := 0, make(chan struct{})
+		w.Store.On(func(_ context.Context, op string) error {
+			if op == "put" {
+				if puts++; puts == 2 { // the first announces, the second stores the tokens
+					<-open
+				}
+			}
+			return nil
+		})
+		got := make(chan *oauth2.Token, 1)
+		go func() {
+			tok, _ := g.Source(w.User).Renew(t.Context(), rejected)
+			got <- tok
+		}()
+		synctest.Wait()
+		w.WantRefreshes(1)
+		select {
+		case <-got:
+			t.Fatal("the new token was handed out before it was stored")
+		default:
+		}
+		if now := w.Token(g); now.AccessToken != rejected.AccessToken {
+			t.Error("Token() handed out the new token before it was stored")
+		}
+		close(open)
+		if tok := <-got; !w.Works(tok) {
+			t.Error("the stored token does not work")
+		}
+	})
+}
+
+func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
+	faults := map[string]func(context.Context, string) error{
+		"fails": testworld.Failing("put", "get"), "hangs": testworld.Hanging, "takes no writes": testworld.Failing("put"),
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
+				here, elsewhere := w.Process(nil), w.Process(nil)
+				rejected := w.Login(here)
+				go func() {
+					time.Sleep(500 * time.Millisecond) // after the announcement, before the answer
+					w.Store.On(fault)
+				}()
+				tok, err := here.Source(w.User).Renew(t.Context(), rejected)
+				if err != nil || !w.Works(tok) {
+					t.Fatalf("Renew() = %v, want the token from memory", err)
+				}
+				if w.Saw(grant.EventUnsaved) != 1 {
+					t.Error("the hook has not heard of the refused write")
+				}
+				time.Sleep(40 * time.Second) // so long that the store is asked again
+				if got := w.Token(here); got.AccessToken != tok.AccessToken {
+					t.Error("the token from memory was forgotten")
+				}
+				w.Store.On(nil)
+				time.Sleep(10 * time.Second)
+				if w.Saw(grant.EventSaved) != 1 {
+					t.Error("the tokens were not written when the store returned")
+				}
+				if got := w.Token(elsewhere); got.AccessToken != tok.AccessToken {
+					t.Error("the store does not hold the new token")
+				}
+				w.WantRefreshes(1)
+			})
+		})
+	}
+}
+
+// The store fails for longer than an intent lives. When it works again, another
+// process comes first and sees an intent that has ended. The holder of the new
+// tokens must have the time to write them.
+func TestG4_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
+	for name, fault := range map[string]func(context.Context, string) error{"fails": testworld.Failing("put", "get"), "hangs": testworld.Hanging} {
+		t.Run(name, func(t *testing.T) {
+			for phase := range 10 {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
+					here, elsewhere := w.Process(nil), w.Process(nil)
+					rejected := w.Login(here)
+					time.AfterFunc(time.Second/2, func() { w.Store.On(fault) })
+					tok, err := here.Source(w.User).Renew(t.Context(), rejected)
+					if err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(5*time.Minute + time.Duration(phase)*431*time.Millisecond)
+					w.Store.On(nil)
+					got, err := elsewhere.Source(w.User).Renew(t.Context(), rejected)
+					if err != nil || got.AccessToken != tok.AccessToken {
+						t.Errorf("Renew() elsewhere = %v, want the token that was waiting to be stored", err)
+					}
+					w.WantRefreshes(1)
+				})
+			}
+		})
+	}
+}
+
+func TestG4_CloseWritesOnceMoreAndCountsWhatIsLost(t *testing.T) {
+	for name, returns := range map[string]bool{"the store returns": true, "the store is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
+				g := w.Process(nil)
+				rejected := w.Login(g)
+				time.AfterFunc(time.Second/2, func() { w.Store.On(testworld.Failing("put", "get")) })
+				if _, err := g.Source(w.User).Renew(t.Context(), rejected); err != nil {
+					t.Fatal(err)
+				}
+				if returns {
+					w.Store.On(nil)
+				}
+				if err := g.Close(); (err == nil) != returns {
+					t.Errorf("Close() = %v, want an error: %v", err, !returns)
+				}
+			})
+		})
+	}
+}
+
 func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -43,7 +174,7 @@ func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
 	})
 }
 
-func TestG4_AMomentOfWeaknessIsNoEvent(t *testing.T) {
+func TestG4_OneFailedWriteIsNoEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		here, elsewhere := w.Process(nil), w.Process(nil)
@@ -101,10 +232,10 @@ func TestG4_UnsavedTokensThatWereOvertakenMeetNoLoop(t *testing.T) {
 	})
 }
 
-// The record is re-encrypted while its renewed tokens wait to be written: a logout must end those, not the old ones.
-// A process has redeemed and cannot reach the store. Another takes over, is told 503, and leaves the grant as it was. The
-// tokens of the first are the only good ones: they are written when it reaches the store again.
-func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
+// A process has redeemed and cannot reach the store. Another process takes over
+// and gets 503. The tokens of the first process are the only good ones. They
+// are written when it reaches the store again.
+func TestG4_UnsavedTokensReplaceWhatASuccessorReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
@@ -132,7 +263,7 @@ func TestG4_UnsavedTokensReplaceWhatASuccessorLetGoOf(t *testing.T) {
 	})
 }
 
-// Meanwhile the record was rewritten in a way that this process cannot read: sealed with a key that it has not got.
+// Meanwhile the record was sealed with a key that this process does not have.
 func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -165,6 +296,8 @@ func TestG4_UnsavedTokensOverAnUnreadableRecordMeetNoLoop(t *testing.T) {
 	})
 }
 
+// The record is sealed again while its renewed tokens wait to be written. A
+// logout must end those tokens, and not only the stored ones.
 func TestG12_LogoutEndsUnsavedTokensToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

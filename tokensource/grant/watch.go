@@ -2,6 +2,8 @@ package grant
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,9 +13,9 @@ import (
 )
 
 // How often a process reads a grant while it waits for another process: after
-// each further tenth of the time that it has waited. So it waits at most a tenth
-// longer than the other process works. Where the store notifies of changes,
-// reading is only for notifications that got lost.
+// each further tenth of the time that it has waited. So it waits at most a
+// tenth longer than the other process works. Where the store notifies of
+// changes, reading is only for notifications that got lost.
 const (
 	firstPoll        = time.Millisecond
 	firstPollWatched = 25 * time.Millisecond
@@ -78,8 +80,8 @@ func (c *changes) notify(change storage.Change) {
 		}
 		return
 	}
-	for _, list := range c.listening {
-		for _, s := range list {
+	for _, key := range slices.Sorted(maps.Keys(c.listening)) { // a simulation repeats the order
+		for _, s := range c.listening[key] {
 			s.notify(0)
 		}
 	}
@@ -125,7 +127,8 @@ func (c *changes) poll(waited time.Duration) time.Duration {
 	return min(max(waited/10, first), lastPoll)
 }
 
-// watch listens to the store until Close. It starts again when the watch breaks.
+// watch listens to the store until Close. It starts again when the watch
+// breaks.
 func (k *Keeper) watch(w storage.Watcher) {
 	ctx, cancel := k.untilClose()
 	defer cancel()
@@ -176,10 +179,10 @@ func (k *Keeper) sleepUntil(ctx context.Context, d time.Duration, s *subscriptio
 	for {
 		select {
 		case <-timer.C:
-			return true
+			return ctx.Err() == nil && !k.isClosed()
 		case <-changed:
 			if s.other(known) {
-				return true
+				return ctx.Err() == nil && !k.isClosed()
 			}
 		case <-ctx.Done():
 			return false

@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,12 @@ func (w world) issue() *oauth2.Token {
 	if err != nil {
 		w.Fatal(err)
 	}
-	ttl := w.AccessTTL()
+	ttl := 2 * time.Hour
+	w.Fake.Set(func(k *xapi.Knobs) {
+		if k.Token.AccessTTL != 0 {
+			ttl = k.Token.AccessTTL
+		}
+	})
 	return &oauth2.Token{
 		AccessToken: access, RefreshToken: refresh, TokenType: "bearer",
 		Expiry: time.Now().Add(ttl), ExpiresIn: int64(ttl / time.Second),
@@ -140,7 +146,8 @@ func (w world) save(g *grant.Keeper, tok *oauth2.Token) {
 	}
 }
 
-// renew returns a token other than rejected and fails the test if there is none.
+// renew returns a token other than rejected and fails the test if there is
+// none.
 func (w world) renew(g *grant.Keeper, rejected *oauth2.Token) *oauth2.Token {
 	w.Helper()
 	tok, err := g.Source(w.User).Renew(w.Context(), rejected)
@@ -162,4 +169,9 @@ func (w world) live() int {
 // revocationsFail makes the server answer 503 to revocations, so many times.
 func (w world) revocationsFail(times int) {
 	w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, times)
+}
+
+// reused reports whether a grant ended because a refresh token was used twice.
+func (w world) reused() bool {
+	return slices.ContainsFunc(w.Fake.Grants(), func(g oauthtest.Grant) bool { return g.Ended == oauthtest.Reused })
 }

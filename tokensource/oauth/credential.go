@@ -44,7 +44,8 @@ func Secret(secret string) Credential {
 // sent with the new secret at the next attempt.
 //
 // An error of f, an empty secret, or one with bytes that no secret has, makes
-// the request fail with tokensource.ErrTemporary. Nothing is sent then.
+// the request fail with tokensource.ErrTemporary. Nothing is sent then. A nil f
+// gives the zero Credential.
 func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 	return Credential{ask: f}
 }

@@ -127,7 +127,7 @@ func TestIsZero(t *testing.T) {
 		want       bool
 	}{
 		"the zero Credential": {oauth.Credential{}, true}, "an empty secret": {oauth.Secret(""), true},
-		"no Authenticator": {oauth.Authentication(nil), true}, "a secret": {oauth.Secret("a"), false},
+		"no Authenticator": {oauth.Authentication(nil), true}, "no function": {oauth.SecretFunc(nil), true}, "a secret": {oauth.Secret("a"), false},
 		"a function": {oauth.SecretFunc(ask), false}, "an Authenticator": {oauth.Authentication(assertion{}), false},
 	} {
 		if got := tt.credential.IsZero(); got != tt.want {

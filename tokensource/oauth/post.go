@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -49,6 +50,13 @@ func (a answer) json() bool {
 	return err == nil && kind == "application/json"
 }
 
+// refuses reports whether a is a refusal of the authorization server itself: a
+// 4xx with an error code. Such a server redeemed nothing. An outage proves
+// nothing, so a single-use credential must not be sent again after it (G3).
+func (a answer) refuses(code string) bool {
+	return a.status >= 400 && a.status <= 499 && code != ""
+}
+
 // code returns the error code of RFC 6749 section 5.2 as the server wrote it,
 // or an empty one.
 func (a answer) code() string {
@@ -75,7 +83,7 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
 	credential := c.registration.Credential
 	secret, err := credential.current(ctx)
@@ -109,7 +117,8 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
 	if err == nil && c.prover != nil {
-		a.again = c.prover().Observe(r, a.header, a.code()) && !a.success()
+		code := a.code()
+		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
 	}
 	return a, err
 }

@@ -91,6 +91,23 @@ func TestASuccessIsNotRepeated(t *testing.T) {
 	}
 }
 
+// After an outage nothing is known of the credential: it is not sent again
+// (G3), whatever the Prover says.
+func TestAnOutageIsNoChallenge(t *testing.T) {
+	for _, fault := range []oauthtest.Fault{
+		{Status: 503, Body: `{"error":"use_dpop_nonce"}`, ContentType: "application/json"},
+		{Status: 400}, {Status: 302, Body: `{"error":"use_dpop_nonce"}`, ContentType: "application/json"},
+	} {
+		for _, op := range operations {
+			w, p := newWorld(t), &prover{always: true}
+			w.Fake.Inject(oauthtest.Match{}, fault, -1)
+			if err := op.run(t.Context(), w.Client.WithProver(p)); err == nil || len(w.Fake.Requests()) != 1 {
+				t.Errorf("%s with status %d = %v after %d requests, want an error after 1", op.name, fault.Status, err, len(w.Fake.Requests()))
+			}
+		}
+	}
+}
+
 func TestAnErrorOfAProverStopsTheRequest(t *testing.T) {
 	broken := errors.New("the key is locked")
 	for _, op := range operations {

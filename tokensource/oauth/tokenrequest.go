@@ -54,8 +54,9 @@ type Prover interface {
 	// Observe sees the headers of each answer to r, and the error code of RFC
 	// 6749 section 5.2, or an empty one. It reports whether the server refused
 	// the request only because of the proof, as after a nonce challenge. The
-	// request is then sent once more, with a new proof. After a success the
-	// result has no effect.
+	// request is then sent once more, with a new proof. The result counts only
+	// for an answer with a 4xx status and an error code: after any other
+	// answer, the server may have redeemed what was sent.
 	Observe(r *TokenRequest, header http.Header, code string) (again bool)
 }
 

@@ -41,8 +41,8 @@ var scales = map[string]scale{
 		subjects: []int{1, 100, 10_000}, active: 1000, modules: true,
 	},
 	"smoke": { // for the test of this program: its figures mean nothing
-		paired:  paired.Options{Rounds: 2, Batch: time.Microsecond},
-		network: paired.Options{Rounds: 2, Batch: time.Microsecond},
+		paired:  paired.Options{Rounds: 2, Batch: time.Microsecond, Least: 1},
+		network: paired.Options{Rounds: 2, Batch: time.Microsecond, Least: 1},
 		storms:  []int{20}, repeats: 1, subjects: []int{1, 10}, active: 10,
 	},
 }

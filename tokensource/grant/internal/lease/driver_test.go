@@ -184,7 +184,7 @@ func (w *world) probe(mine, other string) lease.Result {
 	switch {
 	case a && !b:
 		return lease.OK
-	case b && !a:
+	case !a:
 		return lease.Refused
 	}
 	return lease.Unknown

@@ -42,7 +42,9 @@ func (c Rules) Resolve(k *Claim, current *Record, version uint64, now Clock) (*R
 	return c.resolve(k, current, version, now)
 }
 
-func (c Rules) Leave(login string, current *Record) bool { return c.leave(login, current) }
+func (c Rules) Leave(login string, exchanged time.Time, current *Record) bool {
+	return c.leave(login, exchanged, current)
+}
 
 func (c Rules) Attempt(r *Record, now Clock) (*Record, []Revocation) { return c.attempt(r, now, false) }
 

@@ -152,10 +152,13 @@ type intent struct {
 	Since, Until time.Time
 }
 
-// watch says since when a process has seen the same intent.
+// watch says when a process has seen the same intent, on its monotonic clock.
 type watch struct {
 	ID    string
-	First time.Duration // on the monotonic clock
+	First time.Duration
+	Calm  time.Duration // since then it has looked again and again
+	Last  time.Duration
+	Blind bool // a look has failed after Last
 }
 
 // Local is what one process alone knows of one grant. Its operations on that
@@ -214,8 +217,9 @@ type Effect struct {
 	Announce bool
 
 	// Redeem sends the refresh token Token in one request, which must end
-	// before By. Revoke revokes Token; Hint says which kind it is. Probe asks
-	// whether the access tokens Token and Other work.
+	// before By. Revoke revokes Token, and Refresh says which kind it is. Probe
+	// asks an API whether the access token Token works, and if it does and Other
+	// is not empty, whether Other works too.
 	Token   string
 	Other   string
 	Refresh bool // Revoke: Token is a refresh token
@@ -234,11 +238,11 @@ type Effect struct {
 type Result uint8
 
 const (
-	OK       Result = iota + 1 // it was done
+	OK       Result = iota + 1 // it was done. Probe: Token works, and Other does not.
 	Conflict                   // Swap: another version is stored
-	Refused                    // Redeem: the grant is over. Announce: not now. Probe: only the other token works.
+	Refused                    // Redeem: the grant is over. Announce: not now. Probe: Token does not work.
 	Failed                     // it was certainly not done
-	Unknown                    // it may have been done, or may still happen. Probe: neither, both, or not known.
+	Unknown                    // it may have been done, or may still happen. Probe: both work, or no answer.
 )
 
 // Event is how the last effect ended, and what the next step must know. The

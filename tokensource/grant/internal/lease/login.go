@@ -153,18 +153,17 @@ func (c Rules) precedence(o *Login) precedence {
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.Over == NoGrant:
-		return c.overTombstone(o, r)
+	case r.Over == NoGrant && !c.replaces(o, r):
+		return yield
 	}
-	ahead := o.Exchanged.Sub(r.Exchanged)
-	switch {
+	switch ahead := o.Exchanged.Sub(r.Exchanged); {
 	case ahead > c.Skew:
 		return install
 	case ahead < -c.Skew:
 		return yield
-	case !c.SingleGrant && o.lost:
+	case !c.SingleGrant && r.Over == "" && o.lost:
 		return yield // o may have been stored, replaced and revoked
-	case !c.SingleGrant || r.Over != "":
+	case !c.SingleGrant, r.Over != "" && r.Over != NoGrant:
 		return install
 	case o.rival != r.Login:
 		return probe
@@ -174,50 +173,48 @@ func (c Rules) precedence(o *Login) precedence {
 	return install
 }
 
-// overTombstone decides about a login after a logout. A logout that came while
-// o was under way stays (G12): only a tombstone that o found at first, or an
-// old one, is replaced.
-func (c Rules) overTombstone(o *Login, r *Record) precedence {
+// replaces reports whether o may replace the tombstone r. A logout that came
+// while o was under way stays (G12): o replaces only a tombstone that it found
+// at first, or an old one.
+func (c Rules) replaces(o *Login, r *Record) bool {
 	found := o.tomb == r.tomb() && !o.Repeated && !r.Ended.After(o.Exchanged.Add(c.Skew))
-	if found || r.Ended.Add(c.Skew).Before(o.Exchanged) {
-		return install
-	}
-	return yield
+	return found || r.Ended.Add(c.Skew).Before(o.Exchanged)
 }
 
 // install writes the login. A login over an alive grant keeps its epoch. The
 // tokens that it replaces are queued by the same write, also those that this
-// process has not stored yet (G4). Where the server has ended the earlier
-// grants, or a revocation would end this one, nothing is left in the queue.
+// process has not stored yet (G4).
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
 	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
-	old := Record{}
-	if o.current != nil {
-		old = *o.current
-	}
-	if o.current != nil && old.Over == "" {
-		base.Epoch = old.Epoch
+	if old := o.current; old != nil {
+		if old.Over == "" {
+			base.Epoch = old.Epoch
+		}
+		base.Queue = without(old.Queue, func(q revocation) bool { return c.spare(q.Since, o.Exchanged) })
+		o.replace(c, &base, old.Exchanged, old.Token, ev)
 	}
 	o.pending = nil
 	if k := l.Pending; k != nil && k.base.Login != o.ID {
 		o.pending = k
-	}
-	if !c.SingleGrant && !c.RevokesAll {
-		base.Queue = old.enqueue(old.Token, ev.Now.Wall, ev.Now.Wall)
-		if o.pending != nil {
-			base.Queue = base.enqueue(o.pending.token, ev.Now.Wall, ev.Now.Wall)
-		}
+		o.replace(c, &base, k.base.Exchanged, k.token, ev)
 	}
 	t := o.Token
 	t.ID, t.Refreshed = o.ID, false
 	return o.swap(c, base.took(0, t), false)
 }
 
+// replace queues tokens of a login that was exchanged at the given time.
+func (o *Login) replace(c Rules, base *Record, exchanged time.Time, t Token, ev Event) {
+	if !c.spare(exchanged, o.Exchanged) {
+		base.Queue = base.enqueue(t, ev.Now.Wall, ev.Now.Wall)
+	}
+}
+
 // yield gives way to what is stored. The tokens of this login are revoked,
 // unless that would end what is stored (G4).
 func (o *Login) yield(c Rules, ev Event) Effect {
-	if o.current.queued(o.ID) || c.leave(o.ID, o.current) {
+	if o.current.queued(o.ID) || c.leave(o.ID, o.Exchanged, o.current) {
 		return o.yielded(c)
 	}
 	next := *o.current

@@ -120,7 +120,7 @@ func (c Rules) tombstone(r *Record, pending *claim, now Clock) *Record {
 	if r.Over != NoGrant {
 		next.Ended = now.Wall
 	}
-	next.Queue = r.enqueue(r.Token, now.Wall, now.Wall)
+	next.Queue = next.enqueue(r.Token, now.Wall, now.Wall)
 	if pending != nil {
 		next.Queue = next.enqueue(pending.token, now.Wall, now.Wall)
 	}

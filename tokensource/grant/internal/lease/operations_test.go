@@ -59,7 +59,7 @@ func TestRenewalEnds(t *testing.T) {
 	}
 }
 
-// G7: a refused grant is dead, its tokens are gone, and that is noted once.
+// A refused grant is dead, its tokens are gone, and that is noted once (G7).
 func TestRefusalEndsGrant(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -79,7 +79,7 @@ func TestRefusalEndsGrant(t *testing.T) {
 	}
 }
 
-// G6: a refusal is void when another process has stored new tokens.
+// A refusal is void when another process has stored new tokens (G6).
 func TestRefusalIsVoidAfterNewTokens(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -120,7 +120,7 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	}
 }
 
-// G3: an attempt that failed after a takeover leaves the doubt in the record.
+// An attempt that failed after a takeover leaves the doubt in the record (G3).
 // If no request was sent, the abandoned intent comes back as well.
 func TestFailureKeepsDoubt(t *testing.T) {
 	for _, unsent := range []bool{false, true} {
@@ -140,7 +140,7 @@ func TestFailureKeepsDoubt(t *testing.T) {
 	}
 }
 
-// G3: a process withdraws its own intent before it announces another one.
+// A process withdraws its own intent before it announces another one (G3).
 func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -164,7 +164,7 @@ func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 	}
 }
 
-// G19: a server that issues the rejected token once more has not renewed it.
+// A server that issues the rejected token once more has not renewed it (G19).
 func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -178,8 +178,8 @@ func TestSameTokenAgain(t *testing.T) {
 	}
 }
 
-// G14: an answer whose access token cannot be sent is stored for its refresh
-// token, and is no success.
+// An answer whose access token cannot be sent is stored for its refresh token,
+// and is no success (G14).
 func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -190,7 +190,7 @@ func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// G1: a request that could outlive its intent is not sent.
+// A request that could outlive its intent is not sent (G1).
 func TestSlowStore(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -206,8 +206,8 @@ func TestSlowStore(t *testing.T) {
 	}
 }
 
-// G4: a lost answer of the store does not lose tokens, and they are written
-// once.
+// A lost answer of the store does not lose tokens, and they are written once
+// (G4).
 func TestAdoptionAfterLostWrite(t *testing.T) {
 	for _, effect := range []bool{false, true} {
 		w := newWorld(t)
@@ -228,8 +228,8 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 	}
 }
 
-// G4: new tokens are written three times, with pauses, before they are served
-// from memory.
+// New tokens are written three times, with pauses, before they are served from
+// memory (G4).
 func TestAdoptionIsTriedAgain(t *testing.T) {
 	for _, result := range []lease.Result{lease.Failed, lease.Unknown} {
 		w := newWorld(t)
@@ -251,8 +251,8 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 	}
 }
 
-// G4: tokens that the store has refused are served from memory, until an API
-// rejects them.
+// Tokens that the store has refused are served from memory, until an API
+// rejects them (G4).
 func TestPendingTokensAreServed(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -298,7 +298,7 @@ func TestChoreGoesOn(t *testing.T) {
 	}
 }
 
-// G20: a tombstone is deleted after a day, and not while it has tokens.
+// A tombstone is deleted after a day, and not while it has tokens (G20).
 func TestTombstoneIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -328,7 +328,7 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 }
 
-// G20: revocations are given up after a week, and that is noted.
+// Revocations are given up after a week, and that is noted (G20).
 func TestRevocationIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -350,7 +350,7 @@ func TestRevocationIsGivenUp(t *testing.T) {
 	}
 }
 
-// G20: a revocation that was not attempted for a week is not given up.
+// A revocation that was not attempted for a week is not given up (G20).
 func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	for _, m := range []machine{&lease.Chore{}, &lease.Logout{}} {
 		w := newWorld(t)
@@ -368,7 +368,7 @@ func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	}
 }
 
-// G10: a queue that is full drops its oldest entries, and that is noted.
+// A queue that is full drops its oldest entries, and that is noted (G10).
 func TestQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -385,8 +385,8 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
-// G20: an attempt to revoke is announced, so that others leave the token alone,
-// and a crash costs one pause.
+// An attempt to revoke is announced, so that others leave the token alone, and
+// a crash costs one pause (G20).
 func TestRevocationIsAnnounced(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -404,32 +404,35 @@ func TestRevocationIsAnnounced(t *testing.T) {
 	}
 }
 
-// G20: confirmed revocations leave the queue, though the record has changed or
-// the answer of the store was lost.
+// Confirmed revocations leave the queue, though the record has changed or the
+// answer of the store was lost (G20).
 func TestRevocationIsRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		effect bool
 		result lease.Result
-	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}} {
+	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}, {"record is gone", false, lease.Conflict}} {
 		w := newWorld(t)
 		p := w.process("p")
 		p.loggedIn()
 		p.loggedIn()
 		chore := p.begin(&lease.Chore{}).until(lease.Revoke).do().until(lease.Swap)
-		if tt.effect {
+		switch {
+		case tt.name == "record is gone":
+			w.stored, w.version = nil, 0
+		case tt.effect:
 			chore.perform()
-		} else {
+		default:
 			w.swap(lease.Effect{Record: w.record(), Version: w.version})
 		}
-		chore.answer(tt.result).run()
-		if n := len(w.record().Queue); n != 0 {
-			t.Errorf("%s: %d revocations are left", tt.name, n)
+		out := chore.answer(tt.result).run()
+		if w.stored != nil && len(w.record().Queue) != 0 || out.Reason != "" {
+			t.Errorf("%s: outcome %q, and revocations are left", tt.name, out.Reason)
 		}
 	}
 }
 
-// G20: the index is written before the record that needs it.
+// The index is written before the record that needs it (G20).
 func TestDueIsEntered(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -489,8 +492,8 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// G7: a login after a logout or a death begins an epoch, and a login over an
-// alive grant keeps it.
+// A login after a logout or a death begins an epoch, and a login over an alive
+// grant keeps it (G7).
 func TestEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
@@ -508,8 +511,8 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// G12: a login whose exchange was before a logout does not undo it, and one
-// after it is stored at once.
+// A login whose exchange was before a logout does not undo it, and one after it
+// is stored at once (G12).
 func TestLoginAfterLogout(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -526,8 +529,8 @@ func TestLoginAfterLogout(t *testing.T) {
 	} {
 		w := newWorld(t)
 		p := w.process("p")
-		w.now = time.Hour
 		p.loggedIn()
+		w.now = time.Hour
 		p.begin(&lease.Logout{}).run()
 		login := p.login()
 		login.Exchanged, login.Repeated = login.Exchanged.Add(-tt.after), tt.repeated
@@ -561,7 +564,7 @@ func TestLogoutAgain(t *testing.T) {
 	}
 }
 
-// G6: a logout leaves a login alone that came while it was under way.
+// A logout leaves a login alone that came while it was under way (G6).
 func TestLogoutLeavesNewLoginAlone(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -613,6 +616,24 @@ func TestRevokesAll(t *testing.T) {
 	p.begin(&lease.Logout{}).run()
 	if n := w.live(); n != 2 { // the tokens of the first login, which this server has kept
 		t.Errorf("%d tokens live after the logout, want 2", n)
+	}
+}
+
+// A token in use is not revoked with a set that is dropped.
+func TestSharedTokenIsKept(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	older := a.login()
+	login := a.begin(older)
+	w.now += time.Minute
+	newer := b.login()
+	newer.Token.Refresh = older.Token.Refresh // as some servers do
+	b.begin(newer).run()
+	login.run()
+	a.begin(&lease.Chore{}).run()
+	w.wantHeld()
+	if _, live := w.access[older.Token.Access]; live {
+		t.Error("the access token of the older login was not revoked")
 	}
 }
 

@@ -98,8 +98,7 @@ func (r *Record) took(serial uint64, t Token) *Record {
 	next.Serial, next.Token = serial, t
 	next.Over, next.Code, next.Ended = "", "", time.Time{}
 	next.Intent, next.Doubts, next.Failures, next.RetryAt = intent{}, 0, 0, time.Time{}
-	// A server may issue the same text again. It must not be revoked as part
-	// of an older set.
+	// A token that is in use must not be revoked as part of an older set.
 	next.Queue = without(r.Queue, func(q revocation) bool { return q.Token == t.Refresh || q.Token == t.Access })
 	return &next
 }
@@ -119,15 +118,16 @@ const maxQueue = 32
 
 // enqueue returns the queue of r with the tokens of a set that are not in it
 // yet. The refresh token comes first, because its revocation often ends the
-// access token as well. The oldest entries of a queue that is too long fall
-// out of it.
+// access token as well. A token that r has in use is left out: some servers
+// issue the same token to two logins. The oldest entries of a queue that is too
+// long fall out of it.
 func (r *Record) enqueue(t Token, since, next time.Time) []revocation {
 	if r.queued(t.ID) {
 		return r.Queue
 	}
 	q := slices.Clip(r.Queue)
 	for _, e := range [...]revocation{{Refresh: true, Token: t.Refresh}, {Token: t.Access}} {
-		if e.Token != "" {
+		if e.Token != "" && e.Token != r.Token.Refresh && e.Token != r.Token.Access {
 			e.Set, e.Since, e.Next = t.ID, since, next
 			q = append(q, e)
 		}

@@ -51,6 +51,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		return o.flushed(c, l, ev)
 	case renewalReading:
 		if ev.Result != OK {
+			l.Watch.Blind = l.Watch.ID != ""
 			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
@@ -120,7 +121,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	if r == nil {
 		return c.end(Outcome{Reason: NoGrant}, Notes{})
 	}
-	l.Watch = l.Watch.see(r.Intent, ev.Now)
+	l.Watch = c.see(l.Watch, r.Intent, ev.Now)
 	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
 	if l.Undo != nil && v != serve && r.Over == "" {
 		return o.flush(l.Undo) // the intent may be this process's own
@@ -140,7 +141,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	default: // redeem
 		o.phase = renewalAnnouncing
 		o.next, o.by = c.acquire(r, ev.ID, ev.Now)
-		l.Watch = watch{ID: ev.ID, First: ev.Now.Mono}
+		l.Watch = c.see(watch{}, o.next.Intent, ev.Now)
 		e := c.swap(o.next, r, version)
 		e.Announce = true
 		return e

@@ -73,7 +73,7 @@ func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, R
 func (c Rules) forfeit(r *Record, reason Reason, now Clock) *Record {
 	next := r.over(reason, "")
 	if reason == InDoubt {
-		next.Queue = r.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
+		next.Queue = next.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
 	}
 	return next
 }
@@ -102,32 +102,35 @@ func (c Clock) add(d time.Duration) Clock { return Clock{Wall: c.Wall.Add(d), Mo
 // reaches its end, or this process has seen it for as long as it was to live.
 // With one clock alone, a clock that is set back would make the intent last.
 // A foreign intent allows for skew between two hosts. It must also have been
-// watched for Quiet: after an outage of the store its holder may be writing,
-// and a redemption now would be reuse (G1).
+// watched for Quiet without a gap: after an outage of the store its holder may
+// be writing, and a redemption now would be reuse (G1).
 func (c Rules) left(w watch, i intent, now Clock) time.Duration {
 	if i.ID == "" {
 		return 0
 	}
-	watched := now.Mono - w.First
-	if w.ID != i.ID {
-		watched = 0
-	}
-	byMono := i.Until.Sub(i.Since) - watched
+	w = c.see(w, i, now)
+	byMono := i.Until.Sub(i.Since) - (now.Mono - w.First)
 	if i.Holder == c.Self {
 		return min(i.Until.Sub(now.Wall), byMono)
 	}
-	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-watched)
+	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-(now.Mono-w.Calm))
 }
 
-// watch returns w after the intent i was seen.
-func (w watch) see(i intent, now Clock) watch {
-	switch i.ID {
-	case "":
+// see returns w after the intent i was seen. A process that could not look, or
+// has not looked for longer than Quiet, may come out of an outage of the store.
+// Without this rule it would redeem as soon as the store is back, beside a
+// holder that writes.
+func (c Rules) see(w watch, i intent, now Clock) watch {
+	switch {
+	case i.ID == "":
 		return watch{}
-	case w.ID:
-		return w
+	case i.ID != w.ID:
+		w = watch{ID: i.ID, First: now.Mono, Calm: now.Mono}
+	case w.Blind, now.Mono-w.Last > c.Quiet:
+		w.Calm = now.Mono
 	}
-	return watch{ID: i.ID, First: now.Mono}
+	w.Last, w.Blind = now.Mono, false
+	return w
 }
 
 // resolution is what a claim means for the record that is stored.
@@ -198,7 +201,7 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 		next := current.took(k.base.Serial+1, k.token)
 		next.Queue = without(next.Queue, func(q revocation) bool { return q.Set == k.base.Token.ID })
 		return next, rewrite
-	case current.queued(k.token.ID) || c.leave(k.base.Login, current):
+	case current.queued(k.token.ID) || c.leave(k.base.Login, k.base.Exchanged, current):
 		return nil, late
 	}
 	next := *current
@@ -206,21 +209,26 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 	return &next, late
 }
 
-// leave reports whether tokens of a login that are dropped in favour of
-// current are left alone. Otherwise they are revoked (G4).
-//
-// Tokens of the same login may belong to the family of those that are stored.
-// Where a new authorization ends the earlier grants of its user, a newer login
-// has ended them already. Where a revocation ends all grants of a user, it
-// would end the newer login. After a logout nothing is left to protect.
-func (c Rules) leave(login string, current *Record) bool {
-	switch current.Over {
-	case NoGrant:
+// leave reports whether tokens of a login, exchanged at the given time, are left
+// alone when they are dropped in favour of current. Otherwise they are revoked
+// (G4). Tokens of the same login may belong to the family of those that are
+// stored. After a logout nothing is left to protect.
+func (c Rules) leave(login string, exchanged time.Time, current *Record) bool {
+	switch {
+	case current.Over == NoGrant:
 		return false
-	case "":
-		return current.Login == login || c.SingleGrant || c.RevokesAll
+	case current.Login == login:
+		return current.Over == "" || c.RevokesAll
 	}
-	return current.Login != login && c.SingleGrant || c.RevokesAll
+	return c.spare(exchanged, current.Exchanged)
+}
+
+// spare reports whether tokens from before issued are not revoked, because of a
+// login that was exchanged at the given time. Where a new authorization ends
+// the earlier grants of its user, that login has ended them. Where a revocation
+// ends all grants of a user, it would end that login.
+func (c Rules) spare(issued, exchanged time.Time) bool {
+	return c.RevokesAll || c.SingleGrant && issued.Add(c.Skew).Before(exchanged)
 }
 
 const (

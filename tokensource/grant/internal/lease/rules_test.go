@@ -81,7 +81,7 @@ func TestDecide(t *testing.T) {
 	} {
 		c, now := rules(), at(tt.at)
 		c.Resends = tt.resends
-		w := lease.Watch{ID: tt.record.Intent.ID, First: now.Mono - tt.watched}
+		w := lease.Watch{ID: tt.record.Intent.ID, First: now.Mono - tt.watched, Calm: now.Mono - tt.watched, Last: now.Mono}
 		if tt.record.Intent.Holder == "me" {
 			w.First = 0
 		}
@@ -98,21 +98,25 @@ func TestIntentEnds(t *testing.T) {
 		holder string
 		wall   time.Duration // since the intent began
 		mono   time.Duration // since it was first seen
+		gap    time.Duration // since it was last seen
 		want   time.Duration // that it can still live
 	}{
-		{"own, young", "me", 20 * time.Second, 20 * time.Second, 40 * time.Second},
-		{"own, ended", "me", time.Minute, time.Minute, 0},
-		{"own, clock set back", "me", -time.Hour, 50 * time.Second, 10 * time.Second},
-		{"own, machine was suspended", "me", 55 * time.Second, time.Second, 5 * time.Second},
-		{"foreign, young", "other", 20 * time.Second, 0, time.Minute},
-		{"foreign, ended but for the skew", "other", time.Minute, 10 * time.Second, 30 * time.Second},
-		{"foreign, ended, not watched", "other", time.Hour, 0, 5 * time.Second},
-		{"foreign, ended, watched", "other", time.Hour, 5 * time.Second, 0},
-		{"foreign, its clock ahead", "other", -time.Hour, time.Minute, 0},
+		{"own, young", "me", 20 * time.Second, 20 * time.Second, 0, 40 * time.Second},
+		{"own, ended", "me", time.Minute, time.Minute, 0, 0},
+		{"own, clock set back", "me", -time.Hour, 50 * time.Second, 0, 10 * time.Second},
+		{"own, machine was suspended", "me", 55 * time.Second, time.Second, 0, 5 * time.Second},
+		{"foreign, young", "other", 20 * time.Second, 0, 0, time.Minute},
+		{"foreign, ended but for the skew", "other", time.Minute, 10 * time.Second, 0, 30 * time.Second},
+		{"foreign, ended, not watched", "other", time.Hour, 0, 0, 5 * time.Second},
+		{"foreign, ended, watched", "other", time.Hour, 5 * time.Second, 0, 0},
+		{"foreign, its clock ahead", "other", -time.Hour, time.Minute, 0, 0},
+		{"foreign, ended, watched with a gap", "other", time.Hour, time.Minute, 6 * time.Second, 5 * time.Second},
+		{"foreign, ended, watched without a gap", "other", time.Hour, time.Minute, 5 * time.Second, -55 * time.Second},
+		{"own, ended, with a gap", "me", time.Minute, time.Minute, time.Minute, 0},
 	} {
 		r := announced(tt.holder)
 		now := lease.Clock{Wall: start.Add(tt.wall), Mono: tt.mono}
-		if got := rules().Left(lease.Watch{ID: r.Intent.ID}, r.Intent, now); got != tt.want {
+		if got := rules().Left(lease.Watch{ID: r.Intent.ID, Last: tt.mono - tt.gap}, r.Intent, now); got != tt.want {
 			t.Errorf("%s: Left = %s, want %s", tt.name, got, tt.want)
 		}
 	}
@@ -250,25 +254,28 @@ func TestAdoptionKeepsWhatTheAnswerOmits(t *testing.T) {
 func TestLeave(t *testing.T) {
 	for _, tt := range []struct {
 		over        lease.Reason
-		login       string // of the tokens; l1 is stored
+		login       string        // of the tokens; l1 is stored
+		before      time.Duration // that the exchange was before that of l1
 		single, all bool
 		want        bool
 	}{
-		{"", "l1", false, false, true},
-		{"", "l0", false, false, false},
-		{"", "l0", true, false, true},
-		{"", "l0", false, true, true},
-		{lease.NoGrant, "l1", true, true, false},
-		{lease.NoGrant, "l0", true, true, false},
-		{lease.Denied, "l1", false, false, false},
-		{lease.Denied, "l1", true, false, false},
-		{lease.Denied, "l0", true, false, true},
-		{lease.Denied, "l1", false, true, true},
+		{"", "l1", 0, false, false, true},
+		{"", "l0", time.Hour, false, false, false},
+		{"", "l0", time.Hour, true, false, true},
+		{"", "l0", 30 * time.Second, true, false, false}, // it may be the later one
+		{"", "l0", 0, false, true, true},
+		{lease.NoGrant, "l1", 0, true, true, false},
+		{lease.NoGrant, "l0", time.Hour, true, true, false},
+		{lease.Denied, "l1", 0, false, false, false},
+		{lease.Denied, "l1", 0, true, false, false},
+		{lease.Denied, "l0", time.Hour, true, false, true},
+		{lease.Denied, "l1", 0, false, true, true},
 	} {
 		c := rules()
 		c.SingleGrant, c.RevokesAll = tt.single, tt.all
-		if got := c.Leave(tt.login, &lease.Record{Login: "l1", Over: tt.over}); got != tt.want {
-			t.Errorf("Leave(%s, over %q, single %t, all %t) = %t, want %t", tt.login, tt.over, tt.single, tt.all, got, tt.want)
+		got := c.Leave(tt.login, start.Add(-tt.before), &lease.Record{Login: "l1", Over: tt.over, Exchanged: start})
+		if got != tt.want {
+			t.Errorf("Leave(%s, %s, over %q, single %t, all %t) = %t, want %t", tt.login, tt.before, tt.over, tt.single, tt.all, got, tt.want)
 		}
 	}
 }

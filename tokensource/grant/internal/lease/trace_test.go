@@ -7,7 +7,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// G6: of two logins the later exchange stays.
+// Of two logins the later exchange stays (G6).
 func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -48,8 +48,8 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 	}
 }
 
-// G6: where the server keeps both grants, one of two logins stays and the other
-// one is revoked.
+// Where the server keeps both grants, one of two logins stays and the other one
+// is revoked (G6).
 func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -63,8 +63,63 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 	}
 }
 
-// G7: a login over a dead grant is stored, though the clock of its host is
-// behind.
+// An older login that comes to the store after the logout of a newer one does
+// not undo that logout (G12).
+func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		older := a.begin(a.login())
+		w.now += time.Second
+		if killed {
+			w.end(1)
+		}
+		b.loggedIn()
+		b.begin(&lease.Logout{}).run()
+		if out := older.run(); out.Reason != lease.NoGrant && killed || out.Reason != "" && !killed {
+			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason)
+		}
+		a.begin(&lease.Chore{}).run()
+		if n := w.live(); n != 0 && killed {
+			t.Errorf("%d tokens live after the logout", n)
+		}
+	}
+}
+
+// Where the server keeps one grant of a user, a login removes the revocations
+// of tokens that it has ended, and keeps those that it may not have ended
+// (G20).
+func TestLoginRemovesWhatItEnded(t *testing.T) {
+	for _, tt := range []struct {
+		after  time.Duration // the first login
+		single bool
+		all    bool
+		want   int
+	}{
+		{time.Minute, false, false, 2}, {time.Minute, true, false, 0}, {time.Minute, false, true, 0},
+		{time.Second, true, false, 2}, {time.Second, true, true, 0},
+	} {
+		for _, logout := range []bool{false, true} {
+			w := newWorld(t)
+			p := w.process("p")
+			p.rules.SingleGrant, p.rules.RevokesAll = tt.single, tt.all
+			p.loggedIn()
+			if logout {
+				w.stuck = true
+				p.begin(&lease.Logout{}).run()
+			}
+			w.now += tt.after
+			p.loggedIn()
+			if got := len(w.record().Queue); got != tt.want {
+				t.Errorf("%+v, logout %t: %d revocations, want %d", tt, logout, got, tt.want)
+			}
+		}
+	}
+}
+
+// A login over a dead grant is stored, though the clock of its host is behind
+// (G7).
 func TestLoginOverDeadGrant(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -90,7 +145,7 @@ func afterLostWrite(t *testing.T, other func(w *world, b *process)) (*world, lea
 	return w, login.answer(lease.Unknown).run()
 }
 
-// G12: a login that is written again does not undo a logout.
+// A login that is written again does not undo a logout (G12).
 func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	w, _ := afterLostWrite(t, func(w *world, b *process) {
 		w.stuck = true
@@ -101,8 +156,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogout(t *testing.T) {
 	}
 }
 
-// G6: a login that is written again does not undo a logout of the login that
-// replaced it.
+// A login that is written again does not undo a logout of the login that
+// replaced it (G6).
 func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w, out := afterLostWrite(t, func(w *world, b *process) {
@@ -117,8 +172,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put used tokens over the renewed
-// ones.
+// A login that is written again does not put used tokens over the renewed ones
+// (G4).
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
 	w.wantHeld()
@@ -132,8 +187,8 @@ func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	}
 }
 
-// G4: a login that is written again does not put revoked tokens over those of
-// the login that replaced it.
+// A login that is written again does not put revoked tokens over those of the
+// login that replaced it (G4).
 func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) {
 		b.loggedIn()
@@ -145,7 +200,7 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
-// G1: a login that is written again does not wipe the intent of a redemption.
+// A login that is written again does not wipe the intent of a redemption (G1).
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
 	w, _ := afterLostWrite(t, func(w *world, b *process) { renewal = b.begin(b.renewal()).until(lease.Redeem) })
@@ -155,8 +210,8 @@ func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	}
 }
 
-// G20: tokens that arrive after a logout are revoked, though the first attempt
-// fails.
+// Tokens that arrive after a logout are revoked, though the first attempt fails
+// (G20).
 func TestLateTokensWaitInQueue(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -184,8 +239,8 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	}
 }
 
-// G6: late tokens of a replaced login are revoked, whatever the clocks of the
-// hosts say.
+// Late tokens of a replaced login are revoked, whatever the clocks of the hosts
+// say (G6).
 func TestLateTokensOfReplacedLogin(t *testing.T) {
 	for _, skew := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		w := newWorld(t)
@@ -212,8 +267,8 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 	return holder, b.begin(b.renewal())
 }
 
-// G4: the holder's tokens win over the intent of a successor that obtains
-// nothing.
+// The holder's tokens win over the intent of a successor that obtains nothing
+// (G4).
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -234,7 +289,7 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	}
 }
 
-// G20: a login keeps the revocations of an unfinished logout.
+// A login keeps the revocations of an unfinished logout (G20).
 func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -251,7 +306,7 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	}
 }
 
-// G4: a login in the process that holds unsaved tokens revokes them.
+// A login in the process that holds unsaved tokens revokes them (G4).
 func TestLoginRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -274,7 +329,7 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: the holder's tokens win over a grant that was given up in doubt.
+// The holder's tokens win over a grant that was given up in doubt (G4).
 func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -296,8 +351,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
-// G7: when the revocation of a forfeited grant has begun, a late holder does
-// not revive it: its tokens are revoked as well.
+// When the revocation of a forfeited grant has begun, a late holder does not
+// revive it: its tokens are revoked as well (G7).
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -314,7 +369,7 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	}
 }
 
-// G7: tokens are never written over a refusal.
+// Tokens are never written over a refusal (G7).
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -328,7 +383,7 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	}
 }
 
-// G4: tokens that were dropped are not reported as saved.
+// Tokens that were dropped are not reported as saved (G4).
 func TestDroppedTokensAreNotSaved(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		w := newWorld(t)
@@ -336,6 +391,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 		a.rules.SingleGrant, b.rules.SingleGrant = single, single
 		a.loggedIn()
 		a.begin(a.renewal()).until(lease.Redeem).do().fail()
+		w.now += time.Minute
 		b.loggedIn()
 		chore := a.begin(&lease.Chore{})
 		chore.run()
@@ -348,7 +404,7 @@ func TestDroppedTokensAreNotSaved(t *testing.T) {
 	}
 }
 
-// G12: a logout revokes the tokens that the process could not store.
+// A logout revokes the tokens that the process could not store (G12).
 func TestLogoutRevokesPendingTokens(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -365,7 +421,7 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	}
 }
 
-// G4: tokens that became pending while the tombstone was written are revoked.
+// Tokens that became pending while the tombstone was written are revoked (G4).
 func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -383,7 +439,8 @@ func TestPendingTokensOutliveNoLogout(t *testing.T) {
 	}
 }
 
-// G12: a create that arrives late does not bring back a grant after its logout.
+// A create that arrives late does not bring back a grant after its logout
+// (G12).
 func TestLateCreateAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
@@ -402,8 +459,8 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	}
 }
 
-// G18: an intent of this process ends by the monotonic clock, though the wall
-// clock was set back.
+// An intent of this process ends by the monotonic clock, though the wall clock
+// was set back (G18).
 func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -423,8 +480,8 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// G3: a store whose answers are lost does not bring a grant into doubt if no
-// refresh token was sent.
+// A store whose answers are lost does not bring a grant into doubt if no
+// refresh token was sent (G3).
 func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	w := newWorld(t)
 	w.process("login").loggedIn()
@@ -452,7 +509,7 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 	}
 }
 
-// G3: an announcement of unknown outcome that arrives late is kept out.
+// An announcement of unknown outcome that arrives late is kept out (G3).
 func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	w := newWorld(t)
 	a := w.process("a")
@@ -463,5 +520,34 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	a.begin(&lease.Chore{}).run()
 	if ev := w.swap(announcement); ev.Result != lease.Conflict {
 		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
+	}
+}
+
+// A process that has not looked while the store was away does not redeem as
+// soon as the store is back (G1). The holder of the intent may have tokens to
+// write.
+func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.loggedIn()
+	holder := a.begin(a.renewal()).until(lease.Redeem).do()
+	other := b.begin(b.renewal()).until(lease.Wait)
+	holder.fail() // the store is away, and b is stopped
+	w.now += 2 * time.Minute
+	other.answer(lease.OK).do()
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	w.now += b.rules.Quiet
+	if out := other.answer(lease.OK).answer(lease.Failed).run(); out.Reason != lease.StoreFailed {
+		t.Fatalf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	}
+	other = b.begin(b.renewal()).do() // the store is back after another outage
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("after a look that failed: effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	a.begin(&lease.Chore{}).run()
+	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
+		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
 	}
 }
