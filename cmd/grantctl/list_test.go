@@ -34,7 +34,10 @@ func newZoo(t *testing.T) *zoo {
 	z.state[alive] = "alive"
 
 	dead := a.user(g, 2)
-	tok := a.login(g, dead)
+	tok, err := g.Source(dead).Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := a.fake.RevokeGrant(dead, a.client.ClientID()); err != nil {
 		t.Fatal(err)
 	}

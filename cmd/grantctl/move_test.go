@@ -83,7 +83,11 @@ func (a *app) wantWorking(g *grant.Keeper, users []string) {
 
 func TestExportRefusesPlaintext(t *testing.T) {
 	a := newApp(t)
-	tok := a.login(a.grants(), a.user(a.grants(), 1))
+	g := a.grants()
+	tok, err := g.Source(a.user(g, 1)).Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	a.setKeys()
 	r := ctl(t, "", "export", a.url).want(t, 1, "stopped", "is not sealed", "-insecure-plaintext exports them all the same")
 	if r.stdout != "" {
@@ -93,7 +97,7 @@ func TestExportRefusesPlaintext(t *testing.T) {
 
 	out := ctl(t, "", "export", "-insecure-plaintext", a.url).want(t, 0, "exported: 1. 1 of them are NOT SEALED")
 	value, err := base64.StdEncoding.DecodeString(out.objects(t)[0]["value"].(string))
-	if err != nil || !strings.Contains(string(value), tok.RefreshToken) {
+	if err != nil || !strings.Contains(string(value), tok.AccessToken) {
 		t.Errorf("export -insecure-plaintext printed %q, want the record", out.stdout)
 	}
 	to := "file:" + filepath.Join(t.TempDir(), "grants")

@@ -104,8 +104,8 @@ var (
 	quoted    = regexp.MustCompile("\"[^\"]*\"|`[^`]*`")
 )
 
-// lineFaults looks at one line of a comment, without the code or the indentation
-// in front of it. Text in quotation marks is not prose.
+// lineFaults looks at one line of a comment, without the code or the
+// indentation in front of it. Text in quotation marks is not prose.
 func lineFaults(line string) (faults []string) {
 	const columns = 80
 	line = strings.TrimLeft(strings.TrimRight(line, " \t\r"), "\t")

@@ -3,7 +3,6 @@ package simulation_test
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync"
 	"time"
 
@@ -44,7 +43,7 @@ func (u *user) live() {
 		case now.After(nextLogin):
 			nextLogin = u.after("login", n, profile.logins)
 			u.login(c.of("login"))
-		case now.After(nextLogout) && now.Before(u.run.faulty):
+		case now.After(nextLogout) && u.run.stormy():
 			nextLogout = u.after("logout", n, profile.logouts)
 			u.logout(c.of("logout"))
 		default:
@@ -69,10 +68,14 @@ func (u *user) burst(c chance) {
 	}
 	var wg sync.WaitGroup
 	for i := range calls {
-		one := c.of("one", strconv.Itoa(i))
+		one := c.of("one", itoa(i))
 		wg.Go(func() {
 			time.Sleep(one.between(0, time.Millisecond))
-			u.call(u.run.any(one.of("process")), one)
+			p := u.run.any(one.of("process"))
+			for u.call(p, one); one.of("more").hit(0.3); u.call(p, one) {
+				one = one.of("next")
+				time.Sleep(one.of("soon").between(10*time.Millisecond, 4*time.Second))
+			}
 		})
 	}
 	wg.Wait()
@@ -86,8 +89,8 @@ func (u *user) call(p *process, c chance) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	asked := u.run.judge.asks(u, p)
-	if c.of("early").hit(u.run.profile.early) && time.Now().Before(u.run.faulty) {
+	asked := u.run.judge.asks(u, p, nil)
+	if c.of("early").hit(u.run.profile.early) && u.run.stormy() {
 		u.run.fake.ExpireAccess(u.id)
 		u.run.note(nil, u.id, "the access token ends early")
 	}
@@ -96,7 +99,7 @@ func (u *user) call(p *process, c chance) {
 	if !p.do(func() { tok, err = p.keeper.Source(u.id).Token(ctx) }) {
 		return
 	}
-	u.run.judge.answered(asked, nil, tok, err, deadline)
+	u.run.judge.answered(asked, tok, err, deadline)
 	if err != nil {
 		u.mend(err, c)
 		return
@@ -105,11 +108,11 @@ func (u *user) call(p *process, c chance) {
 	if u.run.fake.Token(tok.AccessToken).Dead == "" {
 		return
 	}
-	asked = u.run.judge.asks(u, p)
+	asked = u.run.judge.asks(u, p, tok)
 	if !p.do(func() { renewed, err = p.keeper.Source(u.id).Renew(ctx, tok) }) {
 		return
 	}
-	u.run.judge.answered(asked, tok, renewed, err, deadline)
+	u.run.judge.answered(asked, renewed, err, deadline)
 	if err != nil {
 		u.mend(err, c)
 	}
@@ -126,10 +129,10 @@ func (u *user) mend(err error, c chance) {
 // login authorizes at the server and has a process save the tokens.
 func (u *user) login(c chance) {
 	u.loginOnce(c)
-	if c.of("double").hit(u.run.profile.double) && time.Now().Before(u.run.faulty) {
+	if c.of("double").hit(u.run.profile.double) && u.run.stormy() {
 		var wg sync.WaitGroup
 		for i := range 2 {
-			one := c.of("twin", strconv.Itoa(i))
+			one := c.of("twin", itoa(i))
 			wg.Go(func() {
 				time.Sleep(one.between(0, 300*time.Millisecond))
 				u.loginOnce(one)
@@ -160,7 +163,7 @@ func (u *user) loginOnce(c chance) {
 	if !p.do(func() { _, err = p.keeper.Save(context.Background(), u.id, tok) }) {
 		err = errCrashed
 	}
-	u.run.judge.saved(login, err)
+	u.run.judge.saved(u, login, err)
 }
 
 // logout has a process end the grant.
@@ -174,5 +177,5 @@ func (u *user) logout(c chance) {
 	if !p.do(func() { err = p.keeper.Logout(context.Background(), u.id) }) {
 		err = errCrashed
 	}
-	u.run.judge.loggedOut(out, err)
+	u.run.judge.loggedOut(u, out, err)
 }

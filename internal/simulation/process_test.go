@@ -1,13 +1,11 @@
 package simulation_test
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/clock"
-	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -15,23 +13,37 @@ import (
 // store and its own way to the server. A process that crashed is followed by
 // another one in the same place.
 type process struct {
-	run    *run
-	place  int    // 0, 1, …
-	name   string // place and how often it was started, such as "p1.3"
-	chance chance
-	keeper *grant.Keeper
+	run     *run
+	place   int    // 0, 1, …
+	name    string // place and how often it was started, such as "p1.3"
+	chance  chance
+	keeper  *grant.Keeper
+	watches bool // the store notifies it
 
 	mu        sync.Mutex // guards the rest; never held across I/O
 	state     string     // "runs", "stopped", "crashed"
 	gate      chan struct{}
 	dead      chan struct{} // closed by crash
 	counts    map[string]int
-	step      time.Duration // by which the wall clock was set
-	suspended time.Duration // for how long the monotonic clock has stood still
-	troubled  time.Time     // when it was last stopped, suspended or cut off
+	step      time.Duration        // by which the wall clock was set
+	suspended time.Duration        // for how long the monotonic clock has stood still
+	halted    time.Time            // when it was last stopped or went on
+	isolated  time.Time            // until when it is cut off from the store
+	disturbed map[string]time.Time // by storage key: until when operations were disturbed
+
+	failures int       // answers of the token endpoint in a row that were failures
+	failed   time.Time // the last of them
+	pause    time.Time // no attempt before, after five failures in a row
 }
 
 var errCrashed = errors.New("the process has crashed")
+
+func nameOf(p *process) string {
+	if p == nil {
+		return ""
+	}
+	return p.name
+}
 
 // next counts the operations of one kind.
 func (p *process) next(kind string) int {
@@ -45,16 +57,18 @@ func (p *process) next(kind string) int {
 func (p *process) now() (wall time.Time, mono time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since := time.Since(p.run.start)
-	return time.Now().Add(p.step), since - p.suspended
+	now := time.Now()
+	return now.Add(p.step), now.Sub(p.run.start) - p.suspended
 }
 
 // clock returns the clocks for the engine.
 func (p *process) clock() *clock.Clock { return clock.New(p.now) }
 
-// pass lets an operation through. It waits while the process is stopped. After a
-// crash it waits until the run ends: a call of a dead process never returns.
-func (p *process) pass() error {
+// pass lets an operation through. It waits while the process is stopped. Then
+// the operations that wait go on one after another, in the order that c
+// chooses. After a crash it waits until the run ends: a call of a dead process
+// never returns.
+func (p *process) pass(c chance) error {
 	for {
 		p.mu.Lock()
 		state, gate := p.state, p.gate
@@ -68,21 +82,22 @@ func (p *process) pass() error {
 		}
 		select {
 		case <-gate:
+			time.Sleep(c.of("wakes").between(0, time.Millisecond))
 		case <-p.run.over:
 			return errCrashed
 		}
 	}
 }
 
-// stop holds every operation until wake. With suspend the monotonic clock stands
-// still meanwhile.
+// stop holds every operation for a while. With suspend the monotonic clock
+// stands still meanwhile.
 func (p *process) stop(d time.Duration, suspend bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != "runs" {
+	if p.state != "runs" || d <= 0 {
 		return
 	}
-	p.state, p.gate, p.troubled = "stopped", make(chan struct{}), time.Now()
+	p.state, p.gate, p.halted = "stopped", make(chan struct{}), time.Now()
 	p.run.later(d, func() { p.wake(d, suspend) })
 }
 
@@ -92,7 +107,7 @@ func (p *process) wake(d time.Duration, suspended bool) {
 	if p.state != "stopped" {
 		return
 	}
-	p.state, p.troubled = "runs", time.Now()
+	p.state, p.halted = "runs", time.Now()
 	if suspended {
 		p.suspended += d
 	}
@@ -139,18 +154,42 @@ func (p *process) is(state string) bool {
 	return p.state == state
 }
 
-// trouble remembers that the process was cut off from something just now.
-func (p *process) trouble() {
+// haltedSince reports whether the process was stopped, suspended or crashed at
+// a moment, or later.
+func (p *process) haltedSince(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.troubled = time.Now()
+	return p.state != "runs" || !p.halted.Before(t)
 }
 
-// wasTroubled reports whether the process had trouble of its own since a moment.
-func (p *process) wasTroubled(since time.Time) bool {
+// disturb remembers that an operation on a key is disturbed from now on, for as
+// long as it lasts.
+func (p *process) disturb(key string, lasts time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.state != "runs" || !p.troubled.Before(since)
+	if until := time.Now().Add(lasts + 20*time.Millisecond); until.After(p.disturbed[key]) {
+		p.disturbed[key] = until
+	}
+}
+
+// isolate remembers that the process is cut off from the store. It reports
+// false if it is so already.
+func (p *process) isolate(d time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Now().Before(p.isolated) {
+		return false
+	}
+	p.isolated = time.Now().Add(d + storeTime + 20*time.Millisecond)
+	return true
+}
+
+// disturbedSince reports whether an operation of the process on the key of a
+// grant, or on the index of due work, was disturbed at a moment or later.
+func (p *process) disturbedSince(key string, t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.isolated.Before(t) || !p.disturbed[key].Before(t) || !p.disturbed[dueIndex].Before(t)
 }
 
 // setClock sets the wall clock.
@@ -160,65 +199,26 @@ func (p *process) setClock(step time.Duration) {
 	p.step = step
 }
 
-// gated is the way of a process to the store: the network with its faults, and
-// behind it the gate of a process that can be stopped.
-type gated struct {
-	p     *process
-	inner storage.Store
+// answered counts the failures of the token endpoint in a row. Only an answer
+// that says so is a failure here, with the pause that it asks for.
+func (p *process) answered(failed bool, pause time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !failed {
+		p.failures = 0
+		return
+	}
+	p.failures++
+	p.failed = time.Now()
+	if p.failures >= 5 {
+		p.pause = p.failed.Add(max(pause, 500*time.Millisecond))
+	}
 }
 
-func (g gated) Get(ctx context.Context, key string) (storage.Record, error) {
-	if err := g.p.begin(ctx, "get", key); err != nil {
-		return storage.Record{}, err
-	}
-	r, err := g.inner.Get(ctx, key)
-	g.p.run.judge.read(g.p, err)
-	return r, g.end(err)
-}
-
-func (g gated) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	if err := g.p.begin(ctx, "put", key); err != nil {
-		return 0, err
-	}
-	version, err := g.inner.Put(ctx, key, value, old)
-	g.p.run.judge.wrote(g.p, key, value, err)
-	return version, g.end(err)
-}
-
-func (g gated) Delete(ctx context.Context, key string, old storage.Version) error {
-	if err := g.p.begin(ctx, "delete", key); err != nil {
-		return err
-	}
-	return g.end(g.inner.Delete(ctx, key, old))
-}
-
-// Watch passes on what the store says, for a process that runs.
-func (g gated) Watch(ctx context.Context, changed func(storage.Change)) error {
-	w, ok := g.inner.(storage.Watcher)
-	if !ok {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	return w.Watch(ctx, func(c storage.Change) {
-		if g.p.is("runs") {
-			changed(c)
-		}
-	})
-}
-
-func (g gated) end(err error) error {
-	if passed := g.p.pass(); passed != nil {
-		return passed
-	}
-	return err
-}
-
-// begin is the moment before an operation: here a process crashes or stops.
-func (p *process) begin(ctx context.Context, kind, key string) error {
-	c := p.chance.of(kind, key).nth(p.next(kind + " " + key))
-	p.run.maybeEnd(p, c)
-	if err := p.pass(); err != nil {
-		return err
-	}
-	return ctx.Err()
+// mustPause reports whether an attempt that begins at a moment breaks the pause
+// after five failures in a row.
+func (p *process) mustPause(t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failures >= 5 && t.After(p.failed) && t.Before(p.pause)
 }

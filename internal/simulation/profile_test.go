@@ -19,6 +19,7 @@ type profile struct {
 	logouts      time.Duration // mean time between two logouts of a user; zero means never
 	double       float64       // per login: a second login of the same user begins at once, elsewhere
 	races        float64       // per refresh request: a login or logout begins within 300 ms
+	cuts         float64       // per refresh request: the process is cut off from the store within 100 ms
 	reseal       bool          // every record is rewritten, now and then
 	deafWatchers float64       // per notification: it does not arrive
 }
@@ -27,6 +28,13 @@ type profile struct {
 func (p *profile) faultless() bool {
 	return p.store == storeFaults{} && p.wire == wireFaults{} && p.crash+p.stop+p.suspend+p.deafWatchers == 0
 }
+
+// spread is by how much the wall clocks of two processes may differ.
+func (p *profile) spread() time.Duration { return 2 * (p.skew + p.step) }
+
+// clocksAgree reports whether all clocks differ by no more than the engine
+// allows for.
+func (p *profile) clocksAgree() bool { return p.spread() <= clockSkew }
 
 // storeFaults are what an operation of the store may meet.
 type storeFaults struct{ slow, failed, late, lostAck, hang, conflict, mute float64 }
@@ -43,9 +51,13 @@ var profiles = []profile{
 	{name: "races", logins: 3 * time.Hour, logouts: 3 * time.Hour, races: 0.3, early: 0.05},
 	{name: "reseal", reseal: true, early: 0.02, logouts: 6 * time.Hour},
 	{name: "watch", deafWatchers: 0.5, early: 0.02, logins: 2 * time.Hour},
-	{name: "skew", skew: 25 * time.Second, early: 0.02, logins: 2 * time.Hour, wire: wireFaults{lostAfter: 0.1}},
-	{name: "clock-steps", step: 20 * time.Second, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
-	{name: "store-slow", store: storeFaults{slow: 0.5}, early: 0.02},
+	{name: "skew", skew: 14 * time.Second, early: 0.02, logins: 2 * time.Hour, wire: wireFaults{lostAfter: 0.1}},
+	{name: "clock-steps", step: 14 * time.Second, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
+	{name: "clocks-wrong", skew: 10 * time.Minute, early: 0.02, logins: 2 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.1}},
+	{name: "clock-jumps", step: 5 * time.Hour, early: 0.02, logins: 6 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.05}, suspend: 0.002},
+	{name: "cut-off", cuts: 0.2, early: 0.02, logouts: 6 * time.Hour, wire: wireFaults{status: 0.1}},
+	{name: "cut-off-and-stop", cuts: 0.1, stop: 0.005, crash: 0.002, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
+	{name: "store-slow", store: storeFaults{slow: 0.9}, early: 0.02},
 	{name: "store-error", store: storeFaults{failed: 0.5}, early: 0.02, logouts: 6 * time.Hour},
 	{name: "store-late", store: storeFaults{late: 0.3, slow: 0.2}, early: 0.02, logouts: 6 * time.Hour},
 	{name: "store-lost-ack", store: storeFaults{lostAck: 0.4}, early: 0.02, logouts: 6 * time.Hour},
@@ -56,7 +68,7 @@ var profiles = []profile{
 	{name: "wire-lost-after", wire: wireFaults{lostAfter: 0.4}, logouts: 6 * time.Hour},
 	{name: "wire-hang", wire: wireFaults{hang: 0.3}},
 	{name: "wire-late", wire: wireFaults{late: 0.3, slow: 0.2}, logouts: 6 * time.Hour},
-	{name: "wire-5xx", wire: wireFaults{status: 0.6}, early: 0.02},
+	{name: "wire-5xx", wire: wireFaults{status: 0.95}, early: 0.02},
 	{name: "wire-refused", wire: wireFaults{refused: 0.5}, early: 0.02},
 	{name: "crash", crash: 0.02, early: 0.05, logins: 6 * time.Hour},
 	{name: "stop", stop: 0.02, early: 0.05, logouts: 6 * time.Hour},
@@ -65,6 +77,6 @@ var profiles = []profile{
 		name: "all", crash: 0.004, stop: 0.004, suspend: 0.002, skew: 10 * time.Second, step: 5 * time.Second,
 		store: storeFaults{slow: 0.1, failed: 0.05, late: 0.05, lostAck: 0.05, hang: 0.03, conflict: 0.05},
 		wire:  wireFaults{slow: 0.1, lostBefore: 0.05, lostAfter: 0.05, hang: 0.03, late: 0.05, status: 0.1, refused: 0.05},
-		early: 0.03, logins: 4 * time.Hour, logouts: 5 * time.Hour, double: 0.2, races: 0.05, reseal: true, deafWatchers: 0.2,
+		early: 0.03, logins: 4 * time.Hour, logouts: 5 * time.Hour, double: 0.2, races: 0.05, cuts: 0.02, reseal: true, deafWatchers: 0.2,
 	},
 }

@@ -2,7 +2,6 @@ package simulation_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,15 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
-
-// calm is how long a run goes on without faults before it is judged at its end.
-const calm = 75 * time.Minute
 
 // run is one simulated world.
 type run struct {
@@ -30,6 +28,7 @@ type run struct {
 	start   time.Time
 	faulty  time.Time     // until then faults happen
 	over    chan struct{} // closed at the end: crashed calls return then
+	storms  []storm
 
 	fake   *oauthtest.Server
 	memory *storage.Memory
@@ -51,47 +50,46 @@ type run struct {
 
 // newRun sets the world up. The seed chooses the server, the number of processes
 // and of users, and the lifetime of tokens.
-func newRun(t *testing.T, p profile, seed uint64, length time.Duration) *run {
+func newRun(t *testing.T, p profile, seed uint64, length time.Duration, digesting bool) *run {
 	r := &run{
 		t: t, profile: p, seed: seed, chance: chance(seed).of(p.name), length: length,
 		start: time.Now(), over: make(chan struct{}), memory: storage.NewMemory(),
 		names: map[string]*process{},
 	}
-	r.faulty = r.start.Add(max(length-calm, length/2))
+	r.faulty = r.start.Add(length - min(20*time.Minute, length/4))
+	r.storms = r.makeStorms()
 	c := r.chance.of("world")
+	r.births = make([]int, 2+c.of("processes").below(4))
+	r.processes = make([]*process, len(r.births))
+	ttl := c.of("ttl").between(time.Minute, 20*time.Minute).Round(time.Second)
+	for i := range 2 + c.of("users").below(4) {
+		r.users = append(r.users, &user{run: r, id: "user-" + strconv.Itoa(i), chance: r.chance.of("user", strconv.Itoa(i)), ttl: ttl})
+	}
+	r.startServer(c, ttl)
+	r.judge = newJudge(r, newLogbook(*follow, digesting))
+	r.net = storagetest.NewNetwork(r.memory, &storagetest.NetworkOptions{Fault: r.storeFault, Committed: r.judge.effect})
+	for place := range r.processes {
+		r.startProcess(place)
+	}
+	return r
+}
+
+// startServer starts the fake authorization server.
+func (r *run) startServer(c chance, ttl time.Duration) {
 	r.grace, r.single = c.of("grace").hit(0.2), c.of("single").hit(0.7)
 	server := *fakeProvider
 	server.SingleGrant = r.single
-	ttl := c.of("ttl").between(time.Minute, 20*time.Minute).Round(time.Second)
-	names := make([]oauthtest.User, 2+c.of("users").below(4))
-	for i := range names {
-		names[i] = oauthtest.User{ID: "user-" + strconv.Itoa(i), Username: "u" + strconv.Itoa(i)}
+	var list []oauthtest.User
+	for _, u := range r.users {
+		list = append(list, oauthtest.User{ID: u.id, Username: u.id})
 	}
-	r.fake = oauthtest.New(t, &oauthtest.Options{
-		Provider: &server, Users: names, RecordLimit: -1, DefaultScopes: scopes,
-	})
+	r.fake = oauthtest.New(r.t, &oauthtest.Options{Provider: &server, Users: list, RecordLimit: -1, DefaultScopes: scopes})
 	r.fake.Set(func(k *oauthtest.Knobs) {
 		k.Token.AccessTTL, k.Token.KillOldAccess = ttl, c.of("kill").hit(0.5)
 		if r.grace {
 			k.Token.GraceWindow = 48 * time.Hour
 		}
 	})
-	r.judge = newJudge(r)
-	r.net = storagetest.NewNetwork(r.memory, &storagetest.NetworkOptions{
-		Fault: r.storeFault,
-		Committed: func(op storagetest.Op, stored storage.Record) {
-			r.judge.effect(r.named(op.Process), op.Key, stored.Value())
-		},
-	})
-	r.births = make([]int, 2+c.of("processes").below(4))
-	r.processes = make([]*process, len(r.births))
-	for place := range r.processes {
-		r.startProcess(place)
-	}
-	for i, u := range names {
-		r.users = append(r.users, &user{run: r, id: u.ID, chance: r.chance.of("user", strconv.Itoa(i)), ttl: ttl})
-	}
-	return r
 }
 
 // startProcess starts a process in a place, under a new name.
@@ -100,22 +98,34 @@ func (r *run) startProcess(place int) {
 	defer r.mu.Unlock()
 	r.births[place]++
 	name := fmt.Sprintf("p%d.%d", place, r.births[place])
+	p := r.newProcess(name, place, []time.Duration{20 * time.Second, time.Minute, 5 * time.Minute}[r.chance.of(name, "due").below(3)])
+	r.processes[place] = p
+	r.note(p, "", "starts")
+}
+
+// newProcess makes a process. It looks at one part of the index of due work in
+// each interval of the given length. The lock must be held.
+func (r *run) newProcess(name string, place int, interval time.Duration) *process {
 	p := &process{
 		run: r, place: place, name: name, chance: r.chance.of(name), state: "runs",
-		counts: map[string]int{}, dead: make(chan struct{}),
+		counts: map[string]int{}, disturbed: map[string]time.Time{}, dead: make(chan struct{}),
 	}
-	p.step = time.Duration((p.chance.of("skew").float()*2 - 1) * float64(r.profile.skew))
+	if r.stormy() {
+		p.step = time.Duration((p.chance.of("skew").float()*2 - 1) * float64(r.profile.skew))
+	}
 	client, err := oauth.New(r.fake.Provider(""), registration(), &oauth.Options{HTTPClient: &http.Client{Transport: wire{p}}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.names[name] = p
 	var store storage.Store = gated{p, r.net.Process(name)}
-	if !p.chance.of("watch").hit(0.5) {
-		store = struct{ storage.Store }{store} // this process hears nothing of changes
+	if p.watches = p.chance.of("watch").hit(0.5); !p.watches {
+		store = struct{ storage.Store }{store} // this process is notified of nothing
 	}
 	o := &grant.Options{
 		Clock: p.clock(), CacheSize: []int{1, 3, 0}[p.chance.of("cache").below(3)],
-		DueInterval: 10 * time.Second,
+		DueInterval: interval,
+		Alive:       p.probe,
 		Observe:     func(e grant.Event) { r.judge.event(p, e) },
 	}
 	if r.grace {
@@ -124,9 +134,7 @@ func (r *run) startProcess(place int) {
 	if p.keeper, err = grant.New(client, store, o); err != nil {
 		r.t.Fatal(err)
 	}
-	r.processes[place] = p
-	r.names[name] = p
-	r.note(p, "", "starts")
+	return p
 }
 
 // live does everything that happens in the run, and judges it.
@@ -135,16 +143,13 @@ func (r *run) live() {
 		r.work.Go(u.live)
 	}
 	r.work.Go(r.clocks)
-	if r.profile.reseal {
-		r.work.Go(r.reseals)
-	}
+	r.work.Go(r.reseals)
+	time.Sleep(time.Until(r.faulty))
+	r.setClocksRight()
 	time.Sleep(time.Until(r.start.Add(r.length)))
 	r.work.Wait() // what users have begun
-	r.judge.end()
+	r.end()
 	close(r.over)
-	for _, p := range r.processes {
-		r.judge.closed(p, p.keeper.Close())
-	}
 	for _, p := range r.judge.dead {
 		_ = p.keeper.Close()
 	}
@@ -162,12 +167,13 @@ func (r *run) named(name string) *process {
 // running reports whether users still begin new things.
 func (r *run) running() bool { return time.Since(r.start) < r.length-10*time.Second }
 
-// later does something after a while, unless the run ends before.
+// stormy reports whether faults happen.
+func (r *run) stormy() bool { return time.Now().Before(r.faulty) }
+
+// later does something after a while. The run does not end before.
 func (r *run) later(d time.Duration, do func()) {
 	r.work.Go(func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		<-timer.C
+		time.Sleep(d)
 		do()
 	})
 }
@@ -179,174 +185,22 @@ func (r *run) any(c chance) *process {
 	return r.processes[c.below(len(r.processes))]
 }
 
-// storm returns how strong faults are at the moment, from 0 to 1. A storm lasts
-// from seconds to tens of minutes, and hits one process or all of them.
-func (r *run) storm(p *process) float64 {
-	if time.Now().After(r.faulty) {
-		return 0
-	}
-	if r.profile.faultless() {
-		return 0
-	}
-	hour := int(time.Since(r.start) / time.Hour)
-	for _, h := range []int{hour - 1, hour} { // the storm of the last hour may go on
-		c := r.chance.of("storm").nth(h)
-		begin := r.start.Add(time.Duration(h)*time.Hour + c.of("begin").between(0, 50*time.Minute))
-		length := c.of("length").between(20*time.Second, 30*time.Minute)
-		if c.of("short").hit(0.4) {
-			length /= 20
-		}
-		if now := time.Now(); now.Before(begin) || now.After(begin.Add(length)) {
-			continue
-		}
-		if c.of("all").hit(0.5) || c.of("place").below(len(r.births)) == p.place {
-			return 0.2 + 0.8*c.of("force").float()
-		}
-	}
-	return 0
-}
-
-// storeFault chooses what happens to an operation of the store.
-func (r *run) storeFault(op storagetest.Op) storagetest.Fault {
-	p := r.named(op.Process)
-	c := r.chance.of("store", op.Process, string(op.Kind), op.Key).nth(op.N)
-	out, back := c.of("out").between(200*time.Microsecond, 4*time.Millisecond), c.of("back").between(200*time.Microsecond, 4*time.Millisecond)
-	fault := storagetest.Fault{Delay: out, AnswerDelay: back}
-	if p == nil {
-		return fault
-	}
-	s, force := r.profile.store, r.storm(p)
-	if op.Kind == storagetest.Notify {
-		fault.Hang = c.of("deaf").hit(r.profile.deafWatchers * force)
-		return fault
-	}
-	writes := op.Kind == storagetest.Put || op.Kind == storagetest.Delete
-	switch choose(c.of("fault"), force, odds{"slow", s.slow}, odds{"failed", s.failed}, odds{"hang", s.hang},
-		odds{"late", s.late}, odds{"lost ack", s.lostAck}, odds{"conflict", s.conflict}, odds{"mute", s.mute}) {
-	case "slow":
-		fault.Delay += c.of("slow").between(100*time.Millisecond, 4*time.Second)
-	case "failed":
-		fault.Err = errStore
-	case "hang":
-		fault.Hang = true
-	case "late":
-		if writes {
-			fault.Hang, fault.Late = true, c.of("late").between(time.Millisecond, 40*time.Second)
-		}
-	case "lost ack":
-		if writes {
-			fault.Err, fault.Applied = errStore, true
-		}
-	case "conflict":
-		if writes {
-			fault.Err = storage.ErrConflict
-		}
-	case "mute": // reads work, and no write is ever acknowledged
-		if writes {
-			fault.Hang, fault.Applied = true, true
-		}
-	}
-	return fault
-}
-
-var errStore = errors.New("the store has trouble")
-
-// wireFault chooses what happens to a request.
-func (r *run) wireFault(p *process, c chance) string {
-	w, force := r.profile.wire, r.storm(p)
-	return choose(c.of("fault"), force,
-		odds{"refused", w.refused}, odds{"lost before", w.lostBefore}, odds{"lost after", w.lostAfter},
-		odds{"hang", w.hang}, odds{"late", w.late}, odds{"status", w.status}, odds{"slow", w.slow})
-}
-
-type odds struct {
-	name        string
-	probability float64
-}
-
-func choose(c chance, force float64, list ...odds) string {
-	x := c.float()
-	for _, o := range list {
-		if x -= o.probability * force; x < 0 {
-			return o.name
-		}
-	}
-	return ""
-}
-
-// maybeEnd crashes or stops a process at an operation.
-func (r *run) maybeEnd(p *process, c chance) {
-	force := r.storm(p)
-	switch choose(c.of("end"), force, odds{"crash", r.profile.crash}, odds{"stop", r.profile.stop}, odds{"suspend", r.profile.suspend}) {
-	case "crash":
-		if p.crash() {
-			r.note(p, "", "crashes")
-			r.judge.crashed(p)
-			r.later(c.of("restart").between(time.Second, 2*time.Minute), func() { r.startProcess(p.place) })
-		}
-	case "stop":
-		r.note(p, "", "is stopped")
-		p.stop(c.of("stop").between(time.Second, 2*time.Minute), false)
-	case "suspend":
-		r.note(p, "", "is suspended")
-		p.stop(c.of("suspend").between(time.Second, 20*time.Minute), true)
-	}
-}
-
-// maybeRace has the user log in or out within moments of a refresh request.
-func (r *run) maybeRace(s *send, c chance) {
-	if s.user == nil || !c.of("race").hit(r.profile.races) || time.Now().After(r.faulty) {
-		return
-	}
-	r.later(c.of("when").between(0, 300*time.Millisecond), func() {
-		if c.of("what").hit(0.5) {
-			s.user.login(c.of("race login"))
-		} else {
-			s.user.logout(c.of("race logout"))
-		}
-	})
-}
-
-// clocks sets the wall clocks of processes, now and then.
-func (r *run) clocks() {
-	if r.profile.step == 0 {
-		return
-	}
-	for n := 0; r.running(); n++ {
-		c := r.chance.of("clock").nth(n)
-		time.Sleep(c.of("pause").between(time.Minute, time.Hour))
-		if time.Now().Before(r.faulty) {
-			p := r.any(c)
-			step := time.Duration((c.of("step").float()*2 - 1) * float64(r.profile.step))
-			r.note(p, "", "sets its clock to %v", step)
-			p.setClock(step)
-		}
-	}
-}
-
-// reseals writes every record again, as a change of the sealing key does.
-func (r *run) reseals() {
-	for n := 0; r.running(); n++ {
-		time.Sleep(r.chance.of("reseal").nth(n).between(10*time.Minute, 3*time.Hour))
-		r.reseal()
-	}
-}
-
-func (r *run) reseal() {
-	ctx := context.Background()
-	for _, key := range sortedKeys(ctx, r.memory) {
-		stored, err := r.memory.Get(ctx, key)
-		if err == nil {
-			_, _ = r.memory.Put(ctx, key, stored.Value(), stored.Version)
-		}
-	}
-}
-
 // note writes a line into the log of the run.
 func (r *run) note(p *process, user, format string, args ...any) {
-	name := ""
-	if p != nil {
-		name = p.name
+	r.judge.log.add(logLine{time.Since(r.start), nameOf(p), user, format, args})
+}
+
+func (r *run) count(name string) { r.judge.counts.add(name, 1) }
+
+// probe is how a process finds out whether an access token works.
+func (p *process) probe(ctx context.Context, tok *oauth2.Token) (bool, error) {
+	if err := p.pass(p.chance.of("probe")); err != nil {
+		return false, err
 	}
-	r.judge.log.add(time.Since(r.start), name, user, fmt.Sprintf(format, args...))
+	n := p.next("probe")
+	if !sleep(ctx, p.chance.of("probe").nth(n).between(2*time.Millisecond, 80*time.Millisecond)) {
+		return false, context.Cause(ctx)
+	}
+	p.run.count("probes")
+	return p.run.fake.Token(tok.AccessToken).Dead == "", nil
 }

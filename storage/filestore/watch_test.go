@@ -18,7 +18,8 @@ import (
 	"github.com/authtrip/authtrip/storage/filestore"
 )
 
-// hangs is how long anything may take. After that, a test reports that it hangs.
+// hangs is how long anything may take. After that, a test reports that it
+// hangs.
 const hangs = 2 * time.Minute
 
 // watchStore watches f. It returns where the changes arrive, and where the

@@ -23,7 +23,8 @@ func cancellation() []part {
 var errCause = errors.New("storagetest: cancelled on purpose")
 
 // hangs is how long a method may run after its ctx has ended. After that, the
-// suite reports that the method hangs. Only the tests of this package change it.
+// suite reports that the method hangs. Only the tests of this package change
+// it.
 var hangs = 2 * time.Minute
 
 func testCancelledBefore(t *testing.T, s *suite) {

@@ -1,6 +1,7 @@
 package grant_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -115,6 +117,25 @@ func TestG18_TheIntentOfAFastClockEndsInTime(t *testing.T) {
 		if waited := time.Since(start); waited > time.Minute {
 			t.Errorf("the survivor waited %v for an intent of 30s", waited)
 		}
+	})
+}
+
+// The machine sleeps after a process has announced its redemption. When it
+// wakes, the intent has ended by the wall clock, and another process may
+// redeem.
+func TestG18_AProcessThatSleptSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var c clocks
+		w.Options.Prepare = func(context.Context, *oauth.TokenRequest) error {
+			c.wall.Store(int64(time.Minute)) // and not a moment by the monotonic clock
+			return nil
+		}
+		w.Client = w.NewClient(&w.Options)
+		g := w.Process(&grant.Options{Clock: c.clock()})
+		_, err := g.Source(w.User).Renew(t.Context(), w.Login(g))
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		w.WantRefreshes(0)
 	})
 }
 

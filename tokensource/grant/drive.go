@@ -75,6 +75,7 @@ type run struct {
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
 
+	unknown     bool // a write may have happened, or may still happen
 	interrupted bool // a wait was ended
 	loggedOut   bool // a logout was stored
 }
@@ -146,6 +147,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
 		return lease.Event{Result: lease.Failed}
 	}
+	r.unknown = true
 	return lease.Event{Result: lease.Unknown}
 }
 
@@ -218,20 +220,21 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{Result: lease.Failed}
 }
 
-// probe asks which of two access tokens works.
+// probe asks whether an access token works, and whether it is the only one of
+// two that does.
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
-	mine, err := r.alive(ctx, e.Token)
-	if err == nil && mine {
-		return lease.Event{Result: lease.OK}
-	}
-	other := false
-	if err == nil {
-		other, err = r.alive(ctx, e.Other)
-	}
-	if err == nil && other {
+	works, err := r.alive(ctx, e.Token)
+	if err == nil && !works {
 		return lease.Event{Result: lease.Refused}
 	}
-	return lease.Event{Result: lease.Unknown}
+	other := false
+	if err == nil && e.Other != "" {
+		other, err = r.alive(ctx, e.Other)
+	}
+	if err != nil || other {
+		return lease.Event{Result: lease.Unknown}
+	}
+	return lease.Event{Result: lease.OK}
 }
 
 // alive reports whether an access token works.
@@ -266,8 +269,11 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 // do. It returns the outcome as an error.
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
-	if e.Outcome.Reason != lease.StoreFailed { // then nobody knows what is stored
+	switch {
+	case e.Outcome.Reason != lease.StoreFailed:
 		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	case r.unknown:
+		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
 		r.tell(EventLoggedOut, err)

@@ -74,3 +74,38 @@ func RecodePart(b []byte) (int, []byte, error) {
 	p, err := decodePart(b)
 	return len(p), encodePart(p), err
 }
+
+// DueEntry is an entry of the index of due work.
+type DueEntry struct {
+	Key string
+	At  time.Time
+}
+
+// Entered returns a part of the index after key was entered, and whether that
+// changed it.
+func Entered(part []DueEntry, key string, due, earliest time.Time) ([]DueEntry, bool) {
+	p, changed := partFrom(part).with(key, due, earliest)
+	return p.entries(), changed
+}
+
+// WorkedOff returns a part of the index after the entry done was worked off,
+// and is due again at a time.
+func WorkedOff(part []DueEntry, done DueEntry, again time.Time) []DueEntry {
+	return partFrom(part).after([]outcome{{dueEntry{done.Key, done.At}, again}}).entries()
+}
+
+func partFrom(list []DueEntry) duePart {
+	var p duePart
+	for _, e := range list {
+		p = append(p, dueEntry{e.Key, e.At})
+	}
+	return p
+}
+
+func (p duePart) entries() []DueEntry {
+	var list []DueEntry
+	for _, e := range p {
+		list = append(list, DueEntry{e.key, e.at})
+	}
+	return list
+}

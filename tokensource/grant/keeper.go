@@ -65,16 +65,16 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Keeper keeps the grants of all users of one client. Make one with [New]. It is
-// safe for concurrent use.
+// Keeper keeps the grants of all users of one client. Make one with [New]. It
+// is safe for concurrent use.
 //
 // No verb of package fmt and no encoder prints a token that a Keeper holds.
 // Package fmt prints the address of a pointer that stands in a struct. With a

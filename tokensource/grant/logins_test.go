@@ -419,3 +419,30 @@ func TestG6_LosersAdoptWhatIsStored(t *testing.T) {
 		}
 	})
 }
+
+// A login that was exchanged earlier comes late. The tokens that it gives way
+// to are newer than what is stored.
+func TestAnOlderLoginDoesNotHideTokensInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		var redeemed atomic.Bool
+		store := &writeStore{Store: w.Store, before: func(g grant.Grant) error {
+			if redeemed.Load() && g.RedeemingSince.IsZero() {
+				return testworld.ErrStore
+			}
+			redeemed.Store(!g.RedeemingSince.IsZero())
+			return nil
+		}}
+		g := w.ProcessOn(store, nil)
+		older := w.issue()
+		time.Sleep(time.Hour)
+		newer := w.issue()
+		w.save(g, newer)
+		renewed := w.renew(g, newer) // in memory only
+		w.save(g, older)
+		if got := w.Token(g); got.AccessToken != renewed.AccessToken {
+			t.Error("Token() hands out a token that was renewed")
+		}
+	})
+}

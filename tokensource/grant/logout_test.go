@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -205,4 +206,32 @@ func TestG12_NoTokenIsHandedOutWhileTheServerRevokes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The store takes the logout, and neither its answer nor a read comes back. The
+// process asks again before it hands out a token.
+func TestALogoutOfUnknownOutcomeIsLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		cut := false
+		store := storagetest.NewFaulty(w.Store, func(op, key string, _ int) storagetest.Fault {
+			switch {
+			case cut && op == "Put" && strings.HasPrefix(key, "grant."):
+				return storagetest.Fault{Err: testworld.ErrStore, Applied: true}
+			case cut && op == "Get" && strings.HasPrefix(key, "grant."):
+				if w.inspect().LoggedOut.IsZero() {
+					return storagetest.Fault{}
+				}
+				return storagetest.Fault{Err: testworld.ErrStore}
+			}
+			return storagetest.Fault{}
+		})
+		g := w.ProcessOn(store, nil)
+		w.Login(g)
+		cut = true
+		testworld.WantIs(t, g.Logout(t.Context(), w.User), tokensource.ErrTemporary)
+		cut = false
+		_, err := g.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
 }

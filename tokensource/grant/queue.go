@@ -32,8 +32,9 @@ type local struct {
 	chore bool // one of them is the background writer
 }
 
-// idle reports whether the process may forget l. It remembers for ten minutes
-// since when it has seen an intent: an intent lives shorter than that.
+// idle reports whether the process may forget l. It remembers an intent that it
+// has seen for ten minutes, which is longer than an intent lives by default.
+// What it forgets costs time only.
 func (l *local) idle(now time.Duration) bool {
 	const watched = 10 * time.Minute
 	return l.users == 0 && l.Pending == nil && l.Undo == nil && (l.Watch.ID == "" || now-l.Watch.First > watched)
@@ -191,7 +192,8 @@ const (
 	// dueGrace is the least time from the writing of an entry to the work on it.
 	// The entry is written before the grant. Without this time, another process
 	// could find nothing due in the grant and remove the entry before the grant is
-	// written. It is longer than one write and the skew of two clocks.
+	// written. It is longer than the skew of two clocks. The time of two calls of
+	// the store is added to it.
 	dueGrace = 2 * time.Minute
 
 	duePause = time.Hour // before the next look at a grant that cannot be read
@@ -262,7 +264,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 		if err != nil {
 			return err
 		}
-		next, changed := list.with(key, due, k.clock.Wall().Add(dueGrace))
+		next, changed := list.with(key, due, k.clock.Wall().Add(dueGrace+2*k.o.StoreTimeout))
 		if !changed {
 			return nil
 		}

@@ -3,6 +3,8 @@ package grant_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -268,6 +271,83 @@ func TestAnUnreadableGrantDoesNotStopTheWork(t *testing.T) {
 		}
 		time.Sleep(time.Hour + oneRound)
 		w.wantEnded()
+	})
+}
+
+// An entry is never due sooner than a writer needs to write the grant.
+// Otherwise another process could remove it before that.
+func TestIndexOfDueWork(t *testing.T) {
+	at := func(minute int) time.Time { return time.Unix(int64(60*minute), 0) }
+	part := []grant.DueEntry{{Key: "a", At: at(1)}, {Key: "c", At: at(9)}}
+	tests := []struct {
+		name    string
+		key     string
+		due     int
+		want    []grant.DueEntry
+		changed bool
+	}{
+		{"a new one", "b", 7, []grant.DueEntry{part[0], {Key: "b", At: at(7)}, part[1]}, true},
+		{"a new one that is overdue", "b", 0, []grant.DueEntry{part[0], {Key: "b", At: at(5)}, part[1]}, true},
+		{"sooner than before", "c", 7, []grant.DueEntry{part[0], {Key: "c", At: at(7)}}, true},
+		{"later than before", "c", 12, part, false},
+		{"due already", "a", 7, []grant.DueEntry{{Key: "a", At: at(5)}, part[1]}, true},
+	}
+	for _, tt := range tests {
+		got, changed := grant.Entered(part, tt.key, at(tt.due), at(5))
+		if !slices.Equal(got, tt.want) || changed != tt.changed {
+			t.Errorf("%s: with(%s, %v) = %v, %t, want %v, %t", tt.name, tt.key, at(tt.due), got, changed, tt.want, tt.changed)
+		}
+	}
+	if got := grant.WorkedOff(part, part[0], time.Time{}); !slices.Equal(got, part[1:]) {
+		t.Errorf("after(a, never) = %v, want it removed", got)
+	}
+	if got := grant.WorkedOff(part, part[0], at(20)); got[0].At != at(20) {
+		t.Errorf("after(a, again) = %v, want the new time", got)
+	}
+	changed := grant.DueEntry{Key: "a", At: at(0)} // another process has entered it since
+	if got := grant.WorkedOff(part, changed, time.Time{}); !slices.Equal(got, part) {
+		t.Errorf("after(a, changed meanwhile) = %v, want it left alone", got)
+	}
+}
+
+func TestIndexOfDueWorkIsBounded(t *testing.T) {
+	var full []grant.DueEntry
+	for i := range 8192 {
+		full = append(full, grant.DueEntry{Key: fmt.Sprintf("grant.%064d", i), At: time.Unix(60, 0)})
+	}
+	if got, changed := grant.Entered(full, "grant.b", time.Unix(0, 0), time.Unix(0, 0)); len(got) != 8192 || changed {
+		t.Errorf("a full part has %d entries after another one, want 8192", len(got))
+	}
+	if got, changed := grant.Entered(full, full[7].Key, time.Unix(0, 0), time.Unix(0, 0)); len(got) != 8192 || !changed {
+		t.Error("an entry of a full part cannot be changed")
+	}
+}
+
+// Tokens of a refresh cannot be stored while the background writer revokes
+// others. It writes them when it has done that.
+func TestTheBackgroundWriterGoesOnWithWhatHasComeMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		var refuse atomic.Bool
+		store := &writeStore{Store: w.Store, before: func(g grant.Grant) error {
+			if refuse.Load() && g.RedeemingSince.IsZero() {
+				return testworld.ErrStore
+			}
+			return nil
+		}}
+		g, other := w.ProcessOn(store, nil), w.Process(nil)
+		w.save(g, w.issue())
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: 10 * time.Second}, 2)
+		second := w.issue()
+		w.save(g, second) // the tokens of the first login are being revoked now
+		refuse.Store(true)
+		third := w.renew(g, second)
+		refuse.Store(false)
+		time.Sleep(time.Minute)
+		if got := w.Token(other); got.AccessToken != third.AccessToken {
+			t.Error("the renewed tokens are not stored")
+		}
 	})
 }
 

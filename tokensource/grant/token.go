@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 

@@ -84,8 +84,8 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// Close does not wait for the revocations of a queue. They are in the store, and
-// another process or the next start goes on.
+// Close does not wait for the revocations of a queue. They are in the store,
+// and another process or the next start goes on.
 func TestCloseLeavesTheQueueToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

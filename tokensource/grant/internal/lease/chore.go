@@ -195,7 +195,9 @@ func (d *drain) step(c Rules, ev Event) (Effect, bool) {
 		if ev.Result != OK || d.unsure && ev.Version == d.version {
 			return Effect{}, false
 		}
-		d.current, d.version = ev.Record, ev.Version
+		if d.current, d.version = ev.Record, ev.Version; ev.Record == nil {
+			return Effect{}, false
+		}
 		return d.remove(c)
 	default: // drainRemoving
 		return d.removed(ev)

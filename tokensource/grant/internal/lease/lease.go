@@ -158,6 +158,7 @@ type watch struct {
 	First time.Duration
 	Calm  time.Duration // since then it has looked again and again
 	Last  time.Duration
+	Blind bool // a look has failed after Last
 }
 
 // Local is what one process alone knows of one grant. Its operations on that

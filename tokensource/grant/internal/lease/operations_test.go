@@ -411,20 +411,23 @@ func TestRevocationIsRemoved(t *testing.T) {
 		name   string
 		effect bool
 		result lease.Result
-	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}} {
+	}{{"conflict", false, lease.Conflict}, {"unknown with effect", true, lease.Unknown}, {"record is gone", false, lease.Conflict}} {
 		w := newWorld(t)
 		p := w.process("p")
 		p.loggedIn()
 		p.loggedIn()
 		chore := p.begin(&lease.Chore{}).until(lease.Revoke).do().until(lease.Swap)
-		if tt.effect {
+		switch {
+		case tt.name == "record is gone":
+			w.stored, w.version = nil, 0
+		case tt.effect:
 			chore.perform()
-		} else {
+		default:
 			w.swap(lease.Effect{Record: w.record(), Version: w.version})
 		}
-		chore.answer(tt.result).run()
-		if n := len(w.record().Queue); n != 0 {
-			t.Errorf("%s: %d revocations are left", tt.name, n)
+		out := chore.answer(tt.result).run()
+		if w.stored != nil && len(w.record().Queue) != 0 || out.Reason != "" {
+			t.Errorf("%s: outcome %q, and revocations are left", tt.name, out.Reason)
 		}
 	}
 }

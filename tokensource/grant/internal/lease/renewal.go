@@ -51,6 +51,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		return o.flushed(c, l, ev)
 	case renewalReading:
 		if ev.Result != OK {
+			l.Watch.Blind = l.Watch.ID != ""
 			return c.end(Outcome{Reason: StoreFailed}, Notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)

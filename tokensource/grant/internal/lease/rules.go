@@ -116,19 +116,20 @@ func (c Rules) left(w watch, i intent, now Clock) time.Duration {
 	return max(min(i.Until.Add(c.Skew).Sub(now.Wall), byMono), c.Quiet-(now.Mono-w.Calm))
 }
 
-// see returns w after the intent i was seen. A process that has not looked for
-// longer than Quiet may have missed an outage of the store. Without this rule
-// it would redeem as soon as the store is back, beside a holder that writes.
+// see returns w after the intent i was seen. A process that could not look, or
+// has not looked for longer than Quiet, may come out of an outage of the store.
+// Without this rule it would redeem as soon as the store is back, beside a
+// holder that writes.
 func (c Rules) see(w watch, i intent, now Clock) watch {
 	switch {
 	case i.ID == "":
 		return watch{}
 	case i.ID != w.ID:
 		w = watch{ID: i.ID, First: now.Mono, Calm: now.Mono}
-	case now.Mono-w.Last > c.Quiet:
+	case w.Blind, now.Mono-w.Last > c.Quiet:
 		w.Calm = now.Mono
 	}
-	w.Last = now.Mono
+	w.Last, w.Blind = now.Mono, false
 	return w
 }
 

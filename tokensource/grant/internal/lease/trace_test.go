@@ -200,6 +200,20 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
+// A login whose write took no effect is stored, though the older login was
+// renewed meanwhile (G4).
+func TestLoginAfterFailedWriteIsStored(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	b.loggedIn()
+	login := a.login()
+	o := a.begin(login).until(lease.Swap)
+	b.begin(b.renewal()).run()
+	if out := o.answer(lease.Unknown).run(); out.Reason != "" || w.record().Login != login.ID {
+		t.Errorf("the login ended with %q, stored %s, want %s", out.Reason, w.record().Login, login.ID)
+	}
+}
+
 // A login that is written again does not wipe the intent of a redemption (G1).
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
@@ -537,6 +551,14 @@ func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	other.answer(lease.OK).do()
 	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
 		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	}
+	w.now += b.rules.Quiet
+	if out := other.answer(lease.OK).answer(lease.Failed).run(); out.Reason != lease.StoreFailed {
+		t.Fatalf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	}
+	other = b.begin(b.renewal()).do() // the store is back after another outage
+	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("after a look that failed: effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
 	}
 	a.begin(&lease.Chore{}).run()
 	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {

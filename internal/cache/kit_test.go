@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
+	"github.com/authtrip/authtrip/internal/cache"
 )
 
 // record stands for the engine's record.

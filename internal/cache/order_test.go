@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
+	"github.com/authtrip/authtrip/internal/cache"
 )
 
 // Outcomes are published in another order than the one of the events in the

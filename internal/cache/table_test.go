@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
+	"github.com/authtrip/authtrip/internal/cache"
 )
 
 // bits are hashes that are good, bad, and all equal.

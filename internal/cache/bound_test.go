@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource/grant/internal/cache"
+	"github.com/authtrip/authtrip/internal/cache"
 )
 
 // A token is used only while the wall clock and the monotonic clock both say
