@@ -108,7 +108,7 @@ func (f *fleet) stop(victims []victim) []sleeper {
 	}
 	for _, s := range sleepers {
 		s.awaitPoint(s.subject, s.point, s.call)
-		s.worker.stop()
+		s.stop()
 		s.begin(order{Do: "release"})
 	}
 	return sleepers

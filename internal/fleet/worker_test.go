@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // patience is how long anything may take before the test reports that it hangs.
@@ -50,7 +48,7 @@ func startWorker(t *testing.T, s setup) *worker {
 		t.Fatal(err)
 	}
 	w := &worker{t: t, ended: make(chan struct{}), answers: map[int]chan message{}, more: make(chan struct{})}
-	w.cmd = exec.Command(os.Args[0]) //nolint:noctx // lives until the end of the test
+	w.cmd = exec.Command(os.Args[0])
 	w.cmd.Env = append(os.Environ(), workerEnv+"="+string(text))
 	w.cmd.Stderr = &w.log
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -210,60 +208,6 @@ func (w *worker) notices() []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.heard[:len(w.heard):len(w.heard)]
-}
-
-// events counts the events of a kind.
-func (w *worker) events(kind string) (n int) {
-	for _, m := range w.notices() {
-		if m.Event == kind {
-			n++
-		}
-	}
-	return n
-}
-
-// kill kills the process and waits for its end. The test fails if it has ended
-// before, or otherwise.
-func (w *worker) kill() {
-	w.t.Helper()
-	w.signal(syscall.SIGKILL)
-	select {
-	case <-w.ended:
-	case <-time.After(patience):
-		w.t.Error("the process has not ended")
-		return
-	}
-	if s, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGKILL {
-		w.t.Errorf("the process has ended with %v, want killed", w.cmd.ProcessState)
-	}
-}
-
-// stop stops the process. It returns when all threads of the process have
-// stopped.
-func (w *worker) stop() {
-	w.t.Helper()
-	w.signal(syscall.SIGSTOP)
-	// WNOWAIT leaves the state for os/exec, which waits for the end.
-	err := unix.EINTR
-	for err == unix.EINTR { //nolint:errorlint // a number of the kernel
-		err, _ = unix.Waitid(unix.P_PID, w.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil).(unix.Errno)
-	}
-	if err != 0 {
-		w.t.Errorf("waitid: %v", err)
-	}
-}
-
-// resume continues a stopped process.
-func (w *worker) resume() {
-	w.t.Helper()
-	w.signal(syscall.SIGCONT)
-}
-
-func (w *worker) signal(s syscall.Signal) {
-	w.t.Helper()
-	if err := w.cmd.Process.Signal(s); err != nil {
-		w.t.Errorf("%v: %v", s, err)
-	}
 }
 
 // end kills the process, whatever it does, stopped or not.
