@@ -18,8 +18,8 @@ const (
 const maxPause = 5 * time.Minute
 
 // decide returns what a renewal of r does now. For refuse it returns how the
-// renewal ends. For forfeit, Over is why the grant ends. For await, Pause is how
-// long the intent can still live.
+// renewal ends. For forfeit, Over is why the grant ends. For await, Pause is
+// how long the intent can still live.
 func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) {
 	if r.usable(now, n.rejected) {
 		return serve, Outcome{} // G2: another process has renewed it
@@ -210,9 +210,9 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 }
 
 // leave reports whether tokens of a login, exchanged at the given time, are
-// left alone when they are dropped in favour of current. Otherwise they are revoked
-// (G4). Tokens of the same login may belong to the family of those that are
-// stored. After a logout nothing is left to protect.
+// left alone when they are dropped in favour of current. Otherwise they are
+// revoked (G4). Tokens of the same login may belong to the family of those that
+// are stored. After a logout nothing is left to protect.
 func (c Rules) leave(login string, exchanged time.Time, current *Record) bool {
 	switch {
 	case current.Over == NoGrant:
