@@ -1,6 +1,8 @@
 # Every command works on all modules of go.work.
 FUZZTIME ?= 5s
 SCALE ?= full
+FROM ?= 1
+SEEDS ?= 100
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets
@@ -47,4 +49,4 @@ tools: .bin/golangci-lint ## Build the tools into .bin
 .bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
 
-.PHONY: help test lint tidy fuzz fleet bench quickstart tools
+.PHONY: help test lint tidy fuzz fleet explore simulate mutate bench quickstart tools

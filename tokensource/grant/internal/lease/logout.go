@@ -87,9 +87,9 @@ func (o *Logout) retry(c Rules) Effect {
 func (o *Logout) endGrant(c Rules, l *Local, ev Event) Effect {
 	r := ev.Record
 	o.current, o.version, o.unsure = r, ev.Version, false
-	login, over := "", ""
+	login, over := loginOf(r), ""
 	if r != nil {
-		login, over = r.Login, r.Over
+		over = r.Over
 	}
 	if !o.seen {
 		o.seen, o.login, o.ended = true, login, over == NoGrant

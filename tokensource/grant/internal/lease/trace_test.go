@@ -200,6 +200,20 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 	}
 }
 
+// A login whose write took no effect is stored, though the older login was
+// renewed meanwhile (G4).
+func TestLoginAfterFailedWriteIsStored(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	b.loggedIn()
+	login := a.login()
+	o := a.begin(login).until(lease.Swap)
+	b.begin(b.renewal()).run()
+	if out := o.answer(lease.Unknown).run(); out.Reason() != "" || w.record().Login != login.ID {
+		t.Errorf("the login ended with %q, stored %s, want %s", out.Reason(), w.record().Login, login.ID)
+	}
+}
+
 // A login that is written again does not wipe the intent of a redemption (G1).
 func TestLoginAfterLostWriteKeepsIntent(t *testing.T) {
 	var renewal *op
