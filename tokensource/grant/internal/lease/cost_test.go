@@ -1,0 +1,56 @@
+package lease_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// cost is the worst that can follow.
+func (o outcomes) cost() string {
+	switch {
+	case o.lost:
+		return "grant lost"
+	case o.login:
+		return "login needed"
+	case o.delayed:
+		return "delay"
+	}
+	return "nothing"
+}
+
+// TestCostOfOneFault prints what one fault of each kind can cost, at worst, in
+// a world of two processes and one expiry. A grant is lost if the server ends
+// it because of reuse. A login is needed if the engine gives a grant up, or
+// the server refuses it. A delay is a renewal that waits, or that ends without
+// a token and is repeated later.
+func TestCostOfOneFault(t *testing.T) {
+	policies := []struct {
+		name string
+		c    config
+	}{
+		{"ResendOnce", config{}}, {"grace window", config{grace: true}},
+		{"ResendNever", config{never: true}}, {"ResendAlways", config{resends: always}},
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-32s", "fault")
+	for _, p := range policies {
+		fmt.Fprintf(&table, " %-13s", p.name)
+	}
+	costs := map[string]string{}
+	for i, name := range faultNames {
+		fmt.Fprintf(&table, "\n%-32s", name)
+		for _, p := range policies {
+			c := p.c
+			c.procs, c.faults, c.expiries, c.kinds = 2, 1, 1, 1<<i
+			r := explore(c.filled(), false)
+			for _, v := range r.broken {
+				t.Errorf("%s: %s", &c, v.name)
+			}
+			cost := r.outcomes.cost()
+			costs[name+", "+p.name] = cost
+			fmt.Fprintf(&table, " %-13s", cost)
+		}
+	}
+	t.Log("\n" + table.String())
+}

@@ -1,0 +1,256 @@
+package lease_test
+
+import (
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+// The judges. Each of them compares a step with what the server and the store
+// know, and names the invariant that the step breaks.
+
+// outcomes is what has happened in some state.
+type outcomes struct {
+	lost    bool // the server ended a grant because of reuse
+	login   bool // the user must log in again
+	delayed bool // a renewal ended without a token
+}
+
+func (x *explorer) violate(name string) {
+	if x.broken == "" {
+		x.broken = name
+	}
+}
+
+// sent judges the sending of a refresh token.
+func (x *explorer) sent(n *model, p int, s *slot) {
+	token := s.effect.Token
+	q := n.pair(token)
+	m := s.machine.(*lease.Renewal)
+	if n.good(accessOf(token)) && q.facts&rejected == 0 && !(m.Ahead && m.Rejected == accessOf(token)) {
+		x.violate("G2 good token thrown away")
+	}
+	if q.sent > 0 && n.faults == x.c.faults {
+		x.violate("G1 sent twice without a fault")
+	}
+	if uint64(q.sent) > x.c.resends {
+		x.violate("G3 sent more often than the policy allows")
+	}
+	q.sent = min(q.sent+1, 2)
+	if x.c.resends < 2 {
+		q.sent = min(q.sent, byte(x.c.resends)+1)
+	}
+	for i := range n.procs[:n.n] {
+		o := &n.procs[i]
+		if i == p || n.message.token != token || n.message.from != o.name || o.state != running {
+			continue
+		}
+		if r := o.ops[opRenewal]; r != nil && r.flying && n.clock(i).Until(r.effect.By) > 0 && !n.beyond {
+			x.violate("G1 two redeem at once")
+		}
+	}
+}
+
+// ended judges the end of a grant because of reuse.
+func (x *explorer) ended(n *model, token string) {
+	x.outcomes.lost = true
+	if n.faults == x.c.faults {
+		x.violate("G1 family dead without a fault")
+	}
+	if n.pair(token).facts&doubtful == 0 && !n.beyond {
+		x.violate("G1 family dead without a cause")
+	}
+}
+
+// replaced judges a write: r stands in the place of was.
+func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
+	switch {
+	case r == nil:
+		x.deleted(n, was)
+		return
+	case r.Over == lease.NoGrant && (was == nil || was.Over != lease.NoGrant):
+		x.buriedByUser(n, p, k, was, r)
+	case r.Over == "" && n.books[loginOf(r)].ended:
+		x.violate("G12 resurrected after logout")
+	}
+	if was == nil {
+		return
+	}
+	if a, b := loginOf(was), loginOf(r); a > b && !x.unordered(n, a, b) {
+		x.violate("G6 older login over newer")
+	}
+	if was.Login != r.Login {
+		return
+	}
+	switch {
+	case was.Over == lease.Denied && r.Over == "":
+		x.violate("G7 dead grant revived")
+	case was.Over == "" && r.Over == "" && r.Serial < was.Serial:
+		x.violate("G4 older tokens over newer")
+	case was.Over == "" && r.Over == lease.Denied && n.live(was.Token.Refresh):
+		x.violate("G8 buried alive")
+	case was.Over == "" && r.Over == lease.InDoubt && x.causeless(n, was):
+		x.violate("G3 doubt without cause")
+	}
+	if was.Serial == r.Serial && r.Doubts > was.Doubts && x.causeless(n, was) {
+		x.violate("G3 doubt without cause")
+	}
+	if k == opRenewal && n.procs[p].ops[k].effect.Announce {
+		x.announced(n, p, was)
+	}
+}
+
+// unrevoked notes that a revocation failed. It is given up if it has been due
+// for long.
+func (x *explorer) unrevoked(n *model, token string) {
+	if n.record == nil {
+		return
+	}
+	for i := range n.record.Queue {
+		q := &n.record.Queue[i]
+		if q.Token == token && ticks(q.Since)+x.c.giveUp-x.c.maxOffset() <= n.now {
+			n.pair(token).facts |= forgiven
+		}
+	}
+}
+
+// causeless reports whether nothing has happened that justifies a doubt about
+// the refresh token of r.
+func (x *explorer) causeless(n *model, r *lease.Record) bool {
+	q := n.pair(r.Token.Refresh)
+	return q != nil && q.facts&doubtful == 0 && !n.beyond
+}
+
+// announced judges the announcement of a redemption.
+func (x *explorer) announced(n *model, p int, was *lease.Record) {
+	if was.Over != "" {
+		x.violate("G7 dead grant redeemed")
+		return
+	}
+	for i := range n.procs[:n.n] {
+		o := &n.procs[i]
+		const excused = crashed | stopped | wasCut | heldUp | stepped
+		if i != p && o.state == running && n.reaches(i) && o.holds == was.Token.Refresh && !n.beyond &&
+			n.pair(o.holds).facts&excused == 0 {
+			x.violate("G1 redeemed while the running holder writes")
+		}
+	}
+}
+
+// buriedByUser judges the write of a tombstone.
+func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
+	if k == opLogout && was != nil && was.Over == "" {
+		if saw := n.procs[p].ops[k].saw; loginOf(was)+2 > saw {
+			x.violate("G6 newer grant deleted")
+		}
+	}
+	for i := range n.books[:loginOf(r)+1] {
+		n.books[i].ended = true
+	}
+}
+
+func (x *explorer) deleted(n *model, was *lease.Record) {
+	switch {
+	case was == nil:
+	case was.Over != lease.NoGrant:
+		x.violate("G6 grant deleted without a logout")
+	case len(was.Queue) > 0:
+		x.violate("G20 queue deleted")
+	}
+}
+
+// unordered reports whether two logins came so close that their clocks cannot
+// tell their order, and the server keeps both.
+func (x *explorer) unordered(n *model, a, b byte) bool {
+	d := ticks(n.books[a].at) - ticks(n.books[b].at)
+	return n.beyond || !x.c.single && max(d, -d) <= x.c.skew
+}
+
+func loginOf(r *lease.Record) byte { return code(r.Login) - codeLogin }
+
+// revoked judges a revocation.
+func (x *explorer) revoked(n *model, p, k int, inUse bool) {
+	if inUse && !n.live(n.record.Token.Refresh) {
+		x.violate("G6 grant in use revoked")
+	}
+}
+
+// noted judges what an operation tells.
+func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
+	if e.Notes.Saved {
+		if u := was.Unsaved(); u == nil || n.pair(u.Token.Access).facts&saved == 0 {
+			x.violate("G4 told saved, and was not")
+		}
+	}
+}
+
+// renewed judges the outcome of a renewal.
+func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
+	if o.Reason != "" {
+		x.outcomes.delayed = true
+		return
+	}
+	q := n.pair(o.Record.Token.Access)
+	switch {
+	case o.Record.Over != "" || q == nil:
+		x.violate("G7 a dead grant serves a token")
+	case o.Record.Token.Access == m.Rejected:
+		x.violate("G19 the rejected token is returned")
+	case q.facts&expired != 0 && n.procs[p].holds == "": // what has just been issued may have expired meanwhile
+		x.violate("G18 an expired token is handed out")
+	case q.facts&(saved|tried) == 0:
+		x.violate("G4 visible before durable")
+	}
+}
+
+// loggedOut judges the outcome of a logout.
+func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
+	if o.Reason != "" || s.saw < 2 {
+		return
+	}
+	login := s.saw - 2
+	if n.record != nil && n.record.Over == "" && loginOf(n.record) <= login {
+		x.violate("G12 logged out, and the grant is there")
+	}
+	if n.books[login].alive && !x.c.deaf {
+		x.violate("G12 logged out, and the tokens are live")
+	}
+}
+
+// state judges a state. held says whose refresh tokens somebody has.
+func (x *explorer) state(n *model, held *[maxPairs]bool) {
+	for i := range n.pairs[:n.issued] {
+		q := &n.pairs[i]
+		if held[i] || q.facts&(used|got|forgiven) != got || !n.books[q.login].alive {
+			continue
+		}
+		switch {
+		case n.books[q.login].ended:
+			x.violate("G12 live tokens left after a logout")
+		case q.login+1 < n.exchanged:
+			x.violate("G20 live tokens of a replaced login left")
+		default:
+			x.violate("G4 tokens lost")
+		}
+	}
+	if r := n.record; r != nil && (len(r.Queue) > 0 || r.Over == lease.NoGrant) && !n.listed && !n.beyond {
+		x.violate("G20 the index does not name a record with something due")
+	}
+}
+
+// settled reports whether everything has ended well or for good.
+func (x *explorer) settled(n *model) bool {
+	if n.away || n.down || n.late.on || n.message.phase != 0 {
+		return false
+	}
+	for i := range n.procs[:n.n] {
+		if p := &n.procs[i]; p.state != running || p.cut || p.busy() {
+			return false
+		}
+	}
+	wanted := false
+	for i := range n.procs[:n.n] {
+		wanted = wanted || n.procs[i].want || n.procs[i].known != ""
+	}
+	r := n.record
+	return r == nil || len(r.Queue) == 0 &&
+		(r.Over != "" || n.live(r.Token.Refresh) && (!wanted || n.good(r.Token.Access)))
+}

@@ -1,0 +1,204 @@
+package lease_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	always = math.MaxUint64
+	writes = faultWriteLost | faultWriteDone | faultWriteLate | faultWriteError
+)
+
+// suite lists the configurations. Those that are short run in every test. All
+// run with AUTHTRIP_EXPLORE=all.
+var suite = []config{
+	{procs: 2, faults: 1, expiries: 1, kinds: everyFault, progress: true, short: true},
+	{procs: 2, faults: 1, expiries: 2, progress: true, short: true},
+	{procs: 2, faults: 1, expiries: 1, ahead: true, spacing: 1, kinds: everyFault, progress: true, short: true},
+	{procs: 2, expiries: 1, logins: 1, logouts: 1, progress: true},
+	{procs: 2, expiries: 1, logins: 2},
+	{procs: 2, expiries: 1, logins: 2, single: true},
+
+	{procs: 2, faults: 2, expiries: 1},
+	{procs: 2, faults: 2, expiries: 1, grace: true},
+	{procs: 2, faults: 2, expiries: 1, single: true, never: true},
+	{procs: 2, faults: 2, expiries: 1, resends: always},
+	{procs: 2, faults: 2, expiries: 1, kinds: everyFault},
+	{procs: 2, faults: 2, expiries: 2},
+	{procs: 2, faults: 1, expiries: 1, logins: 1},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, single: true},
+	{procs: 2, faults: 1, logins: 1, logouts: 1},
+	{procs: 2, faults: 1, logins: 1, logouts: 1, empty: true, progress: true},
+	{procs: 2, faults: 1, logins: 2, logouts: 1},
+	{procs: 2, faults: 1, expiries: 1, logouts: 1, deaf: true},
+	{procs: 2, faults: 1, expiries: 1, logouts: 2},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, kinds: faultRevoke | faultDown | faultCrash | faultStop},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, revokesAll: true, kinds: everyFault},
+	{
+		procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1,
+		kinds: writes | faultAway | faultCut | faultCrash | faultRevoke | faultDown,
+	},
+	{procs: 3, faults: 1, expiries: 1},
+	{procs: 3, faults: 1, expiries: 2},
+	{procs: 3, expiries: 1, logins: 2},
+
+	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: everyFault},
+	{procs: 3, faults: 2, expiries: 1},
+}
+
+// bound is the number of states at which the exploration of a configuration
+// is cut.
+const bound = 30_000_000
+
+// String names a configuration.
+func (c *config) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d processes, %s", c.procs, count(c.faults, "fault"))
+	for _, n := range []struct {
+		n    byte
+		what string
+	}{{c.expiries, "expiry"}, {c.logins, "login"}, {c.logouts, "logout"}} {
+		if n.n > 0 {
+			b.WriteString(", " + count(n.n, n.what))
+		}
+	}
+	switch {
+	case c.never:
+		b.WriteString(", ResendNever")
+	case c.resends == always:
+		b.WriteString(", ResendAlways")
+	}
+	for _, o := range []struct {
+		set  bool
+		what string
+	}{
+		{c.grace, "grace window"}, {c.single, "single grant"}, {c.revokesAll, "a revocation ends all"},
+		{c.deaf, "deaf to used tokens"}, {c.empty, "no record at first"}, {c.ahead, "refreshed ahead"},
+		{c.kinds == everyFault, "every kind of fault"},
+	} {
+		if o.set {
+			b.WriteString(", " + o.what)
+		}
+	}
+	if c.kinds != everyFault && c.kinds != 0 && c.kinds != classic {
+		b.WriteString(", faults: " + c.kinds.String())
+	}
+	return b.String()
+}
+
+func count(n byte, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "y"):
+		return fmt.Sprint(n, " ", strings.TrimSuffix(what, "y"), "ies")
+	}
+	return fmt.Sprint(n, " ", what, "s")
+}
+
+func (f fault) String() string {
+	var names []string
+	for i, name := range faultNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, "; ")
+}
+
+// TestExploration visits every state of small worlds of processes, a store and
+// a server, with the operations of this package in them. In every state it
+// checks every invariant that a state can show: see invariants_test.go.
+//
+// AUTHTRIP_EXPLORE=all explores every configuration of the suite, and a number
+// that of the suite's line of this number. CPUs do not matter: the bound of a
+// configuration is a number of states.
+func TestExploration(t *testing.T) {
+	for i, c := range suite {
+		if !chosen(i, c) {
+			continue
+		}
+		t.Run(c.String(), func(t *testing.T) {
+			if c.limit == 0 {
+				c.limit = bound
+			}
+			r := explore(c.filled(), true)
+			t.Logf("%s\n%s", &c, r)
+			if len(r.broken) > 0 || r.stuck > 0 {
+				t.Fail()
+			}
+		})
+	}
+}
+
+// chosen reports whether a configuration is to be explored. The race detector
+// makes the search ten times slower, and finds nothing in one goroutine.
+func chosen(i int, c config) bool {
+	switch which := os.Getenv("AUTHTRIP_EXPLORE"); {
+	case which == "all", which == fmt.Sprint(i+1):
+		return true
+	case which != "":
+		return false
+	case testing.Short() || raced():
+		return i == 0
+	}
+	return c.short
+}
+
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+}
+
+// TestExplorationReadsWhatOperationsRead shows that the explorer leaves nothing
+// out of a state that an operation still reads: with all fields of the
+// operations, it reaches the same states.
+func TestExplorationReadsWhatOperationsRead(t *testing.T) {
+	for _, c := range []config{
+		{procs: 2, faults: 1, expiries: 1, kinds: faultStop | faultCut | faultWriteDone | fault503},
+		{procs: 1, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: writes | faultRevoke | faultRead},
+	} {
+		c := c.filled()
+		brief, full := reached(c, false), reached(c, true)
+		for b := range full {
+			if !brief[b] {
+				t.Errorf("%s: a state is not reached without the fields that are left out", c)
+				break
+			}
+		}
+		if len(brief) != len(full) {
+			t.Errorf("%s: %d states with all fields, %d without those that are left out", c, len(full), len(brief))
+		}
+	}
+}
+
+// reached returns the states of c in their brief form, though the search may
+// tell them apart by all fields.
+func reached(c *config, all bool) map[string]bool {
+	x, brief := newExplorer(c), newExplorer(c)
+	x.enc.keep, brief.enc.keep = true, true
+	y := newLayouts(c, all)
+	x.enc.layouts, x.dec.layouts = y, y
+	s := newSearch(false)
+	states := map[string]bool{}
+	var w model
+	s.visit(slices.Clone(x.enc.world(c.start())), func(state int, b []byte) bool {
+		x.dec.world(b, &w, c)
+		states[string(brief.enc.world(&w))] = true
+		x.emit = func(n *model) {
+			next := x.enc.world(n)
+			if _, fresh := s.add(next, state, 0); fresh {
+				s.todo.push(next)
+			}
+		}
+		x.moves(&w)
+		return true
+	})
+	return states
+}
