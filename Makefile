@@ -31,6 +31,9 @@ fuzz: ## Run every fuzz target for FUZZTIME
 fleet: ## Run the fleets of processes at full scale: 25 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
 
+explore: ## Visit every state of the lease protocol's models: an hour, 4 GiB
+	AUTHTRIP_EXPLORE=all go test -count=1 -v -timeout 6h -run '^Test(Exploration|CostOfOneFault)' ./tokensource/grant/internal/lease
+
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
 	cd bench && GOWORK=off go run ./cmd/report -scale $(SCALE)
 
@@ -42,4 +45,4 @@ tools: .bin/golangci-lint ## Build the tools into .bin
 .bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
 
-.PHONY: help test lint fuzz fleet bench quickstart tools
+.PHONY: help test lint fuzz fleet explore bench quickstart tools
