@@ -29,8 +29,9 @@ type Login struct {
 	yields  bool   // next queues the tokens of this login
 
 	unsure bool   // the outcome of the last swap is unknown
-	wrote  bool   // a swap over the version of over had an unknown outcome
-	over   uint64 // see wrote
+	over   uint64 // the version over which it wrote
+	wrote  bool   // the outcome of any swap was unknown
+	before string // the login over which it wrote
 	lost   bool   // this login may have been stored, and replaced since
 
 	rival  string // the login against which it was probed
@@ -98,14 +99,23 @@ func (o *Login) retry(c Rules) Effect {
 	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
 }
 
-// look remembers what is stored.
+// look remembers what is stored. As long as that is the login over which o was
+// written, o has not been stored: no login returns.
 func (o *Login) look(ev Event) {
 	o.current, o.version, o.unsure = ev.Record, ev.Version, false
-	o.lost = o.lost || o.Repeated || o.wrote && ev.Version != o.over
+	o.lost = o.lost || o.Repeated || o.wrote && loginOf(ev.Record) != o.before
 	if !o.seen && ev.Record != nil {
 		o.tomb = ev.Record.tomb()
 	}
 	o.seen = true
+}
+
+// loginOf returns the login of r, or nothing if r is nil.
+func loginOf(r *Record) string {
+	if r == nil {
+		return ""
+	}
+	return r.Login
 }
 
 func (r *Record) tomb() tomb {
@@ -163,6 +173,8 @@ func (c Rules) precedence(o *Login) precedence {
 		return yield
 	case !c.SingleGrant && r.Over == "" && o.lost:
 		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant && r.Over == NoGrant && ahead < 0:
+		return yield
 	case !c.SingleGrant, r.Over != "" && r.Over != NoGrant:
 		return install
 	case o.rival != r.Login:
@@ -253,7 +265,8 @@ func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 		}
 		return o.end(c, "", n)
 	case Unknown:
-		o.unsure, o.wrote, o.over = true, true, o.version
+		o.unsure, o.over = true, o.version
+		o.wrote, o.before = true, loginOf(o.current)
 		return o.read()
 	case Conflict:
 		return o.read()

@@ -86,9 +86,9 @@ func (o *Logout) retry(c Rules) Effect {
 func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
 	r := ev.Record
 	o.current, o.version, o.unsure = r, ev.Version, false
-	login, over := "", Reason("")
+	login, over := loginOf(r), Reason("")
 	if r != nil {
-		login, over = r.Login, r.Over
+		over = r.Over
 	}
 	if !o.seen {
 		o.seen, o.login, o.ended = true, login, over == NoGrant
