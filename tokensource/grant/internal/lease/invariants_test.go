@@ -81,6 +81,8 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 		return
 	}
 	switch {
+	case was.Over != "" && r.Over != "" && r.Over != was.Over && r.Over != lease.NoGrant:
+		x.violate("G7 the end of a grant was overwritten")
 	case was.Over == lease.Denied && r.Over == "":
 		x.violate("G7 dead grant revived")
 	case was.Over == "" && r.Over == "" && r.Serial < was.Serial:
@@ -124,6 +126,15 @@ func (x *explorer) announced(n *model, p int, was *lease.Record) {
 	if was.Over != "" {
 		x.violate("G7 dead grant redeemed")
 		return
+	}
+	off := int64(0)
+	for i := range n.procs[:n.n] {
+		if n.procs[i].wall != 0 {
+			off = x.c.maxOffset()
+		}
+	}
+	if was.Intent.ID != "" && ticks(was.Intent.Until)-off > n.now {
+		x.violate("G1 taken over before the lease has ended")
 	}
 	for i := range n.procs[:n.n] {
 		o := &n.procs[i]

@@ -171,7 +171,8 @@ func raced() bool {
 func TestExplorationReadsWhatOperationsRead(t *testing.T) {
 	for _, c := range []config{
 		{procs: 2, faults: 1, expiries: 1, kinds: faultStop | faultCut | faultWriteDone | fault503},
-		{procs: 1, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: writes | faultRevoke | faultRead},
+		{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: faultWriteDone | faultWriteError | faultRevoke | faultRead},
+		{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: writes | faultCut},
 	} {
 		c := c.filled()
 		brief, full := reached(c, false), reached(c, true)
