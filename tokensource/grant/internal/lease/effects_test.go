@@ -63,7 +63,7 @@ func (x *explorer) answer(n *model, p, k int, ev lease.Event) {
 		s := *pr.ops[k]
 		s.answer, s.flying = &ev, false
 		pr.ops[k] = &s
-		x.say("; it is stopped before it sees the answer")
+		x.say("; it is %s before it sees the answer", h.word)
 		x.done(m)
 	}
 	x.free = free
@@ -105,6 +105,12 @@ func (x *explorer) swap(w *model, p, k int) {
 		return
 	}
 	n := x.begin(w)
+	if s.enlisted && s.left == 0 {
+		x.unwritten(n, p, k)
+		x.say("%s's %s is too late to write", word(n.procs[p].name), kind(k))
+		x.answer(n, p, k, lease.Event{})
+		return
+	}
 	if !w.reaches(p) {
 		x.unwritten(n, p, k)
 		x.say("%s's %s cannot write", word(n.procs[p].name), kind(k))
@@ -179,11 +185,6 @@ func (x *explorer) unwritten(n *model, p, k int) {
 func (x *explorer) put(n *model, p, k int, lost bool) {
 	s := n.procs[p].ops[k]
 	e := s.effect
-	if s.enlisted && s.left == 0 {
-		x.say("%s's %s is too late to write", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{})
-		return
-	}
 	if e.Version != n.version {
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write conflicts", word(n.procs[p].name), kind(k))

@@ -175,6 +175,8 @@ func (c Rules) precedence(o *Login) precedence {
 		return yield
 	case !c.SingleGrant && r.Over == "" && o.lost:
 		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant && r.Over == NoGrant && ahead < 0:
+		return yield
 	case !c.SingleGrant, r.Over != "" && r.Over != NoGrant:
 		return install
 	case o.rival != r.Login:

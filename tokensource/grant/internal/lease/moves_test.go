@@ -265,15 +265,19 @@ func (x *explorer) tick(w *model) {
 	for i := range n.procs[:n.n] {
 		pr := &n.procs[i]
 		pr.tired = false
-		if pr.state == suspended {
-			continue
+		if pr.state != suspended {
+			pr.mono++
 		}
-		pr.mono++
 		for k, s := range pr.ops {
-			if s != nil && k == opRenewal && s.effect.Do == lease.Wait {
+			switch {
+			case s == nil:
+				continue
+			case k == opRenewal && s.effect.Do == lease.Wait:
 				x.outcomes.delayed = true
 			}
-			if s != nil && s.left > 0 {
+			// A wait is measured by the monotonic clock. After a write of the index,
+			// the shell looks at both clocks.
+			if s.left > 0 && (pr.state != suspended || s.enlisted) {
 				s = s.clone()
 				s.left--
 				pr.ops[k] = s

@@ -66,23 +66,33 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 // An older login that comes to the store after the logout of a newer one does
 // not undo that logout (G12).
 func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
-	for _, killed := range []bool{false, true} {
+	for _, tt := range []struct {
+		single, killed bool // the newer login ended the older one
+		apart          time.Duration
+		want           lease.Reason
+	}{
+		{true, true, time.Second, lease.NoGrant},
+		{true, true, 0, lease.NoGrant},
+		{true, false, time.Second, ""},
+		{false, false, time.Second, lease.NoGrant},
+		{false, false, 0, ""}, // neither is older
+	} {
 		w := newWorld(t)
 		a, b := w.process("a"), w.process("b")
-		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		a.rules.SingleGrant, b.rules.SingleGrant = tt.single, tt.single
 		older := a.begin(a.login())
-		w.now += time.Second
-		if killed {
+		w.now += tt.apart
+		if tt.killed {
 			w.end(1)
 		}
 		b.loggedIn()
 		b.begin(&lease.Logout{}).run()
-		if out := older.run(); out.Reason() != lease.NoGrant && killed || out.Reason() != "" && !killed {
-			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason())
+		if out := older.run(); out.Reason() != tt.want {
+			t.Errorf("%+v: the older login ended with %q", tt, out.Reason())
 		}
 		a.begin(&lease.Chore{}).run()
-		if n := w.live(); n != 0 && killed {
-			t.Errorf("%d tokens live after the logout", n)
+		if n := w.live(); n != 0 && tt.want != "" {
+			t.Errorf("%+v: %d tokens live after the logout", tt, n)
 		}
 	}
 }
