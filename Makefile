@@ -1,6 +1,8 @@
 # Every command works on all modules of go.work.
 FUZZTIME ?= 5s
 SCALE ?= full
+FROM ?= 1
+SEEDS ?= 100
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets
@@ -17,25 +19,30 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "tools" $(MAKE) -s tools
 	@.ci/step "golangci-lint" $(MAKE) -s lint
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
-	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it counts time-outs
+	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
 	@.ci/step "each module alone" .ci/alone
-	@.ci/step "bench" sh -c 'cd bench && GOWORK=off go mod tidy -diff && GOWORK=off go vet ./... && GOWORK=off go test ./...'
-	@.ci/step "fuzz, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME)
+	@.ci/step "release and installation" sh -c 'cd .ci/tools && export GOWORK=off && go vet ./... && go test -count=1 ./...' # it reads the whole tree
+	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
+	@.ci/step "fuzz, a look" .ci/fuzz 2s # the corpora are tests already
 
 lint: tools ## Run golangci-lint
 	@.bin/golangci-lint run $$(go list -m -f '{{.Dir}}/...')
+	@cd .ci/tools && GOWORK=off ../../.bin/golangci-lint run -c ../../.golangci.yml ./...
+
+tidy: ## Bring go.mod and go.sum of every module up to date
+	@.ci/tidy
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-fleet: ## Run the fleets of processes at full scale: 25 minutes
-	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 60m ./internal/fleet
+fleet: ## Run the fleets of processes at full scale: 10 minutes
+	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 30m ./internal/fleet
 
 explore: ## Visit every state of the lease protocol's models: an hour, 4 GiB
 	AUTHTRIP_EXPLORE=all go test -count=1 -v -timeout 6h -run '^Test(Exploration|CostOfOneFault)' ./tokensource/grant/internal/lease
 
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
-	cd bench && GOWORK=off go run ./cmd/report -scale $(SCALE)
+	cd bench && go run ./cmd/report -scale $(SCALE)
 
 quickstart: ## Run the quickstart against a fake of X: no account is needed
 	go run github.com/authtrip/authtrip/examples/quickstart
@@ -45,4 +52,4 @@ tools: .bin/golangci-lint ## Build the tools into .bin
 .bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
 
-.PHONY: help test lint fuzz fleet explore bench quickstart tools
+.PHONY: help test lint tidy fuzz fleet explore simulate mutate bench quickstart tools

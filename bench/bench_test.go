@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 
 	"github.com/authtrip/authtrip/bench/internal/peers"
@@ -23,8 +24,8 @@ func BenchmarkTransport(b *testing.B) {
 				return target.Worker(rt, req), err
 			})
 		}
-		const subjects = 100_000
-		e, err := peers.NewEngine(subjects, s.Token)
+		users := peers.Users{Count: 100_000, TokenLength: s.Token}
+		e, err := peers.NewEngine(users)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -33,17 +34,24 @@ func BenchmarkTransport(b *testing.B) {
 			req, err := s.Request(context.Background(), peers.Origin)
 			return target.Worker(one, req), err
 		})
-		contexts := peers.Contexts(subjects)
 		all, err := e.Transport(memory, peers.Origin, -1)
-		run(b, s.Name+"/"+peers.AuthtripAll, err, func() (func(int) error, error) {
-			swap := &target.Swap{Context: context.Background()}
-			req, err := s.Request(swap, peers.Origin)
-			return target.Subjects(all, req, swap, contexts, 0), err
-		})
+		turns(b, s, "in turn, "+peers.AuthtripAll, all, err, users)
+		turns(b, s, "in turn, "+peers.FloorAll, peers.NewFloorAll(memory, users), nil, users)
+		turns(b, s, "in turn, "+peers.XOAuth2All, peers.NewPerUser(memory, users), nil, users)
 		if err := e.Close(); err != nil {
 			b.Error(err)
 		}
 	}
+}
+
+// turns measures a transport whose requests are each another user's.
+func turns(b *testing.B, s target.Shape, name string, rt http.RoundTripper, err error, users peers.Users) {
+	contexts := users.Contexts()
+	run(b, s.Name+"/"+name, err, func() (func(int) error, error) {
+		swap := &target.Swap{Context: context.Background()}
+		req, err := s.Request(swap, peers.Origin)
+		return target.Subjects(rt, req, swap, contexts, 0), err
+	})
 }
 
 // run measures a worker, whose maker may fail.

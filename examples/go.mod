@@ -2,43 +2,26 @@ module github.com/authtrip/authtrip/examples
 
 go 1.26.0
 
-replace (
-	github.com/authtrip/authtrip => ../
-	github.com/authtrip/authtrip/storage/postgresstore => ../storage/postgresstore
-	github.com/authtrip/authtrip/storage/redisstore => ../storage/redisstore
-	github.com/authtrip/authtrip/storage/sqlitestore => ../storage/sqlitestore
-)
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/postgresstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/redisstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0-00010101000000-000000000000
-	github.com/chromedp/cdproto v0.159.0
+	github.com/authtrip/authtrip v0.0.0
+	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
+	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5
-	golang.org/x/oauth2 v0.37.0
 )
 
 require (
-	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
-	github.com/jackc/pgpassfile v1.0.0 // indirect
-	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
-	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
-	github.com/redis/go-redis/v9 v9.23.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	go.uber.org/atomic v1.12.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/oauth2 v0.38.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.41.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect

@@ -17,10 +17,11 @@ const maxForm = 16 << 10
 // state that holds no data. GET and POST; return_to is the local path where the login shall end. A request that is not
 // the opening of a page is refused (ErrNotNavigation), and so is a return_to that is not a local path (ErrReturnPath).
 func (l *Login) Authorize() http.Handler {
-	return l.route(opAuthorize, l.authorize, http.MethodGet, http.MethodPost)
+	in := l.inner()
+	return in.route(opAuthorize, in.authorize, http.MethodGet, http.MethodPost)
 }
 
-func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
+func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 	if !isOpened(r) {
 		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
 	}
@@ -33,7 +34,7 @@ func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	f := newFlow(l.client.RedirectURL(), returnTo, l.options.FlowLifetime)
-	target, err := l.client.AuthorizationURL(l.options.request(f))
+	target, err := l.options.authorizationURL(l.client, f)
 	if err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
 	}
@@ -45,7 +46,7 @@ func (l *Login) authorize(w http.ResponseWriter, r *http.Request) error {
 }
 
 // returnTo reads where the login shall end.
-func (l *Login) returnTo(w http.ResponseWriter, r *http.Request) (string, error) {
+func (l *login) returnTo(w http.ResponseWriter, r *http.Request) (string, error) {
 	refused := &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
 	if r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -64,7 +65,7 @@ func (l *Login) returnTo(w http.ResponseWriter, r *http.Request) (string, error)
 }
 
 // authorizePath is the local URL that starts a login which ends at returnTo.
-func (l *Login) authorizePath(returnTo string) string {
+func (l *login) authorizePath(returnTo string) string {
 	if returnTo == "" {
 		return l.site.authorize
 	}
@@ -74,7 +75,7 @@ func (l *Login) authorizePath(returnTo string) string {
 // otherLoopback returns the origin to start at if the browser came by the other name of the loopback interface. The
 // cookie would be set for localhost while the answer comes to 127.0.0.1, which X asks to register. It looks at loopback
 // with the same port only, so that a proxy which rewrites Host causes no loop.
-func (l *Login) otherLoopback(r *http.Request) string {
+func (l *login) otherLoopback(r *http.Request) string {
 	if r.Host == l.site.host || l.site.secure {
 		return ""
 	}

@@ -12,10 +12,11 @@ import (
 // up, once for all replicas (ErrFlowUsed), and the code is sent, once. The browser ends at the page it came from, with
 // a new session.
 func (l *Login) Callback() http.Handler {
-	return l.route(opCallback, l.callback, http.MethodGet)
+	in := l.inner()
+	return in.route(opCallback, in.callback, http.MethodGet)
 }
 
-func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
+func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if !isOpened(r) {
 		return &Error{Op: opCallback, Kind: ErrNotNavigation}
 	}
@@ -26,40 +27,41 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := l.checkIssuer(p); err != nil {
 		return l.retry(err, "")
 	}
-	if p.state == "" {
+	state, code := p.state.Reveal(), p.code.Reveal()
+	if state == "" {
 		return l.retry(stateless(p), "")
 	}
 	// From here on the work goes on when the browser leaves: a code that was sent must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
-	f, err := l.find(ctx, r, p.state)
+	f, err := l.find(ctx, r, state)
 	if err != nil {
-		if l.finishedBefore(ctx, r, p.state) {
+		if l.finishedBefore(ctx, r, state) {
 			seeOther(w, l.options.AfterLogin)
 			return nil
 		}
 		return l.retry(err, "")
 	}
-	if err := l.used.consume(ctx, p.state, f.Expires); err != nil {
-		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, p.state) {
-			seeOther(w, f.ReturnTo)
+	if err := l.used.consume(ctx, state, f.expires); err != nil {
+		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, state) {
+			seeOther(w, f.returnTo)
 			return nil
 		}
-		return l.retry(notConsumed(err, f), f.ReturnTo)
+		return l.retry(notConsumed(err, f), f.returnTo)
 	}
-	l.cookies.clear(w, l.cookies.flow(p.state))
-	if p.code == "" {
-		return l.retry(p.failure(), f.ReturnTo)
+	l.cookies.clear(w, l.cookies.flow(state))
+	if code == "" {
+		return l.retry(p.failure(), f.returnTo)
 	}
-	if err := l.complete(ctx, w, r, f, p.code); err != nil {
-		return l.retry(err, f.ReturnTo)
+	if err := l.complete(ctx, w, r, f, code); err != nil {
+		return l.retry(err, f.returnTo)
 	}
-	seeOther(w, f.ReturnTo)
+	seeOther(w, f.returnTo)
 	return nil
 }
 
 // checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
-func (l *Login) checkIssuer(p response) error {
+func (l *login) checkIssuer(p response) error {
 	want := l.client.Provider()
 	switch {
 	case p.issuer == "" && want.IssuerRequired:
@@ -73,7 +75,7 @@ func (l *Login) checkIssuer(p response) error {
 // stateless says what is wrong with a response without a state. X answers so, with an error, when it did not read the
 // request. The error is passed on for the logs, but it may be anybody's, and it ends no flow (RFC 9207 section 2.4).
 func stateless(p response) error {
-	if p.code != "" {
+	if p.code.Reveal() != "" {
 		return &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the response has no state"}
 	}
 	e := p.failure()
@@ -83,7 +85,7 @@ func stateless(p response) error {
 
 // finishedBefore reports whether this browser is logged in and state was used: the same answer has arrived twice, by a
 // reload or a link scanner, and there is nothing to complain about.
-func (l *Login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
+func (l *login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
 	if _, err := l.current(r.WithContext(ctx)); err != nil {
 		return false
 	}
@@ -94,13 +96,13 @@ func (l *Login) finishedBefore(ctx context.Context, r *http.Request, state strin
 // notConsumed wraps the reason why a state could not be used up. No code has been sent.
 func notConsumed(err error, f flow) error {
 	if errors.Is(err, ErrFlowUsed) {
-		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.ReturnTo}
+		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.returnTo}
 	}
 	return stopped(opCallback, "the store did not take note of the login", err)
 }
 
 // retry adds where to start the login again.
-func (l *Login) retry(err error, returnTo string) error {
+func (l *login) retry(err error, returnTo string) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Retry == "" {
 		if returnTo == "" {
 			returnTo = e.returnTo

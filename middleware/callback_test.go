@@ -9,10 +9,13 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
+// M3: A callback with a wrong, missing or replayed state, another issuer, or
+// duplicate or oversized parameters is refused before any request.
+//
 // TestM3_Refused sends what the callback must refuse before any request, to a browser with a flow under way.
 func TestM3_Refused(t *testing.T) {
 	long := strings.Repeat("a", 16<<10+1)
@@ -80,17 +83,17 @@ func TestM3_Accepted(t *testing.T) {
 	tests := []struct {
 		name     string
 		provider func(*provider.Provider)
-		knobs    oauthtest.AuthorizeKnobs
+		knobs    func(*xapi.Knobs)
 	}{
-		{"unknown parameters", nil, oauthtest.AuthorizeKnobs{ExtraParams: url.Values{"scope": {"a", "b"}, "session_state": {"x"}}}},
-		{"empty error", nil, oauthtest.AuthorizeKnobs{ExtraParams: url.Values{"error": {""}, "denied": {""}}}},
-		{"issuer that nobody knows", nil, oauthtest.AuthorizeKnobs{SendIss: "https://as.example"}},
+		{"unknown parameters", nil, func(k *xapi.Knobs) { k.Authorize.ExtraParams = url.Values{"scope": {"a", "b"}, "session_state": {"x"}} }},
+		{"empty error", nil, func(k *xapi.Knobs) { k.Authorize.ExtraParams = url.Values{"error": {""}, "denied": {""}} }},
+		{"issuer that nobody knows", nil, func(k *xapi.Knobs) { k.Authorize.SendIss = "https://as.example" }},
 		{"the right issuer", func(p *provider.Provider) { p.Issuer, p.IssuerRequired = "https://as.example/a b", true },
-			oauthtest.AuthorizeKnobs{SendIss: "https://as.example/a b"}},
+			func(k *xapi.Knobs) { k.Authorize.SendIss = "https://as.example/a b" }},
 	}
 	for _, tt := range tests {
 		w := newWorld(t, setup{provider: tt.provider})
-		w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize = tt.knobs })
+		w.fake.Set(tt.knobs)
 		w.logIn(newBrowser(t, w.mux), "")
 	}
 }
@@ -104,7 +107,7 @@ func TestM3_IssuerRequired(t *testing.T) {
 	b := newBrowser(t, w.mux)
 	wantStatus(t, "callback without iss", b.get(w.consent(b.start("/"))), 400)
 	errs.want(t, "callback without iss", middleware.ErrIssuerMismatch)
-	w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Deny })
+	w.fake.Set(func(k *xapi.Knobs) { k.Authorize.Deny = true })
 	b.get(w.consent(b.start("/")))
 	errs.want(t, "error without iss", middleware.ErrIssuerMismatch)
 	if n := w.exchanges(); n != 0 {

@@ -8,14 +8,14 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // complete turns a code into a stored grant and a session. The state has been used up, so that nothing of this happens
 // twice. A token that cannot be kept is revoked.
-func (l *Login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
-	tok, err := l.client.Exchange(ctx, code, f.Verifier)
+func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
+	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}
@@ -25,7 +25,7 @@ func (l *Login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	grant, err := l.grants.Save(ctx, user.Subject, tok)
 	if err != nil {
-		return l.discard(ctx, tok, failed("the grant could not be stored", unreadable(l.grantKey(user.Subject), err)))
+		return l.discard(ctx, tok, failed("the grant could not be stored", unreadable(l.grantKey(ctx, user.Subject), err)))
 	}
 	if err := l.startSession(ctx, w, r, user.Subject, grant.Epoch); err != nil {
 		return failed("the session could not be stored", err)
@@ -34,7 +34,7 @@ func (l *Login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 }
 
 // identify asks who the user is, and then whether this user is welcome.
-func (l *Login) identify(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
+func (l *login) identify(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
 	user, err := l.options.Identify(ctx, tok)
 	if err == nil && user.Subject == "" {
 		err = errors.New("middleware: Options.Identify returned no subject")
@@ -54,7 +54,7 @@ func (l *Login) identify(ctx context.Context, tok *oauth2.Token) (provider.Ident
 }
 
 // discard revokes a token that no login came of, and says so in err: a live token that nobody keeps is a risk.
-func (l *Login) discard(ctx context.Context, tok *oauth2.Token, err error) error {
+func (l *login) discard(ctx context.Context, tok *oauth2.Token, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
@@ -73,14 +73,14 @@ func (l *Login) discard(ctx context.Context, tok *oauth2.Token, err error) error
 // revokeTime is left for the revocation even if what came before used up the time.
 const revokeTime = 5 * time.Second
 
-func (l *Login) revoke(ctx context.Context, tok *oauth2.Token) bool {
+func (l *login) revoke(ctx context.Context, tok *oauth2.Token) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	var err error
 	if tok.RefreshToken != "" {
-		err = l.client.Revoke(ctx, tok.RefreshToken, tokensource.HintRefreshToken)
+		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
 	}
-	return errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, tokensource.HintAccessToken)) == nil
+	return errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken)) == nil
 }
 
 func failed(cause string, err error) *Error {

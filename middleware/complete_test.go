@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -71,8 +72,8 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 		cause   string
 		revoked bool
 	}{
-		{name: "code refused", fault: oauthtest.Match{Path: oauthtest.PathToken}, kind: middleware.ErrLoginFailed, status: 503, cause: "exchanged"},
-		{name: "identity fails", fault: oauthtest.Match{Path: oauthtest.PathMe}, kind: middleware.ErrLoginFailed, status: 503, cause: "who the user is; the new token was revoked", revoked: true},
+		{name: "code refused", fault: oauthtest.Match{Path: xapi.PathToken}, kind: middleware.ErrLoginFailed, status: 503, cause: "exchanged"},
+		{name: "identity fails", fault: oauthtest.Match{Path: xapi.PathMe}, kind: middleware.ErrLoginFailed, status: 503, cause: "who the user is; the new token was revoked", revoked: true},
 		{name: "Identify fails", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
 			return provider.Identity{}, boom
 		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "who the user is; the new token was revoked", revoked: true},
@@ -162,16 +163,16 @@ type brokenSessions struct{}
 func (brokenSessions) Get(*http.Request) (string, error)                    { return "", errBroken }
 func (brokenSessions) Set(http.ResponseWriter, *http.Request, string) error { return errBroken }
 
-func revocations(fake *oauthtest.Server) int { return len(revoked(fake)) }
+func revocations(fake *xapi.Server) int { return len(revoked(fake)) }
 
 // bothRevoked is what revoked returns once a token response was discarded: a server need not end one token with the other.
 const bothRevoked = "[refresh_token access_token]"
 
 // revoked returns the kinds of the tokens that were revoked, in order.
-func revoked(fake *oauthtest.Server) (kinds []string) {
+func revoked(fake *xapi.Server) (kinds []string) {
 	for _, r := range fake.Requests() {
-		if r.Path == oauthtest.PathRevoke && r.Status == http.StatusOK {
-			kinds = append(kinds, r.RawForm().Get("token_type_hint"))
+		if r.Path == xapi.PathRevoke && r.Status == http.StatusOK {
+			kinds = append(kinds, r.Raw().PostForm.Get("token_type_hint"))
 		}
 	}
 	return kinds

@@ -10,13 +10,17 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // A whole login: an app on a mux of its own, the fake of X, and a browser that opens a page.
 func Example() {
-	x, _ := oauthtest.NewServer(nil)
+	x, _ := xapi.NewServer(nil)
 	mux := http.NewServeMux()
 	app := httptest.NewServer(mux)
 	defer app.Close()
@@ -25,16 +29,16 @@ func Example() {
 	registered := oauthtest.ConfidentialApp()
 	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
 	_ = x.Register(registered)
-	client, err := tokensource.NewClient(x.Provider(""), tokensource.Registration{
-		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: app.URL + "/auth/callback",
+	client, err := oauth.New(x.Provider(""), oauth.Registration{
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: app.URL + "/auth/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: x.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	keys, _ := storage.NewKeys(storage.NewKey())
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	keys, _ := seal.NewKeys(seal.NewKey())
+	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -7,8 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -21,28 +19,49 @@ import (
 // flow is one login on its way. It lives in a cookie of its own, sealed, so that tabs do not disturb each other and the
 // server keeps nothing. Provider and client are bound to it by the seal.
 type flow struct {
-	State       string    `json:"s"` // 32 random bytes; holds no data
-	Verifier    string    `json:"v"` // RFC 7636 section 4.1
-	RedirectURL string    `json:"u"` // as it was sent
-	ReturnTo    string    `json:"r"` // local path, checked before it got here
+	state       redact.Hidden // 32 random bytes; holds no data
+	verifier    redact.Hidden // RFC 7636 section 4.1
+	redirectURL string        // as it was sent
+	returnTo    string        // local path, checked before it got here
+	expires     time.Time
+}
+
+// flowText is a flow as it is sealed. It lives in sealFlow and openFlow only.
+type flowText struct {
+	State       string    `json:"s"`
+	Verifier    string    `json:"v"`
+	RedirectURL string    `json:"u"`
+	ReturnTo    string    `json:"r"`
 	Expires     time.Time `json:"e"`
 }
 
-// Format keeps state and verifier out of whatever is printed.
-func (f flow) Format(s fmt.State, _ rune) { redact.Write(s, "flow{REDACTED}") }
+func (l *login) sealFlow(ctx context.Context, name string, f flow) (string, error) {
+	return l.seal(ctx, forFlow, name, flowText{
+		State: f.state.Reveal(), Verifier: f.verifier.Reveal(),
+		RedirectURL: f.redirectURL, ReturnTo: f.returnTo, Expires: f.expires,
+	})
+}
 
-// LogValue is Format for slog.
-func (f flow) LogValue() slog.Value { return slog.StringValue("flow{REDACTED}") }
+func (l *login) openFlow(ctx context.Context, name, value string) (flow, error) {
+	var t flowText
+	if err := l.open(ctx, forFlow, name, value, &t); err != nil {
+		return flow{}, err
+	}
+	return flow{
+		state: redact.Hide(t.State), verifier: redact.Hide(t.Verifier),
+		redirectURL: t.RedirectURL, returnTo: t.ReturnTo, expires: t.Expires,
+	}, nil
+}
 
 func newFlow(redirectURL, returnTo string, life time.Duration) flow {
 	var state [32]byte
 	rand.Read(state[:])
 	return flow{
-		State:       base64.RawURLEncoding.EncodeToString(state[:]),
-		Verifier:    oauth2.GenerateVerifier(),
-		RedirectURL: redirectURL,
-		ReturnTo:    returnTo,
-		Expires:     time.Now().Add(life).Round(0).UTC(),
+		state:       redact.Hide(base64.RawURLEncoding.EncodeToString(state[:])),
+		verifier:    redact.Hide(oauth2.GenerateVerifier()),
+		redirectURL: redirectURL,
+		returnTo:    returnTo,
+		expires:     time.Now().Add(life).Round(0).UTC(),
 	}
 }
 
@@ -54,9 +73,9 @@ const (
 )
 
 // begin sets the cookie of f and drops the oldest flows that are too many with it.
-func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
-	name := l.cookies.flow(f.State)
-	value, err := l.seal(r.Context(), forFlow, name, f)
+func (l *login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
+	name := l.cookies.flow(f.state.Reveal())
+	value, err := l.sealFlow(r.Context(), name, f)
 	if err != nil {
 		return err
 	}
@@ -73,7 +92,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
 
 // surplus returns the names of the flow cookies that have to go before one of the given size is added. Those that cannot
 // be opened go first, then the oldest.
-func (l *Login) surplus(r *http.Request, size int) []string {
+func (l *login) surplus(r *http.Request, size int) []string {
 	type entry struct {
 		name    string
 		size    int
@@ -81,11 +100,8 @@ func (l *Login) surplus(r *http.Request, size int) []string {
 	}
 	open := make(map[string]entry) // a name that came twice is one cookie to us
 	for _, c := range withPrefix(r, l.cookies.flows()) {
-		var f flow
-		if l.open(r.Context(), forFlow, c.Name, c.Value, &f) != nil {
-			f = flow{}
-		}
-		open[c.Name] = entry{c.Name, open[c.Name].size + len(c.Name) + len(c.Value), f.Expires}
+		f, _ := l.openFlow(r.Context(), c.Name, c.Value) // the zero flow expires before every other one
+		open[c.Name] = entry{c.Name, open[c.Name].size + len(c.Name) + len(c.Value), f.expires}
 		size += len(c.Name) + len(c.Value)
 	}
 	list := make([]entry, 0, len(open))
@@ -108,21 +124,21 @@ func (l *Login) surplus(r *http.Request, size int) []string {
 
 // find returns the flow of this browser that has the given state. An error is an *Error of kind ErrFlowNotFound, or
 // tokensource.ErrTemporary if the keys could not be used.
-func (l *Login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
+func (l *login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
 	name := l.cookies.flow(state)
 	value := l.cookies.get(r, name)
 	if value == "" {
 		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
 	}
-	var f flow
-	if err := l.open(ctx, forFlow, name, value, &f); err != nil {
+	f, err := l.openFlow(ctx, name, value)
+	if err != nil {
 		return flow{}, l.unsealed(opCallback, err)
 	}
 	switch {
-	case subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || f.RedirectURL != l.client.RedirectURL():
+	case subtle.ConstantTimeCompare([]byte(f.state.Reveal()), []byte(state)) != 1 || f.redirectURL != l.client.RedirectURL():
 		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
-	case !time.Now().Before(f.Expires):
-		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.ReturnTo}
+	case !time.Now().Before(f.expires):
+		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.returnTo}
 	}
 	return f, nil
 }

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/middleware"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// M2: A login uses PKCE with S256 and a random state in one sealed cookie per
+// flow, and is used once across replicas.
 func TestM2_Login(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -224,7 +226,7 @@ func TestM2_SealedCookie(t *testing.T) {
 
 // TestM2_FlowOfAnotherClient takes a flow to another client that has the same keys.
 func TestM2_FlowOfAnotherClient(t *testing.T) {
-	fake, keys := oauthtest.New(t, nil), newKeys(t)
+	fake, keys := xapi.New(t, nil), newKeys(t)
 	w := newWorld(t, setup{fake: fake, keys: keys})
 	other := newWorld(t, setup{fake: fake, keys: keys, redirectURL: "https://app.example/other/callback"})
 	b := newBrowser(t, w.mux)

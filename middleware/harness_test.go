@@ -13,28 +13,32 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // world is an app with a login, on a store that other apps may share, and the fake of X behind it.
 type world struct {
 	t      testing.TB
-	fake   *oauthtest.Server
+	fake   *xapi.Server
 	store  storage.Store
-	keys   storage.AEAD
-	client *tokensource.Client
-	grants *tokensource.Grants
+	keys   seal.AEAD
+	client *oauth.Client
+	grants *grant.Keeper
 	login  *middleware.Login
 	mux    *http.ServeMux
 }
 
 // setup says what is special about a world. Its zero value is nothing.
 type setup struct {
-	fake        *oauthtest.Server
+	fake        *xapi.Server
 	store       storage.Store
-	keys        storage.AEAD
+	keys        seal.AEAD
 	redirectURL string
 	provider    func(*provider.Provider)
 	options     middleware.Options
@@ -44,7 +48,7 @@ func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
 	w := &world{t: t, fake: s.fake, store: s.store, keys: s.keys}
 	if w.fake == nil {
-		w.fake = oauthtest.New(t, nil)
+		w.fake = xapi.New(t, nil)
 	}
 	if w.store == nil {
 		w.store = storage.NewMemory()
@@ -54,7 +58,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = tokensource.NewGrants(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -81,7 +85,7 @@ func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	io.WriteString(rw, "timeline of "+subject)
 }
 
-func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Client {
+func newClient(t testing.TB, fake *xapi.Server, s setup) *oauth.Client {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	if s.redirectURL == "" {
@@ -95,19 +99,19 @@ func newClient(t testing.TB, fake *oauthtest.Server, s setup) *tokensource.Clien
 	if s.provider != nil {
 		s.provider(p)
 	}
-	client, err := tokensource.NewClient(p, tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: s.redirectURL,
+	client, err := oauth.New(p, oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return client
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +218,7 @@ func (b *browser) start(returnTo string) string {
 // consent plays the user at the fake and returns the path and query of the callback.
 func (w *world) consent(authorizationURL string) string {
 	w.t.Helper()
-	callback, err := w.fake.Authorize(w.t.Context(), authorizationURL)
+	callback, err := w.fake.Authorize(w.t.Context(), "", authorizationURL)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -310,4 +314,18 @@ func (s *brokenStore) Put(ctx context.Context, key string, value []byte, old sto
 		return 0, errBroken
 	}
 	return s.Store.Put(ctx, key, value, old)
+}
+
+// grantKey returns the storage key of the default user's grant, or of the record
+// that the store needs to compute it and cannot read.
+func (w *world) grantKey() string {
+	w.t.Helper()
+	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)
+	if errors.Is(err, seal.ErrUnsealed) {
+		return storage.NameKey
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return key
 }

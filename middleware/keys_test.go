@@ -10,16 +10,19 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// M7: Keys rotate: the first key seals, and all keys open.
+//
 // TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
-	fake, store := oauthtest.New(t, nil), storage.NewMemory()
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
+	fake, store := xapi.New(t, nil), storage.NewMemory()
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	world := func(primary []byte, older ...[]byte) *world {
-		keys, err := storage.NewKeys(primary, older...)
+		keys, err := seal.NewKeys(primary, older...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +48,7 @@ func TestM7_KeysRotate(t *testing.T) {
 // TestM7_KeysLost: lists of used logins that do not open are the operator's business, and are never written over. A process
 // that has not got the new key yet would forget what the others have used up.
 func TestM7_KeysLost(t *testing.T) {
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	for _, tt := range []struct {
 		name string
 		mend func(t *testing.T, base storage.Store) (older [][]byte)
@@ -86,18 +89,18 @@ func TestM7_KeysLost(t *testing.T) {
 // TestM7_GrantUnreadable: a grant that does not open is no outage either, wherever it is met, and logs nobody out.
 func TestM7_GrantUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake, base, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
-		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey())})
+		fake, base, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
+		before := newWorld(t, setup{fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey())})
 		b := newBrowser(t, before.mux)
 		before.logIn(b, "")
 		deleteLedger(t, base)
 
 		var errs seen
 		after := newWorld(t, setup{
-			fake: fake, keys: keys, store: sealedBy(t, base, storage.NewKey()), options: middleware.Options{OnError: errs.onError},
+			fake: fake, keys: keys, store: sealedBy(t, base, seal.NewKey()), options: middleware.Options{OnError: errs.onError},
 		})
 		b = b.at(after.mux)
-		key := tokensource.GrantKey(after.client.Provider().Name, after.client.ClientID(), oauthtest.DefaultUser().ID)
+		key := after.grantKey()
 		wantStatus(t, "page", b.get("/timeline"), http.StatusInternalServerError)
 		wantUnreadable(t, "page", errs.facts(t, "page", middleware.ErrUnreadable), key)
 
@@ -121,7 +124,7 @@ func TestM7_GrantDamaged(t *testing.T) {
 	b := newBrowser(t, w.mux)
 	w.logIn(b, "")
 	other := newWorld(t, setup{fake: w.fake, store: w.store, keys: w.keys, options: middleware.Options{OnError: errs.onError}})
-	key := tokensource.GrantKey(w.client.Provider().Name, w.client.ClientID(), oauthtest.DefaultUser().ID)
+	key := w.grantKey()
 	record, err := w.store.Get(t.Context(), key)
 	if err == nil {
 		_, err = w.store.Put(t.Context(), key, []byte("{"), record.Version)
@@ -140,8 +143,8 @@ func wantUnreadable(t *testing.T, what string, e *middleware.Error, key string) 
 		t.Errorf("%s: error = %v, want ErrUnreadable and ErrClient, and not ErrTemporary", what, e)
 	}
 	advice := "restore or delete it"
-	if errors.Is(e, storage.ErrUnsealed) {
-		advice = "give the key that sealed it as well, behind the first one, or delete it"
+	if errors.Is(e, seal.ErrUnsealed) {
+		advice = "give the key that sealed it as well, behind the first one"
 	}
 	for _, part := range []string{key, advice} {
 		if !strings.Contains(e.Error(), part) {
@@ -154,7 +157,7 @@ func ledgerKey(shard int) string { return fmt.Sprintf("middleware.used.%02x", sh
 
 func sealedBy(t *testing.T, base storage.Store, primary []byte, older ...[]byte) storage.Store {
 	t.Helper()
-	keys, err := storage.NewKeys(primary, older...)
+	keys, err := seal.NewKeys(primary, older...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (l ledger) read(ctx context.Context, key string) (entries, storage.Version,
 	if err != nil {
 		return nil, 0, unreadable(key, err)
 	}
-	list, err := decodeEntries(record.Value)
+	list, err := decodeEntries(record.Value())
 	return list, record.Version, unreadable(key, err)
 }
 

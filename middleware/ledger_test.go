@@ -14,12 +14,12 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // TestM2_Replicas lets every step of a login happen at another replica.
 func TestM2_Replicas(t *testing.T) {
-	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	fake, store, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 	one := newWorld(t, setup{fake: fake, store: store, keys: keys})
 	two := newWorld(t, setup{fake: fake, store: store, keys: keys})
 	three := newWorld(t, setup{fake: fake, store: store, keys: keys})
@@ -33,7 +33,7 @@ func TestM2_Replicas(t *testing.T) {
 
 // TestM2_ParallelCallbacks delivers one answer many times at once, to two replicas: one exchange.
 func TestM2_ParallelCallbacks(t *testing.T) {
-	fake, store, keys := oauthtest.New(t, nil), storage.NewMemory(), newKeys(t)
+	fake, store, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 	replicas := []*world{newWorld(t, setup{fake: fake, store: store, keys: keys}), newWorld(t, setup{fake: fake, store: store, keys: keys})}
 	b := newBrowser(t, replicas[0].mux)
 	first := b.get("/authorize")
@@ -81,7 +81,7 @@ func TestM2_LedgerCleansItself(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				shards, bytes = shards+1, bytes+len(record.Value)
+				shards, bytes = shards+1, bytes+len(record.Value())
 			}
 			// 24 bytes each, and as much again for shards that nobody has written to since.
 			if shards > 64 || bytes > 2*150*24+64 {
@@ -106,7 +106,7 @@ func TestM2_LedgerOutlastsTheFlow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				n += len(record.Value) / 24
+				n += len(record.Value()) / 24
 			}
 			return n
 		}
@@ -181,7 +181,7 @@ type damaged struct {
 
 func (s damaged) Get(ctx context.Context, key string) (storage.Record, error) {
 	if strings.HasPrefix(key, "middleware.") {
-		return storage.Record{Value: []byte(s.value), Version: 1}, nil
+		return storage.NewRecord([]byte(s.value), 1), nil
 	}
 	return s.Store.Get(ctx, key)
 }

@@ -8,22 +8,26 @@ package middleware
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/redact"
-	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 // Login is the login of one app at one authorization server. It is safe for concurrent use; several of them, for several
 // providers, can stand on one mux if their redirect URLs are in folders of their own.
+//
+// New makes one; the zero Login cannot be used.
 type Login struct {
-	grants   *tokensource.Grants
-	client   *tokensource.Client
-	keys     storage.AEAD
+	inner func() *login // in a closure, so that a Login that is printed does not show its keys
+}
+
+type login struct {
+	grants   *grant.Keeper
+	client   *oauth.Client
+	keys     seal.AEAD
 	options  Options
 	sessions Sessions
 	site     site
@@ -47,12 +51,12 @@ func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 // New returns the login for the client of grants. keys seal the cookies; they have to be the same in every replica and
 // may be the ones that seal the store. Nil options mean all defaults. Settings that cannot work are refused here, with an
 // error that says what to do.
-func New(grants *tokensource.Grants, keys storage.AEAD, o *Options) (*Login, error) {
+func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {
-		return nil, errors.New("middleware: nil Grants: build them with tokensource.NewGrants")
+		return nil, errors.New("middleware: nil Keeper: make one with grant.New")
 	}
-	if k, ok := keys.(*storage.Keys); keys == nil || ok && k == nil {
-		return nil, errors.New("middleware: nil keys: build them with storage.NewKeys; cookies are never left unsealed")
+	if k, ok := keys.(*seal.Keys); keys == nil || ok && k == nil {
+		return nil, errors.New("middleware: nil keys: build them with seal.NewKeys; cookies are never left unsealed")
 	}
 	client := grants.Client()
 	if o == nil {
@@ -66,7 +70,7 @@ func New(grants *tokensource.Grants, keys storage.AEAD, o *Options) (*Login, err
 	if err != nil {
 		return nil, err
 	}
-	l := &Login{
+	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s,
 		cookies:  newCookies(s.secure, client.Provider().Name, client.ClientID()),
 		sessions: options.Sessions,
@@ -75,31 +79,18 @@ func New(grants *tokensource.Grants, keys storage.AEAD, o *Options) (*Login, err
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
-	return l, nil
+	return &Login{func() *login { return l }}, nil
 }
 
 // Mount registers the three routes on mux under their public paths: the redirect URL's path, and beside it authorize and
 // logout, or what Options say. Behind http.StripPrefix the mux sees other paths: there, register Authorize, Callback and
 // Logout one by one; they never look at their own path.
 func (l *Login) Mount(mux Mux) {
-	mux.Handle(l.site.authorize, l.Authorize())
-	mux.Handle(l.site.callback, l.Callback())
-	mux.Handle(l.site.logout, l.Logout())
+	site := l.inner().site
+	mux.Handle(site.authorize, l.Authorize())
+	mux.Handle(site.callback, l.Callback())
+	mux.Handle(site.logout, l.Logout())
 }
-
-// String names the login; nothing secret is printed under any verb.
-func (l *Login) String() string {
-	if l == nil || l.client == nil {
-		return "Login(nil)"
-	}
-	return fmt.Sprintf("Login{%s, %s}", l.client.Provider().Name, l.site.callback)
-}
-
-// Format prints String, whatever the verb: fmt would print the keys' and the client's fields else.
-func (l *Login) Format(f fmt.State, _ rune) { redact.Write(f, l.String()) }
-
-// LogValue returns String.
-func (l *Login) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 // workTime bounds what happens at the authorization server and in the store for one request of a browser. It is less
 // than the thirty seconds that a code lives at X.

@@ -18,18 +18,19 @@ const logoutRetry = 10 * time.Minute
 // told, the session has ended all the same and no token is handed out any more; the answer is ErrLogoutFailed, and for ten
 // minutes another POST from the same browser tries again.
 func (l *Login) Logout() http.Handler {
+	in := l.inner()
 	guard := http.NewCrossOriginProtection()
 	// Behind a proxy that rewrites Host, older browsers' Origin would differ from it. The origin is a valid one: New
 	// has parsed it.
-	_ = guard.AddTrustedOrigin(l.site.origin)
+	_ = guard.AddTrustedOrigin(in.site.origin)
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
-		l.fail(w, r, &Error{Op: opLogout, Kind: ErrCrossOrigin, Retry: l.site.logout})
+		in.fail(w, r, &Error{Op: opLogout, Kind: ErrCrossOrigin, Retry: in.site.logout})
 	}))
-	return guard.Handler(l.route(opLogout, l.logout, http.MethodPost))
+	return guard.Handler(in.route(opLogout, in.logout, http.MethodPost))
 }
 
-func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
+func (l *login) logout(w http.ResponseWriter, r *http.Request) error {
 	// Like a login, a logout that has begun is finished when the browser leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
@@ -53,7 +54,7 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 }
 
 // leaving returns whose grant is to end: the session's, or that of a logout which failed a moment ago.
-func (l *Login) leaving(r *http.Request) (session, error) {
+func (l *login) leaving(r *http.Request) (session, error) {
 	s, err := l.claimed(r)
 	if !errors.Is(err, errNoSession) {
 		return s, err
@@ -68,16 +69,16 @@ func (l *Login) leaving(r *http.Request) (session, error) {
 
 // endGrant revokes and deletes the grant, unless the user has logged out and in again since: a session from before does
 // not end the new grant.
-func (l *Login) endGrant(ctx context.Context, s session) error {
+func (l *login) endGrant(ctx context.Context, s session) error {
 	grant, err := l.grants.Grant(ctx, s.Subject)
 	if err == nil && grant.Epoch != s.Epoch {
 		return nil
 	}
-	return unreadable(l.grantKey(s.Subject), l.grants.Logout(ctx, s.Subject))
+	return unreadable(l.grantKey(ctx, s.Subject), l.grants.Logout(ctx, s.Subject))
 }
 
 // offerRetry leaves a cookie that names the user for another attempt, since the session is gone.
-func (l *Login) offerRetry(ctx context.Context, w http.ResponseWriter, s session, reason error) error {
+func (l *login) offerRetry(ctx context.Context, w http.ResponseWriter, s session, reason error) error {
 	e := &Error{Op: opLogout, Kind: ErrLogoutFailed, Err: reason}
 	s.Expires = time.Now().Add(logoutRetry).Round(0).UTC()
 	value, err := l.seal(ctx, forLogout, l.cookies.logout(), s)

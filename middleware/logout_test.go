@@ -11,8 +11,11 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// M5: Logging out is a POST from the same origin, revokes the refresh token
+// and then the access token, and can be retried.
 func TestM5_Logout(t *testing.T) {
 	w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
 	b := newBrowser(t, w.mux)
@@ -26,8 +29,8 @@ func TestM5_Logout(t *testing.T) {
 	}
 	var hints []string
 	for _, r := range w.fake.Requests() {
-		if r.Path == oauthtest.PathRevoke {
-			hints = append(hints, r.RawForm().Get("token_type_hint"))
+		if r.Path == xapi.PathRevoke {
+			hints = append(hints, r.Raw().PostForm.Get("token_type_hint"))
 		}
 	}
 	if strings.Join(hints, " ") != "refresh_token access_token" {
@@ -96,7 +99,7 @@ func TestM5_RevocationHangs(t *testing.T) {
 		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
 		b := newBrowser(t, w.mux)
 		w.logIn(b, "")
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
 		start := time.Now()
 		wantStatus(t, "logout while the server hangs", b.do(http.MethodPost, "/logout"), http.StatusServiceUnavailable)
 		if e := errs.facts(t, "logout while the server hangs", middleware.ErrLogoutFailed); e.Retry != "/logout" {
@@ -120,7 +123,7 @@ func TestM5_RevocationFails(t *testing.T) {
 		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
 		b := newBrowser(t, w.mux)
 		w.logIn(b, "")
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
 		for range 2 { // the second time without a session
 			a := b.do(http.MethodPost, "/logout")
 			wantStatus(t, "logout while the server is down", a, http.StatusServiceUnavailable)
@@ -153,7 +156,7 @@ func TestM5_RetryIsForThatLogout(t *testing.T) {
 		w := newWorld(t, setup{})
 		b := newBrowser(t, w.mux)
 		session := sessionOf(t, w.logIn(b, ""))
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		a := b.do(http.MethodPost, "/logout")
 		var retry *http.Cookie
 		for _, c := range a.Cookies() {
@@ -174,7 +177,7 @@ func TestM5_RetryIsForThatLogout(t *testing.T) {
 		wantStatus(t, "retry of the old logout", old, http.StatusSeeOther)
 		wantStatus(t, "the new session after it", b.get("/timeline"), http.StatusOK)
 
-		w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
 		for _, c := range b.do(http.MethodPost, "/logout").Cookies() {
 			if strings.HasSuffix(c.Name, "logout") && c.Value != "" {
 				retry = c
@@ -213,7 +216,7 @@ func TestM5_ProgramGetsJSON(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
 	w.logIn(b, "")
-	w.fake.Inject(oauthtest.Match{Path: oauthtest.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+	w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
 	a := b.do(http.MethodPost, "/logout", "Accept", "application/json", "Sec-Fetch-Mode", "cors")
 	if !strings.Contains(a.body, `"error":"logout_failed"`) || !strings.Contains(a.body, `"retry":"/logout"`) {
 		t.Errorf("body = %q, want logout_failed and where to retry", a.body)

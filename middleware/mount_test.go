@@ -22,6 +22,7 @@ func (p plainRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r)
 }
 
+// M1: The routes mount on any mux, also under a prefix.
 func TestM1_AnyMux(t *testing.T) {
 	const redirectURL = "https://app.example/app/auth/callback"
 	w := newWorld(t, setup{redirectURL: redirectURL})

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -63,7 +63,7 @@ const (
 )
 
 // resolve returns a copy of o with every default filled in, or an error that says what to do.
-func (o Options) resolve(client *tokensource.Client) (Options, error) {
+func (o Options) resolve(client *oauth.Client) (Options, error) {
 	if o.AfterLogin == "" {
 		o.AfterLogin = "/"
 	}
@@ -94,15 +94,15 @@ func (o Options) resolve(client *tokensource.Client) (Options, error) {
 		o.Identify = client.Identity
 	}
 	o.Params = cloneParams(o.Params)
-	if _, err := client.AuthorizationURL(o.request(newFlow(client.RedirectURL(), "/", o.FlowLifetime))); err != nil {
+	if _, err := o.authorizationURL(client, newFlow(client.RedirectURL(), "/", o.FlowLifetime)); err != nil {
 		return o, fmt.Errorf("middleware: no authorization request can be made: %w", err)
 	}
 	return o, nil
 }
 
-// request is the authorization request of one flow.
-func (o Options) request(f flow) tokensource.AuthorizationRequest {
-	return tokensource.AuthorizationRequest{State: f.State, Verifier: f.Verifier, Params: cloneParams(o.Params)}
+// authorizationURL returns the URL of the authorization request of one flow.
+func (o Options) authorizationURL(client *oauth.Client, f flow) (string, error) {
+	return client.AuthorizationURL(f.state.Reveal(), f.verifier.Reveal(), cloneParams(o.Params))
 }
 
 func cloneParams(params url.Values) url.Values {

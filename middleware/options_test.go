@@ -2,8 +2,6 @@ package middleware_test
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,10 +9,13 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -55,10 +56,10 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	grants := newGrants(t, setup{})
-	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "NewGrants") {
+	if _, err := middleware.New(nil, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "grant.New") {
 		t.Errorf("New without grants = %v", err)
 	}
-	for _, keys := range []storage.AEAD{nil, (*storage.Keys)(nil)} {
+	for _, keys := range []seal.AEAD{nil, (*seal.Keys)(nil)} {
 		if _, err := middleware.New(grants, keys, nil); err == nil || !strings.Contains(err.Error(), "NewKeys") {
 			t.Errorf("New with keys %T(nil) = %v", keys, err)
 		}
@@ -83,14 +84,14 @@ func TestIdentifyOfAProviderWithoutIdentity(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotPrinted greps all that can be printed for what must not be.
+// Nothing that can be printed shows a secret: pages, errors, and the Login itself.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
 	b := newBrowser(t, w.mux)
 	first := b.get("/authorize")
 	state, cookie := query(t, first.location(), "state"), first.Cookies()[0].Value
-	w.fake.Inject(oauthtest.Match{Path: oauthtest.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
+	w.fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request","error_description":"secret-code secret-verifier"}`, ContentType: "application/json"}, 1)
 	pages := []answer{
 		b.get("/callback?code=secret-code&state=" + state + "x"),
 		b.get("/callback?code=secret-code&code=secret-code&state=" + state),
@@ -101,39 +102,20 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	if len(errs.list) != 4 {
 		t.Fatalf("%d errors, want 4", len(errs.list))
 	}
-	var all strings.Builder
+	secrets := []string{state, state2, "secret-code", cookie, oauthtest.ConfidentialApp().Secret()}
 	for _, p := range pages {
-		all.WriteString(p.body)
+		exposure.Check(t, "a page", p.body, secrets...)
 	}
-	log := slog.New(slog.NewJSONHandler(&all, nil))
-	for _, v := range append([]any{w.login, struct{ L *middleware.Login }{w.login}}, anys(errs.list)...) {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-			fmt.Fprintf(&all, verb+"\n", v)
-			if got := fmt.Sprintf(verb, w.login); got != w.login.String() {
-				t.Errorf("a Login under %s = %q, want %q", verb, got, w.login)
-			}
-		}
-		log.Info("x", "v", v)
+	for _, err := range errs.list {
+		exposure.Check(t, "an error", err, secrets...)
 	}
-	secret := oauthtest.ConfidentialApp().Secret
-	for name, canary := range map[string]string{"state": state, "second state": state2, "code": "secret-code", "cookie": cookie, "client secret": secret} {
-		if strings.Contains(all.String(), canary) {
-			t.Errorf("what is printed shows the %s", name)
-		}
-	}
+	exposure.Check(t, "a Login", w.login, secrets...)
+	exposure.Check(t, "a Login by value", *w.login, secrets...)
 }
 
-func anys(errs []error) []any {
-	var list []any
-	for _, err := range errs {
-		list = append(list, err)
-	}
-	return list
-}
-
-func newGrants(t *testing.T, s setup) *tokensource.Grants {
+func newGrants(t *testing.T, s setup) *grant.Keeper {
 	t.Helper()
-	grants, err := tokensource.NewGrants(newClient(t, oauthtest.New(t, nil), s), storage.NewMemory(), nil)
+	grants, err := grant.New(newClient(t, xapi.New(t, nil), s), storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

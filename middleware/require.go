@@ -9,7 +9,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-type userKey struct{ login *Login }
+type userKey struct{ login *login }
 
 // Require lets a request pass to next if its user is logged in. The request's context then names the user
 // (tokensource.WithSubject), so that an http.Client with authtrip's transport acts as this user, and the answer is
@@ -19,17 +19,18 @@ type userKey struct{ login *Login }
 // "authorize_url". If it cannot be told, because the store or the session library fails, the answer is 503, or 500 if the
 // grant cannot be read (ErrUnreadable), and nobody is logged out.
 func (l *Login) Require(next http.Handler) http.Handler {
+	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := l.current(r)
+		s, err := in.current(r)
 		switch {
 		case errors.Is(err, errNoSession):
 			l.Reauthorize(w, r)
 		case err != nil:
 			private(w)
-			l.fail(w, r, stopped(opRequire, "the session cannot be checked", err))
+			in.fail(w, r, stopped(opRequire, "the session cannot be checked", err))
 		default:
 			w.Header().Set("Cache-Control", "private")
-			ctx := context.WithValue(r.Context(), userKey{l}, s.Subject)
+			ctx := context.WithValue(r.Context(), userKey{in}, s.Subject)
 			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, s.Subject)))
 		}
 	})
@@ -38,10 +39,11 @@ func (l *Login) Require(next http.Handler) http.Handler {
 // Subject returns the user who is logged in, as the authorization server names the user, and whether there is one. Behind
 // Require it costs nothing; elsewhere it checks the session, and a check that fails counts as nobody.
 func (l *Login) Subject(r *http.Request) (string, bool) {
-	if subject, ok := r.Context().Value(userKey{l}).(string); ok {
+	in := l.inner()
+	if subject, ok := r.Context().Value(userKey{in}).(string); ok {
 		return subject, true
 	}
-	s, err := l.current(r)
+	s, err := in.current(r)
 	return s.Subject, err == nil
 }
 
@@ -50,12 +52,13 @@ func (l *Login) Subject(r *http.Request) (string, bool) {
 // tokensource.ErrReauthorize, before anything was written to w.
 func (l *Login) Reauthorize(w http.ResponseWriter, r *http.Request) {
 	private(w)
+	in := l.inner()
 	if isPage(r) {
-		seeOther(w, l.authorizePath(pageOf(r)))
+		seeOther(w, in.authorizePath(pageOf(r)))
 		return
 	}
 	writeJSON(w, http.StatusUnauthorized, map[string]string{
-		"error": "login_required", "authorize_url": l.site.origin + l.site.authorize,
+		"error": "login_required", "authorize_url": in.site.origin + in.site.authorize,
 	})
 }
 

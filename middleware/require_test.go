@@ -9,10 +9,14 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
+// M6: Require sends a browser to the login and back, and answers a program
+// with 401 and JSON.
 func TestM6_BrowserIsSentToLogIn(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -70,7 +74,7 @@ func TestM6_ProgramGetsJSON(t *testing.T) {
 
 // TestM6_StoreDown: an outage logs nobody out.
 func TestM6_StoreDown(t *testing.T) {
-	fake, keys, store := oauthtest.New(t, nil), newKeys(t), &brokenStore{Store: storage.NewMemory()}
+	fake, keys, store := xapi.New(t, nil), newKeys(t), &brokenStore{Store: storage.NewMemory()}
 	first := newWorld(t, setup{fake: fake, keys: keys, store: store})
 	b := newBrowser(t, first.mux)
 	first.logIn(b, "")
@@ -141,7 +145,7 @@ func TestM6_Subject(t *testing.T) {
 
 // brokenKeys fails with err while it is set, as a key service does in an outage.
 type brokenKeys struct {
-	storage.AEAD
+	seal.AEAD
 	err error
 }
 

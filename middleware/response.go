@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -20,14 +19,12 @@ const (
 // response is an authorization response (RFC 6749 section 4.1.2, RFC 9207 section 2) whose form has been checked and
 // nothing else.
 type response struct {
-	state, code, issuer string
-	errorCode           string // raw; safe to compare, not to show
-	description         string // raw
-	denied              bool   // OAuth 1.0a's way to say so, which X has been seen to use
+	state, code redact.Hidden
+	issuer      string
+	errorCode   string // raw; safe to compare, not to show
+	description string // raw
+	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
 }
-
-// Format keeps state and code out of whatever is printed.
-func (p response) Format(s fmt.State, _ rune) { redact.Write(s, "response{REDACTED}") }
 
 // parseResponse reads the parameters that are known and ignores others. Parameters without a value count as omitted
 // (RFC 6749 section 3.1). The error is an *Error of kind ErrBadCallback.
@@ -53,14 +50,14 @@ func parseResponse(r *http.Request) (response, error) {
 		}
 	}
 	p := response{
-		state: query.Get("state"), code: query.Get("code"), issuer: query.Get("iss"),
+		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"),
 		errorCode: query.Get("error"), description: query.Get("error_description"), denied: query.Get("denied") != "",
 	}
 	failed := p.errorCode != "" || p.denied
 	switch {
-	case p.code != "" && failed:
+	case p.code.Reveal() != "" && failed:
 		return bad("it has both a code and an error")
-	case p.code == "" && !failed:
+	case p.code.Reveal() == "" && !failed:
 		return bad("it has neither a code nor an error")
 	}
 	return p, nil
@@ -81,7 +78,7 @@ func visible(s string) bool {
 // cannot have, are temporary (RFC 6749 section 4.1.2.1).
 func (p response) failure() *Error {
 	e := &Error{Op: opCallback, Kind: ErrProvider, Code: errorCode(p.errorCode)}
-	e.Description = redact.Text(p.description, maxDescription, p.state)
+	e.Description = redact.Text(p.description, maxDescription, p.state.Reveal())
 	switch {
 	case p.denied || p.errorCode == "access_denied":
 		e.Kind, e.Code = ErrAccessDenied, "access_denied"

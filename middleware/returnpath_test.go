@@ -9,6 +9,8 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 )
 
+// M4: The path back after a login is a local path, or it is refused.
+//
 // TestM4_ReturnPath tries what open redirectors are made of (attack A08).
 func TestM4_ReturnPath(t *testing.T) {
 	good := []string{

@@ -11,7 +11,7 @@ import (
 
 // route makes a handler of a function that returns what went wrong. It sets the headers that all answers have and refuses
 // other methods before anything is read.
-func (l *Login) route(op string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
+func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
 		if !slices.Contains(methods, r.Method) {
@@ -25,7 +25,7 @@ func (l *Login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 	})
 }
 
-func (l *Login) wrongMethod(op string) *Error {
+func (l *login) wrongMethod(op string) *Error {
 	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
 	if op == opLogout {
 		e.Retry = l.site.logout // the page has a button that posts
@@ -34,7 +34,7 @@ func (l *Login) wrongMethod(op string) *Error {
 }
 
 // fail answers with what went wrong.
-func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, tokensource.ErrTemporary) {
 		w.Header().Set("Retry-After", retryAfter(err))
 	}

@@ -19,7 +19,7 @@ const (
 var errNotSealed = errors.New("middleware: not a value that this login sealed")
 
 // seal returns v, encrypted, as text for a cookie of the given name.
-func (l *Login) seal(ctx context.Context, purpose, name string, v any) (string, error) {
+func (l *login) seal(ctx context.Context, purpose, name string, v any) (string, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {
 		return "", err
@@ -32,7 +32,7 @@ func (l *Login) seal(ctx context.Context, purpose, name string, v any) (string, 
 }
 
 // open reads what seal returned into v.
-func (l *Login) open(ctx context.Context, purpose, name, text string, v any) error {
+func (l *login) open(ctx context.Context, purpose, name, text string, v any) error {
 	if text == "" || len(text) > 2*maxCookie {
 		return errNotSealed
 	}
@@ -51,7 +51,7 @@ func (l *Login) open(ctx context.Context, purpose, name, text string, v any) err
 }
 
 // binding is the associated data: a sealed value cannot be moved to another cookie, purpose, client or provider.
-func (l *Login) binding(purpose, name string) []byte {
+func (l *login) binding(purpose, name string) []byte {
 	return []byte(strings.Join([]string{
 		"authtrip/middleware/1", purpose, name, l.client.Provider().Name, l.client.ClientID(),
 	}, "\x00"))

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -58,7 +58,7 @@ type session struct {
 var errNoSession = errors.New("middleware: not logged in")
 
 // startSession begins a new session: its value is a new one at every login, also for the same user.
-func (l *Login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, subject, epoch string) error {
+func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, subject, epoch string) error {
 	s := session{subject, epoch, time.Now().Add(l.options.SessionLifetime).Round(0).UTC()}
 	value, err := l.seal(ctx, forSession, l.cookies.session(), s)
 	if err != nil {
@@ -73,7 +73,7 @@ func (l *Login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 
 // claimed returns what the browser's session says, which is genuine and has not expired; whether the grant still exists
 // is not asked. It returns errNoSession, or the error of Sessions or keys.
-func (l *Login) claimed(r *http.Request) (session, error) {
+func (l *login) claimed(r *http.Request) (session, error) {
 	value, err := l.sessions.Get(r)
 	if err != nil {
 		return session{}, err
@@ -84,7 +84,7 @@ func (l *Login) claimed(r *http.Request) (session, error) {
 	return l.openSession(r.Context(), forSession, l.cookies.session(), value)
 }
 
-func (l *Login) openSession(ctx context.Context, purpose, name, value string) (session, error) {
+func (l *login) openSession(ctx context.Context, purpose, name, value string) (session, error) {
 	var s session
 	err := l.open(ctx, purpose, name, value, &s)
 	switch {
@@ -100,7 +100,7 @@ func (l *Login) openSession(ctx context.Context, purpose, name, value string) (s
 
 // current returns the session of r if its grant is alive and still the one that it was made for. It returns errNoSession,
 // or another error if that cannot be told now.
-func (l *Login) current(r *http.Request) (session, error) {
+func (l *login) current(r *http.Request) (session, error) {
 	s, err := l.claimed(r)
 	if err != nil {
 		return session{}, err
@@ -110,7 +110,7 @@ func (l *Login) current(r *http.Request) (session, error) {
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return session{}, errNoSession
 	case err != nil:
-		return session{}, unreadable(l.grantKey(s.Subject), err)
+		return session{}, unreadable(l.grantKey(r.Context(), s.Subject), err)
 	case grant.Dead != "" || grant.Epoch != s.Epoch:
 		return session{}, errNoSession
 	}
@@ -119,11 +119,11 @@ func (l *Login) current(r *http.Request) (session, error) {
 
 // notOurs reports whether a value could not be opened for good, as opposed to keys that cannot be asked now.
 func notOurs(err error) bool {
-	return errors.Is(err, errNotSealed) || errors.Is(err, storage.ErrUnsealed)
+	return errors.Is(err, errNotSealed) || errors.Is(err, seal.ErrUnsealed)
 }
 
 // unsealed turns an error of open into what the user is told.
-func (l *Login) unsealed(op string, err error) *Error {
+func (l *login) unsealed(op string, err error) *Error {
 	if notOurs(err) {
 		return &Error{Op: op, Kind: ErrFlowNotFound, Cause: causeNoFlow}
 	}

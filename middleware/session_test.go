@@ -11,6 +11,7 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 func TestM6_SessionCookie(t *testing.T) {
@@ -47,7 +48,7 @@ func TestM6_CookieTossing(t *testing.T) {
 	if err := w.fake.AddUser(oauthtest.User{ID: "666", Username: "mallory"}); err != nil {
 		t.Fatal(err)
 	}
-	w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize.User = "666" })
+	w.fake.Set(func(k *xapi.Knobs) { k.Authorize.User = "666" })
 	other := sessionOf(t, w.logIn(newBrowser(t, w.mux), ""))
 	plain := strings.TrimPrefix(mine.Name, "__Host-")
 	for _, tt := range []struct {

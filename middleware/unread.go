@@ -1,10 +1,13 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // operatorError is a kind of failure that only a change of the deployment ends: tokensource.ErrClient with a text of its own.
@@ -23,7 +26,7 @@ type unread struct {
 // unreadable wraps err if the record under key cannot be read, and else returns it as it is. The record is left to the
 // operator: others may be able to read it, with keys that this process does not have yet.
 func unreadable(key string, err error) error {
-	if errors.Is(err, storage.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
+	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
 		return &unread{key, err}
 	}
 	return err
@@ -38,7 +41,12 @@ func isMisread(err error) bool {
 // Error says what to do.
 func (e *unread) Error() string {
 	advice := "restore or delete it"
-	if errors.Is(e.err, storage.ErrUnsealed) {
+	switch unsealed := errors.Is(e.err, seal.ErrUnsealed); {
+	case e.key == storage.NameKey && unsealed: // without it, no grant is found any more
+		advice = "give the key that sealed it as well, behind the first one"
+	case e.key == storage.NameKey:
+		advice = "restore it"
+	case unsealed:
 		advice = "give the key that sealed it as well, behind the first one, or delete it"
 	}
 	return e.key + ": " + advice + ": " + e.err.Error()
@@ -56,7 +64,12 @@ func stopped(op, cause string, err error) *Error {
 	return &Error{Op: op, Kind: kind, Cause: cause, Err: err}
 }
 
-// grantKey is where the grant of a user is stored.
-func (l *Login) grantKey(subject string) string {
-	return tokensource.GrantKey(l.client.Provider().Name, l.client.ClientID(), subject)
+// grantKey is where the grant of a user is stored. If the store cannot compute
+// that key, it is the key of the record that the store needs for it.
+func (l *login) grantKey(ctx context.Context, subject string) string {
+	key, err := grant.Key(ctx, l.grants.Store(), l.client.Provider().Authority(), l.client.ClientID(), subject)
+	if err != nil {
+		return storage.NameKey
+	}
+	return key
 }

@@ -6,18 +6,25 @@ import (
 	"strings"
 )
 
-// Change is what a Watcher tells: that a record was put or deleted. The zero Change says that any may have been.
+// Change is the notification of a [Watcher] that a record was put or deleted.
+// The zero Change means that any record may have changed.
 type Change struct {
-	Key     string
-	Version Version // what Put returned: who has read it already need not read again; zero if unknown or deleted
+	// Key is the key of the record.
+	Key string
+
+	// Version is the version that Put returned. A process that has read this
+	// version need not read again. Zero means deleted or unknown.
+	Version Version
 }
 
-// String returns the form that ParseChange reads. It has at most MaxKey + 17 bytes, all of them printable ASCII.
+// String returns the form that [ParseChange] reads: at most MaxKey + 17 bytes
+// of printable ASCII.
 func (c Change) String() string {
 	return fmt.Sprintf("%016x %s", uint64(c.Version), c.Key)
 }
 
-// ParseChange reads what String has written. Anything else is news of an unknown kind: the zero Change.
+// ParseChange reads the form that [Change.String] returns. For any other text
+// it returns the zero Change.
 func ParseChange(s string) Change {
 	version, key, _ := strings.Cut(s, " ")
 	v, err := strconv.ParseUint(version, 16, 64)

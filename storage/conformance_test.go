@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
@@ -14,73 +15,24 @@ func TestMemory(t *testing.T) {
 
 func TestSealedMemory(t *testing.T) {
 	keys := newKeys(t)
-	storagetest.Run(t, func(t *testing.T) storage.Store { return seal(t, storage.NewMemory(), keys) }, nil)
+	storagetest.Run(t, func(t *testing.T) storage.Store { return sealedStore(t, storage.NewMemory(), keys) }, nil)
 }
 
-func TestFile(t *testing.T) {
-	runFile(t, &storage.FileOptions{InsecureNoSync: true}, 0)
-}
-
-func TestFileDurable(t *testing.T) {
-	runFile(t, nil, 300) // TestFile makes all the swaps: a disk may take milliseconds for each
-}
-
-func runFile(t *testing.T, o *storage.FileOptions, swaps int) {
-	var dir string
-	open := func(t *testing.T) storage.Store {
-		dir = t.TempDir()
-		return openFile(t, dir, o)
-	}
-	storagetest.Run(t, open, &storagetest.Options{
-		Reopen: func(t *testing.T) storage.Store { return openFile(t, dir, o) },
-		Swaps:  swaps,
-	})
-}
-
-func TestSealedFile(t *testing.T) {
-	keys := newKeys(t)
-	o := &storage.FileOptions{InsecureNoSync: true}
-	var dir string
-	open := func(t *testing.T) storage.Store {
-		dir = t.TempDir()
-		return seal(t, openFile(t, dir, o), keys)
-	}
-	storagetest.Run(t, open, &storagetest.Options{
-		Reopen: func(t *testing.T) storage.Store { return seal(t, openFile(t, dir, o), keys) },
-		Swaps:  1000,
-	})
-}
-
-// openFile opens the store in dir until the end of the test.
-func openFile(t testing.TB, dir string, o *storage.FileOptions) *storage.File {
+func newKeys(t testing.TB) *seal.Keys {
 	t.Helper()
-	f, err := storage.OpenFile(dir, o)
-	if err != nil {
-		t.Fatalf("OpenFile() = %v, want no error", err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Errorf("Close() = %v, want no error", err)
-		}
-	})
-	return f
+	return ring(t, seal.NewKey())
 }
 
-func newKeys(t testing.TB) *storage.Keys {
+func ring(t testing.TB, primary []byte, older ...[]byte) *seal.Keys {
 	t.Helper()
-	return ring(t, storage.NewKey())
-}
-
-func ring(t testing.TB, primary []byte, older ...[]byte) *storage.Keys {
-	t.Helper()
-	keys, err := storage.NewKeys(primary, older...)
+	keys, err := seal.NewKeys(primary, older...)
 	if err != nil {
 		t.Fatalf("NewKeys() = %v, want no error", err)
 	}
 	return keys
 }
 
-func seal(t testing.TB, s storage.Store, aead storage.AEAD) storage.Store {
+func sealedStore(t testing.TB, s storage.Store, aead seal.AEAD) storage.Store {
 	t.Helper()
 	sealed, err := storage.Sealed(s, aead)
 	if err != nil {

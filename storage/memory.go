@@ -3,49 +3,54 @@ package storage
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"iter"
 	"maps"
 	"slices"
 	"sync"
 )
 
-// Memory is a Store in memory, for tests and for programs whose grants need not outlive them. It is a Lister and a
-// Watcher, and safe for concurrent use.
+// Memory is a Store in memory. It is for tests, and for programs whose grants
+// need not outlive the process. It is a [Lister] and a [Watcher], and safe for
+// concurrent use. A copy of a Memory is the same store.
 type Memory struct {
-	*memory // behind a pointer, so that a copy is the same store
+	*memory // a pointer, so that nothing prints the values
 }
 
 type memory struct {
-	mu       sync.RWMutex       // guards all below; never held while calling out
-	records  map[string]*Record // by pointer: fmt shows the address of one inside a struct that it prints without Format
-	last     Version            // of all keys: so no version returns, whatever is deleted
-	watchers map[*news]struct{}
+	mu       sync.RWMutex // guards all below; never held while calling out
+	rows     map[string]*row
+	last     Version // of all keys, so that no version returns
+	watchers map[*pending]struct{}
+}
+
+// row is the value under a key. It never changes.
+type row struct {
+	value   []byte
+	version Version
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{&memory{records: map[string]*Record{}, watchers: map[*news]struct{}{}}}
+	return &Memory{&memory{rows: map[string]*row{}, watchers: map[*pending]struct{}{}}}
 }
 
-// Get implements Store.
+// Get implements [Store].
 func (m *memory) Get(ctx context.Context, key string) (Record, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return Record{}, err
 	}
 	m.mu.RLock()
-	r, ok := m.records[key]
+	r, ok := m.rows[key]
 	m.mu.RUnlock()
 	if !ok {
 		return Record{}, ErrNotFound
 	}
-	return Record{bytes.Clone(r.Value), r.Version}, nil // without the lock: a stored record is never changed
+	return NewRecord(bytes.Clone(r.value), r.version), nil
 }
 
-// Put implements Store.
+// Put implements [Store].
 func (m *memory) Put(ctx context.Context, key string, value []byte, old Version) (Version, error) {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return 0, err
 	}
 	if err := CheckValue(value); err != nil {
@@ -55,90 +60,65 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, old Version)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var stored Version
-	if r, ok := m.records[key]; ok {
-		stored = r.Version
+	if r, ok := m.rows[key]; ok {
+		stored = r.version
 	}
 	if stored != old {
 		return 0, ErrConflict
 	}
 	m.last++
-	m.records[key] = &Record{value, m.last}
-	m.tell(Change{key, m.last})
+	m.rows[key] = &row{value, m.last}
+	m.notify(Change{key, m.last})
 	return m.last, nil
 }
 
-// Delete implements Store.
+// Delete implements [Store].
 func (m *memory) Delete(ctx context.Context, key string, old Version) error {
-	if err := checkCall(ctx, key); err != nil {
+	if err := CheckCall(ctx, key); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.records[key]
+	r, ok := m.rows[key]
 	switch {
 	case !ok:
 		return nil
-	case r.Version != old:
+	case r.version != old:
 		return ErrConflict
 	}
-	delete(m.records, key)
-	m.tell(Change{Key: key})
+	delete(m.rows, key)
+	m.notify(Change{Key: key})
 	return nil
 }
 
-// Keys implements Lister. It yields the keys that exist when the iteration begins.
+// Keys implements [Lister]. It yields, in the order of their names, the keys
+// that exist when the iteration begins.
 func (m *memory) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		m.mu.RLock()
-		keys := slices.Collect(maps.Keys(m.records))
+		keys := slices.Sorted(maps.Keys(m.rows))
 		m.mu.RUnlock()
-		yieldAll(ctx, keys, yield)
+		YieldKeys(ctx, keys, yield)
 	}
 }
 
-// Watch implements Watcher.
+// Watch implements [Watcher].
 func (m *memory) Watch(ctx context.Context, changed func(Change)) error {
-	n := newNews()
+	p := newPending()
 	m.mu.Lock()
-	m.watchers[n] = struct{}{}
+	m.watchers[p] = struct{}{}
 	m.mu.Unlock()
 	defer func() {
 		m.mu.Lock()
-		delete(m.watchers, n)
+		delete(m.watchers, p)
 		m.mu.Unlock()
 	}()
-	return n.pass(ctx, changed)
+	return p.deliver(ctx, changed)
 }
 
-// tell leaves word of a change for all watchers. The caller holds mu.
-func (m *memory) tell(c Change) {
-	for n := range m.watchers {
-		n.add(c)
-	}
-}
-
-// Format prints the kind of store for every verb, and no values.
-func (m *memory) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "storage.Memory") // fmt.State keeps no error to report
-}
-
-// checkCall returns why a call with this ctx and key cannot be answered.
-func checkCall(ctx context.Context, key string) error {
-	if err := CheckKey(key); err != nil {
-		return err
-	}
-	return ended(ctx)
-}
-
-// yieldAll yields keys until ctx ends or the loop does.
-func yieldAll(ctx context.Context, keys []string, yield func(string, error) bool) {
-	for _, key := range keys {
-		if err := ended(ctx); err != nil {
-			yield("", err)
-			return
-		}
-		if !yield(key, nil) {
-			return
-		}
+// notify adds a change for all watchers. The caller holds mu.
+func (m *memory) notify(c Change) {
+	for p := range m.watchers {
+		p.add(c)
 	}
 }

@@ -10,23 +10,24 @@ import (
 	"testing/synctest"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// TestMemorySlowWatcher lets far more keys change than are remembered: the watcher must hear that any key may have changed,
-// and writers must not wait for it.
+// TestMemorySlowWatcher changes more keys than a slow watcher can have pending.
+// The watcher must receive a zero Change, and writers must not wait for it.
 func TestMemorySlowWatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := storage.NewMemory()
 		ctx, cancel := context.WithCancel(t.Context())
-		gate, heard := make(chan struct{}), []string{}
+		gate, arrived := make(chan struct{}), []string{}
 		ended := make(chan error, 1)
 		go func() {
 			ended <- m.Watch(ctx, func(c storage.Change) {
-				heard = append(heard, c.Key)
+				arrived = append(arrived, c.Key)
 				<-gate
 			})
 		}()
-		synctest.Wait() // the watcher is stuck in its first call
+		synctest.Wait() // the watcher waits in its first call
 		for i := range 5000 {
 			put(t, m, fmt.Sprintf("k%d", i), "value", 0)
 		}
@@ -38,7 +39,7 @@ func TestMemorySlowWatcher(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Watch() = %v, want %v", err, context.Canceled)
 		}
-		if got := strings.Join(heard, ","); got != ",,last" {
+		if got := strings.Join(arrived, ","); got != ",,last" {
 			t.Errorf("changed was called with %.100q, want two empty keys and then last", got)
 		}
 	})
@@ -59,7 +60,7 @@ func TestCheckKeyHidesKey(t *testing.T) {
 
 func Example() {
 	ctx := context.Background()
-	keys, err := storage.NewKeys(storage.NewKey()) // ParseKeys(os.Getenv("STORAGE_KEYS")) if values outlive the process
+	keys, err := seal.NewKeys(seal.NewKey()) // ParseKeys(os.Getenv("STORAGE_KEYS")) if values outlive the process
 	if err != nil {
 		slog.Error("keys", "err", err)
 		return
@@ -73,10 +74,10 @@ func Example() {
 	fmt.Println("create:", err)
 	_, err = store.Put(ctx, "user", []byte("second"), created)
 	fmt.Println("swap:", err)
-	_, err = store.Put(ctx, "user", []byte("third"), created) // by who has not read the second
+	_, err = store.Put(ctx, "user", []byte("third"), created) // by a process that has not read the second
 	fmt.Println("stale:", err)
 	r, err := store.Get(ctx, "user")
-	fmt.Println("get:", string(r.Value), err)
+	fmt.Println("get:", string(r.Value()), err)
 	// Output:
 	// create: <nil>
 	// swap: <nil>
@@ -84,24 +85,25 @@ func Example() {
 	// get: second <nil>
 }
 
-// Retire a key: let the new one seal and the old one open, deploy that everywhere, then seal everything anew.
+// Replace a key: let the new key seal and the old key open, deploy that
+// everywhere, then seal every record again.
 func ExampleReseal() {
 	ctx := context.Background()
 	rows := storage.NewMemory()
-	oldKey, newKey := storage.NewKey(), storage.NewKey()
-	before, _ := storage.NewKeys(oldKey)
+	oldKey, newKey := seal.NewKey(), seal.NewKey()
+	before, _ := seal.NewKeys(oldKey)
 	store, _ := storage.Sealed(rows, before)
 	_, _ = store.Put(ctx, "user", []byte("value"), 0)
 
-	both, _ := storage.NewKeys(newKey, oldKey)
+	both, _ := seal.NewKeys(newKey, oldKey)
 	store, _ = storage.Sealed(rows, both)
 	done, err := storage.Reseal(ctx, store)
 	fmt.Println(done.Rewritten, "rewritten,", err)
 
-	after, _ := storage.NewKeys(newKey)
+	after, _ := seal.NewKeys(newKey)
 	store, _ = storage.Sealed(rows, after)
 	r, err := store.Get(ctx, "user")
-	fmt.Println(string(r.Value), err)
+	fmt.Println(string(r.Value()), err)
 	// Output:
 	// 1 rewritten, <nil>
 	// value <nil>

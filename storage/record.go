@@ -1,23 +1,29 @@
 package storage
 
-import (
-	"fmt"
-	"io"
-	"log/slog"
-)
+// Record is a stored value and the version that it was read at. Make one with
+// [NewRecord]; the zero Record has no value and version zero.
+//
+// The value may hold secrets. It is kept in a closure, so fmt, encoding/json,
+// log/slog and the other packages that print values never show it, not even
+// where a struct holds a Record by value. Two Records cannot be compared.
+type Record struct {
+	// Version is the version that the value was read at.
+	Version Version
 
-// String says which version the record has; its value may be a secret.
-func (r Record) String() string {
-	return fmt.Sprintf("storage.Record{%d bytes, version %x}", len(r.Value), uint64(r.Version))
+	value func() []byte
 }
 
-// Format prints what String returns for every verb, so that no verb shows the value.
-func (r Record) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, r.String()) // fmt.State keeps no error to report
+// NewRecord returns a Record of value and version. It keeps value and does not
+// copy it.
+func NewRecord(value []byte, version Version) Record {
+	return Record{Version: version, value: func() []byte { return value }}
 }
 
-// LogValue returns what String does.
-func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// MarshalJSON returns what String does, as a JSON string.
-func (r Record) MarshalJSON() ([]byte, error) { return []byte(`"` + r.String() + `"`), nil }
+// Value returns the value that NewRecord was given, at each call the same
+// slice. It returns nil for the zero Record.
+func (r Record) Value() []byte {
+	if r.value == nil {
+		return nil
+	}
+	return r.value()
+}

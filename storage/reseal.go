@@ -4,28 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// Resealed says what Reseal did.
+// Resealed is the result of [Reseal].
 type Resealed struct {
-	// Seen is how many records were looked at.
+	// Seen is the number of records that Reseal read.
 	Seen int
 
-	// Rewritten is how many of them were sealed anew.
+	// Rewritten is the number of records that it sealed again.
 	Rewritten int
 
-	// Unopened are the keys of those that cannot be opened, or are damaged. They were left as they are.
+	// Unopened are the keys of the records that cannot be opened, or are
+	// damaged. Reseal did not change them.
 	Unopened []string
 }
 
-// Reseal seals anew every record of a store made by Sealed which is not sealed with the first key, so that older keys can
-// be retired. The store below must be a Lister. Live traffic goes on meanwhile: a record is rewritten by compare-and-swap,
-// and read again if somebody else was faster. Every process must seal with the new key by then, else it brings the old one
-// back.
+// Reseal seals every record of a store made by [Sealed] again, unless the
+// first key sealed it. Afterwards the older keys can be removed. The store
+// below must be a [Lister].
 //
-// Records that cannot be opened, or of which the store says ErrCorrupt, are passed over, and the error at the end wraps
-// ErrUnsealed. Any other error ends the walk. In both cases the result tells what was done, and calling Reseal again does the
-// rest. With an AEAD that is no Rotator every record is rewritten each time.
+// The program may go on meanwhile. Reseal rewrites a record by
+// compare-and-swap, and reads it again after a conflict. Every process must
+// already seal with the new key. Otherwise it writes records with the old key
+// after Reseal has passed them.
+//
+// Reseal passes over a record that cannot be opened, or for which the store
+// returns [ErrCorrupt]. Its error then wraps seal.ErrUnsealed. Any other error
+// ends the walk. In both cases the result says what was done, and the next
+// call of Reseal does the rest. If the AEAD is not a seal.Rotator, each call
+// rewrites every record.
 func Reseal(ctx context.Context, store Store) (Resealed, error) {
 	var done Resealed
 	top, ok := store.(sealer)
@@ -46,21 +55,22 @@ func Reseal(ctx context.Context, store Store) (Resealed, error) {
 		}
 	}
 	if n := len(done.Unopened); n > 0 {
-		return done, fmt.Errorf("storage: %d of %d records were not resealed, %q first: %w", n, done.Seen, done.Unopened[0], ErrUnsealed)
+		return done, fmt.Errorf("storage: %d of %d records were not resealed, %q first: %w", n, done.Seen, done.Unopened[0], seal.ErrUnsealed)
 	}
 	return done, nil
 }
 
-// resealKey seals the record under key anew if need be, and counts it in done.
+// resealKey seals the record under key again if an older key sealed it, and
+// counts it in done.
 func (s *sealed) resealKey(ctx context.Context, key string, done *Resealed) error {
 	for {
 		rewritten, err := s.resealOnce(ctx, key)
 		switch {
-		case errors.Is(err, ErrConflict): // a live write, which has perhaps sealed it with the first key
+		case errors.Is(err, ErrConflict): // another writer may have used the first key
 			continue
 		case errors.Is(err, ErrNotFound): // deleted meanwhile
 			return nil
-		case errors.Is(err, ErrUnsealed), errors.Is(err, ErrCorrupt): // the next walk would meet it again
+		case errors.Is(err, seal.ErrUnsealed), errors.Is(err, ErrCorrupt): // the next walk would find it again
 			done.Seen++
 			done.Unopened = append(done.Unopened, key)
 			return nil
@@ -80,10 +90,10 @@ func (s *sealed) resealOnce(ctx context.Context, key string) (rewritten bool, er
 	if err != nil {
 		return false, err
 	}
-	if rotator, ok := s.aead.(Rotator); ok && rotator.Current(r.Value) {
+	if s.isCurrent(r.Value()) {
 		return false, nil
 	}
-	value, err := s.open(ctx, key, r.Value)
+	value, err := s.open(ctx, key, r.Value())
 	if err != nil {
 		return false, err
 	}

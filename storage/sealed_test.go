@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -14,38 +13,42 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
+func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
 func TestSealedHides(t *testing.T) {
 	memory := storage.NewMemory()
-	put(t, seal(t, memory, newKeys(t)), "k", "a secret value", 0)
-	if r, err := memory.Get(t.Context(), "k"); err != nil || bytes.Contains(r.Value, []byte("secret")) {
-		t.Errorf("the store below has %q, %v, want it sealed", r.Value, err)
+	put(t, sealedStore(t, memory, newKeys(t)), "k", "a secret value", 0)
+	if r, err := memory.Get(t.Context(), "k"); err != nil || bytes.Contains(r.Value(), []byte("secret")) {
+		t.Errorf("the store below has %q, %v, want it sealed", r.Value(), err)
 	}
 }
 
-// TestSealedRefusesSwappedRows copies the row of one user over that of another, as who can write to the database might.
+// TestSealedRefusesSwappedRows copies the row of one user over that of another,
+// as a person with access to the database could.
 func TestSealedRefusesSwappedRows(t *testing.T) {
 	memory, keys := storage.NewMemory(), newKeys(t)
-	sealed := seal(t, memory, keys)
+	sealed := sealedStore(t, memory, keys)
 	put(t, sealed, "alice", "of alice", 0)
 	bob := put(t, sealed, "bob", "of bob", 0)
 	row, err := memory.Get(t.Context(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, memory, "bob", string(row.Value), bob)
-	if r, err := sealed.Get(t.Context(), "bob"); !errors.Is(err, storage.ErrTampered) || r.Value != nil {
-		t.Errorf("Get() of a swapped row = %q, %v, want %v", r.Value, err, storage.ErrTampered)
+	put(t, memory, "bob", string(row.Value()), bob)
+	if r, err := sealed.Get(t.Context(), "bob"); !errors.Is(err, seal.ErrTampered) || r.Value() != nil {
+		t.Errorf("Get() of a swapped row = %q, %v, want %v", r.Value(), err, seal.ErrTampered)
 	}
 	box, err := keys.Seal(t.Context(), []byte("of alice"), []byte("carol"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(t, memory, "carol", string(box), 0)
-	if _, err := sealed.Get(t.Context(), "carol"); !errors.Is(err, storage.ErrTampered) {
-		t.Errorf("Get() of what was sealed for another purpose = %v, want %v", err, storage.ErrTampered)
+	if _, err := sealed.Get(t.Context(), "carol"); !errors.Is(err, seal.ErrTampered) {
+		t.Errorf("Get() of what was sealed for another purpose = %v, want %v", err, seal.ErrTampered)
 	}
 }
 
@@ -54,13 +57,13 @@ func TestSealedRefusesArguments(t *testing.T) {
 	tests := []struct {
 		name  string
 		store storage.Store
-		aead  storage.AEAD
+		aead  seal.AEAD
 		want  string
 	}{
 		{"nil store", nil, keys, "nil Store"},
 		{"nil aead", memory, nil, "nil AEAD"},
-		{"keys that could not be parsed", memory, (*storage.Keys)(nil), "nil AEAD"},
-		{"sealed twice", seal(t, memory, keys), keys, "sealed already"},
+		{"keys that could not be parsed", memory, (*seal.Keys)(nil), "nil AEAD"},
+		{"sealed twice", sealedStore(t, memory, keys), keys, "sealed already"},
 	}
 	for _, tt := range tests {
 		if s, err := storage.Sealed(tt.store, tt.aead); s != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -83,7 +86,8 @@ func (s onlyWatch) Watch(ctx context.Context, changed func(storage.Change)) erro
 	return s.Store.(*storage.Memory).Watch(ctx, changed)
 }
 
-// TestSealedPowers asks a sealed store for the optional interfaces: it must have those of the store below, and no more.
+// TestSealedPowers asks a sealed store for the optional interfaces. It must
+// have those of the store below, and no more.
 func TestSealedPowers(t *testing.T) {
 	memory := storage.NewMemory()
 	tests := []struct {
@@ -94,10 +98,9 @@ func TestSealedPowers(t *testing.T) {
 		{onlyList{memory}, true, false},
 		{onlyWatch{memory}, false, true},
 		{memory, true, true},
-		{openFile(t, t.TempDir(), nil), true, runtime.GOOS == "linux"},
 	}
 	for _, tt := range tests {
-		s := seal(t, tt.store, newKeys(t))
+		s := sealedStore(t, tt.store, newKeys(t))
 		if _, ok := s.(storage.Lister); ok != tt.list {
 			t.Errorf("Sealed(%T) is a Lister = %t, want %t", tt.store, ok, tt.list)
 		}
@@ -109,9 +112,10 @@ func TestSealedPowers(t *testing.T) {
 
 var errKMS = errors.New("the key service is down")
 
-// remote is an AEAD like that of a key service: it can fail, it looks at ctx, and it is no Rotator.
+// remote is an AEAD like that of a key service. It can fail, it honours ctx,
+// and it is no Rotator.
 type remote struct {
-	keys *storage.Keys
+	keys *seal.Keys
 	down bool
 }
 
@@ -131,11 +135,11 @@ func (r *remote) Open(ctx context.Context, sealed, ad []byte) ([]byte, error) {
 
 func TestSealedByRemote(t *testing.T) {
 	kms := &remote{keys: newKeys(t)}
-	s := seal(t, storage.NewMemory(), kms)
+	s := sealedStore(t, storage.NewMemory(), kms)
 	v := put(t, s, "k", "value", 0)
 	kms.down = true
-	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, errKMS) || errors.Is(err, storage.ErrUnsealed) {
-		t.Errorf("Get() = %v, want %v and not %v", err, errKMS, storage.ErrUnsealed)
+	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, errKMS) || errors.Is(err, seal.ErrUnsealed) {
+		t.Errorf("Get() = %v, want %v and not %v", err, errKMS, seal.ErrUnsealed)
 	}
 	if _, err := s.Put(t.Context(), "k", []byte("new"), v); !errors.Is(err, errKMS) {
 		t.Errorf("Put() = %v, want %v", err, errKMS)
@@ -144,8 +148,8 @@ func TestSealedByRemote(t *testing.T) {
 		t.Errorf("Reseal() = %+v, %v, want %v", done, err, errKMS)
 	}
 	kms.down = false
-	if r, err := s.Get(t.Context(), "k"); err != nil || string(r.Value) != "value" {
-		t.Errorf("Get() = %q, %v, want value", r.Value, err)
+	if r, err := s.Get(t.Context(), "k"); err != nil || string(r.Value()) != "value" {
+		t.Errorf("Get() = %q, %v, want value", r.Value(), err)
 	}
 	for range 2 {
 		if done, err := storage.Reseal(t.Context(), s); err != nil || done.Seen != 1 || done.Rewritten != 1 {
@@ -158,10 +162,10 @@ func TestReseal(t *testing.T) {
 	memory := storage.NewMemory()
 	old, both, young := ring(t, key(1)), ring(t, key(2), key(1)), ring(t, key(2))
 	for i := range 10 {
-		put(t, seal(t, memory, old), fmt.Sprintf("old%d", i), strconv.Itoa(i), 0)
+		put(t, sealedStore(t, memory, old), fmt.Sprintf("old%d", i), strconv.Itoa(i), 0)
 	}
-	put(t, seal(t, memory, young), "young", "young", 0)
-	s := seal(t, memory, both)
+	put(t, sealedStore(t, memory, young), "young", "young", 0)
+	s := sealedStore(t, memory, both)
 	if done, err := storage.Reseal(t.Context(), s); err != nil || done.Seen != 11 || done.Rewritten != 10 || done.Unopened != nil {
 		t.Errorf("Reseal() = %+v, %v, want 11 seen, 10 rewritten", done, err)
 	}
@@ -169,23 +173,24 @@ func TestReseal(t *testing.T) {
 		t.Errorf("Reseal() again = %+v, %v, want 11 seen, none rewritten", done, err)
 	}
 	for i := range 10 {
-		if r, err := seal(t, memory, young).Get(t.Context(), fmt.Sprintf("old%d", i)); err != nil || string(r.Value) != strconv.Itoa(i) {
-			t.Errorf("Get() without the old key = %q, %v, want %d", r.Value, err, i)
+		if r, err := sealedStore(t, memory, young).Get(t.Context(), fmt.Sprintf("old%d", i)); err != nil || string(r.Value()) != strconv.Itoa(i) {
+			t.Errorf("Get() without the old key = %q, %v, want %d", r.Value(), err, i)
 		}
 	}
 }
 
-// TestResealUnopened meets records that it cannot open: they must be counted, named and left alone.
+// TestResealUnopened has records that Reseal cannot open. It must count them,
+// name them, and leave them unchanged.
 func TestResealUnopened(t *testing.T) {
 	memory := storage.NewMemory()
-	put(t, seal(t, memory, ring(t, key(9))), "lost", "value", 0)
+	put(t, sealedStore(t, memory, ring(t, key(9))), "lost", "value", 0)
 	put(t, memory, "plain", "never sealed", 0)
-	put(t, seal(t, memory, ring(t, key(1))), "old", "value", 0)
+	put(t, sealedStore(t, memory, ring(t, key(1))), "old", "value", 0)
 	before := contents(t, memory)
-	done, err := storage.Reseal(t.Context(), seal(t, memory, ring(t, key(2), key(1))))
+	done, err := storage.Reseal(t.Context(), sealedStore(t, memory, ring(t, key(2), key(1))))
 	sort.Strings(done.Unopened)
-	if !errors.Is(err, storage.ErrUnsealed) || done.Seen != 3 || done.Rewritten != 1 || fmt.Sprint(done.Unopened) != "[lost plain]" {
-		t.Errorf("Reseal() = %+v, %v, want 3 seen, 1 rewritten, lost and plain unopened, %v", done, err, storage.ErrUnsealed)
+	if !errors.Is(err, seal.ErrUnsealed) || done.Seen != 3 || done.Rewritten != 1 || fmt.Sprint(done.Unopened) != "[lost plain]" {
+		t.Errorf("Reseal() = %+v, %v, want 3 seen, 1 rewritten, lost and plain unopened, %v", done, err, seal.ErrUnsealed)
 	}
 	after := contents(t, memory)
 	for _, key := range []string{"lost", "plain"} {
@@ -195,11 +200,12 @@ func TestResealUnopened(t *testing.T) {
 	}
 }
 
-// TestResealDamaged meets a record of which the store says that it is damaged. The rest must be done all the same.
+// TestResealDamaged has a record that is damaged according to the store. Reseal
+// must still do the rest.
 func TestResealDamaged(t *testing.T) {
 	memory := storage.NewMemory()
 	for i := range 10 {
-		put(t, seal(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "value", 0)
+		put(t, sealedStore(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "value", 0)
 	}
 	faulty := storagetest.NewFaulty(memory, func(op, key string, _ int) storagetest.Fault {
 		if op == "Get" && key == "k4" {
@@ -207,9 +213,9 @@ func TestResealDamaged(t *testing.T) {
 		}
 		return storagetest.Fault{}
 	})
-	done, err := storage.Reseal(t.Context(), seal(t, listed{faulty, memory}, ring(t, key(2), key(1))))
-	if !errors.Is(err, storage.ErrUnsealed) || done.Seen != 10 || done.Rewritten != 9 || fmt.Sprint(done.Unopened) != "[k4]" {
-		t.Errorf("Reseal() = %+v, %v, want 10 seen, 9 rewritten, k4 unopened, %v", done, err, storage.ErrUnsealed)
+	done, err := storage.Reseal(t.Context(), sealedStore(t, listed{faulty, memory}, ring(t, key(2), key(1))))
+	if !errors.Is(err, seal.ErrUnsealed) || done.Seen != 10 || done.Rewritten != 9 || fmt.Sprint(done.Unopened) != "[k4]" {
+		t.Errorf("Reseal() = %+v, %v, want 10 seen, 9 rewritten, k4 unopened, %v", done, err, seal.ErrUnsealed)
 	}
 }
 
@@ -224,22 +230,23 @@ func contents(t *testing.T, s storage.Store) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[key] = fmt.Sprintf("%d %s", r.Version, r.Value)
+		all[key] = fmt.Sprintf("%d %s", r.Version, r.Value())
 	}
 	return all
 }
 
-// listed is a store that fails on demand and still lists its keys.
+// listed is a store that fails on demand and lists its keys.
 type listed struct {
 	*storagetest.Faulty
 	storage.Lister
 }
 
-// TestResealResumes breaks off in the middle: what was done must be told, and the next run must do only the rest.
+// TestResealResumes lets Reseal fail in the middle. Its result must say what
+// was done, and the next call must do only the rest.
 func TestResealResumes(t *testing.T) {
 	memory, disk := storage.NewMemory(), errors.New("disk on fire")
 	for i := range 10 {
-		put(t, seal(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "value", 0)
+		put(t, sealedStore(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "value", 0)
 	}
 	both := ring(t, key(2), key(1))
 	faulty := storagetest.NewFaulty(memory, func(op, _ string, n int) storagetest.Fault {
@@ -248,7 +255,7 @@ func TestResealResumes(t *testing.T) {
 		}
 		return storagetest.Fault{}
 	})
-	s := seal(t, listed{faulty, memory}, both)
+	s := sealedStore(t, listed{faulty, memory}, both)
 	if done, err := storage.Reseal(t.Context(), s); !errors.Is(err, disk) || done.Seen != 3 || done.Rewritten != 3 {
 		t.Errorf("Reseal() = %+v, %v, want 3 seen and rewritten, %v", done, err, disk)
 	}
@@ -257,15 +264,16 @@ func TestResealResumes(t *testing.T) {
 	}
 }
 
-// TestResealBesideTraffic reseals while every record is incremented all the time: no increment may be lost, and at the end
-// the old key must be gone.
+// TestResealBesideTraffic calls Reseal while every record is incremented all
+// the time. No increment may be lost, and at the end no record may need the old
+// key.
 func TestResealBesideTraffic(t *testing.T) {
 	memory := storage.NewMemory()
 	const records, writers, each = 20, 4, 200
 	for i := range records {
-		put(t, seal(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "0", 0)
+		put(t, sealedStore(t, memory, ring(t, key(1))), fmt.Sprintf("k%d", i), "0", 0)
 	}
-	both := seal(t, memory, ring(t, key(2), key(1)))
+	both := sealedStore(t, memory, ring(t, key(2), key(1)))
 	var traffic sync.WaitGroup
 	for range writers {
 		traffic.Go(func() {
@@ -280,23 +288,24 @@ func TestResealBesideTraffic(t *testing.T) {
 		t.Errorf("Reseal() = %v, want no error", err)
 	}
 	traffic.Wait()
-	young := seal(t, memory, ring(t, key(2)))
+	young := sealedStore(t, memory, ring(t, key(2)))
 	for i := range records {
 		r, err := young.Get(t.Context(), fmt.Sprintf("k%d", i))
-		if want := strconv.Itoa(writers * each / records); err != nil || string(r.Value) != want {
-			t.Errorf("Get(k%d) without the old key = %q, %v, want %s", i, r.Value, err, want)
+		if want := strconv.Itoa(writers * each / records); err != nil || string(r.Value()) != want {
+			t.Errorf("Get(k%d) without the old key = %q, %v, want %s", i, r.Value(), err, want)
 		}
 	}
 }
 
-// increment adds one to the number under key by compare-and-swap, as often as it takes.
+// increment adds one to the number under key by compare-and-swap, and repeats
+// after a conflict.
 func increment(s storage.Store, key string) error {
 	for {
 		r, err := s.Get(context.Background(), key)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}
@@ -307,9 +316,10 @@ func increment(s storage.Store, key string) error {
 	}
 }
 
-// meddler is a key ring that calls meddle between the read and the write of a record.
+// meddler is a key ring that calls meddle between the read and the write of a
+// record.
 type meddler struct {
-	*storage.Keys
+	*seal.Keys
 	meddle func()
 }
 
@@ -318,10 +328,11 @@ func (m *meddler) Seal(ctx context.Context, plaintext, ad []byte) ([]byte, error
 	return m.Keys.Seal(ctx, plaintext, ad)
 }
 
-// TestResealMeetsWriters lets another writer, and a delete, come between the read and the write of Reseal.
+// TestResealMeetsWriters lets another process write one record and delete
+// another between the read and the write of Reseal.
 func TestResealMeetsWriters(t *testing.T) {
 	memory := storage.NewMemory()
-	old := seal(t, memory, ring(t, key(1)))
+	old := sealedStore(t, memory, ring(t, key(1)))
 	v := put(t, old, "k", "before", 0)
 	gone := put(t, old, "gone", "value", 0)
 	once := sync.OnceFunc(func() {
@@ -330,14 +341,14 @@ func TestResealMeetsWriters(t *testing.T) {
 			t.Errorf("Delete() = %v, want no error", err)
 		}
 	})
-	s := seal(t, memory, &meddler{ring(t, key(2), key(1)), once})
+	s := sealedStore(t, memory, &meddler{ring(t, key(2), key(1)), once})
 	done, err := storage.Reseal(t.Context(), s)
 	if err != nil || done.Seen != 1 || done.Rewritten != 1 {
 		t.Errorf("Reseal() = %+v, %v, want 1 seen and rewritten", done, err)
 	}
-	young := seal(t, memory, ring(t, key(2)))
-	if r, err := young.Get(t.Context(), "k"); err != nil || string(r.Value) != "meanwhile" {
-		t.Errorf("Get() = %q, %v, want what was written meanwhile", r.Value, err)
+	young := sealedStore(t, memory, ring(t, key(2)))
+	if r, err := young.Get(t.Context(), "k"); err != nil || string(r.Value()) != "meanwhile" {
+		t.Errorf("Get() = %q, %v, want what was written meanwhile", r.Value(), err)
 	}
 	if _, err := young.Get(t.Context(), "gone"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Get() of what was deleted meanwhile = %v, want %v", err, storage.ErrNotFound)
@@ -349,10 +360,10 @@ func TestResealRefuses(t *testing.T) {
 	if _, err := storage.Reseal(t.Context(), memory); err == nil || !strings.Contains(err.Error(), "not sealed") {
 		t.Errorf("Reseal(not sealed) = %v, want an error that says so", err)
 	}
-	if _, err := storage.Reseal(t.Context(), seal(t, plain{memory}, newKeys(t))); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := storage.Reseal(t.Context(), sealedStore(t, plain{memory}, newKeys(t))); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Reseal(no Lister) = %v, want %v", err, errors.ErrUnsupported)
 	}
-	s := seal(t, memory, newKeys(t))
+	s := sealedStore(t, memory, newKeys(t))
 	put(t, s, "k", "value", 0)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errKMS)

@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 )
 
-// Version names one state of one key. Versions can only be compared for equality: they have no order. Zero is never the
-// version of a stored value; given to Put it means that the key must not exist yet.
+// Version names one state of one key. Two versions can only be compared for
+// equality: they have no order. Zero is never the version of a stored value.
+// Given to Put, zero means that the key must not exist yet.
 type Version uint64
 
-// NewVersion returns a version that no stored value has: 64 random bits, not zero. It is for stores that keep no counter
-// which survives a delete, and shares nothing between processes.
+// NewVersion returns 64 random bits that are not zero: a version that no
+// stored value has. It is for a store whose counter would not survive a
+// Delete. It shares no state between processes.
 func NewVersion() Version {
 	for {
 		var b [8]byte

@@ -8,56 +8,99 @@ import (
 	"time"
 )
 
-// What a caller decides on. Match them with errors.Is; the facts are in *Error.
+// A caller decides on these errors. Match them with errors.Is; the facts are in
+// an [*Error].
 var (
-	// ErrReauthorize means that the user must authorize the app again: nothing else will help.
+	// ErrReauthorize means that the user must authorize the app again. There is
+	// no other remedy.
 	ErrReauthorize = errors.New("tokensource: the user must authorize again")
 
-	// ErrNoGrant means that there is no grant for the subject: never logged in, or logged out. It matches
-	// ErrReauthorize too, since the remedy is the same.
+	// ErrNoGrant means that there is no grant for the subject: the user never
+	// logged in, or has logged out. It matches ErrReauthorize too, since the
+	// user can help in the same way.
 	ErrNoGrant = fmt.Errorf("tokensource: no grant is stored for the subject: %w", ErrReauthorize)
 
-	// ErrNoSubject means that neither the source nor the context names a subject: call WithSubject.
+	// ErrNoSubject means that neither the source nor the context names a
+	// subject, see [WithSubject].
 	ErrNoSubject = errors.New("tokensource: no subject in the context: use tokensource.WithSubject, or a Source of one subject")
 
-	// ErrTemporary means that the authorization server or the store could not do it now: try again later. The grant
-	// is untouched.
+	// ErrTemporary means that the authorization server, the store or a function
+	// of the program could not do its work now. A later call may succeed. The
+	// grant has not changed.
 	ErrTemporary = errors.New("tokensource: temporary failure")
 
-	// ErrClient means that the authorization server refused the client, not the user: the deployment must be fixed.
-	// The grant is untouched.
+	// ErrClient means that the authorization server refused the client, and not
+	// the user. The operator must correct the deployment. The grant has not
+	// changed.
 	ErrClient = errors.New("tokensource: the authorization server refused this client")
 
-	// ErrJustRenewed means that the rejected token was obtained moments ago, so that a refresh would not help.
+	// ErrJustRenewed means that the rejected token was obtained moments ago, so
+	// that a refresh would not help.
 	ErrJustRenewed = errors.New("tokensource: the rejected token was renewed moments ago")
 
-	// ErrClosed means that the engine was closed.
+	// ErrClosed means that the source was closed.
 	ErrClosed = errors.New("tokensource: closed")
 )
 
-// Reason tells why the user must authorize again.
+// A Reason says why the user must authorize again.
 type Reason string
 
-// The reasons that come with ErrReauthorize.
+// The reasons that come with [ErrReauthorize].
 const (
-	ReasonRefused        Reason = "refused"          // the server refused the refresh token: revoked, expired, reused, or replaced by another login
-	ReasonInDoubt        Reason = "in doubt"         // an answer was lost after the refresh token was sent, and it may not be sent again
-	ReasonNoRefreshToken Reason = "no refresh token" // the access token ended and the server had issued no refresh token
-	ReasonNoGrant        Reason = "no grant"         // never logged in, or logged out
+	// ReasonRefused means that the server refused the refresh token: it was
+	// revoked, it expired, it was used twice, or another login replaced it.
+	ReasonRefused Reason = "refused"
+
+	// ReasonInDoubt means that the refresh token was sent, that its answer was
+	// lost, and that it must not be sent again.
+	ReasonInDoubt Reason = "in doubt"
+
+	// ReasonNoRefreshToken means that the access token has expired, and that the
+	// server had issued no refresh token.
+	ReasonNoRefreshToken Reason = "no refresh token"
+
+	// ReasonNoGrant means that the user never logged in, or has logged out.
+	ReasonNoGrant Reason = "no grant"
 )
 
-// Error holds the facts of a failed operation. Its text carries no token, code, secret, verifier or response body.
+// An Error holds the facts of a failed operation. Its text contains no token,
+// code, secret, verifier or response body.
 type Error struct {
-	Op          string        // "exchange", "refresh", "revoke", "client_credentials", "identity", "load", "store"
-	Kind        error         // one of this package's sentinel errors, or nil
-	Reason      Reason        // with ErrReauthorize
-	Code        string        // the error code of RFC 6749 section 5.2, if the server sent one
-	Description string        // the server's error_description: printable ASCII, at most 200 characters, secrets removed
-	Status      int           // the HTTP status, or 0 if there was no answer
-	RetryAfter  time.Duration // with ErrTemporary: when to try again; 0 means unknown
-	InDoubt     bool          // the server may have done what was asked: its answer was lost or unreadable
-	Hint        string        // what to do about it, if that is known
-	Err         error         // the cause, or nil
+	// Op is "exchange", "refresh", "revoke", "client_credentials", "identity",
+	// "load" or "store".
+	Op string
+
+	// Kind is one of this package's sentinel errors, or nil.
+	Kind error
+
+	// Reason comes with ErrReauthorize.
+	Reason Reason
+
+	// Code is the error code of [RFC 6749] section 5.2, if the server sent one.
+	//
+	// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+	Code string
+
+	// Description is the server's error_description: printable ASCII, at most
+	// 200 bytes, with secrets removed.
+	Description string
+
+	// Status is the HTTP status, or 0 if there was no answer.
+	Status int
+
+	// RetryAfter comes with ErrTemporary. It is the time until the next attempt
+	// makes sense. Zero means that it is unknown.
+	RetryAfter time.Duration
+
+	// InDoubt says that the server may have done what it was asked: its answer
+	// was lost or could not be read.
+	InDoubt bool
+
+	// Hint says what to do, if that is known.
+	Hint string
+
+	// Err is the cause, or nil.
+	Err error
 }
 
 // Error returns one line of text.
@@ -93,7 +136,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the kind and the cause, for errors.Is and errors.As.
+// Unwrap returns the kind and the cause, for errors.Is and errors.AsType.
 func (e *Error) Unwrap() []error {
 	var list []error
 	if e.Kind != nil {

@@ -6,205 +6,87 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A login without a browser's help: build the URL, exchange the code, ask who the user is, keep the grant, use its token.
+// One Source serves every user. The context says whose token it supplies.
 func Example() {
+	source := perUser{"7": "the token of user 7", "8": "the token of user 8"}
+	for _, user := range []string{"7", "8", "9"} {
+		tok, err := source.Token(tokensource.WithSubject(context.Background(), user))
+		if err != nil {
+			fmt.Println("must log in:", errors.Is(err, tokensource.ErrReauthorize))
+			continue
+		}
+		fmt.Println(tok.AccessToken)
+	}
+	// Output:
+	// the token of user 7
+	// the token of user 8
+	// must log in: true
+}
+
+// perUser is a Source of fixed tokens by subject.
+type perUser map[string]string
+
+func (s perUser) Token(ctx context.Context) (*oauth2.Token, error) {
+	subject, ok := tokensource.SubjectFrom(ctx)
+	if !ok {
+		return nil, tokensource.ErrNoSubject
+	}
+	text, ok := s[subject]
+	if !ok {
+		return nil, tokensource.ErrNoGrant
+	}
+	return &oauth2.Token{AccessToken: text}, nil
+}
+
+// A caller decides by errors.Is. The facts are in an Error.
+func ExampleError() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // plays X, its user and the browser, in memory
+	fake, err := xapi.NewServer(nil) // plays X in memory
 	if err != nil {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
-		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	client, err := oauth.New(provider.X(), oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0],
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	// The state must be random and bound to the browser: package middleware does that.
-	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: "random", Verifier: verifier})
-	if err != nil {
-		log.Fatal(err)
-	}
-	callback, err := fake.Authorize(ctx, login)
-	if err != nil {
-		log.Fatal(err)
-	}
-	u, err := url.Parse(callback)
-	if err != nil {
-		log.Fatal(err)
-	}
-	tok, err := client.Exchange(ctx, u.Query().Get("code"), verifier)
-	if err != nil {
-		log.Fatal(err)
-	}
-	user, err := client.Identity(ctx, tok)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := grants.Save(ctx, user.Subject, tok); err != nil {
-		log.Fatal(err)
-	}
-
-	// From here on one source serves every user; the context says whose token it is.
-	tok, err = grants.Token(tokensource.WithSubject(ctx, user.Subject))
-	fmt.Println("logged in:", user.Username)
-	fmt.Println("token of type", tok.Type(), "without a refresh token:", tok.RefreshToken == "", err)
-	if err := grants.Close(); err != nil {
-		log.Fatal(err)
-	}
-	// Output:
-	// logged in: XDevelopers
-	// token of type Bearer without a refresh token: true <nil>
-}
-
-func ExampleClient_AuthorizationURL() {
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
-		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
-		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	login, err := client.AuthorizationURL(tokensource.AuthorizationRequest{
-		State:    "random, and bound to the browser",
-		Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", // oauth2.GenerateVerifier() makes a new one each time
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	endpoint, query, _ := strings.Cut(login, "?")
-	fmt.Println(endpoint)
-	for parameter := range strings.SplitSeq(query, "&") {
-		fmt.Println(" ", parameter)
-	}
-	// Output:
-	// https://x.com/i/oauth2/authorize
-	//   client_id=my-client-id
-	//   code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
-	//   code_challenge_method=S256
-	//   redirect_uri=https%3A%2F%2Fapp.example%2Fcallback
-	//   response_type=code
-	//   scope=tweet.read%20users.read%20offline.access
-	//   state=random%2C%20and%20bound%20to%20the%20browser
-}
-
-// exampleGrants returns the engine of an app at the fake, and the ID of a user who has logged in.
-func exampleGrants(fake *oauthtest.Server) (*tokensource.Grants, string) {
-	app, user := oauthtest.ConfidentialApp(), oauthtest.DefaultUser().ID
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: "https://app.example/callback",
-		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	grants, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	access, refresh, err := fake.IssueToken(user, app.ClientID, client.Scopes()...)
-	if err != nil {
-		log.Fatal(err)
-	}
-	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer"}
-	if _, err := grants.Save(context.Background(), user, tok); err != nil {
-		log.Fatal(err)
-	}
-	return grants, user
-}
-
-// A resource server has rejected a token: Renew gets another one, once for everybody who comes with the same token.
-// Package transport does this by itself.
-func ExampleGrants() {
-	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	grants, user := exampleGrants(fake)
-	source := grants.Source(user)
-
-	rejected, err := source.Token(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fake.ExpireAll()
-	renewed, err := source.Renew(ctx, rejected)
-	if err != nil {
-		log.Fatal(err)
-	}
-	again, err := source.Renew(ctx, rejected)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("another token:", renewed.AccessToken != rejected.AccessToken)
-	fmt.Println("the same for the next caller:", again.AccessToken == renewed.AccessToken)
-	fmt.Println("refresh requests:", fake.TokenCalls("refresh_token"))
-	if err := grants.Close(); err != nil {
-		log.Fatal(err)
-	}
-	// Output:
-	// another token: true
-	// the same for the next caller: true
-	// refresh requests: 1
-}
-
-// What a caller decides on is matched with errors.Is; the facts are in *Error.
-func ExampleError() {
-	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	grants, user := exampleGrants(fake)
 	decide := func(err error) string {
+		e, _ := errors.AsType[*tokensource.Error](err)
 		switch {
 		case errors.Is(err, tokensource.ErrReauthorize): // also ErrNoGrant
 			return "send the user to log in"
 		case errors.Is(err, tokensource.ErrTemporary):
-			e, _ := errors.AsType[*tokensource.Error](err)
 			return fmt.Sprintf("try again after %v", e.RetryAfter)
 		case errors.Is(err, tokensource.ErrClient):
-			return "tell the operator: " + err.Error()
+			return fmt.Sprintf("the operator must act: HTTP %d, %s", e.Status, e.Code)
 		}
 		return fmt.Sprint("unexpected: ", err)
 	}
 
-	_, err = grants.Source("somebody else").Token(ctx)
-	fmt.Println("unknown user:", decide(err))
-	_, err = grants.Client().Exchange(ctx, "an old code", oauth2.GenerateVerifier())
+	_, err = client.Exchange(ctx, "an old code", oauth2.GenerateVerifier())
 	fmt.Println("used code:", decide(err))
 	fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1)
-	fmt.Println("outage:", decide(grants.Logout(ctx, user)))
-	if _, err := fake.RotateSecret(grants.Client().ClientID()); err != nil {
+	_, err = client.Refresh(ctx, "a refresh token")
+	fmt.Println("outage:", decide(err))
+	if err := fake.Register(app.WithSecret("another")); err != nil {
 		log.Fatal(err)
 	}
-	_, err = grants.Client().Refresh(ctx, "a refresh token")
+	_, err = client.Refresh(ctx, "a refresh token")
 	fmt.Println("new secret:", decide(err))
-	if err := grants.Close(); err != nil {
-		log.Fatal(err)
-	}
 	// Output:
-	// unknown user: send the user to log in
 	// used code: send the user to log in
 	// outage: try again after 30s
-	// new secret: tell the operator: tokensource: refresh: the authorization server refused this client: HTTP 401: unauthorized_client (Missing valid authorization header): check ClientID and ClientSecret (regenerated? white space? another app's?) and the client type of the registration
+	// new secret: the operator must act: HTTP 401, unauthorized_client
 }

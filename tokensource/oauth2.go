@@ -3,30 +3,37 @@ package tokensource
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/redact"
-	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/internal/flight"
 )
 
-// OAuth2Source is an oauth2.TokenSource seen as a Source.
-type OAuth2Source struct{ source oauth2.TokenSource }
+// An OAuth2Source is an oauth2.TokenSource as a [Source]. [FromOAuth2] makes
+// one; the zero OAuth2Source cannot be used.
+type OAuth2Source struct {
+	token func() (*oauth2.Token, error) // in a closure, so that nothing prints what source holds
+}
 
-// FromOAuth2 makes a Source of what other libraries supply. An oauth2.TokenSource takes no context: a call that hangs in
-// it is left behind when the caller's context ends. It cannot be told that a token was rejected, so it is no Renewer.
+// FromOAuth2 makes a Source of what other libraries supply. An
+// oauth2.TokenSource has no context: if the caller's context ends, a call that
+// hangs goes on in the background. It cannot learn that a token was rejected,
+// so the result is no [Renewer].
 func FromOAuth2(source oauth2.TokenSource) (*OAuth2Source, error) {
 	if source == nil {
 		return nil, errors.New("tokensource: nil oauth2.TokenSource")
 	}
-	return &OAuth2Source{source}, nil
+	return &OAuth2Source{source.Token}, nil
 }
 
-// Token returns the source's token, or the context's cause if that comes first.
+// errNoToken is the error for a source of another library that breaks its
+// contract.
+var errNoToken = errors.New("tokensource: the oauth2.TokenSource returned neither a token nor an error")
+
+// Token returns the source's token, or the cause of ctx if ctx ends first.
 func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	if ctx.Done() == nil {
-		return s.source.Token()
+		return s.ask()
 	}
 	type result struct {
 		token *oauth2.Token
@@ -34,22 +41,30 @@ func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 	ch := make(chan result, 1)
 	go func() {
-		tok, err := s.source.Token()
+		tok, err := s.ask()
 		ch <- result{tok, err}
 	}()
 	select {
 	case r := <-ch:
 		return r.token, r.err
 	case <-ctx.Done():
-		return nil, gaveUpWaiting(ctx)
+		return nil, flight.GaveUp(ctx)
 	}
 }
 
-// Format prints no token, whatever the verb.
-func (s *OAuth2Source) Format(f fmt.State, _ rune) { redact.Write(f, "OAuth2Source{}") }
+// ask returns a token or an error, never neither (G19).
+func (s *OAuth2Source) ask() (*oauth2.Token, error) {
+	tok, err := s.token()
+	if tok == nil && err == nil {
+		return nil, errNoToken
+	}
+	return tok, err
+}
 
-// ToOAuth2 makes an oauth2.TokenSource for libraries that ask for one. Every call of its Token asks source with ctx: keep
-// ctx alive for as long as the result is used, and do not wrap it with oauth2.ReuseTokenSource, which would hide renewals.
+// ToOAuth2 makes an oauth2.TokenSource for libraries that need one. Each call
+// of its Token asks source with ctx. So ctx must not end while the result is
+// in use. Do not wrap the result with oauth2.ReuseTokenSource, which would
+// hide renewals.
 func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	return oauth2Source{func() (*oauth2.Token, error) {
 		if source == nil {
@@ -59,50 +74,9 @@ func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	}}
 }
 
+// oauth2Source is a [Source] as an oauth2.TokenSource.
 type oauth2Source struct {
 	token func() (*oauth2.Token, error)
 }
 
 func (s oauth2Source) Token() (*oauth2.Token, error) { return s.token() }
-
-func (s oauth2Source) Format(f fmt.State, _ rune) {
-	redact.Write(f, "oauth2.TokenSource of a tokensource.Source")
-}
-
-// FromConfig reads an oauth2.Config, for programs that have one. X's endpoints, under any of their host names, give
-// provider.X; any other server becomes a plain Provider of the given name, to which the caller adds what an oauth2.Config
-// does not know: RevocationURL, APIOrigins, IdentityURL. An AuthStyle of AutoDetect becomes Basic for a client with a
-// secret: nothing is ever probed.
-func FromConfig(name string, config *oauth2.Config) (*provider.Provider, Registration, error) {
-	if config == nil {
-		return nil, Registration{}, errors.New("tokensource: nil oauth2.Config")
-	}
-	r := Registration{
-		ClientID: config.ClientID, ClientSecret: config.ClientSecret,
-		RedirectURL: config.RedirectURL, Scopes: config.Scopes,
-	}
-	if provider.IsX(config.Endpoint.TokenURL) {
-		return provider.X(), r, nil
-	}
-	p := &provider.Provider{
-		Name: name, AuthorizationURL: config.Endpoint.AuthURL, TokenURL: config.Endpoint.TokenURL,
-	}
-	if config.Endpoint.AuthStyle == oauth2.AuthStyleInParams {
-		p.ClientAuth = provider.Post
-	}
-	return p, r, p.Validate()
-}
-
-// Config returns the client as an oauth2.Config, for libraries that ask for one. What goes through it has none of this
-// package's protection: a refresh token that it redeems is lost to Grants.
-func (c *Client) Config() *oauth2.Config {
-	style := oauth2.AuthStyleInHeader
-	if c.registration.ClientSecret == "" || c.provider.ClientAuth == provider.Post {
-		style = oauth2.AuthStyleInParams
-	}
-	return &oauth2.Config{
-		ClientID: c.registration.ClientID, ClientSecret: c.registration.ClientSecret,
-		RedirectURL: c.registration.RedirectURL, Scopes: c.Scopes(),
-		Endpoint: oauth2.Endpoint{AuthURL: c.provider.AuthorizationURL, TokenURL: c.provider.TokenURL, AuthStyle: style},
-	}
-}

@@ -1,45 +1,77 @@
-// Package tokensource supplies access tokens: the Source contract, an OAuth 2.0 client (authorization URL, exchange,
-// refresh, revocation), and the grant engine that keeps every user's grant alive when refresh tokens are single-use, when
-// many processes share them, and when a process dies at the worst moment.
 package tokensource
 
 import (
 	"context"
+	"net/http"
 
 	"golang.org/x/oauth2"
 )
 
-// Source supplies the access token for the subject that ctx names (WithSubject), or for its one subject.
-// Implementations are safe for concurrent use. The token returned is shared: nobody may change it.
+// A Source supplies the access token for the subject that ctx names, see
+// [WithSubject], or for its one subject. Implementations are safe for
+// concurrent use. The token is shared: nobody may change it. A Source never
+// returns a nil token without an error.
 type Source interface {
 	Token(ctx context.Context) (*oauth2.Token, error)
 }
 
-// Renewer is a Source that can replace a token which a resource server has rejected.
+// A Renewer is a Source that can replace a token which a resource server has
+// rejected.
 type Renewer interface {
 	Source
 
-	// Renew returns a valid token other than rejected. It redeems a refresh token only if the stored grant still
-	// holds rejected; whoever comes later with the same rejected token gets the new one at no cost. It returns
-	// ErrJustRenewed when rejected is itself moments old, so that another refresh would not help.
+	// Renew returns a valid token other than rejected. It redeems a refresh
+	// token only if the stored grant still holds rejected. A later caller with
+	// the same rejected token gets the new one at no cost. The error is
+	// [ErrJustRenewed] if rejected was itself obtained moments ago, so that
+	// another refresh would not help.
 	Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error)
 }
 
-// Originer is a Source that knows at which resource servers its tokens are meant to be used.
-type Originer interface {
-	// APIOrigins returns origins such as "https://api.x.com".
-	APIOrigins() []string
+// A RequestAuthorizer is a Source that says how a request carries its token.
+// Without it, package transport sends the token as a Bearer token ([RFC 6750]).
+//
+// [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
+type RequestAuthorizer interface {
+	Source
+
+	// Authorize sets the headers of r and returns the token that they carry. The
+	// request belongs to the transport: Authorize may change its headers, and
+	// must not keep it. Each time that a request is sent, also when it is sent
+	// again, Authorize is called again. The context of r names the subject.
+	Authorize(r *http.Request) (*oauth2.Token, error)
+
+	// Observe sees each response to a request that Authorize prepared. It reports
+	// whether the transport must send the request once more with the same token,
+	// as after a nonce challenge. That is no renewal. Observe must not read or
+	// close the body.
+	Observe(r *http.Request, resp *http.Response) (again bool)
+}
+
+// A Scoper is a Source that knows where its tokens may go.
+type Scoper interface {
+	// APIOrigins returns the origins of the resource servers, such as
+	// "https://api.x.com". With a nil token these are the origins of the provider.
+	// Otherwise they are the origins that came with the grant of that token, and
+	// those of the provider.
+	APIOrigins(tok *oauth2.Token) []string
+
+	// Endpoints returns the URLs of the authorization server's own endpoints. A
+	// request to one of them never carries a token of this Source.
+	Endpoints() []string
 }
 
 type subjectKey struct{}
 
-// WithSubject returns a context that names the subject (the user, as the authorization server knows it) whose token a
-// Source shall supply. One http.Client thus serves every user.
+// WithSubject returns a context that names the subject: the user, as the
+// authorization server names it. A [Source] supplies the token of that subject.
+// So one http.Client serves every user.
 func WithSubject(ctx context.Context, subject string) context.Context {
 	return context.WithValue(ctx, subjectKey{}, subject)
 }
 
-// SubjectFrom returns the subject that WithSubject put into ctx, and whether there is one.
+// SubjectFrom returns the subject that [WithSubject] put into ctx, and whether
+// there is one.
 func SubjectFrom(ctx context.Context) (string, bool) {
 	subject, _ := ctx.Value(subjectKey{}).(string)
 	return subject, subject != ""

@@ -3,29 +3,32 @@ package tokensource
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/internal/ascii"
 )
 
-// StaticSource always supplies the same token: for scripts and tests. It cannot renew.
-type StaticSource struct{ token *oauth2.Token }
+// A StaticSource always supplies the same token, for scripts and tests. It
+// cannot renew. [Static] makes one; the zero StaticSource supplies
+// [ErrNoGrant].
+type StaticSource struct {
+	token func() *oauth2.Token // in a closure, so that nothing prints the token
+}
 
 // Static returns a Source of one access token that does not change.
 func Static(accessToken string) (*StaticSource, error) {
-	if accessToken == "" || !visible(accessToken) {
+	if accessToken == "" || !ascii.Visible(accessToken) {
 		return nil, errors.New("tokensource: the access token is empty or holds spaces or line breaks: trim what was read from a file")
 	}
-	return &StaticSource{token: &oauth2.Token{AccessToken: accessToken, TokenType: "Bearer"}}, nil
+	tok := &oauth2.Token{AccessToken: accessToken, TokenType: "Bearer"}
+	return &StaticSource{func() *oauth2.Token { return tok }}, nil
 }
 
 // Token returns the token.
-func (s *StaticSource) Token(context.Context) (*oauth2.Token, error) { return s.token, nil }
-
-// Format prints no token, whatever the verb.
-func (s *StaticSource) Format(f fmt.State, _ rune) { redact.Write(f, s.String()) }
-
-// String prints no token.
-func (s *StaticSource) String() string { return "StaticSource{" + redact.Mark + "}" }
+func (s *StaticSource) Token(context.Context) (*oauth2.Token, error) {
+	if s.token == nil {
+		return nil, ErrNoGrant
+	}
+	return s.token(), nil
+}

@@ -1,14 +1,12 @@
 package transport
 
 import (
-	"context"
 	"hash/maphash"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/bearer"
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // What is wrong with a token that is not sent. Match them with errors.Is.
@@ -21,23 +19,6 @@ var (
 	// appendix A.12: printable ASCII without spaces).
 	ErrBadToken = bearer.ErrToken
 )
-
-// authorizer is a source that keeps the header's value beside the token, for any number of subjects.
-type authorizer interface {
-	Authorization(ctx context.Context) (*oauth2.Token, string, error)
-}
-
-// authorizerOf returns src if it is one of the engine's own types, and else nil. Whatever embeds one of them may supply
-// other tokens by a Token of its own, and is asked for those.
-func authorizerOf(src tokensource.Source) authorizer {
-	switch src := src.(type) {
-	case *tokensource.Grants:
-		return src
-	case *tokensource.SubjectSource:
-		return src
-	}
-	return nil
-}
 
 // headerSlots bounds the cache: that many tokens in use at once cost no string per request.
 const headerSlots = 1024

@@ -38,13 +38,16 @@ type keptBody struct {
 	ended bool // body was read to its end
 }
 
-// keepBody returns what to send as the body of req so that it can be replayed, or nil if req needs no such thing or its
-// body is known not to fit.
-func (t *Transport) keepBody(req *http.Request) *keptBody {
-	if repeatable(req) || t.renewer == nil || t.maxReplay < 0 || req.ContentLength > t.maxReplay {
-		return nil
+// keepBody returns what to send as the body of req. The keptBody is that body, so
+// that it can be replayed. It is nil if req needs none, or if its body is known not
+// to fit.
+func (c *core) keepBody(req *http.Request) (io.ReadCloser, *keptBody) {
+	replays := c.renewer != nil || c.authorizer != nil
+	if repeatable(req) || !replays || c.maxReplay < 0 || req.ContentLength > c.maxReplay {
+		return req.Body, nil
 	}
-	return &keptBody{body: req.Body, limit: t.maxReplay, want: req.ContentLength}
+	kept := &keptBody{body: req.Body, limit: c.maxReplay, want: req.ContentLength}
+	return kept, kept
 }
 
 // Read implements io.Reader.

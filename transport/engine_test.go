@@ -1,10 +1,14 @@
 package transport_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,22 +19,25 @@ import (
 	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/transport"
 )
 
 // engine is the whole of authtrip on a fake X: client, grants, transport, one http.Client for all users.
 type engine struct {
-	fake   *oauthtest.Server
+	fake   *xapi.Server
 	origin string // of the API
-	client *tokensource.Client
-	grants *tokensource.Grants
+	client *oauth.Client
+	grants *grant.Keeper
 	api    *http.Client
 }
 
 func newEngine(t *testing.T, o *transport.Options) *engine {
 	t.Helper()
-	e := &engine{fake: oauthtest.New(t, nil), origin: xAPI}
+	e := &engine{fake: xapi.New(t, nil), origin: xAPI}
 	o.Base = e.fake.Transport()
 	e.open(t, "", o.Base, o)
 	return e
@@ -39,8 +46,10 @@ func newEngine(t *testing.T, o *transport.Options) *engine {
 // newLoopbackEngine is newEngine over HTTP, with so many connections to the API and the token endpoint together.
 func newLoopbackEngine(t *testing.T, connections int) *engine {
 	t.Helper()
-	e := &engine{fake: oauthtest.New(t, nil)}
-	e.origin = e.fake.Start(t).URL
+	e := &engine{fake: xapi.New(t, nil)}
+	server := httptest.NewServer(e.fake)
+	t.Cleanup(server.Close)
+	e.origin = server.URL
 	base := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
 	t.Cleanup(base.CloseIdleConnections)
 	e.open(t, e.origin, base, &transport.Options{Base: base})
@@ -52,13 +61,13 @@ func (e *engine) open(t *testing.T, url string, tokens http.RoundTripper, o *tra
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
 	var err error
-	e.client, err = tokensource.NewClient(e.fake.Provider(url), tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: tokens}})
+	e.client, err = oauth.New(e.fake.Provider(url), oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: []string{"offline.access"},
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: tokens}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.grants, err = tokensource.NewGrants(e.client, storage.NewMemory(), nil)
+	e.grants, err = grant.New(e.client, storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +102,7 @@ func (e *engine) login(t *testing.T, user string) {
 // call makes one call as user and returns the status.
 func (e *engine) call(t *testing.T, user string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(tokensource.WithSubject(t.Context(), user), http.MethodGet, e.origin+oauthtest.PathEcho, nil)
+	req, err := http.NewRequestWithContext(tokensource.WithSubject(t.Context(), user), http.MethodGet, e.origin+xapi.PathEcho, nil)
 	if err != nil {
 		t.Error(err)
 		return 0
@@ -149,9 +158,9 @@ func TestT3_StormOverLoopback(t *testing.T) {
 // jitter more.
 func (e *engine) storm(t *testing.T, n int, jitter time.Duration) {
 	t.Helper()
-	e.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 20 * time.Millisecond })
-	e.fake.Inject(oauthtest.Match{Path: oauthtest.PathEcho}, oauthtest.Fault{Jitter: jitter}, -1)
-	e.fake.ExpireAll()
+	e.fake.Set(func(k *xapi.Knobs) { k.Latency = 20 * time.Millisecond })
+	e.fake.Inject(oauthtest.Match{Path: xapi.PathEcho}, oauthtest.Fault{Jitter: jitter}, -1)
+	e.fake.ExpireAccess("")
 	var wg sync.WaitGroup
 	begin := make(chan struct{})
 	for range n {
@@ -167,7 +176,7 @@ func (e *engine) storm(t *testing.T, n int, jitter time.Duration) {
 	if got := e.fake.TokenCalls("refresh_token"); got != 1 {
 		t.Errorf("refresh requests = %d, want 1", got)
 	}
-	if e.fake.FamilyRevoked("1") {
+	if slices.ContainsFunc(e.fake.Grants(), func(g oauthtest.Grant) bool { return g.Ended == oauthtest.Reused }) {
 		t.Error("a refresh token was used twice")
 	}
 }
@@ -179,8 +188,8 @@ func TestT3_ManyUsersThroughOneClient(t *testing.T) {
 		for i := range users {
 			e.login(t, strconv.Itoa(i+1))
 		}
-		e.fake.Set(func(k *oauthtest.Knobs) { k.Latency = 20 * time.Millisecond })
-		e.fake.ExpireAll()
+		e.fake.Set(func(k *xapi.Knobs) { k.Latency = 20 * time.Millisecond })
+		e.fake.ExpireAccess("")
 		var wg sync.WaitGroup
 		for i := range users * calls {
 			wg.Go(func() {
@@ -194,4 +203,32 @@ func TestT3_ManyUsersThroughOneClient(t *testing.T) {
 			t.Errorf("refresh requests = %d, want one for each of %d users", n, users)
 		}
 	})
+}
+
+// ownTokens is a program's source: it is a Keeper in everything but its tokens.
+type ownTokens struct{ *grant.Keeper }
+
+func (ownTokens) Token(context.Context) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: "a-token-of-the-program"}, nil
+}
+
+// A Keeper has ready headers for its own tokens. A source that embeds a Keeper and
+// supplies other tokens gets those sent.
+func TestASourceThatEmbedsAKeeperSendsItsOwnTokens(t *testing.T) {
+	e := newEngine(t, &transport.Options{})
+	e.login(t, "7")
+	for _, tt := range []struct {
+		name string
+		src  tokensource.Source
+		own  bool
+	}{
+		{"by value", ownTokens{e.grants}, true}, {"by pointer", &ownTokens{e.grants}, true}, {"the Keeper itself", e.grants, false},
+	} {
+		base := &script{answers: []answer{ok200}}
+		req := newRequest(t, "GET", xAPI, nil)
+		roundTrip(t, newTransport(t, tt.src, base, transport.Options{}), req.WithContext(tokensource.WithSubject(req.Context(), "7")))
+		if got := base.auths(); (got == "Bearer a-token-of-the-program") != tt.own || !strings.HasPrefix(got, "Bearer ") {
+			t.Errorf("%s: sent with %q, want the program's token: %v", tt.name, got, tt.own)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func Example() {
 		fmt.Fprint(w, "hello")
 	}))
 	defer server.Close()
-	source := newSource() // such as a *tokensource.Grants
+	source := newSource() // such as a *grant.Keeper
 	client := server.Client()
 
 	rt, err := transport.New(source, &transport.Options{Base: client.Transport, Origins: []string{server.URL}})

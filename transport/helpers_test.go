@@ -39,7 +39,9 @@ func newSource() *fakeSource {
 	return &fakeSource{origins: []string{api}, n: 1, tok: &oauth2.Token{AccessToken: "tok-1"}}
 }
 
-func (s *fakeSource) APIOrigins() []string { return s.origins }
+func (s *fakeSource) APIOrigins(*oauth2.Token) []string { return s.origins }
+
+func (s *fakeSource) Endpoints() []string { return nil }
 
 func (s *fakeSource) Token(context.Context) (*oauth2.Token, error) {
 	if s.tokenErr != nil {

@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -24,12 +25,12 @@ const xAPI = "https://api.x.com"
 // kitSource holds a token of the fake X; a renewal is a new login there.
 type kitSource struct {
 	*fakeSource
-	x *oauthtest.Server
+	x *xapi.Server
 }
 
-func newKit(t *testing.T) (*oauthtest.Server, *kitSource) {
+func newKit(t *testing.T) (*xapi.Server, *kitSource) {
 	t.Helper()
-	x := oauthtest.New(t, nil)
+	x := xapi.New(t, nil)
 	src := &kitSource{newSource(), x}
 	tok, err := src.Renew(t.Context(), nil)
 	if err != nil {
@@ -77,10 +78,11 @@ func TestT4_ReplayedBodiesAreFaithful(t *testing.T) {
 	}
 	for _, test := range tests {
 		x, src := newKit(t)
-		x.ExpireAll()
-		server := x.StartTLS(t)
+		x.ExpireAccess("")
+		server := httptest.NewTLSServer(x)
+		defer server.Close()
 		rt := newTransport(t, src, server.Client().Transport, transport.Options{Origins: []string{server.URL}})
-		req := newRequest(t, "POST", server.URL+oauthtest.PathEcho, test.body)
+		req := newRequest(t, "POST", server.URL+xapi.PathEcho, test.body)
 		req.ContentLength = test.length
 		if test.expect != "" {
 			req.Header.Set("Expect", test.expect)
@@ -101,14 +103,14 @@ func TestT4_ReplayedBodiesAreFaithful(t *testing.T) {
 func TestT4_EarlyRejection(t *testing.T) {
 	for _, withGetBody := range []bool{true, false} {
 		x, src := newKit(t)
-		x.Set(func(k *oauthtest.Knobs) { k.API.EarlyReject = true })
-		x.ExpireAll()
+		x.Set(func(k *xapi.Knobs) { k.EarlyReject = true })
+		x.ExpireAccess("")
 		rt := newTransport(t, src, x.Transport(), transport.Options{Origins: []string{xAPI}})
 		body, want := oneWay("body"), http.StatusUnauthorized
 		if withGetBody {
 			body, want = strings.NewReader("body"), http.StatusOK
 		}
-		status, text := roundTrip(t, rt, newRequest(t, "POST", xAPI+oauthtest.PathEcho, body))
+		status, text := roundTrip(t, rt, newRequest(t, "POST", xAPI+xapi.PathEcho, body))
 		if status != want || src.renewals.Load() != 1 || !json.Valid([]byte(text)) {
 			t.Errorf("with GetBody %t: RoundTrip = %d %q after %d renewals, want %d and its body after 1", withGetBody, status, text, src.renewals.Load(), want)
 		}
@@ -118,11 +120,11 @@ func TestT4_EarlyRejection(t *testing.T) {
 func TestT5_StreamsOfTheFake(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x, src := newKit(t)
-		x.Set(func(k *oauthtest.Knobs) { k.API.StreamBreak = 4 })
-		x.ExpireAll()
+		x.Set(func(k *xapi.Knobs) { k.API.StreamBreak = 4 })
+		x.ExpireAccess("")
 		rt := newTransport(t, src, x.Transport(), transport.Options{Origins: []string{xAPI}, Retry: &transport.RetryOptions{}})
 		start := time.Now()
-		resp, err := rt.RoundTrip(newRequest(t, "GET", xAPI+oauthtest.PathStream, nil))
+		resp, err := rt.RoundTrip(newRequest(t, "GET", xAPI+xapi.PathStream, nil))
 		if err != nil || resp.StatusCode != 200 || time.Since(start) != 0 {
 			t.Fatalf("RoundTrip = %v, %v after %v, want the stream at once", resp, err, time.Since(start))
 		}
@@ -147,9 +149,9 @@ func TestT2_RedirectsOfTheFake(t *testing.T) {
 	for _, status := range []int{302, 307} {
 		for _, to := range []string{"https://elsewhere.test/landing", "http://api.x.com/2/echo", "https://evil.api.x.com/", "https://api.x.com:8443/", "https://x.com/"} {
 			x, src := newKit(t)
-			x.Set(func(k *oauthtest.Knobs) { k.API.RedirectTo = to })
+			x.Set(func(k *xapi.Knobs) { k.API.RedirectTo = to })
 			client := &http.Client{Transport: newTransport(t, src, x.Transport(), transport.Options{Origins: []string{xAPI}})}
-			url := fmt.Sprintf("%s%s?status=%d", xAPI, oauthtest.PathRedirect, status)
+			url := fmt.Sprintf("%s%s?status=%d", xAPI, xapi.PathRedirect, status)
 			resp, err := client.Do(newRequest(t, "POST", url, strings.NewReader("body")))
 			if err != nil {
 				t.Fatalf("%d to %s: %v", status, to, err)
@@ -159,7 +161,7 @@ func TestT2_RedirectsOfTheFake(t *testing.T) {
 			if len(seen) != 2 {
 				t.Fatalf("%d to %s: %d requests, want 2", status, to, len(seen))
 			}
-			if first, second := seen[0].RawHeader()["Authorization"], seen[1].RawHeader()["Authorization"]; len(first) != 1 || len(second) != 0 {
+			if first, second := seen[0].Raw().Header["Authorization"], seen[1].Raw().Header["Authorization"]; len(first) != 1 || len(second) != 0 {
 				t.Errorf("%d to %s: the hops got %d and %d Authorization headers, want 1 and 0", status, to, len(first), len(second))
 			}
 			if got := resp.Request.Header["Authorization"]; len(got) != 0 {
@@ -173,11 +175,11 @@ func TestT2_RedirectsOfTheFake(t *testing.T) {
 func TestT6_RateLimitOfTheFake(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x, src := newKit(t)
-		x.Set(func(k *oauthtest.Knobs) { k.API.Limit, k.ClockSkew = 1, time.Hour })
+		x.Set(func(k *xapi.Knobs) { k.API.Limit, k.ClockSkew = 1, time.Hour })
 		rt := newTransport(t, src, x.Transport(), transport.Options{Origins: []string{xAPI}, Retry: &transport.RetryOptions{}})
 		start := time.Now()
-		roundTrip(t, rt, newRequest(t, "GET", xAPI+oauthtest.PathMe, nil))
-		resp, err := rt.RoundTrip(newRequest(t, "GET", xAPI+oauthtest.PathMe, nil))
+		roundTrip(t, rt, newRequest(t, "GET", xAPI+xapi.PathMe, nil))
+		resp, err := rt.RoundTrip(newRequest(t, "GET", xAPI+xapi.PathMe, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

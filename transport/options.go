@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
+	"reflect"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -18,8 +20,12 @@ type Options struct {
 	Base http.RoundTripper
 
 	// Origins are where the token may go, such as "https://api.x.com": scheme, host, and a port unless it is the
-	// scheme's own. Subdomains are other origins. Nil means what the source names (tokensource.Originer). An origin is
+	// scheme's own. Subdomains are other origins. Nil means what the source names (tokensource.Scoper): the origins
+	// that it names without a token, and the https origins that it names for the token of the request. An origin is
 	// https, or http on loopback. The request's URL decides, not its Host field.
+	//
+	// A request to an endpoint of the authorization server (tokensource.Scoper) passes without a token, also at
+	// these origins.
 	Origins []string
 
 	// InsecureHTTP allows http origins on any host. What is lost: everybody on the way reads the token and can use it.
@@ -42,7 +48,7 @@ type Options struct {
 // to set if src is nil, if no origin is known, or if a setting cannot be used.
 func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if isNil(src) {
-		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as *tokensource.Grants")
+		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as a *grant.Keeper")
 	}
 	if o == nil {
 		o = &Options{}
@@ -55,41 +61,42 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{src: src, base: o.Base, origins: allowed, rejected: o.Rejected, retry: retry, maxReplay: o.MaxReplayBody}
-	p.headers.seed = maphash.MakeSeed()
-	p.renewer, _ = src.(tokensource.Renewer)
-	p.engine = authorizerOf(src)
-	if p.base == nil {
-		p.base = http.DefaultTransport
+	never, err := endpointsOf(src)
+	if err != nil {
+		return nil, err
 	}
-	if p.rejected == nil {
-		p.rejected = RejectedOn(http.StatusUnauthorized) //nolint:bodyclose // it only judges responses
+	c := &core{
+		src: src, base: o.Base, origins: allowed, endpoints: never,
+		rejected: o.Rejected, retry: retry, maxReplay: o.MaxReplayBody,
 	}
-	if p.maxReplay == 0 {
-		p.maxReplay = defaultReplayBody
+	c.headers.seed = maphash.MakeSeed()
+	c.renewer, _ = src.(tokensource.Renewer)
+	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
+	c.ready = bearer.ReadyOf(src)
+	if c.base == nil {
+		c.base = http.DefaultTransport
 	}
-	return &Transport{p}, nil
+	if c.rejected == nil {
+		c.rejected = RejectedOn(http.StatusUnauthorized) //nolint:bodyclose // it only judges responses
+	}
+	if c.maxReplay == 0 {
+		c.maxReplay = defaultReplayBody
+	}
+	return &Transport{func() *core { return c }}, nil
 }
 
-// isNil reports whether src is nil, also as one of the pointers that most programs pass.
+// isNil reports whether src is nil, also as a nil pointer in the interface.
 func isNil(src tokensource.Source) bool {
-	switch s := src.(type) {
-	case nil:
-		return true
-	case *tokensource.Grants:
-		return s == nil
-	case *tokensource.SubjectSource:
-		return s == nil
-	}
-	return false
+	v := reflect.ValueOf(src)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // originsOf parses the origins that the options list, or else those that src names.
 func originsOf(src tokensource.Source, o *Options) (origins, error) {
 	list := o.Origins
 	if list == nil {
-		if named, ok := src.(tokensource.Originer); ok {
-			list = named.APIOrigins()
+		if named, ok := src.(tokensource.Scoper); ok {
+			list = named.APIOrigins(nil)
 		}
 	}
 	if len(list) == 0 {

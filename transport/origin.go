@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/internal/loopback"
 )
 
 // origins is where the token may go.
@@ -26,12 +26,16 @@ func (s origins) has(u *url.URL) bool {
 		return false
 	}
 	for i := range s {
-		o := &s[i]
-		if u.Scheme == o.scheme && (u.Host == o.authority || o.same(u)) {
+		if s[i].at(u) {
 			return true
 		}
 	}
 	return false
+}
+
+// at reports whether u, which is not opaque, is at o.
+func (o *origin) at(u *url.URL) bool {
+	return u.Scheme == o.scheme && (u.Host == o.authority || o.same(u))
 }
 
 // same compares host and port when the usual spelling did not match.
@@ -66,7 +70,7 @@ func parseOrigin(raw string, insecureHTTP bool) (origin, error) {
 		return origin{}, fmt.Errorf("transport: %q: write the host in ASCII (xn--… for other scripts), without wildcard or trailing dot", raw)
 	case !plainPort(o.port) || strings.HasSuffix(u.Host, ":"):
 		return origin{}, fmt.Errorf("transport: %q has no usable port: leave it out, or write 1 to 65535", raw)
-	case o.scheme == "http" && !insecureHTTP && !provider.Loopback(o.host):
+	case o.scheme == "http" && !insecureHTTP && !loopback.Host(o.host):
 		return origin{}, fmt.Errorf("transport: %q must be https: over http anybody on the way reads the token (Options.InsecureHTTP allows it)", raw)
 	}
 	return o, nil

@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -66,7 +68,7 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 			t.Errorf("New with %s = %v, want an error with %q", test.name, err, test.says)
 		}
 	}
-	for _, src := range []tokensource.Source{nil, (*tokensource.Grants)(nil), (*tokensource.SubjectSource)(nil)} {
+	for _, src := range []tokensource.Source{nil, (*grant.Keeper)(nil), (*grant.Source)(nil)} {
 		if _, err := transport.New(src, nil); err == nil || !strings.Contains(err.Error(), "nil Source") {
 			t.Errorf("New(%T(nil), nil) = %v, want an error about the nil Source", src, err)
 		}
@@ -75,9 +77,11 @@ func TestT2_OtherSettingsThatAreRefused(t *testing.T) {
 		t.Errorf("New(source without origins, nil) = %v, want an error that says to set Options.Origins", err)
 	}
 	_, err := transport.New(newSource(), &transport.Options{Origins: []string{"https://u:" + canary + "@api.x.com"}})
-	checkSecret(t, "the error about an origin with a password", err)
+	exposure.Check(t, "the error about an origin with a password", err, canary)
 }
 
+// T2: A token goes only to the configured origins, over https, and never to
+// another origin of a redirect.
 func TestT2_WhereTheTokenGoes(t *testing.T) {
 	origins := []string{"https://api.x.com", "https://alt.example:8443", "http://127.0.0.1:8080", "http://localhost", "https://[2001:db8::1]"}
 	tests := []struct {

@@ -11,10 +11,13 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T3: A 401 leads to one renewal and one replay; 402, 403, 429 and
+// insufficient_scope lead to none.
 func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 	bearer := func(s string) http.Header { return http.Header{"Www-Authenticate": {s}} }
 	on403 := transport.RejectedOn(401, 403)
@@ -153,7 +156,7 @@ func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 func TestT3_OneConnection(t *testing.T) {
 	e := newLoopbackEngine(t, 1)
 	e.login(t, "1")
-	e.fake.ExpireAll()
+	e.fake.ExpireAccess("")
 	if status := e.call(t, "1"); status != http.StatusOK {
 		t.Errorf("the call ended with %d, want 200", status)
 	}
@@ -189,7 +192,7 @@ func TestT3_FailedRenewalIsTheError(t *testing.T) {
 		if answered.read.Load() != int64(len("original")) || answered.closed.Load() == 0 {
 			t.Errorf("the dropped response was read %d bytes far and closed %d times, want it drained and closed", answered.read.Load(), answered.closed.Load())
 		}
-		checkSecret(t, "the error", err)
+		exposure.Check(t, "the error", err, canary)
 	}
 }
 
@@ -209,7 +212,7 @@ func TestT3_UnusableNewTokenIsNotSent(t *testing.T) {
 	if !errors.Is(err, transport.ErrTokenType) || len(base.sent) != 1 {
 		t.Errorf("RoundTrip when a DPoP token is renewed = %v after %d requests, want ErrTokenType after 1", err, len(base.sent))
 	}
-	checkSecret(t, "the error", err)
+	exposure.Check(t, "the error", err, canary)
 }
 
 // A request leaves at its own deadline while the renewal that it waits for goes on.

@@ -20,23 +20,15 @@ const (
 
 // replay renews the token that resp refused and sends req once more. Whatever comes back then goes to the caller. If there
 // is no newer token or no way to send the body again, resp does, with all of its body.
-func (t *Transport) replay(req *http.Request, resp *http.Response, sent *oauth2.Token, kept *keptBody) (*http.Response, error) {
-	hold(resp)
-	fresh, err := t.renewer.Renew(req.Context(), sent)
-	if errors.Is(err, tokensource.ErrJustRenewed) {
-		return resp, nil
+func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token, kept *keptBody) (*http.Response, error) {
+	fresh, resp, err := c.renew(req, resp, sent)
+	if fresh == nil {
+		return resp, err
 	}
-	if err != nil {
-		discard(resp)
-		return nil, fmt.Errorf("transport: the server rejected the token, and there is no new one: %w", err)
-	}
-	auth, err := t.headers.value(fresh)
+	auth, err := c.headers.value(fresh)
 	if err != nil {
 		discard(resp)
 		return nil, err
-	}
-	if fresh.AccessToken == sent.AccessToken {
-		return resp, nil
 	}
 	// Looked at only now: while the token was renewed, the base may have read the body to its end.
 	body, ok := reopenBody(req, kept)
@@ -44,7 +36,29 @@ func (t *Transport) replay(req *http.Request, resp *http.Response, sent *oauth2.
 		return resp, nil
 	}
 	discard(resp)
-	return t.send(req, body, auth)
+	return c.send(req, body, carrier{auth: auth})
+}
+
+// renew returns a token other than sent, which resp refused, and resp. Without
+// such a token it returns what goes to the caller: resp with all of its body, or
+// an error.
+func (c *core) renew(req *http.Request, resp *http.Response, sent *oauth2.Token) (*oauth2.Token, *http.Response, error) {
+	hold(resp)
+	fresh, err := c.renewer.Renew(req.Context(), sent)
+	switch {
+	case errors.Is(err, tokensource.ErrJustRenewed):
+		return nil, resp, nil
+	case err != nil:
+		err = fmt.Errorf("transport: the server rejected the token, and there is no new one: %w", err)
+	case fresh == nil:
+		err = ErrBadToken
+	case fresh.AccessToken == sent.AccessToken:
+		return nil, resp, nil
+	default:
+		return fresh, resp, nil
+	}
+	discard(resp)
+	return nil, nil, err
 }
 
 // discard drains the body of a response that nobody will read, within bounds, and closes it.

@@ -20,6 +20,7 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T4: A request is replayed completely or not at all.
 func TestT4_WhatIsReplayed(t *testing.T) {
 	failing := func() (io.ReadCloser, error) { return nil, errors.New("gone") }
 	long := strings.Repeat("x", 64<<10)
@@ -371,6 +372,8 @@ func TestT5_DrainingIsBounded(t *testing.T) {
 	}
 }
 
+// T5: Streams and upgrades pass untouched, and a discarded response is read
+// up to a bound and closed.
 func TestT5_StreamsPassUntouched(t *testing.T) {
 	for _, retry := range []*transport.RetryOptions{nil, {}} {
 		stream := &endless{slow: true, done: make(chan struct{})}

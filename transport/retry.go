@@ -61,12 +61,12 @@ func newRetrier(o *RetryOptions) (*retrier, error) {
 
 // send sends stamped copies of req, which is repeatable, through base until one attempt is final. A first attempt that is
 // final costs nothing more than without retries.
-func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, auth string) (*http.Response, error) {
-	resp, err := base.RoundTrip(stamp(req, body, auth))
+func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, how carrier) (*http.Response, error) {
+	resp, err := how.send(base, req, body)
 	if err == nil && resp != nil && resp.StatusCode != http.StatusTooManyRequests && !serverFailed(resp) {
 		return resp, nil
 	}
-	c := &retryCall{retrier: r, base: base, req: req, auth: auth, idempotent: idempotent(req), resp: resp, err: err}
+	c := &retryCall{retrier: r, base: base, req: req, how: how, idempotent: idempotent(req), resp: resp, err: err}
 	return c.run()
 }
 
@@ -75,7 +75,7 @@ type retryCall struct {
 	*retrier
 	base       http.RoundTripper
 	req        *http.Request
-	auth       string
+	how        carrier
 	idempotent bool
 
 	attempts int
@@ -127,7 +127,7 @@ func (c *retryCall) again() (*http.Response, error) {
 		c.attempts = c.max + 1 // nothing can be repeated any more
 		return nil, fmt.Errorf("transport: opening the request body again: %w", err)
 	}
-	return c.base.RoundTrip(stamp(c.req, body, c.auth))
+	return c.how.send(c.base, c.req, body)
 }
 
 // check decides whether another attempt follows, and after which pause.
@@ -150,6 +150,9 @@ func (c *retryCall) check(ctx context.Context, _ *http.Response, err error) (boo
 
 // worthwhile reports whether an attempt that ended like this may and should be repeated.
 func (c *retryCall) worthwhile(ctx context.Context, err error) bool {
+	if c.how.failed() {
+		return false // the source has no token: that is no failure of the connection
+	}
 	if err != nil {
 		again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err) // not after a bad certificate, scheme or header
 		return again && c.idempotent

@@ -16,6 +16,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T6: Retries repeat only what may be repeated, and never wait longer than
+// the caller allows.
 func TestT6_WhatIsRetried(t *testing.T) {
 	fails := answer{err: errDown}
 	tests := []struct {

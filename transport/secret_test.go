@@ -1,43 +1,19 @@
 package transport_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/transport"
 )
 
 const canary = "canary-4f1d-secret"
-
-// checkSecret fails if v shows the canary when it is printed, logged or marshalled.
-func checkSecret(t *testing.T, what string, v any) {
-	t.Helper()
-	outputs := map[string]string{}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%T", "%p"} {
-		outputs[verb] = fmt.Sprintf(verb, v)
-	}
-	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "v", v)
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "v", v)
-	outputs["slog"] = log.String()
-	if data, err := json.Marshal(v); err == nil {
-		outputs["json"] = string(data)
-	}
-	hexCanary := fmt.Sprintf("%x", canary)
-	for how, out := range outputs {
-		if strings.Contains(out, canary) || strings.Contains(out, hexCanary) {
-			t.Errorf("%s under %s = %q, want no secret in it", what, how, out)
-		}
-	}
-}
 
 // textSource is a source that any printing of it by value would show.
 type textSource string
@@ -49,13 +25,9 @@ func (s textSource) Token(context.Context) (*oauth2.Token, error) {
 func TestTransportPrintsNoSecret(t *testing.T) {
 	rt := newTransport(t, textSource(canary), &script{answers: []answer{{status: 200}}}, transport.Options{Origins: []string{api}})
 	roundTrip(t, rt, newRequest(t, "GET", api, nil)) // the token is in the cache of headers now
-	checkSecret(t, "a Transport", rt)
-	checkSecret(t, "a struct with a Transport", struct{ RT any }{rt})
-	checkSecret(t, "a struct that hides a Transport", struct{ rt *transport.Transport }{rt})
-	checkSecret(t, "Options with a Transport", &transport.Options{Base: rt})
-	if got, want := fmt.Sprintf("%+v", rt), "transport.Transport("+api+")"; got != want {
-		t.Errorf("%%+v of a Transport = %q, want %q", got, want)
-	}
+	exposure.Check(t, "a Transport", rt, canary)
+	exposure.Check(t, "a Transport by value", *rt, canary)
+	exposure.Check(t, "Options with a Transport", &transport.Options{Base: rt}, canary)
 }
 
 func TestUnusableTokensAreNotSent(t *testing.T) {
@@ -86,7 +58,7 @@ func TestUnusableTokensAreNotSent(t *testing.T) {
 		if !errors.Is(err, test.want) || len(base.sent) != 0 {
 			t.Errorf("%d: RoundTrip = %v after %d requests, want %v and none", i, err, len(base.sent), test.want)
 		}
-		checkSecret(t, "the error", err)
+		exposure.Check(t, "the error", err, canary)
 	}
 }
 

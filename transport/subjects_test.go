@@ -12,6 +12,8 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -23,16 +25,16 @@ type swap struct{ context.Context }
 type bare struct{ storage.Store }
 
 // newCrowd returns an engine with n subjects logged in, and their contexts. Subject i has a token that ends in i.
-func newCrowd(t *testing.T, n, length int) (*tokensource.Grants, []context.Context) {
+func newCrowd(t *testing.T, n, length int) (*grant.Keeper, []context.Context) {
 	t.Helper()
 	p := &provider.Provider{
 		Name: "crowd", AuthorizationURL: "https://login.example/authorize", TokenURL: "https://login.example/token", APIOrigins: []string{api},
 	}
-	client, err := tokensource.NewClient(p, tokensource.Registration{ClientID: "crowd", RedirectURL: "https://app.example/callback"}, nil)
+	client, err := oauth.New(p, oauth.Registration{ClientID: "crowd", RedirectURL: "https://app.example/callback"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := tokensource.NewGrants(client, bare{storage.NewMemory()}, &tokensource.GrantOptions{Recheck: time.Hour})
+	g, err := grant.New(client, bare{storage.NewMemory()}, &grant.Options{Recheck: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +118,7 @@ func TestT7_EverySubjectItsOwnToken(t *testing.T) {
 }
 
 // override supplies tokens of its own, though it embeds an engine.
-type override struct{ *tokensource.Grants }
+type override struct{ *grant.Keeper }
 
 func (override) Token(context.Context) (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: "own"}, nil

@@ -12,10 +12,13 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
+// T1: The request of the caller is never modified, and its body is closed on
+// every path.
 func TestT1_RequestIsNotModified(t *testing.T) {
 	scribble := func(req *http.Request) (*http.Response, error) {
 		req.Header.Set("X-Base", "added")
@@ -140,6 +143,7 @@ func TestT7_BaseThatEditsTheHeaderHarmsNothing(t *testing.T) {
 	}
 }
 
+// T8: The request of a response is the one of the caller, without the token.
 func TestT8_ResponseCarriesTheCallersRequest(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -180,7 +184,7 @@ func TestT8_ErrorsCarryNoToken(t *testing.T) {
 			resp.Body.Close()
 			t.Fatalf("RoundTrip to a closed server = nil error")
 		}
-		checkSecret(t, "a connection error", err)
+		exposure.Check(t, "a connection error", err, canary)
 	}
 }
 

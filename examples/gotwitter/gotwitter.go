@@ -11,7 +11,7 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// New returns a client of X's API that calls it with the tokens of src. If src is a *tokensource.Grants, each call's
+// New returns a client of X's API that calls it with the tokens of src. If src is a *grant.Keeper, each call's
 // context names the user (tokensource.WithSubject); if it is a Source of one subject, all calls are that user's. It
 // returns the error of transport.New. The client is safe for concurrent use.
 func New(src tokensource.Source, o *transport.Options) (*twitter.Client, error) {

@@ -17,26 +17,29 @@ import (
 	"github.com/authtrip/authtrip/examples/gotwitter"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/transport"
 )
 
 // logIn returns the grants of a user of the fake who has just authorized the app.
-func logIn(ctx context.Context, fake *oauthtest.Server) (grants *tokensource.Grants, subject string, err error) {
+func logIn(ctx context.Context, fake *xapi.Server) (grants *grant.Keeper, subject string, err error) {
 	registered := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(fake.Provider(""), tokensource.Registration{
-		ClientID: registered.ClientID, ClientSecret: registered.Secret, RedirectURL: registered.RedirectURLs[0],
+	client, err := oauth.New(fake.Provider(""), oauth.Registration{
+		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		return nil, "", err
 	}
 	const verifier = "a-code-verifier-is-43-or-more-characters-long"
-	page, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: "state", Verifier: verifier})
+	page, err := client.AuthorizationURL("state", verifier, nil)
 	if err != nil {
 		return nil, "", err
 	}
-	callback, err := fake.Authorize(ctx, page)
+	callback, err := fake.Authorize(ctx, "", page)
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,7 +55,7 @@ func logIn(ctx context.Context, fake *oauthtest.Server) (grants *tokensource.Gra
 	if err != nil {
 		return nil, "", err
 	}
-	if grants, err = tokensource.NewGrants(client, storage.NewMemory(), nil); err != nil {
+	if grants, err = grant.New(client, storage.NewMemory(), nil); err != nil {
 		return nil, "", err
 	}
 	_, err = grants.Save(ctx, user.Subject, tok)
@@ -67,8 +70,8 @@ func (wrong) Add(req *http.Request) { req.Header.Set("Authorization", "Bearer a-
 // TestClient: whatever ends the access token costs one refresh, and no call of the library fails.
 func TestClient(t *testing.T) {
 	const user = "2244994945"
-	expire := func(*oauthtest.Server) { time.Sleep(2*time.Hour + time.Minute) } // in the bubble's time
-	reject := func(fake *oauthtest.Server) { fake.ExpireAccess(user) }
+	expire := func(*xapi.Server) { time.Sleep(2*time.Hour + time.Minute) } // in the bubble's time
+	reject := func(fake *xapi.Server) { fake.ExpireAccess(user) }
 	who := func(ctx context.Context, c *twitter.Client, _ int) error {
 		got, err := c.AuthUserLookup(ctx, twitter.UserLookupOpts{})
 		if err == nil && (len(got.Raw.Users) != 1 || got.Raw.Users[0].ID != user) {
@@ -86,7 +89,7 @@ func TestClient(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		end      func(*oauthtest.Server)
+		end      func(*xapi.Server)
 		call     func(context.Context, *twitter.Client, int) error
 		parallel int
 		met401   bool
@@ -101,7 +104,7 @@ func TestClient(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				fake := oauthtest.New(t, nil)
+				fake := xapi.New(t, nil)
 				grants, subject, err := logIn(t.Context(), fake)
 				if err != nil {
 					t.Fatal(err)
@@ -137,7 +140,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-func closeGrants(t *testing.T, grants *tokensource.Grants) {
+func closeGrants(t *testing.T, grants *grant.Keeper) {
 	if err := grants.Close(); err != nil {
 		t.Error(err)
 	}
@@ -154,7 +157,7 @@ func atOnce(n int, f func(int) error) []error {
 	return errs
 }
 
-func unauthorized(fake *oauthtest.Server) (n int) {
+func unauthorized(fake *xapi.Server) (n int) {
 	for _, r := range fake.Requests() {
 		if r.Status == http.StatusUnauthorized {
 			n++
@@ -165,7 +168,7 @@ func unauthorized(fake *oauthtest.Server) (n int) {
 
 // TestErrors: what only the user can mend comes through the library's own errors.
 func TestErrors(t *testing.T) {
-	fake := oauthtest.New(t, nil)
+	fake := xapi.New(t, nil)
 	grants, subject, err := logIn(t.Context(), fake)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +202,7 @@ func TestErrors(t *testing.T) {
 
 func ExampleNew() {
 	ctx := context.Background()
-	fake, err := oauthtest.NewServer(nil) // stands for X
+	fake, err := xapi.NewServer(nil) // stands for X
 	if err != nil {
 		log.Fatal(err)
 	}

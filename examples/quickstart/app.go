@@ -7,7 +7,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -16,7 +16,7 @@ type app struct {
 	origin   string // where browsers find it
 	upstream *upstream
 	database *sqlitestore.Store
-	grants   *tokensource.Grants
+	grants   *grant.Keeper
 	login    *middleware.Login
 	api      *http.Client // adds the token of the user whom a request's context names
 	timeline *timeline

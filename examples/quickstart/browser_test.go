@@ -64,8 +64,9 @@ func (w *window) tab() *window {
 	return &window{w.t, ctx}
 }
 
-// patience is how long a person waits for a page.
-const patience = 20 * time.Second
+// patience is how long a person waits for a page. After that, a test reports
+// that the program hangs.
+const patience = 2 * time.Minute
 
 func (w *window) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()

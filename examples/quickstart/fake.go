@@ -11,12 +11,13 @@ import (
 	"sync"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // fake is the stand-in for X: authorization server and API on a loopback port of their own. It remembers its grants over
 // a restart, else the ones that the app has stored would be worth nothing.
 type fake struct {
-	*oauthtest.Server
+	*xapi.Server
 	app  oauthtest.App
 	url  string
 	http *http.Server
@@ -31,18 +32,18 @@ func startFake(ctx context.Context, redirectURL, file string, t *timeline) (*fak
 	f.app.Name = "authtrip quickstart"
 	f.app.RedirectURLs = []string{redirectURL}
 	var err error
-	f.Server, err = oauthtest.NewServer(&oauthtest.Options{
+	f.Server, err = xapi.NewServer(&oauthtest.Options{
 		Apps:        []oauthtest.App{f.app},
 		OnRequest:   f.keep,
 		RecordLimit: -1,
-		Knobs: oauthtest.Knobs{
-			Authorize: oauthtest.AuthorizeKnobs{Consent: oauthtest.Ask},
-			API:       oauthtest.APIKnobs{Limit: -1}, // X allows 75 calls in 15 minutes; the demo makes 200 at once
-		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	f.Set(func(k *xapi.Knobs) {
+		k.Authorize.Ask = true
+		k.API.Limit = -1 // X allows 75 calls in 15 minutes; the demo makes 200 at once
+	})
 	if err := f.restore(); err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func startFake(ctx context.Context, redirectURL, file string, t *timeline) (*fak
 	f.url = "http://" + listener.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("/", f.Server)
-	mux.Handle(oauthtest.PathAuthorize, t.watch(authServer, f.Server))
+	mux.Handle(xapi.PathAuthorize, t.watch(authServer, f.Server))
 	f.http = newServer(mux)
 	go f.http.Serve(listener) //nolint:errcheck // it ends with http.ErrServerClosed, by stop
 	return f, nil
@@ -78,7 +79,7 @@ func (f *fake) restore() error {
 
 // keep saves after whatever changes grants, before the answer goes out: a demo that is killed loses nothing.
 func (f *fake) keep(r oauthtest.Request) {
-	if r.Path != oauthtest.PathToken && r.Path != oauthtest.PathRevoke {
+	if r.Path != xapi.PathToken && r.Path != xapi.PathRevoke {
 		return
 	}
 	if err := f.save(); err != nil {

@@ -7,21 +7,21 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // loadKeys returns the keys that seal the store and the cookies, and makes them at the first start. A demo may keep them
-// beside what they seal, for its user's eyes only; a service gets them from its secret manager (storage.ParseKeys).
-func loadKeys(file string) (*storage.Keys, error) {
+// beside what they seal, for its user's eyes only; a service gets them from its secret manager (seal.ParseKeys).
+func loadKeys(file string) (*seal.Keys, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		text = []byte(base64.StdEncoding.EncodeToString(storage.NewKey()) + "\n")
+		text = []byte(base64.StdEncoding.EncodeToString(seal.NewKey()) + "\n")
 		err = writeFile(file, text)
 	}
 	if err != nil {
 		return nil, err
 	}
-	keys, err := storage.ParseKeys(string(text))
+	keys, err := seal.ParseKeys(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

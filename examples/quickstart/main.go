@@ -24,7 +24,8 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -83,14 +84,14 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	visible := &wire{base: http.DefaultTransport, timeline: a.timeline, provider: a.upstream.provider}
-	client, err := tokensource.NewClient(a.upstream.provider, a.upstream.registration, &tokensource.ClientOptions{
+	visible := &wire{base: a.upstream.base, timeline: a.timeline, provider: a.upstream.provider}
+	client, err := oauth.New(a.upstream.provider, a.upstream.registration, &oauth.Options{
 		HTTPClient: &http.Client{Transport: visible},
 	})
 	if err != nil {
 		return err
 	}
-	a.grants, err = tokensource.NewGrants(client, store, &tokensource.GrantOptions{
+	a.grants, err = grant.New(client, store, &grant.Options{
 		RenewSpacing: time.Millisecond, // else a token that is killed twice within ten seconds would be refreshed once
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 var (
@@ -24,8 +24,8 @@ var (
 type pageView struct {
 	Fake     bool
 	Notice   string
-	Grant    *tokensource.Grant // nil if nobody is logged in
-	Token    string             // how long the access token lives
+	Grant    *grant.Grant // nil if nobody is logged in
+	Token    string       // how long the access token lives
 	Result   result
 	Many     int
 	Timeline timelineView

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // person is somebody with a browser without scripts.
@@ -26,7 +25,7 @@ func newPerson(t *testing.T, app *program) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t, app, &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	return &person{t, app, &http.Client{Jar: jar, Timeout: patience}}
 }
 
 // page is an answer, after all redirects.

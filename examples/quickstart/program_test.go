@@ -97,7 +97,7 @@ func startWith(t *testing.T, addr, dir string, env []string) *program {
 	}()
 	select {
 	case p.url = <-ready:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 	}
 	if p.url == "" {
 		t.Fatalf("the program did not say where to open it: %q", p.output())
@@ -133,7 +133,7 @@ func (p *program) stop() {
 	if err := interrupt(os.Interrupt); err != nil {
 		p.t.Error(err)
 	}
-	late := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	if err := p.cmd.Wait(); err != nil && runtime.GOOS != "windows" {
 		p.t.Errorf("after Ctrl-C the program ended with %v, want nil: %q", err, p.output())
@@ -153,7 +153,7 @@ func wantNoSecret(t *testing.T, what, text, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{oauthtest.ConfidentialApp().Secret, strings.TrimSpace(string(key))} {
+	for _, secret := range []string{oauthtest.ConfidentialApp().Secret(), strings.TrimSpace(string(key))} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s shows a secret", what)
 		}

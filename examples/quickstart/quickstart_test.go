@@ -233,7 +233,7 @@ func TestBadStart(t *testing.T) {
 		{[]string{"-addr", "0.0.0.0:8080"}, nil, "not on this machine's loopback"},
 		{[]string{"-addr", ":8080"}, nil, "not on this machine's loopback"},
 		{[]string{"now"}, nil, `unknown argument "now"`},
-		{append(free, badKey), nil, "storage: key 1"},
+		{append(free, badKey), nil, "seal: key 1"},
 		{append(free, badFake), nil, "no snapshot"},
 		{append(free, t.TempDir()), []string{"X_CLIENT_ID=two words"}, "ClientID holds spaces"},
 	}

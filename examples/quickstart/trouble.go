@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // What can go wrong at X, on request. Only the fake can do this.
@@ -19,8 +19,8 @@ func (a *app) expire(ctx context.Context, _ *http.Request) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	a.upstream.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = life })
-	defer a.upstream.fake.Set(func(k *oauthtest.Knobs) { k.Token.AccessTTL = 0 })
+	a.upstream.fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = life })
+	defer a.upstream.fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = 0 })
 	if _, err := a.grants.Renew(ctx, tok); err != nil {
 		return result{}, err
 	}

@@ -1,5 +1,14 @@
-// Package bearer makes the Authorization header of a Bearer token (RFC 6750 section 2.1), and refuses what must not be in
-// one.
+// Package bearer makes the Authorization header of a Bearer token ([RFC 6750]
+// section 2.1).
+//
+// [Value] makes the value of the header, and refuses a token that must not be
+// in one. A source that keeps such values beside its tokens is a [Readier].
+// Package transport then makes none of its own.
+//
+// Everything is safe for concurrent use. The errors are [ErrType] and
+// [ErrToken]. They do not quote the token.
+//
+// [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
 package bearer
 
 import (
@@ -10,7 +19,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// What is wrong with a token. Package transport shows them to users, so their texts begin with its name.
+// What is wrong with a token. Package transport shows these errors to users, so
+// their texts begin with its name.
 var (
 	ErrType  = errors.New("transport: the token is not a Bearer token")
 	ErrToken = errors.New("transport: the source supplied no usable token")
@@ -18,7 +28,8 @@ var (
 
 const scheme = "Bearer "
 
-// Value returns the header's value for tok, or ErrType or ErrToken. Its errors do not quote the token.
+// Value returns the value of the header for tok. The error is [ErrType] or
+// [ErrToken], and does not quote the token.
 func Value(tok *oauth2.Token) (string, error) {
 	if tok == nil {
 		return "", ErrToken

@@ -1,10 +1,10 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
 import (
 	"fmt"
-	"slices"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -13,24 +13,26 @@ import (
 
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// fleet is a fake X, a store, and the processes that share them.
+// fleet is a fake of X, a store, and the processes that share them.
 type fleet struct {
 	*testing.T
-	fake   *oauthtest.Server
-	db     *servertest.Server // nil if the store has none
+	fake   *xapi.Server
+	db     *servertest.Server // nil if the store has no server
 	setup  setup
-	engine *engine // of the test itself: it saves grants and makes no calls
+	engine *engine // of the test itself: it saves and inspects grants
 }
 
 // newFleet returns a fleet without processes, on an empty store of a kind.
 func newFleet(t *testing.T, kind string) *fleet {
 	t.Helper()
-	f := &fleet{T: t}
-	f.fake = oauthtest.New(t, &oauthtest.Options{RecordLimit: 100_000})
-	f.fake.Set(func(k *oauthtest.Knobs) { k.API.Limit = -1 })
-	f.setup = setup{Server: f.fake.Start(t).URL, Timeout: 10 * time.Second}
+	f := &fleet{T: t, fake: xapi.New(t, &oauthtest.Options{RecordLimit: 100_000})}
+	f.fake.Set(func(k *xapi.Knobs) { k.API.Limit = -1 })
+	server := httptest.NewServer(f.fake)
+	t.Cleanup(server.Close)
+	f.setup = setup{Server: server.URL}
 	f.setup.Store, f.db = newStore(t, kind)
 	var err error
 	if f.engine, err = f.setup.open(t.Context(), nil, nil); err != nil {
@@ -47,47 +49,6 @@ func newFleet(t *testing.T, kind string) *fleet {
 	return f
 }
 
-// lease is the life of an intent.
-func (f *fleet) lease() time.Duration { return f.setup.Timeout + 10*time.Second }
-
-// users returns n identifiers.
-func users(first, n int) []string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = fmt.Sprint(1_000_000 + first + i)
-	}
-	return list
-}
-
-// login has users authorize. The tokens are good for d as far as the fleet knows.
-func (f *fleet) login(d time.Duration, subjects ...string) {
-	f.Helper()
-	each(8, subjects, func(subject string) {
-		err := f.fake.AddUser(oauthtest.User{ID: subject, Username: "user" + subject})
-		if err != nil {
-			f.Error(err)
-			return
-		}
-		access, refresh, err := f.fake.IssueToken(subject, "", scopes...)
-		if err != nil {
-			f.Error(err)
-			return
-		}
-		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(d)}
-		if f.setup.Floor != "" {
-			err = (&floor{dir: f.setup.Floor}).save(tok)
-		} else {
-			_, err = f.engine.grants.Save(f.Context(), subject, tok)
-		}
-		if err != nil {
-			f.Error(err)
-		}
-	})
-	if f.Failed() {
-		f.FailNow()
-	}
-}
-
 // start starts n processes.
 func (f *fleet) start(n int) []*worker {
 	f.Helper()
@@ -98,28 +59,79 @@ func (f *fleet) start(n int) []*worker {
 	return list
 }
 
-// tokenRequests returns the requests that carried a refresh token, by subject. A process that wakes too late may still send
-// the head of a request: that one has no form.
-func (f *fleet) tokenRequests() map[string][]oauthtest.Request {
-	m := map[string][]oauthtest.Request{}
-	for _, r := range f.fake.TokenRequests() {
-		if r.GrantType == "refresh_token" {
-			subject := r.RawHeader().Get(subjectHeader)
-			m[subject] = append(m[subject], r)
+// users returns n identifiers of users.
+func users(first, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint(1_000_000 + first + i)
+	}
+	return list
+}
+
+// login has users authorize. The fleet believes that their access tokens live
+// for d.
+func (f *fleet) login(d time.Duration, subjects ...string) {
+	f.Helper()
+	for _, subject := range subjects {
+		if err := f.fake.AddUser(oauthtest.User{ID: subject, Username: "user" + subject}); err != nil {
+			f.Fatal(err)
+		}
+		access, refresh, err := f.fake.IssueToken(subject, "", scopes...)
+		if err != nil {
+			f.Fatal(err)
+		}
+		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(d)}
+		if f.setup.Floor != "" {
+			err = (&floor{dir: f.setup.Floor}).save(tok)
+		} else {
+			_, err = f.engine.grants.Save(f.Context(), subject, tok)
+		}
+		if err != nil {
+			f.Fatal(err)
 		}
 	}
-	return m
+}
+
+// loginExpired has users authorize and lets their access tokens expire. Half of
+// the tokens expire before the fleet expects it, as revoked ones do.
+func (f *fleet) loginExpired(subjects []string) {
+	f.Helper()
+	for i, subject := range subjects {
+		life := 2 * time.Hour
+		if i%2 == 0 {
+			life = -time.Second
+		}
+		f.login(life, subject)
+	}
+	f.fake.ExpireAccess("")
+}
+
+// refreshes counts the refresh requests that brought a token of a user.
+func (f *fleet) refreshes() map[string]int {
+	n := map[string]int{}
+	for _, r := range f.fake.Requests(oauthtest.Match{GrantType: "refresh_token"}) {
+		n[r.UserID]++
+	}
+	return n
 }
 
 // ended returns why the grants of users ended at the server, by user.
-func (f *fleet) ended() map[string]string {
-	m := map[string]string{}
-	for _, g := range f.fake.State().Grants {
+func (f *fleet) ended() map[string]oauthtest.Reason {
+	m := map[string]oauthtest.Reason{}
+	for _, g := range f.fake.Grants() {
 		if g.Ended != "" {
 			m[g.UserID] = g.Ended
 		}
 	}
 	return m
+}
+
+// wantWorks checks that a call of a user worked.
+func (f *fleet) wantWorks(when, user string, m message) {
+	f.Helper()
+	if m.Kind != worked {
+		f.Errorf("user %s %s: call = %s, want 200", user, when, m)
+	}
 }
 
 // each calls do for all of list, n at a time.
@@ -136,25 +148,7 @@ func each[T any](n int, list []T, do func(T)) {
 	wg.Wait()
 }
 
-// staggered calls do for all of list, beginning with another one every 20 ms: of those that begin at once, all leases end at
-// once.
-func staggered[T any](list []T, do func(T)) {
-	var wg sync.WaitGroup
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for _, v := range list {
-		wg.Go(func() { do(v) })
-		<-ticker.C
-	}
-	wg.Wait()
-}
-
-// callAll has all processes call for subject at once.
-func callAll(workers []*worker, subject string) []message {
-	return together(workers, func(w *worker) message { return w.call(subject) })
-}
-
-// together does the same with all processes at once.
+// together calls do for all workers at once, and returns their answers.
 func together(workers []*worker, do func(*worker) message) []message {
 	answers := make([]message, len(workers))
 	var wg sync.WaitGroup
@@ -163,22 +157,4 @@ func together(workers []*worker, do func(*worker) message) []message {
 	}
 	wg.Wait()
 	return answers
-}
-
-// final has w call for subject until the outcome is one that lasts: a store or a server that is too busy is no outcome.
-func final(w *worker, subject string) message {
-	m := w.call(subject)
-	for limit := time.Now().Add(patience); m.Kind == temporary && time.Now().Before(limit); m = w.call(subject) {
-		<-time.After(250 * time.Millisecond)
-	}
-	return m
-}
-
-// percentile returns the value below which p percent of list are.
-func percentile(list []time.Duration, p int) time.Duration {
-	if len(list) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)*p/100, len(sorted)-1)].Round(10 * time.Microsecond)
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
@@ -16,10 +16,13 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// floor is the least that processes can do to refresh once: they hold the lock of a file during one request and one durable
-// write of the new tokens. It is what the time of the real thing is compared with. It loses the login of who is killed.
+// floor is the least that processes can do to refresh once: they hold the lock
+// of a file during one request and one durable write of the new tokens.
+// docs/performance.md compares the time of a Keeper with it. A process that is
+// killed meanwhile loses the login of its user.
 type floor struct {
 	dir, server string
 	api         *http.Client
@@ -57,12 +60,12 @@ func (f *floor) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Toke
 
 func (f *floor) redeem(ctx context.Context, refresh string) (*oauth2.Token, error) {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server+oauthtest.PathToken, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server+xapi.PathToken, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
 	app := oauthtest.ConfidentialApp()
-	req.SetBasicAuth(app.ClientID, app.Secret)
+	req.SetBasicAuth(app.ClientID, app.Secret())
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := f.api.Do(req)
 	if err != nil {
@@ -76,7 +79,7 @@ func (f *floor) redeem(ctx context.Context, refresh string) (*oauth2.Token, erro
 	return tok, json.NewDecoder(resp.Body).Decode(tok)
 }
 
-// save replaces the file and waits for the disk, as storage.File does.
+// save replaces the file and waits for the disk, as filestore.Store does.
 func (f *floor) save(tok *oauth2.Token) error {
 	data, err := json.Marshal(tok)
 	if err != nil {

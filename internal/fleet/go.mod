@@ -2,19 +2,13 @@ module github.com/authtrip/authtrip/internal/fleet
 
 go 1.26.0
 
-replace (
-	github.com/authtrip/authtrip => ../..
-	github.com/authtrip/authtrip/storage/postgresstore => ../../storage/postgresstore
-	github.com/authtrip/authtrip/storage/redisstore => ../../storage/redisstore
-	github.com/authtrip/authtrip/storage/sqlitestore => ../../storage/sqlitestore
-)
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/postgresstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/redisstore v0.0.0-00010101000000-000000000000
-	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0-00010101000000-000000000000
-	golang.org/x/oauth2 v0.37.0
+	github.com/authtrip/authtrip v0.0.0
+	github.com/authtrip/authtrip/storage/postgresstore v0.0.0
+	github.com/authtrip/authtrip/storage/redisstore v0.0.0
+	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
+	golang.org/x/oauth2 v0.38.0
+	golang.org/x/sys v0.49.0
 )
 
 require (
@@ -23,15 +17,14 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	github.com/jackc/pgx/v5 v5.13.0 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/redis/go-redis/v9 v9.23.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.uber.org/atomic v1.12.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
@@ -6,41 +6,37 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"testing"
 )
 
-// workerEnv holds the setup of a process that is to be a worker.
+// workerEnv is the variable with the setup of a process that is to be a worker.
 const workerEnv = "AUTHTRIP_FLEET_WORKER"
 
-// running counts the processes that have been started and not yet ended, and the goroutines that listen to them.
-var running atomic.Int64
-
-// TestMain makes of this process a worker, if it was started to be one.
+// TestMain makes this process a worker if it was started as one.
 func TestMain(m *testing.M) {
 	if s := os.Getenv(workerEnv); s != "" {
 		if err := work(s); err != nil {
-			fmt.Fprintln(os.Stderr, "worker:", err)
+			fmt.Fprintln(os.Stderr, "fleet: worker:", err)
 			os.Exit(1)
 		}
 		return
 	}
 	flag.Parse()
-	// The parallel tests wait for leases to end more than for cores. More of them at once would keep the fake busy for so long
-	// that its answers come too late, which is another test.
-	if err := flag.Set("test.parallel", scale("4", "2")); err != nil {
+	// The parallel tests wait for leases to end more than for processors. At
+	// full scale, each of them starts hundreds of processes.
+	if err := flag.Set("test.parallel", scale("24", "6")); err != nil {
 		fmt.Fprintln(os.Stderr, "fleet:", err)
 		os.Exit(1)
 	}
 	code := m.Run()
 	if n := running.Load(); n > 0 {
-		fmt.Fprintf(os.Stderr, "fleet: %d processes and listeners are left\n", n)
+		fmt.Fprintf(os.Stderr, "fleet: %d processes are left\n", n)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-// scale returns how much of something there is to be: reduced, or full if that was asked for.
+// scale returns the reduced value, or the full one if full scale was asked for.
 func scale[T any](reduced, full T) T {
 	if os.Getenv("AUTHTRIP_FLEET") == "full" {
 		return full
@@ -48,7 +44,7 @@ func scale[T any](reduced, full T) T {
 	return reduced
 }
 
-// long skips a test that takes many seconds, if only short ones were asked for.
+// long skips a test that takes many seconds if only short ones were asked for.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

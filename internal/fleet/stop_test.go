@@ -1,170 +1,131 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
 import (
-	"sync"
+	"fmt"
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a refresh until another one has taken over, and
-// then continues them: none of them sends the refresh token any more, and none overwrites what its successor has stored.
-func TestProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
-	long(t)
-	t.Parallel()
-	for _, kind := range leaseStores() {
-		for name, grace := range map[string]time.Duration{"": 0, ", grace window": time.Hour} {
-			t.Run(kind+name, func(t *testing.T) {
-				t.Parallel()
-				stopEverywhere(t, kind, grace)
-			})
-		}
-	}
+// TestG3_ProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a
+// refresh until another one has taken over, and then continues them. None of
+// them sends the refresh token then, and none changes the grant that its
+// successor has stored.
+func TestG3_ProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
+	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, 0) })
 }
 
-// TestProcessStoppedWithinItsLeaseIsWaitedFor stops processes that have new tokens in their hands, and continues them soon:
-// everybody waits for them, and the refresh token is sent once.
-func TestProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
-	long(t)
-	t.Parallel()
-	for _, kind := range leaseStores() {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			stopForAMoment(t, kind)
-		})
-	}
+// TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow does the same at
+// a server that repeats its answer for a while. There the stopped process and
+// its successor obtain the same tokens.
+func TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow(t *testing.T) {
+	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, time.Hour) })
 }
 
-func stopForAMoment(t *testing.T, kind string) {
+func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	f := newFleet(t, kind)
-	f.setup.Timeout = 20 * time.Second // a lease that outlasts the start of all these processes
-	victims, subjects := victimsAt(scale(2, 10), answered, beforeWrite, afterWrite)
+	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
+	victims, subjects := victimsAt(scale(1, 5), refreshPoints...)
 	f.loginExpired(subjects)
 	sleepers := f.stop(victims)
-	others := f.start(1)
-	calls := make([]<-chan message, len(victims))
-	for i, v := range victims {
-		calls[i] = others[0].begin(order{Do: "call", Subject: v.subject})
-	}
-	<-time.After(2 * time.Second) // a fraction of the lease, and enough for a process to notice that it was stopped
+	successor := f.start(1)[0]
+	each(len(victims), victims, func(v victim) { f.wantTakenOver("stopped", v, successor.final(v.subject), grace) })
+	before := f.stored(subjects)
+
+	said := map[string]int{}
 	for _, s := range sleepers {
 		s.resume()
 	}
-	outcomes := map[string]int{}
-	for i, s := range sleepers {
-		for _, m := range []message{s.await(s.call), others[0].await(calls[i])} {
-			outcomes[s.point+": "+outcome(m)]++
-			f.wantWorks("after a process was stopped at "+s.point, s.subject, m)
+	for _, s := range sleepers {
+		m := s.await(s.call)
+		if m.Kind == otherwise {
+			t.Errorf("%s, continued at %q: call = %s", s.subject, s.point, m)
 		}
-		if n := len(f.tokenRequests()[s.subject]); n != 1 {
-			t.Errorf("%s, stopped at %q: refresh requests = %d, want 1", s.subject, s.point, n)
+		said[s.point+": "+m.Kind]++
+		f.wantTakenOver("stopped", s.victim, s.final(s.subject), grace)
+		s.must(order{Do: "close"})
+	}
+	for subject, after := range f.stored(subjects) {
+		if after != before[subject] {
+			t.Errorf("user %s: a process that was continued changed the grant from %+v to %+v", subject, before[subject], after)
 		}
 	}
-	t.Logf("%s: %d processes stopped at each point for a moment; they and another one: %v", kind, len(victims)/3, outcomes)
+	f.wantRequests("stopped", victims)
+	t.Logf("%s, grace window %v: %d processes stopped at each point; their calls, when continued: %v",
+		kind, grace, len(victims)/len(refreshPoints), said)
 }
 
-// sleeper is a process that has stopped in the middle of a refresh.
+// TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor stops processes in the middle of a
+// refresh, and continues them within their lease. Another process waits for
+// them, and each refresh token is sent once.
+func TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
+	onEvery(t, everyStore, func(t *testing.T, kind string) {
+		f := newFleet(t, kind)
+		f.setup.Timeout = 2 * patience // the lease does not end during the test
+		victims, subjects := victimsAt(scale(1, 5), announced, requested, sent, answered, beforeWrite)
+		f.loginExpired(subjects)
+		sleepers := f.stop(victims)
+		other := f.start(1)[0]
+		calls := make([]<-chan message, len(victims))
+		for i, v := range victims {
+			other.arm(v.subject, waiting)
+			calls[i] = other.begin(order{Do: "call", Subject: v.subject})
+		}
+		for _, v := range victims {
+			other.awaitPoint(v.subject, waiting)
+		}
+		other.must(order{Do: "release"})
+		for i, s := range sleepers {
+			s.resume()
+			f.wantWorks("of a process stopped at "+s.point, s.subject, s.await(s.call))
+			f.wantWorks("of a process that waited, "+s.point, s.subject, other.await(calls[i]))
+			if n := f.refreshes()[s.subject]; n != 1 {
+				t.Errorf("%s, stopped at %q: refresh requests = %d, want 1", s.subject, s.point, n)
+			}
+		}
+	})
+}
+
+// sleeper is a process that was stopped in the middle of a refresh.
 type sleeper struct {
 	victim
 	*worker
 	call <-chan message
 }
 
-func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
-	f := newFleet(t, kind)
-	f.fake.Set(func(k *oauthtest.Knobs) { k.Token.GraceWindow = grace })
-	points := []string{announced, requested, sent, answered, beforeWrite, afterWrite}
-	victims, subjects := victimsAt(scale(2, 10), points...)
-	f.loginExpired(subjects)
-	sleepers := f.stop(victims)
-
-	successor := f.start(1)[0]
-	var mu sync.Mutex // guards taken
-	taken := map[string]int{}
-	staggered(victims, func(v victim) {
-		m := final(successor, v.subject)
-		mu.Lock()
-		defer mu.Unlock()
-		taken[v.point+": "+outcome(m)]++
-		f.wantTakenOver(v, m, grace)
-	})
-	before := f.records()
-	woken, superseded := f.wake(sleepers, grace)
-	overwritten := 0
-	for key, version := range f.records() {
-		if version != before[key] {
-			overwritten++
-			t.Errorf("a record changed from version %v to %v when the processes woke", before[key], version)
-		}
-	}
-	f.wantRequests(victims)
-	t.Logf("%s, grace window %v: %d processes stopped at each point; the successor: %v; when woken: %v; "+
-		"dropped their tokens for the stored ones: %d; records overwritten: %d", kind, grace, len(victims)/len(points), taken, woken, superseded, overwritten)
-}
-
-// stop starts one process per victim, and waits until it has stopped in the middle of the refresh.
+// stop starts one process per victim, and stops it at the victim's point. What
+// made it wait there is released: it goes on as soon as it is continued.
 func (f *fleet) stop(victims []victim) []sleeper {
+	f.Helper()
 	sleepers := make([]sleeper, len(victims))
 	for i, w := range f.start(len(victims)) {
 		v := victims[i]
-		w.arm(v.subject, v.point, stop)
+		w.arm(v.subject, v.point)
 		sleepers[i] = sleeper{v, w, w.begin(order{Do: "call", Subject: v.subject})}
 	}
 	for _, s := range sleepers {
-		s.awaitNews(message{At: s.point, Subject: s.subject})
+		s.awaitPoint(s.subject, s.point)
+		s.worker.stop()
+		s.begin(order{Do: "release"})
 	}
 	return sleepers
 }
 
-func (f *fleet) wantTakenOver(v victim, m message, grace time.Duration) {
+// stored returns the grants of users as they are stored. Tokens that are queued
+// for revocation do not count: a process that was continued may queue its own.
+func (f *fleet) stored(subjects []string) map[string]string {
 	f.Helper()
-	lost := v.point != announced && v.point != afterWrite && grace == 0
-	if lost && (m.Kind != reauthorize || m.Reason != tokensource.ReasonInDoubt) || !lost && m.Kind != worked {
-		f.Errorf("%s, stopped at %q: the successor's call = %s: %s, want lost: %v", v.subject, v.point, outcome(m), m.Text, lost)
-	}
-}
-
-// wake continues the processes, and checks what they say: the call that was interrupted may fail for now, and the next one
-// is as good as the successor's. It returns what the interrupted calls said, and how many processes gave their tokens up.
-func (f *fleet) wake(sleepers []sleeper, grace time.Duration) (said map[string]int, superseded int) {
-	f.Helper()
-	said = map[string]int{}
-	for _, s := range sleepers {
-		s.resume()
-	}
-	for _, s := range sleepers {
-		m := s.await(s.call)
-		said[s.point+": "+outcome(m)]++
-		if m.Kind == otherwise {
-			f.Errorf("%s, woken at %q: call = %s", s.subject, s.point, m.Text)
-		}
-		f.wantTakenOver(s.victim, final(s.worker, s.subject), grace)
-		if m := s.do(order{Do: "close"}); m.Kind != worked {
-			f.Errorf("%s, woken at %q: Close() = %s", s.subject, s.point, m.Text)
-		}
-		superseded += s.count(string(tokensource.EventSuperseded))
-	}
-	return said, superseded
-}
-
-// records returns the version of everything stored.
-func (f *fleet) records() map[string]storage.Version {
-	f.Helper()
-	list := map[string]storage.Version{}
-	for key, err := range f.engine.store.(storage.Lister).Keys(f.Context()) {
+	list := map[string]string{}
+	for _, subject := range subjects {
+		g, err := f.engine.grants.Grant(f.Context(), subject)
 		if err != nil {
-			f.Fatal(err)
+			f.Errorf("Grant(%s) = %v", subject, err)
 		}
-		r, err := f.engine.store.Get(f.Context(), key)
-		if err != nil {
-			f.Fatal(err)
-		}
-		list[key] = r.Version
+		g.Unrevoked = 0
+		list[subject] = fmt.Sprintf("%+v", g)
 	}
 	return list
 }

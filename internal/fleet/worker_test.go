@@ -1,211 +1,270 @@
-//go:build unix
+//go:build linux
 
 package fleet_test
 
 import (
 	"bufio"
-	"context"
+	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"math/rand/v2"
+	"io"
 	"os"
+	"os/exec"
 	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource"
+	"golang.org/x/sys/unix"
 )
 
-// order is a line on a worker's standard input.
-type order struct {
-	ID      int
-	Do      string        // "call", "arm", "release", "load", "close"
-	Subject string        `json:",omitzero"`
-	Point   string        `json:",omitzero"` // with arm
-	How     string        `json:",omitzero"` // with arm
-	Time    time.Duration `json:",omitzero"` // with load
-	Users   []string      `json:",omitzero"` // with load
+// patience is how long anything may take before the test reports that it hangs.
+// It is longer than every lease.
+const patience = 5 * time.Minute
+
+// running counts the workers that were started and have not ended.
+var running atomic.Int64
+
+// worker is a process of a fleet, as the test sees it. It is safe for
+// concurrent use.
+type worker struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the process has ended and all that it said was read
+	log   bytes.Buffer  // standard error; complete when ended is closed
+
+	mu      sync.Mutex // guards what follows; held while an order is written
+	in      io.WriteCloser
+	last    int                  // ID of the last order
+	answers map[int]chan message // that are awaited, by order
+	heard   []message            // the notifications
+	more    chan struct{}        // closed at the next notification
 }
 
-// message is a line on a worker's standard output: the answer to an order, or news.
-type message struct {
-	ID int `json:",omitzero"` // of the order; zero with news
-
-	At      string `json:",omitzero"` // news: a point was reached
-	Event   string `json:",omitzero"` // news: an event of the engine
-	Subject string `json:",omitzero"` // whom the news is about
-
-	Took     time.Duration      `json:",omitzero"` // by a call
-	Status   int                `json:",omitzero"` // of its last response
-	Rejected int                `json:",omitzero"` // responses with status 401
-	Kind     string             `json:",omitzero"` // of its error; empty if there was none
-	Reason   tokensource.Reason `json:",omitzero"`
-	Text     string             `json:",omitzero"`
-	Tally    tally              `json:",omitzero"` // of a load
+// startWorker starts a process. It is killed at the end of the test, or when
+// the test's own process ends.
+func startWorker(t *testing.T, s setup) *worker {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &worker{t: t, ended: make(chan struct{}), answers: map[int]chan message{}, more: make(chan struct{})}
+	w.cmd = exec.Command(os.Args[0]) //nolint:noctx // lives until the end of the test
+	w.cmd.Env = append(os.Environ(), workerEnv+"="+string(text))
+	w.cmd.Stderr = &w.log
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if w.in, err = w.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running.Add(1)
+	go w.listen(out)
+	t.Cleanup(w.end)
+	return w
 }
 
-// What became of a call, in message.Kind.
-const (
-	worked      = ""
-	reauthorize = "reauthorize"
-	temporary   = "temporary"
-	otherwise   = "otherwise"
-)
+// listen reads what the process says until it ends.
+func (w *worker) listen(out io.Reader) {
+	defer running.Add(-1)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var m message
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+			w.t.Errorf("a worker said %q", lines.Text())
+			continue
+		}
+		w.hear(m)
+	}
+	_ = w.cmd.Wait() // wantKilled asks how it ended
+	close(w.ended)
+}
 
-func (m *message) fail(err error) {
-	switch {
-	case err == nil && m.Status != 200 && m.Status != 0:
-		m.Kind, m.Text = otherwise, fmt.Sprint("HTTP ", m.Status)
-	case err == nil:
+func (w *worker) hear(m message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.ID == 0 {
+		w.heard = append(w.heard, m)
+		close(w.more)
+		w.more = make(chan struct{})
 		return
-	case errors.Is(err, tokensource.ErrReauthorize):
-		m.Kind = reauthorize
-	case errors.Is(err, tokensource.ErrTemporary):
-		m.Kind = temporary
-	default:
-		m.Kind = otherwise
 	}
-	if e, ok := errors.AsType[*tokensource.Error](err); ok {
-		m.Reason = e.Reason
+	w.answers[m.ID] <- m
+	delete(w.answers, m.ID)
+}
+
+// begin gives an order, and returns the channel on which its answer arrives.
+func (w *worker) begin(o order) <-chan message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last++
+	o.ID = w.last
+	ch := make(chan message, 1)
+	w.answers[o.ID] = ch
+	line, err := json.Marshal(o)
+	if err == nil {
+		_, err = w.in.Write(append(line, '\n'))
 	}
 	if err != nil {
-		m.Text = err.Error()
+		delete(w.answers, o.ID)
+		ch <- message{Kind: otherwise, Text: err.Error()}
+	}
+	return ch
+}
+
+// await returns the answer to an order.
+func (w *worker) await(ch <-chan message) message {
+	select {
+	case m := <-ch:
+		return m
+	case <-w.ended:
+		return message{Kind: otherwise, Text: "the process has ended"}
+	case <-time.After(patience):
+		return message{Kind: otherwise, Text: "no answer"}
 	}
 }
 
-// tally counts the calls of a load.
-type tally struct {
-	Calls, Failed, Temporary, Reauthorize int
-	Renewed                               int    // calls that met a 401 and then worked
-	Again                                 int    // calls that met more than one
-	First                                 string // text of the first failure, leaving out temporary ones if there are others
-}
+func (w *worker) do(o order) message { return w.await(w.begin(o)) }
 
-func (t *tally) add(m message) {
-	t.Calls++
-	switch m.Kind {
-	case worked:
-		if m.Rejected > 0 {
-			t.Renewed++
-		}
-	case temporary:
-		t.Temporary++
-	case reauthorize:
-		t.Reauthorize++
-	}
-	if m.Rejected > 1 {
-		t.Again++
-	}
-	if m.Kind != worked {
-		t.Failed++
-		if t.First == "" || m.Kind != temporary {
-			t.First = m.Kind + ": " + m.Text
-		}
-	}
-}
+func (w *worker) call(subject string) message { return w.do(order{Do: "call", Subject: subject}) }
 
-func (t *tally) join(more tally) {
-	t.Calls += more.Calls
-	t.Failed += more.Failed
-	t.Temporary += more.Temporary
-	t.Reauthorize += more.Reauthorize
-	t.Renewed += more.Renewed
-	t.Again += more.Again
-	if t.First == "" {
-		t.First = more.First
-	}
-}
-
-// String leaves out the failure's text if there is none.
-func (t *tally) String() string {
-	s := fmt.Sprintf("%d calls, %d failed (%d temporary, %d reauthorize), %d renewed after a 401, %d met a second 401",
-		t.Calls, t.Failed, t.Temporary, t.Reauthorize, t.Renewed, t.Again)
-	if t.First != "" {
-		s += ", first failure: " + t.First
-	}
-	return s
-}
-
-// work is what a worker does: it obeys orders, each in a goroutine of its own, until its input ends. Then it ends as
-// processes do, at once.
-func work(text string) error {
-	var s setup
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return err
-	}
-	var mu sync.Mutex // guards out
-	out := json.NewEncoder(os.Stdout)
-	say := func(m message) {
-		mu.Lock()
-		defer mu.Unlock()
-		if err := out.Encode(m); err != nil {
-			os.Exit(1) // nobody listens any more
-		}
-	}
-	p := newPoints(say)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	e, err := s.open(ctx, p, func(ev tokensource.Event) {
-		say(message{Event: string(ev.Kind), Subject: ev.Subject})
-	})
-	if err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var o order
-		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
-			return err
-		}
-		go func() {
-			m := e.obey(ctx, p, o)
-			m.ID = o.ID
-			say(m)
-		}()
-	}
-	return lines.Err()
-}
-
-func (e *engine) obey(ctx context.Context, p *points, o order) (m message) {
-	switch o.Do {
-	case "call":
-		m = e.call(ctx, o.Subject)
-	case "arm":
-		p.arm(o.Subject, o.Point, o.How)
-	case "release":
-		p.release()
-	case "load":
-		m.Tally = e.load(ctx, o.Users, o.Time)
-	case "close":
-		m.fail(e.close())
-	default:
-		m.Text = "no such order: " + o.Do
+// final calls for subject until the outcome is one that lasts. That a store or
+// a server is too busy is no such outcome.
+func (w *worker) final(subject string) message {
+	m := w.call(subject)
+	for limit := time.Now().Add(patience); m.Kind == temporary && time.Now().Before(limit); m = w.call(subject) {
+		<-time.After(250 * time.Millisecond)
 	}
 	return m
 }
 
-// load makes calls for random users for a while: four at a time, and a hundred per second each at most.
-func (e *engine) load(ctx context.Context, users []string, d time.Duration) (sum tally) {
-	const callers, pause = 4, 10 * time.Millisecond
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	end := time.Now().Add(d)
-	var mu sync.Mutex // guards sum
-	var wg sync.WaitGroup
-	for range callers {
-		wg.Go(func() {
-			ticker := time.NewTicker(pause)
-			defer ticker.Stop()
-			for time.Now().Before(end) {
-				m := e.call(ctx, users[rand.IntN(len(users))])
-				mu.Lock()
-				sum.add(m)
-				mu.Unlock()
-				<-ticker.C
-			}
-		})
+// arm makes the work for subject wait at point.
+func (w *worker) arm(subject, point string) {
+	w.t.Helper()
+	w.must(order{Do: "arm", Subject: subject, Point: point})
+}
+
+// must gives an order that may not fail.
+func (w *worker) must(o order) {
+	w.t.Helper()
+	if m := w.do(o); m.Kind != worked {
+		w.t.Errorf("%s = %s", o.Do, m)
 	}
-	wg.Wait()
-	return sum
+}
+
+// awaitNotice returns when the process has said something that is asked for. It
+// returns false, and the test fails, if the process does not.
+func (w *worker) awaitNotice(is func(message) bool) bool {
+	w.t.Helper()
+	limit := time.After(patience)
+	for from := 0; ; {
+		w.mu.Lock()
+		heard, more := w.heard, w.more
+		w.mu.Unlock()
+		for ; from < len(heard); from++ {
+			if is(heard[from]) {
+				return true
+			}
+		}
+		select {
+		case <-more:
+		case <-w.ended:
+			w.t.Error("the process has ended, and has not said what was awaited")
+			return false
+		case <-limit:
+			w.t.Error("the process has not said what was awaited")
+			return false
+		}
+	}
+}
+
+// awaitPoint returns when the work for subject has reached point.
+func (w *worker) awaitPoint(subject, point string) {
+	w.t.Helper()
+	if !w.awaitNotice(func(m message) bool { return m.At == point && m.Subject == subject }) {
+		w.t.Errorf("user %s: %q was not reached", subject, point)
+	}
+}
+
+// awaitEvent returns when the engine has had an event for subject.
+func (w *worker) awaitEvent(subject, event string) {
+	w.t.Helper()
+	if !w.awaitNotice(func(m message) bool { return m.Event == event && m.Subject == subject }) {
+		w.t.Errorf("user %s: no event %q", subject, event)
+	}
+}
+
+// notices returns what the process has said without being asked.
+func (w *worker) notices() []message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard[:len(w.heard):len(w.heard)]
+}
+
+// events counts the events of a kind.
+func (w *worker) events(kind string) (n int) {
+	for _, m := range w.notices() {
+		if m.Event == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// kill kills the process and waits for its end. The test fails if it has ended
+// before, or otherwise.
+func (w *worker) kill() {
+	w.t.Helper()
+	w.signal(syscall.SIGKILL)
+	select {
+	case <-w.ended:
+	case <-time.After(patience):
+		w.t.Error("the process has not ended")
+		return
+	}
+	if s, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGKILL {
+		w.t.Errorf("the process has ended with %v, want killed", w.cmd.ProcessState)
+	}
+}
+
+// stop stops the process. It returns when all threads of the process have
+// stopped.
+func (w *worker) stop() {
+	w.t.Helper()
+	w.signal(syscall.SIGSTOP)
+	// WNOWAIT leaves the state for os/exec, which waits for the end.
+	err := unix.EINTR
+	for err == unix.EINTR { //nolint:errorlint // a number of the kernel
+		err, _ = unix.Waitid(unix.P_PID, w.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil).(unix.Errno)
+	}
+	if err != 0 {
+		w.t.Errorf("waitid: %v", err)
+	}
+}
+
+// resume continues a stopped process.
+func (w *worker) resume() {
+	w.t.Helper()
+	w.signal(syscall.SIGCONT)
+}
+
+func (w *worker) signal(s syscall.Signal) {
+	w.t.Helper()
+	if err := w.cmd.Process.Signal(s); err != nil {
+		w.t.Errorf("%v: %v", s, err)
+	}
+}
+
+// end kills the process, whatever it does, stopped or not.
+func (w *worker) end() {
+	_ = w.cmd.Process.Kill() // fails only if it has ended
+	<-w.ended
+	if text := w.log.String(); w.t.Failed() && text != "" {
+		w.t.Logf("standard error of a process: …%s", text[max(0, len(text)-1000):])
+	}
 }

@@ -15,15 +15,20 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
 
 // wrap is the README's first example.
-func wrap(httpClient *http.Client, client *tokensource.Client, store storage.Store) (*tokensource.Grants, error) {
-	grants, err := tokensource.NewGrants(client, store, nil)
+func wrap(httpClient *http.Client, client *oauth.Client, store storage.Store) (*grant.Keeper, error) {
+	grants, err := grant.New(client, store, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -34,20 +39,20 @@ func wrap(httpClient *http.Client, client *tokensource.Client, store storage.Sto
 
 // mount is the README's second example: everything that an existing server needs.
 func mount(mux *http.ServeMux, page *template.Template) error {
-	client, err := tokensource.NewClient(provider.X(), tokensource.Registration{
-		ClientID:     os.Getenv("X_CLIENT_ID"),
-		ClientSecret: os.Getenv("X_CLIENT_SECRET"), // empty for a public client
-		RedirectURL:  "https://app.example/callback",
-		Scopes:       []string{"tweet.read", "users.read", "offline.access"},
+	client, err := oauth.New(provider.X(), oauth.Registration{
+		ClientID:    os.Getenv("X_CLIENT_ID"),
+		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")), // empty for a public client
+		RedirectURL: "https://app.example/callback",
+		Scopes:      []string{"tweet.read", "users.read", "offline.access"},
 	}, nil)
 	if err != nil {
 		return err
 	}
-	keys, err := storage.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
 	if err != nil {
 		return err
 	}
-	files, err := storage.OpenFile("grants", nil)
+	files, err := filestore.Open("grants", nil)
 	if err != nil {
 		return err
 	}
@@ -55,7 +60,7 @@ func mount(mux *http.ServeMux, page *template.Template) error {
 	if err != nil {
 		return err
 	}
-	grants, err := tokensource.NewGrants(client, store, nil)
+	grants, err := grant.New(client, store, nil)
 	if err != nil {
 		return err
 	}
@@ -122,12 +127,12 @@ func decide(err error) string {
 
 // kit is the README's example of the test kit.
 func TestMyAppSurvivesARevokedToken(t *testing.T) {
-	x := oauthtest.New(t, nil)
+	x := xapi.New(t, nil)
 	app := oauthtest.ConfidentialApp()
-	client, err := tokensource.NewClient(x.Provider(""), tokensource.Registration{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0],
+	client, err := oauth.New(x.Provider(""), oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0],
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &tokensource.ClientOptions{HTTPClient: &http.Client{Transport: x.Transport()}})
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +155,14 @@ func TestMyAppSurvivesARevokedToken(t *testing.T) {
 	}
 }
 
-func logIn(t *testing.T, x *oauthtest.Server, client *tokensource.Client, grants *tokensource.Grants) {
+func logIn(t *testing.T, x *xapi.Server, client *oauth.Client, grants *grant.Keeper) {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
-	authorize, err := client.AuthorizationURL(tokensource.AuthorizationRequest{State: "state-of-this-test", Verifier: verifier})
+	authorize, err := client.AuthorizationURL("state-of-this-test", verifier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback, err := x.Authorize(t.Context(), authorize)
+	callback, err := x.Authorize(t.Context(), "", authorize)
 	if err != nil {
 		t.Fatal(err)
 	}

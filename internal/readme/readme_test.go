@@ -36,19 +36,6 @@ func flat(code string) string {
 	return b.String()
 }
 
-func TestTheREADMELinksToTestsThatExist(t *testing.T) {
-	readme := read(t, root+"README.md")
-	links := regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`).FindAllStringSubmatch(readme, -1)
-	if len(links) == 0 {
-		t.Fatal("the README links to no test")
-	}
-	for _, link := range links {
-		if !strings.Contains(read(t, root+link[2]), "func "+link[1]+"(") {
-			t.Errorf("%s is not in %s", link[1], link[2])
-		}
-	}
-}
-
 func TestEveryLinkToAFileOfThisRepositoryLeadsSomewhere(t *testing.T) {
 	documents, err := filepath.Glob(root + "*.md")
 	if err != nil {

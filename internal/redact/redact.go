@@ -1,31 +1,27 @@
 // Package redact keeps secrets out of everything that is printed.
+//
+// # By construction
+//
+// A value that must hold a secret holds it as a [Hidden]. Nothing can print
+// that, so no type needs a method that hides its fields. Such a method would
+// not be enough: package fmt does not call it for a value in an unexported
+// field, and encoders do not know it.
+//
+// # Text from outside
+//
+// [Text] prepares text from a server for errors and logs.
+//
+// All functions and types are safe for concurrent use. There are no errors.
 package redact
 
-import (
-	"fmt"
-	"io"
-	"strings"
-)
+import "strings"
 
-// Mark stands where a secret stood.
+// Mark replaces a secret in a text.
 const Mark = "REDACTED"
 
-// Write prints text for every verb and flag. A type that holds a secret calls it from its Format method: fmt then never
-// looks at the type's fields, not even for %d or %#v.
-func Write(f fmt.State, text string) {
-	_, _ = io.WriteString(f, text) // fmt.State keeps no error to report
-}
-
-// Secret returns Mark if a secret is set, and an empty string if there is none: whether there is one may be said.
-func Secret(value string) string {
-	if value == "" {
-		return ""
-	}
-	return Mark
-}
-
-// Text makes text from outside fit for errors and logs: printable ASCII only, at most limit bytes, and none of the
-// given secrets in it.
+// Text returns text from outside in a form that is fit for errors and logs:
+// printable ASCII only, at most limit bytes and "..." where it was cut, and
+// none of secrets in it.
 func Text(text string, limit int, secrets ...string) string {
 	for _, s := range secrets {
 		if s != "" {

@@ -20,10 +20,12 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 )
 
-// victimEnv is set in the processes that TestServersDieWithTheirProcess starts and kills.
+// victimEnv is set in the processes that TestServersDieWithTheirProcess starts
+// and kills.
 const victimEnv = "SERVERTEST_VICTIM"
 
-// TestServersDieWithTheirProcess kills a process that has a server: none of the server may be left.
+// TestServersDieWithTheirProcess kills a process that has a server. No part of
+// the server may be left.
 func TestServersDieWithTheirProcess(t *testing.T) {
 	if kind := os.Getenv(victimEnv); kind != "" {
 		s := kinds[kind](t)
@@ -38,7 +40,7 @@ func TestServersDieWithTheirProcess(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			server, kill := startVictim(t, kind)
 			kill()
-			for end := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
+			for end := time.Now().Add(2 * time.Minute); ; <-time.After(10 * time.Millisecond) {
 				conn, err := net.DialTimeout("tcp", server, time.Second)
 				if errors.Is(err, syscall.ECONNREFUSED) {
 					return
@@ -54,7 +56,8 @@ func TestServersDieWithTheirProcess(t *testing.T) {
 	}
 }
 
-// startVictim starts a process that has a server, and returns the server's address and what kills the process.
+// startVictim starts a process that has a server. It returns the address of the
+// server, and a function that kills the process.
 func startVictim(t *testing.T, kind string) (server string, kill func()) {
 	t.Helper()
 	temp := t.TempDir()                                         // the process cannot remove what it leaves
@@ -90,7 +93,8 @@ func startVictim(t *testing.T, kind string) (server string, kill func()) {
 	}
 }
 
-// TestServersOutliveThreads starts a server on a thread that ends then: the server must not end with it.
+// TestServersOutliveThreads starts a server on a thread that ends directly
+// afterwards. The server must not end with the thread.
 func TestServersOutliveThreads(t *testing.T) {
 	s := servertest.Redis(t)
 	if !s.Own() {
@@ -111,7 +115,8 @@ func TestServersOutliveThreads(t *testing.T) {
 	}
 }
 
-// onThreadThatEnds calls do on a thread that ends then, and returns the thread's id.
+// onThreadThatEnds calls do on a thread that ends directly afterwards, and
+// returns the ID of the thread.
 func onThreadThatEnds(do func()) (id int) {
 	ids := make(chan int, 1)
 	go func() {
@@ -131,7 +136,7 @@ func onThreadThatEnds(do func()) (id int) {
 func awaitEndOfThread(t *testing.T, id int) {
 	t.Helper()
 	task := fmt.Sprintf("/proc/self/task/%d", id)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); <-time.After(time.Millisecond) {
 		if _, err := os.Stat(task); errors.Is(err, fs.ErrNotExist) {
 			return
 		}

@@ -13,10 +13,12 @@ import (
 	"testing"
 )
 
-// PostgresEnv names the variable with the URL of a PostgreSQL server to use instead of a private one.
+// PostgresEnv names the variable with the URL of a PostgreSQL server to use in
+// place of a private one.
 const PostgresEnv = "AUTHTRIP_TEST_POSTGRES"
 
-// Postgres returns a PostgreSQL server: the one that PostgresEnv names, or else a private one with default settings.
+// Postgres returns a PostgreSQL server: the one that [PostgresEnv] names, or a
+// private one with default settings.
 func Postgres(t testing.TB) *Server {
 	t.Helper()
 	if url := os.Getenv(PostgresEnv); url != "" {
@@ -46,7 +48,8 @@ func Postgres(t testing.TB) *Server {
 	return s.begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
 }
 
-// postgresReady begins a session: while the server starts up or recovers, it answers with an error.
+// postgresReady begins a session. While the server starts up or recovers, it
+// answers with an error.
 func postgresReady(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -12,11 +12,13 @@ import (
 	"testing"
 )
 
-// RedisEnv names the variable with the URL of a Redis server to use instead of a private one.
+// RedisEnv names the variable with the URL of a Redis server to use in place of
+// a private one.
 const RedisEnv = "AUTHTRIP_TEST_REDIS"
 
-// Redis returns a Redis server: the one that RedisEnv names, or else a private one that writes every change to disk before
-// it answers, or keeps all in memory if a setting in more says so: more are arguments such as "--appendonly", "no".
+// Redis returns a Redis server: the one that [RedisEnv] names, or a private one.
+// The private one writes every change to disk before it answers. The strings in
+// more are further arguments of it, such as "--appendonly", "no".
 func Redis(t testing.TB, more ...string) *Server {
 	t.Helper()
 	if url := os.Getenv(RedisEnv); url != "" {
@@ -36,7 +38,8 @@ func Redis(t testing.TB, more ...string) *Server {
 	return s.begin(t, "redis://", "/0")
 }
 
-// redisReady sends PING: while the server loads its data, it answers with an error.
+// redisReady sends PING. While the server loads its data, it answers with an
+// error.
 func redisReady(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

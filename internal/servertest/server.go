@@ -1,6 +1,26 @@
-// Package servertest starts private PostgreSQL and Redis servers for tests: from the binaries of the machine, on free
-// loopback ports, in temporary directories, and stops them at the end of the test. On Linux they end with the test's process,
-// too, however that ends.
+// Package servertest starts private PostgreSQL and Redis servers for tests.
+//
+// # What it is for
+//
+// [Postgres] and [Redis] start a server from the binaries of the machine, on a
+// free loopback port and in a temporary directory. They stop it at the end of the
+// test. On Linux the server also ends with the process of the test, however that
+// process ends. If a variable names a server ([PostgresEnv], [RedisEnv]), the
+// test gets that one.
+//
+// # Types
+//
+// A [Server] can be stopped, killed and started again, if it is private.
+//
+// # Concurrency
+//
+// The methods of a Server are for one goroutine at a time. Different servers are
+// independent.
+//
+// # Errors
+//
+// Whatever fails ends the test. A missing binary skips the test, unless the
+// variable CI is set.
 package servertest
 
 import (
@@ -8,17 +28,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// Server is a server that a test runs on. Its methods are for one goroutine at a time.
+// Server is a server that a test runs on. Its methods are for one goroutine at a
+// time.
 type Server struct {
 	// URL is where clients connect: "postgres://…" or "redis://…".
 	URL string
@@ -34,17 +57,16 @@ type Server struct {
 	ended  chan struct{}
 }
 
-// startTime is how long a server may take until it answers, and stopTime until it has ended.
-const (
-	startTime = 30 * time.Second
-	stopTime  = 20 * time.Second
-)
+// hangs is how long a server may need to start or to end. After that, the test
+// reports that the server hangs.
+const hangs = 2 * time.Minute
 
-// Own reports whether the server is private to the test: only then may it be stopped and killed.
+// Own reports whether the server is private to the test. Only then may it be
+// stopped and killed.
 func (s *Server) Own() bool { return s.command != nil }
 
-// Start starts the server, again after Stop or Kill: at the same address, with the same data. It returns when the server
-// answers.
+// Start starts the server again after Stop or Kill, at the same address and with
+// the same data. It returns when the server answers.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	s.needOwn(t)
@@ -62,8 +84,10 @@ func (s *Server) Start(t testing.TB) {
 	}
 }
 
-// run starts the process, says so, and waits until it has ended. It keeps its thread all the while: when that ends, the
-// process dies with it (diesWithUs), and others who have it may end it.
+// run starts the process, says so, and waits until it has ended.
+//
+// It keeps its thread until then. The process dies with the thread that started
+// it (diesWithUs), and the end of another goroutine may end a shared thread.
 func (s *Server) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -78,7 +102,7 @@ func (s *Server) run(started chan<- error) {
 
 // await returns when the server answers, or why it never will.
 func (s *Server) await() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), hangs)
 	defer cancel()
 	for {
 		err := s.ready(ctx, net.JoinHostPort("127.0.0.1", s.port))
@@ -90,15 +114,16 @@ func (s *Server) await() error {
 		case <-s.ended:
 			return errors.New("it ended at once")
 		case <-ctx.Done():
-			return fmt.Errorf("no answer within %v: %w", startTime, err)
+			return fmt.Errorf("no answer within %v: %w", hangs, err)
 		}
 	}
 }
 
-// Stop ends the server in good order, and its connections with it.
+// Stop ends the server in good order, and its connections.
 func (s *Server) Stop(t testing.TB) { t.Helper(); s.end(t, s.stop) }
 
-// Kill ends the server as a power failure of its machine would, except that the disk keeps what it was given.
+// Kill ends the server as a power failure of its machine would, except that the
+// disk keeps all that was written.
 func (s *Server) Kill(t testing.TB) { t.Helper(); s.end(t, syscall.SIGKILL) }
 
 func (s *Server) end(t testing.TB, how syscall.Signal) {
@@ -110,9 +135,9 @@ func (s *Server) end(t testing.TB, how syscall.Signal) {
 	_ = s.cmd.Process.Signal(how) // fails only if it has ended
 	select {
 	case <-s.ended:
-	case <-time.After(stopTime):
+	case <-time.After(hangs):
 		_ = s.cmd.Process.Kill()
-		t.Errorf("servertest: %s did not end within %v", s.name, stopTime)
+		t.Errorf("servertest: %s did not end within %v", s.name, hangs)
 	}
 	s.cmd = nil
 }
@@ -124,7 +149,8 @@ func (s *Server) needOwn(t testing.TB) {
 	}
 }
 
-// begin gives the server a free port, starts it, and stops it at the end of the test.
+// begin gives the server a free port, starts it, and stops it at the end of the
+// test.
 func (s *Server) begin(t testing.TB, scheme, rest string) *Server {
 	t.Helper()
 	s.port = freePort(t)
@@ -134,22 +160,26 @@ func (s *Server) begin(t testing.TB, scheme, rest string) *Server {
 	return s
 }
 
+// freePort returns a port below those that the kernel gives to connections and
+// to listeners without a port of their own (Linux: 32768 and above). So no other
+// process gets the port before the server starts, or while it is stopped.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("servertest: %v", err)
+	const first, last = 20_000, 32_767
+	for range 100 {
+		port := strconv.Itoa(first + rand.IntN(last-first))
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			_ = l.Close() // nothing was written
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatalf("servertest: %v", err)
-	}
-	return port
+	t.Fatalf("servertest: no free port from %d to %d", first, last)
+	return ""
 }
 
-// find returns the path of a binary: from PATH, or the newest match of a pattern. Without one the test is skipped, except
-// when CI is set: then it fails.
+// find returns the path of a binary: from PATH, or the newest match of a
+// pattern. Without one the test is skipped. If CI is set, the test fails.
 func find(t testing.TB, name, pattern, advice string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -165,7 +195,8 @@ func find(t testing.TB, name, pattern, advice string) string {
 	return ""
 }
 
-// tempDir returns a directory that the server's user can use. Its path is short: PostgreSQL puts a socket into it.
+// tempDir returns a directory that the server's user can use. Its path is short,
+// because PostgreSQL puts a socket into it.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "authtrip-") //nolint:usetesting // its path would be too long for a socket

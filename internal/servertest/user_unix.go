@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// asServerUser has cmd run as an ordinary user: PostgreSQL refuses to run as root.
+// asServerUser makes cmd run as an ordinary user, because PostgreSQL refuses to
+// run as root.
 func asServerUser(cmd *exec.Cmd) {
 	if uid, gid, ok := serverUser(); ok {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
@@ -26,7 +27,8 @@ func handOver(dir string) error {
 	return os.Chown(dir, int(uid), int(gid))
 }
 
-// serverUser returns whom to run servers as, and false if that is who we are.
+// serverUser returns the user that runs the servers, and false if this process
+// already belongs to that user.
 func serverUser() (uid, gid uint32, ok bool) {
 	if os.Getuid() != 0 {
 		return 0, 0, false

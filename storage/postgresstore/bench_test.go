@@ -124,7 +124,7 @@ func storeContender(b *testing.B, goroutines int) contender {
 		name: "store",
 		load: func(i int, _ []byte) error {
 			r, err := s.Get(context.Background(), keys[i])
-			return wantLength(err, r.Value)
+			return wantLength(err, r.Value())
 		},
 		save: func(i int, value []byte) (err error) {
 			versions[i], err = s.Put(context.Background(), keys[i], value, versions[i])

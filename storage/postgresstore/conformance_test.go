@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
@@ -55,7 +56,7 @@ func runPool(t *testing.T, swaps int, configure func(*pgxpool.Config)) {
 }
 
 func TestSealed(t *testing.T) {
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/postgresstore"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // Values are sealed above the store: the database sees ciphertext only.
@@ -20,12 +21,12 @@ func Example() {
 		return
 	}
 	defer func() { _ = store.Close() }() // it returns nil
-	keys, err := storage.ParseKeys(os.Getenv("APP_KEYS"))
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS"))
 	if err != nil {
 		slog.Error("keys", "err", err)
 		return
 	}
-	sealed, err := storage.Sealed(store, keys) // give it to tokensource.NewGrants
+	sealed, err := storage.Sealed(store, keys) // give it to grant.New
 	if err != nil {
 		slog.Error("seal", "err", err)
 		return

@@ -2,17 +2,15 @@ module github.com/authtrip/authtrip/storage/postgresstore
 
 go 1.26.0
 
-replace github.com/authtrip/authtrip => ../..
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
-	github.com/jackc/pgx/v5 v5.12.0
+	github.com/authtrip/authtrip v0.0.0
+	github.com/jackc/pgx/v5 v5.13.0
 )
 
 require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )

@@ -61,7 +61,7 @@ func lockRow(t *testing.T, pool *pgxpool.Pool, table, key string) (tx pgx.Tx, re
 func awaitBlocked(t *testing.T, pool *pgxpool.Pool, table string, n int) {
 	t.Helper()
 	const sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()"
-	for limit := time.Now().Add(soon); ; {
+	for limit := time.Now().Add(hangs); ; {
 		var blocked int
 		if err := pool.QueryRow(context.Background(), sql, table).Scan(&blocked); err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func TestCancelledWhileARowIsLocked(t *testing.T) {
 			if !errors.Is(err, cause) {
 				t.Errorf("%s on a locked row = %v, want the cause of its ctx", call, err)
 			}
-		case <-time.After(soon):
+		case <-time.After(hangs):
 			t.Fatalf("%s on a locked row does not return when its ctx ends", call)
 		}
 		awaitBlocked(t, pool, table, 0) // the server has given up too

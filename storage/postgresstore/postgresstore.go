@@ -8,8 +8,6 @@ package postgresstore
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -44,7 +42,7 @@ type Store struct {
 	channel  string
 	sql      statements
 	notifier *notifier
-	calls    calls
+	calls    *calls        // a pointer, because printing a Store reads its fields
 	done     chan struct{} // closed when Close begins
 	close    func()
 
@@ -95,7 +93,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func())
 	if err := ready(ctx, pool, t, o.CreateTable); err != nil {
 		return nil, explain(ctx, "open", err)
 	}
-	s := &Store{pool: pool, channel: channel, sql: statementsOf(t), done: make(chan struct{}), pingEvery: pingEvery, pingTime: pingTime}
+	s := &Store{pool: pool, channel: channel, sql: statementsOf(t), done: make(chan struct{}), calls: new(calls), pingEvery: pingEvery, pingTime: pingTime}
 	s.notifier = startNotifier(pool, channel)
 	s.close = sync.OnceFunc(func() {
 		close(s.done)
@@ -112,14 +110,6 @@ func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func())
 func (s *Store) Close() error {
 	s.close()
 	return nil
-}
-
-// String returns "postgresstore.Store".
-func (*Store) String() string { return "postgresstore.Store" }
-
-// Format prints what String returns for every verb: no verb shows the pool's configuration.
-func (s *Store) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
 }
 
 var (

@@ -36,9 +36,9 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 		return storage.Record{}, err
 	}
 	var version int64
-	var r storage.Record
+	var value []byte
 	err := s.call(ctx, "get", func() error {
-		return s.pool.QueryRow(ctx, s.sql.get, key).Scan(&version, &r.Value)
+		return s.pool.QueryRow(ctx, s.sql.get, key).Scan(&version, &value)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return storage.Record{}, storage.ErrNotFound
@@ -46,8 +46,7 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err != nil {
 		return storage.Record{}, err
 	}
-	r.Version = storage.Version(version)
-	return r, nil
+	return storage.NewRecord(value, storage.Version(version)), nil
 }
 
 // Put implements storage.Store.

@@ -42,7 +42,7 @@ func watch(t *testing.T, s *postgresstore.Store) *watching {
 // wantNews waits until exactly key is told.
 func (w *watching) wantNews(t *testing.T, key string) {
 	t.Helper()
-	limit := time.After(soon)
+	limit := time.After(hangs)
 	for {
 		select {
 		case got := <-w.heard:
@@ -66,7 +66,7 @@ func (w *watching) wantEnd(t *testing.T) error {
 			t.Errorf("Watch() = nil, want an error")
 		}
 		return err
-	case <-time.After(soon):
+	case <-time.After(hangs):
 		t.Fatal("Watch() does not return")
 		return nil
 	}

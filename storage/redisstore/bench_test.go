@@ -162,7 +162,7 @@ func store(b *testing.B, url string, workers int) contender {
 	return contender{
 		load: func(ctx context.Context, w int) ([]byte, error) {
 			r, err := s.Get(ctx, key(w))
-			return r.Value, err
+			return r.Value(), err
 		},
 		save: func(ctx context.Context, w int, value []byte) (err error) {
 			versions[w], err = s.Put(ctx, key(w), value, versions[w])

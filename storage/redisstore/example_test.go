@@ -11,6 +11,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/redisstore"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // One server, which REDIS_URL names. Seal what you store.
@@ -21,7 +22,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer store.Close() //nolint:errcheck // at the end of the program
-	keys, err := storage.ParseKeys(os.Getenv("STORAGE_KEYS"))
+	keys, err := seal.ParseKeys(os.Getenv("STORAGE_KEYS"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,6 +47,6 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(store, store.Close())
-	// Output: redisstore.Store <nil>
+	fmt.Println(store.Close())
+	// Output: <nil>
 }

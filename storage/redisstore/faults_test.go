@@ -69,8 +69,8 @@ func TestAnswerLostAndOvertaken(t *testing.T) {
 	v := put(t, s, "k", "first", 0)
 	p.onLoss = func() {
 		r, err := other.Get(context.Background(), "k")
-		if err != nil || string(r.Value) != "second" {
-			t.Errorf("Get() = %q, %v, want what was written", r.Value, err)
+		if err != nil || string(r.Value()) != "second" {
+			t.Errorf("Get() = %q, %v, want what was written", r.Value(), err)
 		}
 		put(t, other, "k", "third", r.Version)
 	}
@@ -118,7 +118,7 @@ func TestCreateLost(t *testing.T) {
 		t.Errorf("Put() of what was deleted = %v, want an error that does not know", err)
 	}
 	if r, err := other.Get(t.Context(), "k"); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("Get() after Delete = %q, %v, want %v", r.Value, err, storage.ErrNotFound)
+		t.Errorf("Get() after Delete = %q, %v, want %v", r.Value(), err, storage.ErrNotFound)
 	}
 	p.onLoss = func() {
 		remove()
@@ -303,7 +303,7 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// wantEnd fails the test unless f returns soon, with an error that wraps cause.
+// wantEnd fails the test if f hangs, or if its error does not wrap cause.
 func wantEnd(t *testing.T, call string, cause error, f func() error) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -313,7 +313,7 @@ func wantEnd(t *testing.T, call string, cause error, f func() error) {
 		if !errors.Is(err, cause) {
 			t.Errorf("%s = %v, want its cause", call, err)
 		}
-	case <-time.After(4 * time.Second):
+	case <-time.After(hangs):
 		t.Errorf("%s does not return", call)
 	}
 }

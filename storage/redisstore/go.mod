@@ -3,7 +3,7 @@ module github.com/authtrip/authtrip/storage/redisstore
 go 1.26.0
 
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
+	github.com/authtrip/authtrip v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
 
@@ -12,5 +12,3 @@ require (
 	go.uber.org/atomic v1.12.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 )
-
-replace github.com/authtrip/authtrip => ../..

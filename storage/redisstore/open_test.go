@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/redisstore"
@@ -226,11 +226,12 @@ func TestCloseClient(t *testing.T) {
 	}
 }
 
-func TestStorePrintsNothing(t *testing.T) {
-	s := open(t, servertest.Redis(t).URL, newPrefix())
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%q", "%x"} {
-		if got := fmt.Sprintf(verb, s); got != "redisstore.Store" {
-			t.Errorf("Sprintf(%s) = %q, want redisstore.Store", verb, got)
-		}
+func TestNothingPrintsThePassword(t *testing.T) {
+	const password = "correct-horse-battery-staple"
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", Password: password, ContextTimeoutEnabled: true})
+	defer client.Close() //nolint:errcheck // it has no connection
+	s := onClient(t, client, newPrefix())
+	for _, way := range exposure.Of(s, password) {
+		t.Errorf("a store shows its password: %s", way)
 	}
 }

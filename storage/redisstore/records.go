@@ -82,7 +82,7 @@ func decode(data []byte) (storage.Record, error) {
 		return storage.Record{}, errNoRecord
 	}
 	value := data[versionSize:]
-	return storage.Record{Value: value[:len(value):len(value)], Version: version}, nil
+	return storage.NewRecord(value[:len(value):len(value)], version), nil
 }
 
 // encodeVersion returns what a script compares the stored version with.

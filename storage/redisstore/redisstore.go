@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,13 +44,19 @@ type Store struct {
 	quiet   time.Duration // how often Watch asks for a sign of life
 	done    chan struct{} // closed by Close
 
-	start    time.Time
+	start time.Time
+	close func() error
+	*state
+}
+
+// state is what changes while a Store is in use. It is behind a pointer:
+// printing a Store reads its fields, and must not race with calls.
+type state struct {
 	answered atomic.Int64 // when the server last answered, in nanoseconds after start
 
 	mu     sync.RWMutex // guards closed, and calls against a new one after Close; never held across I/O
 	closed bool
 	calls  sync.WaitGroup
-	close  func() error
 }
 
 var (
@@ -124,7 +129,7 @@ func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now()}
+	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now(), state: new(state)}
 	s.answered.Store(-int64(freshTime)) // not yet
 
 	// The client of a Cluster may ask one node after another, each with its own timeout.
@@ -184,14 +189,6 @@ func (s *Store) shut() error {
 		return fmt.Errorf("redisstore: close: %w", err)
 	}
 	return nil
-}
-
-// String names the kind of store.
-func (s *Store) String() string { return "redisstore.Store" }
-
-// Format prints what String returns for every verb, so that no verb shows the client and its password.
-func (s *Store) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
 }
 
 // name returns the key of Redis for a key of the store.

@@ -14,6 +14,7 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/redisstore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
@@ -35,7 +36,7 @@ func TestSuiteClient(t *testing.T) {
 
 func TestSuiteSealed(t *testing.T) {
 	server := servertest.Redis(t)
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +102,8 @@ func put(t testing.TB, s storage.Store, key, value string, old storage.Version) 
 // want fails the test unless value is stored under key.
 func want(t testing.TB, s storage.Store, key, value string) {
 	t.Helper()
-	if r, err := s.Get(context.Background(), key); err != nil || string(r.Value) != value {
-		t.Errorf("Get(%q) = %q, %v, want %q", key, r.Value, err, value)
+	if r, err := s.Get(context.Background(), key); err != nil || string(r.Value()) != value {
+		t.Errorf("Get(%q) = %q, %v, want %q", key, r.Value(), err, value)
 	}
 }
 

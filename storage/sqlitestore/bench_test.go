@@ -117,8 +117,8 @@ var keyNames = [keys]string{"key0", "key1", "key2", "key3"}
 func (s *subject) load(ctx context.Context) side {
 	return func(b *testing.B, i int) {
 		r, err := s.store.Get(ctx, keyNames[i%keys])
-		if err != nil || len(r.Value) != valueSize {
-			b.Fatalf("Get() = %d bytes, %v", len(r.Value), err)
+		if err != nil || len(r.Value()) != valueSize {
+			b.Fatalf("Get() = %d bytes, %v", len(r.Value()), err)
 		}
 	}
 }

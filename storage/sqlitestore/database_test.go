@@ -148,8 +148,8 @@ func TestCorruptRows(t *testing.T) {
 		execute(t, db, "INSERT INTO authtrip_records VALUES ('"+name+"', "+row+")")
 		r, err := s.Get(t.Context(), name)
 		wantError(t, "Get("+name+")", err, "delete the row", storage.ErrCorrupt)
-		if r.Value != nil || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("Get(%s) = %d bytes, %v, want no value and none in the error", name, len(r.Value), err)
+		if r.Value() != nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("Get(%s) = %d bytes, %v, want no value and none in the error", name, len(r.Value()), err)
 		}
 		if _, err := s.Put(t.Context(), name, []byte("new"), 0); err == nil {
 			t.Errorf("Put(%s) = nil, want an error", name)
@@ -196,8 +196,8 @@ func TestCorruptFile(t *testing.T) {
 	defer closeStore(t, s)
 	r, err := s.Get(context.Background(), "d")
 	wantError(t, "Get() from a damaged file", err, "restore a backup", storage.ErrCorrupt)
-	if r.Value != nil {
-		t.Errorf("Get() from a damaged file = %d bytes, want none", len(r.Value))
+	if r.Value() != nil {
+		t.Errorf("Get() from a damaged file = %d bytes, want none", len(r.Value()))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
@@ -26,8 +27,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close()                            //nolint:errcheck // an example
-	keys, err := storage.NewKeys(storage.NewKey()) // a service reads its keys: storage.ParseKeys
+	defer store.Close()                      //nolint:errcheck // an example
+	keys, err := seal.NewKeys(seal.NewKey()) // a service reads its keys: seal.ParseKeys
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func Example() {
 	_, err = sealed.Put(ctx, "brand-account", []byte("late"), version)
 	fmt.Println("late swap is a conflict:", errors.Is(err, storage.ErrConflict))
 	record, err := sealed.Get(ctx, "brand-account")
-	fmt.Printf("%s %v\n", record.Value, err)
+	fmt.Printf("%s %v\n", record.Value(), err)
 	// Output:
 	// swap: <nil>
 	// late swap is a conflict: true
@@ -78,10 +79,9 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // an example
 	for key, err := range store.Keys(ctx) {
 		fmt.Println(key, err)
 	}
-	fmt.Println(store)
-	// Output: sqlitestore.Store
+	fmt.Println("closed:", store.Close())
+	// Output: closed: <nil>
 }

@@ -2,10 +2,8 @@ module github.com/authtrip/authtrip/storage/sqlitestore
 
 go 1.26.0
 
-replace github.com/authtrip/authtrip => ../..
-
 require (
-	github.com/authtrip/authtrip v0.0.0-00010101000000-000000000000
+	github.com/authtrip/authtrip v0.0.0
 	modernc.org/sqlite v1.62.0
 )
 

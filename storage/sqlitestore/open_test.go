@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
@@ -90,8 +91,8 @@ func TestPaths(t *testing.T) {
 			t.Errorf("after Open(%q) and Put: %v, want a file that is not empty", name, err)
 		}
 		r, err := open(t, filepath.Join(dir, name), nil).Get(t.Context(), "k")
-		if err != nil || string(r.Value) != name {
-			t.Errorf("Get() from %q = %q, %v, want its own value", name, r.Value, err)
+		if err != nil || string(r.Value()) != name {
+			t.Errorf("Get() from %q = %q, %v, want its own value", name, r.Value(), err)
 		}
 	}
 	entries, err := os.ReadDir(dir)
@@ -206,14 +207,11 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-func TestPrintsNothing(t *testing.T) {
+func TestNothingPrintsValues(t *testing.T) {
+	const secret = "correct-horse-battery-staple"
 	s := open(t, filepath.Join(t.TempDir(), "grants.db"), nil)
-	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d", "%q"} {
-		if got := fmt.Sprintf(format, s); got != "sqlitestore.Store" {
-			t.Errorf("Sprintf(%q) = %q, want only the kind of store", format, got)
-		}
-	}
-	if got := s.String(); got != "sqlitestore.Store" {
-		t.Errorf("String() = %q, want only the kind of store", got)
+	put(t, s, "k", secret, 0)
+	for _, way := range exposure.Of(s, secret) {
+		t.Errorf("a store shows a value: %s", way)
 	}
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
+// hangs is how long anything may take. After that, a test reports that it hangs.
+const hangs = 2 * time.Minute
+
 const (
 	childPath = "SQLITESTORE_TEST_PATH" // set in the processes that the tests start
 	childRole = "SQLITESTORE_TEST_ROLE"
@@ -70,7 +73,7 @@ func increment(s storage.Store, key string) error {
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		n, err := strconv.Atoi("0" + string(r.Value))
+		n, err := strconv.Atoi("0" + string(r.Value()))
 		if err != nil {
 			return err
 		}
@@ -94,8 +97,8 @@ func TestProcesses(t *testing.T) {
 	}
 	children.Wait()
 	want := strconv.Itoa(processes * eachChild)
-	if r, err := open(t, path, nil).Get(t.Context(), "counter"); err != nil || string(r.Value) != want {
-		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value, err, want, processes, want)
+	if r, err := open(t, path, nil).Get(t.Context(), "counter"); err != nil || string(r.Value()) != want {
+		t.Errorf("counter = %q, %v after %s increments by %d processes, want %s", r.Value(), err, want, processes, want)
 	}
 }
 
@@ -110,9 +113,9 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Get() after a process died = %v, want no error", err)
 		}
-		n, err := strconv.Atoi(string(r.Value))
+		n, err := strconv.Atoi(string(r.Value()))
 		if err != nil || n <= before {
-			t.Errorf("counter = %q, want more than %d", r.Value, before)
+			t.Errorf("counter = %q, want more than %d", r.Value(), before)
 		}
 		before = n
 		closeStore(t, s)
@@ -192,8 +195,8 @@ func wantCancelled(t *testing.T, call string, f func(ctx context.Context) error)
 	select {
 	case err := <-result:
 		wantError(t, call+" with an ended ctx", err, "sqlitestore", errCause)
-	case <-time.After(10 * time.Second):
-		t.Errorf("%s did not return within 10 s after its ctx ended", call)
+	case <-time.After(hangs):
+		t.Errorf("%s did not return within %v after its ctx ended", call, hangs)
 	}
 }
 
@@ -244,8 +247,8 @@ func wantWaits(t *testing.T, s storage.Store, key string, v storage.Version, rel
 		if err != nil {
 			t.Errorf("Put() after the lock was released = %v, want no error", err)
 		}
-	case <-time.After(10 * time.Second):
-		t.Error("Put() did not return within 10 s after the lock was released")
+	case <-time.After(hangs):
+		t.Errorf("Put() did not return within %v after the lock was released", hangs)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err != nil {
 		return storage.Record{}, s.explain(ctx, "get", err)
 	}
-	return storage.Record{Value: value, Version: storage.Version(version)}, nil
+	return storage.NewRecord(value, storage.Version(version)), nil
 }
 
 // column is a version in the database: its bits as a signed number.

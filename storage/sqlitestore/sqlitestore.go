@@ -13,9 +13,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/authtrip/authtrip/storage"
-
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/authtrip/authtrip/storage"
 )
 
 // Options are the rarer choices of Open and New. The zero value is the safe default.
@@ -167,12 +167,4 @@ func (s *Store) shut() error {
 		errs = append(errs, s.db.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// String returns the kind of store.
-func (s *Store) String() string { return "sqlitestore.Store" }
-
-// Format prints the kind of store for every verb.
-func (s *Store) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, s.String()) // fmt.State keeps no error to report
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
@@ -23,7 +24,7 @@ func TestStoreDurable(t *testing.T) {
 }
 
 func TestSealedStore(t *testing.T) {
-	keys, err := storage.NewKeys(storage.NewKey())
+	keys, err := seal.NewKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func TestSealedStore(t *testing.T) {
 }
 
 // run runs the suite on stores that Open opens, sealed if keys is not nil.
-func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *storage.Keys) {
+func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *seal.Keys) {
 	var path string
 	reopen := func(t *testing.T) storage.Store {
 		t.Helper()
@@ -148,8 +149,8 @@ func put(t testing.TB, s storage.Store, key, value string, old storage.Version) 
 func want(t testing.TB, s storage.Store, key, value string, version storage.Version) {
 	t.Helper()
 	r, err := s.Get(context.Background(), key)
-	if err != nil || string(r.Value) != value || r.Version != version {
-		t.Errorf("Get(%q) = %q, version %d, %v, want %q, %d", key, r.Value, r.Version, err, value, version)
+	if err != nil || string(r.Value()) != value || r.Version != version {
+		t.Errorf("Get(%q) = %q, version %d, %v, want %q, %d", key, r.Value(), r.Version, err, value, version)
 	}
 }
 
@@ -203,7 +204,7 @@ func TestClosedWhileWriting(t *testing.T) {
 					last <- r
 					return
 				}
-				r = storage.Record{Value: []byte(key + value), Version: v}
+				r = storage.NewRecord([]byte(key+value), v)
 				if n == 5 && key == "a" {
 					go s.Close() //nolint:errcheck // checked by the Close below
 				}
@@ -214,13 +215,13 @@ func TestClosedWhileWriting(t *testing.T) {
 	for range keys {
 		r := <-last
 		if r.Version != 0 {
-			written[string(r.Value[:1])] = r
+			written[string(r.Value()[:1])] = r
 		}
 	}
 	closeStore(t, s)
 	again := open(t, path, nil)
 	for key, r := range written {
-		want(t, again, key, string(r.Value[1:]), r.Version)
+		want(t, again, key, string(r.Value()[1:]), r.Version)
 	}
 	if len(written) == 0 {
 		t.Error("nothing was written")

@@ -2,6 +2,8 @@ package storagetest_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"iter"
 	"os"
@@ -10,12 +12,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// broken are stores that break the contract in one way each, and the subtests that must notice.
+// broken are stores that break the contract in one way each, and the subtests
+// that must fail.
 var broken = map[string]struct {
 	open  func() storage.Store
 	wants []string
@@ -36,20 +40,23 @@ var broken = map[string]struct {
 	"ForgetsKeys":    {func() storage.Store { return forgetsKeys{storage.NewMemory()} }, []string{"Lister"}},
 	"DeafWatcher":    {func() storage.Store { return deafWatcher{storage.NewMemory()} }, []string{"Watcher"}},
 	"WrongWatcher":   {func() storage.Store { return wrongWatcher{storage.NewMemory()} }, []string{"Watcher"}},
+	"JoinsParts":     {func() storage.Store { return joinsParts{storage.NewMemory()} }, []string{"Namer"}},
 	"StuckWatcher":   {func() storage.Store { return stuckWatcher{storage.NewMemory()} }, []string{"WatcherEnds"}},
 }
 
 const brokenEnv = "STORAGETEST_BROKEN"
 
-// TestBrokenStores runs the suite on each broken store, in a process of its own because the suite must fail there.
+// TestBrokenStores runs the suite on each broken store. Each run has a process
+// of its own, because the suite must fail there.
 func TestBrokenStores(t *testing.T) {
 	if name := os.Getenv(brokenEnv); name != "" {
+		storagetest.SetHangs(time.Second) // some of them do
 		storagetest.Run(t, func(*testing.T) storage.Store { return broken[name].open() }, &storagetest.Options{Swaps: 1000})
 		return
 	}
 	for name, b := range broken {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // those that hang would add up
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStores$/^("+strings.Join(b.wants, "|")+")$", "-test.v")
 			cmd.Env = append(os.Environ(), brokenEnv+"="+name)
 			out, err := cmd.CombinedOutput()
@@ -94,7 +101,7 @@ func (s blind) Put(ctx context.Context, key string, value []byte, old storage.Ve
 	return overwrite(ctx, s.Store, key, value)
 }
 
-// overwrite stores value whatever is there.
+// overwrite stores value, whatever version is stored.
 func overwrite(ctx context.Context, s storage.Store, key string, value []byte) (storage.Version, error) {
 	for {
 		r, err := s.Get(ctx, key)
@@ -108,7 +115,7 @@ func overwrite(ctx context.Context, s storage.Store, key string, value []byte) (
 	}
 }
 
-// aliasing keeps the caller's slice, or hands out its own.
+// aliasing keeps the caller's slice, or returns its own.
 type aliasing struct {
 	in, out bool
 	value   []byte
@@ -117,9 +124,9 @@ type aliasing struct {
 
 func (s *aliasing) Get(context.Context, string) (storage.Record, error) {
 	if s.out {
-		return storage.Record{Value: s.value, Version: s.version}, nil
+		return storage.NewRecord(s.value, s.version), nil
 	}
-	return storage.Record{Value: append([]byte(nil), s.value...), Version: s.version}, nil
+	return storage.NewRecord(append([]byte(nil), s.value...), s.version), nil
 }
 
 func (s *aliasing) Put(_ context.Context, _ string, value []byte, _ storage.Version) (storage.Version, error) {
@@ -133,7 +140,7 @@ func (s *aliasing) Put(_ context.Context, _ string, value []byte, _ storage.Vers
 
 func (s *aliasing) Delete(context.Context, string, storage.Version) error { return nil }
 
-// versionReuse begins to count anew after a delete.
+// versionReuse counts versions from one again after a delete.
 type versionReuse struct {
 	storage.Store
 	mu   sync.Mutex // guards base; never held across I/O
@@ -198,7 +205,7 @@ func (s foldsCase) Put(ctx context.Context, key string, value []byte, old storag
 	return s.Store.Put(ctx, strings.ToLower(key), value, old)
 }
 
-// anyKey calls a bad key one that does not exist.
+// anyKey returns ErrNotFound for a bad key.
 type anyKey struct{ storage.Store }
 
 func (s anyKey) Get(ctx context.Context, key string) (storage.Record, error) {
@@ -208,7 +215,7 @@ func (s anyKey) Get(ctx context.Context, key string) (storage.Record, error) {
 	return s.Store.Get(ctx, key)
 }
 
-// textOnly loses bytes that are not text.
+// textOnly loses bytes that are not UTF-8.
 type textOnly struct{ storage.Store }
 
 func (s textOnly) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
@@ -222,7 +229,7 @@ func (s cutsOff) Put(ctx context.Context, key string, value []byte, old storage.
 	return s.Store.Put(ctx, key, value[:min(len(value), 64<<10)], old)
 }
 
-// deletesAny deletes whatever the version.
+// deletesAny deletes a record, whatever version is stored.
 type deletesAny struct{ storage.Store }
 
 func (s deletesAny) Delete(ctx context.Context, key string, _ storage.Version) error {
@@ -248,7 +255,7 @@ func (s forgetsKeys) Keys(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// deafWatcher hears nothing after the beginning.
+// deafWatcher notifies of nothing after the zero Change.
 type deafWatcher struct{ storage.Store }
 
 func (deafWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
@@ -257,7 +264,7 @@ func (deafWatcher) Watch(ctx context.Context, changed func(storage.Change)) erro
 	return context.Cause(ctx)
 }
 
-// wrongWatcher tells of versions that there never were.
+// wrongWatcher notifies of versions that never existed.
 type wrongWatcher struct{ *storage.Memory }
 
 func (s wrongWatcher) Watch(ctx context.Context, changed func(storage.Change)) error {
@@ -269,10 +276,18 @@ func (s wrongWatcher) Watch(ctx context.Context, changed func(storage.Change)) e
 	})
 }
 
-// stuckWatcher does not notice that ctx ends.
+// stuckWatcher does not return when ctx ends.
 type stuckWatcher struct{ storage.Store }
 
 func (stuckWatcher) Watch(_ context.Context, changed func(storage.Change)) error {
 	changed(storage.Change{})
 	select {}
+}
+
+// joinsParts forgets where one part of a name ends and the next begins.
+type joinsParts struct{ storage.Store }
+
+func (joinsParts) Name(_ context.Context, parts ...string) (string, error) {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "")))
+	return hex.EncodeToString(sum[:]), nil
 }

@@ -67,7 +67,7 @@ func call(ctx context.Context, s storage.Store, op string, v storage.Version) er
 	return s.Delete(ctx, "k", v)
 }
 
-// state returns what is stored.
+// state returns the stored value.
 func state(t *testing.T, s storage.Store) string {
 	t.Helper()
 	r, err := s.Get(t.Context(), "k")
@@ -77,10 +77,10 @@ func state(t *testing.T, s storage.Store) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(r.Value)
+	return string(r.Value())
 }
 
-// after returns what is stored after op, if it is applied.
+// after returns the stored value after op, with or without its effect.
 func after(op string, applied bool) string {
 	switch {
 	case applied && op == "Put":
@@ -151,7 +151,7 @@ func Example() {
 	_, err := store.Put(ctx, "key", []byte("value"), 0)
 	fmt.Println(err)
 	r, err := store.Get(ctx, "key")
-	fmt.Println(string(r.Value), err)
+	fmt.Println(string(r.Value()), err)
 	// Output:
 	// connection lost
 	// value <nil>

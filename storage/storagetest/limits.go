@@ -29,7 +29,7 @@ func testGoodKeys(t *testing.T, s *suite) {
 	}
 }
 
-// badKeys are keys that no store takes.
+// badKeys are keys that every store refuses.
 func badKeys() []string {
 	return []string{"", strings.Repeat("k", storage.MaxKey+1), "a b", "a/b", "../a", `a\b`, "a:b", "a|b", "a\x00b", "a\n", "é", "a%41", "*"}
 }
@@ -46,7 +46,8 @@ func testBadKeys(t *testing.T, s *suite) {
 	}
 }
 
-// wantRefusal fails the test unless err is one, and none that a caller would take for an answer.
+// wantRefusal fails the test unless err is an error that is neither ErrNotFound
+// nor ErrConflict.
 func wantRefusal(t *testing.T, call string, err error) {
 	t.Helper()
 	if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {

@@ -18,10 +18,11 @@ func powers() []part {
 		{"ListerWhileWriting", testListerWhileWriting},
 		{"Watcher", testWatcher},
 		{"WatcherEnds", testWatcherEnds},
+		{"Namer", testNamer},
 	}
 }
 
-// lister returns s as one, or ends the test.
+// lister returns s as a Lister, or skips the test.
 func lister(t *testing.T, s storage.Store) storage.Lister {
 	t.Helper()
 	l, ok := s.(storage.Lister)
@@ -90,8 +91,8 @@ func wantListed(t *testing.T, got map[string]int, names []string) {
 	}
 }
 
-// testListerWhileWriting rewrites keys while they are listed, from inside the loop too: each is there all the time, and
-// so must be listed exactly once.
+// testListerWhileWriting rewrites keys while they are listed, also inside the
+// loop. Each key exists all the time, so Keys must yield it exactly once.
 func testListerWhileWriting(t *testing.T, s *suite) {
 	store := s.open(t)
 	l := lister(t, store)
@@ -130,13 +131,13 @@ func testListerWhileWriting(t *testing.T, s *suite) {
 
 // watching is a Watch that runs.
 type watching struct {
-	heard  chan storage.Change
-	put    map[storage.Version]bool // told, or to be told
-	ended  chan error
-	cancel context.CancelCauseFunc
+	arrived chan storage.Change
+	put     map[storage.Version]bool // that changes may have
+	ended   chan error
+	cancel  context.CancelCauseFunc
 }
 
-// watch begins to watch s, or ends the test if it cannot.
+// watch begins to watch s, or skips the test if s is no Watcher.
 func watch(t *testing.T, s storage.Store) *watching {
 	t.Helper()
 	watcher, ok := s.(storage.Watcher)
@@ -145,79 +146,80 @@ func watch(t *testing.T, s storage.Store) *watching {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	w := &watching{make(chan storage.Change, 1000), map[storage.Version]bool{}, make(chan error, 1), cancel}
-	go func() { w.ended <- watcher.Watch(ctx, func(c storage.Change) { w.heard <- c }) }()
+	go func() { w.ended <- watcher.Watch(ctx, func(c storage.Change) { w.arrived <- c }) }()
 	t.Cleanup(func() { cancel(nil) })
 	return w
 }
 
-// wantNews waits until the watcher is told of a change, or that there may have been any. A version may be left out, but must
-// not be wrong: who has read it will not read again.
-func (w *watching) wantNews(t *testing.T, why string, want storage.Change) {
+// wantChange waits until the watcher receives want or a zero Change. The
+// version may be zero, but must not be wrong: a process that has read this
+// version does not read again.
+func (w *watching) wantChange(t *testing.T, why string, want storage.Change) {
 	t.Helper()
 	w.put[want.Version] = true
-	limit := time.After(soon)
+	limit := time.After(hangs)
 	for {
 		select {
-		case got := <-w.heard:
+		case got := <-w.arrived:
 			if got.Version != 0 && got.Version != want.Version && w.put[got.Version] {
-				continue // late news, or told twice
+				continue // late, or a second time
 			}
 			if got.Key == want.Key && got.Version != 0 && got.Version != want.Version {
-				t.Fatalf("Watch() tells of %v after %s, want %v", got, why, want)
+				t.Fatalf("Watch() notifies of %v after %s, want %v", got, why, want)
 			}
 			if got.Key == want.Key || got.Key == "" {
 				return
 			}
 		case err := <-w.ended:
-			t.Fatalf("Watch() = %v before it told of %s", err, why)
+			t.Fatalf("Watch() = %v before it notified of %s", err, why)
 		case <-limit:
-			t.Fatalf("Watch() tells nothing of %s", why)
+			t.Fatalf("Watch() does not notify of %s", why)
 		}
 	}
 }
 
-// drop forgets what was heard so far.
+// drop discards the changes that have arrived.
 func (w *watching) drop() {
-	for len(w.heard) > 0 {
-		<-w.heard
+	for len(w.arrived) > 0 {
+		<-w.arrived
 	}
 }
 
 func testWatcher(t *testing.T, s *suite) {
 	first, second := s.handles(t)
 	w := watch(t, first)
-	w.wantNews(t, "its beginning", storage.Change{})
+	w.wantChange(t, "its beginning", storage.Change{})
 	for _, store := range []storage.Store{first, second} {
 		w.drop()
 		v := put(t, store, "k", "created", 0)
-		w.wantNews(t, "a create", storage.Change{Key: "k", Version: v})
+		w.wantChange(t, "a create", storage.Change{Key: "k", Version: v})
 		v = put(t, store, "k", "swapped", v)
-		w.wantNews(t, "a swap", storage.Change{Key: "k", Version: v})
+		w.wantChange(t, "a swap", storage.Change{Key: "k", Version: v})
 		other := put(t, store, "other", "value", 0)
-		w.wantNews(t, "another key", storage.Change{Key: "other", Version: other})
+		w.wantChange(t, "another key", storage.Change{Key: "other", Version: other})
 		wantDelete(t, store, "k", v, nil)
-		w.wantNews(t, "a delete", storage.Change{Key: "k"})
+		w.wantChange(t, "a delete", storage.Change{Key: "k"})
 		clean(t, store, "other")
-		w.wantNews(t, "a delete", storage.Change{Key: "other"})
+		w.wantChange(t, "a delete", storage.Change{Key: "other"})
 	}
 }
 
 func testWatcherEnds(t *testing.T, s *suite) {
 	store := s.open(t)
 	w, other := watch(t, store), watch(t, store)
-	w.wantNews(t, "its beginning", storage.Change{})
-	other.wantNews(t, "its beginning", storage.Change{})
+	w.wantChange(t, "its beginning", storage.Change{})
+	other.wantChange(t, "its beginning", storage.Change{})
 	w.cancel(errCause)
 	select {
 	case err := <-w.ended:
 		wantCause(t, "Watch", err, errCause)
-	case <-time.After(soon):
-		t.Fatalf("Watch() did not return within %v after its ctx ended", soon)
+	case <-time.After(hangs):
+		t.Fatalf("Watch() did not return within %v after its ctx ended", hangs)
 	}
 	w.drop()
 	v := put(t, store, "k", "value", 0)
-	other.wantNews(t, "a create, after another watch ended", storage.Change{Key: "k", Version: v})
-	if len(w.heard) != 0 {
-		t.Errorf("changed(%v) was called after Watch returned", <-w.heard)
+	other.wantChange(t, "a create, after another watch ended", storage.Change{Key: "k", Version: v})
+	if len(w.arrived) != 0 {
+		t.Errorf("changed(%v) was called after Watch returned", <-w.arrived)
 	}
 }

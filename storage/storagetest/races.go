@@ -22,10 +22,11 @@ func races() []part {
 	}
 }
 
-// racers is how many goroutines run into each other.
+// racers is the number of goroutines in a race.
 const racers = 100
 
-// race calls f in many goroutines at once and returns how many got no error. Any error but ErrConflict fails the test.
+// race calls f in many goroutines at once and returns how many received no
+// error. Any other error than ErrConflict fails the test.
 func race(t *testing.T, f func(i int) error) int {
 	t.Helper()
 	var start, done sync.WaitGroup
@@ -47,7 +48,7 @@ func race(t *testing.T, f func(i int) error) int {
 	return int(won.Load())
 }
 
-// pick returns the handle of racer i, so that half of them come by another one if there is any.
+// pick returns the handle of racer i. Half of the racers use the second handle.
 func pick(i int, first, second storage.Store) storage.Store {
 	if i%2 == 0 {
 		return first
@@ -78,7 +79,7 @@ func testOneSwap(t *testing.T, s *suite) {
 			value := []byte(strconv.Itoa(i))
 			next, err := pick(i, first, second).Put(context.Background(), "k", value, v)
 			if err == nil {
-				winner.Store(&storage.Record{Value: value, Version: next})
+				winner.Store(new(storage.NewRecord(value, next)))
 			}
 			return err
 		})
@@ -86,7 +87,7 @@ func testOneSwap(t *testing.T, s *suite) {
 			t.Fatalf("%d of %d swaps on one version won, want 1", won, racers)
 		}
 		v = winner.Load().Version
-		want(t, second, "k", string(winner.Load().Value), v)
+		want(t, second, "k", string(winner.Load().Value()), v)
 	}
 }
 
@@ -100,7 +101,7 @@ func testDeleteOrSwap(t *testing.T, s *suite) {
 			if i%2 == 0 {
 				err := store.Delete(context.Background(), "k", v)
 				if err == nil {
-					deleted.Add(1) // perhaps of what is deleted already
+					deleted.Add(1) // the record may be deleted already
 				}
 				return err
 			}
@@ -129,11 +130,12 @@ func clean(t *testing.T, s storage.Store, key string) {
 	wantDelete(t, s, key, r.Version, nil)
 }
 
-// fighters is how many goroutines increment the counter at one time. With all of them in the ring, nearly all of the time
-// would go into conflicts.
+// fighters is how many goroutines increment the counter at the same time. With
+// all racers at once, nearly all of the time would be spent on conflicts.
 const fighters = 12
 
-// testNoUpdateLost increments one counter in many goroutines: at the end it must have counted every increment.
+// testNoUpdateLost increments one counter in many goroutines. At the end it
+// must have counted every increment.
 func testNoUpdateLost(t *testing.T, s *suite) {
 	first, second := s.handles(t)
 	each := max(1, s.o.Swaps/racers)
@@ -153,17 +155,18 @@ func testNoUpdateLost(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatalf("Get() = %v, want no error", err)
 	}
-	if n := strconv.Itoa(racers * each); string(r.Value) != n {
-		t.Errorf("counter = %s after %s increments, want %s", r.Value, n, n)
+	if n := strconv.Itoa(racers * each); string(r.Value()) != n {
+		t.Errorf("counter = %s after %s increments, want %s", r.Value(), n, n)
 	}
 }
 
-// testReadsWhole reads while others write: no read may see a half-written value, or a version of another value.
+// testReadsWhole reads while another goroutine writes. No read may return a
+// part of a value, or the value of another version.
 func testReadsWhole(t *testing.T, s *suite) {
 	first, second := s.handles(t)
 	value := func(i int) string { return fmt.Sprintf("%0*d", 1+i*100, i) }
 	var mu sync.Mutex
-	written := map[storage.Version]string{} // as far as the writer knows by now
+	written := map[storage.Version]string{} // what the writer knows so far
 	v := put(t, first, "k", value(0), 0)
 	written[v] = value(0)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -180,8 +183,8 @@ func testReadsWhole(t *testing.T, s *suite) {
 				mu.Lock()
 				wrote, known := written[r.Version]
 				mu.Unlock()
-				if n, err := strconv.Atoi(string(r.Value)); err != nil || value(n) != string(r.Value) || known && wrote != string(r.Value) {
-					t.Errorf("Get() during writes = %d bytes that nobody wrote at version %d", len(r.Value), r.Version)
+				if n, err := strconv.Atoi(string(r.Value())); err != nil || value(n) != string(r.Value()) || known && wrote != string(r.Value()) {
+					t.Errorf("Get() during writes = %d bytes that nobody wrote at version %d", len(r.Value()), r.Version)
 					return
 				}
 			}

@@ -6,7 +6,8 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// sharing tests what holds between handles on the same data. The races, and Watcher, use two handles as well.
+// sharing tests two handles on the same data. The races and Watcher use two
+// handles too.
 func sharing() []part {
 	return []part{
 		{"HandlesSeeEachOther", testSeeEachOther},
@@ -34,8 +35,9 @@ func testSeeEachOther(t *testing.T, s *suite) {
 	want(t, first, "k", "created anew", v3)
 }
 
-// testOutlives closes the first handle, as a process does that ends, and looks at the data through later ones. Versions must
-// not return then either: a process that slept through it all must not be able to write.
+// testOutlives closes the first handle, as a process does that ends, and reads
+// the data through later handles. A version must not return then either: a
+// process that was stopped meanwhile must not be able to write.
 func testOutlives(t *testing.T, s *suite) {
 	first := s.open(t)
 	kept := put(t, first, "kept", "value", 0)

@@ -1,5 +1,3 @@
-// Package storagetest states the contract of storage.Store as tests. Run them on every store of your own; use Faulty to
-// see how code behaves when a store fails.
 package storagetest
 
 import (
@@ -11,31 +9,36 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Run. The zero value tests a store that no other handle shares.
+// Options are the rarer choices of [Run]. The zero value tests a store with a
+// single handle.
 type Options struct {
-	// Reopen returns another handle on the data of the store that open returned last, as another process would have it.
-	// With it, Run tests what stores shared by processes promise, and that data outlive the first handle if that has a
-	// Close method. Nil leaves these tests out.
+	// Reopen returns another handle on the data of the store that open returned
+	// last, as another process would have it. With it, Run tests what stores
+	// promise that several processes share. If the first handle has a Close method,
+	// Run also tests that the data outlive it. Nil leaves these tests out.
 	Reopen func(t *testing.T) storage.Store
 
-	// Swaps is how many compare-and-swaps are made at once by 100 goroutines. Zero means 10,000, and 1,000 with -short.
+	// Swaps is how many compare-and-swaps 100 goroutines make at once. Zero means
+	// 10,000, and 1,000 with -short.
 	Swaps int
 }
 
-// suite is what the parts of the contract are tested with.
+// suite is what every subtest needs.
 type suite struct {
 	open func(t *testing.T) storage.Store
 	o    Options
 }
 
-// part is one subtest. Each gets a store of its own.
+// part is one subtest. It opens a store of its own.
 type part struct {
 	name string
 	test func(t *testing.T, s *suite)
 }
 
-// Run tests the store that open returns: a new and empty one at each call, which open closes by t.Cleanup if need be. If it
-// is a storage.Lister or a storage.Watcher, that is tested too. Nil options mean all defaults.
+// Run tests the store that open returns. Open returns a new and empty store at
+// each call, and closes it with t.Cleanup if necessary. If the store is a
+// [storage.Lister] or a [storage.Watcher], Run tests that too. Nil options mean
+// all defaults.
 func Run(t *testing.T, open func(t *testing.T) storage.Store, o *Options) {
 	t.Helper()
 	if o == nil {
@@ -62,13 +65,14 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, o *Options) {
 	}
 }
 
-// reopen returns another handle on the data that were opened last.
+// reopen returns another handle on the data of the last store.
 func (s *suite) reopen(t *testing.T) storage.Store {
 	t.Helper()
 	return s.o.Reopen(t)
 }
 
-// handles returns a new store, and another handle on it if there can be one; else the same again.
+// handles returns a new store and another handle on it. Without Reopen, both
+// are the same.
 func (s *suite) handles(t *testing.T) (first, second storage.Store) {
 	t.Helper()
 	first = s.open(t)
@@ -118,8 +122,8 @@ func want(t *testing.T, s storage.Store, key, value string, version storage.Vers
 	if r.Version != version {
 		t.Errorf("Get(%q) = version %d, want %d", key, r.Version, version)
 	}
-	if string(r.Value) != value {
-		t.Errorf("Get(%q) = %d bytes %.20q, want %d bytes %.20q", key, len(r.Value), r.Value, len(value), value)
+	if string(r.Value()) != value {
+		t.Errorf("Get(%q) = %d bytes %.20q, want %d bytes %.20q", key, len(r.Value()), r.Value(), len(value), value)
 	}
 }
 

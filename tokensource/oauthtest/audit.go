@@ -1,11 +1,13 @@
 package oauthtest
 
 import (
+	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// maxOffences bounds what Audit tells.
+// maxOffences bounds what Audit reports.
 const maxOffences = 100
 
 // inspect looks for what no client should do. Server.mu must be held.
@@ -22,13 +24,14 @@ func (rec *recorder) inspect(c *call, r *Request) {
 		}
 		return
 	}
-	if !r.TLS && authorized && !foreign(c.r.URL.Hostname()) && c.r.URL.Scheme == "http" && strings.HasSuffix(r.Host, ".com") {
+	if _, ours := c.s.routes.hosts[c.s.routes.canonical(r.Host)]; ours && authorized && !r.TLS && c.r.URL.Scheme == "http" &&
+		!provider.Loopback(c.r.URL.Hostname()) {
 		offence("credentials without TLS")
 	}
 	if c.query.Has("client_secret") {
 		offence("a client secret in the URL")
 	}
-	if c.form.Has("client_secret") {
+	if c.form.Has("client_secret") && c.s.provider.ClientAuth != provider.Post {
 		offence("a client secret in the body")
 	}
 	if c.query.Has("access_token") {
@@ -40,4 +43,18 @@ func (rec *recorder) inspect(c *call, r *Request) {
 		}
 		rec.verifiers[digestOf(verifier)] = true
 	}
+}
+
+// Audit reports, as one error, what clients did that no client should do: a
+// client secret in a URL, or in a body where the provider does not ask for it,
+// a bearer token in a URL, credentials sent to a stranger or without TLS, a
+// code_verifier used twice.
+func (s *Server) Audit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []error
+	for _, text := range s.recorder.offences {
+		list = append(list, errors.New("oauthtest: "+text))
+	}
+	return errors.Join(list...)
 }

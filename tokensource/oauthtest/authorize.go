@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,11 +24,11 @@ type authRequest struct {
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
 func (c *call) authorize() *reply {
-	if c.r.Method == http.MethodPost && c.k.Authorize.asks() {
+	if c.r.Method == http.MethodPost && c.k.Authorize.Ask {
 		return c.decided()
 	}
 	if c.r.Method != http.MethodGet {
-		return methodNotAllowed(http.MethodGet)
+		return c.say("method", http.MethodGet)
 	}
 	req, refusal := c.readAuthorize()
 	if refusal != nil {
@@ -35,102 +36,136 @@ func (c *call) authorize() *reply {
 	}
 	user := c.currentUser()
 	if user == nil {
-		return wentWrong()
+		return c.say("page", "")
 	}
-	k := c.k.Authorize
-	consent := k.Consent
-	if k.Decide != nil {
-		consent = k.Decide(req.app.ClientID, user.ID, slices.Clone(req.scopes))
+	if c.k.Authorize.Ask && c.ctx.Value(pressKey{}) == nil {
+		return c.ask(req, user)
 	}
-	if consent == Ask {
-		if c.ctx.Value(pressKey{}) == nil {
-			return c.ask(req, user)
-		}
-		consent = Approve
+	approved := !c.k.Authorize.Deny
+	if c.k.Authorize.Decide != nil {
+		approved = c.k.Authorize.Decide(req.app.ClientID, user.ID, slices.Clone(req.scopes))
 	}
-	return c.decide(req, user, consent)
+	return c.decide(req, user, approved)
 }
 
 // decide carries out what the user wants.
-func (c *call) decide(req *authRequest, user *User, consent Consent) *reply {
-	switch consent {
-	case Approve:
+func (c *call) decide(req *authRequest, user *User, approved bool) *reply {
+	switch {
+	case approved:
 		return c.approve(req, user)
-	case Deny:
-		return sendBack(req.redirectURL, withState(req.state, "error", "access_denied")...)
-	case DenyOAuth1:
-		return sendBack(req.redirectURL, "denied", req.state)
-	case Ignore:
-		<-c.ctx.Done()
-		return dropped(c.ctx.Err())
+	case c.k.Authorize.DenyAs != "":
+		return sendBack(req.redirectURL, c.k.Authorize.DenyAs, req.state)
 	}
-	return newReply(http.StatusOK, typeHTML, "<!DOCTYPE html>\n<title>X</title>\n<p>You have not given access to the App.</p>\n")
+	return c.sendError(req, "access_denied")
 }
 
-// readAuthorize checks a request. What cannot be trusted to be sent back gets a page, the rest an error redirect.
+// sendError sends the browser back with an error (RFC 6749 section 4.1.2.1).
+func (c *call) sendError(req *authRequest, code string) *reply {
+	return sendBack(req.redirectURL, c.withIss(withState(req.state, "error", code))...)
+}
+
+// readAuthorize checks a request. A request that cannot be trusted gets a page.
+// What is wrong with any other is sent back to the app.
 func (c *call) readAuthorize() (*authRequest, *reply) {
 	q := c.query
 	c.s.mu.Lock()
 	app := c.s.apps[q.Get("client_id")]
 	c.s.mu.Unlock()
-	if app == nil || len(q["client_id"]) != 1 || len(q["redirect_uri"]) != 1 || !slices.Contains(app.RedirectURLs, q.Get("redirect_uri")) {
-		return nil, wentWrong()
+	if app == nil || len(q["client_id"]) != 1 || len(q["redirect_uri"]) != 1 || !c.registered(app, q.Get("redirect_uri")) {
+		return nil, c.say("page", "")
 	}
+	method := q.Get("code_challenge_method")
 	req := &authRequest{
 		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
-		challenge: q.Get("code_challenge"), plain: q.Get("code_challenge_method") == "" || q.Get("code_challenge_method") == "plain",
+		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
 	}
 	limit := c.k.Authorize.MaxState
 	if limit == 0 {
-		limit = 500
+		limit = c.s.provider.MaxState
 	}
-	if utf8.RuneCountInString(req.state) > limit {
+	if limit > 0 && utf8.RuneCountInString(req.state) > limit {
 		return nil, sendBack(req.redirectURL,
 			"error", "invalid_request", "error_description", "Redirect is requested.", "state", "")
 	}
 	if code := c.flaw(req); code != "" {
-		return nil, sendBack(req.redirectURL, withState(req.state, "error", code)...)
+		return nil, c.sendError(req, code)
 	}
 	return req, nil
 }
 
-// flaw returns the error code for what is wrong with a request that can be sent back, or nothing.
+// registered reports whether the redirect URL is one of the app's.
+func (c *call) registered(app *App, redirectURL string) bool {
+	if slices.Contains(app.RedirectURLs, redirectURL) {
+		return true
+	}
+	if !c.k.Authorize.AnyLoopbackPort {
+		return false
+	}
+	without := withoutLoopbackPort(redirectURL)
+	return without != "" && slices.ContainsFunc(app.RedirectURLs, func(other string) bool {
+		return withoutLoopbackPort(other) == without
+	})
+}
+
+// withoutLoopbackPort returns a URL at a loopback IP address without its port,
+// or nothing (RFC 8252 section 7.3).
+func withoutLoopbackPort(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" || !provider.Loopback(u.Hostname()) {
+		return ""
+	}
+	u.Host = u.Hostname()
+	return u.String()
+}
+
+// flaw returns the error code for what is wrong with a request that can be sent
+// back, or nothing.
 func (c *call) flaw(req *authRequest) string {
 	for _, values := range c.query {
 		if len(values) > 1 {
 			return "invalid_request"
 		}
 	}
-	k := c.k.Authorize
 	method := c.query.Get("code_challenge_method")
 	switch {
-	case c.query.Get("response_type") != "code",
-		req.state == "" && !k.AllowMissingState,
-		!req.plain && method != "S256" && method != "s256",
-		!goodChallenge(req.challenge, k.StrictPKCE):
+	case c.query.Get("response_type") == "":
+		return "invalid_request"
+	case c.query.Get("response_type") != "code":
+		return "unsupported_response_type"
+	case req.state == "" && c.s.options.RequireState && !c.k.Authorize.AllowMissingState,
+		!req.plain && !strings.EqualFold(method, "S256"),
+		req.challenge == "" && c.s.options.RequirePKCE,
+		req.challenge != "" && !goodChallenge(req.challenge, c.k.Authorize.StrictPKCE):
 		return "invalid_request"
 	}
-	scopes := provider.X().Scopes
-	unknown := func(scope string) bool { return !slices.Contains(scopes, scope) }
-	if k.DropUnknownScopes {
-		req.scopes = slices.DeleteFunc(req.scopes, unknown)
+	if c.k.Authorize.DropUnknownScopes {
+		req.scopes = slices.DeleteFunc(req.scopes, c.unknownScope)
 	}
-	if len(req.scopes) == 0 || slices.ContainsFunc(req.scopes, unknown) {
+	if len(req.scopes) == 0 && len(c.s.provider.Scopes) == 0 {
+		req.scopes = c.s.defaultScopes()
+	} else if len(req.scopes) == 0 || slices.ContainsFunc(req.scopes, c.unknownScope) {
 		return "invalid_scope"
 	}
 	return ""
 }
 
-// goodChallenge checks the length, and if strict the length and alphabet of RFC 7636 section 4.2.
+// unknownScope reports whether the server does not know the scope.
+func (c *call) unknownScope(scope string) bool {
+	known := c.s.provider.Scopes
+	return len(known) > 0 && !slices.Contains(known, scope)
+}
+
+// goodChallenge checks the length, and if strict the length and alphabet of RFC
+// 7636 section 4.2.
 func goodChallenge(challenge string, strict bool) bool {
 	if !strict {
-		return len(challenge) >= 1 && len(challenge) <= 128
+		return len(challenge) <= 128
 	}
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	return len(challenge) >= 43 && len(challenge) <= 128 && strings.Trim(challenge, alphabet) == ""
 }
 
-// currentUser returns who is logged in, or nil.
+// currentUser returns the user who is logged in, or nil.
 func (c *call) currentUser() *User {
 	id := c.k.Authorize.User
 	if named, ok := c.ctx.Value(userKey{}).(string); ok {
@@ -141,15 +176,15 @@ func (c *call) currentUser() *User {
 	if id == "" && len(c.s.userOrder) > 0 {
 		id = c.s.userOrder[0]
 	}
-	if u := c.s.users[id]; u != nil && !u.suspended {
+	if u := c.s.users[id]; u != nil && !u.Suspended {
 		return u
 	}
 	return nil
 }
 
-// approve issues a code and sends the browser back (RFC 6749 section 4.1.2): state first, as X does.
+// approve issues a code and sends the browser back (RFC 6749 section 4.1.2).
+// The state comes first, as at X.
 func (c *call) approve(req *authRequest, user *User) *reply {
-	k := c.k.Authorize
 	c.s.mu.Lock()
 	now := c.s.now()
 	raw := c.s.mint("ac", now)
@@ -158,15 +193,17 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 		challenge: req.challenge, plain: req.plain, issued: now,
 	}
 	c.s.dropOldCodes(now)
-	if k.RevokeAtConsent {
-		c.s.endPair(pair{req.app.ClientID, user.ID}, endedReplaced)
+	if c.k.Authorize.RevokeAtConsent {
+		c.s.books.endHolder(holder{req.app.ClientID, user.ID}, Replaced, now)
 	}
+	c.rec.UserID = user.ID
 	c.noteLocked("code issued")
 	c.s.mu.Unlock()
-	return sendBack(req.redirectURL, k.callback(req.state, raw)...)
+	return sendBack(req.redirectURL, c.callback(req.state, raw)...)
 }
 
-// dropOldCodes forgets codes that were issued long ago. The lock must be held.
+// dropOldCodes forgets, now and then, codes that were issued long ago. The lock
+// must be held.
 func (s *Server) dropOldCodes(now time.Time) {
 	if len(s.codes)%1024 != 0 {
 		return
@@ -179,7 +216,8 @@ func (s *Server) dropOldCodes(now time.Time) {
 }
 
 // callback returns the parameters of a success, distorted as the knobs say.
-func (k AuthorizeKnobs) callback(state, code string) []string {
+func (c *call) callback(state, code string) []string {
+	k := &c.k.Authorize
 	var list []string
 	if k.TamperState && state != "" {
 		last := byte('A')
@@ -195,15 +233,25 @@ func (k AuthorizeKnobs) callback(state, code string) []string {
 	if k.DuplicateCode {
 		list = append(list, "code", code[1:]+"A")
 	}
-	if k.SendIss != "" {
-		list = append(list, "iss", k.SendIss)
-	}
-	for name, values := range k.ExtraParams {
-		for _, value := range values {
+	list = c.withIss(list)
+	for _, name := range slices.Sorted(maps.Keys(k.ExtraParams)) {
+		for _, value := range k.ExtraParams[name] {
 			list = append(list, name, value)
 		}
 	}
 	return list
+}
+
+// withIss adds the issuer (RFC 9207).
+func (c *call) withIss(params []string) []string {
+	iss := c.s.provider.Issuer
+	if c.k.Authorize.SendIss != "" {
+		iss = c.k.Authorize.SendIss
+	}
+	if iss == "" || iss == "-" {
+		return params
+	}
+	return append(params, "iss", iss)
 }
 
 // withState adds the state to the parameters if the request had one.

@@ -7,22 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-)
-
-// The paths that a Server answers. All but PathAuthorize are at api.x.com.
-const (
-	PathAuthorize  = "/i/oauth2/authorize"      // the page in the browser, at x.com
-	PathToken      = "/2/oauth2/token"          // codes and refresh tokens
-	PathRevoke     = "/2/oauth2/revoke"         // RFC 7009
-	PathAppToken   = "/oauth2/token"            // app-only bearer tokens
-	PathInvalidate = "/oauth2/invalidate_token" // and their end
-	PathMe         = "/2/users/me"              // who the user is
-	PathTweets     = "/2/tweets"                // GET lists posts, POST creates one
-	PathStream     = "/2/tweets/search/stream"  // JSON lines without end
-	PathEcho       = "/2/echo"                  // test helper: what arrived, as JSON, with the body's SHA-256
-	PathRedirect   = "/2/redirect"              // test helper: redirects to APIKnobs.RedirectTo; ?status=307 for another status
 )
 
 // maxForm is how much of a form is read.
@@ -34,65 +19,115 @@ type call struct {
 	r       *http.Request
 	ctx     context.Context //nolint:containedctx // a call lives as long as its request
 	k       Knobs
-	now     time.Time
+	op      string
 	query   url.Values
 	form    url.Values // the body of a form post; nil if it was none
 	rec     *Request
+	secure  bool
 	foreign bool
 }
 
-// answer is the whole server: it records, waits, applies faults and answers.
+// answer is the whole server: it lets the request arrive, records it, waits,
+// applies faults and answers.
 func (s *Server) answer(r *http.Request, secure, foreign bool) *reply {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	began := s.clock()
-	c := &call{s: s, r: r, ctx: r.Context(), foreign: foreign}
-	c.query, _ = url.ParseQuery(r.URL.RawQuery)
+	c := &call{s: s, r: r, ctx: r.Context(), secure: secure, foreign: foreign}
 	if !foreign {
-		c.readForm()
+		c.op = s.routes.find(r)
 	}
-	f, id := c.begin(secure)
-	rep := c.serve(f)
-	skewed := c.end(began, rep)
-	rep.stamp(skewed, id)
+	c.query, _ = url.ParseQuery(r.URL.RawQuery)
+	if err := c.arrive(); err != nil {
+		return dropped(err)
+	}
+	m := c.begin()
+	if m == nil && c.k.Fault != nil {
+		m = c.ownFault()
+	}
+	rep := c.serve(m)
+	c.end(began, rep)
 	return rep
 }
 
-// begin takes note of the request and decides on a fault.
-func (c *call) begin(secure bool) (*Fault, int64) {
+// arrive decides whether the request reaches the server, and only then reads
+// its form. A request whose body cannot be read never arrived: the server does
+// not know of it, as no server would.
+func (c *call) arrive() error {
 	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
 	c.k = c.s.knobs
-	c.now = c.s.now()
-	c.rec = c.s.recorder.add(c, secure)
-	return c.s.pickFault(c.rec), c.rec.Number
+	early := c.request()
+	early.Count = c.s.recorder.countDial(c.op)
+	refused := c.s.unsent(&early)
+	c.s.mu.Unlock()
+	if refused {
+		return errRefused
+	}
+	if c.k.Dial != nil {
+		if err := c.k.Dial(c.ctx, early); err != nil {
+			return err
+		}
+	}
+	return c.readForm()
 }
 
-func (c *call) serve(f *Fault) *reply {
+// request is what is known of a request before its body is read. The lock must
+// be held.
+func (c *call) request() Request {
+	return Request{
+		Time: c.s.now(), Method: c.r.Method, Host: c.r.Host, Path: c.r.URL.Path, Op: c.op, TLS: c.secure, Foreign: c.foreign,
+	}
+}
+
+// begin records the request and picks a fault.
+func (c *call) begin() *mishap {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.rec = c.s.recorder.add(c)
+	return c.s.pick(c.rec)
+}
+
+func (c *call) serve(m *mishap) *reply {
 	if err := wait(c.ctx, c.k.Latency); err != nil {
 		return dropped(err)
 	}
-	if f == nil {
+	if m == nil {
 		return c.route()
 	}
-	return c.faulty(f)
+	return c.faulty(m)
 }
 
-// end completes the record and tells the observer. It returns the time that the server claims.
-func (c *call) end(began time.Time, rep *reply) time.Time {
+// end completes the record, adds what the server sends with everything, and
+// notifies the observer.
+func (c *call) end(began time.Time, rep *reply) {
 	c.s.mu.Lock()
 	c.rec.Duration = c.s.clock().Sub(began)
 	c.rec.Status = rep.status
 	skewed := c.s.now().Add(c.k.ClockSkew)
 	seen := c.rec.clone()
 	c.s.mu.Unlock()
-	if c.s.onRequest != nil {
-		c.s.onRequest(seen)
+	if rep.drop == nil {
+		rep.header["Date"] = []string{skewed.UTC().Format(http.TimeFormat)}
+		if c.s.options.Stamp != nil {
+			c.s.options.Stamp(rep.header, seen)
+		}
 	}
-	return skewed
+	c.notify()
 }
 
-// note adds a remark to the record; it must hold no secret. The lock must not be held.
+// notify calls the observer.
+func (c *call) notify() {
+	if c.s.options.OnRequest == nil {
+		return
+	}
+	c.s.mu.Lock()
+	seen := c.rec.clone()
+	c.s.mu.Unlock()
+	c.s.options.OnRequest(seen)
+}
+
+// note adds a remark to the record. It must hold no secret. The lock must not
+// be held.
 func (c *call) note(text string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -101,61 +136,54 @@ func (c *call) note(text string) {
 
 func (c *call) noteLocked(text string) { c.rec.Notes = append(c.rec.Notes, text) }
 
+// issued records the pair that the answer holds. The lock must be held.
+func (c *call) issued(p *pair, text string) {
+	c.rec.UserID, c.rec.Grant, c.rec.Pair = p.grant.user, p.grant.number, p.number
+	c.noteLocked(text)
+}
+
 func (c *call) route() *reply {
 	if c.foreign {
 		_, _ = io.Copy(io.Discard, io.LimitReader(c.r.Body, maxForm))
 		return newReply(http.StatusOK, typeText, "a stranger answers\n")
 	}
-	if rep := c.wrongHost(); rep != nil {
-		return rep
-	}
-	switch c.r.URL.Path {
-	case PathAuthorize:
+	switch c.op {
+	case opAuthorize:
 		return c.authorize()
-	case PathToken:
+	case opToken:
+		if c.r.URL.Path == c.s.routes.credentials {
+			return c.post(c.credentials)
+		}
 		return c.post(c.token)
-	case PathRevoke:
+	case opRevoke:
 		return c.post(c.revoke)
-	case PathAppToken:
-		return c.post(c.appToken)
-	case PathInvalidate:
-		return c.post(c.invalidate)
-	case PathMe, PathTweets, PathStream, PathEcho, PathRedirect:
+	case opIdentity, opAPI:
 		return c.api()
 	}
-	return problem(http.StatusNotFound, bodyNotFound)
-}
-
-// wrongHost keeps the pages of x.com and the API of api.x.com apart where the request names one of them.
-func (c *call) wrongHost() *reply {
-	host, page := strings.TrimPrefix(c.r.Host, "api."), c.r.URL.Path == PathAuthorize
-	switch {
-	case host != "x.com" && host != "twitter.com", page == (host == c.r.Host):
-		return nil
-	}
-	return problem(http.StatusNotFound, bodyNotFound)
+	return c.say("path", "")
 }
 
 func (c *call) post(serve func() *reply) *reply {
 	if c.r.Method != http.MethodPost {
-		return methodNotAllowed(http.MethodPost)
+		return c.say("method", http.MethodPost)
 	}
 	return serve()
 }
 
-// readForm reads the body of a form post to the server itself. What is no form stays unread and counts as empty.
-func (c *call) readForm() {
-	if c.r.Method != http.MethodPost || !slices.Contains(formPaths, c.r.URL.Path) {
-		return
+// readForm reads the body of a form post to the authorization server. A body
+// that is no form stays unread and counts as empty.
+func (c *call) readForm() error {
+	if c.r.Method != http.MethodPost || !slices.Contains([]string{opAuthorize, opToken, opRevoke}, c.op) {
+		return nil
 	}
 	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if mediaType != "application/x-www-form-urlencoded" {
-		return
+		return nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm))
-	if err == nil {
-		c.form, _ = url.ParseQuery(string(raw))
+	if err != nil {
+		return err
 	}
+	c.form, _ = url.ParseQuery(string(raw))
+	return nil
 }
-
-var formPaths = []string{PathAuthorize, PathToken, PathRevoke, PathAppToken, PathInvalidate}

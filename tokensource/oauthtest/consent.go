@@ -8,13 +8,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
 
-// ticket stands for an authorization request while a person looks at the consent page. Its name is in the form, so that
-// only who has seen the page can answer it.
+// ticket stands for an authorization request while a person looks at the
+// consent page. Its name is in the form, so that only a browser that has the
+// page can answer it.
 type ticket struct {
 	req    *authRequest
 	issued time.Time
@@ -33,8 +33,9 @@ var (
 
 	consentPage = template.Must(template.New("consent").Parse(consentHTML))
 
-	// consentPolicy allows the one style sheet that is in the page, and nothing else. Browsers apply form-action to the
-	// redirect after the form too, so formTarget is added for each page.
+	// consentPolicy allows the one style sheet that is in the page, and nothing
+	// more. Browsers apply form-action to the redirect after the form too, so
+	// formTarget is added for each page.
 	consentPolicy = "default-src 'none'; style-src 'sha256-" + styleHash(consentCSS) +
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "
 )
@@ -54,8 +55,6 @@ type consentView struct {
 	Style  template.CSS
 }
 
-func (k AuthorizeKnobs) asks() bool { return k.Consent == Ask || k.Decide != nil }
-
 // ask shows the consent page.
 func (c *call) ask(req *authRequest, user *User) *reply {
 	view := consentView{App: req.app.Name, Chosen: user.ID, Style: template.CSS(consentCSS)}
@@ -63,11 +62,15 @@ func (c *call) ask(req *authRequest, user *User) *reply {
 		view.Host = u.Host
 	}
 	for _, scope := range req.scopes {
-		view.Scopes = append(view.Scopes, inWords(scope))
+		words := scope
+		if c.s.options.DescribeScope != nil {
+			words = c.s.options.DescribeScope(scope)
+		}
+		view.Scopes = append(view.Scopes, words)
 	}
 	c.s.mu.Lock()
 	for _, id := range c.s.userOrder {
-		if !c.s.users[id].suspended {
+		if !c.s.users[id].Suspended {
 			view.Users = append(view.Users, *c.s.users[id])
 		}
 	}
@@ -76,7 +79,7 @@ func (c *call) ask(req *authRequest, user *User) *reply {
 	c.s.mu.Unlock()
 	var b strings.Builder
 	if err := consentPage.Execute(&b, view); err != nil {
-		return problem(http.StatusInternalServerError, "")
+		return newReply(http.StatusInternalServerError, typeText, "")
 	}
 	rep := newReply(http.StatusOK, typeHTML, b.String())
 	rep.header.Set("Content-Security-Policy", consentPolicy+formTarget(req.redirectURL))
@@ -98,7 +101,7 @@ func (s *Server) newTicket(req *authRequest) string {
 	return name
 }
 
-// decided takes the answer of the form, once, and from its own page only.
+// decided accepts the answer of the form, once, and from its own page only.
 func (c *call) decided() *reply {
 	if http.NewCrossOriginProtection().Check(c.r) != nil {
 		return newReply(http.StatusForbidden, typeText, "This form can only be sent from its own page.\n")
@@ -110,26 +113,20 @@ func (c *call) decided() *reply {
 	user := c.s.users[c.form.Get("user")]
 	fresh := t != nil && c.s.now().Sub(t.issued) <= ticketTTL
 	c.s.mu.Unlock()
-	if !fresh || user == nil || user.suspended {
-		return wentWrong()
+	if !fresh || user == nil || user.Suspended {
+		return c.say("page", "")
 	}
-	rep := c.decide(t.req, user, consentOf(c.form.Get("answer")))
+	rep := c.decide(t.req, user, c.form.Get("answer") == "allow")
 	if rep.status == http.StatusFound {
 		rep.status = http.StatusSeeOther
 	}
 	return rep
 }
 
-func consentOf(button string) Consent {
-	if button == "allow" {
-		return Approve
-	}
-	return Deny
-}
-
-// formTarget is the redirect URL as a source of form-action: its origin, or its scheme if that is a private one, or if the
-// host is an IPv6 address: the grammar of a source has no such hosts (CSP3 section 2.3.1), and browsers ignore what they
-// cannot read.
+// formTarget is the redirect URL as a source of form-action: its origin. It is
+// only the scheme if that is a private one, or if the host is an IPv6 address:
+// the grammar of a source has no such hosts (CSP3 section 2.3.1), and browsers
+// ignore what they cannot read.
 func formTarget(redirectURL string) string {
 	u, err := url.Parse(redirectURL)
 	if err != nil {
@@ -139,40 +136,4 @@ func formTarget(redirectURL string) string {
 		return u.Scheme + "://" + u.Host
 	}
 	return u.Scheme + ":"
-}
-
-// wentWrong is X's page for a request that it will not send back to anywhere.
-func wentWrong() *reply {
-	return newReply(http.StatusBadRequest, typeHTML, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"+
-		"<meta name=\"viewport\" content=\"width=device-width\"><title>X</title></head><body>\n<h1>Something went wrong</h1>\n"+
-		"<p>You weren't able to give access to the App. Go back and try logging in again.</p>\n</body></html>\n")
-}
-
-var scopeWords = map[string]string{
-	"tweet.read":           "See all the posts you can see",
-	"tweet.write":          "Post and repost for you",
-	"tweet.moderate.write": "Hide and unhide replies to your posts",
-	"users.email":          "See your email address",
-	"users.read":           "See any account you can see",
-	"follows.read":         "See who you follow and who follows you",
-	"follows.write":        "Follow and unfollow people for you",
-	"offline.access":       "Stay connected to your account until you revoke access",
-	"like.read":            "See the posts you like",
-	"like.write":           "Like and unlike posts for you",
-	"bookmark.read":        "See your bookmarks",
-	"bookmark.write":       "Add and remove bookmarks for you",
-	"dm.read":              "See your direct messages",
-	"dm.write":             "Send direct messages for you",
-	"media.write":          "Upload media for you",
-}
-
-func inWords(scope string) string {
-	if words, ok := scopeWords[scope]; ok {
-		return words
-	}
-	area, power, _ := strings.Cut(scope, ".")
-	if slices.Contains([]string{"read", "write"}, power) {
-		return strings.ToUpper(power[:1]) + power[1:] + " access to: " + area
-	}
-	return scope
 }

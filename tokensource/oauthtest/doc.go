@@ -1,14 +1,51 @@
-// Package oauthtest is a fake of X's authorization server and API, for tests and demos: it needs no account, no network
-// and no other package than this one. It answers as X does, down to the bytes of its error bodies, and it is hostile where
-// servers are: authorization codes live for thirty seconds, refresh tokens are single-use and their reuse ends the whole
-// grant, a second login ends the first, and answers can get lost after they took effect.
+// Package oauthtest is a fake authorization server for tests and demos. It
+// needs no account and no network.
 //
-// One Server can be reached in three ways: as an http.Handler, on a loopback listener (Start, StartTLS), and in memory
-// (Transport), where it answers at the real addresses https://x.com and https://api.x.com without any network. The last
-// one starts no goroutine and no timer unless asked to wait, so that it works inside a testing/synctest bubble.
+// # What it is for
 //
-// Knobs change what the fake does; their zero value is X's behaviour. Inject adds faults.
+// A [Server] plays the authorization server that a [provider.Provider]
+// describes: its endpoints, its client authentication, its scopes, its issuer,
+// whether it keeps one grant per user. Without a provider it is a plain server
+// of RFC 6749 at https://auth.example, with an API at https://api.example.
+// Package xapi, in the folder below, is X on top of this package.
 //
-// What X does where it has not said so, this package assumes: that reuse of a refresh token ends the grant, that a state
-// is mandatory, that an unknown client is answered with 401. Each of these is a knob.
+// The fake is as hostile as servers are. Authorization codes are short-lived,
+// refresh tokens are single-use, and reuse of one ends the whole grant. Answers
+// can get lost after they took effect.
+//
+// A Server can be reached in three ways: as an [http.Handler], on a listener
+// such as httptest.NewServer starts, and in memory ([Server.Transport]). In
+// memory it answers at the provider's real addresses, without a socket. It
+// needs a timer only where a request has to wait, so that it works inside a
+// testing/synctest bubble.
+//
+// # Types
+//
+//   - [Server] is the fake. [New] makes one for a test, [NewServer] elsewhere.
+//   - [Options] holds what does not change: provider, apps, users, clock.
+//   - [Knobs] holds what a test may change at any time with [Server.Set].
+//   - [Fault] is what goes wrong with a request. [Server.Inject] plans faults
+//     ahead, Knobs.Fault decides them request by request.
+//   - [Grant], [Pair] and [Token] are the server's own books: what it issued to
+//     whom, what was redeemed for it, and whether it is still good.
+//   - [Request] is what the server has seen of a request.
+//
+// # Determinism
+//
+// Tokens come from crypto/rand, so that testing/cryptotest can make them
+// repeat. Faults with a probability repeat by [Match].Seed. No decision depends
+// on the order of a map.
+//
+// # Concurrency
+//
+// A Server is safe for concurrent use. It calls the functions in [Options] and
+// [Knobs] without a lock, from the goroutine that serves the request, and
+// possibly from several goroutines at once. The exceptions are Clock, Random
+// and Answer in Options: a lock is held, and they must not call the Server.
+//
+// # Errors
+//
+// [Server.Close] and [Server.Audit] report at the end of a test, as one error,
+// what the test or the client under test did wrong. No error holds a token, a
+// code or a secret.
 package oauthtest

@@ -1,67 +1,41 @@
 package oauthtest_test
 
 import (
-	"context"
 	"fmt"
 	"log"
 	"net/http"
-
-	"golang.org/x/oauth2"
+	"net/url"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// A login, a call to the API and a refresh, at X's real addresses and without a network. A test would use New, which
-// checks at its end that nothing was left open.
+// The answer to a refresh gets lost after the server has used the refresh token
+// up: the worst moment for a client. The server's books know what happened. A
+// test would use New, which checks at its end that nothing was left open.
 func Example() {
 	fake, err := oauthtest.NewServer(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	app, x := oauthtest.ConfidentialApp(), fake.Provider("")
-	conf := &oauth2.Config{
-		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURLs[0],
-		Scopes:   []string{"tweet.read", "users.read", "offline.access"},
-		Endpoint: oauth2.Endpoint{AuthURL: x.AuthorizationURL, TokenURL: x.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
-	}
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: fake.Transport()})
-
-	verifier := oauth2.GenerateVerifier()
-	callback, err := fake.Authorize(ctx, conf.AuthCodeURL("some-state", oauth2.S256ChallengeOption(verifier)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	req, err := http.NewRequest(http.MethodGet, callback, nil) // what your callback handler would receive
-	if err != nil {
-		log.Fatal(err)
-	}
-	token, err := conf.Exchange(ctx, req.FormValue("code"), oauth2.VerifierOption(verifier))
-	if err != nil {
-		log.Fatal(err)
-	}
-	resp, err := conf.Client(ctx, token).Get(x.IdentityURL)
-	if err != nil {
-		log.Fatal(err)
-	}
-	resp.Body.Close()
-	fmt.Println(resp.Status, token.Extra("scope"))
-	fmt.Println(fake.TokenCalls("authorization_code"), fake.Audit(), fake.Close())
-	// Output:
-	// 200 OK users.read tweet.read offline.access
-	// 1 <nil> <nil>
-}
-
-// The answer to a refresh gets lost after X has used the refresh token up: the worst moment for a client.
-func ExampleServer_Inject() {
-	fake, err := oauthtest.NewServer(nil)
+	app := oauthtest.PublicApp()
+	_, refreshToken, err := fake.IssueToken("", app.ClientID)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fake.Inject(
-		oauthtest.Match{Path: oauthtest.PathToken, GrantType: "refresh_token"},
+		oauthtest.Match{GrantType: "refresh_token"},
 		oauthtest.Fault{Commit: true, Drop: true, Required: true}, 1,
 	)
-	fmt.Println(fake.Close())
+
+	config := fake.Provider("") // what your client would be configured with
+	client := &http.Client{Transport: fake.Transport()}
+	resp, err := client.PostForm(config.TokenURL, url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}, "client_id": {app.ClientID},
+	})
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(err != nil, fake.Token(refreshToken).Dead, fake.Close())
 	// Output:
-	// oauthtest: a required fault on "/2/oauth2/token" did not happen 1 more times
+	// true redeemed <nil>
 }

@@ -13,18 +13,23 @@ type code struct {
 	user        string
 	redirectURL string
 	scopes      []string
-	challenge   string
+	challenge   string // empty if the request had none
 	plain       bool
 	issued      time.Time
 	used        bool
 	grant       *grant // what it led to, or nil
 }
 
-// exchange trades a code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+// exchange trades a code for tokens (RFC 6749 section 4.1.3, RFC 7636 section
+// 4.5).
 func (c *call) exchange(app *App) *reply {
-	for _, name := range []string{"code", "redirect_uri", "code_verifier"} {
+	needed := []string{"code", "redirect_uri"}
+	if c.s.options.RequirePKCE {
+		needed = append(needed, "code_verifier")
+	}
+	for _, name := range needed {
 		if c.form.Get(name) == "" {
-			return missing(name)
+			return c.say("missing", name)
 		}
 	}
 	c.s.mu.Lock()
@@ -32,14 +37,14 @@ func (c *call) exchange(app *App) *reply {
 	now := c.s.now()
 	held := c.s.codes[digestOf(c.form.Get("code"))]
 	if held == nil || held.client != app.ClientID {
-		return invalid(badCode)
+		return c.say("code", "")
 	}
 	if held.used {
-		c.codeReused(held)
-		return invalid(badCode)
+		c.codeReused(held, now)
+		return c.say("code", "")
 	}
-	if u := c.s.users[held.user]; !now.Before(held.issued.Add(c.k.Authorize.codeTTL())) || u == nil || u.suspended {
-		return invalid(badCode)
+	if u := c.s.users[held.user]; !now.Before(held.issued.Add(c.codeTTL())) || u == nil || u.Suspended {
+		return c.say("code", "")
 	}
 	held.used = true
 	if refusal := c.mismatch(held); refusal != nil {
@@ -50,38 +55,37 @@ func (c *call) exchange(app *App) *reply {
 	if c.k.Token.GrantedScopes != nil {
 		scopes = slices.Clone(c.k.Token.GrantedScopes)
 	}
-	held.grant = c.s.openGrant(app.ClientID, held.user, scopes, now)
-	p := c.s.issue(held.grant, c.k.Token, now)
-	c.noteLocked("code exchanged")
-	return c.granted(p.access, p.refresh, scopes)
+	held.grant = c.s.openGrant(&c.k, app.ClientID, held.user, scopes, now)
+	accessToken, refreshToken, p := c.s.issue(&c.k, held.grant, 0, now)
+	c.issued(p, "code exchanged")
+	return c.granted(accessToken, refreshToken, scopes, c.accessTTL())
 }
 
-func (c *call) codeReused(held *code) {
+func (c *call) codeReused(held *code, now time.Time) {
 	c.noteLocked("code used again")
 	if c.k.Token.RevokeOnCodeReuse && held.grant != nil && held.grant.ended == "" {
-		c.s.endGrant(held.grant, endedCodeReuse)
+		c.s.books.endGrant(held.grant, Reused, now)
 	}
 }
 
-// mismatch refuses a code that was meant for another redirect URL or another verifier.
+// mismatch refuses a code that was meant for another redirect URL or another
+// verifier. A verifier without a challenge is refused too: somebody may have
+// removed the challenge from the authorization request (RFC 9700 section 4.8).
 func (c *call) mismatch(held *code) *reply {
 	if c.form.Get("redirect_uri") != held.redirectURL {
-		return invalid(badRedirect)
+		return c.say("redirect_uri", "")
 	}
-	challenge := c.form.Get("code_verifier")
+	verifier := c.form.Get("code_verifier")
+	if held.challenge == "" && verifier == "" {
+		return nil
+	}
+	challenge := verifier
 	if !held.plain {
-		sum := sha256.Sum256([]byte(challenge))
+		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	if !same(challenge, held.challenge) {
-		return invalid(badVerifier)
+	if held.challenge == "" || !same(challenge, held.challenge) {
+		return c.say("code_verifier", "")
 	}
 	return nil
-}
-
-func (k AuthorizeKnobs) codeTTL() time.Duration {
-	if k.CodeTTL == 0 {
-		return 30 * time.Second
-	}
-	return k.CodeTTL
 }

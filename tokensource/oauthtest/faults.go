@@ -1,46 +1,63 @@
 package oauthtest
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
 )
 
-// Match says which requests a fault is for. Empty fields match everything.
+// Match says which requests are meant. Empty fields match everything.
 type Match struct {
 	Method    string
 	Host      string
 	Path      string
+	Op        string // as in Request
 	GrantType string
+	ClientID  string
+	UserID    string
+
+	// The rest is for Server.Inject only.
 
 	Skip        int     // so many matching requests pass before the first fault
 	Probability float64 // of a fault, above 0 and below 1. Zero means every time
-	Seed        uint64  // of the probability, so that a run can be repeated
+	Seed        uint64  // of the probability and the jitter, so that a run can be repeated
 }
 
-// Fault is something that goes wrong. Its parts combine. The zero value does nothing.
+// Fault is something that goes wrong. Its parts combine. The zero value does
+// nothing.
 type Fault struct {
-	// Commit lets the request take effect before the fault: a refresh token is used up though its answer gets lost.
-	// Without it, a fault that answers by itself, or not at all, happens instead of the request's effect.
+	// Unsent refuses the connection. The request's body is not read, and the
+	// server does not know of the request. On a listener, where it is too late
+	// for that, the connection is closed. A Match for it cannot name what only
+	// the body says: GrantType, ClientID, UserID.
+	Unsent bool
+
+	// Commit lets the request have its effect before the fault: a refresh token
+	// is used up though its answer gets lost. Without it, a fault that answers
+	// by itself, or not at all, happens in place of the request's effect.
 	Commit bool
 
-	Delay  time.Duration // waited before the request is looked at, or, with Commit, before it is answered
+	// Late lets the request have its effect after Delay, even if the client has
+	// left by then: the network delivers it late. The client may wait for the
+	// answer.
+	Late bool
+
+	// Delay is waited before the request is looked at, or, with Commit, before
+	// it is answered.
+	Delay  time.Duration
 	Jitter time.Duration // up to so much is added to Delay
+
+	// Gather holds the request back until so many requests of this injection
+	// have come, and then releases them at once: a race that happens every time.
+	Gather int
 
 	Hang           bool // no answer until the request's context ends
 	Drop           bool // the connection is closed without an answer
 	Reset          bool // the connection is reset
-	BadCertificate bool // the TLS handshake fails. On a listener, where it is too late for that, the connection is closed
+	BadCertificate bool // the TLS handshake fails; on a listener the connection is closed
 
-	Status      int         // answers with this status and Body, whatever the request deserved. Zero keeps the answer
+	Status      int         // answers with this status and Body. Zero keeps the answer
 	Body        string      // with Status
 	ContentType string      // replaces the content type of whatever is answered
 	Header      http.Header // added to whatever is answered
@@ -49,128 +66,132 @@ type Fault struct {
 	Pause    time.Duration // waited before each byte of the body
 	HTTP10   bool          // answers as HTTP/1.0, without a length, and closes the connection
 
-	// Required makes Server.Close report it if the fault did not happen as often as it was injected.
+	// Required makes Server.Close report it if the fault did not happen as often
+	// as it was injected.
 	Required bool
 }
 
 // injection is a fault that waits for its requests.
 type injection struct {
-	match  Match
-	fault  Fault
-	left   int // negative: without end
-	seen   int
-	chance *rand.Rand
+	match    Match
+	fault    Fault
+	left     int // negative: without end
+	seen     int
+	chance   *rand.Rand
+	gathered int
+	gate     chan struct{} // open until enough have gathered
 }
 
-// Inject makes the fault happen to the next requests that match, so many times; a negative number means until
-// ClearFaults. Of several that match, the earliest injected happens.
+// Inject makes the fault happen to the next requests that match, so many times.
+// A negative number means until [Server.ClearFaults]. Of several that match,
+// the earliest injected happens.
 func (s *Server) Inject(m Match, f Fault, times int) {
 	f.Header = f.Header.Clone()
-	in := &injection{match: m, fault: f, left: times, chance: rand.New(rand.NewPCG(m.Seed, 0))}
+	in := &injection{match: m, fault: f, left: times, chance: rand.New(rand.NewPCG(m.Seed, 0)), gate: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, in)
 }
 
-// ClearFaults removes every fault.
+// ClearFaults removes every injected fault, and releases gathered requests.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, in := range s.faults {
+		close(in.gate)
+	}
 	s.faults = nil
 }
 
-// pickFault returns the fault for a request, or nil. The lock must be held.
-func (s *Server) pickFault(r *Request) *Fault {
+// mishap is a fault that happens to a request.
+type mishap struct {
+	Fault
+	gate <-chan struct{} // waited for first; nil if there is nothing to wait for
+}
+
+// pick returns the fault for a request, or nil. The lock must be held.
+func (s *Server) pick(r *Request) *mishap {
 	for _, in := range s.faults {
-		if in.left == 0 || !in.match.matches(r) {
+		if in.fault.Unsent || !in.hits(r) {
 			continue
-		}
-		in.seen++
-		if in.seen <= in.match.Skip || in.match.Probability > 0 && in.chance.Float64() >= in.match.Probability {
-			continue
-		}
-		if in.left > 0 {
-			in.left--
 		}
 		r.Notes = append(r.Notes, "fault")
-		return &in.fault
+		m := &mishap{Fault: in.fault}
+		if in.fault.Jitter > 0 {
+			m.Delay += time.Duration(in.chance.Int64N(int64(in.fault.Jitter)))
+		}
+		if in.fault.Gather > 0 {
+			m.gate = in.gather()
+		}
+		return m
 	}
 	return nil
 }
 
-func (m Match) matches(r *Request) bool {
-	return (m.Method == "" || m.Method == r.Method) && (m.Host == "" || m.Host == r.Host) &&
-		(m.Path == "" || m.Path == r.Path) && (m.GrantType == "" || m.GrantType == r.GrantType)
+// unsent reports whether a request is refused before it is sent. The lock must
+// be held.
+func (s *Server) unsent(r *Request) bool {
+	for _, in := range s.faults {
+		if in.fault.Unsent && in.hits(r) {
+			return true
+		}
+	}
+	return false
 }
 
-// unmet returns what did not happen. The lock must be held.
+// hits reports whether the injection's fault happens to the request, and counts
+// it.
+func (in *injection) hits(r *Request) bool {
+	if in.left == 0 || !in.match.matches(r) {
+		return false
+	}
+	in.seen++
+	if in.seen <= in.match.Skip || in.match.Probability > 0 && in.chance.Float64() >= in.match.Probability {
+		return false
+	}
+	if in.left > 0 {
+		in.left--
+	}
+	return true
+}
+
+// gather counts a request, and returns the gate at which it waits.
+func (in *injection) gather() <-chan struct{} {
+	gate := in.gate
+	if in.gathered++; in.gathered%in.fault.Gather == 0 {
+		close(in.gate)
+		in.gate = make(chan struct{})
+	}
+	return gate
+}
+
+func (m Match) matches(r *Request) bool {
+	return (m.Method == "" || m.Method == r.Method) && (m.Host == "" || m.Host == r.Host) &&
+		(m.Path == "" || m.Path == r.Path) && (m.Op == "" || m.Op == r.Op) &&
+		(m.GrantType == "" || m.GrantType == r.GrantType) && (m.ClientID == "" || m.ClientID == r.ClientID) &&
+		(m.UserID == "" || m.UserID == r.UserID)
+}
+
+// unmet returns the required faults that did not happen, and those that cannot
+// happen. The lock must be held.
 func (s *Server) unmet() (list []error) {
 	for _, in := range s.faults {
+		if m := in.match; in.fault.Unsent && (m.GrantType != "" || m.ClientID != "" || m.UserID != "") {
+			list = append(list, fmt.Errorf("oauthtest: an unsent fault on %q asks for what only the body says", m.Path+m.Op))
+		}
 		if in.fault.Required && in.left > 0 {
-			list = append(list, fmt.Errorf("oauthtest: a required fault on %q did not happen %d more times", in.match.Path, in.left))
+			list = append(list, fmt.Errorf("oauthtest: a required fault on %q did not happen %d more times", in.match.name(), in.left))
 		}
 	}
 	return list
 }
 
-var errReset = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
-
-// faulty answers a request that a fault is for.
-func (c *call) faulty(f *Fault) *reply {
-	if f.BadCertificate {
-		return dropped(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})
-	}
-	var rep *reply
-	if f.Commit {
-		rep = c.route()
-	}
-	if f.Hang {
-		_, _ = io.Copy(io.Discard, c.r.Body) // a listener notices that the client left only when the body was read
-	}
-	if err := f.wait(c.ctx); err != nil {
-		return dropped(err)
-	}
-	switch {
-	case f.Reset:
-		return dropped(errReset)
-	case f.Drop:
-		return dropped(io.EOF)
-	case f.Status != 0:
-		rep = newReply(f.Status, typeText, f.Body)
-	case rep == nil:
-		rep = c.route()
-	}
-	return f.distort(rep)
-}
-
-func (f *Fault) wait(ctx context.Context) error {
-	if f.Hang {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	d := f.Delay
-	if f.Jitter > 0 {
-		d += rand.N(f.Jitter)
-	}
-	return wait(ctx, d)
-}
-
-// distort changes how an answer is worded and sent.
-func (f *Fault) distort(rep *reply) *reply {
-	if rep.drop != nil {
-		return rep
-	}
-	if f.Status != 0 && f.ContentType == "" && f.Body == HTMLPage {
-		rep.header.Set("Content-Type", typeHTML)
-	}
-	if f.ContentType != "" {
-		rep.header.Set("Content-Type", f.ContentType)
-	}
-	for name, values := range f.Header {
-		for _, value := range values {
-			rep.header.Add(name, value)
+// name says in a message what the match is for.
+func (m Match) name() string {
+	for _, name := range []string{m.Path, m.GrantType, m.Op, m.Host, m.Method} {
+		if name != "" {
+			return name
 		}
 	}
-	rep.keep, rep.pause, rep.http10 = f.Truncate, f.Pause, f.HTTP10
-	return rep
+	return "any request"
 }

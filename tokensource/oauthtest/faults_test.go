@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -19,22 +22,19 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-var onRefresh = oauthtest.Match{Path: oauthtest.PathToken, GrantType: "refresh_token"}
+var onRefresh = oauthtest.Match{GrantType: "refresh_token"}
 
-// tryRefresh returns the answer, or the error with whatever of the body arrived.
-func tryRefresh(t *testing.T, ctx context.Context, rt http.RoundTripper, base, token string) (answered, error) {
-	t.Helper()
-	req := formRequest(t, base+oauthtest.PathToken, ci, refreshForm(token)).WithContext(ctx)
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		return answered{}, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return answered{resp.StatusCode, resp.Header, string(body)}, err
+// tryRefresh returns the answer, or the error with what arrived of the body.
+func (c *peer) tryRefresh(ctx context.Context, token string) (answered, error) {
+	c.T.Helper()
+	req := c.form(c.p.TokenURL, "grant_type", "refresh_token", "refresh_token", token)
+	return c.try(req.WithContext(ctx))
 }
 
-func TestRule33_FaultsBeforeAndAfterCommit(t *testing.T) {
+// page is what an edge proxy answers in place of the server.
+const page = "<!DOCTYPE html>\n<title>Attention Required!</title>\n"
+
+func TestFaultsBeforeAndAfterCommit(t *testing.T) {
 	tests := []struct {
 		name  string
 		fault oauthtest.Fault
@@ -42,8 +42,8 @@ func TestRule33_FaultsBeforeAndAfterCommit(t *testing.T) {
 	}{
 		{"drop", oauthtest.Fault{Drop: true}, func(_ answered, err error) bool { return errors.Is(err, io.EOF) }},
 		{"reset", oauthtest.Fault{Reset: true}, func(_ answered, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
-		{"503", oauthtest.Fault{Status: 503, Body: oauthtest.HTMLPage}, func(a answered, err error) bool {
-			return err == nil && a.status == 503 && a.body == oauthtest.HTMLPage && strings.HasPrefix(a.header.Get("Content-Type"), "text/html")
+		{"503", oauthtest.Fault{Status: 503, Body: page}, func(a answered, err error) bool {
+			return err == nil && a.status == 503 && a.body == page && strings.HasPrefix(a.header.Get("Content-Type"), "text/html")
 		}},
 		{"empty 200", oauthtest.Fault{Status: 200}, func(a answered, err error) bool { return err == nil && a.status == 200 && a.body == "" }},
 		{"null", oauthtest.Fault{Status: 200, Body: "null", ContentType: "application/json"}, func(a answered, err error) bool {
@@ -59,56 +59,53 @@ func TestRule33_FaultsBeforeAndAfterCommit(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, commit := range []bool{false, true} {
-			s := fake(t, nil)
-			live := s.Start(t)
-			for base, rt := range map[string]http.RoundTripper{"https://api.x.com": s.Transport(), live.URL: live.Client().Transport} {
-				token := issue(t, s, ci).Refresh
+			memory := play(t, nil)
+			for at, c := range map[string]*peer{"memory": memory, "a listener": memory.onListener()} {
+				token := c.issue().Refresh
 				fault := tt.fault
 				fault.Commit, fault.Required = commit, true
-				s.Inject(onRefresh, fault, 1)
-				if got, err := tryRefresh(t, t.Context(), rt, base, token); !tt.want(got, err) {
-					t.Errorf("%s, commit %v at %s: %d %.60q, %v", tt.name, commit, base, got.status, got.body, err)
+				c.Inject(onRefresh, fault, 1)
+				if got, err := c.tryRefresh(t.Context(), token); !tt.want(got, err) {
+					t.Errorf("%s, commit %v in %s: %d %.60q, %v", tt.name, commit, at, got.status, got.body, err)
 				}
-				used := refresh(t, s, ci, token).status != http.StatusOK
-				if used != commit {
-					t.Errorf("%s, commit %v at %s: the refresh token was used up = %v", tt.name, commit, base, used)
+				if used := c.Token(token).Dead != ""; used != commit {
+					t.Errorf("%s, commit %v in %s: the refresh token was used up = %v", tt.name, commit, at, used)
 				}
 			}
 		}
 	}
 }
 
-func TestRule33_FaultsOfTheAnswer(t *testing.T) {
-	s := fake(t, nil)
-	live := s.Start(t)
-	for base, rt := range map[string]http.RoundTripper{"https://api.x.com": s.Transport(), live.URL: live.Client().Transport} {
-		token := issue(t, s, ci).Refresh
-		s.Inject(onRefresh, oauthtest.Fault{Truncate: 30}, 1)
-		got, err := tryRefresh(t, t.Context(), rt, base, token)
+func TestFaultsOfTheAnswer(t *testing.T) {
+	memory := play(t, nil)
+	for at, c := range map[string]*peer{"memory": memory, "a listener": memory.onListener()} {
+		token := c.issue().Refresh
+		c.Inject(onRefresh, oauthtest.Fault{Truncate: 30}, 1)
+		got, err := c.tryRefresh(t.Context(), token)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || len(got.body) != 30 {
-			t.Errorf("Truncate at %s: %q, %v, want 30 bytes and an unexpected EOF", base, got.body, err)
+			t.Errorf("Truncate in %s: %q, %v, want 30 bytes and an unexpected EOF", at, got.body, err)
 		}
-		token = issue(t, s, ci).Refresh
-		s.Inject(onRefresh, oauthtest.Fault{ContentType: "text/plain", Pause: time.Microsecond}, 1)
-		got, err = tryRefresh(t, t.Context(), rt, base, token)
+		token = c.issue().Refresh
+		c.Inject(onRefresh, oauthtest.Fault{ContentType: "text/plain", Pause: time.Microsecond}, 1)
+		got, err = c.tryRefresh(t.Context(), token)
 		if err != nil || got.header.Get("Content-Type") != "text/plain" {
-			t.Errorf("ContentType at %s: %v, %v", base, got.header, err)
+			t.Errorf("ContentType in %s: %v, %v", at, got.header, err)
 		}
-		token = parseTokens(t, got).Refresh
-		s.Inject(onRefresh, oauthtest.Fault{HTTP10: true}, 1)
-		resp, err := rt.RoundTrip(formRequest(t, base+oauthtest.PathToken, ci, refreshForm(token)))
+		token = c.parse(got).Refresh
+		c.Inject(onRefresh, oauthtest.Fault{HTTP10: true}, 1)
+		resp, err := c.rt.RoundTrip(c.form(c.p.TokenURL, "grant_type", "refresh_token", "refresh_token", token))
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if err != nil || resp.ProtoMinor != 0 || !resp.Close || resp.ContentLength != -1 || !json.Valid(body) {
-			t.Errorf("HTTP10 at %s: %s, length %d, %v", base, resp.Proto, resp.ContentLength, err)
+			t.Errorf("HTTP10 in %s: %s, length %d, %v", at, resp.Proto, resp.ContentLength, err)
 		}
 	}
 }
 
-func TestRule33_DelaysRunOnTheBubblesClock(t *testing.T) {
+func TestDelaysRunOnTheBubblesClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tests := []struct {
 			name   string
@@ -124,12 +121,12 @@ func TestRule33_DelaysRunOnTheBubblesClock(t *testing.T) {
 			{"slow body", oauthtest.Fault{Pause: time.Second}, true, false},
 		}
 		for _, tt := range tests {
-			s := fake(t, nil)
-			token := issue(t, s, ci).Refresh
-			s.Inject(onRefresh, tt.fault, 1)
+			c := play(t, nil)
+			token := c.issue().Refresh
+			c.Inject(onRefresh, tt.fault, 1)
 			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 			began := time.Now()
-			_, err := tryRefresh(t, ctx, s.Transport(), "https://api.x.com", token)
+			_, err := c.tryRefresh(ctx, token)
 			stop()
 			if (err == nil) != tt.answer || err != nil && (!errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second) {
 				t.Errorf("%s: %v after %v", tt.name, err, time.Since(began))
@@ -137,76 +134,71 @@ func TestRule33_DelaysRunOnTheBubblesClock(t *testing.T) {
 			if tt.answer && (time.Since(began) < 5*time.Second || time.Since(began) >= 9*time.Second) {
 				t.Errorf("%s: answered after %v, want 5 to 9 seconds", tt.name, time.Since(began))
 			}
-			if used := refresh(t, s, ci, token).status != http.StatusOK; used != tt.used {
+			if used := c.Token(token).Dead != ""; used != tt.used {
 				t.Errorf("%s: used up = %v, want %v", tt.name, used, tt.used)
 			}
 		}
 	})
 }
 
-func TestRule45_LatencyAndCancelledRequests(t *testing.T) {
+func TestLatencyAndCancelledRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := fake(t, func(k *oauthtest.Knobs) { k.Latency = 3 * time.Second })
-		token := issue(t, s, ci).Refresh
+		c := play(t, nil)
+		c.Set(func(k *oauthtest.Knobs) { k.Latency = 3 * time.Second })
+		token := c.issue().Refresh
 		cause := errors.New("the caller left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
-		if _, err := tryRefresh(t, ctx, s.Transport(), "https://api.x.com", token); !errors.Is(err, cause) {
-			t.Errorf("refresh = %v, want the cause", err)
-		}
-		if _, err := tryRefresh(t, ctx, s.Transport(), "https://api.x.com", token); !errors.Is(err, cause) {
-			t.Errorf("refresh with an ended context = %v, want the cause", err)
+		for _, what := range []string{"a context that ends", "an ended context"} {
+			if _, err := c.tryRefresh(ctx, token); !errors.Is(err, cause) {
+				t.Errorf("refresh with %s = %v, want the cause", what, err)
+			}
 		}
 		began := time.Now()
-		parseTokens(t, refresh(t, s, ci, token)) // not used up by the requests that left
+		c.parse(c.refresh(token)) // not used up by the requests that left
 		if time.Since(began) != 3*time.Second {
 			t.Errorf("answered after %v, want 3s", time.Since(began))
 		}
-		if got := s.Requests()[1].Duration; got != 3*time.Second {
+		if got := c.Requests()[1].Duration; got != 3*time.Second {
 			t.Errorf("recorded duration = %v, want 3s", got)
 		}
 	})
 }
 
-func TestRule45_StalledUploadEndsWithItsContext(t *testing.T) {
+func TestStalledUploadEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := fake(t, nil)
-		pr, pw := io.Pipe()
-		defer func() { _ = pw.Close() }()
-		ctx, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, echoURL, pr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+issue(t, s, ci).Access)
-		resp, err := s.Transport().RoundTrip(req)
-		if err == nil {
-			resp.Body.Close()
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("RoundTrip = %v, want the deadline", err)
+		c := play(t, nil)
+		for _, target := range []string{"https://api.example/things", c.p.TokenURL} {
+			pr, pw := io.Pipe()
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			req := c.form(target).WithContext(ctx)
+			req.Body = pr
+			if _, err := c.try(req); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("RoundTrip to %s = %v, want the deadline", target, err)
+			}
+			stop()
+			_ = pw.Close()
 		}
 	})
 }
 
-func TestRule45_BadCertificate(t *testing.T) {
-	s := fake(t, nil)
-	token := issue(t, s, ci).Refresh
-	s.Inject(onRefresh, oauthtest.Fault{BadCertificate: true}, 1)
-	_, err := tryRefresh(t, t.Context(), s.Transport(), "https://api.x.com", token)
+func TestBadCertificate(t *testing.T) {
+	c := play(t, nil)
+	token := c.issue().Refresh
+	c.Inject(onRefresh, oauthtest.Fault{BadCertificate: true}, 1)
+	_, err := c.tryRefresh(t.Context(), token)
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
 		t.Errorf("refresh = %v, want a certificate error", err)
 	}
-	parseTokens(t, refresh(t, s, ci, token))
+	c.parse(c.refresh(token))
 }
 
-func TestRule45_Matchers(t *testing.T) {
+func TestMatchers(t *testing.T) {
 	broken := oauthtest.Fault{Status: 500}
-	hits := func(s *oauthtest.Server, n int) (list []int) {
-		token := issue(t, s, ci).Access
+	hits := func(c *peer, n int) (list []int) {
+		token := c.issue().Access
 		for range n {
-			list = append(list, call(t, s, http.MethodGet, echoURL, token, "").status)
+			list = append(list, c.get("https://api.example/things", token).status)
 		}
 		return list
 	}
@@ -221,45 +213,50 @@ func TestRule45_Matchers(t *testing.T) {
 		{"never", oauthtest.Match{}, 0, []int{200, 200, 200}},
 		{"the second", oauthtest.Match{Skip: 1}, 1, []int{200, 500, 200}},
 		{"method", oauthtest.Match{Method: "POST"}, -1, []int{200, 200, 200}},
-		{"host", oauthtest.Match{Host: "api.x.com"}, 1, []int{500, 200, 200}},
-		{"other host", oauthtest.Match{Host: "x.com"}, 1, []int{200, 200, 200}},
-		{"path", oauthtest.Match{Path: oauthtest.PathEcho}, 1, []int{500, 200, 200}},
-		{"other path", oauthtest.Match{Path: oauthtest.PathMe}, 1, []int{200, 200, 200}},
+		{"host", oauthtest.Match{Host: "api.example"}, 1, []int{500, 200, 200}},
+		{"other host", oauthtest.Match{Host: "auth.example"}, 1, []int{200, 200, 200}},
+		{"path", oauthtest.Match{Path: "/things"}, 1, []int{500, 200, 200}},
+		{"other path", oauthtest.Match{Path: "/others"}, 1, []int{200, 200, 200}},
+		{"op", oauthtest.Match{Op: "api"}, 1, []int{500, 200, 200}},
+		{"other op", oauthtest.Match{Op: "identity"}, 1, []int{200, 200, 200}},
+		{"user", oauthtest.Match{UserID: userID}, 1, []int{500, 200, 200}},
+		{"other user", oauthtest.Match{UserID: "other"}, 1, []int{200, 200, 200}},
+		{"client", oauthtest.Match{ClientID: ci.ClientID}, 1, []int{200, 200, 200}}, // a bearer names no client
 		{"grant type", oauthtest.Match{GrantType: "refresh_token"}, 1, []int{200, 200, 200}},
 	}
 	for _, tt := range tests {
-		s := fake(t, nil)
-		s.Inject(tt.match, broken, tt.times)
-		if got := hits(s, 3); !equal(got, tt.want) {
+		c := play(t, nil)
+		c.Inject(tt.match, broken, tt.times)
+		if got := hits(c, 3); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: statuses = %v, want %v", tt.name, got, tt.want)
 		}
-		s.ClearFaults()
-		if got := hits(s, 1); !equal(got, []int{200}) {
+		c.ClearFaults()
+		if got := hits(c, 1); !slices.Equal(got, []int{200}) {
 			t.Errorf("%s: after ClearFaults %v, want 200", tt.name, got)
 		}
 	}
 	chance := func(seed uint64) []int {
-		s := fake(t, nil)
-		s.Inject(oauthtest.Match{Probability: 0.5, Seed: seed}, broken, -1)
-		return hits(s, 64)
+		c := play(t, nil)
+		c.Inject(oauthtest.Match{Probability: 0.5, Seed: seed}, broken, -1)
+		return hits(c, 64)
 	}
 	first := chance(7)
-	if !equal(first, chance(7)) || equal(first, chance(8)) {
+	if !slices.Equal(first, chance(7)) || slices.Equal(first, chance(8)) {
 		t.Error("a seed does not decide the faults")
 	}
-	if bad := strings.Count(toText(first), "500"); bad < 16 || bad > 48 {
+	if bad := strings.Count(fmt.Sprint(first), "500"); bad < 16 || bad > 48 {
 		t.Errorf("%d of 64 failed, want about half", bad)
 	}
 }
 
-func equal(a, b []int) bool { return toText(a) == toText(b) }
-
-func toText(list []int) string {
-	text, _ := json.Marshal(list)
-	return string(text)
-}
-
-func TestRule47_CloseTells(t *testing.T) {
+func TestCloseReports(t *testing.T) {
+	get := func(t *testing.T) *http.Request {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example/things", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return req
+	}
 	s, err := oauthtest.NewServer(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +266,7 @@ func TestRule47_CloseTells(t *testing.T) {
 		t.Errorf("Close() = %v, want the unmet fault", err)
 	}
 	s.ClearFaults()
-	resp, err := s.Transport().RoundTrip(request(t, http.MethodGet, meURL, ""))
+	resp, err := s.Transport().RoundTrip(get(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +283,7 @@ func TestRule47_CloseTells(t *testing.T) {
 		s.Set(func(k *oauthtest.Knobs) { k.Latency = time.Hour })
 		var failed atomic.Bool
 		go func() {
-			_, err := s.Transport().RoundTrip(request(t, http.MethodGet, meURL, "").WithContext(ctx))
+			_, err := s.Transport().RoundTrip(get(t).WithContext(ctx))
 			failed.Store(err != nil)
 		}()
 		synctest.Wait()
@@ -302,32 +299,32 @@ func TestRule47_CloseTells(t *testing.T) {
 }
 
 func TestTransportRefusesWhatHasNoHost(t *testing.T) {
-	s := fake(t, nil)
+	c := play(t, nil)
 	body := &tracked{Reader: strings.NewReader("x")}
-	_, err := s.Transport().RoundTrip(&http.Request{Method: "POST", URL: &url.URL{Path: "/"}, Body: body})
+	_, err := c.Transport().RoundTrip(&http.Request{Method: "POST", URL: &url.URL{Path: "/"}, Body: body})
 	if err == nil || body.closed != 1 {
 		t.Errorf("RoundTrip without a host = %v, body closed %d times, want an error and 1", err, body.closed)
 	}
 }
 
 func TestTransportLeavesTheRequestAlone(t *testing.T) {
-	s := fake(t, nil)
-	req := request(t, http.MethodPost, echoURL, "hello")
+	c := play(t, nil)
+	req := c.request(http.MethodPost, "https://api.example/things", "hello")
 	before, header := *req, req.Header.Clone()
-	do(t, s, req)
+	c.do(req)
 	if req.Body != before.Body || req.Host != before.Host || req.URL != before.URL || !reflect.DeepEqual(req.Header, header) ||
 		req.ContentLength != before.ContentLength {
 		t.Errorf("RoundTrip changed the request: %+v", req)
 	}
 }
 
-func TestRule45_HangOnAListenerEndsWithTheClient(t *testing.T) {
-	s := fake(t, func(k *oauthtest.Knobs) { k.Authorize.Consent = oauthtest.Ignore })
-	live := s.Start(t)
-	s.Inject(oauthtest.Match{Path: oauthtest.PathEcho}, oauthtest.Fault{Hang: true}, -1)
+func TestHangOnAListenerEndsWithTheClient(t *testing.T) {
+	c := play(t, nil)
+	live := httptest.NewServer(c.Server)
+	c.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, -1)
 	for _, req := range []*http.Request{
-		request(t, http.MethodPost, live.URL+oauthtest.PathEcho, "hello"),
-		request(t, http.MethodGet, live.URL+oauthtest.PathAuthorize+"?"+authorizeQuery(ci).Encode(), ""),
+		c.request(http.MethodPost, live.URL+"/things", "hello"),
+		c.request(http.MethodGet, live.URL+"/authorize", ""),
 	} {
 		ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		resp, err := live.Client().Do(req.WithContext(ctx))
@@ -338,4 +335,21 @@ func TestRule45_HangOnAListenerEndsWithTheClient(t *testing.T) {
 		}
 	}
 	live.Close() // waits for the handlers: it would not return if they were still hanging
+}
+
+// tracked is a body that counts.
+type tracked struct {
+	io.Reader
+	read, closed int
+}
+
+func (b *tracked) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.read += n
+	return n, err
+}
+
+func (b *tracked) Close() error {
+	b.closed++
+	return nil
 }

@@ -1,29 +1,53 @@
 package oauthtest_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-const (
-	redirectURL = "https://app.example/callback"
-	verifier    = "a-verifier-of-forty-three-characters-0123456"
-	allScopes   = "tweet.read tweet.write users.read offline.access"
-	userID      = "2244994945"
-	tokenURL    = "https://api.x.com" + oauthtest.PathToken
-	revokeURL   = "https://api.x.com" + oauthtest.PathRevoke
-	meURL       = "https://api.x.com" + oauthtest.PathMe
-	echoURL     = "https://api.x.com" + oauthtest.PathEcho
-	tweetsURL   = "https://api.x.com" + oauthtest.PathTweets
-)
+const verifier = "a-verifier-of-forty-three-characters-0123456"
 
-var ci, na = oauthtest.ConfidentialApp(), oauthtest.PublicApp()
+var ci, na, userID = oauthtest.ConfidentialApp(), oauthtest.PublicApp(), oauthtest.DefaultUser().ID
+
+// peer is an app that talks to a fake by hand.
+type peer struct {
+	*testing.T
+	*oauthtest.Server
+	p   *provider.Provider
+	app oauthtest.App
+	rt  http.RoundTripper
+}
+
+// play returns the confidential app of a fake in memory.
+func play(t *testing.T, o *oauthtest.Options) *peer {
+	t.Helper()
+	s := oauthtest.New(t, o)
+	return &peer{T: t, Server: s, p: s.Provider(""), app: ci, rt: s.Transport()}
+}
+
+// onListener returns the same app, which now reaches the fake through a socket.
+func (c *peer) onListener() *peer {
+	c.T.Helper()
+	live := httptest.NewServer(c.Server)
+	c.Cleanup(live.Close)
+	return &peer{T: c.T, Server: c.Server, p: c.Provider(live.URL), app: c.app, rt: live.Client().Transport}
+}
+
+func (c *peer) as(app oauthtest.App) *peer {
+	other := *c
+	other.app = app
+	return &other
+}
 
 // answered is a response that was read to its end.
 type answered struct {
@@ -32,157 +56,168 @@ type answered struct {
 	body   string
 }
 
-// fake returns a server with knobs.
-func fake(t *testing.T, change func(*oauthtest.Knobs)) *oauthtest.Server {
-	t.Helper()
-	s := oauthtest.New(t, nil)
-	if change != nil {
-		s.Set(change)
+// code returns the error member of an answer.
+func (a answered) code() string {
+	var body struct {
+		Error string `json:"error"`
 	}
-	return s
+	_ = json.Unmarshal([]byte(a.body), &body)
+	return body.Error
 }
 
-// do sends req in memory.
-func do(t *testing.T, s *oauthtest.Server, req *http.Request) answered {
-	t.Helper()
-	resp, err := s.Transport().RoundTrip(req)
+// try sends a request. It returns what arrived of the answer with the error.
+func (c *peer) try(req *http.Request) (answered, error) {
+	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+		return answered{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("%s %s: body: %v", req.Method, req.URL.Path, err)
-	}
-	return answered{resp.StatusCode, resp.Header, string(body)}
+	return answered{resp.StatusCode, resp.Header, string(body)}, err
 }
 
-func request(t *testing.T, method, target, body string) *http.Request {
-	t.Helper()
-	var r io.Reader
-	if body != "" {
-		r = strings.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, target, r)
+func (c *peer) do(req *http.Request) answered {
+	c.T.Helper()
+	got, err := c.try(req)
 	if err != nil {
-		t.Fatal(err)
+		c.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	return got
+}
+
+func (c *peer) request(method, target, body string) *http.Request {
+	c.T.Helper()
+	req, err := http.NewRequestWithContext(c.Context(), method, target, strings.NewReader(body))
+	if err != nil {
+		c.Fatal(err)
 	}
 	return req
 }
 
-// formRequest is a form post; a confidential app authenticates with Basic, a public one with client_id in the body.
-func formRequest(t *testing.T, target string, app oauthtest.App, form url.Values) *http.Request {
-	t.Helper()
-	if app.Secret == "" && app.ClientID != "" {
-		form.Set("client_id", app.ClientID)
+// form is a form post with names and values, authenticated as the provider
+// asks.
+func (c *peer) form(target string, params ...string) *http.Request {
+	c.T.Helper()
+	body := url.Values{}
+	for i := 0; i+1 < len(params); i += 2 {
+		body.Set(params[i], params[i+1])
 	}
-	req := request(t, http.MethodPost, target, form.Encode())
+	public, auth := c.app.Secret() == "", c.p.ClientAuth
+	if public || auth == provider.Post {
+		body.Set("client_id", c.app.ClientID)
+	}
+	if !public && auth == provider.Post {
+		body.Set("client_secret", c.app.Secret())
+	}
+	req := c.request(http.MethodPost, target, body.Encode())
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if app.Secret != "" {
-		req.SetBasicAuth(app.ClientID, app.Secret)
+	switch {
+	case public || auth == provider.Post:
+	case auth == provider.BasicRaw:
+		req.SetBasicAuth(c.app.ClientID, c.app.Secret())
+	default:
+		req.SetBasicAuth(url.QueryEscape(c.app.ClientID), url.QueryEscape(c.app.Secret()))
 	}
 	return req
 }
 
-// values builds a form from names and values.
-func values(list ...string) url.Values {
-	v := url.Values{}
-	for i := 0; i+1 < len(list); i += 2 {
-		v.Add(list[i], list[i+1])
+func (c *peer) post(target string, params ...string) answered {
+	c.T.Helper()
+	return c.do(c.form(target, params...))
+}
+
+// get calls the API with a bearer token.
+func (c *peer) get(target, token string) answered {
+	c.T.Helper()
+	req := c.request(http.MethodGet, target, "")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	return v
+	return c.do(req)
 }
 
-// authorizeQuery is a good request for the app, with the S256 challenge of verifier.
-func authorizeQuery(app oauthtest.App) url.Values {
-	return values("response_type", "code", "client_id", app.ClientID, "redirect_uri", redirectURL, "state", "the-state",
-		"scope", allScopes, "code_challenge", challenge(), "code_challenge_method", "S256")
+// works reports whether the API accepts the token.
+func (c *peer) works(token string) bool {
+	c.T.Helper()
+	return c.get(c.p.APIOrigins[0]+"/things", token).status == http.StatusOK
 }
 
-func authorizeURL(q url.Values) string {
-	return "https://x.com" + oauthtest.PathAuthorize + "?" + q.Encode()
+// authorizeURL is a good authorization request, changed by names and values. An
+// empty value removes the parameter.
+func (c *peer) authorizeURL(params ...string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	q := url.Values{
+		"response_type": {"code"}, "client_id": {c.app.ClientID}, "redirect_uri": {c.app.RedirectURLs[0]}, "state": {"the-state"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+		"scope": {strings.TrimSpace(append(c.p.Scopes, "read")[0] + " " + c.p.RefreshScope)},
+	}
+	for i := 0; i+1 < len(params); i += 2 {
+		q.Set(params[i], params[i+1])
+		if params[i+1] == "" {
+			q.Del(params[i])
+		}
+	}
+	separator := "?"
+	if strings.Contains(c.p.AuthorizationURL, "?") {
+		separator = "&"
+	}
+	return c.p.AuthorizationURL + separator + q.Encode()
 }
 
-// callback plays the browser and returns the parameters of the callback.
-func callback(t *testing.T, s *oauthtest.Server, q url.Values) url.Values {
-	t.Helper()
-	back, err := s.Authorize(t.Context(), authorizeURL(q))
+// callback plays the browser, and returns the parameters of the callback.
+func (c *peer) callback(params ...string) url.Values {
+	c.T.Helper()
+	back, err := c.Authorize(c.Context(), "", c.authorizeURL(params...))
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
 	u, err := url.Parse(back)
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
 	return u.Query()
 }
 
-// exchangeForm is a good exchange of the code.
-func exchangeForm(code string) url.Values {
-	return values("grant_type", "authorization_code", "code", code, "redirect_uri", redirectURL, "code_verifier", verifier)
+// exchange is a good exchange of the code, changed by names and values.
+func (c *peer) exchange(code string, params ...string) answered {
+	c.T.Helper()
+	return c.post(c.p.TokenURL, append([]string{
+		"grant_type", "authorization_code", "code", code, "redirect_uri", c.app.RedirectURLs[0], "code_verifier", verifier,
+	}, params...)...)
 }
 
-func refreshForm(token string) url.Values {
-	return values("grant_type", "refresh_token", "refresh_token", token)
+func (c *peer) refresh(token string) answered {
+	c.T.Helper()
+	return c.post(c.p.TokenURL, "grant_type", "refresh_token", "refresh_token", token)
 }
 
 type tokens struct {
-	Access  string `json:"access_token"`
-	Refresh string `json:"refresh_token"`
-	Scope   string `json:"scope"`
+	Access    string `json:"access_token"`
+	Refresh   string `json:"refresh_token"`
+	Scope     string `json:"scope"`
+	ExpiresIn int    `json:"expires_in"`
 }
 
-// parseTokens reads a success answer.
-func parseTokens(t *testing.T, got answered) tokens {
-	t.Helper()
-	var out tokens
+// parse reads a success answer.
+func (c *peer) parse(got answered) (out tokens) {
+	c.T.Helper()
 	if got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &out) != nil {
-		t.Fatalf("token answer = %d %s, want 200 and JSON", got.status, got.body)
+		c.Fatalf("token answer = %d %s, want 200 and JSON", got.status, got.body)
 	}
 	return out
 }
 
-// login goes through the browser and the exchange.
-func login(t *testing.T, s *oauthtest.Server, app oauthtest.App) tokens {
-	t.Helper()
-	code := callback(t, s, authorizeQuery(app)).Get("code")
-	return parseTokens(t, do(t, s, formRequest(t, tokenURL, app, exchangeForm(code))))
+func (c *peer) login() tokens {
+	c.T.Helper()
+	return c.parse(c.exchange(c.callback().Get("code")))
 }
 
-func issue(t *testing.T, s *oauthtest.Server, app oauthtest.App, scopes ...string) tokens {
-	t.Helper()
-	a, r, err := s.IssueToken(userID, app.ClientID, scopes...)
+// issue logs the app in without a browser.
+func (c *peer) issue() tokens {
+	c.T.Helper()
+	a, r, err := c.IssueToken("", c.app.ClientID)
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
 	return tokens{Access: a, Refresh: r}
-}
-
-func refresh(t *testing.T, s *oauthtest.Server, app oauthtest.App, token string) answered {
-	t.Helper()
-	return do(t, s, formRequest(t, tokenURL, app, refreshForm(token)))
-}
-
-// call sends an API request with a bearer token.
-func call(t *testing.T, s *oauthtest.Server, method, target, token, body string) answered {
-	t.Helper()
-	req := request(t, method, target, body)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	return do(t, s, req)
-}
-
-// wantAnswer compares status and body.
-func wantAnswer(t *testing.T, what string, got answered, status int, body string) {
-	t.Helper()
-	if got.status != status || got.body != body {
-		t.Errorf("%s = %d %s, want %d %s", what, got.status, got.body, status, body)
-	}
-}
-
-// wantInvalid expects X's invalid_request with a description.
-func wantInvalid(t *testing.T, what string, got answered, description string) {
-	t.Helper()
-	wantAnswer(t, what, got, http.StatusBadRequest, `{"error":"invalid_request","error_description":"`+description+`"}`)
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// digest is how tokens and codes are kept: the server could not reveal one if it wanted to.
+// digest is how tokens and codes are kept. The server cannot reveal them.
 type digest [sha256.Size]byte
 
 func digestOf(raw string) digest { return sha256.Sum256([]byte(raw)) }
 
-// mint returns a token or code as X shapes it: 91 characters, base64url of "<45 random>:<unix ms>:1:1:<kind>:1". The lock
-// must be held.
+// mint returns a token or code in the shape that X gives them: 91 characters,
+// base64url of "<45 random>:<unix ms>:1:1:<kind>:1". The lock must be held.
 func (s *Server) mint(kind string, now time.Time) string {
 	text := fmt.Sprintf("%s:%013d:1:1:%s:1", s.randomText(45), now.UnixMilli(), kind)
 	return base64.RawURLEncoding.EncodeToString([]byte(text))

@@ -2,127 +2,99 @@ package oauthtest
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"time"
 )
 
-// refresh redeems a refresh token (RFC 6749 section 6). It rotates under the lock, so one of many parallel refreshes
-// of one token wins, and the others are reuse.
+// refresh redeems a refresh token (RFC 6749 section 6). It rotates under the
+// lock. So one of many parallel refreshes of one token wins, and the others are
+// reuse.
 func (c *call) refresh(app *App) *reply {
 	raw := c.form.Get("refresh_token")
 	if raw == "" {
-		return missing("refresh_token")
-	}
-	if err := c.s.pass(c.ctx); err != nil {
-		return dropped(err)
+		return c.say("missing", "refresh_token")
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	now := c.s.now()
-	t := c.s.tokens[digestOf(raw)]
+	t := c.s.books.tokens[digestOf(raw)]
+	g := t.grantOf()
 	switch {
-	case t == nil || t.kind != refresh || t.grant.client != app.ClientID:
+	case t == nil || t.kind != refresh || g.client != app.ClientID:
 		return c.refusedToken()
 	case t.good(now):
-		if c.k.Token.MaxRefreshes > 0 && t.grant.refreshes >= c.k.Token.MaxRefreshes {
+		if c.k.Token.MaxRefreshes > 0 && g.refreshes >= c.k.Token.MaxRefreshes {
 			return c.refusedToken()
 		}
-		return c.rotate(t, raw, now)
-	case t.rotatedAt.IsZero() || t.grant.ended != "":
+		return c.redeem(t, raw, now)
+	case t.dead != Redeemed || g.ended != "":
 		return c.refusedToken()
 	}
 	return c.reused(t, now)
 }
 
 func (c *call) refusedToken() *reply {
-	k := c.k.Token
-	return refused(cmp.Or(k.RefreshErrorStatus, http.StatusBadRequest), cmp.Or(k.RefreshErrorCode, "invalid_request"), badToken)
+	k := &c.k.Token
+	if k.RefreshErrorCode == "" && k.RefreshErrorStatus == 0 {
+		return c.say("refresh_token", "")
+	}
+	standard := problems["refresh_token"]
+	return refused(cmp.Or(k.RefreshErrorStatus, http.StatusBadRequest), cmp.Or(k.RefreshErrorCode, standard.code), standard.text)
 }
 
-// rotate answers a good refresh token. The lock must be held.
-func (c *call) rotate(t *token, raw string, now time.Time) *reply {
-	g := t.grant
+// redeem answers a good refresh token. The lock must be held.
+func (c *call) redeem(t *token, raw string, now time.Time) *reply {
+	g := t.pair.grant
 	g.refreshes++
 	if c.k.Token.KillOldAccess {
 		g.epoch++
+		g.epochAt = now
 	}
-	c.noteLocked("refreshed")
-	switch c.k.Token.Rotation {
-	case RepeatSame:
-		return c.granted(c.s.issueAccess(g, c.k.Token, now), raw, g.scopes)
-	case KeepSilent:
-		return c.granted(c.s.issueAccess(g, c.k.Token, now), "", g.scopes)
+	if c.k.Token.RepeatRefresh || c.k.Token.OmitRefresh {
+		accessToken, p := c.s.extend(&c.k, t, now)
+		if c.k.Token.OmitRefresh {
+			raw = ""
+		}
+		c.issued(p, "refreshed")
+		return c.granted(accessToken, raw, g.scopes, c.accessTTL())
 	}
-	p := c.s.issue(g, c.k.Token, now)
-	t.rotatedAt = now
+	accessToken, refreshToken, p := c.s.issue(&c.k, g, t.pair.number, now)
+	t.kill(Redeemed, now)
 	if c.k.Token.GraceWindow > 0 {
-		t.next = &p
+		t.grace = now.Add(c.k.Token.GraceWindow)
+		t.again = func() (string, string, *pair) { return accessToken, refreshToken, p }
 	}
-	return c.granted(p.access, p.refresh, g.scopes)
+	c.issued(p, "refreshed")
+	return c.granted(accessToken, refreshToken, g.scopes, c.accessTTL())
 }
 
-// reused answers a refresh token that was rotated before. The lock must be held.
+// reused answers a refresh token that was redeemed before. The lock must be
+// held.
 func (c *call) reused(t *token, now time.Time) *reply {
-	k, g := c.k.Token, t.grant
-	if t.next != nil && now.Before(t.rotatedAt.Add(k.GraceWindow)) {
-		if !k.GraceFresh {
-			c.noteLocked("refresh token used again within the grace window: same answer")
-			return c.granted(t.next.access, t.next.refresh, g.scopes)
+	g := t.pair.grant
+	if t.again != nil && now.Before(t.grace) {
+		if c.k.Token.GraceFresh {
+			return c.branch(t, now)
 		}
-		c.noteLocked("refresh token used again within the grace window: fresh answer")
-		g.refreshes++
-		g.branched = true
-		p := c.s.issue(g, k, now)
-		return c.granted(p.access, p.refresh, g.scopes)
+		accessToken, refreshToken, p := t.again()
+		c.issued(p, "refresh token used again within the grace window: same answer")
+		return c.granted(accessToken, refreshToken, g.scopes, max(0, p.access.expires.Sub(now)))
 	}
 	c.noteLocked("refresh token used again")
-	if !k.NoFamilyRevocation {
-		c.s.endGrant(g, endedFamily)
+	if !c.k.Token.NoFamilyRevocation {
+		c.s.books.endGrant(g, Reused, now)
 		c.noteLocked("the whole grant ended")
 	}
 	return c.refusedToken()
 }
 
-// gate holds refreshes back until enough have arrived.
-type gate struct {
-	missing int
-	open    chan struct{}
-}
-
-// Barrier holds the next n refresh requests back, after client authentication, until all n have arrived, and then lets
-// them go at once: a race that happens every time. A request whose context ends leaves without an answer. Later refreshes
-// pass freely. Zero opens the barrier.
-func (s *Server) Barrier(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gate != nil {
-		close(s.gate.open)
-		s.gate = nil
-	}
-	if n > 0 {
-		s.gate = &gate{missing: n, open: make(chan struct{})}
-	}
-}
-
-// pass waits at the barrier, if there is one.
-func (s *Server) pass(ctx context.Context) error {
-	s.mu.Lock()
-	g := s.gate
-	if g != nil {
-		if g.missing--; g.missing == 0 {
-			close(g.open)
-			s.gate = nil
-		}
-	}
-	s.mu.Unlock()
-	if g == nil {
-		return nil
-	}
-	select {
-	case <-g.open:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// branch answers a refresh token that was redeemed before with a pair of its
+// own. The lock must be held.
+func (c *call) branch(t *token, now time.Time) *reply {
+	g := t.pair.grant
+	g.refreshes++
+	g.branched = true
+	accessToken, refreshToken, p := c.s.issue(&c.k, g, t.pair.number, now)
+	c.issued(p, "refresh token used again within the grace window: fresh answer")
+	return c.granted(accessToken, refreshToken, g.scopes, c.accessTTL())
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -14,7 +13,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
-	stream io.ReadCloser // instead of body
+	stream io.ReadCloser // in place of body
 	drop   error         // there is no answer: the connection fails with this error
 	keep   int           // if positive, the connection breaks after so many bytes of the body
 	pause  time.Duration // waited before each byte of the body
@@ -31,15 +30,16 @@ func newReply(status int, contentType, body string) *reply {
 
 func dropped(cause error) *reply { return &reply{drop: cause} }
 
-// stamp adds what X sends with everything.
-func (rep *reply) stamp(now time.Time, id int64) {
-	if rep.drop != nil {
-		return
+// replyOf returns the reply for an answer of Options.
+func replyOf(a *Answer) *reply {
+	rep := newReply(a.Status, "", a.Body)
+	for name, values := range a.Header {
+		rep.header[http.CanonicalHeaderKey(name)] = append([]string(nil), values...)
 	}
-	rep.header["Date"] = []string{now.UTC().Format(http.TimeFormat)}
-	rep.header["Server"] = []string{"cloudflare envoy"}
-	rep.header["X-Transaction-Id"] = []string{strconv.FormatInt(id, 16)}
-	rep.header["Set-Cookie"] = []string{"guest_id=v1%3A" + strconv.FormatInt(id, 10) + "; Path=/; Secure; SameSite=None"}
+	if a.Stream != nil {
+		rep.body, rep.stream = nil, a.Stream
+	}
+	return rep
 }
 
 // reader returns the body as the client will read it.

@@ -11,34 +11,50 @@ func (c *call) revoke() *reply {
 	raw, hint := c.form.Get("token"), c.form.Get("token_type_hint")
 	switch {
 	case raw == "":
-		return missing("token")
-	case hint == "" && !c.k.Revoke.HintOptional:
-		return missing("token_type_hint")
+		return c.say("missing", "token")
+	case hint == "" && c.s.options.RequireHint && !c.k.Revoke.HintOptional:
+		return c.say("missing", "token_type_hint")
 	case hint != "" && hint != "access_token" && hint != "refresh_token":
-		return invalid(badHint)
+		return c.say("token_type_hint", "")
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	t := c.s.tokens[digestOf(raw)]
-	if t == nil || t.grant == nil || t.grant.client != app.ClientID {
+	t := c.s.books.tokens[digestOf(raw)]
+	if t == nil || t.owner() != app.ClientID {
 		if c.k.Revoke.RefuseUnknown {
-			return invalid(badToken)
+			return c.say("token", "")
 		}
 		c.noteLocked("unknown token revoked")
-		return newReply(http.StatusOK, typeJSON, bodyRevoked)
+		return c.revoked()
 	}
 	c.revokeToken(t)
-	return newReply(http.StatusOK, typeJSON, bodyRevoked)
+	return c.revoked()
+}
+
+// revoked is the success answer (RFC 7009 section 2.2), whose body means
+// nothing.
+func (c *call) revoked() *reply {
+	if rep := c.own("revoked", ""); rep != nil {
+		return rep
+	}
+	return newReply(http.StatusOK, "", "")
 }
 
 // revokeToken ends t, and what ends with it. The lock must be held.
 func (c *call) revokeToken(t *token) {
-	k := c.k.Revoke
-	t.revoked = true
-	if t.kind == access && !k.AccessEndsGrant || t.kind == refresh && k.RefreshOnlyItself {
+	k := &c.k.Revoke
+	now := c.s.now()
+	t.kill(Revoked, now)
+	g := t.grantOf()
+	switch {
+	case g != nil && k.EndsAllGrants:
+		c.s.books.endGrant(g, Revoked, now)
+		c.s.books.endHolder(holder{g.client, g.user}, Revoked, now)
+		c.noteLocked("all grants revoked")
+	case g == nil, t.kind == access && !k.AccessEndsGrant, t.kind == refresh && k.RefreshOnlyItself:
 		c.noteLocked("token revoked")
-		return
+	default:
+		c.s.books.endGrant(g, Revoked, now)
+		c.noteLocked("grant revoked")
 	}
-	c.s.endGrant(t.grant, endedRevoked)
-	c.noteLocked("grant revoked")
 }

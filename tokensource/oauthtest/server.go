@@ -5,49 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// Options sets up a Server. The zero value, and nil, mean X's behaviour, two apps (ConfidentialApp and PublicApp) and one
-// user (DefaultUser).
-type Options struct {
-	// Apps are the registered apps. Nil means ConfidentialApp and PublicApp.
-	Apps []App
-
-	// Users are the accounts. Nil means DefaultUser. The first one is logged in unless AuthorizeKnobs.User says otherwise.
-	Users []User
-
-	// Knobs are the settings to begin with; Server.Set changes them later.
-	Knobs Knobs
-
-	// Clock tells the time. Nil means time.Now, which inside a testing/synctest bubble is the bubble's time.
-	Clock func() time.Time
-
-	// Random supplies the bytes of tokens and codes. Nil means crypto/rand. Reads are serialised.
-	Random io.Reader
-
-	// OnRequest is called after each answered request, from the goroutine that served it, with no lock held. It may be
-	// called by several goroutines at once. Nil means no call.
-	OnRequest func(Request)
-
-	// RecordLimit is how many requests are kept for Requests, the latest ones. Zero means 4096; negative keeps none.
-	// TokenCalls and Audit do not depend on it.
-	RecordLimit int
-}
-
-// Server is the fake: X's authorization server and a few endpoints of its API. It is safe for concurrent use. Use New in
-// tests and NewServer elsewhere.
+// Server is the fake. It is safe for concurrent use. Use [New] in tests and
+// [NewServer] elsewhere.
 type Server struct {
-	clock     func() time.Time
-	onRequest func(Request)
-	inFlight  atomic.Int64 // requests being answered
-	open      atomic.Int64 // bodies of in-memory responses that were neither read to the end nor closed
+	options  Options
+	provider *provider.Provider
+	routes   routes
+	clock    func() time.Time
+	inFlight atomic.Int64 // requests whose clients wait for an answer
+	open     atomic.Int64 // bodies of in-memory responses that were neither read to the end nor closed
 
-	mu                  sync.Mutex // guards what follows; never held across a wait, a callback or I/O
+	// mu guards what follows. It is never held across a wait, I/O, or a
+	// function of the caller other than Options.Answer and Options.Random.
+	mu                  sync.Mutex
 	knobs               Knobs
 	offset              time.Duration // what Advance added to the clock
 	random              io.Reader
@@ -55,40 +33,52 @@ type Server struct {
 	users               map[string]*User
 	appOrder, userOrder []string // IDs in the order of registration
 	codes               map[digest]*code
-	tokens              map[digest]*token
-	grants              []*grant
-	live                map[pair][]*grant
-	bearers             map[string]*bearer // the live app-only bearer of each app
-	buckets             map[bucketKey]*bucket
-	posts               []Post
-	attempts            int // POST requests to PathTweets with a valid token
-	nextPost            int
+	books               books
 	faults              []*injection
-	gate                *gate
 	tickets             map[digest]*ticket
 	recorder            recorder
 }
 
-// NewServer returns a Server that serves nothing until it is asked: nothing has to be started. Wrong options, such as an
-// app with eleven redirect URLs, are an error. Close reports what a test would want to know at its end.
+// NewServer returns a Server that serves nothing until it is asked. Nothing has
+// to be started. Wrong options, such as a provider that is not valid, are an
+// error. [Server.Close] reports what a test would want to know at its end.
 func NewServer(o *Options) (*Server, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	s := &Server{
-		clock: o.Clock, random: o.Random, onRequest: o.OnRequest, knobs: o.Knobs,
-		apps: map[string]*App{}, users: map[string]*User{}, codes: map[digest]*code{}, tokens: map[digest]*token{},
-		live: map[pair][]*grant{}, bearers: map[string]*bearer{}, buckets: map[bucketKey]*bucket{},
-		tickets: map[digest]*ticket{}, nextPost: 1445880548472328192,
+		options: *o, knobs: o.Knobs, clock: o.Clock, random: o.Random,
+		apps: map[string]*App{}, users: map[string]*User{}, codes: map[digest]*code{}, tickets: map[digest]*ticket{},
 	}
-	s.recorder.init(o.RecordLimit)
 	if s.clock == nil {
 		s.clock = time.Now
 	}
 	if s.random == nil {
 		s.random = rand.Reader
 	}
-	apps, users := o.Apps, o.Users
+	if err := s.play(o.Provider); err != nil {
+		return nil, err
+	}
+	s.books.init(o.Keep)
+	s.recorder.init(o.RecordLimit)
+	return s, s.populate()
+}
+
+// play takes over the facts about the server.
+func (s *Server) play(p *provider.Provider) error {
+	if p == nil {
+		p = plainProvider()
+	}
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("oauthtest: %w", err)
+	}
+	s.provider = p.Clone()
+	return s.routes.init(s.provider, s.options.Aliases)
+}
+
+// populate registers apps and users.
+func (s *Server) populate() error {
+	apps, users := s.options.Apps, s.options.Users
 	if apps == nil {
 		apps = []App{ConfidentialApp(), PublicApp()}
 	}
@@ -97,18 +87,19 @@ func NewServer(o *Options) (*Server, error) {
 	}
 	for _, a := range apps {
 		if err := s.Register(a); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, u := range users {
 		if err := s.AddUser(u); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
-// New is NewServer for a test: wrong options end the test, and when the test ends Close must report nothing.
+// New is [NewServer] for a test. Wrong options end the test. When the test
+// ends, [Server.Close] must report nothing.
 func New(t testing.TB, o *Options) *Server {
 	t.Helper()
 	s, err := NewServer(o)
@@ -123,39 +114,28 @@ func New(t testing.TB, o *Options) *Server {
 	return s
 }
 
-// Start serves s over plain HTTP on a free port of 127.0.0.1 until the test ends. Use Provider with the URL that the
-// httptest.Server has.
-func (s *Server) Start(t testing.TB) *httptest.Server {
-	ts := httptest.NewServer(s)
-	t.Cleanup(ts.Close)
-	return ts
-}
-
-// StartTLS is Start over TLS: the Client of the httptest.Server trusts its certificate.
-func (s *Server) StartTLS(t testing.TB) *httptest.Server {
-	ts := httptest.NewTLSServer(s)
-	t.Cleanup(ts.Close)
-	return ts
-}
-
-// Set changes the knobs while requests may be running; a request uses the knobs of the moment when it arrived. The
-// function must not call s, and must replace maps and slices rather than change them.
+// Set changes the knobs while requests may be running. A request uses the knobs
+// of the moment when it arrived. The function must not call s, and must replace
+// maps and slices in place of changing them.
 func (s *Server) Set(change func(*Knobs)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.knobs)
 }
 
-// Advance moves the server's clock forward by d, and with it every expiry. It moves nobody else's clock.
+// Advance moves the server's clock forward by d, and with it every expiry. It
+// moves nobody else's clock.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.offset += d
 }
 
-// Close reports, as one error, requests that are still in flight, bodies of in-memory responses that were neither closed
-// nor read to their end, required faults that did not happen, and broken invariants of the server itself. It may be
-// called more than once and stops nothing.
+// Close reports, as one error, requests that are still in flight, bodies of
+// in-memory responses that were neither closed nor read to their end, required
+// faults that did not happen, and broken invariants of the server itself. It
+// may be called more than once and stops nothing. A request that will be
+// handled late (Fault.Late) and whose client has left is not in flight.
 func (s *Server) Close() error {
 	var list []error
 	if n := s.inFlight.Load(); n > 0 {
@@ -167,15 +147,9 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list = append(list, s.unmet()...)
-	list = append(list, s.check()...)
+	list = append(list, s.books.check(s.now())...)
 	return errors.Join(list...)
 }
 
-// String says what s is: it keeps the secrets of its apps out of logs.
-func (s *Server) String() string { return "oauthtest.Server" }
-
-// Format prints String under every verb.
-func (s *Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
-
-// now is the server's time; the lock must be held.
+// now is the server's time. The lock must be held.
 func (s *Server) now() time.Time { return s.clock().Add(s.offset) }

@@ -1,100 +1,133 @@
 package oauthtest
 
 import (
-	"cmp"
-	"encoding/json"
-	"maps"
-	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// token is the token endpoint (RFC 6749 section 3.2).
-func (c *call) token() *reply {
-	if c.form == nil {
-		return missing("grant_type")
-	}
-	if c.k.Token.StrictQuery && len(c.query) > 0 {
-		return invalid(badQuery)
-	}
-	app, refusal := c.client()
-	if refusal != nil {
-		if c.k.Token.ConsumeBeforeAuth {
-			c.consume()
-		}
-		return refusal
-	}
-	switch c.form.Get("grant_type") {
-	case "":
-		return missing("grant_type")
-	case "authorization_code":
-		return c.exchange(app)
-	case "refresh_token":
-		return c.refresh(app)
-	}
-	return invalid(badGrant)
+// Token is what the books hold of a token: everything but the token.
+type Token struct {
+	Kind     string // "access_token" or "refresh_token"; empty if the token is unknown
+	ClientID string
+	User     User     // zero for a token that an app got for itself
+	Scopes   []string // of the grant
+	Grant    int      // Grant.Number; 0 for a token that an app got for itself
+	Pair     int      // Pair.Number
+	Issued   time.Time
+	Expires  time.Time // zero means never
+
+	// Dead says why the token is not good. Empty means that it is good.
+	Dead   Reason
+	DeadAt time.Time // zero while the token is good
+
+	// Grace is how long a redeemed refresh token is still answered. Zero means
+	// that it is not.
+	Grace time.Time
 }
 
-// consume uses up what an unauthenticated request brought, as harsh servers do.
-func (c *call) consume() {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if code := c.s.codes[digestOf(c.form.Get("code"))]; code != nil {
-		code.used = true
+type kind string
+
+const (
+	access  kind = "at"
+	refresh kind = "rt"
+)
+
+// token is an entry of the books.
+type token struct {
+	id      digest
+	kind    kind
+	pair    *pair    // in which it was issued first; nil for an app's own token
+	client  string   // of an app's own token
+	scopes  []string // of an app's own token
+	issued  time.Time
+	epoch   int       // the grant's when it was issued
+	expires time.Time // zero means never
+	dead    Reason    // Revoked or Redeemed, of the token itself; otherwise empty
+	deadAt  time.Time
+	grace   time.Time // until when a redeemed one is answered
+	again   func() (accessToken, refreshToken string, p *pair)
+}
+
+// state returns why a token is dead and since when, or nothing. The lock must
+// be held.
+func (t *token) state(now time.Time) (Reason, time.Time) {
+	switch {
+	case t == nil:
+		return Unknown, time.Time{}
+	case t.dead != "":
+		return t.dead, t.deadAt
+	case t.pair != nil && t.pair.grant.ended != "":
+		return t.pair.grant.ended, t.pair.grant.endedAt
+	case t.pair != nil && t.kind == access && t.epoch < t.pair.grant.epoch:
+		return Redeemed, t.pair.grant.epochAt
+	case !t.expires.IsZero() && !now.Before(t.expires):
+		return Expired, t.expires
 	}
-	if t := c.s.tokens[digestOf(c.form.Get("refresh_token"))]; t != nil && t.kind == refresh {
-		t.revoked = true
+	return "", time.Time{}
+}
+
+// good reports whether the token is accepted. The lock must be held.
+func (t *token) good(now time.Time) bool {
+	why, _ := t.state(now)
+	return why == ""
+}
+
+// grantOf returns the token's grant, or nil.
+func (t *token) grantOf() *grant {
+	if t == nil || t.pair == nil {
+		return nil
+	}
+	return t.pair.grant
+}
+
+// owner returns the app that the token was issued to.
+func (t *token) owner() string {
+	if g := t.grantOf(); g != nil {
+		return g.client
+	}
+	return t.client
+}
+
+// kill marks the token itself as dead. The first reason stays.
+func (t *token) kill(why Reason, now time.Time) {
+	if t.dead == "" {
+		t.dead, t.deadAt = why, now
 	}
 }
 
-// granted is the success answer (RFC 6749 section 5.1), its members in X's order. refreshToken may be empty.
-func (c *call) granted(accessToken, refreshToken string, scopes []string) *reply {
-	k := c.k.Token
-	var b strings.Builder
-	member := func(name string, value []byte) {
-		separator := byte(',')
-		if b.Len() == 0 {
-			separator = '{'
-		}
-		b.WriteByte(separator)
-		b.WriteString(`"` + name + `":`)
-		b.Write(value)
-	}
-	member("token_type", quote(cmp.Or(k.TokenType, "bearer")))
-	switch k.ExpiresIn {
-	case "":
-		member("expires_in", strconv.AppendInt(nil, int64(k.accessTTL()/time.Second), 10))
-	case "-":
-	default:
-		member("expires_in", []byte(k.ExpiresIn))
-	}
-	member("access_token", quote(accessToken))
-	if !k.OmitScope {
-		member("scope", quote(strings.Join(shuffled(scopes), " ")))
-	}
-	if refreshToken != "" {
-		member("refresh_token", quote(refreshToken))
-	}
-	for _, name := range slices.Sorted(maps.Keys(k.ExtraJSON)) {
-		value, err := json.Marshal(k.ExtraJSON[name])
-		if err != nil {
-			value = []byte("null")
-		}
-		member(string(quote(name)[1:len(quote(name))-1]), value)
-	}
-	b.WriteByte('}')
-	rep := newReply(http.StatusOK, typeJSON, b.String())
-	rep.header.Set("Cache-Control", "no-cache, no-store, max-age=0")
-	return rep
+// Token returns what the books hold of a token, and in Dead whether it is good.
+// It costs the same however many tokens there are.
+func (s *Server) Token(raw string) Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.describe(s.books.tokens[digestOf(raw)], s.now())
 }
 
-// shuffled returns the scopes in an order that nobody asked for, as X does.
-func shuffled(scopes []string) []string {
-	list := slices.Clone(scopes)
-	if len(list) > 1 {
-		list[0], list[1] = list[1], list[0]
+// describe returns an entry of the books for others. The lock must be held.
+func (s *Server) describe(t *token, now time.Time) Token {
+	if t == nil {
+		return Token{Dead: Unknown}
 	}
-	return list
+	out := Token{
+		Kind: "access_token", ClientID: t.owner(), Scopes: slices.Clone(t.scopes),
+		Issued: t.issued, Expires: t.expires, Grace: t.grace,
+	}
+	if t.kind == refresh {
+		out.Kind = "refresh_token"
+	}
+	out.Dead, out.DeadAt = t.state(now)
+	g := t.grantOf()
+	if g == nil {
+		return out
+	}
+	out.Scopes, out.Grant, out.Pair = slices.Clone(g.scopes), g.number, t.pair.number
+	out.User = User{ID: g.user}
+	u := s.users[g.user]
+	if u != nil {
+		out.User = *u
+	}
+	if out.Dead == "" && (u == nil || u.Suspended || s.apps[g.client] == nil) {
+		out.Dead, out.DeadAt = Withdrawn, now
+	}
+	return out
 }

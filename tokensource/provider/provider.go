@@ -1,146 +1,130 @@
-// Package provider holds what is known of authorization servers. Facts about a server live here and nowhere else: X
-// returns all that is known of X (Twitter); for any other server fill in a Provider from its documentation.
 package provider
 
 import (
-	"errors"
-	"fmt"
-	"net"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
-// ClientAuth is how a confidential client authenticates at the token endpoint (RFC 6749 section 2.3.1). A public client
-// always sends its client_id in the body and nothing else.
+// ClientAuth is how a confidential client authenticates at the token endpoint
+// ([RFC 6749] section 2.3.1). A public client sends its client_id in the body,
+// and nothing more.
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 type ClientAuth int
 
 const (
-	// Basic sends an Authorization header, with client ID and secret form-encoded first as the RFC asks.
+	// Basic sends an Authorization header. Client ID and secret are form-encoded
+	// first, as the RFC demands.
 	Basic ClientAuth = iota
-	// BasicRaw is Basic without the form-encoding, for servers that do not decode it.
+
+	// BasicRaw is Basic without the form-encoding, for servers that do not
+	// decode it.
 	BasicRaw
+
 	// Post sends client_id and client_secret in the body.
 	Post
 )
 
-// Provider describes one authorization server and the API behind it. The zero value of every optional field follows the
-// RFCs. A Provider is read by the constructors that take it and must not be changed afterwards.
+// A Provider describes one authorization server and the API that its tokens are
+// for. The zero value of every optional field means that the server follows the
+// RFCs. Constructors read a Provider. It must not be changed after that.
 type Provider struct {
-	// Name is short and stable, such as "x": it is part of the key under which grants are stored.
+	// Name is short and never changes, such as "x".
 	Name string
 
-	// Endpoints. RevocationURL is empty if the server has none (RFC 7009); ClientCredentialsURL is empty if it is the
+	// AuthorizationURL and TokenURL are endpoints. Required.
+	AuthorizationURL string
+	TokenURL         string
+
+	// RevocationURL is the endpoint of [RFC 7009]. Empty means that the server
+	// has none.
+	//
+	// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
+	RevocationURL string
+
+	// ClientCredentialsURL is where an app asks for its own token. Empty means
 	// TokenURL.
-	AuthorizationURL     string
-	TokenURL             string
-	RevocationURL        string
 	ClientCredentialsURL string
 
-	// Issuer is compared with iss in the authorization response (RFC 9207) when the server sends one. Empty refuses
-	// nothing. IssuerRequired refuses a response without iss.
-	Issuer         string
+	// Issuer is compared with iss in the authorization response ([RFC 9207]) if
+	// the server sends one. Empty refuses nothing.
+	//
+	// [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
+	Issuer string
+
+	// IssuerRequired refuses a response without iss.
 	IssuerRequired bool
 
-	// ClientAuth is how a confidential client authenticates; ClientIDInBody sends client_id in the body as well.
-	ClientAuth     ClientAuth
+	// ClientAuth is how a confidential client authenticates.
+	ClientAuth ClientAuth
+
+	// ClientIDInBody sends client_id in the body as well.
 	ClientIDInBody bool
 
-	// APIOrigins are the origins of the resource servers that the tokens are for, such as "https://api.x.com".
+	// APIOrigins are the origins of the resource servers that the tokens are
+	// for, such as "https://api.x.com".
 	APIOrigins []string
 
-	// Scopes is every scope the server knows; a client that asks for another one is refused. Empty allows any.
+	// Scopes is every scope that the server knows. A client that asks for
+	// another scope is refused. Empty allows any scope.
 	Scopes []string
 
-	// RefreshScope is the scope without which the server issues no refresh token, or empty if there is no such scope.
+	// RefreshScope is the scope without which the server issues no refresh
+	// token. Empty means that there is no such scope.
 	RefreshScope string
 
-	// MaxState is the longest state, in characters, that the server accepts. Zero means no limit.
+	// MaxState is the longest state, in characters, that the server accepts.
+	// Zero means no limit.
 	MaxState int
 
-	// ExpiresIn is the lifetime assumed for an access token if the server does not say. Zero means unknown: the token
-	// is used until it is rejected.
+	// ExpiresIn is the lifetime that is assumed for an access token if the
+	// server does not name one. Zero means unknown: the token is used until it
+	// is rejected.
 	ExpiresIn time.Duration
 
-	// SingleGrant says that the server keeps one live grant per client and user: a new login ends the old one's tokens.
-	// Where it is not set, tokens that a new login replaces stay good at the server until they expire: Logout revokes
-	// those of the last one.
+	// SingleGrant says that the server keeps one grant per client and user: a
+	// new login ends the tokens of the old one. Without it, tokens that a new
+	// login replaces stay valid at the server until they expire or are revoked.
 	SingleGrant bool
 
-	// CheckClient refuses a registration that cannot work, with an error that says what to do. Optional.
+	// CheckClient refuses a registration that cannot work, with an error that
+	// says what to do. Optional.
 	CheckClient func(clientID string, confidential bool) error
 
-	// DeadGrant says that an error response means that the code or the refresh token is dead, beyond the RFC's
-	// invalid_grant, which always does. Optional.
+	// DeadGrant reports whether an error response means that the code or the
+	// refresh token is not valid any more. It is asked about errors other than
+	// the RFC's invalid_grant, which always means that. Optional.
 	DeadGrant func(Failure) bool
 
-	// IdentityURL answers who the user is when it is called with an access token; ParseIdentity reads the body of its
-	// 200 response. Optional, both or neither.
+	// IdentityURL answers a request that has an access token with the user of
+	// that token, and ParseIdentity reads the body of a 200 response. Optional,
+	// both or neither.
 	IdentityURL   string
 	ParseIdentity func(body []byte) (Identity, error)
 
-	// InsecureLoopback allows http endpoints on loopback addresses, for tests and demos. What is lost: another user of
-	// the same machine may be listening there.
+	// InsecureLoopback allows http endpoints on loopback addresses, for tests
+	// and demonstrations. What is lost: another user of the same machine may
+	// listen there.
 	InsecureLoopback bool
 }
 
-// Failure is an error response of the token endpoint, as a classifier sees it.
+// A Failure is an error response of the token endpoint, as Provider.DeadGrant
+// sees it.
 type Failure struct {
-	GrantType   string // the grant_type of the request: "authorization_code", "refresh_token", "client_credentials"
+	// GrantType is the grant_type of the request: "authorization_code",
+	// "refresh_token" or "client_credentials".
+	GrantType string
+
 	Status      int    // the HTTP status
 	Code        string // the error member, or empty
 	Description string // the error_description member, or empty
 }
 
-// Identity is who a user is at the authorization server.
+// An Identity says which user a token is for.
 type Identity struct {
-	Subject  string // stable and unique at this provider; never empty
+	Subject  string // unique at this provider, never changes, never empty
 	Username string // may change; for display
 	Name     string // may change; for display
-}
-
-// Validate returns an error that says what is wrong with p, or nil.
-func (p *Provider) Validate() error {
-	if p == nil {
-		return errors.New("provider: nil Provider: use provider.X() or fill in a provider.Provider")
-	}
-	if p.Name == "" || strings.Trim(p.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return fmt.Errorf("provider: Name %q: use lower-case letters, digits and hyphens, such as %q", p.Name, "x")
-	}
-	endpoints := []struct {
-		field, value string
-		required     bool
-	}{
-		{"AuthorizationURL", p.AuthorizationURL, true},
-		{"TokenURL", p.TokenURL, true},
-		{"RevocationURL", p.RevocationURL, false},
-		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
-		{"IdentityURL", p.IdentityURL, false},
-	}
-	for _, e := range endpoints {
-		if e.value == "" && !e.required {
-			continue
-		}
-		if err := p.checkEndpoint(e.value); err != nil {
-			return fmt.Errorf("provider %s: %s: %w", p.Name, e.field, err)
-		}
-	}
-	for _, origin := range p.APIOrigins {
-		if err := p.checkOrigin(origin); err != nil {
-			return fmt.Errorf("provider %s: APIOrigins: %w", p.Name, err)
-		}
-	}
-	if (p.IdentityURL == "") != (p.ParseIdentity == nil) {
-		return fmt.Errorf("provider %s: set both IdentityURL and ParseIdentity, or neither", p.Name)
-	}
-	if p.IssuerRequired && p.Issuer == "" {
-		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)
-	}
-	if p.ClientAuth < Basic || p.ClientAuth > Post {
-		return fmt.Errorf("provider %s: ClientAuth %d is unknown", p.Name, p.ClientAuth)
-	}
-	return nil
 }
 
 // Clone returns a copy that shares nothing which could be changed.
@@ -151,49 +135,24 @@ func (p *Provider) Clone() *Provider {
 	return &c
 }
 
-func (p *Provider) checkEndpoint(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return errors.New("is not a URL")
-	case u.Hostname() == "" || u.Opaque != "":
-		return fmt.Errorf("%q is not an absolute URL", raw)
-	case strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("%q has spaces, or characters beyond ASCII: remove or percent-encode them", raw)
-	case u.User != nil:
-		return errors.New("carries a user name: endpoints have none")
-	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return fmt.Errorf("%q has a fragment: endpoints have none (RFC 6749 section 3)", raw)
+// Authority returns what names the authorization server: Issuer, or TokenURL if
+// there is no issuer. Grants are stored under it.
+func (p *Provider) Authority() string {
+	if p.Issuer != "" {
+		return p.Issuer
 	}
-	return p.checkScheme(u)
+	return p.TokenURL
 }
 
-func (p *Provider) checkOrigin(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != raw {
-		return fmt.Errorf("%q is not an origin: write scheme and host only, such as %q", raw, "https://api.x.com")
-	}
-	return p.checkScheme(u)
-}
-
-func (p *Provider) checkScheme(u *url.URL) error {
-	switch {
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && Loopback(u.Hostname()):
-		if p.InsecureLoopback {
-			return nil
+// Endpoints returns the URLs that clients of the authorization server call
+// directly: token, revocation and client credentials. A resource server's token
+// is never sent there.
+func (p *Provider) Endpoints() []string {
+	var list []string
+	for _, endpoint := range []string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL} {
+		if endpoint != "" && !slices.Contains(list, endpoint) {
+			list = append(list, endpoint)
 		}
-		return fmt.Errorf("%q is http: set InsecureLoopback if this is a test server", u.Scheme+"://"+u.Host)
 	}
-	return fmt.Errorf("%q must be https", u.Scheme+"://"+u.Host)
-}
-
-// Loopback reports whether host, without a port, names this machine's loopback interface.
-func Loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return list
 }

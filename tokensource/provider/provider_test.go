@@ -118,19 +118,11 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// The package loopback tests more spellings.
 func TestLoopback(t *testing.T) {
-	tests := []struct {
-		host string
-		want bool
-	}{
-		{"localhost", true}, {"127.0.0.1", true}, {"127.255.255.254", true}, {"::1", true}, {"::ffff:127.0.0.1", true},
-		{"", false}, {"0.0.0.0", false}, {"::", false}, {"10.0.0.1", false}, {"169.254.169.254", false}, {"128.0.0.1", false},
-		{"localhost.example", false}, {"127.0.0.1.example", false}, {"LOCALHOST.", false}, {"127.1", false}, {"0x7f.0.0.1", false},
-		{"2130706433", false}, {"127.0.0.1:80", false}, {"[::1]", false}, {"api.x.com", false},
-	}
-	for _, tt := range tests {
-		if got := provider.Loopback(tt.host); got != tt.want {
-			t.Errorf("Loopback(%q) = %v, want %v", tt.host, got, tt.want)
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "api.x.com": false} {
+		if got := provider.Loopback(host); got != want {
+			t.Errorf("Loopback(%q) = %v, want %v", host, got, want)
 		}
 	}
 }

@@ -10,12 +10,17 @@ import (
 	"time"
 )
 
-// What X asks of everybody. The sources are X's documentation and captured answers.
+// Facts about X. The sources are X's documentation and captured answers.
 const (
-	xMaxState  = 500           // longer: X redirects back with error=invalid_request and an empty state
-	xExpiresIn = 2 * time.Hour // documented, and what expires_in always said
+	// With a longer state, X redirects back with error=invalid_request and an
+	// empty state.
+	xMaxState = 500
 
-	// X answers invalid_request where RFC 6749 section 5.2 has invalid_grant, so only the text tells.
+	// The lifetime is documented, and every expires_in had this value.
+	xExpiresIn = 2 * time.Hour
+
+	// X answers invalid_request where RFC 6749 section 5.2 has invalid_grant.
+	// Only the description shows the difference.
 	xDeadToken = "Value passed for the token was invalid."
 	xDeadCode  = "Value passed for the authorization code was invalid."
 )
@@ -28,11 +33,12 @@ var xScopes = []string{
 	"broadcast.read", "broadcast.write", "timeline.read", "ads.read", "ads.write",
 }
 
-// X returns what is known of X (Twitter): OAuth 2.0 Authorization Code with PKCE, for public and confidential clients.
-// Each call returns a value of its own, so a caller may adjust it, for instance append a scope that is new at X.
+// X returns the facts of X (Twitter): OAuth 2.0 Authorization Code with PKCE,
+// for public and confidential clients. Each call returns a new value. So a
+// caller may change it, for example append a scope that is new at X.
 //
-// Ask for "tweet.read" and "users.read" to learn who the user is, and for "offline.access" to stay logged in for longer
-// than two hours.
+// Ask for "tweet.read" and "users.read" to learn who the user is. Ask for
+// "offline.access" to stay logged in for more than two hours.
 func X() *Provider {
 	return &Provider{
 		Name:                 "x",
@@ -55,20 +61,24 @@ func X() *Provider {
 	}
 }
 
-// checkXClient compares the client ID, which at X is base64url of "<random>:1:ci" or "<random>:1:na", with the secret
-// that it came with. An ID of another shape passes: the shape is not documented.
+// checkXClient compares the client ID with the kind of client. At X the ID is
+// base64url of "<random>:1:ci" for a confidential client, and of
+// "<random>:1:na" for a public one. An ID of another form passes, because the
+// form is not documented.
 func checkXClient(clientID string, confidential bool) error {
-	decoded, _ := base64.RawURLEncoding.DecodeString(strings.TrimRight(clientID, "=")) // of another shape: no suffix
+	decoded, _ := base64.RawURLEncoding.DecodeString(strings.TrimRight(clientID, "=")) // of another form: no suffix
 	switch {
 	case strings.HasSuffix(string(decoded), ":ci") && !confidential:
-		return errors.New("the client ID ends in :ci, which X issues to confidential clients: set ClientSecret")
+		return errors.New("the client ID ends in :ci, which X issues to confidential clients: set the client secret")
 	case strings.HasSuffix(string(decoded), ":na") && confidential:
 		return errors.New("the client ID ends in :na, which X issues to public clients (native app, single page app): " +
-			"leave ClientSecret empty, or set the app's type to web app in the developer console")
+			"leave the client secret empty, or set the app's type to web app in the developer console")
 	}
 	return nil
 }
 
+// xDeadGrant reports whether X said that a code or a refresh token is not
+// valid.
 func xDeadGrant(f Failure) bool {
 	if f.Status != http.StatusBadRequest || f.Code != "invalid_request" {
 		return false
@@ -100,7 +110,8 @@ func parseXIdentity(body []byte) (Identity, error) {
 	return Identity{Subject: answer.Data.ID, Username: answer.Data.Username, Name: answer.Data.Name}, nil
 }
 
-// IsX reports whether tokenURL is X's token endpoint, under its present or its former host name.
+// IsX reports whether tokenURL is X's token endpoint, under its present or its
+// former host name.
 func IsX(tokenURL string) bool {
 	return tokenURL == "https://api.x.com/2/oauth2/token" || tokenURL == "https://api.twitter.com/2/oauth2/token"
 }

@@ -49,7 +49,7 @@ func fourProcesses(ctx context.Context, dir, size string) (string, error) {
 	if err := os.Chmod(temp, 0o755); err != nil { //nolint:gosec // the database servers run as other users
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run=^TestFourProcessesRefreshOncePerExpiry$", "-count=1", "-v", "./internal/fleet")
+	cmd := exec.CommandContext(ctx, "go", "test", "-run=^TestG1_FourProcessesRefreshOncePerExpiry$", "-count=1", "-v", "./internal/fleet")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "GOWORK=", "AUTHTRIP_FLEET="+size, "TMPDIR="+temp)
 	output, err := cmd.CombinedOutput()
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"runtime"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/target"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // grown is what was measured at one number of subjects.
@@ -57,13 +57,16 @@ func (r *report) growth() error {
 
 // logIn adds subjects to the store, by an engine that is then gone.
 func logIn(store storage.Store, from, to int) error {
-	e, err := peers.OpenEngine(store, 0, tokenLength, nil)
+	e, err := peers.OpenEngine(store, nil)
 	if err != nil {
 		return err
 	}
 	defer e.Close() //nolint:errcheck // its store is memory
-	return e.LogIn(from, to, tokenLength)
+	return e.LogIn(growing(to), from, to)
 }
+
+// growing are the users of this section.
+func growing(n int) peers.Users { return peers.Users{Count: n, TokenLength: tokenLength} }
 
 // grow measures a new engine on the store, whose n subjects are all known.
 func (r *report) grow(store storage.Store, n int) (grown, error) {
@@ -73,14 +76,14 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active))) //nolint:fatcontext // one each, none inside another
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
-	e, err := peers.OpenEngine(store, 0, tokenLength, &tokensource.GrantOptions{Recheck: time.Hour})
+	e, err := peers.OpenEngine(store, &grant.Options{Recheck: time.Hour})
 	if err != nil {
 		return g, err
 	}
 	defer e.Close() //nolint:errcheck // its store is memory
 	start := time.Now()
 	for i, ctx := range contexts {
-		if _, err := e.Grants.Token(ctx); err != nil {
+		if _, err := e.Keeper.Token(ctx); err != nil {
 			return g, err
 		}
 		if i == 0 {
@@ -90,7 +93,7 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 	g.heap, g.goroutines = heap()-before, runtime.NumGoroutine()-goroutines
 	before = heap()
 	s := target.Shapes[0]
-	perUser := peers.NewPerUser(target.Memory{Shape: s}, n, s.Token)
+	perUser := peers.NewPerUser(target.Memory{Shape: s}, growing(n))
 	g.perUser = heap() - before
 	ours, err := e.Transport(target.Memory{Shape: s}, peers.Origin, -1)
 	if err != nil {
@@ -98,18 +101,9 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 	}
 	o := r.scale.paired
 	o.Rounds = max(2, o.Rounds/4)
-	results, err := paired.Measure(o, walk("ours", ours, s, contexts), walk("theirs", perUser, s, contexts))
+	results, err := paired.Measure(o, inTurn("ours", ours, contexts), inTurn("theirs", perUser, contexts))
 	g.ours, g.theirs = results.Nanos("ours"), results.Nanos("theirs")
 	return g, err
-}
-
-// walk is a contender whose requests are of all contexts in turn.
-func walk(name string, rt http.RoundTripper, s target.Shape, contexts []context.Context) paired.Contender {
-	return paired.Contender{Name: name, Worker: func() (func(int) error, error) {
-		swap := &target.Swap{Context: context.Background()}
-		req, err := s.Request(swap, peers.Origin)
-		return target.Subjects(rt, req, swap, contexts, 0), err
-	}}
 }
 
 // heap returns the bytes in use after a collection.

@@ -35,7 +35,7 @@ func moduleTable(ctx context.Context) (*table, error) {
 			continue
 		}
 		cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench=^BenchmarkPaired", "-benchtime=2s", "-count=7", "-timeout=30m", m.pkg) //nolint:gosec // the arguments stand above
-		cmd.Dir, cmd.Env = m.dir, append(os.Environ(), "GOWORK=off")
+		cmd.Dir, cmd.Env = m.dir, append(os.Environ(), "GOWORK=")
 		output, err := cmd.CombinedOutput()
 		if err != nil {
 			return nil, fmt.Errorf("benchmarks of %s: %w\n%s", m.dir, err, output)

@@ -103,10 +103,10 @@ func TestParseRatios(t *testing.T) {
 }
 
 func TestParseFleet(t *testing.T) {
-	got, err := parseFleet(`=== RUN   TestFourProcessesRefreshOncePerExpiry/file
+	got, err := parseFleet(`=== RUN   TestG1_FourProcessesRefreshOncePerExpiry/file
     expiry_test.go:52: file: 200 expiries, 4 calls each: 200 refreshes, 0 failed calls, 0 killed families
     expiry_test.go:57: file: slowest of the 4 calls: p50 28.19ms, p99 36.5ms; token endpoint with 20ms latency: p50 20.55ms, p99 21.52ms; one API round trip: p50 480µs
-=== RUN   TestFourProcessesRefreshOncePerExpiry/floor
+=== RUN   TestG1_FourProcessesRefreshOncePerExpiry/floor
     expiry_test.go:52: floor: 200 expiries, 4 calls each: 200 refreshes, 0 failed calls, 0 killed families
     expiry_test.go:57: floor: slowest of the 4 calls: p50 25.48ms, p99 33.8ms; token endpoint with 20ms latency: p50 20.73ms, p99 21.98ms; one API round trip: p50 400µs
 `)

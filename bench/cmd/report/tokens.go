@@ -14,12 +14,12 @@ import (
 const (
 	tokenLength = 43
 
-	floorToken   = "atomic pointer, monotonic clock"
+	floorToken   = "atomic pointer, both clocks"
 	reuseToken   = "x/oauth2 ReuseTokenSource"
 	clientToken  = "client-go"
 	gcloudToken  = "cloud.google.com/go/auth"
-	subjectToken = "authtrip SubjectSource"
-	grantsToken  = "authtrip Grants, subject in the context"
+	subjectToken = "authtrip, one subject"
+	keeperToken  = "authtrip, subject in the context"
 )
 
 var errToken = errors.New("a source returned another token than the cached one")
@@ -47,8 +47,8 @@ func readers(c *crowd) []reader {
 			}
 			return nil
 		}},
-		{subjectToken, reads(ctx, c.Grants.Source(peers.Subject(0)))},
-		{grantsToken, reads(ctx, c.Grants)},
+		{subjectToken, reads(ctx, c.Keeper.Source(peers.Subject(0)))},
+		{keeperToken, reads(ctx, c.Keeper)},
 	}
 }
 
@@ -74,7 +74,7 @@ var tokenGoroutines = []int{1, 100, 10_000}
 
 // tokens is the section on reading a cached token.
 func (r *report) tokens() error {
-	c, err := newCrowd(min(many, 10*r.largest()), tokenLength)
+	c, err := r.newCrowd(tokenLength)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (r *report) goroutinePlot(c *crowd) error {
 		return err
 	}
 	for _, rd := range readers(c) {
-		line := plot.Line{Name: rd.name, Strong: rd.name == subjectToken || rd.name == grantsToken}
+		line := plot.Line{Name: rd.name, Strong: rd.name == subjectToken || rd.name == keeperToken}
 		for _, g := range counts {
 			line.Points = append(line.Points, plot.Point{X: float64(g), Y: results.Nanos(rd.contender(g).Name)})
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/target"
 )
 
-// many is how many subjects the transport of the second authtrip contender serves.
+// many is how many users authtrip serves where one of them sends all requests.
 const many = 100_000
 
 // place is where requests go.
@@ -25,19 +25,28 @@ func inMemory(s target.Shape) place {
 	return place{target.Memory{Shape: s}, target.Memory{Shape: s, Bare: true}, peers.Origin, "", ""}
 }
 
-// crowd is an engine whose subjects all have tokens of one length, and their contexts.
+// crowd is an engine, its users and their contexts.
 type crowd struct {
 	*peers.Engine
+	users    peers.Users
 	contexts []context.Context
 }
 
-func newCrowd(n, length int) (*crowd, error) {
-	e, err := peers.NewEngine(n, length)
+func newCrowd(u peers.Users) (*crowd, error) {
+	e, err := peers.NewEngine(u)
 	if err != nil {
 		return nil, err
 	}
-	return &crowd{e, peers.Contexts(n)}, nil
+	return &crowd{e, u, u.Contexts()}, nil
 }
+
+// newCrowd returns the users of the tables in which one user sends all requests.
+func (r *report) newCrowd(tokenLength int) (*crowd, error) {
+	return newCrowd(peers.Users{Count: r.atMost(many), TokenLength: tokenLength})
+}
+
+// atMost returns n, or less at a scale that is for tests.
+func (r *report) atMost(n int) int { return min(n, 10*r.largest()) }
 
 // stop closes the engine, if there is one.
 func (c *crowd) stop() {
@@ -78,20 +87,7 @@ func authtripContenders(s target.Shape, p place, c *crowd, goroutines int) []pai
 			req, err := s.Request(c.contexts[0], p.url+p.manyPath)
 			return target.Worker(all, req), firstOf(err2, err)
 		}},
-		c.inTurn(peers.AuthtripAll, all, s, p, goroutines, err2),
-		c.inTurn(peers.XOAuth2All, peers.NewPerUser(p.base, len(c.contexts), s.Token), s, p, goroutines, nil),
 	}
-}
-
-// inTurn is a contender each of whose requests is another subject's, in an order in which no cache of the processor helps.
-func (c *crowd) inTurn(name string, rt http.RoundTripper, s target.Shape, p place, goroutines int, err error) paired.Contender {
-	started := 0
-	return paired.Contender{Name: name, Goroutines: goroutines, Worker: func() (func(int) error, error) {
-		swap := &target.Swap{Context: context.Background()}
-		req, e := s.Request(swap, p.url+p.manyPath)
-		started++
-		return target.Subjects(rt, req, swap, c.contexts, started*len(c.contexts)/3), firstOf(err, e)
-	}}
 }
 
 func firstOf(errs ...error) error {
@@ -112,7 +108,7 @@ func (r *report) transports() error {
 		if i == 0 || s.Token != target.Shapes[i-1].Token {
 			c.stop()
 			var err error
-			if c, err = newCrowd(min(many, 10*r.largest()), s.Token); err != nil {
+			if c, err = r.newCrowd(s.Token); err != nil {
 				return err
 			}
 		}
@@ -183,7 +179,7 @@ func (r *report) largest() int { return r.scale.subjects[len(r.scale.subjects)-1
 // loopback is the section on the transport over a real server.
 func (r *report) loopback() error {
 	s := target.Shapes[0]
-	c, err := newCrowd(min(many, 10*r.largest()), s.Token)
+	c, err := r.newCrowd(s.Token)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,10 @@ type Contender struct {
 type Options struct {
 	Rounds int           // zero means 20
 	Batch  time.Duration // of one contender in one round; zero means 1 ms
+
+	// Least is how many operations each goroutine does in a batch at least, unless one takes 10 µs or more: then starting
+	// the goroutine does not count. Zero means 200. A lower number measures the start of goroutines too.
+	Least int
 }
 
 // Results are the times of all contenders, in nanoseconds per operation, by round.
@@ -41,9 +45,12 @@ func Measure(o Options, contenders ...Contender) (Results, error) {
 	if o.Batch == 0 {
 		o.Batch = time.Millisecond
 	}
+	if o.Least == 0 {
+		o.Least = 200
+	}
 	runners := make([]*runner, len(contenders))
 	for i, c := range contenders {
-		r, err := newRunner(c, o.Batch)
+		r, err := newRunner(c, o)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
@@ -103,13 +110,10 @@ type runner struct {
 	size    int // operations in a batch, of all workers together
 }
 
-// So that starting a goroutine does not count: it does not in operations that take long anyway.
-const (
-	leastPerGoroutine = 200
-	long              = 10 * time.Microsecond
-)
+// long is an operation beside which the start of a goroutine does not count.
+const long = 10 * time.Microsecond
 
-func newRunner(c Contender, batch time.Duration) (*runner, error) {
+func newRunner(c Contender, o Options) (*runner, error) {
 	r := &runner{name: c.Name, size: max(1, c.Goroutines)}
 	for range max(1, c.Goroutines) {
 		w, err := c.Worker()
@@ -123,19 +127,19 @@ func newRunner(c Contender, batch time.Duration) (*runner, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case took >= batch && r.share(took):
+		case took >= o.Batch && r.share(took, o.Least):
 			return r, nil
-		case took < batch/10, took >= batch:
+		case took < o.Batch/10, took >= o.Batch:
 			r.size *= 4
 		default:
-			r.size = int(float64(r.size)*float64(batch)/float64(took)) + 1
+			r.size = int(float64(r.size)*float64(o.Batch)/float64(took)) + 1
 		}
 	}
 }
 
 // share reports whether each goroutine's share of a batch that took so long is large enough.
-func (r *runner) share(took time.Duration) bool {
-	return len(r.workers) == 1 || r.size >= leastPerGoroutine*len(r.workers) || took/time.Duration(r.size) >= long
+func (r *runner) share(took time.Duration, least int) bool {
+	return len(r.workers) == 1 || r.size >= least*len(r.workers) || took/time.Duration(r.size) >= long
 }
 
 // best returns the shortest time of several batches: the one in which the least else went on.

@@ -5,7 +5,6 @@ package peers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -22,8 +21,11 @@ const (
 	ClientGo    = "client-go cached source"
 	Authtrip    = "authtrip, one subject"
 	AuthtripCtx = "authtrip, subject in the context, one of 100,000"
-	AuthtripAll = "authtrip, all of 100,000 in turn"
-	XOAuth2All  = "x/oauth2, all of 100,000 in turn, a Transport each"
+
+	// Each request of these is another user's.
+	FloorAll    = "floor, a map of header values"
+	AuthtripAll = "authtrip"
+	XOAuth2All  = "x/oauth2, a Transport for each user"
 )
 
 // life is how long the tokens of the contenders live: longer than any measurement.
@@ -35,9 +37,6 @@ var errAsked = errors.New("peers: a token that lives for hours was asked for aga
 func Token(length int) *oauth2.Token {
 	return &oauth2.Token{AccessToken: Text(0, length), TokenType: "Bearer", Expiry: time.Now().Add(life)}
 }
-
-// Text returns the text of subject i's access token: the number, with zeros before it.
-func Text(i, length int) string { return fmt.Sprintf("%0*d", length, i) }
 
 // Transport makes a contender that sends tok on whatever goes to origin.
 type Transport struct {

@@ -38,7 +38,10 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 // transports returns all that the tables of requests compare, for the tokens of subject 0.
 func transports(t *testing.T, base http.RoundTripper, length int) map[string]http.RoundTripper {
 	t.Helper()
-	list := map[string]http.RoundTripper{peers.XOAuth2All: peers.NewPerUser(base, 1, length)}
+	users := peers.Users{Count: 1, TokenLength: length}
+	list := map[string]http.RoundTripper{
+		peers.XOAuth2All: peers.NewPerUser(base, users), peers.FloorAll: peers.NewFloorAll(base, users),
+	}
 	for _, peer := range peers.Transports() {
 		rt, err := peer.New(base, peers.Token(length), peers.Origin)
 		if err != nil {
@@ -46,7 +49,7 @@ func transports(t *testing.T, base http.RoundTripper, length int) map[string]htt
 		}
 		list[peer.Name] = rt
 	}
-	e, err := peers.NewEngine(1, length)
+	e, err := peers.NewEngine(users)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +107,71 @@ func sendsTheSame(t *testing.T, name string, rt http.RoundTripper, base *recorde
 		}
 		if !maps.EqualFunc(req.Header, before, slices.Equal) {
 			t.Errorf("%s: the caller's request was changed", name)
+		}
+	}
+}
+
+// A key that Header.Set does not write would go out as a second Authorization
+// header. The floors find it, as authtrip does: what they skip would make them no
+// measure of a correct wrapper.
+func TestFloorsSendOneAuthorization(t *testing.T) {
+	base := new(recorder)
+	all := transports(t, base, 43)
+	for _, name := range []string{peers.Floor, peers.FloorAll, peers.Authtrip, peers.AuthtripCtx} {
+		ctx := tokensource.WithSubject(t.Context(), peers.Subject(0))
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, peers.Origin, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header["AUTHORIZATION"] = []string{"of the caller"}
+		resp, err := all[name].RoundTrip(req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_ = resp.Body.Close()
+		if want := (http.Header{"Authorization": {"Bearer " + peers.Text(0, 43)}}); !maps.EqualFunc(base.header, want, slices.Equal) {
+			t.Errorf("%s: sent %d headers, want one of authorization", name, len(base.header))
+		}
+	}
+}
+
+// Each user's request carries that user's token.
+func TestEachUserHasATokenOfItsOwn(t *testing.T) {
+	base := new(recorder)
+	for _, users := range []peers.Users{{Count: 100, TokenLength: 43}, {Count: 100, NameLength: peers.UUIDName, TokenLength: 43}} {
+		e, err := peers.NewEngine(users)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		ours, err := e.Transport(base, peers.Origin, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, rt := range map[string]http.RoundTripper{
+			peers.AuthtripAll: ours, peers.FloorAll: peers.NewFloorAll(base, users), peers.XOAuth2All: peers.NewPerUser(base, users),
+		} {
+			seen := map[string]bool{}
+			for _, ctx := range append(users.Contexts(), users.Zipf(300)...) {
+				subject, _ := tokensource.SubjectFrom(ctx)
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, peers.Origin, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := rt.RoundTrip(req)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				_ = resp.Body.Close()
+				number := strings.TrimLeft(subject, "0")
+				if got := strings.TrimLeft(strings.TrimPrefix(base.header.Get("Authorization"), "Bearer "), "0"); got != number {
+					t.Fatalf("%s: user %q was sent with the token of %q", name, number, got)
+				}
+				seen[subject] = true
+			}
+			if len(seen) != users.Count {
+				t.Errorf("%s: %d users came, want %d", name, len(seen), users.Count)
+			}
 		}
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/authtrip/authtrip/bench/internal/paired"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 )
 
 // Size is the length of the records.
@@ -54,7 +56,7 @@ var (
 
 // Pairs returns all pairs. Files go into dir. closeAll releases them.
 func Pairs(dir string) (pairs []Pair, closeAll func(), err error) {
-	file, err := storage.OpenFile(filepath.Join(dir, "store"), nil)
+	file, err := filestore.Open(filepath.Join(dir, "store"), nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,7 +94,7 @@ func load(s storage.Store) Op {
 		_, err := s.Put(ctx, k, record(0), 0)
 		return func() error {
 			r, err := s.Get(ctx, k)
-			if err == nil && len(r.Value) != Size {
+			if err == nil && len(r.Value()) != Size {
 				err = errWrong
 			}
 			return err
@@ -157,8 +159,8 @@ func (m *plainMap) put(k string, v []byte) {
 
 // sealingPairs compare Keys with a bare AES-256-GCM of random nonces, both of which return a slice of their own.
 func sealingPairs() ([]Pair, error) {
-	secret := storage.NewKey()
-	keys, err := storage.NewKeys(secret)
+	secret := seal.NewKey()
+	keys, err := seal.NewKeys(secret)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ type Outcome struct {
 }
 
 // patience is the deadline of each request.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // Run lets n requests go at once, in memory or over loopback HTTP.
 func Run(wrap Wrap, shape Shape, n int, overHTTP bool) (Outcome, error) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/bench/internal/peers"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -46,7 +46,7 @@ func wrapAuthtrip(l Login) (http.RoundTripper, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := tokensource.NewGrants(client, storage.NewMemory(), nil)
+	g, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		return nil, nil, err
 	}

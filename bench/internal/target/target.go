@@ -69,7 +69,9 @@ func (b *body) Close() error {
 	return err
 }
 
-// Memory is a base in memory that checks every request. It is safe for concurrent use.
+// Memory is a base in memory that checks every request. It reads each byte of the
+// header's value, as a base that sends the request does. It is safe for
+// concurrent use.
 type Memory struct {
 	Shape Shape
 	Bare  bool // no Authorization is expected: the base alone is measured
@@ -80,8 +82,8 @@ var buffers = sync.Pool{New: func() any { return new([8 << 10]byte) }}
 // RoundTrip implements http.RoundTripper.
 func (m Memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	auth := req.Header["Authorization"]
-	if m.Bare && len(auth) != 0 || !m.Bare && (len(auth) != 1 || len(auth[0]) != len("Bearer ")+m.Shape.Token) {
-		return nil, fmt.Errorf("target: %d Authorization headers, or one of the wrong length", len(auth))
+	if m.Bare && len(auth) != 0 || !m.Bare && (len(auth) != 1 || !m.wellFormed(auth[0])) {
+		return nil, fmt.Errorf("target: %d Authorization headers, or one of the wrong form or length", len(auth))
 	}
 	if m.Shape.Body > 0 {
 		if n := drain(req.Body); n != m.Shape.Body {
@@ -89,6 +91,12 @@ func (m Memory) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+}
+
+// wellFormed reports whether value has the length and the beginning of a header's
+// value, and no line break, which the search reads all of it for.
+func (m Memory) wellFormed(value string) bool {
+	return len(value) == len("Bearer ")+m.Shape.Token && strings.HasPrefix(value, "Bearer ") && strings.IndexByte(value, '\n') < 0
 }
 
 func drain(r io.ReadCloser) int {
@@ -162,8 +170,8 @@ func Worker(rt http.RoundTripper, req *http.Request) func(n int) error {
 	}
 }
 
-// Subjects is Worker with a context of its own for each request, from a list that it walks through. The request must have
-// been made with Swap.
+// Subjects is Worker with a context of its own for each request, from a list that
+// it walks through, beginning at start. The request must have been made with swap.
 func Subjects(rt http.RoundTripper, req *http.Request, swap *Swap, list []context.Context, start int) func(n int) error {
 	i := start % len(list)
 	return func(n int) error {

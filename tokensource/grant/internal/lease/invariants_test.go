@@ -252,7 +252,7 @@ func (x *explorer) state(n *model, held *[maxPairs]bool) {
 
 // settled reports whether everything has ended well or for good.
 func (x *explorer) settled(n *model) bool {
-	if n.away || n.down || n.late.on || n.message.phase != 0 {
+	if n.away || n.down || n.late.on || n.message.phase != 0 || n.kept != "" {
 		return false
 	}
 	for i := range n.procs[:n.n] {

@@ -32,7 +32,8 @@ type model struct {
 	issued    byte
 	books     [maxLogins]book
 	exchanged byte
-	down      bool // the revocation endpoint fails
+	down      bool   // the revocation endpoint fails
+	kept      string // the access token of a login whose process crashed, and that may be repeated
 	message   message
 
 	n     int // processes

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/authtrip/authtrip/storage"
+)
+
+const deleteHelp = `
+Delete removes one grant from the store: the user must log in again. It shows the grant and asks first. If the grant changes
+meanwhile nothing is deleted.
+
+The tokens are NOT revoked at the server: Keeper.Logout does that, or the app's /logout. Processes that have the grant in
+memory go on using its access token until they look at the store again.
+
+A grant that cannot be opened is deleted by its storage key, which list prints.
+
+Examples:
+  grantctl delete file:/var/lib/app/grants 2244994945
+  grantctl delete -yes env:DATABASE_URL grant.5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
+`
+
+func deleteCommand() *command {
+	return &command{
+		name: "delete", args: []string{"STORE", "SUBJECT|KEY"}, about: "remove one grant; its tokens are not revoked", help: deleteHelp,
+		setup: func(f *flag.FlagSet) action {
+			yes := f.Bool("yes", false, "do not ask")
+			asJSON := f.Bool("json", false, `print {"deleted": KEY}`)
+			var s selector
+			s.flags(f)
+			return func(ctx context.Context, c *console, args []string) error {
+				return with(ctx, args[0], mustExist, func(v *vault) error {
+					e, err := v.findOne(ctx, args[1], s)
+					if err == nil && !*yes {
+						err = confirm(ctx, c, e, args[1])
+					}
+					if err == nil {
+						err = remove(ctx, v, e)
+					}
+					if err != nil {
+						return err
+					}
+					if *asJSON {
+						return writeJSON(c.stdout, map[string]string{"deleted": e.key})
+					}
+					fmt.Fprintf(c.stdout, "deleted %s; its tokens were not revoked at the server\n", e.key)
+					return nil
+				})
+			}
+		},
+	}
+}
+
+// findOne is find for what must not be ambiguous.
+func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, error) {
+	f, err := v.find(ctx, name, s)
+	switch {
+	case err != nil:
+		return entry{}, err
+	case len(f.entries) > 1:
+		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -issuer and -client", len(f.entries))
+	case f.unread > 0:
+		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -issuer and -client", f.unread)
+	case errors.Is(f.entries[0].err, storage.ErrCorrupt):
+		return entry{}, f.entries[0].err // there is no version to compare; the store's error says what to do
+	}
+	return f.entries[0], nil
+}
+
+// confirm shows e and asks for its name once more.
+func confirm(ctx context.Context, c *console, e entry, name string) error {
+	if err := show(c.stderr, []entry{e}, false); err != nil {
+		return err
+	}
+	fmt.Fprint(c.stderr, "\nThe user must log in again. The tokens are not revoked at the server: Logout does that.\n",
+		"To delete it, type its name once more: ")
+	line, err := readLine(ctx, c.stdin)
+	if err != nil {
+		fmt.Fprintln(c.stderr)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("not confirmed: nothing was deleted: %w", err)
+	}
+	if strings.TrimRight(line, "\r\n") != name {
+		return errors.New("not confirmed: nothing was deleted")
+	}
+	return nil
+}
+
+// readLine returns what is typed up to the end of the line. With an error it returns what came before: that of the end of
+// input, or the cause of the end of ctx. The read then goes on by itself, since no way to end it works with every terminal,
+// pipe and file: the program is about to end.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := bufio.NewReader(r).ReadString('\n')
+		read <- result{line, err}
+	}()
+	select {
+	case r := <-read:
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// remove deletes e if it is still as it was read.
+func remove(ctx context.Context, v *vault, e entry) error {
+	err := v.Delete(ctx, e.key, e.record.Version)
+	if errors.Is(err, storage.ErrConflict) {
+		return errors.New("it has changed meanwhile, so nothing was deleted: look at it again")
+	}
+	return err
+}

@@ -1,0 +1,38 @@
+// Package authtrip gives Go programs OAuth 2.0 that stays logged in. It has no
+// code: this page is the map of its packages.
+//
+// # What you use
+//
+//   - [github.com/authtrip/authtrip/transport]: an http.RoundTripper that sends
+//     the access token, renews it after a 401 and replays the request.
+//   - [github.com/authtrip/authtrip/middleware]: /authorize, /callback and
+//     /logout on any mux, and sessions.
+//   - [github.com/authtrip/authtrip/tokensource/grant]: the Keeper, which keeps
+//     the grant of each user alive, between goroutines, processes and crashes.
+//   - [github.com/authtrip/authtrip/tokensource/oauth]: the client of one
+//     authorization server. Each call makes one request.
+//   - [github.com/authtrip/authtrip/tokensource/provider]: what is known of a
+//     server: X, or a description of your own.
+//   - [github.com/authtrip/authtrip/tokensource/derived]: tokens of the app
+//     itself.
+//   - [github.com/authtrip/authtrip/storage]: where grants are kept: memory, a
+//     directory (filestore), and SQLite, PostgreSQL and Redis as modules of
+//     their own. Sealed encrypts what any of them keeps.
+//
+// # What you test with
+//
+//   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server
+//     that is as hostile as real ones.
+//   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a
+//     store as tests.
+//
+// # The contract
+//
+// [github.com/authtrip/authtrip/tokensource] holds the interfaces that join
+// these packages, and the errors that a program decides on. A Source of your
+// own needs one method.
+//
+// docs/architecture.md shows the arrows between the packages, the states of a
+// grant, and what happens when a process crashes. docs/guarantees.md lists
+// every promise with its tests.
+package authtrip

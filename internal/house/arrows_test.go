@@ -1,0 +1,215 @@
+package house_test
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A row states what the packages that match pkg may import besides the standard
+// library. Paths are relative to the root module, those of other modules are
+// complete. An element * at the end stands for everything below. Tests may also
+// import what stands under tests, the package that they test, and testKits. The
+// first row that matches counts.
+type row struct {
+	pkg, may, tests string
+}
+
+const (
+	oauth2  = "golang.org/x/oauth2 golang.org/x/oauth2/*"
+	sync    = "golang.org/x/sync/*"
+	retries = "github.com/hashicorp/go-retryablehttp"
+
+	// plumbing is what the packages with the protocol may use of internal.
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/chance internal/clock internal/flight " +
+		"internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
+	// engine is everything below transport and middleware, for tests.
+	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
+	// testKits know no other package of ours, so every test may use them.
+	testKits = "internal/bubble internal/exposure internal/servertest"
+	// public is what users import.
+	public = "middleware transport storage storage/* tokensource tokensource/*"
+)
+
+// arrows is the only place that states the direction of imports. Lower packages
+// stand higher in the table.
+var arrows = []row{
+	{"internal/ascii", "", "internal/*"},
+	{"internal/backchannel", "", "internal/*"},
+	{"internal/bearer", oauth2, ""},
+	{"internal/cache", oauth2, "internal/*"},
+	{"internal/chance", "", "internal/*"},
+	{"internal/clock", "", "internal/*"},
+	{"internal/flight", sync, "internal/*"},
+	{"internal/loopback", "", "internal/*"},
+	{"internal/pacing", "tokensource internal/chance internal/clock", "internal/*"},
+	{"internal/redact", "", public + " " + engine},
+	{"internal/sendguard", "", "internal/*"},
+
+	{"storage/seal", "", ""},
+	{"storage", "storage/seal", "storage/storagetest"},
+	{"storage/storagetest", "storage", "storage/seal"},
+	{"storage/filestore", "storage", "storage/seal storage/storagetest"},
+	{"storage/postgresstore", "storage github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/*", "storage/*"},
+	{"storage/redisstore", "storage github.com/redis/go-redis/v9", "storage/*"},
+	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
+
+	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
+	{"tokensource/provider", "internal/loopback", ""},
+	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
+	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider " + plumbing, engine},
+	{"tokensource/grant/internal/lease", "", ""},
+	{"tokensource/grant/internal/*", oauth2, "internal/*"},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/cache storage storage/seal " + plumbing, engine},
+
+	{"tokensource/oauthtest", "tokensource/provider", oauth2},
+	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
+
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/loopback internal/redact " + retries + " " + oauth2, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
+
+	// Only tests import what follows.
+	{"internal/bubble", "", ""},
+	{"internal/exposure", "", ""},
+	{"internal/servertest", "", ""},
+	{"internal/testworld", engine, ""},
+	{"internal/simulation", engine, engine},
+	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
+	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
+	{"internal/*", "", public + " " + engine},
+
+	{"examples/*", public + " *", "internal/*"},
+	{"cmd/*", public + " *", "internal/*"},
+	{"examples", "", ""},
+	{".", "", public},
+}
+
+// TestArrows compares the imports of every package with the table, on every
+// operating system for which there are files.
+func TestArrows(t *testing.T) {
+	failed := map[string]bool{}
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		for _, p := range list(t, goos, "work") {
+			r, ok := rowOf(p.short())
+			wrong := wrongArrows(p, r)
+			if !ok {
+				wrong = []string{p.short() + " has no row in the table"}
+			}
+			for _, arrow := range wrong {
+				if !failed[arrow] {
+					t.Error(arrow)
+				}
+				failed[arrow] = true
+			}
+		}
+	}
+}
+
+// wrongArrows returns the imports of a package that its row does not allow.
+func wrongArrows(p listed, r row) (wrong []string) {
+	for _, imported := range p.Imports {
+		if !allowed(imported, r.may) {
+			wrong = append(wrong, fmt.Sprintf("%s → %s: it may import only: %s", p.short(), short(imported), r.may))
+		}
+	}
+	inTests := strings.Join([]string{r.may, r.tests, testKits, p.short()}, " ")
+	for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+		if !allowed(imported, inTests) {
+			wrong = append(wrong, fmt.Sprintf("%s (test) → %s: its tests may also import only: %s", p.short(), short(imported), r.tests))
+		}
+	}
+	return wrong
+}
+
+func rowOf(pkg string) (row, bool) {
+	i := slices.IndexFunc(arrows, func(r row) bool { return matches(r.pkg, pkg) })
+	if i < 0 {
+		return row{}, false
+	}
+	return arrows[i], true
+}
+
+// allowed reports whether the list allows an import. The standard library is
+// always allowed: only its paths have no dot in the first element.
+func allowed(imported, list string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	if !strings.Contains(first, ".") {
+		return true
+	}
+	return slices.ContainsFunc(strings.Fields(list), func(pattern string) bool {
+		if pattern == "*" { // other modules
+			return imported != kit && !strings.HasPrefix(imported, kit+"/")
+		}
+		return matches(pattern, short(imported))
+	})
+}
+
+// matches reports whether a path is the pattern, or begins with what stands
+// before the * at its end.
+func matches(pattern, name string) bool {
+	prefix, ok := strings.CutSuffix(pattern, "*")
+	return name == pattern || ok && strings.HasPrefix(name, prefix)
+}
+
+// TestWrongArrows makes sure that the table refuses what it must.
+func TestWrongArrows(t *testing.T) {
+	const grant, oauth = kit + "/tokensource/grant", kit + "/tokensource/oauth"
+	for _, test := range []struct {
+		pkg, imports string
+		test, want   bool // whether a test imports it; whether that is allowed
+	}{
+		{pkg: "transport", imports: kit + "/tokensource", want: true},
+		{pkg: "transport", imports: "net/http", want: true},
+		{pkg: "transport", imports: grant},
+		{pkg: "transport", imports: grant, test: true, want: true},
+		{pkg: "transport", imports: kit + "/storage"},
+		{pkg: "transport", imports: kit + "/tokensource/provider"},
+		{pkg: "transport", imports: kit + "/middleware", test: true},
+		{pkg: "transport", imports: "example.com/other", test: true},
+		{pkg: "storage", imports: "golang.org/x/oauth2"},
+		{pkg: "storage", imports: oauth, test: true},
+		{pkg: "storage/redisstore", imports: "github.com/redis/go-redis/v9", want: true},
+		{pkg: "storage/redisstore", imports: kit + "/storage/seal"},
+		{pkg: "tokensource", imports: oauth},
+		{pkg: "tokensource/oauth", imports: kit + "/storage"},
+		{pkg: "tokensource/oauth", imports: grant},
+		{pkg: "tokensource/oauthtest", imports: oauth, test: true},
+		{pkg: "tokensource/grant/internal/lease", imports: "golang.org/x/oauth2", test: true},
+		{pkg: "tokensource/grant", imports: grant + "/internal/lease", want: true},
+		{pkg: "middleware", imports: kit + "/transport"},
+		{pkg: "cmd/grantctl", imports: kit + "/internal/redact"},
+		{pkg: "cmd/grantctl", imports: "example.com/other", want: true},
+		{pkg: "examples/quickstart", imports: kit + "/cmd/grantctl"},
+		{pkg: ".", imports: kit + "/transport"},
+	} {
+		p := listed{ImportPath: path.Join(kit, test.pkg), Imports: []string{test.imports}}
+		if test.test {
+			p.Imports, p.XTestImports = nil, p.Imports
+		}
+		r, ok := rowOf(p.short())
+		if wrong := wrongArrows(p, r); !ok || (len(wrong) == 0) != test.want {
+			t.Errorf("wrongArrows(%s → %s, in a test: %v) = %q, want allowed: %v", test.pkg, test.imports, test.test, wrong, test.want)
+		}
+	}
+	if r, ok := rowOf("nowhere"); ok {
+		t.Errorf("rowOf(nowhere) = %v, want none", r)
+	}
+}
+
+// TestTransportIsLight looks at everything that transport needs, directly or
+// through other packages: no engine, no protocol client, no storage.
+func TestTransportIsLight(t *testing.T) {
+	deps := list(t, "linux", "-deps", "./transport")
+	for _, p := range deps {
+		for _, heavy := range []string{"middleware", "storage", "tokensource/derived", "tokensource/grant", "tokensource/oauth"} {
+			if p.short() == heavy || strings.HasPrefix(p.short(), heavy+"/") {
+				t.Errorf("go list -deps ./transport shows %s", p.ImportPath)
+			}
+		}
+	}
+	if !slices.ContainsFunc(deps, func(p listed) bool { return p.short() == "tokensource" }) {
+		t.Error("go list -deps ./transport does not show the contract")
+	}
+}

@@ -1,0 +1,217 @@
+// Package testworld is the world of this module's tests: a fake authorization
+// server, an app that is registered there, and a store with hooks. A test makes
+// one with [New] inside a testing/synctest bubble.
+package testworld
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+)
+
+// World is a fake X, an app that is registered there, and a store. It lives
+// inside of a synctest bubble.
+type World struct {
+	*testing.T
+	Fake    *xapi.Server
+	Client  *oauth.Client
+	Store   *HookedStore
+	User    string
+	mu      sync.Mutex
+	events  []grant.Event
+	Options oauth.Options
+}
+
+// Scopes are what the app asks for.
+var Scopes = []string{"tweet.read", "users.read", "offline.access"}
+
+// New returns a world in which nobody has logged in.
+func New(t *testing.T) *World {
+	t.Helper()
+	w := &World{T: t, Fake: xapi.New(t, nil), User: oauthtest.DefaultUser().ID}
+	w.Store = &HookedStore{Store: storage.NewMemory()}
+	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}}
+	w.Client = w.NewClient(&w.Options)
+	return w
+}
+
+// NewClient returns a client of the world's app with other options.
+func (w *World) NewClient(o *oauth.Options) *oauth.Client {
+	w.Helper()
+	app := oauthtest.ConfidentialApp()
+	client, err := oauth.New(w.Fake.Provider(""), oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: Scopes,
+	}, o)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
+}
+
+// Process returns an engine of its own on the world's store. For authtrip it is
+// another process.
+func (w *World) Process(o *grant.Options) *grant.Keeper {
+	return w.ProcessOn(w.Store, o)
+}
+
+// ProcessOn is Process on another store.
+func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
+	w.Helper()
+	if o == nil {
+		o = new(grant.Options)
+	}
+	o.Observe = w.observe
+	if o.DueInterval == 0 {
+		o.DueInterval = -1 // a test that looks at the index of due work says so
+	}
+	g, err := grant.New(w.Client, store, o)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = g.Close() })
+	return g
+}
+
+// observe remembers an event.
+func (w *World) observe(e grant.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
+}
+
+// Saw counts the events of a kind.
+func (w *World) Saw(kind grant.EventKind) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, e := range w.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// Login has the world's user authorize the app, and returns the tokens.
+func (w *World) Login(g *grant.Keeper) *oauth2.Token {
+	w.Helper()
+	return w.LoginAs(g, w.User)
+}
+
+// LoginAs is Login for another user.
+func (w *World) LoginAs(g *grant.Keeper, user string) *oauth2.Token {
+	w.Helper()
+	access, refresh, err := w.Fake.IssueToken(user, w.Client.ClientID(), Scopes...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(w.accessTTL())}
+	if _, err := g.Save(w.Context(), user, tok); err != nil {
+		w.Fatal(err)
+	}
+	return tok
+}
+
+// accessTTL returns the lifetime of the fake's access tokens.
+func (w *World) accessTTL() time.Duration {
+	ttl := 2 * time.Hour
+	w.Fake.Set(func(k *xapi.Knobs) {
+		if k.Token.AccessTTL != 0 {
+			ttl = k.Token.AccessTTL
+		}
+	})
+	return ttl
+}
+
+// Token asks g for the user's token. It fails the test if there is none.
+func (w *World) Token(g *grant.Keeper) *oauth2.Token {
+	w.Helper()
+	tok, err := g.Source(w.User).Token(w.Context())
+	if err != nil {
+		w.Fatalf("Token() = %v, want a token", err)
+	}
+	return tok
+}
+
+// Works reports whether the API accepts tok.
+func (w *World) Works(tok *oauth2.Token) bool {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "https://api.x.com"+xapi.PathEcho, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
+	resp, err := w.Fake.Transport().RoundTrip(req)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode == http.StatusOK
+}
+
+// Refreshes returns the number of refresh requests that reached the fake.
+func (w *World) Refreshes() int { return w.Fake.TokenCalls("refresh_token") }
+
+// WantRefreshes compares the number of refresh requests that reached the fake.
+func (w *World) WantRefreshes(n int) {
+	w.Helper()
+	if got := w.Refreshes(); got != n {
+		w.Errorf("refresh requests = %d, want %d", got, n)
+	}
+}
+
+// WantIs fails the test unless err matches target.
+func WantIs(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("error = %v, want one that is %v", err, target)
+	}
+}
+
+// WantReason fails the test unless err means that the user must authorize
+// again, for the reason want.
+func WantReason(t *testing.T, err error, want tokensource.Reason) {
+	t.Helper()
+	WantIs(t, err, tokensource.ErrReauthorize)
+	if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Reason != want {
+		t.Errorf("error = %v, want reason %q", err, want)
+	}
+}
+
+// RefreshFault makes the next refreshes fail.
+func (w *World) RefreshFault(f oauthtest.Fault, times int) {
+	w.Fake.Inject(oauthtest.Match{GrantType: "refresh_token"}, f, times)
+}
+
+// Flow plays a login at the fake, and returns the code and the verifier.
+func (w *World) Flow() (code, verifier string) {
+	w.Helper()
+	verifier = oauth2.GenerateVerifier()
+	authorize, err := w.Client.AuthorizationURL("a-state-of-this-test", verifier, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	callback, err := w.Fake.Authorize(w.Context(), "", authorize)
+	if err != nil {
+		w.Fatal(err)
+	}
+	u, err := url.Parse(callback)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return u.Query().Get("code"), verifier
+}

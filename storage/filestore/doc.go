@@ -1,0 +1,32 @@
+// Package filestore is a storage.Store in a directory of a local disk. It
+// needs no server, and several processes of one machine may share it.
+//
+// # Types
+//
+// [Open] returns a [Store]. [Options] are its options. A Store is a
+// storage.Lister. On Linux it is also a storage.Watcher.
+//
+// # The directory
+//
+// Each record is a file whose name is "k-" and the key in base32. A file has a
+// header with a format, the version of the record, the length of the value and
+// a checksum. A write goes to a temporary file, which then replaces the old
+// file: a reader sees the old record or the new one. The 32 files "lock-00" to
+// "lock-1f" are the locks for writers. Nobody may delete them while a process
+// has the store open.
+//
+// Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Concurrency
+//
+// A Store is safe for concurrent use by goroutines. Any number of Stores, in
+// any number of processes, may share a directory. A network file system needs
+// working file locks. Reads take no lock.
+//
+// # Errors
+//
+// Errors name the directory, and say what to do if that is known. They wrap
+// the error of the operating system. storage.ErrCorrupt means that a file is
+// damaged: the store neither overwrites nor deletes it. After Close, errors
+// wrap fs.ErrClosed.
+package filestore

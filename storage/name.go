@@ -1,0 +1,143 @@
+package storage
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"sync/atomic"
+)
+
+// NameKey is the storage key of the record that holds the name key of a sealed
+// store. If this record is lost, no process can find the records whose keys
+// come from [Name]. So nobody may delete it, and a copy of those records needs
+// a copy of it.
+const NameKey = "storage.names"
+
+// Namer is a Store that makes names which nobody without its keys can compute.
+// The store that [Sealed] returns is one.
+type Namer interface {
+	// Name returns 64 hexadecimal digits that depend on parts and on a key of
+	// the store. Every process that shares the store gets the same digits.
+	Name(ctx context.Context, parts ...string) (string, error)
+}
+
+// Name returns the storage key for parts, such as the issuer and the subject
+// of a user: prefix and 64 hexadecimal digits. The digits depend on prefix,
+// and on where one part ends and the next begins.
+//
+// If store is a [Namer], the digits are an HMAC-SHA256 ([RFC 2104]) with a
+// random key that the store keeps as a sealed record (see [NameKey]). So a
+// reader of the database cannot find a user by hashing likely names. The first
+// call reads or creates the key. It fails if the store or its AEAD fails.
+// Later calls use memory only. The name key survives a change of the seal's
+// keys, and [Reseal] seals it again like any other record.
+//
+// If store is not a Namer, the digits are a plain SHA-256.
+//
+// The error wraps [ErrBadKey] if prefix and digits are no storage key.
+//
+// [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
+func Name(ctx context.Context, store Store, prefix string, parts ...string) (string, error) {
+	all := append([]string{prefix}, parts...)
+	var digits string
+	if n, ok := store.(Namer); ok {
+		var err error
+		if digits, err = n.Name(ctx, all...); err != nil {
+			return "", err
+		}
+	} else {
+		digits = digest(sha256.New(), all)
+	}
+	key := prefix + digits
+	if err := CheckKey(key); err != nil {
+		return "", err
+	}
+	return key, nil
+}
+
+// digest writes the number of bytes of each part and the part to h, and
+// returns the sum. Without the numbers, "ab" and "c" would have the name of
+// "a" and "bc".
+func digest(h hash.Hash, parts []string) string {
+	for _, part := range parts {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		_, _ = h.Write(size[:]) // a hash never fails
+		_, _ = h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// The record of the name key is one byte of format and the key.
+const (
+	nameFormat  = 1
+	nameKeySize = 32
+)
+
+// names makes the names of one sealed store. It reads the name key once.
+type names struct {
+	turn chan struct{}                               // holds one element while a goroutine reads the key
+	hmac atomic.Pointer[func(parts []string) string] // nil until the key is read
+}
+
+func newNames() *names { return &names{turn: make(chan struct{}, 1)} }
+
+// name returns the name of parts. Goroutines that need the name key take
+// turns, so that one read serves all of them. Each waits on its own ctx.
+func (n *names) name(ctx context.Context, store Store, parts []string) (string, error) {
+	if f := n.hmac.Load(); f != nil {
+		return (*f)(parts), nil
+	}
+	select {
+	case n.turn <- struct{}{}:
+		defer func() { <-n.turn }()
+	case <-ctx.Done():
+		return "", ended(ctx)
+	}
+	if f := n.hmac.Load(); f != nil {
+		return (*f)(parts), nil
+	}
+	key, err := nameKey(ctx, store)
+	if err != nil {
+		return "", fmt.Errorf("storage: name key: %w", err)
+	}
+	f := func(parts []string) string { return digest(hmac.New(sha256.New, key), parts) }
+	n.hmac.Store(&f)
+	return f(parts), nil
+}
+
+// nameKey reads the name key, or creates it. If two processes create it at
+// once, compare-and-swap lets one of them succeed, and the other reads again.
+// After a write of unknown outcome nothing is kept: the next call reads.
+func nameKey(ctx context.Context, store Store) ([]byte, error) {
+	key, err := readNameKey(ctx, store)
+	if !errors.Is(err, ErrNotFound) {
+		return key, err
+	}
+	value := make([]byte, 1+nameKeySize)
+	value[0] = nameFormat
+	_, _ = rand.Read(value[1:]) // never fails
+	_, err = store.Put(ctx, NameKey, value, 0)
+	if errors.Is(err, ErrConflict) {
+		return readNameKey(ctx, store)
+	}
+	return value[1:], err
+}
+
+func readNameKey(ctx context.Context, store Store) ([]byte, error) {
+	r, err := store.Get(ctx, NameKey)
+	if err != nil {
+		return nil, err
+	}
+	value := r.Value()
+	if len(value) != 1+nameKeySize || value[0] != nameFormat {
+		return nil, fmt.Errorf("%w: the record %q holds no name key", ErrCorrupt, NameKey)
+	}
+	return value[1:], nil
+}

@@ -1,0 +1,284 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/storage/storagetest"
+)
+
+// name returns the storage key of parts, which must exist.
+func name(t testing.TB, s storage.Store, prefix string, parts ...string) string {
+	t.Helper()
+	key, err := storage.Name(context.Background(), s, prefix, parts...)
+	if err != nil {
+		t.Fatalf("Name(%q, %q) = %v, want no error", prefix, parts, err)
+	}
+	return key
+}
+
+func TestNameForm(t *testing.T) {
+	form := regexp.MustCompile(`^grant\.[0-9a-f]{64}$`)
+	memory := storage.NewMemory()
+	for kind, s := range map[string]storage.Store{"plain": memory, "sealed": sealedStore(t, memory, newKeys(t))} {
+		if got := name(t, s, "grant.", "issuer", "alice"); !form.MatchString(got) {
+			t.Errorf("Name() in a %s store = %q, want grant. and 64 hexadecimal digits", kind, got)
+		}
+	}
+}
+
+// TestNameDigits fixes the digits: processes of different versions share a
+// store. The literals were computed by another program.
+func TestNameDigits(t *testing.T) {
+	sealed := sealedStore(t, storage.NewMemory(), newKeys(t))
+	put(t, sealed, storage.NameKey, "\x01"+strings.Repeat("k", 32), 0)
+	tests := []struct {
+		kind  string
+		store storage.Store
+		want  string
+	}{
+		{"plain", storage.NewMemory(), "user.3b353b976fa99317c90abe7eb55d3100421adde8ae8a1b4ce5d8f00cd98b726e"},
+		{"sealed", sealed, "user.ee604c66e07e28b12869442e50d0d7f0b0e7a2f185140688c9ab7e743422ef4e"},
+	}
+	for _, tt := range tests {
+		if got := name(t, tt.store, "user.", "alice", "é"); got != tt.want {
+			t.Errorf("Name() in a %s store = %q, want %q", tt.kind, got, tt.want)
+		}
+	}
+}
+
+func TestNameDependsOnEveryPart(t *testing.T) {
+	memory := storage.NewMemory()
+	for kind, s := range map[string]storage.Store{"plain": memory, "sealed": sealedStore(t, memory, newKeys(t))} {
+		seen := map[string][]string{}
+		for _, parts := range [][]string{
+			{"u."}, {"u.", ""}, {"u.", "", ""}, {"u.", "ab", "c"}, {"u.", "a", "bc"}, {"u.", "abc"}, {"u.", "c", "ab"}, {"v.", "abc"},
+		} {
+			key := name(t, s, parts[0], parts[1:]...)
+			digits := key[len(parts[0]):]
+			if other, ok := seen[digits]; ok {
+				t.Errorf("Name(%q) has the digits of Name(%q) in a %s store", parts, other, kind)
+			}
+			seen[digits] = parts
+		}
+	}
+}
+
+func TestNameOfASealedStore(t *testing.T) {
+	memory, keys := storage.NewMemory(), newKeys(t)
+	first, second := sealedStore(t, memory, keys), sealedStore(t, memory, keys)
+	key := name(t, first, "user.", "alice")
+	if got := name(t, second, "user.", "alice"); got != key {
+		t.Errorf("Name() in another process = %q, want %q", got, key)
+	}
+	if got := name(t, memory, "user.", "alice"); got == key {
+		t.Errorf("Name() of a sealed store = %q, the plain hash, want a keyed one", got)
+	}
+	if got := name(t, sealedStore(t, storage.NewMemory(), keys), "user.", "alice"); got == key {
+		t.Errorf("Name() of another store with the same seal keys = %q again, want another", got)
+	}
+	stored := mustGet(t, memory, storage.NameKey).Value()
+	if opened := mustGet(t, first, storage.NameKey).Value(); strings.Contains(string(stored), string(opened[1:])) {
+		t.Errorf("the store below holds the name key as it is, want it sealed")
+	}
+}
+
+// TestNameSurvivesNewSealKeys replaces the keys of the seal, in every way that
+// an AEAD can be replaced: the names must stay.
+func TestNameSurvivesNewSealKeys(t *testing.T) {
+	memory := storage.NewMemory()
+	want := name(t, sealedStore(t, memory, ring(t, key(1))), "user.", "alice")
+	for _, aead := range []seal.AEAD{ring(t, key(2), key(1)), &remote{keys: ring(t, key(2), key(1))}} {
+		s := sealedStore(t, memory, aead)
+		if done, err := storage.Reseal(t.Context(), s); err != nil || done.Rewritten != 1 {
+			t.Fatalf("Reseal() = %+v, %v, want the name key rewritten", done, err)
+		}
+		if got := name(t, s, "user.", "alice"); got != want {
+			t.Errorf("Name() after Reseal = %q, want %q", got, want)
+		}
+	}
+	if got := name(t, sealedStore(t, memory, ring(t, key(2))), "user.", "alice"); got != want {
+		t.Errorf("Name() without the old key = %q, want %q", got, want)
+	}
+}
+
+// TestNameOfProcessesThatBeginAtOnce has many processes create the name key of
+// one store at the same time.
+func TestNameOfProcessesThatBeginAtOnce(t *testing.T) {
+	for range 20 {
+		memory, keys := storage.NewMemory(), newKeys(t)
+		var begin, done sync.WaitGroup
+		begin.Add(1)
+		got := make([]string, 32)
+		for i := range got {
+			s := sealedStore(t, memory, keys)
+			done.Go(func() {
+				begin.Wait()
+				got[i] = name(t, s, "user.", "alice")
+			})
+		}
+		begin.Done()
+		done.Wait()
+		for i := range got {
+			if got[i] != got[0] {
+				t.Fatalf("Name() in process %d = %q, want %q as in process 0", i, got[i], got[0])
+			}
+		}
+	}
+}
+
+// TestNameReadsOnce counts the calls of the store below.
+func TestNameReadsOnce(t *testing.T) {
+	faulty := storagetest.NewFaulty(storage.NewMemory(), nil)
+	s := sealedStore(t, faulty, newKeys(t))
+	var callers sync.WaitGroup
+	for i := range 50 {
+		callers.Go(func() { name(t, s, "user.", fmt.Sprint(i)) })
+	}
+	callers.Wait()
+	if gets, puts := faulty.Calls("Get"), faulty.Calls("Put"); gets != 1 || puts != 1 {
+		t.Errorf("50 calls of Name made %d Gets and %d Puts, want one each", gets, puts)
+	}
+}
+
+// TestNameAfterFailures lets the first calls fail: no name may be returned
+// that a later call does not return too.
+func TestNameAfterFailures(t *testing.T) {
+	disk := errors.New("disk on fire")
+	tests := []struct {
+		name  string
+		op    string
+		fault storagetest.Fault
+	}{
+		{"the read fails", "Get", storagetest.Fault{Err: disk}},
+		{"the write fails", "Put", storagetest.Fault{Err: disk}},
+		{"the write succeeds, and its answer is lost", "Put", storagetest.Fault{Err: disk, Applied: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			memory, keys := storage.NewMemory(), newKeys(t)
+			s := sealedStore(t, storagetest.NewFaulty(memory, func(op, _ string, n int) storagetest.Fault {
+				if op == tt.op && n == 1 {
+					return tt.fault
+				}
+				return storagetest.Fault{}
+			}), keys)
+			if key, err := storage.Name(t.Context(), s, "user.", "alice"); !errors.Is(err, disk) || key != "" {
+				t.Errorf("Name() = %q, %v, want %v", key, err, disk)
+			}
+			if got, want := name(t, s, "user.", "alice"), name(t, sealedStore(t, memory, keys), "user.", "alice"); got != want {
+				t.Errorf("Name() after a failure = %q, want %q as in another process", got, want)
+			}
+		})
+	}
+}
+
+// TestNameBesideALateWrite lets a process create the name key, and lets the
+// write arrive when another process has created it: both must have one name.
+func TestNameBesideALateWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := storagetest.NewNetwork(storage.NewMemory(), &storagetest.NetworkOptions{
+			Fault: func(op storagetest.Op) storagetest.Fault {
+				if op.Process == "slow" && op.Kind == storagetest.Put {
+					return storagetest.Fault{Err: errKMS, Late: time.Minute}
+				}
+				return storagetest.Fault{}
+			},
+		})
+		keys := newKeys(t)
+		slow, quick := sealedStore(t, network.Process("slow"), keys), sealedStore(t, network.Process("quick"), keys)
+		if key, err := storage.Name(t.Context(), slow, "user.", "alice"); !errors.Is(err, errKMS) {
+			t.Errorf("Name() = %q, %v, want %v", key, err, errKMS)
+		}
+		want := name(t, quick, "user.", "alice")
+		network.Close()
+		for _, s := range []storage.Store{slow, quick, sealedStore(t, network.Process("third"), keys)} {
+			if got := name(t, s, "user.", "alice"); got != want {
+				t.Errorf("Name() = %q, want %q in every process", got, want)
+			}
+		}
+	})
+}
+
+func TestNameRefuses(t *testing.T) {
+	memory, keys := storage.NewMemory(), newKeys(t)
+	sealed := sealedStore(t, memory, keys)
+	for _, prefix := range []string{"a b", "user/", strings.Repeat("p", 65)} {
+		for _, s := range []storage.Store{memory, sealed} {
+			if key, err := storage.Name(t.Context(), s, prefix, "alice"); !errors.Is(err, storage.ErrBadKey) || key != "" {
+				t.Errorf("Name(prefix %.20q) = %q, %v, want %v", prefix, key, err, storage.ErrBadKey)
+			}
+		}
+	}
+	stranger := sealedStore(t, memory, newKeys(t))
+	if key, err := storage.Name(t.Context(), stranger, "user.", "alice"); !errors.Is(err, seal.ErrUnknownKey) || key != "" {
+		t.Errorf("Name() with other seal keys = %q, %v, want %v", key, err, seal.ErrUnknownKey)
+	}
+}
+
+func TestNameRefusesADamagedKey(t *testing.T) {
+	good := strings.Repeat("k", 32)
+	for _, value := range []string{"", "\x01", "\x01" + good[1:], "\x01" + good + "k", "\x02" + good} {
+		s := sealedStore(t, storage.NewMemory(), newKeys(t))
+		put(t, s, storage.NameKey, value, 0)
+		if key, err := storage.Name(t.Context(), s, "user.", "alice"); !errors.Is(err, storage.ErrCorrupt) || key != "" {
+			t.Errorf("Name() with the name key %q = %q, %v, want %v", hex.EncodeToString([]byte(value)), key, err, storage.ErrCorrupt)
+		}
+	}
+}
+
+// TestNameWaitsNoLongerThanItsContext has the store hang: the caller that reads
+// and the callers that wait for it must return in time, and a later caller
+// must succeed.
+func TestNameWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sealedStore(t, storagetest.NewFaulty(storage.NewMemory(), func(op, _ string, n int) storagetest.Fault {
+			return storagetest.Fault{Hang: op == "Get" && n == 1}
+		}), newKeys(t))
+		reader, stopReader := context.WithTimeoutCause(t.Context(), time.Hour, errKMS)
+		defer stopReader()
+		waiter, stopWaiter := context.WithTimeoutCause(t.Context(), time.Minute, errKMS)
+		defer stopWaiter()
+		start := time.Now()
+		read, waited := make(chan error), make(chan error)
+		go func() {
+			_, err := storage.Name(reader, s, "user.", "alice")
+			read <- err
+		}()
+		synctest.Wait()
+		go func() {
+			_, err := storage.Name(waiter, s, "user.", "alice")
+			waited <- err
+		}()
+		if err, after := <-waited, time.Since(start); !errors.Is(err, errKMS) || after != time.Minute {
+			t.Errorf("Name() that waits = %v after %v, want %v after 1m", err, after, errKMS)
+		}
+		if err, after := <-read, time.Since(start); !errors.Is(err, errKMS) || after != time.Hour {
+			t.Errorf("Name() that reads = %v after %v, want %v after 1h", err, after, errKMS)
+		}
+		name(t, s, "user.", "alice")
+	})
+}
+
+func ExampleName() {
+	ctx := context.Background()
+	keys, _ := seal.NewKeys(seal.NewKey())
+	store, _ := storage.Sealed(storage.NewMemory(), keys)
+	alice, err := storage.Name(ctx, store, "user.", "https://issuer.example", "alice")
+	fmt.Println(len(alice), err)
+	again, err := storage.Name(ctx, store, "user.", "https://issuer.example", "alice")
+	fmt.Println(again == alice, err)
+	// Output:
+	// 69 <nil>
+	// true <nil>
+}

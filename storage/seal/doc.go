@@ -1,0 +1,38 @@
+// Package seal encrypts values and authenticates them. Package storage seals
+// its records with it, and package middleware its cookies.
+//
+// # Types
+//
+// [AEAD] is the interface that those packages need: Seal and Open, each with
+// associated data. [Keys] implements it with a ring of keys that are held in
+// memory. A key management service can implement it too, which is why both
+// methods have a context. [Rotator] is an AEAD that also knows which values
+// were sealed with an older key.
+//
+// Make a ring with [NewKeys], or read one from an environment variable with
+// [ParseKeys]. [NewKey] makes a new key.
+//
+// # Replacing a key
+//
+// A key is replaced in four steps, while the program runs everywhere:
+//
+//  1. Give every process both keys, the old one first.
+//  2. Give every process both keys, the new one first.
+//  3. Seal all records again with storage.Reseal.
+//  4. Remove the old key.
+//
+// # Concurrency
+//
+// All types are safe for concurrent use.
+//
+// # Errors
+//
+// [ErrUnsealed] means that a value can never be opened. [ErrUnknownKey] and
+// [ErrTampered] match it and say why. Any other error of an AEAD means that
+// it cannot answer now. No error contains a key or a value.
+//
+// # Secrets
+//
+// A Keys holds its keys in a closure. Printing it, or a struct that contains
+// it, shows no key.
+package seal

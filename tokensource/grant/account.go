@@ -1,0 +1,255 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+// Grant is what may be known of a grant: facts without tokens.
+type Grant struct {
+	Subject  string
+	Issuer   string // of the authorization server; its token endpoint if it has no issuer
+	ClientID string // the app's
+
+	Scopes      []string  // granted; empty if the server never said
+	Authorized  time.Time // when the user last authorized
+	Obtained    time.Time // when the access token was issued
+	Expiry      time.Time // when the access token expires; zero if that is not known
+	Refreshable bool      // there is a refresh token
+
+	// Epoch names the time from a login to the end of the grant. New
+	// authorizations in between keep it. A login after a logout has another. A
+	// session that remembers the epoch ends with the logout, wherever that happens.
+	Epoch string
+
+	// Dead says why the user must authorize again. It is empty while the grant
+	// lives. Code is the error code that the server sent with it, if any.
+	Dead tokensource.Reason
+	Code string
+
+	// LoggedOut is when the user logged out. Such a record holds no tokens that
+	// are in use, and is deleted after a day. Zero means that nobody logged out.
+	LoggedOut time.Time
+
+	// Unrevoked counts the tokens that the server has yet to confirm as revoked.
+	// Any process that shares the store revokes them.
+	Unrevoked int
+
+	// RedeemingSince and RedeemingUntil are the times of a redemption of the
+	// refresh token that has begun and has no stored outcome. They are zero if
+	// there is none. After RedeemingUntil the refresh token is in doubt.
+	RedeemingSince, RedeemingUntil time.Time
+
+	// Doubts counts how often the refresh token was sent again after its answer
+	// had been lost.
+	Doubts uint64
+
+	// Failures counts the latest attempts in a row that failed and redeemed
+	// nothing. No attempt is made before RetryAt. Zero means now.
+	Failures uint64
+	RetryAt  time.Time
+}
+
+// facts returns what may be known of r.
+func facts(r *lease.Record) Grant {
+	g := Grant{
+		Subject: r.Subject, Issuer: r.Issuer, ClientID: r.ClientID,
+		Scopes: strings.Fields(r.Token.Scope), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
+		Refreshable: r.Token.Refresh != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
+		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
+		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
+	}
+	if r.Over != lease.NoGrant {
+		g.Dead = tokensource.Reason(r.Over)
+	}
+	return g
+}
+
+// Missing returns those of the given scopes that were not granted. If the
+// server never said what it granted, none is missing ([RFC 6749] section 5.1).
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+func (g Grant) Missing(scopes ...string) []string {
+	var missing []string
+	for _, s := range scopes {
+		if len(g.Scopes) > 0 && !slices.Contains(g.Scopes, s) {
+			missing = append(missing, s)
+		}
+	}
+	return missing
+}
+
+// Inspect returns the facts of a stored grant, for tools that look at a store
+// from outside. The value is as a Keeper wrote it: what [storage.Sealed] has
+// sealed must be opened first. Nothing is refreshed.
+//
+// It returns a [*tokensource.Error] with Op "load" if value is damaged or a
+// later version wrote it.
+func Inspect(value []byte) (Grant, error) {
+	r, err := lease.Decode(value)
+	if err != nil {
+		return Grant{}, misread(err)
+	}
+	return facts(r), nil
+}
+
+const grantPrefix = "grant." // of storage keys
+
+// Key returns the storage key of the grant that a subject has given to a client
+// of an authorization server. The issuer is Issuer of its provider, or TokenURL
+// where there is no issuer. The key shows no name: it is "grant." and a keyed
+// hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
+// plain hash.
+func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
+	return storage.Name(ctx, store, grantPrefix, issuer, clientID, subject)
+}
+
+// key returns the storage key of a subject's grant.
+func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
+	key, err := k.store.name(ctx, grantPrefix, k.client.Provider().Authority(), k.client.ClientID(), subject)
+	if err != nil {
+		return "", unread(err)
+	}
+	return key, nil
+}
+
+// Grant returns the facts of a subject's grant as the store has them now, or as
+// this process last knew them if the store fails. It returns
+// [tokensource.ErrNoGrant] if there is none. A dead grant comes with Dead set,
+// and without an error.
+func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	old := k.cache.Load(subject)
+	s, err := flight.Wait[*snapshot](ctx, k.reload(ctx, subject))
+	if errors.Is(err, tokensource.ErrTemporary) && old != nil {
+		s, err = old, nil
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(s.Entry().Record), nil
+}
+
+// Save stores the tokens of a new authorization of subject, in place of the
+// tokens of an earlier one, and makes a dead grant alive. Tokens that are
+// replaced are revoked, unless the server has ended them itself (G20). Of two
+// logins at nearly the same time, the one that was exchanged later stays,
+// whichever is saved first (G6). Save returns the facts of the grant that
+// stays, and ErrNoGrant if the user has logged out meanwhile.
+//
+// Save goes on when ctx ends, because the code that tok was traded for cannot
+// be used again. [tokensource.ErrTemporary] means that the store has not taken
+// the grant: the user must log in again.
+func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	if tok == nil || tok.AccessToken == "" {
+		return Grant{}, errors.New("grant: Save needs the token that Exchange returned")
+	}
+	if !k.begin() {
+		return Grant{}, tokensource.ErrClosed
+	}
+	defer k.work.Done()
+	ctx = context.WithoutCancel(ctx)
+	key, err := k.key(ctx, subject)
+	if err != nil {
+		return Grant{}, err
+	}
+	login := k.login(subject, tok)
+	out, err := k.drive(ctx, key, subject, &login)
+	if out.Reason == lease.Overtaken && out.Record != nil {
+		return facts(out.Record), nil
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(out.Record), nil
+}
+
+// login prepares the tokens of a new authorization.
+func (k *Keeper) login(subject string, tok *oauth2.Token) lease.Login {
+	at := exchanged(tok, k.clock.Wall())
+	t := issued(tok, at)
+	if t.Scope == "" {
+		t.Scope = strings.Join(k.client.Scopes(), " ") // RFC 6749 section 5.1
+	}
+	p := k.client.Provider()
+	return lease.Login{
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
+		ID: randomID(), Epoch: randomID(), Exchanged: at, Token: t,
+	}
+}
+
+// exchanged returns when a token was obtained. An answer states the lifetime of
+// the token, from which Exchange has computed the expiry. An app may have done
+// much between Exchange and Save, and the order of two logins is that of their
+// exchanges.
+func exchanged(tok *oauth2.Token, now time.Time) time.Time {
+	if tok.ExpiresIn <= 0 || tok.Expiry.IsZero() {
+		return now
+	}
+	at := tok.Expiry.Round(0).Add(-time.Duration(tok.ExpiresIn) * time.Second)
+	if at.After(now) {
+		return now
+	}
+	return at
+}
+
+// Logout ends a subject's grant, for every process at once. From then on no
+// process hands out a token of it. The refresh token and then the access token
+// are revoked at the server ([RFC 7009]). A logout wins over a refresh under
+// way: tokens that arrive later are revoked (G12). Without a grant Logout
+// returns nil. A provider without a revocation endpoint leaves nothing else to
+// do.
+//
+// An error means that the logout is not stored, or that the server has not
+// confirmed the revocation. What the server has not confirmed is repeated in
+// the background by any process, for a week (G20). When ctx ends, Logout
+// returns its cause and goes on by itself. [EventLoggedOut] then says how it
+// ended.
+//
+// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
+func (k *Keeper) Logout(ctx context.Context, subject string) error {
+	if err := checkSubject(subject); err != nil {
+		return err
+	}
+	if !k.begin() {
+		return tokensource.ErrClosed
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer k.work.Done()
+		done <- k.logout(context.WithoutCancel(ctx), subject)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return flight.GaveUp(ctx)
+	}
+}
+
+func (k *Keeper) logout(ctx context.Context, subject string) error {
+	key, err := k.key(ctx, subject)
+	if err != nil {
+		return err
+	}
+	_, err = k.drive(ctx, key, subject, new(lease.Logout))
+	if errors.Is(err, tokensource.ErrNoGrant) {
+		return nil
+	}
+	return err
+}

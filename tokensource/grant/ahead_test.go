@@ -1,0 +1,105 @@
+package grant_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+)
+
+// G9: Refreshes start early, spread out, in the background.
+func TestG9_EarlyInTheBackgroundAndSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		old := w.Login(g)
+		w.RefreshFault(oauthtest.Fault{Delay: 3 * time.Second}, 1)
+		time.Sleep(2*time.Hour - 2*time.Minute)
+		w.Token(g)
+		synctest.Wait()
+		w.WantRefreshes(0) // never before its time
+		time.Sleep(80 * time.Second)
+		start := time.Now()
+		if got := w.Token(g); got.AccessToken != old.AccessToken || time.Since(start) != 0 {
+			t.Errorf("a caller waited %v for an early refresh", time.Since(start))
+		}
+		time.Sleep(4 * time.Second)
+		if got := w.Token(g); got.AccessToken == old.AccessToken {
+			t.Error("the early refresh has not happened")
+		}
+		w.WantRefreshes(1)
+	})
+}
+
+func TestG9_RefreshesOfGrantsThatCameTogetherAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		const users = 50
+		for i := range users {
+			user := fmt.Sprint(1000 + i)
+			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			w.LoginAs(g, user)
+		}
+		time.Sleep(2*time.Hour - 80*time.Second)
+		most, last := 0, 0
+		for range 50 {
+			for i := range users {
+				if _, err := g.Source(fmt.Sprint(1000 + i)).Token(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			most, last = max(most, w.Refreshes()-last), w.Refreshes()
+		}
+		w.WantRefreshes(users)
+		if most > users/6 {
+			t.Errorf("%d of %d refreshes fell into one second", most, users)
+		}
+	})
+}
+
+func TestG9_AFreshTokenIsNotRefreshedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		first := w.Login(g)
+		second, err := g.Source(w.User).Renew(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Source(w.User).Renew(t.Context(), second)
+		testworld.WantIs(t, err, tokensource.ErrJustRenewed)
+		w.WantRefreshes(1)
+		time.Sleep(11 * time.Second)
+		if _, err = g.Source(w.User).Renew(t.Context(), second); err != nil {
+			t.Errorf("Renew() of a token that is no longer fresh = %v", err)
+		}
+		w.WantRefreshes(2)
+	})
+}
+
+func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = 2 * time.Second })
+		g := w.Process(nil)
+		w.Login(g)
+		for range 100 {
+			w.Token(g)
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := w.Refreshes(); n < 4 || n > 6 {
+			t.Errorf("ten seconds of two-second tokens took %d refreshes, want about 5", n)
+		}
+	})
+}

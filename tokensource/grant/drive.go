@@ -1,0 +1,421 @@
+package grant
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/sendguard"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+// operation is a machine of package lease: a [lease.Renewal], [lease.Login],
+// [lease.Logout] or [lease.Chore].
+type operation interface {
+	Step(lease.Rules, *lease.Local, lease.Event) lease.Effect
+}
+
+// drive carries out one operation on the grant under key, in the order in which
+// the machine asks for its effects. It returns how the operation ended, and
+// that as an error. An error of the store or of the server is its cause.
+//
+// The subject may be empty. It is then read from the record.
+func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
+	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	_, r.background = op.(*lease.Chore)
+	defer r.leave()
+	k.grants.enter(key)
+	defer func() { k.grants.exit(key, k.clock.Mono()) }()
+	ev := lease.Event{}
+	for step := uint64(0); ; step++ {
+		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
+		e := k.grants.step(key, op, k.rules, ev)
+		r.show()
+		r.report(e)
+		switch e.Do {
+		case lease.Read:
+			ev = r.read(ctx)
+		case lease.Swap:
+			ev = r.swap(ctx, e)
+		case lease.Redeem:
+			ev = r.redeem(ctx, e)
+		case lease.Revoke:
+			ev = r.revoke(ctx, e)
+		case lease.Probe:
+			ev = r.probe(ctx, e)
+		case lease.Wait:
+			ev = r.wait(ctx, e)
+		default:
+			return e.Outcome, r.end(e)
+		}
+	}
+}
+
+// run is one operation while it is carried out.
+type run struct {
+	*Keeper
+	key, subject string
+	background   bool            // no caller waits for it
+	begun        time.Duration   // by the monotonic clock
+	heard        *subscription   // the notifications that end a wait
+	version      storage.Version // that was read or written last
+	seen         *pending        // the last read or write, for the cache; nil after it was published
+	written      func()          // publishes the last write; nil after that
+
+	stored   error // the last failure of the store
+	answered error // the last failure of the server, or the reason why it was not asked
+
+	unknown     bool // a write may have happened, or may still happen
+	interrupted bool // a wait was ended
+	loggedOut   bool // a logout was stored
+}
+
+// access prepares a read or a write of the stored grant. The cache compares
+// what the store notifies from then on with the outcome (G12).
+func (r *run) access() {
+	r.heard.clear()
+	if r.seen != nil {
+		r.seen.End()
+	}
+	r.seen = r.cache.Begin(r.key, r.subject)
+}
+
+// leave ends the run.
+func (r *run) leave() {
+	r.changes.leave(r.key, r.heard)
+	if r.seen != nil {
+		r.seen.End()
+	}
+}
+
+// read reads the stored grant.
+func (r *run) read(ctx context.Context) lease.Event {
+	r.access()
+	record, version, err := r.load(ctx, r.key, r.subject)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		r.version = 0
+		return lease.Event{Result: lease.OK}
+	case err != nil:
+		r.stored = err
+		return lease.Event{Result: lease.Failed}
+	}
+	r.version = version
+	if r.subject == "" { // the index of due work names keys only
+		r.subject = record.Subject
+		r.access()
+	}
+	return lease.Event{Result: lease.OK, Record: record, Version: uint64(version)}
+}
+
+// swap writes or deletes the grant, if the version that e names is still the
+// stored one.
+func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
+	if e.Announce {
+		if err := r.breaker.Allow(r.clock.Wall()); err != nil {
+			r.answered = err
+			return lease.Event{Result: lease.Refused, Pause: retryAfter(err)}
+		}
+	}
+	if !e.Due.IsZero() {
+		if err := r.enlist(ctx, r.key, e.Due); err != nil {
+			r.stored = temporary("store", err)
+			return lease.Event{Result: lease.Failed}
+		}
+	}
+	r.access()
+	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
+	switch {
+	case err == nil:
+		r.version = version
+		r.written = func() { r.publish(e.Record, version, storage.Version(e.Version)) }
+		return lease.Event{Result: lease.OK, Version: uint64(version)}
+	case errors.Is(err, storage.ErrConflict):
+		return lease.Event{Result: lease.Conflict}
+	}
+	r.stored = temporary("store", err)
+	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
+		return lease.Event{Result: lease.Failed}
+	}
+	r.unknown = true
+	return lease.Event{Result: lease.Unknown}
+}
+
+var errLate = errors.New("grant: the time in which the request may be sent has passed")
+
+// redeem sends the refresh token in one request (G3), which ends before e.By by
+// both clocks.
+func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
+	sent := r.now()
+	limit := sent.Until(e.By)
+	if limit <= 0 {
+		r.answered = temporary("refresh", errLate)
+		return lease.Event{Result: lease.Failed, Unsent: true}
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// A process may be stopped for any time before the bytes leave.
+	ctx = sendguard.With(ctx, func() error {
+		if r.now().Until(e.By) <= 0 {
+			return errLate
+		}
+		return nil
+	})
+	tok, err := r.client.Refresh(ctx, e.Token)
+	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
+	if err == nil {
+		return lease.Event{Result: lease.OK, Token: issued(tok, sent.Wall)}
+	}
+	r.answered = err
+	failure, _ := errors.AsType[*tokensource.Error](err)
+	switch {
+	case errors.Is(err, tokensource.ErrReauthorize):
+		return lease.Event{Result: lease.Refused, Code: failure.Code}
+	case failure != nil && failure.InDoubt:
+		return lease.Event{Result: lease.Unknown}
+	}
+	return lease.Event{Result: lease.Failed, Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+}
+
+// issued is the token of an answer, with its lifetime counted from the sending
+// of the request by this process's own wall clock (G18).
+func issued(tok *oauth2.Token, sent time.Time) lease.Token {
+	t := lease.Token{
+		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
+	}
+	t.Scope, _ = tok.Extra("scope").(string)
+	if tok.ExpiresIn > 0 {
+		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	return t
+}
+
+// revoke revokes one token (RFC 7009). A server without a revocation endpoint
+// has nothing to do.
+func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
+	if r.background && r.isClosed() {
+		return lease.Event{Result: lease.Failed} // another process, or the next start, goes on
+	}
+	r.revoking <- struct{}{}
+	defer func() { <-r.revoking }()
+	hint := oauth.HintAccessToken
+	if e.Refresh {
+		hint = oauth.HintRefreshToken
+	}
+	err := r.client.Revoke(ctx, e.Token, hint)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return lease.Event{Result: lease.OK}
+	}
+	r.answered = err
+	return lease.Event{Result: lease.Failed}
+}
+
+// probe asks whether an access token works, and whether it is the only one of
+// two that does.
+func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
+	works, err := r.alive(ctx, e.Token)
+	if err == nil && !works {
+		return lease.Event{Result: lease.Refused}
+	}
+	other := false
+	if err == nil && e.Other != "" {
+		other, err = r.alive(ctx, e.Other)
+	}
+	if err != nil || other {
+		return lease.Event{Result: lease.Unknown}
+	}
+	return lease.Event{Result: lease.OK}
+}
+
+// alive reports whether an access token works.
+func (k *Keeper) alive(ctx context.Context, access string) (bool, error) {
+	tok := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
+	ctx, cancel := context.WithTimeout(ctx, k.client.Timeout())
+	defer cancel()
+	if k.o.Alive != nil {
+		return k.o.Alive(ctx, tok)
+	}
+	_, err := k.client.Identity(ctx, tok)
+	if errors.Is(err, tokensource.ErrReauthorize) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// wait lets time pass.
+func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
+	pause, heard := e.For, (*subscription)(nil)
+	if e.Poll {
+		pause, heard = min(pause, r.changes.poll(r.clock.Mono()-r.begun)), r.heard
+	}
+	if !r.sleepUntil(ctx, pause, heard, r.version) {
+		r.interrupted = true
+		return lease.Event{Result: lease.Failed}
+	}
+	return lease.Event{Result: lease.OK}
+}
+
+// end publishes the outcome, and starts the work that the operation has left to
+// do. It returns the outcome as an error.
+func (r *run) end(e lease.Effect) error {
+	err := r.failure(e.Outcome)
+	switch {
+	case e.Outcome.Reason != lease.StoreFailed:
+		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+	case r.unknown:
+		r.cache.Invalidate(r.key, 0) // a logout may be stored
+	}
+	if r.loggedOut {
+		r.tell(EventLoggedOut, err)
+	}
+	r.tend(r.key, r.subject, e.Outcome.Record)
+	return err
+}
+
+// show publishes a record that was just written. Callers see it from then on,
+// and not before (G4). The machine has taken note of the write by then: it no
+// longer holds tokens that a logout has ended.
+func (r *run) show() {
+	if r.written != nil {
+		r.written()
+		r.written = nil
+	}
+}
+
+// publish shows a record to callers, once for each read or write of the store.
+// Tokens that the store has not taken are shown in its place (G4). A nil record
+// is one that is not known.
+func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
+	if unsaved := r.grants.unsaved(r.key); unsaved != nil {
+		record, version, replaced = unsaved, 0, 0
+	}
+	if record == nil || r.seen == nil || r.subject == "" {
+		return
+	}
+	if record.Over == lease.NoGrant {
+		r.seen.Forget()
+	} else {
+		r.seen.Publish(r.entry(record, version, replaced))
+	}
+	r.seen = nil
+}
+
+// backend is the store. Each call has a limit of time.
+type backend struct {
+	store   storage.Store
+	timeout time.Duration
+}
+
+// name returns a storage key. The first name may have to read the store.
+func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return storage.Name(ctx, b.store, prefix, parts...)
+}
+
+func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Get(ctx, key)
+}
+
+func (b *backend) put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Put(ctx, key, value, old)
+}
+
+func (b *backend) remove(ctx context.Context, key string, old storage.Version) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Delete(ctx, key, old)
+}
+
+// load reads a grant. It refuses a record that belongs to another subject or
+// client. An empty subject stands for the subject of the record.
+func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
+	stored, err := k.store.get(ctx, key)
+	if err != nil {
+		return nil, 0, unread(err)
+	}
+	r, err := lease.Decode(stored.Value())
+	if err == nil {
+		err = k.checkOwner(ctx, key, r, subject)
+	}
+	if err != nil {
+		return nil, 0, misread(err)
+	}
+	return r, stored.Version, nil
+}
+
+// misread is the error of a record that makes no sense to this process.
+func misread(err error) error {
+	e := &tokensource.Error{Op: "load", Err: err}
+	if errors.Is(err, lease.ErrFormat) {
+		e.Hint = "a later version of this program may have written it: upgrade this one, and keep the record"
+	}
+	return e
+}
+
+// unread is the error of a read that failed. It is temporary, unless another
+// attempt does not help.
+func unread(err error) error {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return err
+	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
+		return &tokensource.Error{Op: "load", Err: err}
+	}
+	return temporary("load", err)
+}
+
+// checkOwner refuses a record that was not written under its key, or by another
+// configuration.
+func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, subject string) error {
+	p := k.client.Provider()
+	if subject == "" {
+		if own, err := k.key(ctx, r.Subject); err == nil && own == key {
+			subject = r.Subject
+		}
+	}
+	switch {
+	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || r.Subject != subject:
+		return errors.New("grant: the stored record belongs to another subject")
+	case r.Endpoint != p.TokenURL:
+		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
+			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
+	}
+	return nil
+}
+
+// write stores a grant in place of the version old. A nil record deletes it.
+func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old storage.Version) (storage.Version, error) {
+	if r == nil {
+		return 0, k.store.remove(ctx, key, old)
+	}
+	return k.store.put(ctx, key, r.Encode(), old)
+}
+
+// jitter is a random number that stays the same for the same process, grant and
+// n. A simulation repeats it.
+func (k *Keeper) jitter(key string, n uint64) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", k.rules.Self, key, n) // never fails (package hash)
+	return h.Sum64()
+}
+
+func randomID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}

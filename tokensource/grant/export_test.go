@@ -1,0 +1,111 @@
+package grant
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+// CacheSize returns the number of grants that k keeps in memory.
+func CacheSize(k *Keeper) int { return k.cache.Len() }
+
+// Locals returns the number of grants of which k alone knows something.
+func Locals(k *Keeper) int {
+	k.grants.mu.Lock()
+	defer k.grants.mu.Unlock()
+	return len(k.grants.grants)
+}
+
+// PartOf returns the storage key of the part of the index of due work that has
+// the grant under key.
+func PartOf(t *testing.T, k *Keeper, key string) string {
+	t.Helper()
+	name, err := k.partName(t.Context(), partOf(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Change changes the stored grant under key.
+func Change(t *testing.T, s storage.Store, key string, change func(r *lease.Record)) {
+	t.Helper()
+	stored, err := s.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := lease.Decode(stored.Value())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(r)
+	if _, err := s.Put(t.Context(), key, r.Encode(), stored.Version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ShiftIntent moves the times of a stored intent, as a host does whose clock is
+// wrong.
+func ShiftIntent(t *testing.T, s storage.Store, key string, by time.Duration) {
+	t.Helper()
+	Change(t, s, key, func(r *lease.Record) {
+		if r.Intent.ID == "" {
+			t.Fatal("there is no intent to shift")
+		}
+		r.Intent.Since, r.Intent.Until = r.Intent.Since.Add(by), r.Intent.Until.Add(by)
+	})
+}
+
+// StoredBytes returns the grant of a subject as k would store it.
+func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
+	p := k.client.Provider()
+	r := &lease.Record{
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
+		Epoch: "e", Login: "l", Exchanged: t.Obtained, Token: t,
+	}
+	return r.Encode()
+}
+
+// RecodePart decodes a part of the index of due work. It returns how many
+// entries it has, and the part encoded again.
+func RecodePart(b []byte) (int, []byte, error) {
+	p, err := decodePart(b)
+	return len(p), encodePart(p), err
+}
+
+// DueEntry is an entry of the index of due work.
+type DueEntry struct {
+	Key string
+	At  time.Time
+}
+
+// Entered returns a part of the index after key was entered, and whether that
+// changed it.
+func Entered(part []DueEntry, key string, due, earliest time.Time) ([]DueEntry, bool) {
+	p, changed := partFrom(part).with(key, due, earliest)
+	return p.entries(), changed
+}
+
+// WorkedOff returns a part of the index after the entry done was worked off,
+// and is due again at a time.
+func WorkedOff(part []DueEntry, done DueEntry, again time.Time) []DueEntry {
+	return partFrom(part).after([]outcome{{dueEntry{done.Key, done.At}, again}}).entries()
+}
+
+func partFrom(list []DueEntry) duePart {
+	var p duePart
+	for _, e := range list {
+		p = append(p, dueEntry{e.Key, e.At})
+	}
+	return p
+}
+
+func (p duePart) entries() []DueEntry {
+	var list []DueEntry
+	for _, e := range p {
+		list = append(list, DueEntry{e.key, e.at})
+	}
+	return list
+}

@@ -1,0 +1,373 @@
+// Package grant keeps the OAuth 2.0 grants of an app's users alive.
+//
+// A grant is what a user gave an app at an authorization server: a short-lived
+// access token and a refresh token ([RFC 6749], sections 1.4 and 1.5). Many
+// servers issue a new refresh token with every refresh and take a second use of
+// the old one for theft ([RFC 9700], section 4.14). So a refresh must happen
+// once, however many goroutines and processes need it, and its answer must not
+// be lost.
+//
+// # Types
+//
+// A [Keeper] holds the grants of all users of one client. It is a
+// [tokensource.Renewer] whose subject comes from the context. [Keeper.Save]
+// takes the tokens of a login, [Keeper.Token] supplies access tokens,
+// [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout]
+// ends a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds
+// facts about a grant, and no token.
+//
+// # How processes share a grant
+//
+// All processes use one [storage.Store]. Before a Keeper sends a refresh token,
+// it writes an intent into the stored grant by compare-and-swap. Other
+// processes wait while the intent lives, and learn from an abandoned intent
+// that the refresh token may have been used. The rules stand in the internal
+// package lease, as functions without I/O. The file drive.go carries out what
+// they ask for, and is the only file that sends a request to the server.
+//
+// # What can be lost
+//
+// A user must log in again, with [tokensource.ReasonInDoubt], in two cases. A
+// server without a grace window issued new tokens that no process could store:
+// the process died, or it could not reach the store until another process had
+// taken over and sent the refresh token again. Or two attempts in a row ended
+// without a known outcome. An attempt ends so if its answer is lost, or if its
+// process dies or is stopped past its lease, even when the request never left
+// the process. [InDoubtPolicy] decides how often a refresh token is sent again.
+//
+// # Concurrency
+//
+// All methods are safe for concurrent use. Callers that need the same grant
+// share one read of the store and one refresh. Each caller leaves when its own
+// context ends, and the shared work goes on.
+//
+// # Errors
+//
+// Methods return a [*tokensource.Error] whose kind says who can fix the
+// failure: the user ([tokensource.ErrReauthorize], [tokensource.ErrNoGrant]),
+// time ([tokensource.ErrTemporary]), or the operator ([tokensource.ErrClient];
+// Op "load" without a kind means that the stored grant cannot be read). No
+// error and no event contains a token.
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/authtrip/authtrip/internal/cache"
+	"github.com/authtrip/authtrip/internal/clock"
+	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+// Keeper keeps the grants of all users of one client. Make one with [New]. It
+// is safe for concurrent use.
+//
+// No verb of package fmt and no encoder prints a token that a Keeper holds.
+// Package fmt prints the address of a pointer that stands in a struct. With a
+// wrong verb, it prints what the pointer points to, and the addresses of the
+// pointers in there. So everything that changes, or leads to a token, is two
+// pointers away.
+type Keeper struct{ *engine }
+
+// engine is a Keeper behind the first pointer. Its fields never change.
+type engine struct {
+	*lifetime
+
+	client *oauth.Client
+	store  *backend
+	o      Options
+	rules  lease.Rules
+	clock  *clock.Clock
+
+	cache   *cache.Cache[lease.Record]
+	grants  *table          // what this process alone knows of its grants
+	changes *changes        // of stored grants, as the store notifies of them
+	breaker *pacing.Breaker // of requests to the token endpoint
+
+	loads    *singleflight.Group // reads of the store, by subject
+	renewals *singleflight.Group // by subject
+	revoking chan struct{}       // holds one element for each revocation in flight
+}
+
+// lifetime counts the work of a Keeper, and ends it.
+type lifetime struct {
+	mu     sync.Mutex     // guards closed; never held across I/O
+	closed bool           // no new work begins
+	work   sync.WaitGroup // what Close waits for
+	done   chan struct{}  // closed by Close
+}
+
+// Options adjusts a [Keeper]. The zero value is the safe default.
+type Options struct {
+	// RefreshBefore is how long before expiry a refresh starts in the background,
+	// while callers keep the old token. It varies by up to a quarter in either
+	// direction. Zero means one minute. More than a tenth of the lifetime of the
+	// token counts as that tenth. Negative means not before expiry.
+	RefreshBefore time.Duration
+
+	// RenewSpacing is how old a refreshed token must be before its rejection by an
+	// API leads to another refresh. Zero means 10 seconds.
+	RenewSpacing time.Duration
+
+	// Recheck is how old the knowledge of a grant may be in this process before
+	// the store is asked again. Within this time a logout or a login elsewhere is
+	// seen, if the store cannot tell at once. Zero means 30 seconds. A store that
+	// fails, or needs more than a quarter of a second, stops no caller whose token
+	// is valid.
+	Recheck time.Duration
+
+	// InDoubt decides what happens after the answer to a refresh was lost. Zero
+	// means ResendOnce.
+	InDoubt InDoubtPolicy
+
+	// CacheSize is the largest number of grants in memory. Zero means 100,000.
+	CacheSize int
+
+	// StoreTimeout bounds one operation of the store. Zero means 3 seconds.
+	StoreTimeout time.Duration
+
+	// DueInterval is the pause between two looks at the index of due work, which
+	// has 256 parts: revocations to repeat, and grants that ended to delete. Zero
+	// means 1 second. Negative means never: other processes must do that work.
+	DueInterval time.Duration
+
+	// Alive reports whether an access token works. It is asked after two logins of
+	// one user at nearly the same time, where the server keeps only one of them.
+	// An error means that it cannot tell. Nil means that the provider is asked who
+	// the user is, if it has an IdentityURL.
+	Alive func(ctx context.Context, tok *oauth2.Token) (bool, error)
+
+	// WithoutRefresh accepts a client that does not ask for the scope without
+	// which the provider issues no refresh tokens. What is lost: every user must
+	// log in again when the first access token expires.
+	WithoutRefresh bool
+
+	// Observe is called with what happens to grants, for logs and metrics. It sees
+	// no token. It is called from many goroutines and must return quickly. Nil
+	// means that no function is called.
+	Observe func(Event)
+
+	// Clock replaces the clocks of the machine in this module's own tests. Its
+	// type is internal. Nil means the clocks of the machine.
+	Clock *clock.Clock
+}
+
+// InDoubtPolicy decides whether a refresh token is sent again after its answer
+// was lost, or after the process that sent it died. A server that has redeemed
+// the token may take the second use for theft and end the grant. A server that
+// has not redeemed it answers as usual.
+//
+// An error answer such as 503 is not a lost answer: it says that nothing was
+// redeemed. The next attempt follows after a pause, whatever the policy.
+type InDoubtPolicy int
+
+const (
+	// ResendOnce sends the refresh token one more time, after the lease of the
+	// lost attempt has ended.
+	ResendOnce InDoubtPolicy = iota
+	// ResendNever asks the user to authorize again.
+	ResendNever
+	// ResendAlways sends the refresh token until there is an answer. It suits
+	// servers with a grace window, or without detection of reuse.
+	ResendAlways
+)
+
+const (
+	defaultRefreshBefore = time.Minute
+	defaultRenewSpacing  = 10 * time.Second
+	defaultRecheck       = 30 * time.Second
+	defaultCacheSize     = 100_000
+	defaultStoreTimeout  = 3 * time.Second
+	defaultDueInterval   = time.Second
+
+	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
+	maxRevocations = 16               // in flight at once, for logouts and in the background
+
+	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
+	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
+	lastPause   = time.Second      // the longest pause between two attempts to write
+)
+
+// New returns a Keeper for the users of client, whose grants are kept in store.
+// Give every process the same store, and wrap it with [storage.Sealed] unless
+// it is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
+func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
+	if client == nil {
+		return nil, errors.New("grant: nil Client: make one with oauth.New")
+	}
+	if store == nil {
+		return nil, errors.New("grant: nil Store: use storage.NewMemory, or a store that outlives the process")
+	}
+	if o == nil {
+		o = new(Options)
+	}
+	if err := o.check(client); err != nil {
+		return nil, err
+	}
+	set := o.withDefaults()
+	k := &Keeper{&engine{
+		lifetime: &lifetime{done: make(chan struct{})},
+
+		client:   client,
+		store:    &backend{store: store, timeout: set.StoreTimeout},
+		o:        set,
+		rules:    set.rules(client),
+		clock:    set.Clock,
+		cache:    cache.New[lease.Record](cache.Options{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment()}),
+		grants:   new(table),
+		changes:  new(changes),
+		breaker:  new(pacing.Breaker),
+		loads:    new(singleflight.Group),
+		renewals: new(singleflight.Group),
+		revoking: make(chan struct{}, maxRevocations),
+	}}
+	if w, ok := store.(storage.Watcher); ok {
+		k.work.Go(func() { k.watch(w) })
+	}
+	if set.DueInterval > 0 {
+		k.work.Go(k.workOff)
+	}
+	return k, nil
+}
+
+func (o *Options) check(client *oauth.Client) error {
+	switch {
+	case o.RenewSpacing < 0, o.Recheck < 0, o.StoreTimeout < 0, o.CacheSize < 0:
+		return errors.New("grant: RenewSpacing, Recheck, StoreTimeout and CacheSize cannot be negative: zero means the default")
+	case o.InDoubt < ResendOnce || o.InDoubt > ResendAlways:
+		return fmt.Errorf("grant: InDoubt %d is no policy", o.InDoubt)
+	}
+	scope := client.Provider().RefreshScope
+	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.Scopes(), scope) {
+		return fmt.Errorf("grant: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
+			"when the first access token expires: add it, or set Options.WithoutRefresh", scope, client.Provider().Name)
+	}
+	return nil
+}
+
+func (o *Options) withDefaults() Options {
+	d := *o
+	orElse(&d.RefreshBefore, defaultRefreshBefore)
+	orElse(&d.RenewSpacing, defaultRenewSpacing)
+	orElse(&d.Recheck, defaultRecheck)
+	orElse(&d.StoreTimeout, defaultStoreTimeout)
+	orElse(&d.CacheSize, defaultCacheSize)
+	orElse(&d.DueInterval, defaultDueInterval)
+	if d.Clock == nil {
+		d.Clock = clock.Machine()
+	}
+	return d
+}
+
+// moment returns the clocks for the cache. Nil means the clocks of the machine,
+// which the cache reads faster by itself.
+func (o *Options) moment() func() cache.Moment {
+	if o.Clock == nil {
+		return nil
+	}
+	return func() cache.Moment {
+		wall, mono := o.Clock.Now()
+		return cache.Moment{Mono: mono, Wall: wall.UnixNano()}
+	}
+}
+
+func orElse[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+// rules returns the settings of the lease protocol.
+func (o *Options) rules(client *oauth.Client) lease.Rules {
+	resends := map[InDoubtPolicy]uint64{ResendOnce: 1, ResendNever: 0, ResendAlways: math.MaxUint64}
+	return lease.Rules{
+		Self:   randomID(),
+		Lease:  client.Timeout() + leaseMargin,
+		Margin: leaseMargin,
+		Skew:   clockSkew,
+		// After an outage of the store, the holder of an intent may have tokens
+		// still to write. Its last attempt may hang for StoreTimeout, and the next
+		// one follows soon.
+		Quiet:       o.StoreTimeout + lastPause + time.Second,
+		Spacing:     o.RenewSpacing,
+		Resends:     resends[o.InDoubt],
+		SingleGrant: client.Provider().SingleGrant,
+		Hold:        time.Hour,
+		FirstPause:  10 * time.Second,
+		LastPause:   time.Hour,
+		GiveUp:      7 * 24 * time.Hour,
+		Keep:        24 * time.Hour,
+	}
+}
+
+// Client returns the client whose grants these are.
+func (k *Keeper) Client() *oauth.Client { return k.client }
+
+// Store returns the store that the grants are kept in.
+func (k *Keeper) Store() storage.Store { return k.store.store }
+
+// Close stops the Keeper. It waits for work under way, tries once more to write
+// what the store did not take, and returns an error that counts what could not
+// be written. It may be called twice. Afterwards every call that needs more
+// than memory returns [tokensource.ErrClosed].
+func (k *Keeper) Close() error {
+	k.stop()
+	unsaved, intents := k.grants.unwritten()
+	var list []error
+	if unsaved > 0 {
+		list = append(list, fmt.Errorf("grant: %d renewed grants could not be written to the store: their users must authorize again", unsaved))
+	}
+	if intents > 0 {
+		list = append(list, fmt.Errorf("grant: %d intents could not be withdrawn: their grants are in doubt", intents))
+	}
+	return errors.Join(list...)
+}
+
+func (l *lifetime) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// begin counts a piece of work that Close must wait for. It returns false after
+// Close was called. The caller must call work.Done at the end of the work.
+func (l *lifetime) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.work.Add(1)
+	}
+	return !l.closed
+}
+
+// stop lets no new work begin, and waits for the rest.
+func (l *lifetime) stop() {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.done)
+	}
+	l.mu.Unlock()
+	l.work.Wait()
+}
+
+// now reads both clocks at one moment.
+func (k *Keeper) now() lease.Clock {
+	wall, mono := k.clock.Now()
+	return lease.Clock{Wall: wall, Mono: mono}
+}

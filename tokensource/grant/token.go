@@ -1,0 +1,421 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/cache"
+	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+)
+
+var (
+	_ tokensource.Renewer = (*Keeper)(nil)
+	_ tokensource.Scoper  = (*Keeper)(nil)
+	_ tokensource.Renewer = (*Source)(nil)
+	_ tokensource.Scoper  = (*Source)(nil)
+)
+
+// What the cache keeps of a grant.
+type (
+	snapshot = cache.Snapshot[lease.Record]
+	entry    = cache.Entry[lease.Record]
+	pending  = cache.Op[lease.Record]
+)
+
+// patience is how long a caller with a valid token waits for the store.
+const patience = 250 * time.Millisecond
+
+// Token returns a valid access token for the subject that ctx names. It returns
+// [tokensource.ErrNoSubject] if ctx names none. Otherwise it returns a
+// [*tokensource.Error]: ErrNoGrant or ErrReauthorize if the user must log in,
+// ErrTemporary or ErrClient if a refresh was needed and failed. No caller waits
+// longer than ctx allows. The refresh itself goes on without the caller.
+func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
+	subject, ok := tokensource.SubjectFrom(ctx)
+	if !ok {
+		return nil, tokensource.ErrNoSubject
+	}
+	if s := k.cache.Fresh(subject); s != nil {
+		return s.Token, nil
+	}
+	return k.token(ctx, subject)
+}
+
+// Renew returns a token other than rejected for the subject that ctx names. The
+// contract is [tokensource.Renewer].
+//
+// The result may be a token that another process has obtained earlier. If an
+// API rejects that one too, call Renew again with it.
+func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	subject, ok := tokensource.SubjectFrom(ctx)
+	if !ok {
+		return nil, tokensource.ErrNoSubject
+	}
+	return k.renewRejected(ctx, subject, rejected)
+}
+
+// APIOrigins returns the origins of the provider's API.
+func (k *Keeper) APIOrigins(*oauth2.Token) []string {
+	return slices.Clone(k.client.Provider().APIOrigins)
+}
+
+// Endpoints returns the endpoints of the authorization server.
+func (k *Keeper) Endpoints() []string { return k.client.Provider().Endpoints() }
+
+// ReadyFor returns the header values that this Keeper stores beside its tokens.
+// It is for package transport: its result type is internal.
+func (k *Keeper) ReadyFor(src any) bearer.Ready {
+	if src != any(k) {
+		return nil
+	}
+	return keeperReady{k}
+}
+
+type keeperReady struct{ k *Keeper }
+
+func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	subject, _ := tokensource.SubjectFrom(ctx)
+	if s := r.k.cache.Fresh(subject); s != nil {
+		return s.Token, s.Header, nil
+	}
+	return withHeader(r.k.Token(ctx))
+}
+
+// withHeader adds the header's value to what a Token method returned.
+func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
+	if err != nil {
+		return nil, "", err
+	}
+	value, _ := bearer.Value(tok) // empty if there is none
+	return tok, value, nil
+}
+
+// Source is a [Keeper] narrowed to one subject: for a bot, a service account, a
+// command line tool. It ignores the subject of the context. It is safe for
+// concurrent use.
+type Source struct {
+	keeper  *Keeper
+	subject string
+	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
+}
+
+// Source returns the tokens of one subject.
+func (k *Keeper) Source(subject string) *Source {
+	return &Source{keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
+}
+
+// Token returns a valid access token of the subject. See [Keeper.Token].
+func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
+	if c := s.keeper.cache.FreshAt(s.place.Load()); c != nil {
+		return c.Token, nil
+	}
+	tok, err := s.keeper.token(ctx, s.subject)
+	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
+		s.place.Store(s.keeper.cache.Place(key, s.subject))
+	}
+	return tok, err
+}
+
+// Renew returns a token of the subject other than rejected. The contract is
+// [tokensource.Renewer].
+func (s *Source) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	return s.keeper.renewRejected(ctx, s.subject, rejected)
+}
+
+// APIOrigins returns the origins of the provider's API.
+func (s *Source) APIOrigins(tok *oauth2.Token) []string { return s.keeper.APIOrigins(tok) }
+
+// Endpoints returns the endpoints of the authorization server.
+func (s *Source) Endpoints() []string { return s.keeper.Endpoints() }
+
+// ReadyFor returns the header values that the Keeper stores beside the tokens.
+// It is for package transport: its result type is internal.
+func (s *Source) ReadyFor(src any) bearer.Ready {
+	if src != any(s) {
+		return nil
+	}
+	return sourceReady{s}
+}
+
+type sourceReady struct{ s *Source }
+
+func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	if c := r.s.keeper.cache.FreshAt(r.s.place.Load()); c != nil {
+		return c.Token, c.Header, nil
+	}
+	return withHeader(r.s.Token(ctx))
+}
+
+// token is Token where memory alone is not enough. It asks the store if what is
+// cached is too old, starts a refresh ahead of the expiry in the background,
+// and renews what has expired (G9, G18).
+func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, error) {
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
+	s, err := k.known(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	e := s.Entry()
+	if err := over(e.Record); err != nil {
+		return nil, err
+	}
+	now := k.cache.Now()
+	if e.Expiry.Passed(now) {
+		return k.renew(ctx, subject, k.unexpired(e.Record))
+	}
+	if e.Refresh.Passed(now) {
+		k.refreshAhead(ctx, subject, s)
+	}
+	return e.Token, nil
+}
+
+// unexpired returns the access token of a grant that has expired by the
+// monotonic clock alone. The wall clock was set back, and the rules of a
+// renewal would still hand the token out, unless it counts as rejected. It
+// returns an empty string if the token has expired by the wall clock.
+func (k *Keeper) unexpired(r *lease.Record) string {
+	if r.Usable(k.now(), "") {
+		return r.Token.Access
+	}
+	return ""
+}
+
+// known returns what is known of a grant, from the store if memory is too old
+// (G12). A store that fails or hangs does not stop a caller whose token is
+// valid (G8).
+func (k *Keeper) known(ctx context.Context, subject string) (*snapshot, error) {
+	old := k.cache.Load(subject)
+	if old != nil && !old.Entry().Recheck.Passed(k.cache.Now()) {
+		return old, nil
+	}
+	answer := k.reload(ctx, subject)
+	if !k.valid(old) {
+		return flight.Wait[*snapshot](ctx, answer)
+	}
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := flight.Wait[*snapshot](soon, answer)
+	if err != nil && !errors.Is(err, tokensource.ErrNoGrant) && ctx.Err() == nil {
+		return old, nil
+	}
+	return s, err
+}
+
+// valid reports whether the token of s, which may be nil, has not expired.
+func (k *Keeper) valid(s *snapshot) bool {
+	return s != nil && s.Token != nil && !s.Entry().Expiry.Passed(k.cache.Now())
+}
+
+// over returns why the token of a grant may not be handed out, or nil.
+func over(r *lease.Record) error {
+	switch r.Over {
+	case "":
+		return nil
+	case lease.NoGrant:
+		return noGrant()
+	}
+	return &tokensource.Error{Op: "token", Kind: tokensource.ErrReauthorize, Reason: tokensource.Reason(r.Over), Code: r.Code}
+}
+
+func noGrant() error {
+	return &tokensource.Error{Op: "token", Kind: tokensource.ErrNoGrant, Reason: tokensource.ReasonNoGrant}
+}
+
+// reload reads a grant from the store, once for all callers, and publishes it.
+// If the store fails, a valid token stays in use until the next recheck.
+func (k *Keeper) reload(ctx context.Context, subject string) <-chan singleflight.Result {
+	return k.loads.DoChan(subject, k.flight(ctx, 3*k.o.StoreTimeout, func(ctx context.Context) (any, error) {
+		key, err := k.key(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		old := k.cache.Load(subject)
+		for {
+			s, err := k.readOnce(ctx, key, subject)
+			if s == nil && err == nil {
+				continue // a logout ended during the read
+			}
+			if err != nil && !errors.Is(err, tokensource.ErrNoGrant) && k.valid(old) {
+				e := old.Entry()
+				e.Recheck = k.cache.Now().Add(k.o.Recheck)
+				k.cache.Extend(key, old, e)
+			}
+			return s, err
+		}
+	}))
+}
+
+// readOnce reads a grant and publishes it. It returns what readers see from
+// then on: nil if another operation has removed the grant from the cache
+// meanwhile.
+func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, error) {
+	op := k.cache.Begin(key, subject)
+	defer op.End()
+	record, version := k.grants.unsaved(key), storage.Version(0)
+	if record == nil {
+		var err error
+		record, version, err = k.load(ctx, key, subject)
+		if errors.Is(err, storage.ErrNotFound) {
+			op.Forget()
+			return nil, noGrant()
+		}
+		if err != nil {
+			return nil, err
+		}
+		k.tend(key, subject, record)
+	}
+	if record.Over == lease.NoGrant {
+		op.Forget()
+		return nil, noGrant()
+	}
+	return op.Publish(k.entry(record, version, 0)), nil
+}
+
+// flight makes a function for a singleflight group. Its work outlives the
+// caller who began it, keeps the values of the context, and has a limit of time
+// of its own (G5). Close waits for it.
+func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context.Context) (any, error)) func() (any, error) {
+	return func() (any, error) {
+		if !k.begin() {
+			return nil, tokensource.ErrClosed
+		}
+		defer k.work.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
+		return f(ctx)
+	}
+}
+
+// entry prepares a record for the cache. A dead grant is read again at each
+// use, because a login elsewhere must be seen at once.
+func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry {
+	now := k.cache.Now()
+	e := entry{Record: r, Version: uint64(version), Over: uint64(replaced), Refresh: cache.Never, Expiry: cache.Never}
+	if r.Over != "" {
+		return e
+	}
+	e.Token = token(r)
+	e.Header, _ = bearer.Value(e.Token) // the transport says why a token cannot be sent
+	e.Recheck = now.Add(k.o.Recheck)
+	if !r.Token.Expiry.IsZero() {
+		e.Expiry = now.At(r.Token.Expiry)
+	}
+	// The jitter is a hash of the token. A new random number at every look would
+	// converge on the earliest time.
+	if at := r.RefreshAt(k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
+		e.Refresh = now.At(at)
+	}
+	return e
+}
+
+// token returns the access token as callers see it.
+func token(r *lease.Record) *oauth2.Token {
+	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
+	return t.WithExtra(map[string]any{"scope": r.Token.Scope})
+}
+
+func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
+	if rejected == nil || rejected.AccessToken == "" {
+		return nil, errors.New("grant: Renew needs the token that was rejected")
+	}
+	return k.renew(ctx, subject, rejected.AccessToken)
+}
+
+// renewed is the outcome of a renewal, and the rejected token that it began
+// for.
+type renewed struct {
+	rejected string
+	token    *oauth2.Token
+	err      error
+}
+
+// renew returns a valid token other than rejected. However many callers ask,
+// one renewal asks the store, and at most one request asks the server (G1, G2).
+func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
+	for {
+		if tok := k.other(subject, rejected); tok != nil {
+			return tok, nil
+		}
+		out, err := flight.Wait[renewed](ctx, k.renewal(ctx, subject, lease.Renewal{Rejected: rejected}))
+		switch {
+		case err != nil:
+			return nil, err
+		case out.err == nil && out.token.AccessToken != rejected:
+			return out.token, nil
+		case out.rejected == rejected:
+			return nil, out.err
+		}
+		// The renewal began for another token, and its outcome says nothing about
+		// this one.
+	}
+}
+
+// other returns the cached token if it is known to be another one than
+// rejected. A token whose recheck time has passed may be older than the
+// rejected one.
+func (k *Keeper) other(subject, rejected string) *oauth2.Token {
+	s := k.cache.Load(subject)
+	if rejected == "" || !k.valid(s) || s.Token.AccessToken == rejected || s.Entry().Recheck.Passed(k.cache.Now()) {
+		return nil
+	}
+	return s.Token
+}
+
+// refreshAhead starts a refresh that no caller waits for. Callers keep the old
+// token meanwhile.
+func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) {
+	const untilNextLook = 5 * time.Second
+	key, err := k.key(ctx, subject)
+	if err != nil {
+		return
+	}
+	e := s.Entry()
+	e.Refresh = k.cache.Now().Add(untilNextLook)
+	if k.cache.Extend(key, s, e) {
+		k.renewal(ctx, subject, lease.Renewal{Rejected: e.Token.AccessToken, Ahead: true})
+	}
+}
+
+// renewal joins the renewal of a subject, or begins one. It may have to wait
+// for another process to finish or to be given up, and then needs the time of a
+// request of its own.
+func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) <-chan singleflight.Result {
+	limit := 2*k.rules.Lease + k.rules.Skew + k.rules.Quiet
+	return k.renewals.DoChan(subject, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
+		out := renewed{rejected: op.Rejected}
+		key, err := k.key(ctx, subject)
+		if err != nil {
+			out.err = err
+			return out, nil
+		}
+		end, err := k.drive(ctx, key, subject, &op)
+		if out.err = err; err == nil {
+			out.token = token(end.Record)
+		}
+		return out, nil
+	}))
+}
+
+// checkSubject refuses what no provider uses as the identifier of a user.
+func checkSubject(subject string) error {
+	if subject == "" || len(subject) > 512 || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return errors.New("grant: a subject is 1 to 512 bytes without control characters")
+	}
+	return nil
+}

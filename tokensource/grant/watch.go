@@ -1,0 +1,193 @@
+package grant
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/storage"
+)
+
+// How often a process reads a grant while it waits for another process: after
+// each further tenth of the time that it has waited. So it waits at most a
+// tenth longer than the other process works. Where the store notifies of
+// changes, reading is only for notifications that got lost.
+const (
+	firstPoll        = time.Millisecond
+	firstPollWatched = 25 * time.Millisecond
+	lastPoll         = 250 * time.Millisecond
+)
+
+// changes passes the store's notifications on to the operations under way. Its
+// zero value is ready.
+type changes struct {
+	watched atomic.Bool // the store notifies at present
+
+	mu        sync.Mutex // guards listening; never held across I/O
+	listening map[string][]*subscription
+}
+
+// subscription collects the notifications of one grant for one operation.
+type subscription struct {
+	changed chan struct{} // holds an element after a notification; capacity 1
+
+	mu      sync.Mutex // guards the rest; never held across I/O
+	told    bool
+	version storage.Version // the version that was told; 0 if it may be any
+}
+
+// listen begins to collect the notifications of a grant. Call it before the
+// grant is read, so that no change is missed in between. Every listen needs a
+// leave.
+func (c *changes) listen(key string) *subscription {
+	s := &subscription{changed: make(chan struct{}, 1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listening == nil {
+		c.listening = map[string][]*subscription{}
+	}
+	c.listening[key] = append(c.listening[key], s)
+	return s
+}
+
+// leave ends a subscription.
+func (c *changes) leave(key string, s *subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.listening[key]
+	for i, other := range list {
+		if other == s {
+			list = append(list[:i:i], list[i+1:]...)
+		}
+	}
+	if c.listening[key] = list; len(list) == 0 {
+		delete(c.listening, key)
+	}
+}
+
+// notify passes a notification on. A notification without a key is for every
+// grant. It never blocks.
+func (c *changes) notify(change storage.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if change.Key != "" {
+		for _, s := range c.listening[change.Key] {
+			s.notify(change.Version)
+		}
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.listening)) { // a simulation repeats the order
+		for _, s := range c.listening[key] {
+			s.notify(0)
+		}
+	}
+}
+
+// notify adds a version to the notifications. Two versions together become 0,
+// because nobody knows which came first.
+func (s *subscription) notify(version storage.Version) {
+	s.mu.Lock()
+	if s.told && s.version != version {
+		version = 0
+	}
+	s.told, s.version = true, version
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default: // an element is waiting already
+	}
+}
+
+// clear drops the notifications so far. Call it right before the grant is read
+// or written: the result shows every change that was told before.
+func (s *subscription) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = false
+}
+
+// other reports whether a version other than known was told since clear. A
+// process is notified of its own writes too.
+func (s *subscription) other(known storage.Version) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told && (s.version == 0 || s.version != known)
+}
+
+// poll returns when to read again, after a process has waited for a time.
+func (c *changes) poll(waited time.Duration) time.Duration {
+	first := firstPoll
+	if c.watched.Load() {
+		first = firstPollWatched
+	}
+	return min(max(waited/10, first), lastPoll)
+}
+
+// watch listens to the store until Close. It starts again when the watch
+// breaks.
+func (k *Keeper) watch(w storage.Watcher) {
+	ctx, cancel := k.untilClose()
+	defer cancel()
+	for pause := time.Second; ; pause = min(2*pause, pacing.MaxBackoff) {
+		_ = w.Watch(ctx, func(c storage.Change) { // without it, reading goes on
+			pause = time.Second
+			k.changes.watched.Store(true)
+			// The order matters. An operation first publishes what it has read or
+			// written, and then asks whether a change was told meanwhile. So one of
+			// the two always marks the published record as old.
+			k.changes.notify(c)
+			k.cache.Invalidate(c.Key, uint64(c.Version))
+		})
+		k.changes.watched.Store(false)
+		if !k.sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// untilClose returns a context that ends with Close.
+func (k *Keeper) untilClose() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-k.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// sleep waits until d has passed. It returns false if ctx or the Keeper ended
+// first.
+func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
+	return k.sleepUntil(ctx, d, nil, 0)
+}
+
+// sleepUntil is sleep that also ends when s is told another version than known.
+func (k *Keeper) sleepUntil(ctx context.Context, d time.Duration, s *subscription, known storage.Version) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	var changed <-chan struct{}
+	if s != nil {
+		changed = s.changed
+	}
+	for {
+		select {
+		case <-timer.C:
+			return ctx.Err() == nil && !k.isClosed()
+		case <-changed:
+			if s.other(known) {
+				return ctx.Err() == nil && !k.isClosed()
+			}
+		case <-ctx.Done():
+			return false
+		case <-k.done:
+			return false
+		}
+	}
+}

@@ -1,0 +1,52 @@
+// Package oauth is a client of authorization servers: it speaks the protocol
+// of OAuth 2.0 for one app.
+//
+// # What it is for
+//
+// A [Client] builds the URL at which a user authorizes the app, exchanges the
+// code that comes back for tokens, refreshes tokens, revokes them, and asks
+// who the user is ([RFC 6749], [RFC 7636], [RFC 7009]). It stores nothing,
+// caches nothing and decides nothing: package grant keeps grants alive and
+// says when a refresh token may be sent. Programs call a Client for the login,
+// and leave the rest to package grant.
+//
+// # Its types
+//
+// A [Registration] is the app as the server knows it, and a provider.Provider
+// is the server. The [Credential] in a Registration is what the app
+// authenticates with: [Secret], [SecretFunc], or an [Authenticator] of the
+// caller. A [Prover] adds a proof of possession to each request. Both see a
+// [TokenRequest].
+//
+// # Requests
+//
+// Every call makes one request. A request is repeated in two cases only. A
+// Prover may ask for it after a challenge, when the server has refused the
+// first one. And a client whose secret has changed sends a request again if
+// nothing in it is single-use. No redirect is followed and no cookie is kept,
+// because both would carry credentials to other places ([RFC 9700] section
+// 4.12).
+//
+// # Secrets
+//
+// No secret is kept in a field that package fmt or an encoder can read. Errors
+// contain no token, code, secret, verifier or response body.
+//
+// # Concurrency
+//
+// All types are safe for concurrent use, except a TokenRequest, which belongs
+// to one request.
+//
+// # Errors
+//
+// An error of a request is a *tokensource.Error. Match it with errors.Is:
+// tokensource.ErrReauthorize, tokensource.ErrClient or
+// tokensource.ErrTemporary. Its field InDoubt says whether the server may have
+// done what was asked. Other errors mean that an argument cannot work. They
+// begin with "oauth:".
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
+// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
+package oauth

@@ -1,0 +1,74 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// Identity asks the provider which user tok was issued for. A program calls it
+// once, directly after [Client.Exchange]: grants are kept by user, since a
+// second login may end the tokens of the first.
+//
+// It returns a [*tokensource.Error]: ErrTemporary if a later call may succeed,
+// ErrReauthorize if the token is not valid, and errors.ErrUnsupported if the
+// provider has no IdentityURL.
+func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
+	if tok == nil || tok.AccessToken == "" {
+		return provider.Identity{}, errors.New("oauth: Identity needs a token")
+	}
+	if c.provider.IdentityURL == "" {
+		return provider.Identity{}, &tokensource.Error{
+			Op: opIdentity, Err: errors.ErrUnsupported, Hint: "the provider has no IdentityURL: find out in another way who the user is",
+		}
+	}
+	a, err := c.get(ctx, c.provider.IdentityURL, tok)
+	if err != nil {
+		return provider.Identity{}, err
+	}
+	if a.status != http.StatusOK {
+		return provider.Identity{}, identityFailure(a)
+	}
+	id, err := c.provider.ParseIdentity(a.body)
+	if err == nil && id.Subject == "" {
+		err = errors.New("the provider named no subject")
+	}
+	if err != nil {
+		return provider.Identity{}, &tokensource.Error{Op: opIdentity, Kind: tokensource.ErrTemporary, Status: a.status, Err: err}
+	}
+	return id, nil
+}
+
+const opIdentity = "identity"
+
+// get sends a request with tok as its Bearer token.
+func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
+	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	if err != nil {
+		return answer{}, &tokensource.Error{Op: opIdentity, Err: err}
+	}
+	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
+	req.Header.Set("User-Agent", userAgent)
+	return c.send(opIdentity, req, new(sending))
+}
+
+func identityFailure(a answer) *tokensource.Error {
+	e := &tokensource.Error{Op: opIdentity, Status: a.status, Kind: tokensource.ErrClient}
+	switch {
+	case a.status == http.StatusUnauthorized:
+		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
+	case a.status == http.StatusForbidden:
+		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
+	case a.status >= 500 || a.status == http.StatusTooManyRequests:
+		e.Kind = tokensource.ErrTemporary
+	}
+	return e
+}

@@ -1,0 +1,196 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+const (
+	maxAnswer = 1 << 20 // bytes of an answer, after decompression
+	userAgent = "authtrip"
+)
+
+// call is what a Client asks of the authorization server.
+type call struct {
+	op, endpoint string
+	form         url.Values // without the client's authentication
+
+	// singleUse says that form contains a credential which the server may
+	// accept once only: an authorization code or a refresh token. Only a
+	// challenge of the Prover repeats such a call.
+	singleUse bool
+}
+
+// answer is what the server answered. The zero answer means that there was
+// none.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte
+	secrets []string // what the request contained, and an error must not repeat
+	again   bool     // the Prover wants the request to be sent once more
+}
+
+// success reports whether the server says that it did what it was asked.
+func (a answer) success() bool { return a.status >= 200 && a.status <= 299 }
+
+// json reports whether the server calls its answer JSON.
+func (a answer) json() bool {
+	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
+// refuses reports whether a is a refusal of the authorization server itself: a
+// 4xx with an error code. Such a server redeemed nothing. An outage proves
+// nothing, so a single-use credential must not be sent again after it (G3).
+func (a answer) refuses(code string) bool {
+	return a.status >= 400 && a.status <= 499 && code != ""
+}
+
+// code returns the error code of RFC 6749 section 5.2 as the server wrote it,
+// or an empty one.
+func (a answer) code() string {
+	m, err := members(a.body, tokenMembers)
+	if err != nil {
+		return ""
+	}
+	code, _ := text(m, "error")
+	return code
+}
+
+// refusesClient reports whether the server refused the client's authentication.
+// Servers use both codes for it: RFC 6749 section 5.2 has invalid_client, and X
+// sends unauthorized_client with 401.
+func (a answer) refusesClient() bool {
+	if a.success() {
+		return false
+	}
+	code := a.code()
+	return code == "invalid_client" || code == "unauthorized_client" && a.status == http.StatusUnauthorized
+}
+
+// post sends a call, authenticated as the client. If there is no answer, the
+// error is a *tokensource.Error whose InDoubt says whether the form may have
+// reached the server.
+func (c *Client) post(ctx context.Context, call call) (answer, error) {
+	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
+	defer cancel()
+	credential := c.registration.Credential
+	secret, err := credential.current(ctx)
+	if err != nil {
+		return answer{}, unprepared(call.op, err)
+	}
+	a, err := c.attempt(ctx, call, secret)
+	if err == nil && a.again {
+		a, err = c.attempt(ctx, call, secret)
+	}
+	if err == nil && !call.singleUse && a.refusesClient() {
+		if changed, ok := credential.changed(ctx, secret); ok {
+			return c.attempt(ctx, call, changed)
+		}
+	}
+	return a, err
+}
+
+// attempt sends a call once.
+func (c *Client) attempt(ctx context.Context, call call, secret string) (answer, error) {
+	r, err := c.prepared(ctx, call, secret)
+	if err != nil {
+		return answer{}, unprepared(call.op, err)
+	}
+	var s sending
+	req, err := formRequest(ctx, call.endpoint, r.Form().Encode(), &s)
+	if err != nil {
+		return answer{}, &tokensource.Error{Op: call.op, Err: err}
+	}
+	req.Header = r.Header()
+	a, err := c.send(call.op, req, &s)
+	a.secrets = append(r.secrets(), secret)
+	if err == nil && c.prover != nil {
+		code := a.code()
+		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
+	}
+	return a, err
+}
+
+// prepared returns the request for one attempt: authenticated, prepared by the
+// program, and with a proof that is made last.
+func (c *Client) prepared(ctx context.Context, call call, secret string) (*TokenRequest, error) {
+	form := maps.Clone(call.form)
+	for name, values := range form {
+		form[name] = slices.Clone(values)
+	}
+	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
+	r.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header().Set("Accept", "application/json")
+	r.Header().Set("User-Agent", userAgent)
+	if c.provider.ClientIDInBody {
+		form.Set("client_id", c.registration.ClientID)
+	}
+	if err := c.authenticator(secret).Authenticate(ctx, r); err != nil {
+		return nil, fmt.Errorf("Authenticator: %w", err)
+	}
+	if c.prepare != nil {
+		if err := c.prepare(ctx, r); err != nil {
+			return nil, fmt.Errorf("Options.Prepare: %w", err)
+		}
+	}
+	if c.prover != nil {
+		if err := c.prover().Prove(ctx, r); err != nil {
+			return nil, fmt.Errorf("Prover: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// unprepared is the failure of a request that could not be prepared. Nothing
+// was sent. What failed belongs to the program, such as a key service, and may
+// work later.
+func unprepared(op string, err error) error {
+	return &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
+}
+
+// send sends req and reads the answer. In s is what became of the form.
+func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) {
+	resp, err := c.http.Do(req)
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	if refused := s.refused.Load(); refused != nil { // whatever an http.RoundTripper made of it
+		err = *refused
+	}
+	if err != nil {
+		return answer{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left.Load(), Err: cause(req.Context(), err)}
+	}
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(a.body) > maxAnswer {
+		err = errors.New("the answer is larger than 1 MiB")
+	}
+	if err != nil {
+		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Status: a.status, InDoubt: a.success(), Err: cause(req.Context(), err)}
+	}
+	return a, nil
+}
+
+// cause returns why the context ended, if it did. Otherwise it returns err
+// without the *url.Error around it, which repeats the URL.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}

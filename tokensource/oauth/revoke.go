@@ -1,0 +1,49 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// The token type hints of RFC 7009 section 2.1.
+const (
+	HintAccessToken  = "access_token"
+	HintRefreshToken = "refresh_token"
+)
+
+// Revoke tells the server that token is no longer needed ([RFC 7009] section
+// 2). The hint says which kind of token it is, and is always sent: X demands
+// it, and some servers ignore a token with a wrong hint. A token that the
+// server does not know counts as revoked.
+//
+// It returns a [*tokensource.Error]. ErrTemporary means that the token may
+// still be valid. errors.ErrUnsupported means that the provider has no
+// revocation endpoint.
+//
+// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
+func (c *Client) Revoke(ctx context.Context, token, hint string) error {
+	if token == "" {
+		return errors.New("oauth: the token to revoke is empty")
+	}
+	if hint != HintAccessToken && hint != HintRefreshToken {
+		return errors.New("oauth: the hint must be HintAccessToken or HintRefreshToken")
+	}
+	if c.provider.RevocationURL == "" {
+		return &tokensource.Error{Op: "revoke", Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
+	}
+	a, err := c.post(ctx, call{
+		op: "revoke", endpoint: c.provider.RevocationURL,
+		form: url.Values{"token": {token}, "token_type_hint": {hint}},
+	})
+	if a.status == http.StatusOK {
+		return nil // the body means nothing (RFC 7009 section 2.2), even if it was cut off
+	}
+	if err != nil {
+		return err
+	}
+	return c.failure("revoke", "", a)
+}

@@ -1,0 +1,99 @@
+package transport
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// carrier says how the copies of one request carry a token: in a Bearer header,
+// or as a RequestAuthorizer says.
+type carrier struct {
+	auth  string // the value of the Authorization header
+	proof *proof // nil means Bearer
+}
+
+// send sends one copy of req through base.
+func (c carrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
+	if c.proof != nil {
+		return c.proof.send(base, req, body)
+	}
+	return base.RoundTrip(stamp(req, body, c.auth))
+}
+
+// failed reports whether the last copy could not be authorized. Nothing was
+// sent then.
+func (c carrier) failed() bool {
+	return c.proof != nil && c.proof.failed
+}
+
+// proof is one request that a RequestAuthorizer authorizes. Each copy of it is
+// authorized anew, so that no proof of possession is sent twice (T12).
+type proof struct {
+	by tokensource.RequestAuthorizer
+
+	// About the last copy:
+	token  *oauth2.Token // what it carries
+	failed bool          // it could not be authorized
+	again  bool          // its response asks for the same request with a new proof
+}
+
+func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
+	r := unstamped(req, body)
+	tok, err := p.by.Authorize(r)
+	if err == nil && tok == nil {
+		err = ErrBadToken
+	}
+	if p.token, p.failed, p.again = tok, err != nil, false; p.failed {
+		if body != nil {
+			body.Close()
+		}
+		return nil, fmt.Errorf("transport: no access token: %w", err)
+	}
+	resp, err := base.RoundTrip(r)
+	if err == nil && resp != nil {
+		p.again = p.by.Observe(r, resp)
+	}
+	return resp, err
+}
+
+// authorized sends req as the RequestAuthorizer says, renews a token that is
+// rejected, and replays the request once with the new one.
+func (c *core) authorized(req *http.Request) (*http.Response, error) {
+	body, kept := c.keepBody(req)
+	p := &proof{by: c.authorizer}
+	resp, err := c.prove(req, body, kept, p)
+	// A challenge that was not met is no rejection of the token (T12).
+	if err != nil || p.again || !c.refused(resp) {
+		return resp, err
+	}
+	fresh, resp, err := c.renew(req, resp, p.token)
+	if fresh == nil {
+		return resp, err
+	}
+	body, ok := reopenBody(req, kept)
+	if !ok {
+		return resp, nil
+	}
+	discard(resp)
+	return c.prove(req, body, kept, p)
+}
+
+// prove sends req, and once more if the response asks for it and the body can
+// be sent again.
+func (c *core) prove(req *http.Request, body io.ReadCloser, kept *keptBody, p *proof) (*http.Response, error) {
+	resp, err := c.send(req, body, carrier{proof: p})
+	if err != nil || !p.again {
+		return resp, err
+	}
+	body, ok := reopenBody(req, kept)
+	if !ok {
+		return resp, nil
+	}
+	discard(resp)
+	return c.send(req, body, carrier{proof: p})
+}

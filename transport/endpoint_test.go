@@ -1,0 +1,106 @@
+package transport_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/transport"
+)
+
+// scopedSource names endpoints.
+type scopedSource struct {
+	*fakeSource
+	endpoints []string
+	calls     int // of Token
+}
+
+func (s *scopedSource) Endpoints() []string { return s.endpoints }
+
+func (s *scopedSource) Token(ctx context.Context) (*oauth2.Token, error) {
+	s.calls++
+	return s.fakeSource.Token(ctx)
+}
+
+// T9: A request to an endpoint of the authorization server passes without a
+// token, also where the server and the API have the same origin.
+func TestT9_EndpointsGetNoToken(t *testing.T) {
+	src := &scopedSource{fakeSource: newSource(), endpoints: []string{
+		api + "/oauth2/token", "https://API.example:443/revoke?tenant=1", "https://root.example", "https://as.example/token",
+	}}
+	src.origins = []string{api, "https://root.example"}
+	tests := []struct {
+		url   string
+		stamp bool
+	}{
+		{api + "/oauth2/token", false},
+		{api + "/oauth2/token?x=1", false},
+		{api + "/oauth2/%74oken", false},
+		{"https://API.EXAMPLE:443/oauth2/token", false},
+		{api + "/revoke", false},
+		{"https://root.example", false},
+		{"https://root.example/", false},
+		{"https://root.example/me", true},
+		{"https://as.example/token", false},
+		{api + "/oauth2/tokens", true},
+		{api + "/oauth2/token/1", true},
+		{api + "/OAuth2/token", true},
+		{api, true},
+		{api + "/me", true},
+	}
+	for _, o := range []transport.Options{{}, {Origins: []string{api, "https://root.example", "https://as.example"}}} {
+		for _, tt := range tests {
+			base := &script{answers: []answer{ok200}}
+			src.calls = 0
+			req := newRequest(t, "POST", tt.url, strings.NewReader("grant_type=refresh_token"))
+			req.Header.Set("Authorization", "Basic mine")
+			roundTrip(t, newTransport(t, src, base, o), req)
+			want := "Basic mine"
+			if tt.stamp {
+				want = "Bearer tok-1"
+			}
+			if got := base.auths(); got != want {
+				t.Errorf("POST %s was sent with %q, want %q", tt.url, got, want)
+			}
+		}
+	}
+}
+
+// An endpoint's request passes as it is: the very same request reaches the
+// base.
+func TestT9_TheRequestIsNotEvenCopied(t *testing.T) {
+	src := &scopedSource{fakeSource: newSource(), endpoints: []string{api + "/token"}}
+	req := newRequest(t, "POST", api+"/token", strings.NewReader("body"))
+	rt := newTransport(t, src, baseFunc(func(got *http.Request) (*http.Response, error) {
+		if got != req {
+			t.Error("the base got another request")
+		}
+		return response(got, 401, nil, ""), nil
+	}), transport.Options{})
+	if status, _ := roundTrip(t, rt, req); status != 401 || src.calls != 0 || src.asked.Load() != 0 {
+		t.Errorf("RoundTrip = %d after %d tokens and %d renewals, want 401 and none", status, src.calls, src.asked.Load())
+	}
+}
+
+func TestEndpointsThatCannotBe(t *testing.T) {
+	for _, raw := range []string{"", "/token", "https://", "https://as.example:port/t", "mailto:a@as.example", "\x00"} {
+		src := &scopedSource{fakeSource: newSource(), endpoints: []string{raw}}
+		if rt, err := transport.New(src, nil); err == nil || rt != nil || !strings.Contains(err.Error(), "endpoint") {
+			t.Errorf("New with endpoint %q = %v, want an error about the endpoint", raw, err)
+		}
+	}
+}
+
+// Elsewhere no token is asked for: a renewal under way must not delay a request
+// that gets no token.
+func TestElsewhereNoTokenIsAskedFor(t *testing.T) {
+	src := &scopedSource{fakeSource: newSource()}
+	rt := newTransport(t, src, &script{answers: []answer{ok200}}, transport.Options{})
+	roundTrip(t, rt, newRequest(t, "GET", "https://elsewhere.example", nil))
+	if src.calls != 0 {
+		t.Errorf("Token was called %d times, want none", src.calls)
+	}
+}
