@@ -186,7 +186,7 @@ func (x *explorer) revoked(n *model, p, k int, inUse bool) {
 
 // noted judges what an operation tells.
 func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
-	if e.Notes.Saved {
+	if e.Saved {
 		if u := was.Unsaved(); u == nil || n.pair(u.Token.Access).facts&saved == 0 {
 			x.violate("G4 told saved, and was not")
 		}
@@ -195,7 +195,7 @@ func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
 
 // renewed judges the outcome of a renewal.
 func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
-	if o.Reason != "" {
+	if o.Reason() != "" {
 		x.outcomes.delayed = true
 		if r := o.Record; r != nil && r.Over != "" && r.Over != o.Reason {
 			x.violate("G7 a grant that is over is refused for another reason")
@@ -217,7 +217,7 @@ func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 
 // loggedOut judges the outcome of a logout.
 func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
-	if o.Reason != "" || s.saw < 2 {
+	if o.Reason() != "" || s.saw < 2 {
 		return
 	}
 	login := s.saw - 2
