@@ -174,8 +174,8 @@ func (j *judge) ended(f *facts, p *pair) oauthtest.Reason {
 	return j.run.fake.Token(newest.refresh).Dead
 }
 
-// find returns the pair whose access token stands first in a record: tokens that
-// are still to be revoked stand behind it.
+// find returns the pair whose access token stands first in a record: tokens
+// that are still to be revoked stand behind it.
 func (f *facts) find(value []byte) *pair {
 	var found *pair
 	at := len(value)
