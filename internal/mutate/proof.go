@@ -25,7 +25,7 @@ var proofs = map[string]proof{
 	"rules":      {args: []string{"-run", "^Test[^E]", "-short", "./tokensource/grant/internal/lease"}},
 	"explore":    {args: []string{"-run", "^TestExplore", "./tokensource/grant/internal/lease"}},
 	"engine":     {args: []string{"./tokensource/grant"}},
-	"simulation": {args: []string{"./internal/simulation"}},
+	"simulation": {args: []string{"-run", "^TestSeeds$", "./internal/simulation", "-seeds", "3"}},
 	"protocol":   {args: []string{"./tokensource/oauth"}},
 	"transport":  {args: []string{"-short", "./transport"}},
 	"storage":    {args: []string{"./storage", "./storage/seal", "./storage/storagetest"}},
