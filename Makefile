@@ -3,6 +3,8 @@ FUZZTIME ?= 5s
 SCALE ?= full
 FROM ?= 1
 SEEDS ?= 100
+FROM ?= 1
+SEEDS ?= 100
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets
@@ -20,6 +22,8 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "golangci-lint" $(MAKE) -s lint
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
+	@.ci/step "exploration, half a minute of it" .ci/proof -run '^TestExploration' ./tokensource/grant/internal/lease
+	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
 	@.ci/step "each module alone" .ci/alone
 	@.ci/step "release and installation" sh -c 'cd .ci/tools && export GOWORK=off && go vet ./... && go test -count=1 ./...' # it reads the whole tree
 	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
@@ -37,6 +41,15 @@ fuzz: ## Run every fuzz target for FUZZTIME
 
 fleet: ## Run the fleets of processes at full scale: 10 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 30m ./internal/fleet
+
+explore: ## Visit every state of the protocol's models: an hour, 4 GiB
+	@AUTHTRIP_EXPLORE=all .ci/proof -timeout 6h -run '^Test(Exploration|CostOfOneFault)' ./tokensource/grant/internal/lease
+
+simulate: ## Simulate SEEDS seeds from FROM, each in all profiles
+	@.ci/proof -timeout 24h -run '^TestSeeds' ./internal/simulation -from $(FROM) -seeds $(SEEDS)
+
+mutate: ## Break each rule in turn, and report which proof notices
+	@go run ./internal/mutate
 
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
 	cd bench && go run ./cmd/report -scale $(SCALE)

@@ -101,8 +101,7 @@ func (e *engine) call(ctx context.Context, subject string) message {
 		tok, err = e.source.Renew(ctx, tok)
 	}
 	m.Took = time.Since(start)
-	m.fail(err)
-	return m
+	return m.with(err)
 }
 
 // me asks the API whose token tok is: it must be subject's.

@@ -57,8 +57,8 @@ func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 func (f *fleet) kill(v victim) {
 	w := startWorker(f.T, f.setup)
 	w.arm(v.subject, v.point)
-	w.begin(order{Do: "call", Subject: v.subject})
-	w.awaitPoint(v.subject, v.point)
+	call := w.begin(order{Do: "call", Subject: v.subject})
+	w.awaitPoint(v.subject, v.point, call)
 	w.kill()
 }
 

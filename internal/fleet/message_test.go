@@ -45,14 +45,14 @@ const (
 	otherwise   = "otherwise"
 )
 
-// fail notes the outcome of a call.
-func (m *message) fail(err error) {
+// with returns m with the outcome of a call.
+func (m message) with(err error) message {
 	switch {
 	case err == nil && m.Status != 200 && m.Status != 0:
 		m.Kind, m.Text = otherwise, fmt.Sprint("HTTP ", m.Status)
-		return
+		return m
 	case err == nil:
-		return
+		return m
 	case errors.Is(err, tokensource.ErrReauthorize):
 		m.Kind = reauthorize
 	case errors.Is(err, tokensource.ErrTemporary):
@@ -64,6 +64,7 @@ func (m *message) fail(err error) {
 	if e, ok := errors.AsType[*tokensource.Error](err); ok {
 		m.Reason = e.Reason
 	}
+	return m
 }
 
 // String returns the outcome of a call.

@@ -81,16 +81,16 @@ func (f *fleet) callAll(workers []*worker, subjects []string, want string) {
 // holdBeforeWrite lets the access tokens of users expire, and brings w to the
 // point where it has new ones and is about to write them. It returns the calls
 // under way.
-func (f *fleet) holdBeforeWrite(w *worker, subjects []string) []<-chan message {
+func (f *fleet) holdBeforeWrite(w *worker, subjects []string) []chan message {
 	f.Helper()
-	calls := make([]<-chan message, len(subjects))
+	calls := make([]chan message, len(subjects))
 	for i, user := range subjects {
 		f.fake.ExpireAccess(user)
 		w.arm(user, beforeWrite)
 		calls[i] = w.begin(order{Do: "call", Subject: user})
 	}
-	for _, user := range subjects {
-		w.awaitPoint(user, beforeWrite)
+	for i, user := range subjects {
+		w.awaitPoint(user, beforeWrite, calls[i])
 	}
 	return calls
 }

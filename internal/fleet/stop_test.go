@@ -69,13 +69,13 @@ func TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
 		f.loginExpired(subjects)
 		sleepers := f.stop(victims)
 		other := f.start(1)[0]
-		calls := make([]<-chan message, len(victims))
+		calls := make([]chan message, len(victims))
 		for i, v := range victims {
 			other.arm(v.subject, waiting)
 			calls[i] = other.begin(order{Do: "call", Subject: v.subject})
 		}
-		for _, v := range victims {
-			other.awaitPoint(v.subject, waiting)
+		for i, v := range victims {
+			other.awaitPoint(v.subject, waiting, calls[i])
 		}
 		other.must(order{Do: "release"})
 		for i, s := range sleepers {
@@ -93,7 +93,7 @@ func TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
 type sleeper struct {
 	victim
 	*worker
-	call <-chan message
+	call chan message
 }
 
 // stop starts one process per victim, and stops it at the victim's point. What
@@ -107,8 +107,8 @@ func (f *fleet) stop(victims []victim) []sleeper {
 		sleepers[i] = sleeper{v, w, w.begin(order{Do: "call", Subject: v.subject})}
 	}
 	for _, s := range sleepers {
-		s.awaitPoint(s.subject, s.point)
-		s.worker.stop()
+		s.awaitPoint(s.subject, s.point, s.call)
+		s.stop()
 		s.begin(order{Do: "release"})
 	}
 	return sleepers

@@ -67,7 +67,7 @@ func (e *engine) obey(ctx context.Context, p *points, o order) (m message) {
 	case "count":
 		e.count(ctx, p.say)
 	case "close":
-		m.fail(e.close())
+		return m.with(e.close())
 	default:
 		m.Kind, m.Text = otherwise, "no such order: "+o.Do
 	}

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // patience is how long anything may take before the test reports that it hangs.
@@ -50,7 +48,7 @@ func startWorker(t *testing.T, s setup) *worker {
 		t.Fatal(err)
 	}
 	w := &worker{t: t, ended: make(chan struct{}), answers: map[int]chan message{}, more: make(chan struct{})}
-	w.cmd = exec.Command(os.Args[0]) //nolint:noctx // lives until the end of the test
+	w.cmd = exec.Command(os.Args[0])
 	w.cmd.Env = append(os.Environ(), workerEnv+"="+string(text))
 	w.cmd.Stderr = &w.log
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -99,7 +97,7 @@ func (w *worker) hear(m message) {
 }
 
 // begin gives an order, and returns the channel on which its answer arrives.
-func (w *worker) begin(o order) <-chan message {
+func (w *worker) begin(o order) chan message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last++
@@ -118,7 +116,7 @@ func (w *worker) begin(o order) <-chan message {
 }
 
 // await returns the answer to an order.
-func (w *worker) await(ch <-chan message) message {
+func (w *worker) await(ch chan message) message {
 	select {
 	case m := <-ch:
 		return m
@@ -158,8 +156,9 @@ func (w *worker) must(o order) {
 }
 
 // awaitNotice returns when the process has said something that is asked for. It
-// returns false, and the test fails, if the process does not.
-func (w *worker) awaitNotice(is func(message) bool) bool {
+// returns false, and the test fails, if the process ends first, or answers on
+// the channel instead, which may be nil.
+func (w *worker) awaitNotice(instead chan message, is func(message) bool) bool {
 	w.t.Helper()
 	limit := time.After(patience)
 	for from := 0; ; {
@@ -173,6 +172,10 @@ func (w *worker) awaitNotice(is func(message) bool) bool {
 		}
 		select {
 		case <-more:
+		case m := <-instead:
+			instead <- m // for await
+			w.t.Errorf("the process has not said what was awaited, but %s", m)
+			return false
 		case <-w.ended:
 			w.t.Error("the process has ended, and has not said what was awaited")
 			return false
@@ -183,10 +186,11 @@ func (w *worker) awaitNotice(is func(message) bool) bool {
 	}
 }
 
-// awaitPoint returns when the work for subject has reached point.
-func (w *worker) awaitPoint(subject, point string) {
+// awaitPoint returns when the work for subject has reached point. The test fails
+// if the call under way is answered before.
+func (w *worker) awaitPoint(subject, point string, call chan message) {
 	w.t.Helper()
-	if !w.awaitNotice(func(m message) bool { return m.At == point && m.Subject == subject }) {
+	if !w.awaitNotice(call, func(m message) bool { return m.At == point && m.Subject == subject }) {
 		w.t.Errorf("user %s: %q was not reached", subject, point)
 	}
 }
@@ -194,7 +198,7 @@ func (w *worker) awaitPoint(subject, point string) {
 // awaitEvent returns when the engine has had an event for subject.
 func (w *worker) awaitEvent(subject, event string) {
 	w.t.Helper()
-	if !w.awaitNotice(func(m message) bool { return m.Event == event && m.Subject == subject }) {
+	if !w.awaitNotice(nil, func(m message) bool { return m.Event == event && m.Subject == subject }) {
 		w.t.Errorf("user %s: no event %q", subject, event)
 	}
 }
@@ -204,60 +208,6 @@ func (w *worker) notices() []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.heard[:len(w.heard):len(w.heard)]
-}
-
-// events counts the events of a kind.
-func (w *worker) events(kind string) (n int) {
-	for _, m := range w.notices() {
-		if m.Event == kind {
-			n++
-		}
-	}
-	return n
-}
-
-// kill kills the process and waits for its end. The test fails if it has ended
-// before, or otherwise.
-func (w *worker) kill() {
-	w.t.Helper()
-	w.signal(syscall.SIGKILL)
-	select {
-	case <-w.ended:
-	case <-time.After(patience):
-		w.t.Error("the process has not ended")
-		return
-	}
-	if s, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGKILL {
-		w.t.Errorf("the process has ended with %v, want killed", w.cmd.ProcessState)
-	}
-}
-
-// stop stops the process. It returns when all threads of the process have
-// stopped.
-func (w *worker) stop() {
-	w.t.Helper()
-	w.signal(syscall.SIGSTOP)
-	// WNOWAIT leaves the state for os/exec, which waits for the end.
-	err := unix.EINTR
-	for err == unix.EINTR { //nolint:errorlint // a number of the kernel
-		err, _ = unix.Waitid(unix.P_PID, w.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil).(unix.Errno)
-	}
-	if err != 0 {
-		w.t.Errorf("waitid: %v", err)
-	}
-}
-
-// resume continues a stopped process.
-func (w *worker) resume() {
-	w.t.Helper()
-	w.signal(syscall.SIGCONT)
-}
-
-func (w *worker) signal(s syscall.Signal) {
-	w.t.Helper()
-	if err := w.cmd.Process.Signal(s); err != nil {
-		w.t.Errorf("%v: %v", s, err)
-	}
 }
 
 // end kills the process, whatever it does, stopped or not.

@@ -63,7 +63,7 @@ func (f *fleet) startWriter() *worker {
 func (f *fleet) awaitWrites(w *worker, n int) {
 	f.Helper()
 	want := len(w.notices()) + n
-	w.awaitNotice(func(message) bool { want--; return want == 0 })
+	w.awaitNotice(nil, func(message) bool { want--; return want == 0 })
 }
 
 // wantCounted checks what the workers have written, after all of them ended.

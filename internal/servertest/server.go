@@ -26,9 +26,10 @@ package servertest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -167,7 +168,11 @@ func freePort(t testing.TB) string {
 	t.Helper()
 	const first, last = 20_000, 32_767
 	for range 100 {
-		port := strconv.Itoa(first + rand.IntN(last-first))
+		offset, err := rand.Int(rand.Reader, big.NewInt(last-first))
+		if err != nil {
+			t.Fatalf("servertest: %v", err)
+		}
+		port := strconv.FormatInt(first+offset.Int64(), 10)
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", port))
 		if err == nil {
 			_ = l.Close() // nothing was written

@@ -71,6 +71,9 @@ func (j *judge) judgeToken(a ask, f *facts, tok *oauth2.Token) {
 	}
 	before := f.shown[a.p]
 	f.shown[a.p] = shown{p, time.Now()}
+	if before.pair != p {
+		j.say(a.p, f, "hands out %v", p)
+	}
 	if before.pair != nil && p.older(before.pair) && before.at.Before(a.at) && !a.p.haltedSince(before.at) {
 		j.violation("went-back", f, "%s hands out %v, %v after %v", a.p.name, p, time.Since(before.at), before.pair)
 	}

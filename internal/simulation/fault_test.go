@@ -16,16 +16,16 @@ type storm struct {
 	force      float64
 }
 
-// makeStorms chooses the storms of a run: about one in half an hour, from
-// seconds to tens of minutes long.
+// makeStorms chooses the storms of a run: one in half an hour, from seconds to
+// tens of minutes long.
 func (r *run) makeStorms() []storm {
 	const slot = 30 * time.Minute
 	var list []storm
 	for n := 0; time.Duration(n)*slot < r.length; n++ {
 		c := r.chance.of("storm").nth(n)
 		s := storm{place: -1, force: 0.2 + 0.8*c.of("force").float()}
-		s.begin = r.start.Add(time.Duration(n)*slot + c.of("begin").between(0, 20*time.Minute))
-		length := c.of("length").between(20*time.Second, 25*time.Minute)
+		s.begin = r.start.Add(time.Duration(n)*slot + c.of("begin").between(0, 15*time.Minute))
+		length := c.of("length").between(time.Minute, 28*time.Minute)
 		if c.of("short").hit(0.4) {
 			length /= 15
 		}
@@ -38,7 +38,8 @@ func (r *run) makeStorms() []storm {
 	return list
 }
 
-// storm returns how strong faults are at the moment, from 0 to 1.
+// storm returns how strong faults are at the moment, from 0 to 1. In some runs
+// they never stop altogether.
 func (r *run) storm(p *process) float64 {
 	now := time.Now()
 	if r.profile.faultless() || !now.Before(r.faulty) {
@@ -51,10 +52,10 @@ func (r *run) storm(p *process) float64 {
 		}
 		s := r.storms[n]
 		if !now.Before(s.begin) && now.Before(s.end) && (s.place < 0 || s.place%len(r.births) == p.place) {
-			return s.force
+			return max(s.force, r.base)
 		}
 	}
-	return 0
+	return r.base
 }
 
 var errStore = errors.New("the store has trouble")

@@ -1,9 +1,11 @@
 package simulation_test
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,13 +65,19 @@ func (l *logbook) add(line logLine) {
 	l.lines[line.user] = kept
 }
 
-// latest returns the last lines of a user.
+// latest returns the last lines of a user, and of the processes meanwhile.
 func (l *logbook) latest(user string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := l.lines[user]
+	kept = kept[max(0, len(kept)-linesKept):]
+	if user != "" && len(kept) > 0 {
+		all := slices.DeleteFunc(slices.Clone(l.lines[""]), func(line logLine) bool { return line.at < kept[0].at })
+		kept = append(all, kept...)
+		slices.SortStableFunc(kept, func(a, b logLine) int { return cmp.Compare(a.at, b.at) })
+	}
 	var text strings.Builder
-	for _, line := range kept[max(0, len(kept)-linesKept):] {
+	for _, line := range kept {
 		fmt.Fprintln(&text, line)
 	}
 	return text.String()

@@ -55,7 +55,7 @@ var profiles = []profile{
 	{name: "clock-steps", step: 14 * time.Second, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
 	{name: "clocks-wrong", skew: 10 * time.Minute, early: 0.02, logins: 2 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.1}},
 	{name: "clock-jumps", step: 5 * time.Hour, early: 0.02, logins: 6 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.05}, suspend: 0.002},
-	{name: "cut-off", cuts: 0.2, early: 0.02, logouts: 6 * time.Hour, wire: wireFaults{status: 0.1}},
+	{name: "cut-off", cuts: 0.2, early: 0.02, logouts: 6 * time.Hour, wire: wireFaults{status: 0.5, lostBefore: 0.2}},
 	{name: "cut-off-and-stop", cuts: 0.1, stop: 0.005, crash: 0.002, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
 	{name: "store-slow", store: storeFaults{slow: 0.9}, early: 0.02},
 	{name: "store-error", store: storeFaults{failed: 0.5}, early: 0.02, logouts: 6 * time.Hour},

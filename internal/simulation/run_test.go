@@ -29,6 +29,7 @@ type run struct {
 	faulty  time.Time     // until then faults happen
 	over    chan struct{} // closed at the end: crashed calls return then
 	storms  []storm
+	base    float64 // how strong faults are between storms
 
 	fake   *oauthtest.Server
 	memory *storage.Memory
@@ -59,6 +60,9 @@ func newRun(t *testing.T, p profile, seed uint64, length time.Duration, digestin
 	r.faulty = r.start.Add(length - min(20*time.Minute, length/4))
 	r.storms = r.makeStorms()
 	c := r.chance.of("world")
+	if c.of("drizzle").hit(0.4) {
+		r.base = 0.02 + 0.2*c.of("base").float()
+	}
 	r.births = make([]int, 2+c.of("processes").below(4))
 	r.processes = make([]*process, len(r.births))
 	ttl := c.of("ttl").between(time.Minute, 20*time.Minute).Round(time.Second)

@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -46,14 +47,19 @@ func TestSeeds(t *testing.T) {
 	total.Counts = map[string]int{}
 	var mu sync.Mutex // guards total
 	var group sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for i := range *workers {
 		group.Go(func() {
-			s, err := startWorker(t, i)
+			s, err := startWorker(ctx, i)
 			mu.Lock()
 			defer mu.Unlock()
 			total.add(s)
-			if err != nil {
+			if err != nil && ctx.Err() == nil {
 				t.Errorf("process %d: %v", i, err)
+				if !*pass {
+					cancel() // one violation is enough
+				}
 			}
 		})
 	}
@@ -86,10 +92,10 @@ func (s *summary) add(other summary) {
 
 // startWorker runs one process of TestSeeds. It prints what the process prints,
 // and ends it if it is silent for too long: a loop in simulated time never ends.
-func startWorker(t *testing.T, i int) (summary, error) {
+func startWorker(ctx context.Context, i int) (summary, error) {
 	var out summary
 	args := append(os.Args[1:], fmt.Sprintf("-worker=%d", i), "-test.run=^TestSeeds$", "-test.v=false", "-test.timeout=0")
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 var (
 	seed   = flag.Uint64("seed", 1, "the seed of TestSimulation")
 	length = flag.Duration("length", 3*time.Hour, "how long a run of TestSimulation lasts, in simulated time")
+	repeat = flag.Duration("repeat", time.Hour, "how long a run of TestASeedRepeats lasts, in simulated time")
 	follow = flag.String("log", "", `print the lines of this user, or of "all"`)
 )
 
@@ -30,11 +31,10 @@ func TestSimulation(t *testing.T) {
 
 // A seed that fails can be looked at only if it fails again.
 func TestASeedRepeats(t *testing.T) {
-	const length = time.Hour
 	for _, p := range profiles {
 		t.Run(p.name, func(t *testing.T) {
-			first := simulate(t, p, *seed, length, true)
-			again := simulate(t, p, *seed, length, true)
+			first := simulate(t, p, *seed, *repeat, true)
+			again := simulate(t, p, *seed, *repeat, true)
 			if again.digest != first.digest || again.lines != first.lines {
 				t.Errorf("seed %d has %d lines with digest %x, and then %d with %x", *seed, first.lines, first.digest, again.lines, again.digest)
 			}

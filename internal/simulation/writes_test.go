@@ -214,7 +214,7 @@ func (f *facts) uncleanSends(token string) int {
 // sent twice, or was announced twice by processes that had a reason to leave
 // their intents. The lock must be held.
 func (j *judge) judgeDoubt(f *facts, old, next stored) {
-	if j.run.grace {
+	if dead := j.run.fake.Token(old.pair.refresh).Dead; j.run.grace && dead != oauthtest.Replaced && dead != oauthtest.Revoked {
 		j.violation("death-in-grace", f, "%s gives %v up within a grace window", next.by.name, old.pair)
 	}
 	if old.doubts == 0 {

@@ -170,7 +170,7 @@ func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 	}
 	login := k.login(subject, tok)
 	out, err := k.drive(ctx, key, subject, &login)
-	if out.Reason == lease.Overtaken && out.Record != nil {
+	if out.Overtaken && out.Record != nil {
 		return facts(out.Record), nil
 	}
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -102,4 +104,42 @@ func TestATokenThatLivesShorterThanTheMargin(t *testing.T) {
 			t.Errorf("ten seconds of two-second tokens took %d refreshes, want about 5", n)
 		}
 	})
+}
+
+// The jitter moves a refresh by at most a quarter of the time before expiry, to
+// either side.
+func TestRefreshAt(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	hour := lease.Record{Token: lease.Token{Access: "a", Refresh: "r", Obtained: start, Expiry: start.Add(time.Hour)}}
+	with := func(r lease.Record, f func(*lease.Record)) lease.Record {
+		f(&r)
+		return r
+	}
+	for _, tt := range []struct {
+		name   string
+		record lease.Record
+		before time.Duration
+		jitter uint64
+		want   time.Duration // since the start; 0 is never
+	}{
+		{"latest", hour, 4 * time.Minute, 0, 57 * time.Minute},
+		{"earliest", hour, 4 * time.Minute, uint64(2 * time.Minute), 55 * time.Minute},
+		{"at most a tenth of the lifetime", hour, time.Hour, 0, 55*time.Minute + 30*time.Second},
+		{"at expiry", hour, 0, 99, time.Hour},
+		{"never", hour, -1, 0, 0},
+		{"after a failure", with(hour, func(r *lease.Record) { r.RetryAt = start.Add(59 * time.Minute) }), time.Minute, 0, 59*time.Minute + 15*time.Second},
+		{"after a late failure", with(hour, func(r *lease.Record) { r.RetryAt = start.Add(2 * time.Hour) }), time.Minute, 0, 2 * time.Hour},
+		{"no refresh token", with(hour, func(r *lease.Record) { r.Token.Refresh = "" }), time.Minute, 0, 0},
+		{"no expiry", with(hour, func(r *lease.Record) { r.Token.Expiry = time.Time{} }), time.Minute, 0, 0},
+		{"over", with(hour, func(r *lease.Record) { r.Over = lease.Denied }), time.Minute, 0, 0},
+		{"saved after expiry", with(hour, func(r *lease.Record) { r.Token.Obtained = start.Add(2 * time.Hour) }), time.Minute, 0, time.Hour},
+	} {
+		want := time.Time{}
+		if tt.want != 0 {
+			want = start.Add(tt.want)
+		}
+		if got := grant.RefreshAt(&tt.record, tt.before, tt.jitter); !got.Equal(want) {
+			t.Errorf("%s: RefreshAt = %s, want %s", tt.name, got, want)
+		}
+	}
 }

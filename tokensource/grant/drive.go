@@ -42,18 +42,18 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 		e := k.grants.step(key, op, k.rules, ev)
 		r.show()
 		r.report(e)
-		switch e.Do {
-		case lease.Read:
+		switch {
+		case e.Read:
 			ev = r.read(ctx)
-		case lease.Swap:
+		case e.Swap:
 			ev = r.swap(ctx, e)
-		case lease.Redeem:
+		case e.Redeem:
 			ev = r.redeem(ctx, e)
-		case lease.Revoke:
+		case e.Revoke:
 			ev = r.revoke(ctx, e)
-		case lease.Probe:
+		case e.Probe:
 			ev = r.probe(ctx, e)
-		case lease.Wait:
+		case e.Wait:
 			ev = r.wait(ctx, e)
 		default:
 			return e.Outcome, r.end(e)
@@ -105,17 +105,17 @@ func (r *run) read(ctx context.Context) lease.Event {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		r.version = 0
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	case err != nil:
 		r.stored = err
-		return lease.Event{Result: lease.Failed}
+		return lease.Event{}
 	}
 	r.version = version
 	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
 		r.access()
 	}
-	return lease.Event{Result: lease.OK, Record: record, Version: uint64(version)}
+	return lease.Event{OK: true, Record: record, Version: uint64(version)}
 }
 
 // swap writes or deletes the grant, if the version that e names is still the
@@ -124,13 +124,13 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if e.Announce {
 		if err := r.breaker.Allow(r.clock.Wall()); err != nil {
 			r.answered = err
-			return lease.Event{Result: lease.Refused, Pause: retryAfter(err)}
+			return lease.Event{Refused: true, Pause: retryAfter(err)}
 		}
 	}
 	if !e.Due.IsZero() {
-		if err := r.enlist(ctx, r.key, e.Due); err != nil {
+		if err := r.enlistInTime(ctx, e.Due); err != nil {
 			r.stored = temporary("store", err)
-			return lease.Event{Result: lease.Failed}
+			return lease.Event{}
 		}
 	}
 	r.access()
@@ -139,16 +139,33 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	case err == nil:
 		r.version = version
 		r.written = func() { r.publish(e.Record, version, storage.Version(e.Version)) }
-		return lease.Event{Result: lease.OK, Version: uint64(version)}
+		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
-		return lease.Event{Result: lease.Conflict}
+		return lease.Event{Conflict: true}
 	}
 	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
-		return lease.Event{Result: lease.Failed}
+		return lease.Event{}
 	}
 	r.unknown = true
-	return lease.Event{Result: lease.Unknown}
+	return lease.Event{Unknown: true}
+}
+
+// enlistInTime enters the grant into the index of due work. It returns an error
+// if the process was stopped or suspended meanwhile, by either clock (G18): the
+// entry may be due by now, and another process removes it because the grant
+// has nothing due yet. The grant must not be written then (G20).
+func (r *run) enlistInTime(ctx context.Context, due time.Time) error {
+	begun := r.now()
+	if err := r.enlist(ctx, r.key, due); err != nil {
+		return err
+	}
+	const limit = dueGrace - clockSkew
+	now := r.now()
+	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
+		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
+	}
+	return nil
 }
 
 var errLate = errors.New("grant: the time in which the request may be sent has passed")
@@ -160,7 +177,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	limit := sent.Until(e.By)
 	if limit <= 0 {
 		r.answered = temporary("refresh", errLate)
-		return lease.Event{Result: lease.Failed, Unsent: true}
+		return lease.Event{Unsent: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -174,17 +191,17 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	tok, err := r.client.Refresh(ctx, e.Token)
 	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
 	if err == nil {
-		return lease.Event{Result: lease.OK, Token: issued(tok, sent.Wall)}
+		return lease.Event{OK: true, Token: issued(tok, sent.Wall)}
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
 	switch {
 	case errors.Is(err, tokensource.ErrReauthorize):
-		return lease.Event{Result: lease.Refused, Code: failure.Code}
+		return lease.Event{Refused: true, Code: failure.Code}
 	case failure != nil && failure.InDoubt:
-		return lease.Event{Result: lease.Unknown}
+		return lease.Event{Unknown: true}
 	}
-	return lease.Event{Result: lease.Failed, Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+	return lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
 }
 
 // issued is the token of an answer, with its lifetime counted from the sending
@@ -204,7 +221,7 @@ func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	if r.background && r.isClosed() {
-		return lease.Event{Result: lease.Failed} // another process, or the next start, goes on
+		return lease.Event{} // another process, or the next start, goes on
 	}
 	r.revoking <- struct{}{}
 	defer func() { <-r.revoking }()
@@ -214,10 +231,10 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	err := r.client.Revoke(ctx, e.Token, hint)
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	}
 	r.answered = err
-	return lease.Event{Result: lease.Failed}
+	return lease.Event{}
 }
 
 // probe asks whether an access token works, and whether it is the only one of
@@ -225,16 +242,16 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
 	works, err := r.alive(ctx, e.Token)
 	if err == nil && !works {
-		return lease.Event{Result: lease.Refused}
+		return lease.Event{Refused: true}
 	}
 	other := false
 	if err == nil && e.Other != "" {
 		other, err = r.alive(ctx, e.Other)
 	}
 	if err != nil || other {
-		return lease.Event{Result: lease.Unknown}
+		return lease.Event{Unknown: true}
 	}
-	return lease.Event{Result: lease.OK}
+	return lease.Event{OK: true}
 }
 
 // alive reports whether an access token works.
@@ -260,9 +277,9 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	if !r.sleepUntil(ctx, pause, heard, r.version) {
 		r.interrupted = true
-		return lease.Event{Result: lease.Failed}
+		return lease.Event{}
 	}
-	return lease.Event{Result: lease.OK}
+	return lease.Event{OK: true}
 }
 
 // end publishes the outcome, and starts the work that the operation has left to
@@ -270,7 +287,7 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
 	switch {
-	case e.Outcome.Reason != lease.StoreFailed:
+	case !e.Outcome.StoreFailed:
 		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
 	case r.unknown:
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
@@ -360,11 +377,7 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 
 // misread is the error of a record that makes no sense to this process.
 func misread(err error) error {
-	e := &tokensource.Error{Op: "load", Err: err}
-	if errors.Is(err, lease.ErrFormat) {
-		e.Hint = "a later version of this program may have written it: upgrade this one, and keep the record"
-	}
-	return e
+	return &tokensource.Error{Op: "load", Err: err}
 }
 
 // unread is the error of a read that failed. It is temporary, unless another

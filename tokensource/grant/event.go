@@ -3,7 +3,6 @@ package grant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -36,35 +35,33 @@ const (
 
 // failure returns an outcome as an error.
 func (r *run) failure(o lease.Outcome) error {
-	switch o.Reason {
-	case "":
-		return nil
-	case lease.NoGrant:
-		return noGrant()
-	case lease.Denied, lease.InDoubt, lease.NoRefreshToken:
-		return r.reauthorize(o)
-	case lease.JustRenewed:
+	switch {
+	case o.JustRenewed:
 		return tokensource.ErrJustRenewed
-	case lease.Overtaken:
+	case o.Overtaken:
 		return r.overtaken(o.Pause)
-	case lease.StoreFailed:
+	case o.StoreFailed:
 		return cause(r.stored, "store", "the store has failed, and is being asked again", o.Pause)
-	case lease.LostAnswer:
+	case o.LostAnswer:
 		e := cause(r.answered, "refresh", "the answer to a refresh was lost: the next attempt must wait", o.Pause)
 		e.InDoubt = true
 		return e
-	case lease.Spaced:
+	case o.Spaced:
 		return cause(r.answered, "refresh", "an earlier attempt failed: the next one must wait", o.Pause)
-	case lease.Unconfirmed:
+	case o.Unconfirmed:
 		return cause(r.answered, "revoke", "the server has not confirmed the revocation", o.Pause)
+	case o.Over == lease.NoGrant:
+		return noGrant()
+	case o.Over != "":
+		return r.reauthorize(o)
 	}
-	return fmt.Errorf("grant: unknown outcome %q", o.Reason)
+	return nil
 }
 
 // reauthorize says why the user must authorize again.
 func (r *run) reauthorize(o lease.Outcome) error {
-	e := &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Reason: tokensource.Reason(o.Reason)}
-	if o.Reason == "" && o.Record != nil {
+	e := &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Reason: tokensource.Reason(o.Over)}
+	if o.Over == "" && o.Record != nil {
 		e.Reason = tokensource.Reason(o.Record.Over)
 	}
 	if f, ok := errors.AsType[*tokensource.Error](r.answered); ok && errors.Is(f, tokensource.ErrReauthorize) {
@@ -72,7 +69,7 @@ func (r *run) reauthorize(o lease.Outcome) error {
 	} else if o.Record != nil {
 		e.Code = o.Record.Code
 	}
-	if o.Reason == lease.NoRefreshToken {
+	if o.Over == lease.NoRefreshToken {
 		e.Hint = r.refreshHint()
 	}
 	return e
@@ -120,20 +117,20 @@ func (k *Keeper) refreshHint() string {
 
 // report calls Options.Observe with what happened in one step.
 func (r *run) report(e lease.Effect) {
-	r.loggedOut = r.loggedOut || e.Notes.LoggedOut
+	r.loggedOut = r.loggedOut || e.LoggedOut
 	kinds := [...]struct {
 		happened bool
 		kind     EventKind
 		err      error
 	}{
-		{e.Notes.Authorized, EventAuthorized, nil},
-		{e.Notes.Refreshed, EventRefreshed, nil},
-		{e.Notes.Failed, EventRefreshFailed, r.answered},
-		{e.Notes.Unsaved, EventUnsaved, r.stored},
-		{e.Notes.Saved, EventSaved, nil},
-		{e.Notes.Superseded || e.Notes.Late, EventSuperseded, nil},
-		{e.Notes.Died, EventDied, nil},
-		{e.Notes.Unrevoked, EventUnrevoked, r.answered},
+		{e.Authorized, EventAuthorized, nil},
+		{e.Refreshed, EventRefreshed, nil},
+		{e.Failed, EventRefreshFailed, r.answered},
+		{e.Unsaved, EventUnsaved, r.stored},
+		{e.Saved, EventSaved, nil},
+		{e.Superseded || e.Late, EventSuperseded, nil},
+		{e.Died, EventDied, nil},
+		{e.Unrevoked, EventUnrevoked, r.answered},
 	}
 	for _, n := range kinds {
 		if !n.happened {

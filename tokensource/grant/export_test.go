@@ -68,6 +68,11 @@ func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
 	return r.Encode()
 }
 
+// RefreshAt returns when a grant is refreshed ahead of its expiry.
+func RefreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
+	return refreshAt(r, before, jitter)
+}
+
 // RecodePart decodes a part of the index of due work. It returns how many
 // entries it has, and the part encoded again.
 func RecodePart(b []byte) (int, []byte, error) {

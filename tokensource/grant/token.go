@@ -187,10 +187,11 @@ func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, erro
 // renewal would still hand the token out, unless it counts as rejected. It
 // returns an empty string if the token has expired by the wall clock.
 func (k *Keeper) unexpired(r *lease.Record) string {
-	if r.Usable(k.now(), "") {
-		return r.Token.Access
+	expired := !r.Token.Expiry.IsZero() && !k.clock.Wall().Before(r.Token.Expiry)
+	if r.Over != "" || expired {
+		return ""
 	}
-	return ""
+	return r.Token.Access
 }
 
 // known returns what is known of a grant, from the store if memory is too old
@@ -315,10 +316,27 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	}
 	// The jitter is a hash of the token. A new random number at every look would
 	// converge on the earliest time.
-	if at := r.RefreshAt(k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
+	if at := refreshAt(r, k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
 		e.Refresh = now.At(at)
 	}
 	return e
+}
+
+// refreshAt returns when to refresh ahead of expiry: about before, at most a
+// tenth of the token's lifetime. The jitter spreads grants that were issued
+// together (G9); it must be the same at each call for one token. refreshAt
+// returns the zero time if the grant cannot be refreshed or its expiry is not
+// known. A negative before means never.
+func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
+	if r.Over != "" || r.Token.Expiry.IsZero() || r.Token.Refresh == "" || before < 0 {
+		return time.Time{}
+	}
+	before = max(0, min(before, r.Token.Expiry.Sub(r.Token.Obtained)/10))
+	at := r.Token.Expiry.Add(-before*3/4 - time.Duration(jitter%uint64(before/2+1)))
+	if at.Before(r.RetryAt) {
+		return r.RetryAt
+	}
+	return at
 }
 
 // token returns the access token as callers see it.

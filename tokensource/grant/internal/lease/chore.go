@@ -43,13 +43,13 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 	case choreStart:
 		return o.start(l)
 	case chorePausing:
-		o.closing = ev.Result != OK
+		o.closing = !ev.OK
 		return o.start(l)
 	case choreWriting:
 		return o.written(c, l, ev)
 	case choreReading:
-		if ev.Result != OK {
-			return c.end(Outcome{Reason: StoreFailed}, Notes{})
+		if !ev.OK {
+			return c.end(Outcome{StoreFailed: true}, notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
 	case choreDraining:
@@ -58,13 +58,13 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 		}
 		return c.end(Outcome{Record: o.drain.current, Version: o.drain.version}, o.drain.notes)
 	default: // choreSweeping
-		switch ev.Result {
-		case OK:
-			return c.end(Outcome{}, Notes{})
-		case Conflict:
+		switch {
+		case ev.OK:
+			return c.end(Outcome{}, notes{})
+		case ev.Conflict:
 			return o.start(l)
 		}
-		return c.end(Outcome{Reason: StoreFailed}, Notes{})
+		return c.end(Outcome{StoreFailed: true}, notes{})
 	}
 }
 
@@ -77,7 +77,7 @@ func (o *Chore) start(l *Local) Effect {
 		}
 	}
 	o.phase = choreReading
-	return Effect{Do: Read}
+	return Effect{Read: true}
 }
 
 func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
@@ -88,24 +88,24 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return o.wait(c)
 	}
 	o.pause = 0
-	notes := o.write.settle(l)
+	happened := o.write.settle(l)
 	var e Effect
 	if l.Pending != nil || l.Undo != nil {
 		e = o.start(l)
 	} else {
 		e = o.tend(c, ev, o.write.current, o.write.version)
 	}
-	e.Notes = notes
+	e.notes = happened
 	return e
 }
 
 func (o *Chore) wait(c Rules) Effect {
 	if o.closing {
-		return c.end(Outcome{Reason: StoreFailed}, Notes{})
+		return c.end(Outcome{StoreFailed: true}, notes{})
 	}
 	o.phase = chorePausing
 	o.pause = min(max(2*o.pause, firstChorePause), lastChorePause)
-	return Effect{Do: Wait, For: o.pause}
+	return Effect{Wait: true, For: o.pause}
 }
 
 // tend does what the stored record is due for. A tombstone without tokens is
@@ -113,10 +113,10 @@ func (o *Chore) wait(c Rules) Effect {
 func (o *Chore) tend(c Rules, ev Event, r *Record, version uint64) Effect {
 	switch due := c.Due(r); {
 	case due.IsZero() || ev.Now.Wall.Before(due):
-		return c.end(Outcome{Record: r, Version: version}, Notes{})
+		return c.end(Outcome{Record: r, Version: version}, notes{})
 	case len(r.Queue) == 0:
 		o.phase = choreSweeping
-		return Effect{Do: Swap, Version: version}
+		return Effect{Swap: true, Version: version}
 	}
 	o.phase = choreDraining
 	return o.drain.begin(c, r, version, ev.Now)
@@ -141,7 +141,7 @@ type drain struct {
 	given uint64       // bit i: batch[i] is given up
 
 	unsure bool // the outcome of the last swap is unknown
-	notes  Notes
+	notes  notes
 }
 
 type drainPhase uint8
@@ -176,7 +176,7 @@ func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
 func (d *drain) step(c Rules, ev Event) (Effect, bool) {
 	switch d.phase {
 	case drainAnnouncing:
-		if ev.Result != OK {
+		if !ev.OK {
 			// Another process may be at work. What is left is due again.
 			return Effect{}, false
 		}
@@ -192,7 +192,7 @@ func (d *drain) step(c Rules, ev Event) (Effect, bool) {
 		}
 		return d.remove(c)
 	case drainReading:
-		if ev.Result != OK || d.unsure && ev.Version == d.version {
+		if !ev.OK || d.unsure && ev.Version == d.version {
 			return Effect{}, false
 		}
 		if d.current, d.version = ev.Record, ev.Version; ev.Record == nil {
@@ -207,7 +207,7 @@ func (d *drain) step(c Rules, ev Event) (Effect, bool) {
 func (d *drain) revoke() Effect {
 	d.phase = drainRevoking
 	q := d.batch[d.at]
-	return Effect{Do: Revoke, Token: q.Token, Refresh: q.Refresh}
+	return Effect{Revoke: true, Token: q.Token, Refresh: q.Refresh}
 }
 
 // revoked judges one attempt. A revocation that fails after GiveUp is given up
@@ -215,7 +215,7 @@ func (d *drain) revoke() Effect {
 // ends nothing.
 func (d *drain) revoked(c Rules, ev Event) {
 	switch {
-	case ev.Result == OK:
+	case ev.OK:
 		d.gone |= 1 << d.at
 	case ev.Now.Wall.Sub(d.batch[d.at].Since) >= c.GiveUp:
 		d.given |= 1 << d.at
@@ -238,13 +238,13 @@ func (d *drain) remove(c Rules) (Effect, bool) {
 }
 
 func (d *drain) removed(ev Event) (Effect, bool) {
-	switch ev.Result {
-	case OK:
+	switch {
+	case ev.OK:
 		d.current, d.version = d.next, ev.Version
-	case Conflict, Unknown:
-		d.unsure = ev.Result == Unknown
+	case ev.Conflict, ev.Unknown:
+		d.unsure = ev.Unknown
 		d.phase = drainReading
-		return Effect{Do: Read}, true
+		return Effect{Read: true}, true
 	}
 	return Effect{}, false // the tokens are revoked once more, which does no harm
 }

@@ -11,12 +11,14 @@ import (
 // or of their order needs another number.
 const recordFormat = 2
 
-// ErrFormat means that the record has another format, as after a deployment
-// that was rolled back. The record must be kept: a later version of this
-// program may read it.
-var ErrFormat = errors.New("lease: the stored record has a format that this version does not read")
+var (
+	// errFormat is the error of a record in another format, as after a
+	// deployment that was rolled back.
+	errFormat = errors.New("lease: the stored record has another format: " +
+		"a later version of this program may have written it; upgrade this one, and keep the record")
 
-var errDamaged = errors.New("lease: the stored record is damaged")
+	errDamaged = errors.New("lease: the stored record is damaged")
+)
 
 // Encode returns r as bytes: the format, then every field in a fixed order.
 // Texts have a length before them. Times are milliseconds since 1970; the
@@ -32,14 +34,16 @@ func (r *Record) Encode() []byte {
 	return e
 }
 
-// Decode is the inverse of [Record.Encode]. It returns [ErrFormat] for the
-// record of another format, and another error for bytes that are no record.
+// Decode is the inverse of [Record.Encode]. It returns an error for bytes that
+// are no record, and for a record in another format. That error says what to
+// do: the record must be kept, because a later version of this program may be
+// able to read it.
 func Decode(b []byte) (*Record, error) {
 	if len(b) == 0 {
 		return nil, errDamaged
 	}
 	if b[0] != recordFormat {
-		return nil, fmt.Errorf("%w: format %d, expected %d", ErrFormat, b[0], recordFormat)
+		return nil, fmt.Errorf("%w (format %d, expected %d)", errFormat, b[0], recordFormat)
 	}
 	d := decoder{rest: b[1:]}
 	r := new(Record)
@@ -54,15 +58,15 @@ func Decode(b []byte) (*Record, error) {
 	for i := range r.Queue {
 		d.entry(&r.Queue[i])
 	}
-	if d.failed || len(d.rest) > 0 || !r.Over.final() {
+	if d.failed || len(d.rest) > 0 || !final(r.Over) {
 		return nil, errDamaged
 	}
 	return r, nil
 }
 
-// final reports whether a record may contain r.
-func (r Reason) final() bool {
-	return r == "" || r == NoGrant || r == Denied || r == InDoubt || r == NoRefreshToken
+// final reports whether a record may be over for the given reason, or is alive.
+func final(over string) bool {
+	return over == "" || over == NoGrant || over == Denied || over == InDoubt || over == NoRefreshToken
 }
 
 // texts, times and counts name the fields in the order in which they are
@@ -71,7 +75,7 @@ func (r *Record) texts() [15]*string {
 	return [...]*string{
 		&r.Issuer, &r.Endpoint, &r.ClientID, &r.Subject, &r.Epoch, &r.Login,
 		&r.Token.ID, &r.Token.Access, &r.Token.Type, &r.Token.Refresh, &r.Token.Scope,
-		(*string)(&r.Over), &r.Code, &r.Intent.Holder, &r.Intent.ID,
+		&r.Over, &r.Code, &r.Intent.Holder, &r.Intent.ID,
 	}
 }
 

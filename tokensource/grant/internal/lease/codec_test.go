@@ -15,13 +15,9 @@ import (
 // fill sets every field of v to a value of its own. Times count from 1.
 func fill(t *testing.T, v reflect.Value, n *int64) {
 	t.Helper()
-	switch v.Interface().(type) {
-	case time.Time:
+	if v.Type() == reflect.TypeFor[time.Time]() {
 		*n++
 		v.Set(reflect.ValueOf(time.UnixMilli(*n)))
-		return
-	case lease.Reason:
-		v.SetString(string(lease.Denied))
 		return
 	}
 	switch v.Kind() {
@@ -50,6 +46,7 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 func full(t *testing.T) *lease.Record {
 	r, n := new(lease.Record), int64(0)
 	fill(t, reflect.ValueOf(r).Elem(), &n)
+	r.Over = lease.Denied
 	return r
 }
 

@@ -28,7 +28,7 @@ const (
 	faultDown                         // all revocations fail for a time
 	faultSkew                         // a clock is set by the skew that is allowed for
 	faultBeyond                       // a clock is set by more
-	faultReseal                       // the record is written anew with the same content
+	faultReseal                       // the record is written again with the same content
 	faultRefused                      // no announcement is allowed for a moment
 	faultProbe                        // the API does not tell which token works
 	faultEnds                         // the server ends the grant

@@ -135,12 +135,12 @@ func (o *op) step(ev lease.Event) *op {
 	o.ids++
 	ev.Now, ev.ID = o.clock(), fmt.Sprint("id", o.ids)
 	o.effect = o.Step(o.rules, &o.local, ev)
-	o.notes = append(o.notes, o.effect.Notes)
+	o.notes = append(o.notes, o.effect.Notes())
 	return o
 }
 
 // answer answers the effect with a result, though nothing was done.
-func (o *op) answer(r lease.Result) *op { return o.step(lease.Event{Result: r}) }
+func (o *op) answer(r lease.Result) *op { return o.step(r.With(lease.Event{})) }
 
 // do carries out the effect.
 func (o *op) do() *op {
@@ -151,30 +151,30 @@ func (o *op) do() *op {
 // perform carries out the effect, and returns how it ended.
 func (o *op) perform() lease.Event {
 	o.t.Helper()
-	switch e := o.effect; e.Do {
+	switch e := o.effect; e.Do() {
 	case lease.Read:
 		return o.read()
 	case lease.Swap:
 		return o.swap(e)
 	case lease.Redeem:
 		if t, ok := o.redeem(e.Token, o.wall()); ok {
-			return lease.Event{Result: lease.OK, Token: t}
+			return lease.Event{OK: true, Token: t}
 		}
-		return lease.Event{Result: lease.Refused, Code: "invalid_grant"}
+		return lease.Event{Refused: true, Code: "invalid_grant"}
 	case lease.Revoke:
 		if o.stuck {
-			return lease.Event{Result: lease.Failed}
+			return lease.Event{}
 		}
 		delete(o.access, e.Token)
 		delete(o.refresh, e.Token)
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	case lease.Probe:
-		return lease.Event{Result: o.probe(e.Token, e.Other)}
+		return o.probe(e.Token, e.Other).With(lease.Event{})
 	case lease.Wait:
 		o.now += e.For
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	}
-	o.t.Fatalf("effect %d cannot be carried out", o.effect.Do)
+	o.t.Fatalf("effect %d cannot be carried out", o.effect.Do())
 	return lease.Event{}
 }
 
@@ -193,9 +193,9 @@ func (w *world) probe(mine, other string) lease.Result {
 func (w *world) read() lease.Event {
 	w.t.Helper()
 	if w.stored == nil {
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	}
-	return lease.Event{Result: lease.OK, Record: w.record(), Version: w.version}
+	return lease.Event{OK: true, Record: w.record(), Version: w.version}
 }
 
 func (w *world) record() *lease.Record {
@@ -209,22 +209,22 @@ func (w *world) record() *lease.Record {
 
 func (w *world) swap(e lease.Effect) lease.Event {
 	if e.Version != w.version {
-		return lease.Event{Result: lease.Conflict}
+		return lease.Event{Conflict: true}
 	}
 	if e.Record == nil {
 		w.stored, w.version = nil, 0
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	}
 	w.last++
 	w.stored, w.version = e.Record.Encode(), w.last
-	return lease.Event{Result: lease.OK, Version: w.version}
+	return lease.Event{OK: true, Version: w.version}
 }
 
 // until carries out effects until one of the given kind is next.
 func (o *op) until(do lease.Do) *op {
 	o.t.Helper()
 	for range 1000 {
-		if o.effect.Do == do {
+		if o.effect.Do() == do {
 			return o
 		}
 		o.do()
@@ -243,7 +243,7 @@ func (o *op) run() lease.Outcome {
 func (o *op) fail() lease.Outcome {
 	o.t.Helper()
 	for range 1000 {
-		switch o.effect.Do {
+		switch o.effect.Do() {
 		case lease.Return:
 			return o.effect.Outcome
 		case lease.Read, lease.Swap:
@@ -279,8 +279,8 @@ func (p *process) login() *lease.Login {
 func (p *process) loggedIn() lease.Token {
 	p.t.Helper()
 	m := p.login()
-	if out := p.begin(m).run(); out.Reason != "" {
-		p.t.Fatalf("login: %s", out.Reason)
+	if out := p.begin(m).run(); out.Reason() != "" {
+		p.t.Fatalf("login: %s", out.Reason())
 	}
 	return m.Token
 }

@@ -38,7 +38,7 @@ func (x *explorer) operation(w *model, p, k int) bool {
 // answer emits the state after an effect has ended with ev, and those in which
 // the process is stopped before it sees that. n holds the effect.
 func (x *explorer) answer(n *model, p, k int, ev lease.Event) {
-	stops := ev.Result == lease.OK && n.procs[p].ops[k].effect.Do != lease.Wait
+	stops := ev.OK && n.procs[p].ops[k].effect.Do != lease.Wait
 	if stops {
 		x.other = *n
 	}
@@ -63,7 +63,7 @@ func (x *explorer) answer(n *model, p, k int, ev lease.Event) {
 		s := *pr.ops[k]
 		s.answer, s.flying = &ev, false
 		pr.ops[k] = &s
-		x.say("; it is stopped before it sees the answer")
+		x.say("; it is %s before it sees the answer", h.word)
 		x.done(m)
 	}
 	x.free = free
@@ -73,7 +73,7 @@ func (x *explorer) read(w *model, p, k int) {
 	n := x.begin(w)
 	if !w.reaches(p) {
 		x.say("%s's %s cannot read", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 		return
 	}
 	x.say("%s's %s reads %s", word(n.procs[p].name), kind(k), show(w.record))
@@ -81,15 +81,15 @@ func (x *explorer) read(w *model, p, k int) {
 	if x.can(w, faultRead) {
 		n = x.spoil(w, faultRead)
 		x.say("%s's %s fails to read", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 	}
 }
 
 func stored(w *model) lease.Event {
 	if w.record == nil {
-		return lease.Event{Result: lease.OK}
+		return lease.Event{OK: true}
 	}
-	return lease.Event{Result: lease.OK, Record: w.record, Version: w.version}
+	return lease.Event{OK: true, Record: w.record, Version: w.version}
 }
 
 // swap writes the index first, and then the record.
@@ -98,17 +98,23 @@ func (x *explorer) swap(w *model, p, k int) {
 	if s.effect.Announce && x.can(w, faultRefused) {
 		n := x.spoil(w, faultRefused)
 		x.say("%s's %s may not announce now", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Refused, Pause: tick})
+		x.answer(n, p, k, lease.Event{Refused: true, Pause: tick})
 	}
 	if !s.effect.Due.IsZero() && !s.enlisted {
 		x.enlist(w, p, k)
 		return
 	}
 	n := x.begin(w)
+	if s.enlisted && s.left == 0 {
+		x.unwritten(n, p, k)
+		x.say("%s's %s is too late to write", word(n.procs[p].name), kind(k))
+		x.answer(n, p, k, lease.Event{})
+		return
+	}
 	if !w.reaches(p) {
 		x.unwritten(n, p, k)
 		x.say("%s's %s cannot write", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Unknown})
+		x.answer(n, p, k, lease.Event{Unknown: true})
 		return
 	}
 	x.put(n, p, k, false)
@@ -116,7 +122,7 @@ func (x *explorer) swap(w *model, p, k int) {
 		n = x.spoil(w, faultWriteLost)
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write is lost", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Unknown})
+		x.answer(n, p, k, lease.Event{Unknown: true})
 	}
 	if x.can(w, faultWriteDone) && s.effect.Version == w.version {
 		n = x.spoil(w, faultWriteDone)
@@ -127,13 +133,13 @@ func (x *explorer) swap(w *model, p, k int) {
 		x.unwritten(n, p, k)
 		n.late.on, n.late.record, n.late.over = true, s.effect.Record, s.effect.Version
 		x.say("%s's %s's write is under way, and it is told that it failed", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Unknown})
+		x.answer(n, p, k, lease.Event{Unknown: true})
 	}
 	if x.can(w, faultWriteError) {
 		n = x.spoil(w, faultWriteError)
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write is refused", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 	}
 }
 
@@ -143,7 +149,7 @@ func (x *explorer) enlist(w *model, p, k int) {
 	if !w.reaches(p) {
 		x.unwritten(n, p, k)
 		x.say("%s's %s cannot write the index", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 		return
 	}
 	n.enlist(x.c, p, due)
@@ -162,7 +168,7 @@ func (x *explorer) enlist(w *model, p, k int) {
 		}
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write of the index fails", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 	}
 }
 
@@ -179,24 +185,19 @@ func (x *explorer) unwritten(n *model, p, k int) {
 func (x *explorer) put(n *model, p, k int, lost bool) {
 	s := n.procs[p].ops[k]
 	e := s.effect
-	if s.enlisted && s.left == 0 {
-		x.say("%s's %s is too late to write", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
-		return
-	}
 	if e.Version != n.version {
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write conflicts", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Conflict})
+		x.answer(n, p, k, lease.Event{Conflict: true})
 		return
 	}
 	x.say("%s's %s writes %s", word(n.procs[p].name), kind(k), show(e.Record))
 	x.written(n, p, k, e.Record)
-	ev := lease.Event{Result: lease.OK, Version: n.version}
+	ev := lease.Event{OK: true, Version: n.version}
 	if lost {
 		x.unwritten(n, p, k)
 		x.say(", and is told that it failed")
-		ev = lease.Event{Result: lease.Unknown}
+		ev = lease.Event{Unknown: true}
 	}
 	x.answer(n, p, k, ev)
 }
@@ -226,13 +227,13 @@ func (x *explorer) redeem(w *model, p, k int) bool {
 		if n.message.phase == answer {
 			n.message = message{}
 		}
-		x.answer(n, p, k, lease.Event{Result: lease.Unknown})
+		x.answer(n, p, k, lease.Event{Unknown: true})
 		return overdue
 	}
 	if overdue {
 		n := x.begin(w)
 		x.say("%s's %s has no time left to send %s", word(n.procs[p].name), kind(k), word(s.effect.Token))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed, Unsent: true})
+		x.answer(n, p, k, lease.Event{Unsent: true})
 		return true
 	}
 	n := x.begin(w)
@@ -242,7 +243,7 @@ func (x *explorer) redeem(w *model, p, k int) bool {
 	if x.can(w, fault503) {
 		n = x.spoil(w, fault503)
 		x.say("%s's %s gets 503 for %s", word(n.procs[p].name), kind(k), word(s.effect.Token))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 	}
 	if x.can(w, faultHeld) && w.message.phase == 0 {
 		for _, served := range [...]bool{false, true} {
@@ -280,12 +281,12 @@ func (x *explorer) served(n *model, token string) lease.Event {
 func (x *explorer) answered(n *model, res lease.Result, access string) lease.Event {
 	if res == lease.Refused {
 		x.say(" and is refused")
-		return lease.Event{Result: res, Code: "invalid_grant"}
+		return res.With(lease.Event{Code: "invalid_grant"})
 	}
 	x.say(" and gets %s", word(refreshOf(access)))
-	return lease.Event{Result: res, Token: lease.Token{
+	return res.With(lease.Event{Token: lease.Token{
 		Access: access, Refresh: refreshOf(access), Obtained: origin, Expiry: n.expiry(access),
-	}}
+	}})
 }
 
 // deliver brings a request that was held up to the server.
@@ -308,38 +309,38 @@ func (x *explorer) revoke(w *model, p, k int) {
 	if w.down {
 		x.unrevoked(n, token)
 		x.say("%s's %s cannot revoke %s", word(n.procs[p].name), kind(k), word(token))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 		return
 	}
 	x.say("%s's %s revokes %s", word(n.procs[p].name), kind(k), word(token))
 	inUse := w.record != nil && w.record.Over == "" && w.live(w.record.Token.Refresh)
 	n.revoke(x.c, token)
 	x.revoked(n, p, k, inUse)
-	x.answer(n, p, k, lease.Event{Result: lease.OK})
+	x.answer(n, p, k, lease.Event{OK: true})
 	if x.can(w, faultRevoke) {
 		n = x.spoil(w, faultRevoke)
 		x.unrevoked(n, token)
 		x.say("%s's %s fails to revoke %s", word(n.procs[p].name), kind(k), word(token))
-		x.answer(n, p, k, lease.Event{Result: lease.Failed})
+		x.answer(n, p, k, lease.Event{})
 	}
 }
 
 func (x *explorer) probe(w *model, p, k int) {
 	e := &w.procs[p].ops[k].effect
 	n := x.begin(w)
-	ev := lease.Event{Result: lease.Unknown} // both work
+	ev := lease.Event{Unknown: true} // both work
 	switch {
 	case !w.good(e.Token):
-		ev.Result = lease.Refused
+		ev = lease.Event{Refused: true}
 	case !w.good(e.Other):
-		ev.Result = lease.OK
+		ev = lease.Event{OK: true}
 	}
 	x.say("%s's %s learns whether %s or %s works", word(n.procs[p].name), kind(k), word(e.Token), word(e.Other))
 	x.answer(n, p, k, ev)
 	if x.can(w, faultProbe) {
 		n = x.spoil(w, faultProbe)
 		x.say("%s's %s does not learn which token works", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.Unknown})
+		x.answer(n, p, k, lease.Event{Unknown: true})
 	}
 }
 
@@ -354,7 +355,7 @@ func (x *explorer) wait(w *model, p, k int) bool {
 	if over {
 		n := x.begin(w)
 		x.say("%s's %s has waited", word(n.procs[p].name), kind(k))
-		x.answer(n, p, k, lease.Event{Result: lease.OK})
+		x.answer(n, p, k, lease.Event{OK: true})
 	}
 	return over
 }

@@ -12,6 +12,8 @@ type (
 
 const MaxQueue = maxQueue
 
+var ErrFormat = errFormat
+
 // The verdicts of Decide.
 const (
 	Serve    = serve
@@ -29,7 +31,8 @@ const (
 )
 
 func (c Rules) Decide(r *Record, rejected string, ahead bool, w Watch, now Clock) (verdict, Reason, time.Duration) {
-	return c.decide(r, need{rejected, ahead}, w, now)
+	v, out := c.decide(r, need{rejected, ahead}, w, now)
+	return v, out.Reason(), out.Pause
 }
 
 func (c Rules) Left(w Watch, i Intent, now Clock) time.Duration { return c.left(w, i, now) }

@@ -43,7 +43,7 @@ var (
 		uint8(loginStart):   {"tries", "current", "version", "next", "pending", "yields"},
 		uint8(loginReading): {"current", "version", "next", "pending", "yields"},
 		uint8(loginProbing): {"next", "pending", "yields", "unsure"},
-		uint8(loginWriting): {"current", "unsure"},
+		uint8(loginWriting): {"unsure"},
 		uint8(loginPausing): {"current", "version", "next", "pending", "yields", "unsure"},
 	}
 	DeadLogout = Dead{

@@ -4,7 +4,8 @@ package lease_test
 var halts = [...]struct {
 	fault fault
 	state state
-}{{faultStop, stopping}, {faultSuspend, suspended}}
+	word  string
+}{{faultStop, stopping, "stopped"}, {faultSuspend, suspended, "suspended"}}
 
 // mishaps emits what may happen to process p.
 func (x *explorer) mishaps(w *model, p int) {
@@ -31,7 +32,7 @@ func (x *explorer) mishaps(w *model, p int) {
 				n := x.spoil(w, h.fault)
 				n.blame(p, stopped)
 				n.procs[p].state = h.state
-				x.say("%s is stopped", word(pr.name))
+				x.say("%s is %s", word(pr.name), h.word)
 				x.done(n)
 			}
 		}
@@ -56,12 +57,27 @@ func (x *explorer) clockSteps(w *model, p int) {
 		n.procs[p].wall = s.by
 		if s.fault == faultBeyond {
 			n.beyond = true
+			n.hurry(p)
 		}
 		x.say("%s's clock is set by %+d", word(w.procs[p].name), s.by)
 		x.done(n)
 	}
 }
 
+// hurry ends the time in which p may write a record after the index. The shell
+// measures it by both clocks.
+func (w *model) hurry(p int) {
+	for k, s := range w.procs[p].ops {
+		if s != nil && s.enlisted {
+			s = s.clone()
+			s.left = 0
+			w.procs[p].ops[k] = s
+		}
+	}
+}
+
+// apart reports whether a clock differs from another one by more than the skew
+// if it is set by so much.
 func (x *explorer) apart(w *model, by int8) bool {
 	for i := range w.procs[:w.n] {
 		if w.procs[i].wall*by < 0 {

@@ -233,7 +233,7 @@ func must[T any](v T, ok bool) T {
 
 // Texts. Every name in the model is a text of one byte, its code. The range of
 // the code says what it names. Names that have no meaning of their own are
-// numbered anew in every state, in the order in which they occur.
+// numbered again in every state, in the order in which they occur.
 const (
 	codeReason  = 1   // reasons of package lease, and the code of an error
 	codeProcess = 20  // processes
@@ -250,7 +250,7 @@ var texts = func() (t [256]string) {
 	}
 	t[0] = ""
 	for i, s := range reasons {
-		t[codeReason+i] = string(s)
+		t[codeReason+i] = s
 	}
 	return t
 }()
@@ -267,7 +267,7 @@ func code(s string) byte {
 	case 1:
 		return s[0]
 	}
-	i := slices.Index(reasons, lease.Reason(s))
+	i := slices.Index(reasons, s)
 	if i < 0 {
 		panic("an unknown text in a state: " + s)
 	}

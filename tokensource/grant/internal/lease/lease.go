@@ -97,8 +97,8 @@
 // Nothing here is safe for concurrent use. The shell holds one mutex for each
 // Local while a machine steps, and never while it carries out an effect. The
 // operations of one process share its Local. At most one Renewal of a grant
-// runs in a process. How an operation ended is a [Reason] in its [Outcome], not
-// an error. Only [Decode] returns errors, among them [ErrFormat].
+// runs in a process. An [Outcome] says how an operation ended, and is not an
+// error. Only [Decode] returns errors.
 package lease
 
 import "time"
@@ -124,7 +124,10 @@ type Rules struct {
 	SingleGrant bool // a new authorization ends the earlier grants of the user at the server
 	RevokesAll  bool // a revocation ends all grants of the user at the server
 
-	Hold       time.Duration // how long the tokens of a forfeited grant wait for a late holder before they are revoked
+	// Hold is how long the tokens of a forfeited grant wait for a late holder
+	// before they are revoked.
+	Hold time.Duration
+
 	FirstPause time.Duration // between the first and the second attempt to revoke; the pause doubles
 	LastPause  time.Duration // the longest pause between two attempts to revoke
 	GiveUp     time.Duration // a revocation that fails after this is given up
@@ -188,29 +191,23 @@ func (l *Local) pendingSet() string {
 	return l.Pending.token.ID
 }
 
-// Do says what the shell must do.
-type Do uint8
-
-const (
-	Read   Do = iota + 1 // read the record
-	Swap                 // write Record over Version, or delete it if Record is nil
-	Redeem               // send the refresh token
-	Revoke               // revoke a token
-	Probe                // ask the API which of two access tokens works
-	Wait                 // let time pass
-	Return               // the operation has ended
-)
-
-// Effect is one thing that the shell must do before the next step.
+// Effect is one thing that the shell must do before the next step. Exactly one
+// of Read, Swap, Redeem, Revoke, Probe and Wait is set. If none of them is, the
+// operation has ended with Outcome.
 type Effect struct {
-	Do Do
+	Read   bool // read the record
+	Swap   bool // write Record over Version, or delete it if Record is nil
+	Redeem bool // send the refresh token
+	Revoke bool // revoke a token
+	Probe  bool // ask the API which of two access tokens works
+	Wait   bool // let time pass
 
 	// Swap writes Record over Version. Version 0 creates it, a nil Record
 	// deletes it. A Due that is not zero is when the record needs a [Chore]:
 	// the shell enters it in the index of due work before it writes the
-	// record. If it cannot, it does not write the record and answers Failed.
-	// Announce marks the swap that announces a redemption. If no request may
-	// be sent now, the shell does not write it and answers Refused.
+	// record. If it cannot, it does not write the record, and the swap has
+	// failed. Announce marks the swap that announces a redemption. If no
+	// request may be sent now, the shell does not write it and answers Refused.
 	Record   *Record
 	Version  uint64
 	Due      time.Time
@@ -230,75 +227,85 @@ type Effect struct {
 	For  time.Duration
 	Poll bool
 
-	Outcome Outcome // of Return
-	Notes   Notes   // what happened in this step
+	Outcome Outcome // how the operation ended
+
+	notes // what happened in this step
 }
 
-// Result says how an effect ended.
-type Result uint8
+// notes are facts of which the user of the engine may want to be notified. They
+// are fields of an [Effect].
+type notes struct {
+	Authorized bool // a login was stored
+	Refreshed  bool // the server issued new tokens
+	Failed     bool // an attempt to refresh failed
+	Unsaved    bool // new tokens are in memory only
+	Saved      bool // tokens that were in memory only are stored now
+	Died       bool // the grant is over: the user must authorize again
+	LoggedOut  bool // a logout was stored
+	Unrevoked  bool // a revocation was given up
 
-const (
-	OK       Result = iota + 1 // it was done. Probe: Token works, and Other does not.
-	Conflict                   // Swap: another version is stored
-	Refused                    // Redeem: the grant is over. Announce: not now. Probe: Token does not work.
-	Failed                     // it was certainly not done
-	Unknown                    // it may have been done, or may still happen. Probe: both work, or no answer.
-)
+	// Superseded means that new tokens were dropped: others of the same grant,
+	// or of a later login, are stored.
+	Superseded bool
 
-// Event is how the last effect ended, and what the next step must know. The
-// first step of an operation gets an Event with Now, ID and Jitter alone.
+	// Late means that new tokens came after a logout or a later login. Their
+	// revocation is queued.
+	Late bool
+}
+
+// Event is how the last effect ended, and what the next step must know. At most
+// one of OK, Conflict, Refused and Unknown is set. If none of them is, the
+// effect has failed: it was certainly not done, and never will be.
+//
+// The first step of an operation gets an Event with Now, ID and Jitter alone.
 type Event struct {
 	Now    Clock
-	Result Result
 	ID     string // random, new in every event
 	Jitter uint64 // random
+
+	OK       bool // it was done. Probe: Token works, and Other does not.
+	Conflict bool // Swap: another version is stored
+	Refused  bool // Redeem: the grant is over. Announce: not now. Probe: Token does not work.
+	Unknown  bool // it may have been done, or may still happen. Probe: both work, or no answer.
 
 	Record  *Record // Read: what is stored; nil if nothing is, with version 0
 	Version uint64  // Read and Swap: the version that is stored now
 
-	Token  Token         // Redeem OK: what the server issued, with times counted from the sending of the request
-	Code   string        // Redeem Refused: the error code of the server
-	Pause  time.Duration // Redeem Failed: what the server asked for. Announce Refused: until the next attempt.
-	Unsent bool          // Redeem Failed: no request left this process
+	// Token is what the server issued, when Redeem is OK. Its times count from
+	// the sending of the request.
+	Token Token
+
+	// Pause is what the server asked for, when Redeem has failed. When Announce
+	// is Refused, it is the time until the next attempt.
+	Pause time.Duration
+
+	Code   string // Redeem is Refused: the error code of the server
+	Unsent bool   // Redeem has failed: no request left this process
 }
 
-// Outcome is how an operation ended.
+// Outcome is how an operation ended. The operation achieved what it was for if
+// Over is empty and none of the next six fields is set. Otherwise one of these
+// seven says why it did not.
 type Outcome struct {
-	Reason  Reason        // empty if the operation achieved what it was for
+	Over string // why the grant is over, or cannot be renewed; see [Record]
+
+	JustRenewed bool // the rejected token is new
+	Spaced      bool // an attempt failed, and the next one must wait
+	LostAnswer  bool // the refresh token may have been redeemed
+	Overtaken   bool // another process works on the grant, or a later login has replaced it
+	StoreFailed bool // the store failed
+	Unconfirmed bool // the server has not confirmed a revocation
+
 	Record  *Record       // what is stored, or is still to be stored; nil if that is not known
 	Version uint64        // of Record; 0 if it is not stored
 	Pause   time.Duration // how long to wait before the next attempt
 	Due     time.Time     // when the record needs a Chore; zero if it needs none
 }
 
-// Reason says why an operation did not achieve what it was for. The first
-// four also stand in a record that is over.
-type Reason string
-
+// Why a grant is over: the values of [Record].Over and [Outcome].Over.
 const (
-	NoGrant        Reason = "no grant"
-	Denied         Reason = "refused"
-	InDoubt        Reason = "in doubt"
-	NoRefreshToken Reason = "no refresh token"
-
-	JustRenewed Reason = "just renewed"  // the rejected token is new
-	Spaced      Reason = "spaced"        // an attempt failed, and the next one must wait
-	LostAnswer  Reason = "answer lost"   // the refresh token may have been redeemed
-	Overtaken   Reason = "overtaken"     // another process works on the grant, or a later login has replaced it
-	StoreFailed Reason = "store failed"  // the store failed
-	Unconfirmed Reason = "not confirmed" // the server has not confirmed a revocation
+	NoGrant        = "no grant"         // nothing is stored, or the user has logged out
+	Denied         = "refused"          // the server refused the refresh token
+	InDoubt        = "in doubt"         // the refresh token may have been redeemed by a request whose answer was lost
+	NoRefreshToken = "no refresh token" // the server never issued one
 )
-
-// Notes are facts that the user of the engine may want to hear of.
-type Notes struct {
-	Authorized bool // a login was stored
-	Refreshed  bool // the server issued new tokens
-	Failed     bool // an attempt to refresh failed
-	Unsaved    bool // new tokens are in memory only
-	Saved      bool // tokens that were in memory only are stored now
-	Superseded bool // new tokens were dropped: others of the same grant, or of a later login, are stored
-	Late       bool // new tokens came after a logout or a later login: their revocation is queued
-	Died       bool // the grant is over: the user must authorize again
-	LoggedOut  bool // a logout was stored
-	Unrevoked  bool // a revocation was given up
-}

@@ -3,8 +3,8 @@ package lease
 import "time"
 
 // Login stores the tokens of a new authorization in place of what is there.
-// Its outcome has the reason Overtaken or NoGrant if a later login or a logout
-// stays instead.
+// Its outcome is Overtaken, or says why the grant is over, if a later login or
+// a logout stays instead.
 //
 // A Login that ended with StoreFailed may be stepped again. It remembers what
 // it has tried. Where its value is lost, another one with the same ID and
@@ -35,7 +35,8 @@ type Login struct {
 	lost   bool   // this login may have been stored, and replaced since
 
 	rival  string // the login against which it was probed
-	probed Result
+	works  bool   // the probe showed that the token of this login works alone
+	broken bool   // the probe showed that it does not work
 }
 
 // tomb names a tombstone.
@@ -61,19 +62,19 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		o.tries = 0
 		return o.read()
 	case loginReading:
-		if ev.Result != OK || o.unsure && ev.Version == o.over {
+		if !ev.OK || o.unsure && ev.Version == o.over {
 			return o.retry(c)
 		}
 		o.look(ev)
 		return o.decide(c, l, ev)
 	case loginProbing:
-		o.rival, o.probed = o.current.Login, ev.Result
+		o.rival, o.works, o.broken = o.current.Login, ev.OK, ev.Refused
 		return o.decide(c, l, ev)
 	case loginWriting:
 		return o.written(c, l, ev)
 	default: // loginPausing
-		if ev.Result != OK {
-			return o.end(c, StoreFailed, Notes{})
+		if !ev.OK {
+			return o.end(c, Outcome{StoreFailed: true}, notes{})
 		}
 		return o.read()
 	}
@@ -81,22 +82,23 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 
 func (o *Login) read() Effect {
 	o.phase = loginReading
-	return Effect{Do: Read}
+	return Effect{Read: true}
 }
 
-func (o *Login) end(c Rules, reason Reason, n Notes) Effect {
+func (o *Login) end(c Rules, out Outcome, n notes) Effect {
 	o.phase = loginStart
-	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, n)
+	out.Record, out.Version = o.current, o.version
+	return c.end(out, n)
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
 func (o *Login) retry(c Rules) Effect {
 	o.unsure = false
 	if o.tries++; o.tries >= saveTries {
-		return o.end(c, StoreFailed, Notes{})
+		return o.end(c, Outcome{StoreFailed: true}, notes{})
 	}
 	o.phase = loginPausing
-	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+	return Effect{Wait: true, For: time.Duration(o.tries) * savePause}
 }
 
 // look remembers what is stored. As long as that is the login over which o was
@@ -138,12 +140,12 @@ const (
 func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 	switch c.precedence(o) {
 	case installed:
-		return o.end(c, "", Notes{Authorized: true})
+		return o.end(c, Outcome{}, notes{Authorized: true})
 	case yield:
 		return o.yield(c, ev)
 	case probe:
 		o.phase = loginProbing
-		return Effect{Do: Probe, Token: o.Token.Access, Other: o.current.Token.Access}
+		return Effect{Probe: true, Token: o.Token.Access, Other: o.current.Token.Access}
 	}
 	return o.install(c, l, ev)
 }
@@ -173,11 +175,13 @@ func (c Rules) precedence(o *Login) precedence {
 		return yield
 	case !c.SingleGrant && r.Over == "" && o.lost:
 		return yield // o may have been stored, replaced and revoked
+	case !c.SingleGrant && r.Over == NoGrant && ahead < 0:
+		return yield
 	case !c.SingleGrant, r.Over != "" && r.Over != NoGrant:
 		return install
 	case o.rival != r.Login:
 		return probe
-	case o.probed == Refused, o.probed != OK && ahead < 0:
+	case o.broken, !o.works && ahead < 0:
 		return yield
 	}
 	return install
@@ -235,12 +239,12 @@ func (o *Login) yield(c Rules, ev Event) Effect {
 }
 
 func (o *Login) yielded(c Rules) Effect {
-	n := Notes{Late: o.current.queued(o.ID)}
+	n := notes{Late: o.current.queued(o.ID)}
 	n.Superseded = !n.Late
 	if o.current.Over != "" {
-		return o.end(c, o.current.Over, n)
+		return o.end(c, Outcome{Over: o.current.Over}, n)
 	}
-	return o.end(c, Overtaken, n)
+	return o.end(c, Outcome{Overtaken: true}, n)
 }
 
 func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
@@ -249,24 +253,24 @@ func (o *Login) swap(c Rules, next *Record, yields bool) Effect {
 }
 
 func (o *Login) written(c Rules, l *Local, ev Event) Effect {
-	switch ev.Result {
-	case OK:
+	switch {
+	case ev.OK:
 		o.current, o.version = o.next, ev.Version
 		if o.yields {
 			return o.yielded(c)
 		}
-		n := Notes{Authorized: true}
+		n := notes{Authorized: true}
 		if o.pending.is(l.Pending) {
 			n.Late = o.current.queued(o.pending.token.ID)
 			n.Superseded = !n.Late
 			l.Pending = nil
 		}
-		return o.end(c, "", n)
-	case Unknown:
+		return o.end(c, Outcome{}, n)
+	case ev.Unknown:
 		o.unsure, o.over = true, o.version
 		o.wrote, o.before = true, loginOf(o.current)
 		return o.read()
-	case Conflict:
+	case ev.Conflict:
 		return o.read()
 	}
 	return o.retry(c)

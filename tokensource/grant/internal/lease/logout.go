@@ -3,7 +3,7 @@ package lease
 import "time"
 
 // Logout ends a grant: it writes a tombstone with the tokens to be revoked,
-// and revokes them. Its outcome has the reason Unconfirmed if the server has
+// and revokes them. Its outcome has Unconfirmed set if the server has
 // not confirmed every revocation, and StoreFailed if the grant may still be
 // alive. The tombstone keeps what is left for a [Chore] or another Logout. Its
 // zero value is ready.
@@ -22,7 +22,7 @@ type Logout struct {
 	next    *Record // what is being written
 	pending *claim  // the pending tokens that next contains
 	drain   drain
-	notes   Notes
+	notes   notes
 }
 
 type logoutPhase uint8
@@ -41,15 +41,15 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 	case logoutStart:
 		return o.read()
 	case logoutReading:
-		if ev.Result != OK || o.unsure && ev.Version == o.version {
+		if !ev.OK || o.unsure && ev.Version == o.version {
 			return o.retry(c)
 		}
-		return o.condemn(c, l, ev)
+		return o.endGrant(c, l, ev)
 	case logoutWriting:
 		return o.written(c, l, ev)
 	case logoutPausing:
-		if ev.Result != OK {
-			return o.end(c, StoreFailed)
+		if !ev.OK {
+			return o.end(c, Outcome{StoreFailed: true})
 		}
 		return o.read()
 	default: // logoutDraining
@@ -64,29 +64,30 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 
 func (o *Logout) read() Effect {
 	o.phase = logoutReading
-	return Effect{Do: Read}
+	return Effect{Read: true}
 }
 
-func (o *Logout) end(c Rules, reason Reason) Effect {
-	return c.end(Outcome{Reason: reason, Record: o.current, Version: o.version}, o.notes)
+func (o *Logout) end(c Rules, out Outcome) Effect {
+	out.Record, out.Version = o.current, o.version
+	return c.end(out, o.notes)
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
 func (o *Logout) retry(c Rules) Effect {
 	if o.tries++; o.tries >= saveTries {
-		return o.end(c, StoreFailed)
+		return o.end(c, Outcome{StoreFailed: true})
 	}
 	o.phase, o.unsure = logoutPausing, false
-	return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+	return Effect{Wait: true, For: time.Duration(o.tries) * savePause}
 }
 
-// condemn writes the tombstone over what is stored now. Tokens that this
+// endGrant writes the tombstone over what is stored now. Tokens that this
 // process has not stored yet go into it as well: otherwise they would outlive
 // the logout (G12).
-func (o *Logout) condemn(c Rules, l *Local, ev Event) Effect {
+func (o *Logout) endGrant(c Rules, l *Local, ev Event) Effect {
 	r := ev.Record
 	o.current, o.version, o.unsure = r, ev.Version, false
-	login, over := loginOf(r), Reason("")
+	login, over := loginOf(r), ""
 	if r != nil {
 		over = r.Over
 	}
@@ -129,16 +130,16 @@ func (c Rules) tombstone(r *Record, pending *claim, now Clock) *Record {
 }
 
 func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
-	switch ev.Result {
-	case OK:
+	switch {
+	case ev.OK:
 		o.current, o.version = o.next, ev.Version
 		o.notes.LoggedOut = !o.ended
 		if o.pending.is(l.Pending) {
 			l.Pending = nil
 		}
 		return o.revoke(c)
-	case Conflict, Unknown:
-		o.unsure = ev.Result == Unknown
+	case ev.Conflict, ev.Unknown:
+		o.unsure = ev.Unknown
 		return o.read()
 	}
 	return o.retry(c)
@@ -147,7 +148,7 @@ func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
 // revoke works off the queue at once.
 func (o *Logout) revoke(c Rules) Effect {
 	if o.current == nil {
-		return o.end(c, "")
+		return o.end(c, Outcome{})
 	}
 	o.phase = logoutDraining
 	if e, more := o.drain.beginAnnounced(o.current, o.version); more {
@@ -158,7 +159,7 @@ func (o *Logout) revoke(c Rules) Effect {
 
 func (o *Logout) finish(c Rules) Effect {
 	if !o.drain.complete() {
-		return o.end(c, Unconfirmed)
+		return o.end(c, Outcome{Unconfirmed: true})
 	}
-	return o.end(c, "")
+	return o.end(c, Outcome{})
 }

@@ -177,11 +177,11 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 	s.answer, s.flying, s.enlisted = nil, false, false
 	ev.Now, ev.ID = n.clock(p), texts[codeID+n.ids]
 	n.ids++
-	if k == opRenewal && s.effect.Do == lease.Redeem && ev.Result == lease.OK {
+	if k == opRenewal && s.effect.Do == lease.Redeem && ev.OK {
 		pr.holds = s.effect.Token
 		n.pair(ev.Token.Access).facts |= got
 	}
-	if k == opLogout && s.effect.Do == lease.Read && s.saw == 0 && ev.Result == lease.OK {
+	if k == opLogout && s.effect.Do == lease.Read && s.saw == 0 && ev.OK {
 		s.saw = 1
 		if ev.Record != nil {
 			s.saw = 2 + code(ev.Record.Login) - codeLogin
@@ -193,10 +193,10 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 	if x.verbose {
 		x.say("; it wants %s", describe(e))
 	}
-	if e.Do != lease.Return {
-		s.effect = effect{e.Do, e.Record, e.Version, e.Due, e.Announce, e.Token, e.Other, e.Refresh, e.By, e.Poll}
+	if e.Do() != lease.Return {
+		s.effect = effect{e.Do(), e.Record, e.Version, e.Due, e.Announce, e.Token, e.Other, e.Refresh, e.By, e.Poll}
 		s.left, s.nap = 0, false
-		if e.Do == lease.Wait {
+		if e.Do() == lease.Wait {
 			s.effect.Version = ev.Version // a change of the record ends the wait
 			s.left = int8((e.For + tick - 1) / tick)
 			s.nap = e.For < tick
@@ -225,21 +225,21 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 	case opRenewal:
 		x.renewed(n, p, s.machine.(*lease.Renewal), o)
 		switch {
-		case o.Reason == "":
+		case o.Reason() == "":
 			pr.known, pr.want = o.Record.Token.Access, false
-		case o.Reason == lease.NoGrant || o.Record != nil && o.Record.Over != "":
+		case o.Reason() == lease.NoGrant || o.Record != nil && o.Record.Over != "":
 			pr.known, pr.want = "", false
 		default:
 			pr.tired = true
 		}
 	case opChore:
-		if !s.byIndex || !s.fresh || o.Reason != "" || !n.reaches(p) {
+		if !s.byIndex || !s.fresh || o.Reason() != "" || !n.reaches(p) {
 			break
 		}
 		n.listed, n.due = !o.Due.IsZero(), o.Due
 		n.touched()
 	case opLogin:
-		switch o.Reason {
+		switch o.Reason() {
 		case "":
 			pr.known, pr.want = s.machine.(*lease.Login).Token.Access, false
 		case lease.StoreFailed:
@@ -249,7 +249,7 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 		}
 	case opLogout:
 		x.loggedOut(n, s, o)
-		if o.Reason != lease.StoreFailed {
+		if o.Reason() != lease.StoreFailed {
 			pr.known, pr.want = "", false
 		}
 	}
@@ -265,15 +265,19 @@ func (x *explorer) tick(w *model) {
 	for i := range n.procs[:n.n] {
 		pr := &n.procs[i]
 		pr.tired = false
-		if pr.state == suspended {
-			continue
+		if pr.state != suspended {
+			pr.mono++
 		}
-		pr.mono++
 		for k, s := range pr.ops {
-			if s != nil && k == opRenewal && s.effect.Do == lease.Wait {
+			switch {
+			case s == nil:
+				continue
+			case k == opRenewal && s.effect.Do == lease.Wait:
 				x.outcomes.delayed = true
 			}
-			if s != nil && s.left > 0 {
+			// A wait is measured by the monotonic clock. After a write of the index,
+			// the shell looks at both clocks.
+			if s.left > 0 && (pr.state != suspended || s.enlisted) {
 				s = s.clone()
 				s.left--
 				pr.ops[k] = s
@@ -306,7 +310,7 @@ func (x *explorer) sleeper(w *model) bool {
 // describe prints an effect.
 func describe(e lease.Effect) string {
 	var b strings.Builder
-	switch e.Do {
+	switch e.Do() {
 	case lease.Read:
 		b.WriteString("to read")
 	case lease.Swap:
@@ -324,8 +328,8 @@ func describe(e lease.Effect) string {
 		fmt.Fprintf(&b, "to wait for %v", e.For)
 	default:
 		b.WriteString("to return")
-		if e.Outcome.Reason != "" {
-			fmt.Fprintf(&b, ": %s", e.Outcome.Reason)
+		if e.Outcome.Reason() != "" {
+			fmt.Fprintf(&b, ": %s", e.Outcome.Reason())
 		}
 		if r := e.Outcome.Record; r != nil {
 			fmt.Fprintf(&b, " %s", show(r))

@@ -26,16 +26,16 @@ func TestRenewalEnds(t *testing.T) {
 		undo   bool // it is to be withdrawn
 		failed bool // a note of a failed attempt
 	}{
-		{"read fails", func(o *op) *op { return o }, lease.Event{Result: lease.Failed}, lease.StoreFailed, 0, false, false, false},
-		{"nothing is stored", func(o *op) *op { return o }, lease.Event{Result: lease.OK}, lease.NoGrant, 0, false, false, false},
-		{"no request may be sent", announce, lease.Event{Result: lease.Refused, Pause: time.Second}, lease.Spaced, time.Second, false, false, false},
-		{"announcement fails", announce, lease.Event{Result: lease.Failed}, lease.StoreFailed, 0, false, false, false},
-		{"announcement is unknown", announce, lease.Event{Result: lease.Unknown}, lease.StoreFailed, 0, false, true, false},
-		{"answer is lost", request, lease.Event{Result: lease.Unknown}, lease.LostAnswer, time.Minute, true, false, true},
-		{"server is busy", request, lease.Event{Result: lease.Failed, Pause: time.Minute}, lease.Spaced, time.Minute, false, false, true},
-		{"no connection", request, lease.Event{Result: lease.Failed, Unsent: true}, lease.Spaced, 500 * time.Millisecond, false, false, true},
-		{"server refuses", request, lease.Event{Result: lease.Refused, Code: "x"}, lease.Denied, 0, false, false, false},
-		{"wait is ended", waiting, lease.Event{Result: lease.Failed}, lease.Overtaken, 0, true, false, false},
+		{"read fails", func(o *op) *op { return o }, lease.Event{}, lease.StoreFailed, 0, false, false, false},
+		{"nothing is stored", func(o *op) *op { return o }, lease.Event{OK: true}, lease.NoGrant, 0, false, false, false},
+		{"no request may be sent", announce, lease.Event{Refused: true, Pause: time.Second}, lease.Spaced, time.Second, false, false, false},
+		{"announcement fails", announce, lease.Event{}, lease.StoreFailed, 0, false, false, false},
+		{"announcement is unknown", announce, lease.Event{Unknown: true}, lease.StoreFailed, 0, false, true, false},
+		{"answer is lost", request, lease.Event{Unknown: true}, lease.LostAnswer, time.Minute, true, false, true},
+		{"server is busy", request, lease.Event{Pause: time.Minute}, lease.Spaced, time.Minute, false, false, true},
+		{"no connection", request, lease.Event{Unsent: true}, lease.Spaced, 500 * time.Millisecond, false, false, true},
+		{"server refuses", request, lease.Event{Refused: true, Code: "x"}, lease.Denied, 0, false, false, false},
+		{"wait is ended", waiting, lease.Event{}, lease.Overtaken, 0, true, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -43,8 +43,8 @@ func TestRenewalEnds(t *testing.T) {
 			p.loggedIn()
 			o := tt.until(p.begin(p.renewal())).step(tt.event)
 			out := o.run()
-			if out.Reason != tt.reason || out.Pause != tt.pause {
-				t.Errorf("outcome = %q after %s, want %q after %s", out.Reason, out.Pause, tt.reason, tt.pause)
+			if out.Reason() != tt.reason || out.Pause != tt.pause {
+				t.Errorf("outcome = %q after %s, want %q after %s", out.Reason(), out.Pause, tt.reason, tt.pause)
 			}
 			if got := w.record().Intent.ID != ""; got != tt.intent {
 				t.Errorf("an intent is left: %t, want %t", got, tt.intent)
@@ -68,14 +68,14 @@ func TestRefusalEndsGrant(t *testing.T) {
 	o := p.begin(p.renewal())
 	out := o.run()
 	r := w.record()
-	if out.Reason != lease.Denied || r.Over != lease.Denied || r.Code != "invalid_grant" || r.Token.Access != "" || r.Token.Refresh != "" {
-		t.Errorf("outcome %q, stored over %q, code %q, tokens %+v", out.Reason, r.Over, r.Code, r.Token)
+	if out.Reason() != lease.Denied || r.Over != lease.Denied || r.Code != "invalid_grant" || r.Token.Access != "" || r.Token.Refresh != "" {
+		t.Errorf("outcome %q, stored over %q, code %q, tokens %+v", out.Reason(), r.Over, r.Code, r.Token)
 	}
 	if n := o.noted(func(n lease.Notes) bool { return n.Died }); n != 1 {
 		t.Errorf("%d notes that the grant died, want one", n)
 	}
-	if out := p.begin(&lease.Renewal{}).run(); out.Reason != lease.Denied || len(w.sent) != 1 {
-		t.Errorf("the next renewal: %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.Denied)
+	if out := p.begin(&lease.Renewal{}).run(); out.Reason() != lease.Denied || len(w.sent) != 1 {
+		t.Errorf("the next renewal: %q after %d requests, want %q after 1", out.Reason(), len(w.sent), lease.Denied)
 	}
 }
 
@@ -86,8 +86,8 @@ func TestRefusalIsVoidAfterNewTokens(t *testing.T) {
 	a.loggedIn()
 	o := a.begin(a.renewal()).until(lease.Redeem)
 	b.loggedIn()
-	if out := o.step(lease.Event{Result: lease.Refused}).run(); out.Reason != "" || out.Record.Token.Access != w.record().Token.Access {
-		t.Errorf("outcome = %q, want the token of the other process", out.Reason)
+	if out := o.step(lease.Event{Refused: true}).run(); out.Reason() != "" || out.Record.Token.Access != w.record().Token.Access {
+		t.Errorf("outcome = %q, want the token of the other process", out.Reason())
 	}
 	w.wantHeld()
 }
@@ -97,9 +97,9 @@ func TestRefusalIsStoredLater(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused, Code: "x"})
-	if out := o.fail(); out.Reason != lease.StoreFailed {
-		t.Errorf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Refused: true, Code: "x"})
+	if out := o.fail(); out.Reason() != lease.StoreFailed {
+		t.Errorf("outcome = %q, want %q", out.Reason(), lease.StoreFailed)
 	}
 	chore := p.begin(&lease.Chore{})
 	chore.run()
@@ -113,10 +113,10 @@ func TestRefusalAfterLostWrite(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused})
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Refused: true})
 	o.perform()
-	if out := o.answer(lease.Unknown).run(); out.Reason != lease.Denied || o.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
-		t.Errorf("outcome = %q, want %q and a note of it", out.Reason, lease.Denied)
+	if out := o.answer(lease.Unknown).run(); out.Reason() != lease.Denied || o.noted(func(n lease.Notes) bool { return n.Died }) != 1 {
+		t.Errorf("outcome = %q, want %q and a note of it", out.Reason(), lease.Denied)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestFailureKeepsDoubt(t *testing.T) {
 		a.loggedIn()
 		a.begin(a.renewal()).until(lease.Redeem) // it crashes
 		before := w.record()
-		b.begin(b.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Failed, Unsent: unsent}).run()
+		b.begin(b.renewal()).until(lease.Redeem).step(lease.Event{Unsent: unsent}).run()
 		r := w.record()
 		if unsent && (r.Doubts != 0 || r.Intent != before.Intent) || !unsent && (r.Doubts != 1 || r.Intent.ID != "") {
 			t.Errorf("unsent %t: %d doubts, intent %q", unsent, r.Doubts, r.Intent.ID)
@@ -151,15 +151,15 @@ func TestRenewalWithdrawsIntentFirst(t *testing.T) {
 			o.perform()
 		}
 		o.answer(lease.Unknown).run()
-		if out := p.begin(p.renewal()).fail(); out.Reason != lease.StoreFailed || p.local.Undo == nil {
-			t.Errorf("effect %t: a renewal while the store fails: %q, want %q", effect, out.Reason, lease.StoreFailed)
+		if out := p.begin(p.renewal()).fail(); out.Reason() != lease.StoreFailed || p.local.Undo == nil {
+			t.Errorf("effect %t: a renewal while the store fails: %q, want %q", effect, out.Reason(), lease.StoreFailed)
 		}
 		next := p.begin(p.renewal()).until(lease.Redeem)
 		if r := w.record(); p.local.Undo != nil || r.Doubts != 0 {
 			t.Errorf("effect %t: %d doubts, an intent is to be withdrawn: %t; want none", effect, r.Doubts, p.local.Undo != nil)
 		}
-		if out := next.run(); out.Reason != "" {
-			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason)
+		if out := next.run(); out.Reason() != "" {
+			t.Errorf("effect %t: the renewal ended with %q", effect, out.Reason())
 		}
 	}
 }
@@ -169,9 +169,9 @@ func TestSameTokenAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	old := p.loggedIn()
-	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.OK, Token: lease.Token{Access: old.Access, Refresh: "r9"}})
-	if out := o.run(); out.Reason != lease.JustRenewed {
-		t.Errorf("outcome = %q, want %q", out.Reason, lease.JustRenewed)
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{OK: true, Token: lease.Token{Access: old.Access, Refresh: "r9"}})
+	if out := o.run(); out.Reason() != lease.JustRenewed {
+		t.Errorf("outcome = %q, want %q", out.Reason(), lease.JustRenewed)
 	}
 	if r := w.record(); r.Token.Refresh != "r9" {
 		t.Errorf("stored refresh token = %q, want the new one", r.Token.Refresh)
@@ -184,9 +184,9 @@ func TestAccessTokenThatCannotBeSent(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
 	p.loggedIn()
-	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.OK, Token: lease.Token{Refresh: "r9"}})
-	if out := o.run(); out.Reason != lease.JustRenewed || w.record().Token.Refresh != "r9" {
-		t.Errorf("outcome = %q, stored %q, want %q and r9", out.Reason, w.record().Token.Refresh, lease.JustRenewed)
+	o := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{OK: true, Token: lease.Token{Refresh: "r9"}})
+	if out := o.run(); out.Reason() != lease.JustRenewed || w.record().Token.Refresh != "r9" {
+		t.Errorf("outcome = %q, stored %q, want %q and r9", out.Reason(), w.record().Token.Refresh, lease.JustRenewed)
 	}
 }
 
@@ -198,8 +198,8 @@ func TestSlowStore(t *testing.T) {
 	o := p.begin(p.renewal()).until(lease.Swap)
 	ev := o.perform()
 	w.now += 50 * time.Second
-	if out := o.step(ev).run(); out.Reason != lease.Spaced || len(w.sent) != 0 {
-		t.Errorf("outcome = %q after %d requests, want %q after none", out.Reason, len(w.sent), lease.Spaced)
+	if out := o.step(ev).run(); out.Reason() != lease.Spaced || len(w.sent) != 0 {
+		t.Errorf("outcome = %q after %d requests, want %q after none", out.Reason(), len(w.sent), lease.Spaced)
 	}
 	if r := w.record(); r.Intent.ID != "" {
 		t.Error("the intent was left behind")
@@ -218,8 +218,8 @@ func TestAdoptionAfterLostWrite(t *testing.T) {
 			o.perform()
 		}
 		version := w.version
-		if out := o.answer(lease.Unknown).run(); out.Reason != "" || p.local.Pending != nil {
-			t.Errorf("effect %t: outcome %q, want a stored token", effect, out.Reason)
+		if out := o.answer(lease.Unknown).run(); out.Reason() != "" || p.local.Pending != nil {
+			t.Errorf("effect %t: outcome %q, want a stored token", effect, out.Reason())
 		}
 		w.wantHeld()
 		if effect && w.version != version {
@@ -237,8 +237,8 @@ func TestAdoptionIsTriedAgain(t *testing.T) {
 		p.loggedIn()
 		o := p.begin(p.renewal()).until(lease.Redeem).do()
 		began, swaps := w.now, 0
-		for o.effect.Do != lease.Return && swaps < 10 {
-			if o.effect.Do == lease.Swap {
+		for o.effect.Do() != lease.Return && swaps < 10 {
+			if o.effect.Do() == lease.Swap {
 				swaps++
 				o.answer(result)
 			} else {
@@ -259,19 +259,19 @@ func TestPendingTokensAreServed(t *testing.T) {
 	p.loggedIn()
 	o := p.begin(p.renewal()).until(lease.Redeem).do()
 	out := o.fail()
-	if out.Reason != "" || out.Version != 0 || o.noted(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
-		t.Fatalf("outcome = %q, version %d; want unsaved tokens", out.Reason, out.Version)
+	if out.Reason() != "" || out.Version != 0 || o.noted(func(n lease.Notes) bool { return n.Unsaved }) != 1 {
+		t.Fatalf("outcome = %q, version %d; want unsaved tokens", out.Reason(), out.Version)
 	}
 	first := out.Record.Token.Access
 	if out := p.begin(&lease.Renewal{}).run(); out.Record.Token.Access != first || p.local.Pending == nil {
 		t.Errorf("the next renewal returns %q, want %q from memory", out.Record.Token.Access, first)
 	}
-	if out := p.begin(&lease.Renewal{Rejected: first}).fail(); out.Reason != lease.StoreFailed {
-		t.Errorf("a renewal while the store fails: %q, want %q", out.Reason, lease.StoreFailed)
+	if out := p.begin(&lease.Renewal{Rejected: first}).fail(); out.Reason() != lease.StoreFailed {
+		t.Errorf("a renewal while the store fails: %q, want %q", out.Reason(), lease.StoreFailed)
 	}
 	w.now += time.Minute
-	if out := p.begin(&lease.Renewal{Rejected: first}).run(); out.Reason != "" || p.local.Pending != nil || w.record().Serial != 2 {
-		t.Errorf("a renewal of the unsaved token: %q, serial %d, want two token sets stored", out.Reason, w.record().Serial)
+	if out := p.begin(&lease.Renewal{Rejected: first}).run(); out.Reason() != "" || p.local.Pending != nil || w.record().Serial != 2 {
+		t.Errorf("a renewal of the unsaved token: %q, serial %d, want two token sets stored", out.Reason(), w.record().Serial)
 	}
 }
 
@@ -285,16 +285,16 @@ func TestChoreGoesOn(t *testing.T) {
 	chore := p.begin(&lease.Chore{})
 	for _, want := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
 		chore.until(lease.Read).answer(lease.Failed)
-		if want *= time.Millisecond; chore.effect.Do != lease.Wait || chore.effect.For != want {
-			t.Fatalf("effect %d for %s, want to wait %s", chore.effect.Do, chore.effect.For, want)
+		if want *= time.Millisecond; chore.effect.Do() != lease.Wait || chore.effect.For != want {
+			t.Fatalf("effect %d for %s, want to wait %s", chore.effect.Do(), chore.effect.For, want)
 		}
 		if want < time.Second {
 			chore.do()
 		}
 	}
 	chore.answer(lease.Failed).until(lease.Read)
-	if out := chore.answer(lease.Failed).run(); out.Reason != lease.StoreFailed {
-		t.Errorf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	if out := chore.answer(lease.Failed).run(); out.Reason() != lease.StoreFailed {
+		t.Errorf("outcome = %q, want %q", out.Reason(), lease.StoreFailed)
 	}
 }
 
@@ -320,8 +320,8 @@ func TestTombstoneIsDeleted(t *testing.T) {
 	}
 	w.now += 25 * time.Hour
 	p.begin(&lease.Chore{}).run()
-	if out := p.begin(&lease.Chore{}).run(); w.stored != nil || out.Reason != "" || w.live() != 0 {
-		t.Errorf("stored: %t, outcome %q, %d tokens live; want nothing", w.stored != nil, out.Reason, w.live())
+	if out := p.begin(&lease.Chore{}).run(); w.stored != nil || out.Reason() != "" || w.live() != 0 {
+		t.Errorf("stored: %t, outcome %q, %d tokens live; want nothing", w.stored != nil, out.Reason(), w.live())
 	}
 	if out := p.begin(&lease.Chore{}).run(); out.Record != nil || !out.Due.IsZero() {
 		t.Errorf("a Chore without a record: %+v", out)
@@ -426,8 +426,8 @@ func TestRevocationIsRemoved(t *testing.T) {
 			w.swap(lease.Effect{Record: w.record(), Version: w.version})
 		}
 		out := chore.answer(tt.result).run()
-		if w.stored != nil && len(w.record().Queue) != 0 || out.Reason != "" {
-			t.Errorf("%s: outcome %q, and revocations are left", tt.name, out.Reason)
+		if w.stored != nil && len(w.record().Queue) != 0 || out.Reason() != "" {
+			t.Errorf("%s: outcome %q, and revocations are left", tt.name, out.Reason())
 		}
 	}
 }
@@ -466,12 +466,12 @@ func TestStoreFails(t *testing.T) {
 			login, again := p.login(), p.login()
 			for name, m := range map[string]machine{"login": login, "logout": &lease.Logout{}, "interrupted login": again} {
 				o, failures := p.begin(m), 0
-				for o.effect.Do != lease.Return && failures < 10 {
+				for o.effect.Do() != lease.Return && failures < 10 {
 					switch {
-					case o.effect.Do == do:
+					case o.effect.Do() == do:
 						failures++
 						o.answer(result)
-					case o.effect.Do == lease.Wait && m == again:
+					case o.effect.Do() == lease.Wait && m == again:
 						o.answer(lease.Failed)
 					default:
 						o.do()
@@ -481,12 +481,12 @@ func TestStoreFails(t *testing.T) {
 				if m == again {
 					want = 1
 				}
-				if o.effect.Outcome.Reason != lease.StoreFailed || failures != want {
-					t.Errorf("%s: %q after %d failures, want %q after %d", name, o.effect.Outcome.Reason, failures, lease.StoreFailed, want)
+				if o.effect.Outcome.Reason() != lease.StoreFailed || failures != want {
+					t.Errorf("%s: %q after %d failures, want %q after %d", name, o.effect.Outcome.Reason(), failures, lease.StoreFailed, want)
 				}
 			}
-			if out := p.begin(login).run(); out.Reason != "" || w.record().Login != login.ID {
-				t.Errorf("the login that is stepped again: %q, stored %s, want %s", out.Reason, w.record().Login, login.ID)
+			if out := p.begin(login).run(); out.Reason() != "" || w.record().Login != login.ID {
+				t.Errorf("the login that is stepped again: %q, stored %s, want %s", out.Reason(), w.record().Login, login.ID)
 			}
 		}
 	}
@@ -504,7 +504,7 @@ func TestEpoch(t *testing.T) {
 	}
 	p.begin(&lease.Logout{}).run()
 	second := epoch()
-	p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
+	p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{Refused: true}).run()
 	third := epoch()
 	if first == second || second == third {
 		t.Errorf("epochs = %s, %s, %s, want three", first, second, third)
@@ -534,8 +534,8 @@ func TestLoginAfterLogout(t *testing.T) {
 		p.begin(&lease.Logout{}).run()
 		login := p.login()
 		login.Exchanged, login.Repeated = login.Exchanged.Add(-tt.after), tt.repeated
-		if out := p.begin(login).run(); out.Reason != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, out.Reason, tt.want)
+		if out := p.begin(login).run(); out.Reason() != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, out.Reason(), tt.want)
 		}
 		p.begin(&lease.Chore{}).run()
 		if want := map[lease.Reason]int{"": 2, lease.NoGrant: 0}[tt.want]; w.live() != want {
@@ -548,19 +548,19 @@ func TestLoginAfterLogout(t *testing.T) {
 func TestLogoutAgain(t *testing.T) {
 	w := newWorld(t)
 	p := w.process("p")
-	if out := p.begin(&lease.Logout{}).run(); out.Reason != "" || w.stored != nil {
-		t.Errorf("logout without a grant: %q, stored %t", out.Reason, w.stored != nil)
+	if out := p.begin(&lease.Logout{}).run(); out.Reason() != "" || w.stored != nil {
+		t.Errorf("logout without a grant: %q, stored %t", out.Reason(), w.stored != nil)
 	}
 	p.loggedIn()
 	w.stuck = true
 	for range 2 {
-		if out := p.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
-			t.Errorf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
+		if out := p.begin(&lease.Logout{}).run(); out.Reason() != lease.Unconfirmed {
+			t.Errorf("logout = %q, want %q", out.Reason(), lease.Unconfirmed)
 		}
 	}
 	w.stuck = false
-	if out := p.begin(&lease.Logout{}).run(); out.Reason != "" || w.live() != 0 {
-		t.Errorf("logout = %q, %d tokens live, want success and none", out.Reason, w.live())
+	if out := p.begin(&lease.Logout{}).run(); out.Reason() != "" || w.live() != 0 {
+		t.Errorf("logout = %q, %d tokens live, want success and none", out.Reason(), w.live())
 	}
 }
 
@@ -571,8 +571,8 @@ func TestLogoutLeavesNewLoginAlone(t *testing.T) {
 	a.loggedIn()
 	logout := a.begin(&lease.Logout{}).until(lease.Swap)
 	b.loggedIn()
-	if out := logout.run(); out.Reason != "" {
-		t.Errorf("logout = %q, want success", out.Reason)
+	if out := logout.run(); out.Reason() != "" {
+		t.Errorf("logout = %q, want success", out.Reason())
 	}
 	w.wantHeld()
 	if w.live() != 2 {
@@ -591,8 +591,8 @@ func TestLogoutAfterLostWrite(t *testing.T) {
 		if relogin {
 			b.loggedIn()
 		}
-		if out := logout.answer(lease.Unknown).run(); out.Reason != "" {
-			t.Errorf("logout = %q, want success", out.Reason)
+		if out := logout.answer(lease.Unknown).run(); out.Reason() != "" {
+			t.Errorf("logout = %q, want success", out.Reason())
 		}
 		if alive := w.record().Over == ""; alive != relogin {
 			t.Errorf("the grant is alive: %t, want %t", alive, relogin)
@@ -667,8 +667,8 @@ func TestTombstoneIsNotDeleted(t *testing.T) {
 		if tt.result == lease.Conflict {
 			p.loggedIn()
 		}
-		if out := chore.answer(tt.result).run(); out.Reason != tt.reason || w.stored == nil {
-			t.Errorf("result %d: %q, want %q and the record", tt.result, out.Reason, tt.reason)
+		if out := chore.answer(tt.result).run(); out.Reason() != tt.reason || w.stored == nil {
+			t.Errorf("result %d: %q, want %q and the record", tt.result, out.Reason(), tt.reason)
 		}
 	}
 }

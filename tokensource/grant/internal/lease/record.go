@@ -24,7 +24,7 @@ type Record struct {
 	// NoGrant marks a tombstone: the user has logged out. All other values
 	// mean that the grant is dead. A record that is over holds no tokens
 	// outside its queue (G7).
-	Over  Reason
+	Over  string
 	Code  string    // the error code of the server, if it refused the grant
 	Ended time.Time // when the user logged out
 
@@ -58,32 +58,15 @@ type revocation struct {
 	Next     time.Time // no attempt before
 }
 
-// Usable reports whether the access token may be handed out: the grant is
+// usable reports whether the access token may be handed out: the grant is
 // alive, the token has not expired by the wall clock, and it is not the one
 // that was rejected (G2).
-func (r *Record) Usable(now Clock, rejected string) bool {
+func (r *Record) usable(now Clock, rejected string) bool {
 	return r.Over == "" && r.Token.Access != "" && r.Token.Access != rejected && !r.expired(now)
 }
 
 func (r *Record) expired(now Clock) bool {
 	return !r.Token.Expiry.IsZero() && !now.Wall.Before(r.Token.Expiry)
-}
-
-// RefreshAt returns when to refresh ahead of expiry: about before, at most a
-// tenth of the token's lifetime. The jitter spreads grants that were issued
-// together (G9); it must be the same at each call for one token. RefreshAt
-// returns the zero time if the grant cannot be refreshed or its expiry is not
-// known. A negative before means never.
-func (r *Record) RefreshAt(before time.Duration, jitter uint64) time.Time {
-	if r.Over != "" || r.Token.Expiry.IsZero() || r.Token.Refresh == "" || before < 0 {
-		return time.Time{}
-	}
-	before = max(0, min(before, r.Token.Expiry.Sub(r.Token.Obtained)/10))
-	at := r.Token.Expiry.Add(-before*3/4 - time.Duration(jitter%uint64(before/2+1)))
-	if at.Before(r.RetryAt) {
-		return r.RetryAt
-	}
-	return at
 }
 
 // sameSet reports whether r and other hold, or held, the same token set.
@@ -105,7 +88,7 @@ func (r *Record) took(serial uint64, t Token) *Record {
 
 // over returns r after the grant has ended for the given reason. Its tokens
 // leave the record (G7).
-func (r *Record) over(reason Reason, code string) *Record {
+func (r *Record) over(reason, code string) *Record {
 	next := *r
 	next.Over, next.Code = reason, code
 	next.Token.Access, next.Token.Refresh = "", ""

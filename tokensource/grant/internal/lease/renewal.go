@@ -50,14 +50,14 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 	case renewalFlushing:
 		return o.flushed(c, l, ev)
 	case renewalReading:
-		if ev.Result != OK {
+		if !ev.OK {
 			l.Watch.Blind = l.Watch.ID != ""
-			return c.end(Outcome{Reason: StoreFailed}, Notes{})
+			return c.end(Outcome{StoreFailed: true}, notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
 	case renewalWaiting:
-		if ev.Result != OK {
-			return c.end(Outcome{Reason: Overtaken}, Notes{})
+		if !ev.OK {
+			return c.end(Outcome{Overtaken: true}, notes{})
 		}
 		return o.read()
 	case renewalForfeiting:
@@ -69,7 +69,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 	case renewalWriting:
 		return o.written(c, l, ev)
 	default: // renewalPausing
-		if ev.Result != OK {
+		if !ev.OK {
 			return o.keep(c, l)
 		}
 		o.phase = renewalWriting
@@ -84,15 +84,15 @@ func (o *Renewal) start(c Rules, l *Local, ev Event) Effect {
 	switch {
 	case u == nil:
 		return o.read()
-	case u.Usable(ev.Now, o.Rejected):
-		return c.end(Outcome{Record: u}, Notes{})
+	case u.usable(ev.Now, o.Rejected):
+		return c.end(Outcome{Record: u}, notes{})
 	}
 	return o.flush(l.Pending)
 }
 
 func (o *Renewal) read() Effect {
 	o.phase = renewalReading
-	return Effect{Do: Read}
+	return Effect{Read: true}
 }
 
 // flush writes a claim that an earlier attempt has left behind. One attempt at
@@ -108,35 +108,34 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return c.end(Outcome{Reason: StoreFailed}, Notes{})
+		return c.end(Outcome{StoreFailed: true}, notes{})
 	}
-	notes := o.write.settle(l)
+	happened := o.write.settle(l)
 	e := o.decide(c, l, ev, o.write.current, o.write.version)
-	e.Notes = notes
+	e.notes = happened
 	return e
 }
 
 // decide acts on what is stored now.
 func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64) Effect {
 	if r == nil {
-		return c.end(Outcome{Reason: NoGrant}, Notes{})
+		return c.end(Outcome{Over: NoGrant}, notes{})
 	}
 	l.Watch = c.see(l.Watch, r.Intent, ev.Now)
-	v, reason, pause := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
+	v, out := c.decide(r, need{o.Rejected, o.Ahead}, l.Watch, ev.Now)
 	if l.Undo != nil && v != serve && r.Over == "" {
 		return o.flush(l.Undo) // the intent may be this process's own
 	}
 	switch o.was, o.version = r, version; v {
-	case serve:
-		return c.end(Outcome{Record: r, Version: version}, Notes{})
-	case refuse:
-		return c.end(Outcome{Reason: reason, Record: r, Version: version, Pause: pause}, Notes{})
+	case serve, refuse:
+		out.Record, out.Version = r, version
+		return c.end(out, notes{})
 	case await:
 		o.phase = renewalWaiting
-		return Effect{Do: Wait, For: pause, Poll: true}
+		return Effect{Wait: true, For: out.Pause, Poll: true}
 	case forfeit:
 		o.phase = renewalForfeiting
-		o.next = c.forfeit(r, reason, ev.Now)
+		o.next = c.forfeit(r, out.Over, ev.Now)
 		return c.swap(o.next, r, version)
 	default: // redeem
 		o.phase = renewalAnnouncing
@@ -149,35 +148,35 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 }
 
 func (o *Renewal) forfeited(c Rules, ev Event) Effect {
-	switch ev.Result {
-	case OK:
-		return c.end(Outcome{Reason: o.next.Over, Record: o.next, Version: ev.Version}, Notes{Died: true})
-	case Conflict:
+	switch {
+	case ev.OK:
+		return c.end(Outcome{Over: o.next.Over, Record: o.next, Version: ev.Version}, notes{Died: true})
+	case ev.Conflict:
 		return o.read()
 	}
-	return c.end(Outcome{Reason: StoreFailed}, Notes{})
+	return c.end(Outcome{StoreFailed: true}, notes{})
 }
 
 // announced sends the request if the intent was stored. An intent that may
 // have been stored is withdrawn. If it were left, it would look like a lost
 // answer, and the grant could end though no refresh token was ever sent (G3).
 func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
-	switch ev.Result {
-	case OK:
+	switch {
+	case ev.OK:
 		o.version = ev.Version
 		if ev.Now.Until(o.by) <= 0 {
 			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
 		}
 		o.phase = renewalRedeeming
-		return Effect{Do: Redeem, Token: o.next.Token.Refresh, By: o.by}
-	case Conflict:
+		return Effect{Redeem: true, Token: o.next.Token.Refresh, By: o.by}
+	case ev.Conflict:
 		return o.read()
-	case Refused:
-		return c.end(Outcome{Reason: Spaced, Record: o.was, Version: o.version, Pause: ev.Pause}, Notes{})
-	case Unknown:
+	case ev.Refused:
+		return c.end(Outcome{Spaced: true, Record: o.was, Version: o.version, Pause: ev.Pause}, notes{})
+	case ev.Unknown:
 		l.Undo = o.undo(o.version, time.Time{})
 	}
-	return c.end(Outcome{Reason: StoreFailed}, Notes{})
+	return c.end(Outcome{StoreFailed: true}, notes{})
 }
 
 // undo withdraws the intent if no request was sent. An abandoned intent
@@ -190,30 +189,30 @@ func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
 // nothing is written: the intent stays, and shows to every process that the
 // refresh token may have been redeemed (G3).
 func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
-	switch ev.Result {
-	case OK:
+	switch {
+	case ev.OK:
 		e := o.claim(c, newAdoption(o.next, ev.Token), ev)
-		e.Notes.Refreshed = true
+		e.Refreshed = true
 		return e
-	case Refused:
+	case ev.Refused:
 		reason := Denied
 		if o.next.Doubts > 0 {
 			reason = InDoubt // the attempt whose answer was lost has redeemed it
 		}
 		return o.claim(c, &claim{kind: refusal, base: o.next, reason: reason, code: ev.Code}, ev)
-	case Failed:
+	case !ev.Unknown:
 		o.pause = backoff(o.next.Failures+1, ev.Pause, ev.Jitter)
 		k := o.undo(0, ev.Now.Wall.Add(o.pause))
 		if !ev.Unsent {
 			k.intent, k.doubts = intent{}, o.next.Doubts
 		}
 		e := o.claim(c, k, ev)
-		e.Notes.Failed = true
+		e.Failed = true
 		return e
 	}
 	left := c.left(l.Watch, o.next.Intent, ev.Now)
-	out := Outcome{Reason: LostAnswer, Record: o.next, Version: o.version, Pause: max(0, left)}
-	return c.end(out, Notes{Failed: true})
+	out := Outcome{LostAnswer: true, Record: o.next, Version: o.version, Pause: max(0, left)}
+	return c.end(out, notes{Failed: true})
 }
 
 // claim writes what the attempt has brought about.
@@ -230,7 +229,7 @@ func (o *Renewal) written(c Rules, l *Local, ev Event) Effect {
 		o.tries++
 		if o.write.claim.kind == adopt && o.tries < saveTries {
 			o.phase = renewalPausing
-			return Effect{Do: Wait, For: time.Duration(o.tries) * savePause}
+			return Effect{Wait: true, For: time.Duration(o.tries) * savePause}
 		}
 		return o.keep(c, l)
 	}
@@ -242,11 +241,11 @@ func (o *Renewal) written(c Rules, l *Local, ev Event) Effect {
 func (o *Renewal) keep(c Rules, l *Local) Effect {
 	if o.write.claim.kind != adopt {
 		l.Undo = o.write.claim
-		return c.end(Outcome{Reason: StoreFailed, Pause: o.pause}, Notes{})
+		return c.end(Outcome{StoreFailed: true, Pause: o.pause}, notes{})
 	}
 	l.Pending = o.write.claim
 	u := l.Unsaved()
-	return c.end(Outcome{Reason: o.again(u), Record: u}, Notes{Unsaved: true})
+	return c.end(Outcome{JustRenewed: o.again(u), Record: u}, notes{Unsaved: true})
 }
 
 // outcome says what the caller gets after the claim was written or has turned
@@ -257,25 +256,22 @@ func (o *Renewal) outcome(now Clock) Outcome {
 	k := o.write.claim
 	switch {
 	case r == nil:
-		out.Reason = NoGrant
+		out.Over = NoGrant
 	case r.Over != "":
-		out.Reason = r.Over
+		out.Over = r.Over
 	case k.kind == adopt && o.write.verdict == stored:
-		out.Reason = o.again(r)
-	case r.Usable(now, o.Rejected): // G6: another process has stored a better token
+		out.JustRenewed = o.again(r)
+	case r.usable(now, o.Rejected): // G6: another process has stored a better token
 	case o.write.verdict == stored:
-		out.Reason, out.Pause = Spaced, o.pause
+		out.Spaced, out.Pause = true, o.pause
 	default:
-		out.Reason = Overtaken
+		out.Overtaken = true
 	}
 	return out
 }
 
-// again returns JustRenewed if the server has issued the rejected token once
-// more (G19), or no access token that can be sent.
-func (o *Renewal) again(r *Record) Reason {
-	if r.Token.Access == o.Rejected || r.Token.Access == "" {
-		return JustRenewed
-	}
-	return ""
+// again reports whether the server has issued the rejected token once more
+// (G19), or no access token that can be sent.
+func (o *Renewal) again(r *Record) bool {
+	return r.Token.Access == o.Rejected || r.Token.Access == ""
 }

@@ -17,28 +17,28 @@ const (
 // a wrong clock does not stop a grant.
 const maxPause = 5 * time.Minute
 
-// decide returns what a renewal of r does now. For refuse it returns why, and
-// how long to wait before the next attempt. For await it returns how long the
-// intent can still live.
-func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Reason, time.Duration) {
-	if r.Usable(now, n.rejected) {
-		return serve, "", 0 // G2: another process has renewed it
+// decide returns what a renewal of r does now. For refuse it returns how the
+// renewal ends. For forfeit, Over is why the grant ends. For await, Pause is
+// how long the intent can still live.
+func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) {
+	if r.usable(now, n.rejected) {
+		return serve, Outcome{} // G2: another process has renewed it
 	}
 	if r.Over != "" {
-		return refuse, r.Over, 0 // G7: without it, a grant would live on after a logout
+		return refuse, Outcome{Over: r.Over} // G7: without it, a grant would live on after a logout
 	}
 	age := now.Wall.Sub(r.Token.Obtained)
 	if r.Token.Access == n.rejected && !n.ahead && r.Token.Refreshed && age >= 0 && age < c.Spacing {
-		return refuse, JustRenewed, c.Spacing - age // G9, G19
+		return refuse, Outcome{JustRenewed: true, Pause: c.Spacing - age} // G9, G19
 	}
 	if pause := r.RetryAt.Sub(now.Wall); pause > 0 && pause <= maxPause {
-		return refuse, Spaced, pause // G9
+		return refuse, Outcome{Spaced: true, Pause: pause} // G9
 	}
 	if left := c.left(w, r.Intent, now); left > 0 {
 		if r.Intent.Holder == c.Self {
-			return refuse, LostAnswer, left // G3: a second request before the first has ended would be reuse
+			return refuse, Outcome{LostAnswer: true, Pause: left} // G3: a second request before the first has ended would be reuse
 		}
-		return await, "", left // G1: two processes would redeem one token
+		return await, Outcome{Pause: left} // G1: two processes would redeem one token
 	}
 	if r.Token.Refresh == "" {
 		return c.hopeless(r, n, now, NoRefreshToken)
@@ -46,7 +46,7 @@ func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Reason, t
 	if r.Intent.ID != "" && r.Doubts >= c.Resends {
 		return c.hopeless(r, n, now, InDoubt) // G3
 	}
-	return redeem, "", 0
+	return redeem, Outcome{}
 }
 
 // need says why a token is to be renewed.
@@ -59,18 +59,18 @@ type need struct {
 // its access token has expired, and also when an API rejected the token of a
 // grant in doubt. A token without a refresh token may be one that never
 // expires, and one wrong answer of an API must not end it (G8).
-func (c Rules) hopeless(r *Record, n need, now Clock, reason Reason) (verdict, Reason, time.Duration) {
+func (c Rules) hopeless(r *Record, n need, now Clock, reason string) (verdict, Outcome) {
 	if r.expired(now) || reason == InDoubt && !n.ahead {
-		return forfeit, reason, 0
+		return forfeit, Outcome{Over: reason}
 	}
-	return refuse, reason, 0
+	return refuse, Outcome{Over: reason}
 }
 
 // forfeit returns r after its grant has ended without an answer of the server.
 // The tokens of a grant in doubt wait in the queue. A holder that obtained
 // their successors has until then to store them (G4). Without that delay, the
 // revocation would end the tokens that this holder is about to store.
-func (c Rules) forfeit(r *Record, reason Reason, now Clock) *Record {
+func (c Rules) forfeit(r *Record, reason string, now Clock) *Record {
 	next := r.over(reason, "")
 	if reason == InDoubt {
 		next.Queue = next.enqueue(r.Token, now.Wall, now.Wall.Add(c.Hold))
@@ -209,10 +209,10 @@ func (c Rules) adopt(k *claim, current *Record, now Clock) (*Record, resolution)
 	return &next, late
 }
 
-// leave reports whether tokens of a login, exchanged at the given time, are left
-// alone when they are dropped in favour of current. Otherwise they are revoked
-// (G4). Tokens of the same login may belong to the family of those that are
-// stored. After a logout nothing is left to protect.
+// leave reports whether tokens of a login, exchanged at the given time, are
+// left alone when they are dropped in favour of current. Otherwise they are
+// revoked (G4). Tokens of the same login may belong to the family of those that
+// are stored. After a logout nothing is left to protect.
 func (c Rules) leave(login string, exchanged time.Time, current *Record) bool {
 	switch {
 	case current.Over == NoGrant:

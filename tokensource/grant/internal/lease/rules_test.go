@@ -219,7 +219,7 @@ func TestResolve(t *testing.T) {
 		case len(next.Queue) > 0 && next.Queue[len(next.Queue)-1].Token == "a4":
 			wrote = revoked
 		case next.Over != "":
-			wrote = string(next.Over)
+			wrote = next.Over
 		default:
 			wrote = next.Token.Access
 		}
@@ -253,7 +253,7 @@ func TestAdoptionKeepsWhatTheAnswerOmits(t *testing.T) {
 
 func TestLeave(t *testing.T) {
 	for _, tt := range []struct {
-		over        lease.Reason
+		over        string
 		login       string        // of the tokens; l1 is stored
 		before      time.Duration // that the exchange was before that of l1
 		single, all bool
@@ -298,37 +298,6 @@ func TestBackoff(t *testing.T) {
 	} {
 		if got := lease.Backoff(tt.n, tt.asked, tt.jitter); got != tt.want {
 			t.Errorf("Backoff(%d, %s, %d) = %s, want %s", tt.n, tt.asked, tt.jitter, got, tt.want)
-		}
-	}
-}
-
-func TestRefreshAt(t *testing.T) {
-	hour := alive()
-	for _, tt := range []struct {
-		name   string
-		record lease.Record
-		before time.Duration
-		jitter uint64
-		want   time.Duration // since the start; 0 is never
-	}{
-		{"latest", hour, 4 * time.Minute, 0, 57 * time.Minute},
-		{"earliest", hour, 4 * time.Minute, uint64(2 * time.Minute), 55 * time.Minute},
-		{"at most a tenth of the lifetime", hour, time.Hour, 0, 55*time.Minute + 30*time.Second},
-		{"at expiry", hour, 0, 99, time.Hour},
-		{"never", hour, -1, 0, 0},
-		{"after a failure", with(hour, func(r *lease.Record) { r.RetryAt = start.Add(59 * time.Minute) }), time.Minute, 0, 59*time.Minute + 15*time.Second},
-		{"after a late failure", with(hour, func(r *lease.Record) { r.RetryAt = start.Add(2 * time.Hour) }), time.Minute, 0, 2 * time.Hour},
-		{"no refresh token", with(hour, func(r *lease.Record) { r.Token.Refresh = "" }), time.Minute, 0, 0},
-		{"no expiry", with(hour, func(r *lease.Record) { r.Token.Expiry = time.Time{} }), time.Minute, 0, 0},
-		{"over", with(hour, func(r *lease.Record) { r.Over = lease.Denied }), time.Minute, 0, 0},
-		{"saved after expiry", with(hour, func(r *lease.Record) { r.Token.Obtained = start.Add(2 * time.Hour) }), time.Minute, 0, time.Hour},
-	} {
-		want := time.Time{}
-		if tt.want != 0 {
-			want = start.Add(tt.want)
-		}
-		if got := tt.record.RefreshAt(tt.before, tt.jitter); !got.Equal(want) {
-			t.Errorf("%s: RefreshAt = %s, want %s", tt.name, got, want)
 		}
 	}
 }

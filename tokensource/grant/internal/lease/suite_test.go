@@ -20,10 +20,17 @@ const (
 var suite = []config{
 	{procs: 2, faults: 1, expiries: 1, kinds: everyFault, progress: true, short: true},
 	{procs: 2, faults: 1, expiries: 2, progress: true, short: true},
+	{procs: 1, faults: 2, expiries: 1, kinds: everyFault, progress: true, short: true},
 	{procs: 2, faults: 1, expiries: 1, ahead: true, spacing: 1, kinds: everyFault, progress: true, short: true},
-	{procs: 2, expiries: 1, logins: 1, logouts: 1, progress: true},
-	{procs: 2, expiries: 1, logins: 2},
-	{procs: 2, expiries: 1, logins: 2, single: true},
+	{procs: 2, faults: 1, logouts: 1, deaf: true, short: true},
+	{procs: 2, expiries: 1, logins: 1, single: true, progress: true, short: true},
+	{procs: 2, logins: 2, single: true, short: true},
+	{procs: 2, logins: 1, logouts: 1, progress: true, short: true},
+	{procs: 1, faults: 1, expiries: 1, logouts: 1, kinds: everyFault, progress: true, short: true},
+	{procs: 2, faults: 1, logins: 1, short: true},
+	{procs: 2, faults: 1, logins: 1, logouts: 1, empty: true, kinds: everyFault, progress: true, short: true},
+	{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: everyFault, short: true},
+	{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: everyFault, short: true},
 
 	{procs: 2, faults: 2, expiries: 1},
 	{procs: 2, faults: 2, expiries: 1, grace: true},
@@ -33,13 +40,13 @@ var suite = []config{
 	{procs: 2, faults: 2, expiries: 2},
 	{procs: 2, faults: 1, expiries: 1, logins: 1},
 	{procs: 2, faults: 1, expiries: 1, logins: 1, single: true},
+	{procs: 2, expiries: 1, logins: 2},
+	{procs: 2, expiries: 1, logins: 2, single: true},
+	{procs: 2, expiries: 1, logins: 1, logouts: 1, progress: true},
 	{procs: 2, faults: 1, logins: 1, logouts: 1},
-	{procs: 2, faults: 1, logins: 1, logouts: 1, empty: true, progress: true},
 	{procs: 2, faults: 1, logins: 2, logouts: 1},
 	{procs: 2, faults: 1, expiries: 1, logouts: 1, deaf: true},
 	{procs: 2, faults: 1, expiries: 1, logouts: 2},
-	{procs: 2, faults: 1, expiries: 1, logins: 1, kinds: faultRevoke | faultDown | faultCrash | faultStop},
-	{procs: 2, faults: 1, expiries: 1, logins: 1, revokesAll: true, kinds: everyFault},
 	{
 		procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1,
 		kinds: writes | faultAway | faultCut | faultCrash | faultRevoke | faultDown,
@@ -47,6 +54,8 @@ var suite = []config{
 	{procs: 3, faults: 1, expiries: 1},
 	{procs: 3, faults: 1, expiries: 2},
 	{procs: 3, expiries: 1, logins: 2},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, kinds: faultRevoke | faultDown | faultCrash | faultStop},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, revokesAll: true, single: true, kinds: everyFault},
 
 	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: everyFault},
 	{procs: 3, faults: 2, expiries: 1},
@@ -54,7 +63,7 @@ var suite = []config{
 
 // bound is the number of states at which the exploration of a configuration
 // is cut.
-const bound = 30_000_000
+const bound = 20_000_000
 
 // String names a configuration.
 func (c *config) String() string {
@@ -162,7 +171,8 @@ func raced() bool {
 func TestExplorationReadsWhatOperationsRead(t *testing.T) {
 	for _, c := range []config{
 		{procs: 2, faults: 1, expiries: 1, kinds: faultStop | faultCut | faultWriteDone | fault503},
-		{procs: 1, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: writes | faultRevoke | faultRead},
+		{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: faultWriteDone | faultWriteError | faultRevoke | faultRead},
+		{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: writes | faultCut},
 	} {
 		c := c.filled()
 		brief, full := reached(c, false), reached(c, true)

@@ -31,11 +31,11 @@ func TestOfTwoLoginsTheLaterExchangeStays(t *testing.T) {
 				w.end(1)
 			}
 			newer := b.login()
-			if out := b.begin(newer).run(); out.Reason != "" {
-				t.Fatalf("the newer login: %q", out.Reason)
+			if out := b.begin(newer).run(); out.Reason() != "" {
+				t.Fatalf("the newer login: %q", out.Reason())
 			}
-			if out := older.run(); out.Reason != lease.Overtaken {
-				t.Errorf("the older login ended with %q, want %q", out.Reason, lease.Overtaken)
+			if out := older.run(); out.Reason() != lease.Overtaken {
+				t.Errorf("the older login ended with %q, want %q", out.Reason(), lease.Overtaken)
 			}
 			if got := w.record().Login; got != newer.ID {
 				t.Errorf("stored login = %s, want %s", got, newer.ID)
@@ -66,23 +66,33 @@ func TestOfTwoLoginsAtOnceOneIsRevoked(t *testing.T) {
 // An older login that comes to the store after the logout of a newer one does
 // not undo that logout (G12).
 func TestOlderLoginAfterLogoutOfNewer(t *testing.T) {
-	for _, killed := range []bool{false, true} {
+	for _, tt := range []struct {
+		single, killed bool // the newer login ended the older one
+		apart          time.Duration
+		want           lease.Reason
+	}{
+		{true, true, time.Second, lease.NoGrant},
+		{true, true, 0, lease.NoGrant},
+		{true, false, time.Second, ""},
+		{false, false, time.Second, lease.NoGrant},
+		{false, false, 0, ""}, // neither is older
+	} {
 		w := newWorld(t)
 		a, b := w.process("a"), w.process("b")
-		a.rules.SingleGrant, b.rules.SingleGrant = true, true
+		a.rules.SingleGrant, b.rules.SingleGrant = tt.single, tt.single
 		older := a.begin(a.login())
-		w.now += time.Second
-		if killed {
+		w.now += tt.apart
+		if tt.killed {
 			w.end(1)
 		}
 		b.loggedIn()
 		b.begin(&lease.Logout{}).run()
-		if out := older.run(); out.Reason != lease.NoGrant && killed || out.Reason != "" && !killed {
-			t.Errorf("killed %t: the older login ended with %q", killed, out.Reason)
+		if out := older.run(); out.Reason() != tt.want {
+			t.Errorf("%+v: the older login ended with %q", tt, out.Reason())
 		}
 		a.begin(&lease.Chore{}).run()
-		if n := w.live(); n != 0 && killed {
-			t.Errorf("%d tokens live after the logout", n)
+		if n := w.live(); n != 0 && tt.want != "" {
+			t.Errorf("%+v: %d tokens live after the logout", tt, n)
 		}
 	}
 }
@@ -125,9 +135,9 @@ func TestLoginOverDeadGrant(t *testing.T) {
 	a, b := w.process("a"), w.process("b")
 	a.rules.SingleGrant, b.rules.SingleGrant, b.skew = true, true, -20*time.Second
 	a.loggedIn()
-	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Result: lease.Refused}).run()
-	if login := b.begin(b.login()).do(); login.effect.Do != lease.Swap {
-		t.Errorf("effect %d after the read, want a write", login.effect.Do)
+	a.begin(a.renewal()).until(lease.Redeem).step(lease.Event{Refused: true}).run()
+	if login := b.begin(b.login()).do(); login.effect.Do() != lease.Swap {
+		t.Errorf("effect %d after the read, want a write", login.effect.Do())
 	} else {
 		login.run()
 	}
@@ -166,8 +176,8 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 			b.begin(&lease.Logout{}).run()
 			w.now += time.Minute
 		})
-		if w.stored != nil && w.record().Over == "" || out.Reason == "" {
-			t.Errorf("the grant is alive after the logout (outcome %q)", out.Reason)
+		if w.stored != nil && w.record().Over == "" || out.Reason() == "" {
+			t.Errorf("the grant is alive after the logout (outcome %q)", out.Reason())
 		}
 	}
 }
@@ -177,13 +187,13 @@ func TestLoginAfterLostWriteDoesNotUndoLogoutOfItsSuccessor(t *testing.T) {
 func TestLoginAfterLostWriteKeepsRenewedTokens(t *testing.T) {
 	w, out := afterLostWrite(t, func(w *world, b *process) { b.begin(b.renewal()).run() })
 	w.wantHeld()
-	if out.Reason != "" || w.record().Serial != 1 {
-		t.Errorf("outcome %q, serial %d, want success and the renewed set", out.Reason, w.record().Serial)
+	if out.Reason() != "" || w.record().Serial != 1 {
+		t.Errorf("outcome %q, serial %d, want success and the renewed set", out.Reason(), w.record().Serial)
 	}
 	p := w.process("c")
 	w.now += 2 * time.Hour
-	if out := p.begin(&lease.Renewal{}).run(); out.Reason != "" || len(w.dead) > 0 {
-		t.Errorf("the next refresh: %q, grants that died of reuse: %v", out.Reason, w.dead)
+	if out := p.begin(&lease.Renewal{}).run(); out.Reason() != "" || len(w.dead) > 0 {
+		t.Errorf("the next refresh: %q, grants that died of reuse: %v", out.Reason(), w.dead)
 	}
 }
 
@@ -195,8 +205,8 @@ func TestLoginAfterLostWriteKeepsItsSuccessor(t *testing.T) {
 		b.begin(&lease.Chore{}).run()
 	})
 	w.wantHeld()
-	if out.Reason != lease.Overtaken {
-		t.Errorf("the login ended with %q, want %q", out.Reason, lease.Overtaken)
+	if out.Reason() != lease.Overtaken {
+		t.Errorf("the login ended with %q, want %q", out.Reason(), lease.Overtaken)
 	}
 }
 
@@ -209,8 +219,8 @@ func TestLoginAfterFailedWriteIsStored(t *testing.T) {
 	login := a.login()
 	o := a.begin(login).until(lease.Swap)
 	b.begin(b.renewal()).run()
-	if out := o.answer(lease.Unknown).run(); out.Reason != "" || w.record().Login != login.ID {
-		t.Errorf("the login ended with %q, stored %s, want %s", out.Reason, w.record().Login, login.ID)
+	if out := o.answer(lease.Unknown).run(); out.Reason() != "" || w.record().Login != login.ID {
+		t.Errorf("the login ended with %q, stored %s, want %s", out.Reason(), w.record().Login, login.ID)
 	}
 }
 
@@ -231,12 +241,12 @@ func TestLateTokensWaitInQueue(t *testing.T) {
 	a, b := w.process("a"), w.process("b")
 	a.loggedIn()
 	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
-	if out := b.begin(&lease.Logout{}).run(); out.Reason != "" {
-		t.Fatalf("logout: %q", out.Reason)
+	if out := b.begin(&lease.Logout{}).run(); out.Reason() != "" {
+		t.Fatalf("logout: %q", out.Reason())
 	}
 	w.stuck = true
-	if out := renewal.run(); out.Reason != lease.NoGrant {
-		t.Errorf("the renewal ended with %q, want %q", out.Reason, lease.NoGrant)
+	if out := renewal.run(); out.Reason() != lease.NoGrant {
+		t.Errorf("the renewal ended with %q, want %q", out.Reason(), lease.NoGrant)
 	}
 	if n := renewal.noted(func(n lease.Notes) bool { return n.Late }); n != 1 {
 		t.Errorf("%d notes of late tokens, want one", n)
@@ -263,8 +273,8 @@ func TestLateTokensOfReplacedLogin(t *testing.T) {
 		a.loggedIn()
 		renewal := a.begin(a.renewal()).until(lease.Redeem).do()
 		b.loggedIn()
-		if out := renewal.run(); out.Reason != "" || out.Record.Token.Access != w.record().Token.Access {
-			t.Errorf("skew %s: the renewal ended with %q, want the token of the new login", skew, out.Reason)
+		if out := renewal.run(); out.Reason() != "" || out.Record.Token.Access != w.record().Token.Access {
+			t.Errorf("skew %s: the renewal ended with %q, want the token of the new login", skew, out.Reason())
 		}
 		b.settle()
 		if w.live() != 2 {
@@ -290,16 +300,16 @@ func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	successor.until(lease.Redeem)
 	chore := a.begin(&lease.Chore{})
 	chore.run()
-	if out := successor.answer(lease.Failed).run(); out.Reason != "" {
-		t.Errorf("the successor ended with %q, want the holder's token", out.Reason)
+	if out := successor.answer(lease.Failed).run(); out.Reason() != "" {
+		t.Errorf("the successor ended with %q, want the holder's token", out.Reason())
 	}
 	w.wantHeld()
 	if n := chore.noted(func(n lease.Notes) bool { return n.Saved }); n != 1 {
 		t.Errorf("%d notes that the tokens were saved, want one", n)
 	}
 	w.now += 2 * time.Hour
-	if out := b.begin(&lease.Renewal{}).run(); out.Reason != "" {
-		t.Errorf("the next refresh ended with %q", out.Reason)
+	if out := b.begin(&lease.Renewal{}).run(); out.Reason() != "" {
+		t.Errorf("the next refresh ended with %q", out.Reason())
 	}
 }
 
@@ -309,8 +319,8 @@ func TestLoginKeepsRevocationsOfLogout(t *testing.T) {
 	a := w.process("a")
 	a.loggedIn()
 	w.stuck = true
-	if out := a.begin(&lease.Logout{}).run(); out.Reason != lease.Unconfirmed {
-		t.Fatalf("logout = %q, want %q", out.Reason, lease.Unconfirmed)
+	if out := a.begin(&lease.Logout{}).run(); out.Reason() != lease.Unconfirmed {
+		t.Fatalf("logout = %q, want %q", out.Reason(), lease.Unconfirmed)
 	}
 	a.loggedIn()
 	w.stuck = false
@@ -326,8 +336,8 @@ func TestLoginRevokesPendingTokens(t *testing.T) {
 	a := w.process("a")
 	a.loggedIn()
 	renewal := a.begin(a.renewal()).until(lease.Redeem).do()
-	if out := renewal.fail(); out.Reason != "" || a.local.Pending == nil {
-		t.Fatalf("the renewal ended with %q, want tokens from memory", out.Reason)
+	if out := renewal.fail(); out.Reason() != "" || a.local.Pending == nil {
+		t.Fatalf("the renewal ended with %q, want tokens from memory", out.Reason())
 	}
 	login := a.begin(a.login())
 	login.run()
@@ -349,8 +359,8 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	a, b := w.process("a"), w.process("b")
 	a.rules.Resends, b.rules.Resends = 0, 0
 	_, successor := takenOver(w, a, b)
-	if out := successor.run(); out.Reason != lease.InDoubt || len(w.sent) != 1 {
-		t.Fatalf("the successor ended with %q after %d requests, want %q after 1", out.Reason, len(w.sent), lease.InDoubt)
+	if out := successor.run(); out.Reason() != lease.InDoubt || len(w.sent) != 1 {
+		t.Fatalf("the successor ended with %q after %d requests, want %q after 1", out.Reason(), len(w.sent), lease.InDoubt)
 	}
 	if r := w.record(); r.Token.Refresh != "" || r.Token.Access != "" {
 		t.Errorf("the dead record holds %q and %q", r.Token.Access, r.Token.Refresh)
@@ -388,8 +398,8 @@ func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
 	_, successor := takenOver(w, a, b)
-	if out := successor.run(); out.Reason != lease.InDoubt || len(w.dead) != 1 {
-		t.Fatalf("the successor ended with %q, want a refusal because of reuse", out.Reason)
+	if out := successor.run(); out.Reason() != lease.InDoubt || len(w.dead) != 1 {
+		t.Fatalf("the successor ended with %q, want a refusal because of reuse", out.Reason())
 	}
 	a.settle()
 	if r := w.record(); r.Over != lease.InDoubt {
@@ -427,8 +437,8 @@ func TestLogoutRevokesPendingTokens(t *testing.T) {
 	logout := a.begin(&lease.Logout{}).until(lease.Swap) // it has read what was stored before
 	renewal.fail()
 	w.swap(lease.Effect{Record: w.record(), Version: w.version}) // as a re-encryption does
-	if out := logout.run(); out.Reason != "" {
-		t.Fatalf("logout = %q", out.Reason)
+	if out := logout.run(); out.Reason() != "" {
+		t.Fatalf("logout = %q", out.Reason())
 	}
 	if w.live() != 0 {
 		t.Errorf("%d tokens live after a logout that reported success", w.live())
@@ -461,11 +471,11 @@ func TestLateCreateAfterLogout(t *testing.T) {
 	create := a.begin(a.login()).until(lease.Swap)
 	b.loggedIn()
 	b.begin(&lease.Logout{}).run()
-	if ev := w.swap(create.effect); ev.Result != lease.Conflict { // it arrives now
-		t.Errorf("the late create ended with %d, want a conflict", ev.Result)
+	if ev := w.swap(create.effect); !ev.Conflict { // it arrives now
+		t.Errorf("the late create ended with %d, want a conflict", ev.Result())
 	}
-	if out := create.answer(lease.Unknown).run(); out.Reason != lease.NoGrant {
-		t.Errorf("the login ended with %q, want %q", out.Reason, lease.NoGrant)
+	if out := create.answer(lease.Unknown).run(); out.Reason() != lease.NoGrant {
+		t.Errorf("the login ended with %q, want %q", out.Reason(), lease.NoGrant)
 	}
 	a.settle()
 	if w.live() != 0 {
@@ -480,17 +490,17 @@ func TestOwnIntentEndsThoughTheClockIsSetBack(t *testing.T) {
 	a := w.process("a")
 	a.loggedIn()
 	rejected := a.renewal()
-	if out := a.begin(rejected).until(lease.Redeem).answer(lease.Unknown).run(); out.Reason != lease.LostAnswer || out.Pause != time.Minute {
-		t.Fatalf("the renewal ended with %q and %s, want %q and a minute", out.Reason, out.Pause, lease.LostAnswer)
+	if out := a.begin(rejected).until(lease.Redeem).answer(lease.Unknown).run(); out.Reason() != lease.LostAnswer || out.Pause != time.Minute {
+		t.Fatalf("the renewal ended with %q and %s, want %q and a minute", out.Reason(), out.Pause, lease.LostAnswer)
 	}
 	a.skew = -time.Hour
 	w.now += 30 * time.Second
-	if out := a.begin(a.renewal()).run(); out.Reason != lease.LostAnswer || out.Pause != 30*time.Second {
-		t.Errorf("half a lease later: %q and %s, want %q and 30s", out.Reason, out.Pause, lease.LostAnswer)
+	if out := a.begin(a.renewal()).run(); out.Reason() != lease.LostAnswer || out.Pause != 30*time.Second {
+		t.Errorf("half a lease later: %q and %s, want %q and 30s", out.Reason(), out.Pause, lease.LostAnswer)
 	}
 	w.now += 30 * time.Second
-	if out := a.begin(a.renewal()).run(); out.Reason != "" {
-		t.Errorf("a lease later: %q, want a token", out.Reason)
+	if out := a.begin(a.renewal()).run(); out.Reason() != "" {
+		t.Errorf("a lease later: %q, want a token", out.Reason())
 	}
 }
 
@@ -503,13 +513,13 @@ func TestMuteStoreBringsNothingIntoDoubt(t *testing.T) {
 		p := w.process(name)
 		renewal := p.begin(p.renewal()).until(lease.Swap)
 		renewal.perform()
-		if out := renewal.answer(lease.Unknown).run(); out.Reason != lease.StoreFailed {
-			t.Fatalf("%s: the renewal ended with %q, want %q", name, out.Reason, lease.StoreFailed)
+		if out := renewal.answer(lease.Unknown).run(); out.Reason() != lease.StoreFailed {
+			t.Fatalf("%s: the renewal ended with %q, want %q", name, out.Reason(), lease.StoreFailed)
 		}
-		for chore := p.begin(&lease.Chore{}); chore.effect.Do != lease.Return; {
+		for chore := p.begin(&lease.Chore{}); chore.effect.Do() != lease.Return; {
 			ev := chore.perform()
-			if chore.effect.Do == lease.Swap {
-				ev = lease.Event{Result: lease.Unknown} // whatever came of it
+			if chore.effect.Do() == lease.Swap {
+				ev = lease.Event{Unknown: true} // whatever came of it
 			}
 			chore.step(ev)
 		}
@@ -532,8 +542,8 @@ func TestLateAnnouncementIsKeptOut(t *testing.T) {
 	announcement := renewal.effect
 	renewal.answer(lease.Unknown).run()
 	a.begin(&lease.Chore{}).run()
-	if ev := w.swap(announcement); ev.Result != lease.Conflict {
-		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result)
+	if ev := w.swap(announcement); !ev.Conflict {
+		t.Errorf("the late announcement ended with %d, want a conflict", ev.Result())
 	}
 }
 
@@ -549,19 +559,19 @@ func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	holder.fail() // the store is away, and b is stopped
 	w.now += 2 * time.Minute
 	other.answer(lease.OK).do()
-	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
-		t.Fatalf("effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	if e := other.effect; e.Do() != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("effect %d for %s, want to wait %s", e.Do(), e.For, b.rules.Quiet)
 	}
 	w.now += b.rules.Quiet
-	if out := other.answer(lease.OK).answer(lease.Failed).run(); out.Reason != lease.StoreFailed {
-		t.Fatalf("outcome = %q, want %q", out.Reason, lease.StoreFailed)
+	if out := other.answer(lease.OK).answer(lease.Failed).run(); out.Reason() != lease.StoreFailed {
+		t.Fatalf("outcome = %q, want %q", out.Reason(), lease.StoreFailed)
 	}
 	other = b.begin(b.renewal()).do() // the store is back after another outage
-	if e := other.effect; e.Do != lease.Wait || e.For != b.rules.Quiet {
-		t.Fatalf("after a look that failed: effect %d for %s, want to wait %s", e.Do, e.For, b.rules.Quiet)
+	if e := other.effect; e.Do() != lease.Wait || e.For != b.rules.Quiet {
+		t.Fatalf("after a look that failed: effect %d for %s, want to wait %s", e.Do(), e.For, b.rules.Quiet)
 	}
 	a.begin(&lease.Chore{}).run()
-	if out := other.run(); out.Reason != "" || len(w.sent) != 1 {
-		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason, len(w.sent))
+	if out := other.run(); out.Reason() != "" || len(w.sent) != 1 {
+		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason(), len(w.sent))
 	}
 }

@@ -9,7 +9,7 @@ type claim struct {
 	base  *Record // the record as it was announced; its intent names the claim
 	token Token   // adopt: the new tokens
 
-	reason Reason // refusal: why the grant is dead
+	reason string // refusal: why the grant is dead
 	code   string // refusal: the error code of the server
 
 	intent  intent    // release: the intent that stays
@@ -91,7 +91,7 @@ func (w *write) beginAt(c Rules, k *claim, current *Record, version uint64, ev E
 // is known.
 func (w *write) step(c Rules, ev Event) (Effect, bool) {
 	switch {
-	case w.phase == writeReading && ev.Result == OK:
+	case w.phase == writeReading && ev.OK:
 		if w.unsure && ev.Version == w.version {
 			break // it was not written, or not yet
 		}
@@ -101,14 +101,14 @@ func (w *write) step(c Rules, ev Event) (Effect, bool) {
 			return Effect{}, false
 		}
 		return w.swap(c), true
-	case w.phase == writeSwapping && ev.Result == OK:
+	case w.phase == writeSwapping && ev.OK:
 		w.current, w.version = w.next, ev.Version
 		if w.verdict == rewrite {
 			w.verdict = stored
 		}
 		return Effect{}, false
-	case w.phase == writeSwapping && (ev.Result == Conflict || ev.Result == Unknown):
-		w.unsure = ev.Result == Unknown
+	case w.phase == writeSwapping && (ev.Conflict || ev.Unknown):
+		w.unsure = ev.Unknown
 		return w.read(), true
 	}
 	w.verdict = unwritten
@@ -117,7 +117,7 @@ func (w *write) step(c Rules, ev Event) (Effect, bool) {
 
 func (w *write) read() Effect {
 	w.phase = writeReading
-	return Effect{Do: Read}
+	return Effect{Read: true}
 }
 
 func (w *write) swap(c Rules) Effect {
@@ -128,8 +128,8 @@ func (w *write) swap(c Rules) Effect {
 // settle removes the claim from l, unless it is still to be written, and
 // returns what has happened. Tokens count as saved only if the record contains
 // them.
-func (w *write) settle(l *Local) Notes {
-	var n Notes
+func (w *write) settle(l *Local) notes {
+	var n notes
 	if w.verdict == unwritten {
 		return n
 	}
@@ -154,20 +154,20 @@ func (w *write) settle(l *Local) Notes {
 }
 
 // end ends an operation.
-func (c Rules) end(out Outcome, n Notes) Effect {
+func (c Rules) end(out Outcome, n notes) Effect {
 	out.Due = c.Due(out.Record)
-	return Effect{Do: Return, Outcome: out, Notes: n}
+	return Effect{Outcome: out, notes: n}
 }
 
 // swap writes next over the version of current. A record that needs a Chore
 // earlier than current does is entered in the index first (G20).
 func (c Rules) swap(next, current *Record, version uint64) Effect {
-	e := Effect{Do: Swap, Record: next, Version: version}
+	e := Effect{Swap: true, Record: next, Version: version}
 	was, due := c.Due(current), c.Due(next)
 	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
 		e.Due = due
 	}
 	// A queue that is full has dropped its oldest entries (G10).
-	e.Notes.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
+	e.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
 	return e
 }
