@@ -183,7 +183,7 @@ func (l *Local) Unsaved() *Record {
 	return l.Pending.base.took(l.Pending.base.Serial+1, l.Pending.token)
 }
 
-// blind notes that the store has failed. A watch begins anew after that.
+// blind notes that the store has failed. After that, a watch begins again.
 func (l *Local) blind() { l.Watch.Blind = l.Watch.ID != "" }
 
 // pendingSet returns the name of the token set that is not stored yet.
