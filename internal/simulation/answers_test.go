@@ -88,9 +88,9 @@ func (j *judge) judgeToken(a ask, f *facts, tok *oauth2.Token) {
 	j.judgeExpired(a, f, p, tok)
 }
 
-// judgeUnsavedToken looks at a token that does not stand in the store (G4). Only
-// the process that got it may hand it out, and only if the store has failed. The
-// lock must be held.
+// judgeUnsavedToken looks at a token that does not stand in the store (G4).
+// Only the process that got it may hand it out, and only if the store has
+// failed. The lock must be held.
 func (j *judge) judgeUnsavedToken(a ask, f *facts, p *pair) {
 	switch {
 	case p.durable:
@@ -165,9 +165,9 @@ func said(reason tokensource.Reason, over string) bool {
 	return string(reason) == over
 }
 
-// judgeTrouble looks at an error that says nothing of the grant. Some time after
-// the last fault, only impatient callers get one, and callers whose token was
-// renewed just now. The lock must be held.
+// judgeTrouble looks at an error that says nothing of the grant. Some time
+// after the last fault, only impatient callers get one, and callers whose token
+// was renewed just now. The lock must be held.
 func (j *judge) judgeTrouble(a ask, f *facts, err error, deadline time.Duration) {
 	switch {
 	case a.at.Before(j.run.faulty.Add(settled)) || !j.run.profile.clocksAgree():

@@ -79,8 +79,8 @@ func (j *judge) lastCall(u *user, p *process) {
 }
 
 // judgeLeftovers looks for refresh tokens that live at the server though the
-// grant is over here (G20), or though a process had them and lost them (G4). The
-// lock must be held.
+// grant is over here (G20), or though a process had them and lost them (G4).
+// The lock must be held.
 func (j *judge) judgeLeftovers(f *facts) {
 	if f.stored.queued > 0 {
 		j.violation("unrevoked", f, "%d tokens are still to be revoked", f.stored.queued)

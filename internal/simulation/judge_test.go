@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // judge compares what engines do with the books of the fake. It keeps the first
@@ -161,8 +162,20 @@ func (j *judge) issue(access, refresh string) *pair {
 // lives reports whether the server still accepts the refresh token of a pair.
 func (j *judge) lives(p *pair) bool { return j.run.fake.Token(p.refresh).Dead == "" }
 
-// find returns the pair whose access token stands first in a record: tokens that
-// are still to be revoked stand behind it.
+// ended returns why the server has ended the grant of a pair. It returns an
+// empty reason if the grant lives.
+func (j *judge) ended(f *facts, p *pair) oauthtest.Reason {
+	newest := p
+	for _, other := range f.pairs {
+		if newest.older(other) {
+			newest = other
+		}
+	}
+	return j.run.fake.Token(newest.refresh).Dead
+}
+
+// find returns the pair whose access token stands first in a record: tokens
+// that are still to be revoked stand behind it.
 func (f *facts) find(value []byte) *pair {
 	var found *pair
 	at := len(value)

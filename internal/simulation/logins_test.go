@@ -41,8 +41,8 @@ func (f *facts) loginOfGrant(number int) *login {
 	return nil
 }
 
-// mayLogin reports whether a user who was told to log in does it: one login at a
-// time, and not at once after a logout.
+// mayLogin reports whether a user who was told to log in does it: one login at
+// a time, and not at once after a logout.
 func (j *judge) mayLogin(u *user, c chance) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

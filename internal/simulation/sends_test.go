@@ -88,8 +88,8 @@ func (j *judge) judgeSend(f *facts, s *send) {
 	}
 }
 
-// suspendedSlack is how much later than its limit a request may leave: a machine
-// that is suspended while somebody sets its clock back knows no better.
+// suspendedSlack is how much later than its limit a request may leave: a
+// machine that is suspended while somebody sets its clock back knows no better.
 func (j *judge) suspendedSlack() time.Duration {
 	if j.run.profile.suspend > 0 {
 		return 2 * j.run.profile.step
