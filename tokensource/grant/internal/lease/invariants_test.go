@@ -197,7 +197,7 @@ func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
 func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 	if o.Reason() != "" {
 		x.outcomes.delayed = true
-		if r := o.Record; r != nil && r.Over != "" && r.Over != o.Reason {
+		if r := o.Record; r != nil && r.Over != "" && r.Over != o.Reason() {
 			x.violate("G7 a grant that is over is refused for another reason")
 		}
 		return
