@@ -132,7 +132,7 @@ func (r run) do(root, overlay string) (output string, failed bool, err error) {
 var (
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	hangingFor = regexp.MustCompile(`running tests:\n\s*(\S+)`)
-	violation  = regexp.MustCompile(`(?mi)violation:? ([\w-]+)`)
+	violation  = regexp.MustCompile(`(?:violation: |VIOLATION )([^,(\n]+\w)`)
 )
 
 // firstFailure names what failed, as precisely as the output does.
