@@ -132,7 +132,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		}
 	}
 	if !e.Due.IsZero() {
-		if err := r.enlist(ctx, r.key, e.Due); err != nil {
+		if err := r.enlistInTime(ctx, e.Due); err != nil {
 			r.stored = temporary("store", err)
 			return lease.Event{}
 		}
@@ -153,6 +153,23 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	r.unknown = true
 	return lease.Event{Unknown: true}
+}
+
+// enlistInTime enters the grant into the index of due work. It returns an error
+// if the process was stopped or suspended meanwhile, by either clock (G18): the
+// entry may be due by now, and another process removes it because the grant
+// has nothing due yet. The grant must not be written then (G20).
+func (r *run) enlistInTime(ctx context.Context, due time.Time) error {
+	begun := r.now()
+	if err := r.enlist(ctx, r.key, due); err != nil {
+		return err
+	}
+	const limit = dueGrace - clockSkew
+	now := r.now()
+	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
+		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
+	}
+	return nil
 }
 
 var errLate = errors.New("grant: the time in which the request may be sent has passed")

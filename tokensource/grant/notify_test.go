@@ -293,3 +293,33 @@ func TestG12_AReleaseThatANotificationOvertookIsReadAgain(t *testing.T) {
 		}
 	})
 }
+
+// brokenWatch is a store whose first watch breaks at once.
+type brokenWatch struct {
+	*storage.Memory
+	watches atomic.Int64
+}
+
+func (s *brokenWatch) Watch(ctx context.Context, changed func(storage.Change)) error {
+	if s.watches.Add(1) == 1 {
+		return testworld.ErrStore
+	}
+	return s.Memory.Watch(ctx, changed)
+}
+
+func TestG12_AWatchThatBreaksIsStartedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &brokenWatch{Memory: storage.NewMemory()}
+		here, elsewhere := w.ProcessOn(store.Memory, nil), w.ProcessOn(store, nil)
+		w.Login(here)
+		time.Sleep(2 * time.Second)
+		w.Token(elsewhere)
+		if err := here.Logout(t.Context(), w.User); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		_, err := elsewhere.Source(w.User).Token(t.Context())
+		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
+}

@@ -188,6 +188,41 @@ func TestALogoutThatCannotBeIndexedIsNotStored(t *testing.T) {
 	})
 }
 
+// A process that is stopped between the write of the index and the write of the
+// grant may find the entry gone. It enters the grant again before it writes.
+func TestALogoutThatWasStoppedAfterTheIndexEntersItAgain(t *testing.T) {
+	for name, mono := range map[string]time.Duration{"stopped": 5 * time.Minute, "suspended": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				var c clocks
+				var puts []string // since the logout began, by kind
+				begun := false
+				store := storagetest.NewFaulty(w.Store, func(op, key string, _ int) storagetest.Fault {
+					if !begun || op != "Put" {
+						return storagetest.Fault{}
+					}
+					kind, _, _ := strings.Cut(key, ".")
+					if puts = append(puts, kind); len(puts) == 1 {
+						c.wall.Store(int64(5 * time.Minute))
+						c.mono.Store(int64(mono))
+					}
+					return storagetest.Fault{}
+				})
+				g := w.ProcessOn(store, &grant.Options{Clock: c.clock(), DueInterval: -1})
+				w.Login(g)
+				begun = true
+				if err := g.Logout(t.Context(), w.User); err != nil {
+					t.Errorf("Logout() = %v, want nil", err)
+				}
+				if len(puts) < 3 || puts[0] != "due" || puts[1] != "due" || puts[2] != "grant" {
+					t.Errorf("the logout wrote %q, want the index twice before the grant", puts)
+				}
+			})
+		})
+	}
+}
+
 func TestADamagedIndexStopsNoLogout(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -70,6 +71,37 @@ func TestG2_AWaiterIsNotGivenTheTokenItRejects(t *testing.T) {
 		close(open)
 		wg.Wait()
 		w.WantRefreshes(2)
+	})
+}
+
+// The newest token is rejected too soon after its refresh. A caller that waits
+// for another token beside that gets the newest one.
+func TestG2_AWaiterIsNotGivenTheFailureOfAnotherToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		first := w.Login(elsewhere)
+		second := w.renew(elsewhere, first)
+		open := make(chan struct{})
+		w.Store.On(func(context.Context, string) error {
+			<-open
+			return nil
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := here.Source(w.User).Renew(t.Context(), second)
+			testworld.WantIs(t, err, tokensource.ErrJustRenewed)
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			if got := w.renew(here, first); got.AccessToken != second.AccessToken {
+				t.Error("Renew(first) is not the second token")
+			}
+		})
+		synctest.Wait()
+		close(open)
+		wg.Wait()
+		w.WantRefreshes(1)
 	})
 }
 

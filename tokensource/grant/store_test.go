@@ -91,6 +91,29 @@ func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 	})
 }
 
+// G8: A store that is down is asked once in Recheck, not by each call.
+func TestG8_AStoreThatIsDownMeetsNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		tok := w.Login(g)
+		reads := 0
+		w.Store.On(func(_ context.Context, op string) error {
+			reads++
+			return testworld.ErrStore
+		})
+		for range 600 {
+			time.Sleep(time.Second)
+			if got := w.Token(g); got.AccessToken != tok.AccessToken {
+				t.Fatal("another token")
+			}
+		}
+		if reads > 20 {
+			t.Errorf("in 10 minutes, 600 calls asked the store %d times, want once in 30 seconds", reads)
+		}
+	})
+}
+
 // An answer of the store that comes late counts for the next call.
 func TestALateAnswerOfTheStoreCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

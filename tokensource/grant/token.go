@@ -417,13 +417,12 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 	limit := 2*k.rules.Lease + k.rules.Skew + k.rules.Quiet
 	return k.renewals.DoChan(subject, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
 		out := renewed{rejected: op.Rejected}
-		key, err := k.key(ctx, subject)
-		if err != nil {
-			out.err = err
+		var key string
+		if key, out.err = k.key(ctx, subject); out.err != nil {
 			return out, nil
 		}
-		end, err := k.drive(ctx, key, subject, &op)
-		if out.err = err; err == nil {
+		var end lease.Outcome
+		if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
 			out.token = token(end.Record)
 		}
 		return out, nil

@@ -90,6 +90,7 @@ func (x *explorer) process(w *model, p int) bool {
 		x.say("%s goes on", word(pr.name))
 		x.done(n)
 	}
+	x.repeat(w, p)
 	x.mishaps(w, p)
 	return urgent
 }
@@ -295,7 +296,7 @@ func (x *explorer) sleeper(w *model) bool {
 	if r == nil || r.Over != lease.NoGrant || ticks(r.Ended)+x.c.keep-x.c.maxOffset() > w.now+1 {
 		return false
 	}
-	if w.late.on {
+	if w.late.on || w.kept != "" {
 		return true
 	}
 	for i := range w.procs[:w.n] {

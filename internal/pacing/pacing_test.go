@@ -1,0 +1,114 @@
+package pacing_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+func TestBackoff(t *testing.T) {
+	tests := []struct {
+		name              string
+		failures          uint64
+		asked             time.Duration
+		shortest, longest time.Duration
+	}{
+		{"none yet", 0, 0, time.Second / 2, time.Second},
+		{"the first", 1, 0, time.Second / 2, time.Second},
+		{"the third", 3, 0, 2 * time.Second, 4 * time.Second},
+		{"the sixth", 6, 0, 16 * time.Second, 32 * time.Second},
+		{"the seventh", 7, 0, 30 * time.Second, time.Minute},
+		{"very many", 1 << 60, 0, 30 * time.Second, time.Minute},
+		{"the server asks for more", 1, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute},
+		{"the server asks for less", 7, time.Second, 30 * time.Second, time.Minute},
+		{"the server asks for a day", 1, 24 * time.Hour, 5 * time.Minute, 5 * time.Minute},
+	}
+	for _, tt := range tests {
+		// With these numbers as jitter, the pause is the shortest and the longest.
+		for jitter, want := range map[uint64]time.Duration{0: tt.shortest, uint64(tt.longest / 2): tt.longest} {
+			if got := pacing.Backoff(tt.failures, tt.asked, jitter); got != want {
+				t.Errorf("%s: Backoff(%d, %v, %d) = %v, want %v", tt.name, tt.failures, tt.asked, jitter, got, want)
+			}
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for jitter, want := range map[uint64]time.Duration{0: 45 * time.Second, uint64(30 * time.Second): 75 * time.Second} {
+		if got := pacing.Spread(time.Minute, jitter); got != want {
+			t.Errorf("Spread(1m, %d) = %v, want %v", jitter, got, want)
+		}
+	}
+}
+
+var (
+	outage  = &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Status: 503}
+	client  = &tokensource.Error{Op: "refresh", Kind: tokensource.ErrClient, Code: "invalid_client", Status: 401}
+	refused = &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Code: "invalid_grant", Status: 400}
+	start   = time.Unix(1_000_000, 0)
+)
+
+// reported returns a Breaker to which each failure was reported n times.
+func reported(n int, failures ...error) *pacing.Breaker {
+	b := new(pacing.Breaker)
+	for _, err := range failures {
+		for range n {
+			b.Report(err, start, 0)
+		}
+	}
+	return b
+}
+
+func TestBreakerAdmits(t *testing.T) {
+	tests := []struct {
+		name     string
+		n        int
+		failures []error
+		admits   bool
+	}{
+		{"nothing has failed", 0, nil, true},
+		{"four failures", 4, []error{outage}, true},
+		{"five failures", 5, []error{outage}, false},
+		{"a client that is refused", 5, []error{client}, false},
+		{"refused grants", 50, []error{refused}, true},
+		{"a caller that has left", 50, []error{context.Canceled}, true},
+		{"a success after the failures", 5, []error{outage, nil}, true},
+		{"a refused grant after the failures", 5, []error{outage, refused}, true},
+	}
+	for _, tt := range tests {
+		if err := reported(tt.n, tt.failures...).Allow(start); (err == nil) != tt.admits {
+			t.Errorf("%s: Allow() = %v, want an attempt admitted: %t", tt.name, err, tt.admits)
+		}
+	}
+}
+
+// Each failure is followed by one attempt after a pause that grows. The outcome
+// of that attempt decides about all others.
+func TestBreakerAdmitsOneAttemptPerPause(t *testing.T) {
+	b, now := reported(5, outage), start
+	for _, pause := range []time.Duration{time.Second / 2, time.Second, 2 * time.Second, 4 * time.Second} {
+		err := b.Allow(now.Add(pause - 1))
+		e, _ := errors.AsType[*tokensource.Error](err)
+		if e == nil || e.RetryAfter != 1 || !errors.Is(err, tokensource.ErrTemporary) || e.Status != 503 {
+			t.Fatalf("Allow(before %v have passed) = %+v, want the last failure and the time that is left", pause, e)
+		}
+		now = now.Add(pause)
+		if err := b.Allow(now); err != nil {
+			t.Fatalf("Allow(after %v) = %v, want one attempt", pause, err)
+		}
+		if b.Allow(now) == nil {
+			t.Fatalf("a second attempt is admitted %v after the last failure, before the first one has an outcome", pause)
+		}
+		b.Report(outage, now, 0)
+	}
+	b.Report(nil, now, 0)
+	for range 3 {
+		if err := b.Allow(now); err != nil {
+			t.Errorf("Allow(after a success) = %v, want nil", err)
+		}
+	}
+}
