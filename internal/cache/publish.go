@@ -80,8 +80,9 @@ func (o *Op[R]) Publish(e Entry[R]) *Snapshot[R] {
 //
 // If o began after current was published, e is newer. Otherwise the versions
 // decide. Versions have no order, but a write knows which version it replaced,
-// and a renewal knows which token it replaced. If that does not decide either, the outcome of a write replaces current,
-// because the process just obtained its token. The outcome of a read does not.
+// and a renewal knows which token it replaced. If that does not decide either,
+// the outcome of a write replaces current, because the process just obtained
+// its token. The outcome of a read does not.
 func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	switch {
 	case o.forgotten: // a logout wins over every Op that began before its end (G12)

@@ -10,8 +10,8 @@ import (
 )
 
 // A slow read returns the token that an API has rejected meanwhile. The token
-// that the renewal has found in the store stays in memory nevertheless. With the
-// older one there, an outage of the store would leave the process without a
+// that the renewal has found in the store stays in memory nevertheless. With
+// the older one there, an outage of the store would leave the process without a
 // token that works.
 func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
