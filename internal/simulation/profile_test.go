@@ -20,7 +20,7 @@ type profile struct {
 	double       float64       // per login: a second login of the same user begins at once, elsewhere
 	races        float64       // per refresh request: a login or logout begins within 300 ms
 	cuts         float64       // per refresh request: the process is cut off from the store within 100 ms
-	again        float64       // per refresh request that repeats a lost one: it is lost as well, or answered with 503
+	again        float64       // per refresh request that repeats a lost one: it fails as well
 	reseal       bool          // every record is rewritten, now and then
 	deafWatchers float64       // per notification: it does not arrive
 }
