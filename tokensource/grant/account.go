@@ -151,7 +151,8 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 //
 // Save goes on when ctx ends, because the code that tok was traded for cannot
 // be used again. [tokensource.ErrTemporary] means that the store has not
-// confirmed the grant. It may be stored all the same. Let the user log in again.
+// confirmed the grant. It may be stored all the same. Let the user log in
+// again.
 func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err

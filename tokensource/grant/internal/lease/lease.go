@@ -74,10 +74,10 @@
 // the intent.
 //
 // renewal.go holds the order of the writes of a renewal, and rules.go what they
-// may be written over. For a login and a logout that is in login.go (precedence)
-// and logout.go (endGrant). What follows after a write of unknown outcome is in
-// write.go for claims, in Renewal.announced for an intent, and in the methods
-// written of Login and Logout.
+// may be written over. For a login and a logout that is in login.go
+// (precedence) and logout.go (endGrant). What follows after a write of unknown
+// outcome is in write.go for claims, in Renewal.announced for an intent, and in
+// the methods written of Login and Logout.
 //
 // # Invariants
 //
