@@ -49,6 +49,7 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	case choreReading:
 		if !ev.OK {
+			l.blind()
 			return c.end(Outcome{StoreFailed: true}, notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
@@ -85,7 +86,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.wait(c)
+		return o.wait(c, l)
 	}
 	o.pause = 0
 	happened := o.write.settle(l)
@@ -99,7 +100,8 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	return e
 }
 
-func (o *Chore) wait(c Rules) Effect {
+func (o *Chore) wait(c Rules, l *Local) Effect {
+	l.blind()
 	if o.closing {
 		return c.end(Outcome{StoreFailed: true}, notes{})
 	}

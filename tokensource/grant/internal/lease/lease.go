@@ -161,7 +161,7 @@ type watch struct {
 	First time.Duration
 	Calm  time.Duration // since then it has looked again and again
 	Last  time.Duration
-	Blind bool // a look has failed after Last
+	Blind bool // the store has failed after Last
 }
 
 // Local is what one process alone knows of one grant. Its operations on that
@@ -182,6 +182,9 @@ func (l *Local) Unsaved() *Record {
 	}
 	return l.Pending.base.took(l.Pending.base.Serial+1, l.Pending.token)
 }
+
+// blind notes that the store has failed. After that, a watch begins again.
+func (l *Local) blind() { l.Watch.Blind = l.Watch.ID != "" }
 
 // pendingSet returns the name of the token set that is not stored yet.
 func (l *Local) pendingSet() string {

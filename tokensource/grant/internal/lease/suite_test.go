@@ -63,7 +63,7 @@ var suite = []config{
 
 // bound is the number of states at which the exploration of a configuration
 // is cut.
-const bound = 20_000_000
+const bound = 10_000_000
 
 // String names a configuration.
 func (c *config) String() string {

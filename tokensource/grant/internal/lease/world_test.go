@@ -194,6 +194,15 @@ func (w *model) clock(p int) lease.Clock {
 	}
 }
 
+// ahead returns by how many ticks the fastest clock is ahead.
+func (w *model) ahead() int64 {
+	n := int64(0)
+	for i := range w.procs[:w.n] {
+		n = max(n, int64(w.procs[i].wall))
+	}
+	return n
+}
+
 func (w *model) reaches(p int) bool { return !w.away && !w.procs[p].cut }
 
 func (p *member) busy() bool {
