@@ -28,13 +28,13 @@ type run struct {
 // The others are asked in the order of [proofOrder] if that one does not find
 // it.
 var proofs = map[string]proof{
-	"rules":      {quick("-skip=^TestExplor", "./tokensource/grant/internal/lease")},
+	"rules":      {quick("-skip=^TestExplor|^TestCost", "./tokensource/grant/internal/lease")},
 	"engine":     {quick("./tokensource/grant")},
 	"cache":      {quick("./internal/cache", "./internal/pacing")},
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
-	"explore":    {long("-run=^TestExploration$", "./tokensource/grant/internal/lease")},
+	"explore":    {long("-run=^TestExploration$|^TestCost", "./tokensource/grant/internal/lease")},
 	"simulation": {simulate(1), simulate(2), simulate(3)},
 }
 
@@ -132,7 +132,7 @@ func (r run) do(root, overlay string) (output string, failed bool, err error) {
 var (
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	hangingFor = regexp.MustCompile(`running tests:\n\s*(\S+)`)
-	violation  = regexp.MustCompile(`(?mi)violation:? ([\w-]+)`)
+	violation  = regexp.MustCompile(`(?:violation: |VIOLATION )([^,(\n]+\w)`)
 )
 
 // firstFailure names what failed, as precisely as the output does.

@@ -7,7 +7,7 @@
 // while they run and at the end. A run with the same seed and profile repeats
 // to the byte, so a failure can be looked at again:
 //
-//	go test ./internal/simulation -run TestSimulation/calm -seed 7 -length 24h -log user-1
+//	go test ./internal/simulation -run /calm -seed 7 -length 24h -log user-1
 //
 // # Tests
 //

@@ -45,7 +45,7 @@ func (j *judge) wrote(p *process, key string, value []byte, err error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if pair := f.find(value); pair != nil && !errors.Is(err, storage.ErrConflict) {
+	if pair := f.find(value); pair != nil {
 		pair.tried = true
 	}
 	j.say(p, f, "a write fails: %v", err)

@@ -1,15 +1,18 @@
 package grant_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/bubble"
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
@@ -113,4 +116,23 @@ func TestG1_AWaitingProcessFollowsSoon(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The server answers in the last second of the request, and the store is slow.
+// A process that waits meanwhile must not redeem the token a second time.
+func TestG1_AnIntentLeavesTimeToWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		slow := &testworld.HookedStore{Store: w.Store}
+		holder, other := w.ProcessOn(slow, nil), w.Process(nil)
+		rejected := w.Login(holder)
+		w.RefreshFault(oauthtest.Fault{Delay: 19 * time.Second, Commit: true}, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.renew(holder, rejected) })
+		synctest.Wait() // the request is under way
+		slow.On(func(context.Context, string) error { time.Sleep(2500 * time.Millisecond); return nil })
+		wg.Go(func() { w.renew(other, rejected) })
+		wg.Wait()
+		w.WantRefreshes(1)
+	})
 }

@@ -3,6 +3,7 @@ package grant_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -149,6 +150,42 @@ func TestG4_CloseWritesOnceMoreAndCountsWhatIsLost(t *testing.T) {
 	}
 }
 
+// The store is gone for longer than a process remembers the intents of others.
+func TestG4_CloseCountsWhatIsLostAfterALongOutage(t *testing.T) {
+	tests := []struct {
+		name   string
+		writes int // that succeed
+		lost   string
+	}{
+		{"new tokens", 1, "1 renewed grants"},
+		{"an intent", 0, "1 intents"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				g := w.Process(nil)
+				rejected := w.Login(g)
+				writes := 0
+				w.Store.On(func(_ context.Context, op string) error {
+					if op == "put" {
+						writes++
+					}
+					if writes > tt.writes {
+						return testworld.ErrStore
+					}
+					return nil
+				})
+				_, _ = g.Source(w.User).Renew(t.Context(), rejected)
+				time.Sleep(11 * time.Minute)
+				if err := g.Close(); err == nil || !strings.Contains(err.Error(), tt.lost) {
+					t.Errorf("Close() = %v, want an error that counts %s", err, tt.lost)
+				}
+			})
+		})
+	}
+}
+
 func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -170,6 +207,25 @@ func TestG4_ALoginIsDurableBeforeVisible(t *testing.T) {
 		close(open)
 		if want := <-done; w.Token(g).AccessToken != want.AccessToken {
 			t.Error("Token() does not hand out the new login's token")
+		}
+	})
+}
+
+// The code of a login cannot be used again. So the login is stored though its
+// caller leaves before that.
+func TestG4_ALoginIsStoredThoughItsCallerLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		tok := w.issue()
+		w.Store.On(func(context.Context, string) error { time.Sleep(time.Second); return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		if _, err := here.Save(ctx, w.User, tok); err != nil {
+			t.Errorf("Save() = %v, want nil", err)
+		}
+		if got := w.Token(elsewhere); got.AccessToken != tok.AccessToken {
+			t.Error("the login is not stored")
 		}
 	})
 }
