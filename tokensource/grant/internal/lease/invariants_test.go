@@ -215,6 +215,13 @@ func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 	}
 }
 
+// loggedIn judges the outcome of a login.
+func (x *explorer) loggedIn(n *model, m *lease.Login, o lease.Outcome) {
+	if r := n.record; o.Reason() == lease.Overtaken && r != nil && r.Login == m.ID {
+		x.violate("G6 a login that is stored is called overtaken")
+	}
+}
+
 // loggedOut judges the outcome of a logout.
 func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
 	if o.Reason() != "" || s.saw < 2 {

@@ -240,6 +240,7 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 		n.listed, n.due = !o.Due.IsZero(), o.Due
 		n.touched()
 	case opLogin:
+		x.loggedIn(n, s.machine.(*lease.Login), o)
 		switch o.Reason() {
 		case "":
 			pr.known, pr.want = s.machine.(*lease.Login).Token.Access, false
