@@ -13,9 +13,11 @@ import (
 // maxForm bounds what is read of a posted form.
 const maxForm = 16 << 10
 
-// Authorize starts a login: it sets the flow's cookie and redirects to the authorization server, with PKCE S256 and a
-// state that holds no data. GET and POST; return_to is the local path where the login shall end. A request that is not
-// the opening of a page is refused (ErrNotNavigation), and so is a return_to that is not a local path (ErrReturnPath).
+// Authorize starts a login: it sets the flow's cookie and redirects to the
+// authorization server, with PKCE S256 and a state that holds no data. GET and
+// POST; return_to is the local path where the login shall end. A request that
+// is not the opening of a page is refused (ErrNotNavigation), and so is a
+// return_to that is not a local path (ErrReturnPath).
 func (l *Login) Authorize() http.Handler {
 	in := l.inner()
 	return in.route(opAuthorize, in.authorize, http.MethodGet, http.MethodPost)
@@ -72,8 +74,9 @@ func (l *login) authorizePath(returnTo string) string {
 	return l.site.authorize + "?return_to=" + url.QueryEscape(returnTo)
 }
 
-// otherLoopback returns the origin to start at if the browser came by the other name of the loopback interface. The
-// cookie would be set for localhost while the answer comes to 127.0.0.1, which X asks to register. It looks at loopback
+// otherLoopback returns the origin to start at if the browser came by the other
+// name of the loopback interface. The cookie would be set for localhost while
+// the answer comes to 127.0.0.1, which X asks to register. It looks at loopback
 // with the same port only, so that a proxy which rewrites Host causes no loop.
 func (l *login) otherLoopback(r *http.Request) string {
 	if r.Host == l.site.host || l.site.secure {

@@ -6,11 +6,13 @@ import (
 	"net/http"
 )
 
-// Callback takes the authorization response. It answers GET only, and a HEAD or a prefetch uses nothing up. Whatever is
-// wrong with the response is found before any request is made: a state that this browser does not have under way
-// (ErrFlowNotFound), another issuer (ErrIssuerMismatch), a malformed response (ErrBadCallback). Then the state is used
-// up, once for all replicas (ErrFlowUsed), and the code is sent, once. The browser ends at the page it came from, with
-// a new session.
+// Callback takes the authorization response. It answers GET only, and a HEAD or
+// a prefetch uses nothing up. Whatever is wrong with the response is found
+// before any request is made: a state that this browser does not have under way
+// (ErrFlowNotFound), another issuer (ErrIssuerMismatch), a malformed response
+// (ErrBadCallback). Then the state is used up, once for all replicas
+// (ErrFlowUsed), and the code is sent, once. The browser ends at the page it
+// came from, with a new session.
 func (l *Login) Callback() http.Handler {
 	in := l.inner()
 	return in.route(opCallback, in.callback, http.MethodGet)
@@ -31,7 +33,8 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if state == "" {
 		return l.retry(stateless(p), "")
 	}
-	// From here on the work goes on when the browser leaves: a code that was sent must not be lost.
+	// From here on the work goes on when the browser leaves: a code that was sent
+	// must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
 	f, err := l.find(ctx, r, state)
@@ -60,7 +63,8 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
+// checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer
+// is known, iss says nothing.
 func (l *login) checkIssuer(p response) error {
 	want := l.client.Provider()
 	switch {
@@ -72,8 +76,10 @@ func (l *login) checkIssuer(p response) error {
 	return nil
 }
 
-// stateless says what is wrong with a response without a state. X answers so, with an error, when it did not read the
-// request. The error is passed on for the logs, but it may be anybody's, and it ends no flow (RFC 9207 section 2.4).
+// stateless says what is wrong with a response without a state. X answers so,
+// with an error, when it did not read the request. The error is passed on for
+// the logs, but it may be anybody's, and it ends no flow (RFC 9207 section
+// 2.4).
 func stateless(p response) error {
 	if p.code.Reveal() != "" {
 		return &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the response has no state"}
@@ -83,8 +89,9 @@ func stateless(p response) error {
 	return e
 }
 
-// finishedBefore reports whether this browser is logged in and state was used: the same answer has arrived twice, by a
-// reload or a link scanner, and there is nothing to complain about.
+// finishedBefore reports whether this browser is logged in and state was used:
+// the same answer has arrived twice, by a reload or a link scanner, and there
+// is nothing to complain about.
 func (l *login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
 	if _, err := l.current(r.WithContext(ctx)); err != nil {
 		return false
@@ -93,7 +100,8 @@ func (l *login) finishedBefore(ctx context.Context, r *http.Request, state strin
 	return err == nil && used
 }
 
-// notConsumed wraps the reason why a state could not be used up. No code has been sent.
+// notConsumed wraps the reason why a state could not be used up. No code has
+// been sent.
 func notConsumed(err error, f flow) error {
 	if errors.Is(err, ErrFlowUsed) {
 		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.returnTo}

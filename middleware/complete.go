@@ -12,8 +12,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// complete turns a code into a stored grant and a session. The state has been used up, so that nothing of this happens
-// twice. A token that cannot be kept is revoked.
+// complete turns a code into a stored grant and a session. The state has been
+// used up, so that nothing of this happens twice. A token that cannot be kept
+// is revoked.
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
 	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
@@ -53,7 +54,8 @@ func (l *login) identify(ctx context.Context, tok *oauth2.Token) (provider.Ident
 	return user, nil
 }
 
-// discard revokes a token that no login came of, and says so in err: a live token that nobody keeps is a risk.
+// discard revokes a token that no login came of, and says so in err: a live
+// token that nobody keeps is a risk.
 func (l *login) discard(ctx context.Context, tok *oauth2.Token, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -70,7 +72,8 @@ func (l *login) discard(ctx context.Context, tok *oauth2.Token, err error) error
 	return e
 }
 
-// revokeTime is left for the revocation even if what came before used up the time.
+// revokeTime is left for the revocation even if what came before used up the
+// time.
 const revokeTime = 5 * time.Second
 
 func (l *login) revoke(ctx context.Context, tok *oauth2.Token) bool {

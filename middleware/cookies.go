@@ -8,11 +8,14 @@ import (
 	"time"
 )
 
-// maxCookie is the size of name and value together that every browser keeps (RFC 6265 section 6.1).
+// maxCookie is the size of name and value together that every browser keeps
+// (RFC 6265 section 6.1).
 const maxCookie = 4096
 
-// cookies sets and reads the cookies of one Login. On https their names have the prefix __Host-, so that no other host,
-// a sibling subdomain included, can set them. On loopback http browsers refuse that prefix, so the names are plain.
+// cookies sets and reads the cookies of one Login. On https their names have
+// the prefix __Host-, so that no other host, a sibling subdomain included, can
+// set them. On loopback http browsers refuse that prefix, so the names are
+// plain.
 type cookies struct {
 	secure bool
 	prefix string // with a tag of provider and client: two Logins on one host do not share cookies
@@ -30,7 +33,8 @@ func (c cookies) session() string { return c.prefix + "session" }
 func (c cookies) logout() string  { return c.prefix + "logout" }
 func (c cookies) flows() string   { return c.prefix + "flow-" }
 
-// flow names the cookie of the flow with the given state. The name tells nothing of the state.
+// flow names the cookie of the flow with the given state. The name tells
+// nothing of the state.
 func (c cookies) flow(state string) string { return c.flows() + fingerprint("cookie", state)[:22] }
 
 func (c cookies) set(w http.ResponseWriter, name, value string, life time.Duration) {
@@ -54,8 +58,8 @@ func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {
 	}
 }
 
-// get returns the cookie's value, or "" if there is none. Two cookies of one name count as none: one of them was planted,
-// and nothing says which.
+// get returns the cookie's value, or "" if there is none. Two cookies of one
+// name count as none: one of them was planted, and nothing says which.
 func (c cookies) get(r *http.Request, name string) string {
 	found := r.CookiesNamed(name)
 	if len(found) != 1 {
@@ -75,7 +79,8 @@ func withPrefix(r *http.Request, prefix string) []*http.Cookie {
 	return list
 }
 
-// fingerprint is a hash of its parts as text; no two lists of parts are hashed alike.
+// fingerprint is a hash of its parts as text; no two lists of parts are hashed
+// alike.
 func fingerprint(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {

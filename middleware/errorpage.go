@@ -22,7 +22,8 @@ var errorPageCSS string
 
 var errorPage = template.Must(template.New("error").Parse(errorPageHTML))
 
-// errorPolicy lets the page show itself and post to this site, and nothing else.
+// errorPolicy lets the page show itself and post to this site, and nothing
+// else.
 var errorPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() +
 	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -40,9 +41,11 @@ type pageData struct {
 	Post              bool
 }
 
-// ErrorPage is the default answer for err, an *Error: to a browser a page that says what happened and where to try again,
-// to a program JSON with "error", "message" and "retry". It shows nothing of Error.Err, and a Description only if the
-// authorization server is known to have written it. The page loads nothing, runs no script and cannot be framed.
+// ErrorPage is the default answer for err, an *Error: to a browser a page that
+// says what happened and where to try again, to a program JSON with "error",
+// "message" and "retry". It shows nothing of Error.Err, and a Description only
+// if the authorization server is known to have written it. The page loads
+// nothing, runs no script and cannot be framed.
 func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

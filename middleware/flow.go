@@ -16,8 +16,9 @@ import (
 	"github.com/authtrip/authtrip/internal/redact"
 )
 
-// flow is one login on its way. It lives in a cookie of its own, sealed, so that tabs do not disturb each other and the
-// server keeps nothing. Provider and client are bound to it by the seal.
+// flow is one login on its way. It lives in a cookie of its own, sealed, so
+// that tabs do not disturb each other and the server keeps nothing. Provider
+// and client are bound to it by the seal.
 type flow struct {
 	state       redact.Hidden // 32 random bytes; holds no data
 	verifier    redact.Hidden // RFC 7636 section 4.1
@@ -65,14 +66,16 @@ func newFlow(redirectURL, returnTo string, life time.Duration) flow {
 	}
 }
 
-// Bounds of the flows that one browser keeps open. Together they stay under the 8 KiB of header that servers and proxies
-// take: nobody can lock a user out by starting logins in that user's browser.
+// Bounds of the flows that one browser keeps open. Together they stay under the
+// 8 KiB of header that servers and proxies take: nobody can lock a user out by
+// starting logins in that user's browser.
 const (
 	maxFlows     = 10
 	maxFlowBytes = 6 << 10
 )
 
-// begin sets the cookie of f and drops the oldest flows that are too many with it.
+// begin sets the cookie of f and drops the oldest flows that are too many with
+// it.
 func (l *login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
 	name := l.cookies.flow(f.state.Reveal())
 	value, err := l.sealFlow(r.Context(), name, f)
@@ -90,8 +93,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
 	return nil
 }
 
-// surplus returns the names of the flow cookies that have to go before one of the given size is added. Those that cannot
-// be opened go first, then the oldest.
+// surplus returns the names of the flow cookies that have to go before one of
+// the given size is added. Those that cannot be opened go first, then the
+// oldest.
 func (l *login) surplus(r *http.Request, size int) []string {
 	type entry struct {
 		name    string
@@ -122,8 +126,9 @@ func (l *login) surplus(r *http.Request, size int) []string {
 	return names
 }
 
-// find returns the flow of this browser that has the given state. An error is an *Error of kind ErrFlowNotFound, or
-// tokensource.ErrTemporary if the keys could not be used.
+// find returns the flow of this browser that has the given state. An error is
+// an *Error of kind ErrFlowNotFound, or tokensource.ErrTemporary if the keys
+// could not be used.
 func (l *login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
 	name := l.cookies.flow(state)
 	value := l.cookies.get(r, name)

@@ -12,14 +12,17 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// ledger remembers which states were used, for all replicas together, in the store of the grants. It is a fixed number
-// of small lists, and every write drops the entries that have expired: it needs no cleaning and cannot outgrow the rate
-// of logins. Compare-and-swap makes each state's first use the only one.
+// ledger remembers which states were used, for all replicas together, in the
+// store of the grants. It is a fixed number of small lists, and every write
+// drops the entries that have expired: it needs no cleaning and cannot outgrow
+// the rate of logins. Compare-and-swap makes each state's first use the only
+// one.
 type ledger struct {
 	store storage.Store
 }
 
-// An entry is 16 bytes of the state's hash and the second until which it is kept.
+// An entry is 16 bytes of the state's hash and the second until which it is
+// kept.
 const (
 	ledgerShards  = 64
 	entryHash     = 16
@@ -34,9 +37,10 @@ var (
 	errLedgerDamaged = fmt.Errorf("%w: it is no list of used logins, or one of a newer version", storage.ErrCorrupt)
 )
 
-// consume marks state as used. It returns ErrFlowUsed if it was used before; with any other error it may or may not be
-// marked, so the caller must not go on. A list that cannot be read (ErrUnreadable) is not begun anew: where keys are being
-// replaced this process would forget what the others know.
+// consume marks state as used. It returns ErrFlowUsed if it was used before;
+// with any other error it may or may not be marked, so the caller must not go
+// on. A list that cannot be read (ErrUnreadable) is not begun anew: where keys
+// are being replaced this process would forget what the others know.
 func (l ledger) consume(ctx context.Context, state string, expires time.Time) error {
 	key, hash := place(state)
 	for attempt := 1; ; attempt++ {
@@ -87,7 +91,8 @@ func place(state string) (key string, hash [entryHash]byte) {
 	return fmt.Sprintf("middleware.used.%02x", sum[0]%ledgerShards), hash
 }
 
-// pause waits a moment that grows with the attempts and differs between replicas.
+// pause waits a moment that grows with the attempts and differs between
+// replicas.
 func pause(ctx context.Context, attempt int) error {
 	var jitter [1]byte
 	rand.Read(jitter[:])

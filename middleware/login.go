@@ -1,9 +1,38 @@
-// Package middleware logs users in with OAuth 2.0 on the mux that an app has already: /authorize sends the browser to the
-// authorization server, /callback takes the answer, /logout revokes the grant, and Require keeps pages for those who are
-// logged in.
+// Package middleware logs users in with OAuth 2.0, on the mux of an app.
 //
-// It keeps no state in the process: what one login needs is in a sealed cookie of its own, and that a login was used is
-// written to the store of the grants by compare-and-swap. Any replica can answer any request.
+// # What it is for
+//
+// It adds three routes. /authorize sends the browser to the authorization
+// server. /callback receives the answer, and stores the grant. /logout revokes
+// the grant. Require protects pages: only users who are logged in reach them.
+//
+// # Its types
+//
+// New returns a Login for the client of a [grant.Keeper]. Login.Mount registers
+// its routes, and Options are its settings. Sessions is the interface to the
+// session library of an app. Options.OnError receives an *Error.
+//
+// # Example
+//
+//	login, err := middleware.New(keeper, keys, nil)
+//	login.Mount(mux)
+//	mux.Handle("/me", login.Require(page))
+//
+// # State
+//
+// The process keeps no state. What one login needs is in a sealed cookie of its
+// own. The store of the grants records, by compare-and-swap, that a login was
+// used. So any replica can answer any request.
+//
+// # Concurrency
+//
+// A Login is safe for concurrent use.
+//
+// # Errors
+//
+// Match the kinds of failure with errors.Is: ErrAccessDenied, ErrFlowNotFound
+// and the others below. No error contains a token, a code, a secret or a
+// cookie.
 package middleware
 
 import (
@@ -16,8 +45,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
-// Login is the login of one app at one authorization server. It is safe for concurrent use; several of them, for several
-// providers, can stand on one mux if their redirect URLs are in folders of their own.
+// Login is the login of one app at one authorization server. It is safe for
+// concurrent use; several of them, for several providers, can stand on one mux
+// if their redirect URLs are in folders of their own.
 //
 // New makes one; the zero Login cannot be used.
 type Login struct {
@@ -35,12 +65,14 @@ type login struct {
 	used     ledger
 }
 
-// Mux is what Mount needs of a router. http.ServeMux and chi's routers have this method as it is; see MuxFunc for others.
+// Mux is what Mount needs of a router. http.ServeMux and chi's routers have
+// this method as it is; see MuxFunc for others.
 type Mux interface {
 	Handle(pattern string, h http.Handler)
 }
 
-// MuxFunc makes a Mux of a function, for routers whose Handle returns something, such as gorilla/mux:
+// MuxFunc makes a Mux of a function, for routers whose Handle returns
+// something, such as gorilla/mux:
 //
 //	login.Mount(middleware.MuxFunc(func(path string, h http.Handler) { router.Handle(path, h) }))
 type MuxFunc func(pattern string, h http.Handler)
@@ -48,9 +80,10 @@ type MuxFunc func(pattern string, h http.Handler)
 // Handle calls f.
 func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 
-// New returns the login for the client of grants. keys seal the cookies; they have to be the same in every replica and
-// may be the ones that seal the store. Nil options mean all defaults. Settings that cannot work are refused here, with an
-// error that says what to do.
+// New returns the login for the client of grants. keys seal the cookies; they
+// have to be the same in every replica and may be the ones that seal the store.
+// Nil options mean all defaults. Settings that cannot work are refused here,
+// with an error that says what to do.
 func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {
 		return nil, errors.New("middleware: nil Keeper: make one with grant.New")
@@ -82,9 +115,10 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	return &Login{func() *login { return l }}, nil
 }
 
-// Mount registers the three routes on mux under their public paths: the redirect URL's path, and beside it authorize and
-// logout, or what Options say. Behind http.StripPrefix the mux sees other paths: there, register Authorize, Callback and
-// Logout one by one; they never look at their own path.
+// Mount registers the three routes on mux under their public paths: the
+// redirect URL's path, and beside it authorize and logout, or what Options say.
+// Behind http.StripPrefix the mux sees other paths: there, register Authorize,
+// Callback and Logout one by one; they never look at their own path.
 func (l *Login) Mount(mux Mux) {
 	site := l.inner().site
 	mux.Handle(site.authorize, l.Authorize())
@@ -92,6 +126,7 @@ func (l *Login) Mount(mux Mux) {
 	mux.Handle(site.logout, l.Logout())
 }
 
-// workTime bounds what happens at the authorization server and in the store for one request of a browser. It is less
-// than the thirty seconds that a code lives at X.
+// workTime bounds what happens at the authorization server and in the store for
+// one request of a browser. It is less than the thirty seconds that a code
+// lives at X.
 const workTime = 25 * time.Second

@@ -9,19 +9,22 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// logoutRetry is how long a logout that failed can be tried again without logging in first.
+// logoutRetry is how long a logout that failed can be tried again without
+// logging in first.
 const logoutRetry = 10 * time.Minute
 
-// Logout ends the session in this browser and the user's grant: the tokens are revoked at the authorization server and
-// deleted here, which ends the user's sessions in other browsers too. It answers POST from this site only
-// (http.CrossOriginProtection, else ErrCrossOrigin); a GET gets a page with a button (ErrMethod). If the server cannot be
-// told, the session has ended all the same and no token is handed out any more; the answer is ErrLogoutFailed, and for ten
-// minutes another POST from the same browser tries again.
+// Logout ends the session in this browser and the user's grant: the tokens are
+// revoked at the authorization server and deleted here, which ends the user's
+// sessions in other browsers too. It answers POST from this site only
+// (http.CrossOriginProtection, else ErrCrossOrigin); a GET gets a page with a
+// button (ErrMethod). If the server cannot be told, the session has ended all
+// the same and no token is handed out any more; the answer is ErrLogoutFailed,
+// and for ten minutes another POST from the same browser tries again.
 func (l *Login) Logout() http.Handler {
 	in := l.inner()
 	guard := http.NewCrossOriginProtection()
-	// Behind a proxy that rewrites Host, older browsers' Origin would differ from it. The origin is a valid one: New
-	// has parsed it.
+	// Behind a proxy that rewrites Host, older browsers' Origin would differ from
+	// it. The origin is a valid one: New has parsed it.
 	_ = guard.AddTrustedOrigin(in.site.origin)
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)
@@ -36,7 +39,8 @@ func (l *login) logout(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	s, err := l.leaving(r.WithContext(ctx))
 	if err != nil && !errors.Is(err, errNoSession) {
-		// Whose grant it is cannot be told now. The session stays: without it, another attempt would end nothing.
+		// Whose grant it is cannot be told now. The session stays: without it, another
+		// attempt would end nothing.
 		return &Error{Op: opLogout, Kind: tokensource.ErrTemporary, Cause: "the session cannot be read now", Retry: l.site.logout, Err: err}
 	}
 	cleared := l.sessions.Set(w, r.WithContext(ctx), "")
@@ -53,7 +57,8 @@ func (l *login) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// leaving returns whose grant is to end: the session's, or that of a logout which failed a moment ago.
+// leaving returns whose grant is to end: the session's, or that of a logout
+// which failed a moment ago.
 func (l *login) leaving(r *http.Request) (session, error) {
 	s, err := l.claimed(r)
 	if !errors.Is(err, errNoSession) {
@@ -67,8 +72,8 @@ func (l *login) leaving(r *http.Request) (session, error) {
 	return l.openSession(r.Context(), forLogout, name, value)
 }
 
-// endGrant revokes and deletes the grant, unless the user has logged out and in again since: a session from before does
-// not end the new grant.
+// endGrant revokes and deletes the grant, unless the user has logged out and in
+// again since: a session from before does not end the new grant.
 func (l *login) endGrant(ctx context.Context, s session) error {
 	grant, err := l.grants.Grant(ctx, s.Subject)
 	if err == nil && grant.Epoch != s.Epoch {
@@ -77,7 +82,8 @@ func (l *login) endGrant(ctx context.Context, s session) error {
 	return unreadable(l.grantKey(ctx, s.Subject), l.grants.Logout(ctx, s.Subject))
 }
 
-// offerRetry leaves a cookie that names the user for another attempt, since the session is gone.
+// offerRetry leaves a cookie that names the user for another attempt, since the
+// session is gone.
 func (l *login) offerRetry(ctx context.Context, w http.ResponseWriter, s session, reason error) error {
 	e := &Error{Op: opLogout, Kind: ErrLogoutFailed, Err: reason}
 	s.Expires = time.Now().Add(logoutRetry).Round(0).UTC()

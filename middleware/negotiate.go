@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// isPage reports whether r is a browser that shows what it gets to a person. Browsers of today say so in Sec-Fetch-Mode;
-// for others the Accept header decides.
+// isPage reports whether r is a browser that shows what it gets to a person.
+// Browsers of today say so in Sec-Fetch-Mode; for others the Accept header
+// decides.
 func isPage(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
@@ -33,8 +34,9 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isOpened reports whether r may have come from opening a page: not as an image, frame or script, and not by a script of
-// another site. Clients that send no Fetch Metadata pass: they cannot be told apart.
+// isOpened reports whether r may have come from opening a page: not as an
+// image, frame or script, and not by a script of another site. Clients that
+// send no Fetch Metadata pass: they cannot be told apart.
 func isOpened(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "", "document":
@@ -46,15 +48,16 @@ func isOpened(r *http.Request) bool {
 	return false
 }
 
-// seeOther redirects with 303, so that a POST is not repeated (RFC 9700 section 4.12). http.Redirect would rewrite the
-// path and write a body.
+// seeOther redirects with 303, so that a POST is not repeated (RFC 9700 section
+// 4.12). http.Redirect would rewrite the path and write a body.
 func seeOther(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// private sets the headers that every answer of ours has: nothing is cached, and no address of ours, which may hold a
-// code, is told to the next site (RFC 9700 section 4.2.4).
+// private sets the headers that every answer of ours has: nothing is cached,
+// and no address of ours, which may hold a code, is told to the next site (RFC
+// 9700 section 4.2.4).
 func private(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -19,41 +19,48 @@ import (
 
 // Options adjusts a Login. The zero value is the safe default.
 type Options struct {
-	// AuthorizePath and LogoutPath are the public paths of those routes. Empty means "authorize" and "logout" in the
-	// folder of the redirect URL's path. The callback is always at the redirect URL's path.
+	// AuthorizePath and LogoutPath are the public paths of those routes. Empty
+	// means "authorize" and "logout" in the folder of the redirect URL's path. The
+	// callback is always at the redirect URL's path.
 	AuthorizePath string
 	LogoutPath    string
 
-	// AfterLogin is where a login ends that did not start at a page; AfterLogout is where a logout ends. Both are local
-	// paths. Empty means "/".
+	// AfterLogin is where a login ends that did not start at a page; AfterLogout is
+	// where a logout ends. Both are local paths. Empty means "/".
 	AfterLogin  string
 	AfterLogout string
 
-	// Params are further parameters of the authorization request, such as "resource" (RFC 8707) or "prompt".
+	// Params are further parameters of the authorization request, such as
+	// "resource" (RFC 8707) or "prompt".
 	Params url.Values
 
-	// FlowLifetime is how long a user may take at the authorization server. Zero means 10 minutes, which is also the
-	// most that is allowed.
+	// FlowLifetime is how long a user may take at the authorization server. Zero
+	// means 10 minutes, which is also the most that is allowed.
 	FlowLifetime time.Duration
 
-	// SessionLifetime is how long after a login a session ends, whether it is used or not. Zero means 7 days.
+	// SessionLifetime is how long after a login a session ends, whether it is used
+	// or not. Zero means 7 days.
 	SessionLifetime time.Duration
 
-	// Sessions keeps the session value. Nil means a sealed cookie. Give the app's own session library (scs,
-	// gorilla/sessions) if it has one.
+	// Sessions keeps the session value. Nil means a sealed cookie. Give the app's
+	// own session library (scs, gorilla/sessions) if it has one.
 	Sessions Sessions
 
-	// Identify says who the user is that tok was issued for. Nil means that the provider is asked at its IdentityURL.
+	// Identify says who the user is that tok was issued for. Nil means that the
+	// provider is asked at its IdentityURL.
 	Identify func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error)
 
-	// OnLogin is called when it is known who is logging in and before anything is stored: to create or update the app's
-	// own user record, or to turn the user away with ErrRefused, alone or wrapped. After any other error the login has
-	// failed (ErrLoginFailed). Either way the token is revoked. ctx has the values of the callback's request and a
-	// deadline. Nil means that everybody may log in.
+	// OnLogin is called when it is known who is logging in and before anything is
+	// stored: to create or update the app's own user record, or to turn the user
+	// away with ErrRefused, alone or wrapped. After any other error the login has
+	// failed (ErrLoginFailed). Either way the token is revoked. ctx has the values
+	// of the callback's request and a deadline. Nil means that everybody may log
+	// in.
 	OnLogin func(ctx context.Context, user provider.Identity) error
 
-	// OnError answers a request that failed. err is an *Error; match its kind with errors.Is, and call ErrorPage for the
-	// kinds that are to keep the default page. Headers that forbid caching are set already. Nil means ErrorPage.
+	// OnError answers a request that failed. err is an *Error; match its kind with
+	// errors.Is, and call ErrorPage for the kinds that are to keep the default
+	// page. Headers that forbid caching are set already. Nil means ErrorPage.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -62,7 +69,8 @@ const (
 	defaultSessionLife = 7 * 24 * time.Hour
 )
 
-// resolve returns a copy of o with every default filled in, or an error that says what to do.
+// resolve returns a copy of o with every default filled in, or an error that
+// says what to do.
 func (o Options) resolve(client *oauth.Client) (Options, error) {
 	if o.AfterLogin == "" {
 		o.AfterLogin = "/"
@@ -113,8 +121,8 @@ func cloneParams(params url.Values) url.Values {
 	return c
 }
 
-// site is where the app is, as its users' browsers see it. All of it comes from the configuration, nothing from a Host
-// header (RFC 9700 section 4.13).
+// site is where the app is, as its users' browsers see it. All of it comes from
+// the configuration, nothing from a Host header (RFC 9700 section 4.13).
 type site struct {
 	origin                      string // scheme and host of the redirect URL
 	host                        string
@@ -144,7 +152,8 @@ func newSite(redirectURL string, o *Options) (site, error) {
 	return s, s.check(u.EscapedPath())
 }
 
-// check refuses paths that routers would read in different ways, and paths that collide.
+// check refuses paths that routers would read in different ways, and paths that
+// collide.
 func (s site) check(escapedCallback string) error {
 	if s.callback == "" || s.callback == "/" {
 		return errors.New("middleware: the client's RedirectURL needs a path of its own, such as /auth/callback")

@@ -8,7 +8,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// Bounds of an authorization response. Codes and states of 4 KiB exist, and RFC 6749 sets no limit.
+// Bounds of an authorization response. Codes and states of 4 KiB exist, and RFC
+// 6749 sets no limit.
 const (
 	maxParam       = 16 << 10
 	maxQuery       = 64 << 10
@@ -16,8 +17,8 @@ const (
 	maxDescription = 200
 )
 
-// response is an authorization response (RFC 6749 section 4.1.2, RFC 9207 section 2) whose form has been checked and
-// nothing else.
+// response is an authorization response (RFC 6749 section 4.1.2, RFC 9207
+// section 2) whose form has been checked and nothing else.
 type response struct {
 	state, code redact.Hidden
 	issuer      string
@@ -26,8 +27,9 @@ type response struct {
 	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
 }
 
-// parseResponse reads the parameters that are known and ignores others. Parameters without a value count as omitted
-// (RFC 6749 section 3.1). The error is an *Error of kind ErrBadCallback.
+// parseResponse reads the parameters that are known and ignores others.
+// Parameters without a value count as omitted (RFC 6749 section 3.1). The error
+// is an *Error of kind ErrBadCallback.
 func parseResponse(r *http.Request) (response, error) {
 	bad := func(cause string) (response, error) {
 		return response{}, &Error{Op: opCallback, Kind: ErrBadCallback, Cause: cause}
@@ -63,7 +65,8 @@ func parseResponse(r *http.Request) (response, error) {
 	return p, nil
 }
 
-// visible reports whether s has printable ASCII only (VSCHAR and space, RFC 6749 appendix A).
+// visible reports whether s has printable ASCII only (VSCHAR and space, RFC
+// 6749 appendix A).
 func visible(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -73,9 +76,10 @@ func visible(s string) bool {
 	return true
 }
 
-// failure turns an error response into an *Error. Its texts are from outside: an error code of unusual characters is
-// left out, the description is cut and cleaned. The two codes that stand for the statuses 500 and 503, which a redirect
-// cannot have, are temporary (RFC 6749 section 4.1.2.1).
+// failure turns an error response into an *Error. Its texts are from outside:
+// an error code of unusual characters is left out, the description is cut and
+// cleaned. The two codes that stand for the statuses 500 and 503, which a
+// redirect cannot have, are temporary (RFC 6749 section 4.1.2.1).
 func (p response) failure() *Error {
 	e := &Error{Op: opCallback, Kind: ErrProvider, Code: errorCode(p.errorCode)}
 	e.Description = redact.Text(p.description, maxDescription, p.state.Reveal())
@@ -88,7 +92,8 @@ func (p response) failure() *Error {
 	return e
 }
 
-// errorCode returns code if it looks like one of the codes in use, which all are words of letters with underscores.
+// errorCode returns code if it looks like one of the codes in use, which all
+// are words of letters with underscores.
 func errorCode(code string) string {
 	if len(code) > maxErrorCode {
 		return "unknown"

@@ -11,9 +11,11 @@ import (
 // maxReturnPath keeps a flow's cookie well under the 4 KiB that browsers keep.
 const maxReturnPath = 2048
 
-// localPath reports whether target is a path on this host for every program that may read it: a browser (which takes a
-// backslash for a slash and drops tabs and line breaks), net/url, and a proxy that decodes once too often. It is strict:
-// what no page of an app is called is refused (RFC 9700 section 4.11.1).
+// localPath reports whether target is a path on this host for every program
+// that may read it: a browser (which takes a backslash for a slash and drops
+// tabs and line breaks), net/url, and a proxy that decodes once too often. It
+// is strict: what no page of an app is called is refused (RFC 9700 section
+// 4.11.1).
 func localPath(target string) bool {
 	if len(target) > maxReturnPath || !strings.HasPrefix(target, "/") {
 		return false
@@ -54,8 +56,9 @@ func plainPath(path string) bool {
 	return false
 }
 
-// unescape decodes what can be decoded and leaves the rest, as lenient programs do: url.PathUnescape gives up at the first
-// percent sign that is none, and a bad path would hide behind it.
+// unescape decodes what can be decoded and leaves the rest, as lenient programs
+// do: url.PathUnescape gives up at the first percent sign that is none, and a
+// bad path would hide behind it.
 func unescape(path string) string {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -73,8 +76,9 @@ func unescape(path string) string {
 
 func unsafeInPath(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }
 
-// pageOf returns the local path, with its query, of the page that r asked for, or "" if it cannot be come back to. It
-// reads what the client sent and not r.URL, which http.StripPrefix and others change.
+// pageOf returns the local path, with its query, of the page that r asked for,
+// or "" if it cannot be come back to. It reads what the client sent and not
+// r.URL, which http.StripPrefix and others change.
 func pageOf(r *http.Request) string {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") && r.URL != nil {

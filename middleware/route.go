@@ -9,8 +9,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// route makes a handler of a function that returns what went wrong. It sets the headers that all answers have and refuses
-// other methods before anything is read.
+// route makes a handler of a function that returns what went wrong. It sets the
+// headers that all answers have and refuses other methods before anything is
+// read.
 func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private(w)

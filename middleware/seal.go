@@ -8,14 +8,16 @@ import (
 	"strings"
 )
 
-// The purposes of sealed values: a value that was sealed for one is nothing to another.
+// The purposes of sealed values: a value that was sealed for one is nothing to
+// another.
 const (
 	forFlow    = "flow"
 	forSession = "session"
 	forLogout  = "logout"
 )
 
-// errNotSealed means that a value was not sealed by this Login for this purpose and name, or not by keys that still open.
+// errNotSealed means that a value was not sealed by this Login for this purpose
+// and name, or not by keys that still open.
 var errNotSealed = errors.New("middleware: not a value that this login sealed")
 
 // seal returns v, encrypted, as text for a cookie of the given name.
@@ -50,7 +52,8 @@ func (l *login) open(ctx context.Context, purpose, name, text string, v any) err
 	return nil
 }
 
-// binding is the associated data: a sealed value cannot be moved to another cookie, purpose, client or provider.
+// binding is the associated data: a sealed value cannot be moved to another
+// cookie, purpose, client or provider.
 func (l *login) binding(purpose, name string) []byte {
 	return []byte(strings.Join([]string{
 		"authtrip/middleware/1", purpose, name, l.client.Provider().Name, l.client.ClientID(),

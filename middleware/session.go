@@ -10,21 +10,24 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// Sessions keeps one value for a browser between its requests. Implement it to use the app's own session library; the
-// value is text of up to 4 KiB that is sealed already. Implementations are safe for concurrent use.
+// Sessions keeps one value for a browser between its requests. Implement it to
+// use the app's own session library; the value is text of up to 4 KiB that is
+// sealed already. Implementations are safe for concurrent use.
 type Sessions interface {
-	// Get returns the value of the session that r belongs to, or "" if there is none. An error means that it cannot be
-	// told now: the user is not logged out, the request is answered with 503.
+	// Get returns the value of the session that r belongs to, or "" if there is
+	// none. An error means that it cannot be told now: the user is not logged out,
+	// the request is answered with 503.
 	Get(r *http.Request) (value string, err error)
 
-	// Set stores value for the browser that w answers; an empty value removes it. It is called at login and logout, and
-	// must give the session a new identifier (RenewToken in scs): an identifier from before the login may be known to
+	// Set stores value for the browser that w answers; an empty value removes it.
+	// It is called at login and logout, and must give the session a new identifier
+	// (RenewToken in scs): an identifier from before the login may be known to
 	// somebody else.
 	Set(w http.ResponseWriter, r *http.Request, value string) error
 }
 
-// cookieSessions keeps the value in a cookie. Nothing is kept on the server, and yet a logout ends it everywhere, since the
-// value names the grant.
+// cookieSessions keeps the value in a cookie. Nothing is kept on the server,
+// and yet a logout ends it everywhere, since the value names the grant.
 type cookieSessions struct {
 	cookies cookies
 	life    time.Duration
@@ -47,7 +50,8 @@ func (s cookieSessions) Set(w http.ResponseWriter, _ *http.Request, value string
 	return nil
 }
 
-// session is who is logged in, and under which grant. It is sealed before Sessions gets it.
+// session is who is logged in, and under which grant. It is sealed before
+// Sessions gets it.
 type session struct {
 	Subject string    `json:"s"`
 	Epoch   string    `json:"g"` // of the grant: it does not outlive a logout
@@ -57,7 +61,8 @@ type session struct {
 // errNoSession means that nobody is logged in.
 var errNoSession = errors.New("middleware: not logged in")
 
-// startSession begins a new session: its value is a new one at every login, also for the same user.
+// startSession begins a new session: its value is a new one at every login,
+// also for the same user.
 func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, subject, epoch string) error {
 	s := session{subject, epoch, time.Now().Add(l.options.SessionLifetime).Round(0).UTC()}
 	value, err := l.seal(ctx, forSession, l.cookies.session(), s)
@@ -71,8 +76,9 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 	return nil
 }
 
-// claimed returns what the browser's session says, which is genuine and has not expired; whether the grant still exists
-// is not asked. It returns errNoSession, or the error of Sessions or keys.
+// claimed returns what the browser's session says, which is genuine and has not
+// expired; whether the grant still exists is not asked. It returns
+// errNoSession, or the error of Sessions or keys.
 func (l *login) claimed(r *http.Request) (session, error) {
 	value, err := l.sessions.Get(r)
 	if err != nil {
@@ -98,8 +104,9 @@ func (l *login) openSession(ctx context.Context, purpose, name, value string) (s
 	return s, nil
 }
 
-// current returns the session of r if its grant is alive and still the one that it was made for. It returns errNoSession,
-// or another error if that cannot be told now.
+// current returns the session of r if its grant is alive and still the one that
+// it was made for. It returns errNoSession, or another error if that cannot be
+// told now.
 func (l *login) current(r *http.Request) (session, error) {
 	s, err := l.claimed(r)
 	if err != nil {
@@ -117,7 +124,8 @@ func (l *login) current(r *http.Request) (session, error) {
 	return s, nil
 }
 
-// notOurs reports whether a value could not be opened for good, as opposed to keys that cannot be asked now.
+// notOurs reports whether a value could not be opened for good, as opposed to
+// keys that cannot be asked now.
 func notOurs(err error) bool {
 	return errors.Is(err, errNotSealed) || errors.Is(err, seal.ErrUnsealed)
 }

@@ -10,21 +10,24 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// operatorError is a kind of failure that only a change of the deployment ends: tokensource.ErrClient with a text of its own.
+// operatorError is a kind of failure that only a change of the deployment ends:
+// tokensource.ErrClient with a text of its own.
 type operatorError string
 
 func (e operatorError) Error() string { return string(e) }
 
 func (e operatorError) Unwrap() error { return tokensource.ErrClient }
 
-// unread is the failure to read a record, for as long as the record and the keys stay as they are.
+// unread is the failure to read a record, for as long as the record and the
+// keys stay as they are.
 type unread struct {
 	key string // of the record
 	err error
 }
 
-// unreadable wraps err if the record under key cannot be read, and else returns it as it is. The record is left to the
-// operator: others may be able to read it, with keys that this process does not have yet.
+// unreadable wraps err if the record under key cannot be read, and else returns
+// it as it is. The record is left to the operator: others may be able to read
+// it, with keys that this process does not have yet.
 func unreadable(key string, err error) error {
 	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
 		return &unread{key, err}
@@ -32,7 +35,8 @@ func unreadable(key string, err error) error {
 	return err
 }
 
-// isMisread reports whether err is of a grant that was opened and makes no sense: package tokensource has no kind for it.
+// isMisread reports whether err is of a grant that was opened and makes no
+// sense: package tokensource has no kind for it.
 func isMisread(err error) bool {
 	e, ok := errors.AsType[*tokensource.Error](err)
 	return ok && e.Op == "load" && e.Kind == nil
@@ -55,7 +59,8 @@ func (e *unread) Error() string {
 // Unwrap returns the kind and the reason.
 func (e *unread) Unwrap() []error { return []error{ErrUnreadable, e.err} }
 
-// stopped is the error of op when the store or the session library did: temporary, unless only the operator can help.
+// stopped is the error of op when the store or the session library did:
+// temporary, unless only the operator can help.
 func stopped(op, cause string, err error) *Error {
 	kind := tokensource.ErrTemporary
 	if errors.Is(err, ErrUnreadable) {

@@ -12,7 +12,8 @@ func hasBody(req *http.Request) bool {
 	return req.Body != nil && req.Body != http.NoBody
 }
 
-// repeatable reports whether req can be sent again without anything having been kept.
+// repeatable reports whether req can be sent again without anything having been
+// kept.
 func repeatable(req *http.Request) bool {
 	return !hasBody(req) || req.GetBody != nil
 }
@@ -25,8 +26,9 @@ func freshBody(req *http.Request) (io.ReadCloser, error) {
 	return req.GetBody()
 }
 
-// keptBody passes a request body through and keeps what is read, up to a limit, for one replay. The base may still be
-// reading it when the response is there already.
+// keptBody passes a request body through and keeps what is read, up to a limit,
+// for one replay. The base may still be reading it when the response is there
+// already.
 type keptBody struct {
 	body  io.ReadCloser
 	limit int64
@@ -38,9 +40,9 @@ type keptBody struct {
 	ended bool // body was read to its end
 }
 
-// keepBody returns what to send as the body of req. The keptBody is that body, so
-// that it can be replayed. It is nil if req needs none, or if its body is known not
-// to fit.
+// keepBody returns what to send as the body of req. The keptBody is that body,
+// so that it can be replayed. It is nil if req needs none, or if its body is
+// known not to fit.
 func (c *core) keepBody(req *http.Request) (io.ReadCloser, *keptBody) {
 	replays := c.renewer != nil || c.authorizer != nil
 	if repeatable(req) || !replays || c.maxReplay < 0 || req.ContentLength > c.maxReplay {
@@ -76,8 +78,9 @@ func (b *keptBody) Close() error {
 	return b.body.Close()
 }
 
-// whole returns the body, if every byte of it was read and kept. A part of it is never returned. A body of a known length is
-// whole when so much of it was read: the base looks for its io.EOF only after the server may have answered.
+// whole returns the body, if every byte of it was read and kept. A part of it
+// is never returned. A body of a known length is whole when so much of it was
+// read: the base looks for its io.EOF only after the server may have answered.
 func (b *keptBody) whole() ([]byte, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,7 +91,8 @@ func (b *keptBody) whole() ([]byte, bool) {
 	return b.data, all && !b.over
 }
 
-// reopenBody returns the body for replaying req, and false if it cannot be had in full.
+// reopenBody returns the body for replaying req, and false if it cannot be had
+// in full.
 func reopenBody(req *http.Request, kept *keptBody) (io.ReadCloser, bool) {
 	if repeatable(req) {
 		body, err := freshBody(req)

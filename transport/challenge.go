@@ -5,15 +5,18 @@ import (
 	"strings"
 )
 
-// Challenge is one challenge of a WWW-Authenticate header (RFC 9110 section 11.6.1).
+// Challenge is one challenge of a WWW-Authenticate header (RFC 9110 section
+// 11.6.1).
 type Challenge struct {
 	Scheme  string            // as the server wrote it; compare with strings.EqualFold
 	Token68 string            // what follows the scheme of schemes that have no parameters, or empty
 	Params  map[string]string // by name in lower case; the first value of a repeated name
 }
 
-// Challenges returns what all WWW-Authenticate headers of h ask for, in order. It takes what can be understood and skips
-// the rest, so it has no error: several challenges in one header, several headers, and quoted commas are all told apart.
+// Challenges returns what all WWW-Authenticate headers of h ask for, in order.
+// It takes what can be understood and skips the rest, so it has no error:
+// several challenges in one header, several headers, and quoted commas are all
+// told apart.
 func Challenges(h http.Header) []Challenge {
 	var list []Challenge
 	for _, value := range h.Values("WWW-Authenticate") {
@@ -49,7 +52,8 @@ func (p *challengeParser) parse() []Challenge {
 	}
 }
 
-// scheme begins a challenge. What follows is a token68, or the first parameter, or nothing.
+// scheme begins a challenge. What follows is a token68, or the first parameter,
+// or nothing.
 func (p *challengeParser) scheme(name string) {
 	c := Challenge{Scheme: name, Params: map[string]string{}}
 	if !strings.HasPrefix(p.rest, " ") && !strings.HasPrefix(p.rest, "\t") {
@@ -60,7 +64,8 @@ func (p *challengeParser) scheme(name string) {
 	p.list = append(p.list, c)
 }
 
-// param reads the value of a parameter, which belongs to the challenge begun last, and whatever stands before the next comma.
+// param reads the value of a parameter, which belongs to the challenge begun
+// last, and whatever stands before the next comma.
 func (p *challengeParser) param(name string) {
 	p.rest = strings.TrimLeft(p.rest, " \t")
 	var value string
@@ -89,7 +94,8 @@ func (p *challengeParser) token() string {
 	return p.cut(n)
 }
 
-// token68 reads a token68 if one ends where the challenge ends; anything else is left for the parameters.
+// token68 reads a token68 if one ends where the challenge ends; anything else
+// is left for the parameters.
 func (p *challengeParser) token68() string {
 	s := strings.TrimLeft(p.rest, " \t")
 	n := 0
@@ -109,7 +115,8 @@ func (p *challengeParser) token68() string {
 	return p.cut(n)
 }
 
-// quoted reads a quoted string and undoes its quoted pairs. One that never ends reaches to the end.
+// quoted reads a quoted string and undoes its quoted pairs. One that never ends
+// reaches to the end.
 func (p *challengeParser) quoted() string {
 	var b strings.Builder
 	for i := 1; i < len(p.rest); i++ {

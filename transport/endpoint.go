@@ -67,8 +67,8 @@ func (c *core) sendsTokenTo(req *http.Request) bool {
 }
 
 // ownRequest reports whether package oauth made req with a token of its own, to
-// ask who a user is (T9). Only such a request comes with an Authorization header
-// under a marked context, and the header is the cheaper one to look at.
+// ask who a user is (T9). Only such a request comes with an Authorization
+// header under a marked context, and the header is the cheaper one to look at.
 func ownRequest(req *http.Request) bool {
 	return req.Header[authorization] != nil && backchannel.Is(req.Context())
 }

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// heldBody is the body of a rejected response while the token is renewed. It is read in the background, so that its
-// connection is free: the token endpoint may be at the same host, and connections to it limited. Whoever reads it meanwhile
-// or afterwards gets all of it, each part as soon as it is there.
+// heldBody is the body of a rejected response while the token is renewed. It is
+// read in the background, so that its connection is free: the token endpoint
+// may be at the same host, and connections to it limited. Whoever reads it
+// meanwhile or afterwards gets all of it, each part as soon as it is there.
 type heldBody struct {
 	body  io.ReadCloser
 	close func() error
@@ -63,7 +64,8 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return b.body.Read(p)
 }
 
-// readHeld waits for data, and reads it. It returns nothing and no error when what comes next is still in body.
+// readHeld waits for data, and reads it. It returns nothing and no error when
+// what comes next is still in body.
 func (b *heldBody) readHeld(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

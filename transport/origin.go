@@ -13,14 +13,16 @@ import (
 // origins is where the token may go.
 type origins []origin
 
-// origin is one scheme, host and port. All of it is lower-case ASCII; port is never empty.
+// origin is one scheme, host and port. All of it is lower-case ASCII; port is
+// never empty.
 type origin struct {
 	scheme, host, port string
 	authority          string // host and port as URLs usually have them: compared first
 }
 
-// has reports whether u is at one of the origins. It fails closed: a host in another spelling, such as Unicode or with a
-// trailing dot, is another host, and an opaque URL is nowhere, since it may name a second host.
+// has reports whether u is at one of the origins. It fails closed: a host in
+// another spelling, such as Unicode or with a trailing dot, is another host,
+// and an opaque URL is nowhere, since it may name a second host.
 func (s origins) has(u *url.URL) bool {
 	if u == nil || u.Opaque != "" {
 		return false
@@ -47,7 +49,8 @@ func (o *origin) same(u *url.URL) bool {
 	return port == o.port && equalFoldASCII(u.Hostname(), o.host)
 }
 
-// parseOrigin reads what a program configured. Its errors say what to write instead.
+// parseOrigin reads what a program configured. Its errors say what to write
+// instead.
 func parseOrigin(raw string, insecureHTTP bool) (origin, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -83,7 +86,8 @@ func defaultPort(scheme string) string {
 	return "443"
 }
 
-// plainHost accepts DNS names and IP addresses as URLs write them, in lower case.
+// plainHost accepts DNS names and IP addresses as URLs write them, in lower
+// case.
 func plainHost(host string) bool {
 	if host == "" || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || strings.Contains(host, "..") {
 		return false
@@ -96,8 +100,8 @@ func plainPort(port string) bool {
 	return err == nil && n >= 1 && n <= 65535 && port == strconv.Itoa(n)
 }
 
-// equalFoldASCII is strings.EqualFold without Unicode, which would let the Kelvin sign pass for a k. The second argument
-// is in lower case.
+// equalFoldASCII is strings.EqualFold without Unicode, which would let the
+// Kelvin sign pass for a k. The second argument is in lower case.
 func equalFoldASCII(s, lower string) bool {
 	if len(s) != len(lower) {
 		return false

@@ -15,13 +15,15 @@ type RateLimit struct {
 	Reset     time.Time // when the window ends, by this machine's clock
 }
 
-// limitNames are X's families of rate-limit headers; each has -limit, -remaining and -reset (in seconds of the Unix epoch).
-// The daily ones can be exhausted while the first is not.
+// limitNames are X's families of rate-limit headers; each has -limit,
+// -remaining and -reset (in seconds of the Unix epoch). The daily ones can be
+// exhausted while the first is not.
 var limitNames = [...]string{"x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"}
 
-// RateLimitFrom returns the rate limit that binds: of the exhausted ones that which ends last, or the one with the
-// fewest requests left. It returns false if the response names none. Reset allows for a server whose clock is wrong, by
-// the Date header; so call it when the response arrives.
+// RateLimitFrom returns the rate limit that binds: of the exhausted ones that
+// which ends last, or the one with the fewest requests left. It returns false
+// if the response names none. Reset allows for a server whose clock is wrong,
+// by the Date header; so call it when the response arrives.
 func RateLimitFrom(resp *http.Response) (RateLimit, bool) {
 	var binding RateLimit
 	found := false
@@ -41,7 +43,8 @@ func (l RateLimit) bindsMore(other RateLimit) bool {
 	return l.Remaining < other.Remaining
 }
 
-// readLimit reads one family. Without a usable reset and remaining it says nothing.
+// readLimit reads one family. Without a usable reset and remaining it says
+// nothing.
 func readLimit(resp *http.Response, name string) (RateLimit, bool) {
 	remaining, ok := parseCount(resp.Header.Get(name + "-remaining"))
 	if !ok {
@@ -56,8 +59,10 @@ func readLimit(resp *http.Response, name string) (RateLimit, bool) {
 	return RateLimit{Name: name, Limit: limit, Remaining: remaining, Reset: time.Now().Add(wait)}, true
 }
 
-// askedPause returns how long the server asks to wait: by Retry-After (RFC 9110 section 10.2.3), or, if it answered 429, by
-// the limit that is exhausted. Zero or less means that it asks for nothing, or for nothing that can be understood.
+// askedPause returns how long the server asks to wait: by Retry-After (RFC 9110
+// section 10.2.3), or, if it answered 429, by the limit that is exhausted. Zero
+// or less means that it asks for nothing, or for nothing that can be
+// understood.
 func askedPause(resp *http.Response) time.Duration {
 	if wait := retryAfter(resp); wait > 0 {
 		return wait
@@ -82,7 +87,8 @@ func retryAfter(resp *http.Response) time.Duration {
 	return 0
 }
 
-// serverTime is the server's clock when it answered, or ours if it does not say.
+// serverTime is the server's clock when it answered, or ours if it does not
+// say.
 func serverTime(resp *http.Response) time.Time {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		return date
@@ -93,7 +99,8 @@ func serverTime(resp *http.Response) time.Time {
 // maxCount keeps a count of seconds from overflowing a time.Duration.
 const maxCount = 1 << 33
 
-// parseCount reads a decimal number without sign. A huge one is cut to maxCount.
+// parseCount reads a decimal number without sign. A huge one is cut to
+// maxCount.
 func parseCount(s string) (int64, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false

@@ -12,14 +12,16 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// A response that is dropped is read this far and this long, so that its connection can be used again.
+// A response that is dropped is read this far and this long, so that its
+// connection can be used again.
 const (
 	maxDrain     = 64 << 10
 	maxDrainTime = time.Second
 )
 
-// replay renews the token that resp refused and sends req once more. Whatever comes back then goes to the caller. If there
-// is no newer token or no way to send the body again, resp does, with all of its body.
+// replay renews the token that resp refused and sends req once more. Whatever
+// comes back then goes to the caller. If there is no newer token or no way to
+// send the body again, resp does, with all of its body.
 func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token, kept *keptBody) (*http.Response, error) {
 	fresh, resp, err := c.renew(req, resp, sent)
 	if fresh == nil {
@@ -30,7 +32,8 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 		discard(resp)
 		return nil, err
 	}
-	// Looked at only now: while the token was renewed, the base may have read the body to its end.
+	// Looked at only now: while the token was renewed, the base may have read the
+	// body to its end.
 	body, ok := reopenBody(req, kept)
 	if !ok {
 		return resp, nil
@@ -40,8 +43,8 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 }
 
 // renew returns a token other than sent, which resp refused, and resp. Without
-// such a token it returns what goes to the caller: resp with all of its body, or
-// an error.
+// such a token it returns what goes to the caller: resp with all of its body,
+// or an error.
 func (c *core) renew(req *http.Request, resp *http.Response, sent *oauth2.Token) (*oauth2.Token, *http.Response, error) {
 	hold(resp)
 	fresh, err := c.renewer.Renew(req.Context(), sent)
@@ -61,7 +64,8 @@ func (c *core) renew(req *http.Request, resp *http.Response, sent *oauth2.Token)
 	return nil, nil, err
 }
 
-// discard drains the body of a response that nobody will read, within bounds, and closes it.
+// discard drains the body of a response that nobody will read, within bounds,
+// and closes it.
 func discard(resp *http.Response) {
 	body := resp.Body
 	if body == nil {

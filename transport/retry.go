@@ -13,23 +13,27 @@ import (
 
 // RetryOptions say how requests are repeated. Repeated are:
 //
-//   - after 429 (Too Many Requests), every request: the server did not process it;
-//   - after 500, 502, 503, 504 and failed connections, requests that may be processed twice: GET, HEAD, OPTIONS, TRACE, PUT,
-//     DELETE (RFC 9110 section 9.2.2), and any with an Idempotency-Key header.
+//   - after 429 (Too Many Requests), every request: the server did not process
+//     it;
+//   - after 500, 502, 503, 504 and failed connections, requests that may be
+//     processed twice: GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section
+//     9.2.2), and any with an Idempotency-Key header.
 //
-// A request whose body has no GetBody is sent once: nothing is kept in memory for a retry. The last answer goes to the
-// caller as it came.
+// A request whose body has no GetBody is sent once: nothing is kept in memory
+// for a retry. The last answer goes to the caller as it came.
 type RetryOptions struct {
 	// MaxRetries is how often a request is repeated at most. Zero means 3.
 	MaxRetries int
 
-	// MaxWait is the longest pause before a repetition. Zero means 15 seconds. If the server asks for a longer one
-	// (Retry-After, or X's rate-limit headers), or if the request's context ends earlier, there is no pause: its answer
-	// goes to the caller at once, and RateLimitFrom tells when to come back.
+	// MaxWait is the longest pause before a repetition. Zero means 15 seconds. If
+	// the server asks for a longer one (Retry-After, or X's rate-limit headers), or
+	// if the request's context ends earlier, there is no pause: its answer goes to
+	// the caller at once, and RateLimitFrom tells when to come back.
 	MaxWait time.Duration
 
-	// FirstWait bounds the first pause when the server asks for none; the bound doubles each time, up to MaxWait, and
-	// the pause is a random part of it. Zero means 500 milliseconds.
+	// FirstWait bounds the first pause when the server asks for none; the bound
+	// doubles each time, up to MaxWait, and the pause is a random part of it. Zero
+	// means 500 milliseconds.
 	FirstWait time.Duration
 }
 
@@ -59,8 +63,9 @@ func newRetrier(o *RetryOptions) (*retrier, error) {
 	return r, nil
 }
 
-// send sends stamped copies of req, which is repeatable, through base until one attempt is final. A first attempt that is
-// final costs nothing more than without retries.
+// send sends stamped copies of req, which is repeatable, through base until one
+// attempt is final. A first attempt that is final costs nothing more than
+// without retries.
 func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, how carrier) (*http.Response, error) {
 	resp, err := how.send(base, req, body)
 	if err == nil && resp != nil && resp.StatusCode != http.StatusTooManyRequests && !serverFailed(resp) {
@@ -70,7 +75,8 @@ func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCl
 	return c.run()
 }
 
-// retryCall is one request with its attempts, one after another. It is the http.RoundTripper below the retrying client.
+// retryCall is one request with its attempts, one after another. It is the
+// http.RoundTripper below the retrying client.
 type retryCall struct {
 	*retrier
 	base       http.RoundTripper
@@ -85,9 +91,10 @@ type retryCall struct {
 	err      error
 }
 
-// run lets the retrying client loop and pause. The client is given an empty stand-in for the request, for three reasons: it
-// reads bodies into memory unless it knows their type, it repeats what a base has done to the headers, and http.Client
-// refuses requests that an http.RoundTripper may be given.
+// run lets the retrying client loop and pause. The client is given an empty
+// stand-in for the request, for three reasons: it reads bodies into memory
+// unless it knows their type, it repeats what a base has done to the headers,
+// and http.Client refuses requests that an http.RoundTripper may be given.
 func (c *retryCall) run() (*http.Response, error) {
 	client := &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: c},
@@ -107,7 +114,8 @@ func (c *retryCall) run() (*http.Response, error) {
 	return c.resp, c.err
 }
 
-// RoundTrip makes one attempt, or hands over the first, which was made already. The request given to it is the stand-in.
+// RoundTrip makes one attempt, or hands over the first, which was made already.
+// The request given to it is the stand-in.
 func (c *retryCall) RoundTrip(*http.Request) (*http.Response, error) {
 	c.pausing = false
 	c.attempts++
@@ -115,7 +123,8 @@ func (c *retryCall) RoundTrip(*http.Request) (*http.Response, error) {
 		c.resp, c.err = c.again()
 	}
 	if c.err == nil && c.resp != nil && c.resp.StatusCode/100 == 3 {
-		// A redirect is for the caller's client to follow: http.Client in the loop must not even look at it.
+		// A redirect is for the caller's client to follow: http.Client in the loop must
+		// not even look at it.
 		return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 	}
 	return c.resp, c.err
@@ -148,7 +157,8 @@ func (c *retryCall) check(ctx context.Context, _ *http.Response, err error) (boo
 	return true, nil
 }
 
-// worthwhile reports whether an attempt that ended like this may and should be repeated.
+// worthwhile reports whether an attempt that ended like this may and should be
+// repeated.
 func (c *retryCall) worthwhile(ctx context.Context, err error) bool {
 	if c.how.failed() {
 		return false // the source has no token: that is no failure of the connection

@@ -12,9 +12,10 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// Transport is an http.RoundTripper that authenticates requests to its origins. Any other request passes to the base
-// untouched, also when it is a hop of a redirect. New makes one; the zero value cannot be used. It is safe for concurrent
-// use.
+// Transport is an http.RoundTripper that authenticates requests to its origins.
+// Any other request passes to the base untouched, also when it is a hop of a
+// redirect. New makes one; the zero value cannot be used. It is safe for
+// concurrent use.
 type Transport struct {
 	core func() *core // in a closure, so that a Transport that is printed does not show its source
 }
@@ -34,13 +35,16 @@ type core struct {
 	headers    headers
 }
 
-// RoundTrip sends req with the token of the source, in place of any Authorization header of the caller's, and never
-// modifies req. If the server rejects the token (Options.Rejected), the source renews it and the request is replayed once;
-// if the body cannot be replayed, or the token was renewed moments ago, the caller gets the server's answer as it came.
-// The response's Request is req, which does not carry the token.
+// RoundTrip sends req with the token of the source, in place of any
+// Authorization header of the caller's, and never modifies req. If the server
+// rejects the token (Options.Rejected), the source renews it and the request is
+// replayed once; if the body cannot be replayed, or the token was renewed
+// moments ago, the caller gets the server's answer as it came. The response's
+// Request is req, which does not carry the token.
 //
-// Errors of the source are wrapped: match tokensource.ErrReauthorize and the others with errors.Is. ErrTokenType and
-// ErrBadToken mean that the source's token cannot be sent.
+// Errors of the source are wrapped: match tokensource.ErrReauthorize and the
+// others with errors.Is. ErrTokenType and ErrBadToken mean that the source's
+// token cannot be sent.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.core()
 	if !c.sendsTokenTo(req) {
@@ -64,7 +68,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.replay(req, resp, tok, kept)
 }
 
-// CloseIdleConnections closes the idle connections of the base, if it keeps any.
+// CloseIdleConnections closes the idle connections of the base, if it keeps
+// any.
 func (t *Transport) CloseIdleConnections() {
 	if base, ok := t.core().base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
@@ -90,8 +95,8 @@ func (c *core) token(ctx context.Context) (*oauth2.Token, string, error) {
 	return tok, auth, err
 }
 
-// send sends a copy of req that carries a token, with retries if they are on and
-// the request can be repeated.
+// send sends a copy of req that carries a token, with retries if they are on
+// and the request can be repeated.
 func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.Response, error) {
 	var resp *http.Response
 	var err error

@@ -195,18 +195,16 @@ func (a *app) sealedAs(user string, keys ...string) string {
 }
 
 // login has a user authorize the app.
-func (a *app) login(g *grant.Keeper, user string) *oauth2.Token {
+func (a *app) login(g *grant.Keeper, user string) {
 	a.Helper()
 	access, refresh, err := a.fake.IssueToken(user, a.client.ClientID(), scopes...)
 	if err != nil {
 		a.Fatal(err)
 	}
-	tok := token(access, refresh)
-	if _, err := g.Save(a.Context(), user, tok); err != nil {
+	if _, err := g.Save(a.Context(), user, token(access, refresh)); err != nil {
 		a.Fatal(err)
 	}
 	a.secrets = append(a.secrets, access, refresh)
-	return tok
 }
 
 func token(access, refresh string) *oauth2.Token {

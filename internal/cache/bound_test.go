@@ -17,7 +17,6 @@ import (
 // A token is used only while the wall clock and the monotonic clock both say
 // that it is valid (G18).
 func TestBothClocksEndAToken(t *testing.T) {
-	const hour = int64(time.Hour)
 	for _, test := range []struct {
 		name       string
 		mono, wall time.Duration // what the clocks do after the read

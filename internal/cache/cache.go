@@ -88,6 +88,11 @@ type Entry[R any] struct {
 	Version uint64 // the record's version in the store
 	Over    uint64 // the version that this one replaced, after a write; otherwise zero
 
+	// Rejected is an access token that is known to be older than Token, such as
+	// the one that an API rejected before the store was read. Otherwise it is
+	// empty.
+	Rejected string
+
 	Recheck Moment // from then on the store is read before Token is used
 	Refresh Moment // from then on a refresh ahead of the expiry is due
 	Expiry  Moment // from then on Token is not used

@@ -55,6 +55,20 @@ func TestOrder(t *testing.T) {
 			w.read(u, 2)
 			write.Publish(over(1, w.entry(u, 2)))
 		}, "u@2", "u@2"},
+		{"a renewal is newer than a slow read of the token that it replaces", func(w *world) {
+			slow, renewal := w.begin(u), w.begin(u)
+			slow.Publish(w.entry(u, 1))
+			e := w.entry(u, 7)
+			e.Rejected = w.entry(u, 1).Token.AccessToken
+			renewal.Publish(e)
+		}, "u@7", "u@7"},
+		{"a renewal does not replace a third token", func(w *world) {
+			slow, renewal := w.begin(u), w.begin(u)
+			slow.Publish(w.entry(u, 3))
+			e := w.entry(u, 7)
+			e.Rejected = w.entry(u, 1).Token.AccessToken
+			renewal.Publish(e)
+		}, "none", "u@3"},
 		{"a third outcome does not decide the order of two", func(w *world) {
 			a, b, c := w.begin(u), w.begin(u), w.begin(u)
 			a.Publish(w.entry(u, 1))

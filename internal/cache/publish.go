@@ -79,9 +79,10 @@ func (o *Op[R]) Publish(e Entry[R]) *Snapshot[R] {
 // is known which of the two is newer.
 //
 // If o began after current was published, e is newer. Otherwise the versions
-// decide. Versions have no order, but a write knows which version it replaced.
-// If that does not decide either, the outcome of a write replaces current,
-// because the process just obtained its token. The outcome of a read does not.
+// decide. Versions have no order, but a write knows which version it replaced,
+// and a renewal knows which token it replaced. If that does not decide either,
+// the outcome of a write replaces current, because the process just obtained
+// its token. The outcome of a read does not.
 func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	switch {
 	case o.forgotten: // a logout wins over every Op that began before its end (G12)
@@ -90,6 +91,8 @@ func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 		return true, true
 	case current == nil: // evicted
 		return false, true
+	case e.Rejected != "" && current.Token != nil && e.Rejected == current.Token.AccessToken:
+		return true, true
 	case e.Version != 0 && e.Version == current.version, e.Over != 0 && e.Over == current.version:
 		return true, true
 	case e.Version != 0 && e.Version == current.rest.over:

@@ -27,11 +27,19 @@ type setup struct {
 	Store   string        // see openStore
 	Timeout time.Duration // of a token request; the lease is ten seconds longer. Zero means 20 seconds
 	Recheck time.Duration // of grant.Options
+	Hasty   bool          // see storeTimeout
 	Floor   string        // directory of a floor that makes the calls instead; empty means none
 }
 
-// storeTimeout is long enough for a machine that does other work.
-const storeTimeout = 10 * time.Second
+// storeTimeout returns how long one operation of the store may take. It is long
+// enough for a disk that serves other work. How long a process watches the
+// intent of another one depends on it, so a process that takes over is hasty.
+func (s setup) storeTimeout() time.Duration {
+	if s.Hasty {
+		return 10 * time.Second
+	}
+	return time.Minute
+}
 
 var scopes = []string{"tweet.read", "users.read", "offline.access"}
 
@@ -58,7 +66,7 @@ func (s setup) open(ctx context.Context, p *points, observe func(grant.Event)) (
 		return nil, err
 	}
 	grants, err := grant.New(client, passing(store, p), &grant.Options{
-		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, StoreTimeout: storeTimeout, Observe: observe,
+		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, StoreTimeout: s.storeTimeout(), Observe: observe,
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeStore())

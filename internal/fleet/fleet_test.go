@@ -52,9 +52,23 @@ func newFleet(t *testing.T, kind string) *fleet {
 // start starts n processes.
 func (f *fleet) start(n int) []*worker {
 	f.Helper()
+	return f.startAs(f.setup, n)
+}
+
+// successors starts n processes that are to take over from others. On a busy
+// machine their calls may fail for a moment: see worker.final.
+func (f *fleet) successors(n int) []*worker {
+	f.Helper()
+	s := f.setup
+	s.Hasty = true
+	return f.startAs(s, n)
+}
+
+func (f *fleet) startAs(s setup, n int) []*worker {
+	f.Helper()
 	list := make([]*worker, n)
 	for i := range list {
-		list[i] = startWorker(f.T, f.setup)
+		list[i] = startWorker(f.T, s)
 	}
 	return list
 }

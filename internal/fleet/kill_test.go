@@ -43,7 +43,7 @@ func killEverywhere(t *testing.T, kind string, grace time.Duration) {
 	victims, subjects := victimsAt(scale(1, 40), refreshPoints...)
 	f.loginExpired(subjects)
 	each(4, victims, f.kill)
-	survivors := f.start(2)
+	survivors := f.successors(2)
 	each(len(victims), victims, func(v victim) {
 		for _, m := range together(survivors, func(w *worker) message { return w.final(v.subject) }) {
 			f.wantTakenOver("killed", v, m, grace)

@@ -31,7 +31,7 @@ func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 	victims, subjects := victimsAt(scale(1, 5), refreshPoints...)
 	f.loginExpired(subjects)
 	sleepers := f.stop(victims)
-	successor := f.start(1)[0]
+	successor := f.successors(1)[0]
 	each(len(victims), victims, func(v victim) { f.wantTakenOver("stopped", v, successor.final(v.subject), grace) })
 	before := f.stored(subjects)
 

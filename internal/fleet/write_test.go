@@ -138,7 +138,7 @@ func countValue(n int) []byte { return []byte(strings.Repeat(fmt.Sprintln(n), co
 // readCount returns the stored number, and its version. Both are zero if there
 // is none.
 func readCount(ctx context.Context, store storage.Store) (int, storage.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	r, err := store.Get(ctx, counter)
 	switch {

@@ -59,16 +59,16 @@ func TestCollect(t *testing.T) {
 			}
 			continue
 		}
-		got := ""
+		var got strings.Builder
 		for _, g := range list {
 			var names []string
 			for _, test := range g.Tests {
 				names = append(names, test.Name)
 			}
-			got += g.Number + "|" + g.Sentence + "|" + strings.Join(names, " ")
+			got.WriteString(g.Number + "|" + g.Sentence + "|" + strings.Join(names, " "))
 		}
-		if err != nil || got != tt.want {
-			t.Errorf("%s: Collect() = %q, %v, want %q", tt.name, got, err, tt.want)
+		if err != nil || got.String() != tt.want {
+			t.Errorf("%s: Collect() = %q, %v, want %q", tt.name, got.String(), err, tt.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -88,13 +89,13 @@ func (j *judge) judgeToken(a ask, f *facts, tok *oauth2.Token) {
 	j.judgeExpired(a, f, p, tok)
 }
 
-// judgeUnsavedToken looks at a token that does not stand in the store (G4). Only
-// the process that got it may hand it out, and only if the store has failed. The
-// lock must be held.
+// judgeUnsavedToken looks at a token that does not stand in the store (G4).
+// Only the process that got it may hand it out, and only if the store has
+// failed. The lock must be held.
 func (j *judge) judgeUnsavedToken(a ask, f *facts, p *pair) {
 	switch {
 	case p.durable:
-	case !p.tried || p.holder != a.p:
+	case !p.tried || !slices.Contains(p.holders, a.p):
 		j.violation("not-durable", f, "%s hands out %v before it is stored", a.p.name, p)
 	default:
 		j.counts.add("tokens served that the store has not taken", 1)
@@ -165,9 +166,9 @@ func said(reason tokensource.Reason, over string) bool {
 	return string(reason) == over
 }
 
-// judgeTrouble looks at an error that says nothing of the grant. Some time after
-// the last fault, only impatient callers get one, and callers whose token was
-// renewed just now. The lock must be held.
+// judgeTrouble looks at an error that says nothing of the grant. Some time
+// after the last fault, only impatient callers get one, and callers whose token
+// was renewed just now. The lock must be held.
 func (j *judge) judgeTrouble(a ask, f *facts, err error, deadline time.Duration) {
 	switch {
 	case a.at.Before(j.run.faulty.Add(settled)) || !j.run.profile.clocksAgree():

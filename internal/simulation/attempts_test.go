@@ -7,7 +7,8 @@ import (
 )
 
 // attemptOf returns the attempt whose intent stands in a record. If no earlier
-// one has that intent, it is a new attempt of the process that wrote the record.
+// one has that intent, it is a new attempt of the process that wrote the
+// record.
 func (f *facts) attemptOf(told grant.Grant, p *process, pair *pair) (a *attempt, known bool) {
 	for i := len(f.attempts) - 1; i >= 0 && i >= len(f.attempts)-20; i-- {
 		if a := f.attempts[i]; a.since.Equal(told.RedeemingSince) && a.until.Equal(told.RedeemingUntil) && a.pair == pair {

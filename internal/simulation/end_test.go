@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -79,8 +80,8 @@ func (j *judge) lastCall(u *user, p *process) {
 }
 
 // judgeLeftovers looks for refresh tokens that live at the server though the
-// grant is over here (G20), or though a process had them and lost them (G4). The
-// lock must be held.
+// grant is over here (G20), or though a process had them and lost them (G4).
+// The lock must be held.
 func (j *judge) judgeLeftovers(f *facts) {
 	if f.stored.queued > 0 {
 		j.violation("unrevoked", f, "%d tokens are still to be revoked", f.stored.queued)
@@ -90,11 +91,10 @@ func (j *judge) judgeLeftovers(f *facts) {
 			continue
 		}
 		switch l := f.loginOf(p); {
-		case p.holder == nil: // its answer was lost: nobody knows it
-		case p.holder.is("crashed"):
+		case !slices.ContainsFunc(p.holders, func(h *process) bool { return !h.is("crashed") }): // nobody knows it
 		case l != nil && l.done.IsZero(): // the user was told to log in again
 		default:
-			j.violation("lost-token", f, "%s got %v; it lives at the server, and the store holds %v %s", p.holder.name, p, f.stored.pair, f.stored.over)
+			j.violation("lost-token", f, "%s got %v; it lives at the server, and the store holds %v %s", p.holders[0].name, p, f.stored.pair, f.stored.over)
 		}
 	}
 }

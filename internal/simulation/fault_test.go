@@ -133,6 +133,17 @@ func (r *run) wireFault(p *process, c chance) string {
 	return name
 }
 
+// secondFault chooses what happens to a request that repeats one whose answer
+// was lost. Two faults in a row are rare otherwise.
+func (r *run) secondFault(c chance) string {
+	if !r.stormy() || !c.of("second").hit(r.profile.again) {
+		return ""
+	}
+	name := []string{"status", "lost before", "lost after"}[c.of("which").below(3)]
+	r.count("fault wire " + name)
+	return name
+}
+
 type odds struct {
 	name        string
 	probability float64

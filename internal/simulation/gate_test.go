@@ -31,7 +31,8 @@ func (g gated) Get(ctx context.Context, key string) (storage.Record, error) {
 func (g gated) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
 	g.p.run.judge.writes(g.p, key)
 	c, err := g.p.begin(ctx, "put", key)
-	if err != nil {
+	if err != nil { // for example, it was stopped for longer than it may take
+		g.p.run.judge.wrote(g.p, key, value, err)
 		return 0, err
 	}
 	version, err := g.inner.Put(ctx, key, value, old)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
 // judge compares what engines do with the books of the fake. It keeps the first
@@ -48,10 +49,10 @@ type pair struct {
 	access, refresh string
 	grant, number   int // at the fake
 	at              time.Time
-	holder          *process // that got it, if any
-	durable         bool     // it stood in the store at some time
-	tried           bool     // a write of it failed, or its outcome is not known
-	rejected        bool     // the API rejected it
+	holders         []*process // that got it; a server with a grace window gives it to several
+	durable         bool       // it stood in the store at some time
+	tried           bool       // a write of it failed, or its outcome is not known
+	rejected        bool       // the API rejected it
 }
 
 func (p *pair) String() string {
@@ -161,8 +162,20 @@ func (j *judge) issue(access, refresh string) *pair {
 // lives reports whether the server still accepts the refresh token of a pair.
 func (j *judge) lives(p *pair) bool { return j.run.fake.Token(p.refresh).Dead == "" }
 
-// find returns the pair whose access token stands first in a record: tokens that
-// are still to be revoked stand behind it.
+// ended returns why the server has ended the grant of a pair. It returns an
+// empty reason if the grant lives.
+func (j *judge) ended(f *facts, p *pair) oauthtest.Reason {
+	newest := p
+	for _, other := range f.pairs {
+		if newest.older(other) {
+			newest = other
+		}
+	}
+	return j.run.fake.Token(newest.refresh).Dead
+}
+
+// find returns the pair whose access token stands first in a record: tokens
+// that are still to be revoked stand behind it.
 func (f *facts) find(value []byte) *pair {
 	var found *pair
 	at := len(value)

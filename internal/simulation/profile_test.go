@@ -20,6 +20,7 @@ type profile struct {
 	double       float64       // per login: a second login of the same user begins at once, elsewhere
 	races        float64       // per refresh request: a login or logout begins within 300 ms
 	cuts         float64       // per refresh request: the process is cut off from the store within 100 ms
+	again        float64       // per refresh request that repeats a lost one: it fails as well
 	reseal       bool          // every record is rewritten, now and then
 	deafWatchers float64       // per notification: it does not arrive
 }
@@ -55,8 +56,8 @@ var profiles = []profile{
 	{name: "clock-steps", step: 14 * time.Second, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
 	{name: "clocks-wrong", skew: 10 * time.Minute, early: 0.02, logins: 2 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.1}},
 	{name: "clock-jumps", step: 5 * time.Hour, early: 0.02, logins: 6 * time.Hour, logouts: 6 * time.Hour, wire: wireFaults{lostAfter: 0.05}, suspend: 0.002},
-	{name: "cut-off", cuts: 0.2, early: 0.02, logouts: 6 * time.Hour, wire: wireFaults{status: 0.5, lostBefore: 0.2}},
-	{name: "cut-off-and-stop", cuts: 0.1, stop: 0.005, crash: 0.002, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
+	{name: "cut-off", cuts: 0.2, again: 0.6, early: 0.02, logouts: 6 * time.Hour, wire: wireFaults{status: 0.5, lostBefore: 0.2}},
+	{name: "cut-off-and-stop", cuts: 0.1, again: 0.4, stop: 0.005, crash: 0.002, early: 0.02, wire: wireFaults{lostAfter: 0.05}},
 	{name: "store-slow", store: storeFaults{slow: 0.9}, early: 0.02},
 	{name: "store-error", store: storeFaults{failed: 0.5}, early: 0.02, logouts: 6 * time.Hour},
 	{name: "store-late", store: storeFaults{late: 0.3, slow: 0.2}, early: 0.02, logouts: 6 * time.Hour},
@@ -77,6 +78,6 @@ var profiles = []profile{
 		name: "all", crash: 0.004, stop: 0.004, suspend: 0.002, skew: 10 * time.Second, step: 5 * time.Second,
 		store: storeFaults{slow: 0.1, failed: 0.05, late: 0.05, lostAck: 0.05, hang: 0.03, conflict: 0.05},
 		wire:  wireFaults{slow: 0.1, lostBefore: 0.05, lostAfter: 0.05, hang: 0.03, late: 0.05, status: 0.1, refused: 0.05},
-		early: 0.03, logins: 4 * time.Hour, logouts: 5 * time.Hour, double: 0.2, races: 0.05, cuts: 0.02, reseal: true, deafWatchers: 0.2,
+		early: 0.03, logins: 4 * time.Hour, logouts: 5 * time.Hour, double: 0.2, races: 0.05, cuts: 0.02, again: 0.3, reseal: true, deafWatchers: 0.2,
 	},
 }

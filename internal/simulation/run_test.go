@@ -49,8 +49,8 @@ type run struct {
 	abandoned sync.WaitGroup // calls of processes that may have crashed
 }
 
-// newRun sets the world up. The seed chooses the server, the number of processes
-// and of users, and the lifetime of tokens.
+// newRun sets the world up. The seed chooses the server, the number of
+// processes and of users, and the lifetime of tokens.
 func newRun(t *testing.T, p profile, seed uint64, length time.Duration, digesting bool) *run {
 	r := &run{
 		t: t, profile: p, seed: seed, chance: chance(seed).of(p.name), length: length,

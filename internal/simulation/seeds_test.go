@@ -28,8 +28,8 @@ var (
 	pass    = flag.Bool("all", false, "TestSeeds goes on after a violation")
 )
 
-// silence is how long a process of TestSeeds may print nothing. A run that never
-// ends in simulated time looks like that.
+// silence is how long a process of TestSeeds may print nothing. A run that
+// never ends in simulated time looks like that.
 const silence = 8 * time.Minute
 
 // TestSeeds runs seeds in all profiles, in one process for each core. Each run
@@ -91,7 +91,8 @@ func (s *summary) add(other summary) {
 }
 
 // startWorker runs one process of TestSeeds. It prints what the process prints,
-// and ends it if it is silent for too long: a loop in simulated time never ends.
+// and ends it if it is silent for too long: a loop in simulated time never
+// ends.
 func startWorker(ctx context.Context, i int) (summary, error) {
 	var out summary
 	args := append(os.Args[1:], fmt.Sprintf("-worker=%d", i), "-test.run=^TestSeeds$", "-test.v=false", "-test.timeout=0")

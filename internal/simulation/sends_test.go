@@ -17,6 +17,7 @@ type send struct {
 	clean   bool  // the answer says that nothing was redeemed
 	issued  *pair // by the server, whether or not the answer came back
 	attempt *attempt
+	again   bool // an earlier attempt may have redeemed the token
 }
 
 // lost reports whether the process does not know what became of the request.
@@ -72,6 +73,7 @@ func (j *judge) judgeSend(f *facts, s *send) {
 		}
 	}
 	if unclean > 0 {
+		s.again = true
 		j.counts.add("refresh tokens sent again", 1)
 	}
 	if unclean > 1 && !j.run.grace {
@@ -88,8 +90,8 @@ func (j *judge) judgeSend(f *facts, s *send) {
 	}
 }
 
-// suspendedSlack is how much later than its limit a request may leave: a machine
-// that is suspended while somebody sets its clock back knows no better.
+// suspendedSlack is how much later than its limit a request may leave: a
+// machine that is suspended while somebody sets its clock back knows no better.
 func (j *judge) suspendedSlack() time.Duration {
 	if j.run.profile.suspend > 0 {
 		return 2 * j.run.profile.step
@@ -137,7 +139,7 @@ func (j *judge) received(s *send, status int) {
 	defer j.mu.Unlock()
 	s.status = status
 	if s.issued != nil {
-		s.issued.holder = s.p
+		s.issued.holders = append(s.issued.holders, s.p)
 	}
 	j.say(s.p, j.byUser[s.user.id], "gets the answer: %d, %v", status, s.issued)
 }

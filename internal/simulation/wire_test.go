@@ -51,6 +51,9 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	sent := p.run.judge.sent(p, form, fault)
+	if fault == "" && sent.again {
+		fault = p.run.secondFault(c)
+	}
 	p.run.maybeRace(sent, c)
 	resp, err := w.deliver(req, form, fault, sent, c)
 	if passed := p.pass(c.of("answer")); passed != nil {

@@ -45,7 +45,7 @@ func (j *judge) wrote(p *process, key string, value []byte, err error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if pair := f.find(value); pair != nil && !errors.Is(err, storage.ErrConflict) {
+	if pair := f.find(value); pair != nil {
 		pair.tried = true
 	}
 	j.say(p, f, "a write fails: %v", err)
@@ -184,11 +184,10 @@ func (j *judge) judgeEnd(f *facts, old, next stored) {
 		}
 	case overRefused:
 		j.counts.add("grants refused", 1)
-		dead := j.run.fake.Token(old.pair.refresh).Dead
-		if dead == "" {
+		if j.lives(old.pair) {
 			j.violation("ended-alive", f, "%v is declared dead as refused, and lives at the server", old.pair)
 		}
-		if dead == oauthtest.Reused && f.uncleanSends(old.pair.refresh) > 1 {
+		if j.ended(f, old.pair) == oauthtest.Reused && f.uncleanSends(old.pair.refresh) > 1 {
 			j.violation("wrong-reason", f, "%v is called refused, though this app sent its refresh token twice", old.pair)
 		}
 	case overInDoubt:
@@ -214,7 +213,7 @@ func (f *facts) uncleanSends(token string) int {
 // sent twice, or was announced twice by processes that had a reason to leave
 // their intents. The lock must be held.
 func (j *judge) judgeDoubt(f *facts, old, next stored) {
-	if dead := j.run.fake.Token(old.pair.refresh).Dead; j.run.grace && dead != oauthtest.Replaced && dead != oauthtest.Revoked {
+	if why := j.ended(f, old.pair); j.run.grace && why != oauthtest.Replaced && why != oauthtest.Revoked {
 		j.violation("death-in-grace", f, "%s gives %v up within a grace window", next.by.name, old.pair)
 	}
 	if old.doubts == 0 {

@@ -12,12 +12,13 @@ import (
 
 var errClosed = fmt.Errorf("the store is closed: %w", fs.ErrClosed)
 
-// call runs one statement, again if the server took back its transaction, and explains its error. pgx.ErrNoRows is an
-// answer and no error.
+// call runs one statement, again if the server took back its transaction, and
+// explains its error. pgx.ErrNoRows is an answer and no error.
 //
-// A statement that the server refused with a serialization failure or as victim of a deadlock was not applied, and goes
-// through another time. That happens where the caller's default_transaction_isolation is stricter than READ COMMITTED,
-// or other statements than ours lock rows of the table.
+// A statement that the server refused with a serialization failure or as victim
+// of a deadlock was not applied, and goes through another time. That happens
+// where the caller's default_transaction_isolation is stricter than READ
+// COMMITTED, or other statements than ours lock rows of the table.
 func (s *Store) call(ctx context.Context, op string, statement func() error) error {
 	if ctx.Err() != nil {
 		return explain(ctx, op, ctx.Err())
@@ -35,7 +36,8 @@ func (s *Store) call(ctx context.Context, op string, statement func() error) err
 	}
 }
 
-// takenBack reports whether err says that a statement was not applied because of others at work, and may be tried again.
+// takenBack reports whether err says that a statement was not applied because
+// of others at work, and may be tried again.
 func takenBack(err error) bool { return hasCode(err, serializationFailure, deadlockDetected) }
 
 // explain returns the error of a method: the cause of ctx if that has ended.

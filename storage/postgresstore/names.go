@@ -51,7 +51,8 @@ func channelOf(name string, t table) (string, error) {
 	return name, nil
 }
 
-// checkName refuses what is no plain identifier. Names are quoted in SQL all the same.
+// checkName refuses what is no plain identifier. Names are quoted in SQL all
+// the same.
 func checkName(option, name string) error {
 	if name == "" || len(name) > maxName {
 		return fmt.Errorf("postgresstore: %s has a name of %d bytes, not 1 to %d", option, len(name), maxName)

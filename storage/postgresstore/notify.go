@@ -11,26 +11,31 @@ import (
 )
 
 const (
-	// maxNews is how many keys wait to be told, before it is told instead that any key may have changed.
+	// maxNews is how many keys wait to be told, before it is told instead that any
+	// key may have changed.
 	maxNews = 1024
 
-	// notifyEvery is the shortest time between two notifications. The first after a while goes out at once; those of a
-	// store that is written to all the time go together, or they would cost it as much as its writes.
+	// notifyEvery is the shortest time between two notifications. The first after a
+	// while goes out at once; those of a store that is written to all the time go
+	// together, or they would cost it as much as its writes.
 	notifyEvery = 10 * time.Millisecond
 
-	// notifyTime is how long the server may take to accept a notification, and closeTime how long Close waits for the last.
+	// notifyTime is how long the server may take to accept a notification, and
+	// closeTime how long Close waits for the last.
 	notifyTime = 30 * time.Second
 	closeTime  = 5 * time.Second
 )
 
-// notify tells the changes of an array on a channel; several transactions' worth in one.
+// notify tells the changes of an array on a channel; several transactions'
+// worth in one.
 const notify = "SELECT pg_notify($1, change) FROM unnest($2::text[]) AS change"
 
 // notifier tells other processes what has changed, by NOTIFY.
 //
-// It does so after the write and not within: a transaction that notifies holds a lock of the whole database while it
-// commits, so that all such commits would wait for each other's write to disk. A transaction of notifications alone writes
-// nothing that it would wait for.
+// It does so after the write and not within: a transaction that notifies holds
+// a lock of the whole database while it commits, so that all such commits would
+// wait for each other's write to disk. A transaction of notifications alone
+// writes nothing that it would wait for.
 type notifier struct {
 	pool    *pgxpool.Pool
 	channel string
@@ -53,8 +58,8 @@ func startNotifier(pool *pgxpool.Pool, channel string) *notifier {
 	return n
 }
 
-// add notes a change. Two of one key become one of an unknown version, since they need not be added in the order of their
-// commits.
+// add notes a change. Two of one key become one of an unknown version, since
+// they need not be added in the order of their commits.
 func (n *notifier) add(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,8 +1,27 @@
-// Package postgresstore keeps the records of package storage in a table of a PostgreSQL database (12 or later), which any
-// number of processes may share.
+// Package postgresstore is a storage.Store in a table of a PostgreSQL database
+// (12 or later). Any number of processes may share it.
 //
-// Every write is one statement, committed by itself: nothing holds a transaction open, so the store also works through
-// PgBouncer. Processes hear of each other's writes by NOTIFY; see Watch for what that promises.
+// # Types
+//
+// Open makes a pool of its own. New uses a pool of the caller. Both return a
+// Store, which is a storage.Lister and a storage.Watcher. Options are the
+// options of both. Schema returns the SQL of the table.
+//
+// Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Transactions
+//
+// Every write is one statement that commits by itself. No transaction stays
+// open, so the store also works through PgBouncer. Processes are notified of
+// changes with NOTIFY. [Store.Watch] says what that promises.
+//
+// # Concurrency
+//
+// A Store is safe for concurrent use by goroutines and by processes.
+//
+// # Errors
+//
+// After Close, errors wrap fs.ErrClosed. No error shows a password.
 package postgresstore
 
 import (
@@ -16,27 +35,33 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe default.
+// Options are the rarer choices of Open and New. The zero value is the safe
+// default.
 type Options struct {
-	// Table is the table's name: letters, digits and _, in upper or lower case as it stands, with a schema and a dot
-	// before it if need be ("app.records"). Without a schema the server looks along its search_path. Empty means
+	// Table is the table's name: letters, digits and _, in upper or lower case as
+	// it stands, with a schema and a dot before it if need be ("app.records").
+	// Without a schema the server looks along its search_path. Empty means
 	// "authtrip_records".
 	Table string
 
-	// CreateTable creates the table, as Schema says, if it does not exist. It needs the privilege CREATE on the schema
-	// for that one time only, and any number of processes may do it at once. Without it, run Schema yourself.
+	// CreateTable creates the table, as Schema says, if it does not exist. It needs
+	// the privilege CREATE on the schema for that one time only, and any number of
+	// processes may do it at once. Without it, run Schema yourself.
 	CreateTable bool
 
-	// Channel is what the changes of the table are told on, with NOTIFY: letters, digits and _. All processes that use the
-	// table must name the same one. Empty derives it from Table as that is written: name the table alike everywhere.
+	// Channel is what the changes of the table are told on, with NOTIFY: letters,
+	// digits and _. All processes that use the table must name the same one. Empty
+	// derives it from Table as that is written: name the table alike everywhere.
 	Channel string
 }
 
-// Store is a storage.Store in a table. It is a storage.Lister and a storage.Watcher, and safe for concurrent use, by
-// goroutines and by processes. Values are stored as they are: put storage.Sealed above.
+// Store is a storage.Store in a table. It is a storage.Lister and a
+// storage.Watcher, and safe for concurrent use, by goroutines and by processes.
+// Values are stored as they are: put storage.Sealed above.
 //
-// What Put returned is there after a crash of the server, unless it runs with fsync or synchronous_commit off. If it fails
-// over to a replica that is not synchronous, the last writes may be gone, and a grant with them.
+// What Put returned is there after a crash of the server, unless it runs with
+// fsync or synchronous_commit off. If it fails over to a replica that is not
+// synchronous, the last writes may be gone, and a grant with them.
 type Store struct {
 	pool     *pgxpool.Pool
 	channel  string
@@ -49,9 +74,11 @@ type Store struct {
 	pingEvery, pingTime time.Duration // of Watch
 }
 
-// Open returns the store in the database at url ("postgres://user:password@host:5432/database"), with a pool of
-// connections of its own. The URL may set the pool's size and more: see pgxpool.ParseConfig. Nil options mean all
-// defaults. Call Close at the end. No error shows the password.
+// Open returns the store in the database at url
+// ("postgres://user:password@host:5432/database"), with a pool of connections
+// of its own. The URL may set the pool's size and more: see
+// pgxpool.ParseConfig. Nil options mean all defaults. Call Close at the end. No
+// error shows the password.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -69,8 +96,9 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns the store in the database of pool, which stays the caller's: Close leaves it open. Close the store before the
-// pool. Nil options mean all defaults.
+// New returns the store in the database of pool, which stays the caller's:
+// Close leaves it open. Close the store before the pool. Nil options mean all
+// defaults.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: no pool: make one with pgxpool.New, or use Open")
@@ -104,9 +132,11 @@ func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func())
 	return s, nil
 }
 
-// Close waits for calls that have begun, tells the other processes what they have not been told yet, ends every Watch, and
-// closes the pool if Open made it. With the server out of reach it gives up telling after a few seconds. Other methods
-// then return an error that wraps fs.ErrClosed. Closing again does nothing. It returns nil.
+// Close waits for calls that have begun, tells the other processes what they
+// have not been told yet, ends every Watch, and closes the pool if Open made
+// it. With the server out of reach it gives up telling after a few seconds.
+// Other methods then return an error that wraps fs.ErrClosed. Closing again
+// does nothing. It returns nil.
 func (s *Store) Close() error {
 	s.close()
 	return nil

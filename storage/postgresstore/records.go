@@ -84,8 +84,9 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err != nil || rows > 0 {
 		return err
 	}
-	// No such version. Looking in a second statement is right whatever happens between them: each is the whole truth at
-	// its own time, while one statement that did both would look at the state before it waited for another's lock.
+	// No such version. Looking in a second statement is right whatever happens
+	// between them: each is the whole truth at its own time, while one statement
+	// that did both would look at the state before it waited for another's lock.
 	var one int
 	err = s.call(ctx, "delete", func() error { return s.pool.QueryRow(ctx, s.sql.has, key).Scan(&one) })
 	switch {
@@ -97,8 +98,8 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	return storage.ErrConflict
 }
 
-// write runs a statement that makes a change, and returns how many rows it changed. Others are told of the change, and of one
-// that may have happened.
+// write runs a statement that makes a change, and returns how many rows it
+// changed. Others are told of the change, and of one that may have happened.
 func (s *Store) write(ctx context.Context, op string, c storage.Change, sql string, args ...any) (rows int64, err error) {
 	err = s.call(ctx, op, func() error {
 		tag, err := s.pool.Exec(ctx, sql, args...)
@@ -111,7 +112,8 @@ func (s *Store) write(ctx context.Context, op string, c storage.Change, sql stri
 	return rows, err
 }
 
-// Keys implements storage.Lister. It reads a thousand keys at a time, and holds no connection while it yields them.
+// Keys implements storage.Lister. It reads a thousand keys at a time, and holds
+// no connection while it yields them.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		last := ""

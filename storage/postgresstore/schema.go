@@ -13,26 +13,34 @@ import (
 
 // schema creates the table.
 //
-// COLLATE "C" keeps the index small in work and free of the operating system's collations, whose updates corrupt indexes.
+// COLLATE "C" keeps the index small in work and free of the operating system's
+// collations, whose updates corrupt indexes.
 //
-// A record is rewritten every time that its grant is refreshed, and PostgreSQL writes a new version of the row each time.
-// If that fits on the same page and no indexed column changes (the key never does), the update is "heap-only": no index is
-// touched, and the page is cleaned of old versions without VACUUM. Both settings serve that:
-//   - toast_tuple_target 4080 keeps rows on their page up to half a page, instead of the 2 KB beyond which PostgreSQL tries
-//     to compress a value (sealed ones cannot be) and then moves it to another table with an index of its own.
-//   - fillfactor 65 leaves 35% of a page free at first. A row of up to 35% finds room there; a larger one never gets
-//     company, so that a page always has room for one more version of any of its rows of up to half a page.
+// A record is rewritten every time that its grant is refreshed, and PostgreSQL
+// writes a new version of the row each time. If that fits on the same page and
+// no indexed column changes (the key never does), the update is "heap-only": no
+// index is touched, and the page is cleaned of old versions without VACUUM.
+// Both settings serve that:
+//   - toast_tuple_target 4080 keeps rows on their page up to half a page,
+//     instead of the 2 KB beyond which PostgreSQL tries to compress a value
+//     (sealed ones cannot be) and then moves it to another table with an index
+//     of its own.
+//   - fillfactor 65 leaves 35% of a page free at first. A row of up to 35%
+//     finds room there; a larger one never gets company, so that a page always
+//     has room for one more version of any of its rows of up to half a page.
 const schema = `CREATE TABLE IF NOT EXISTS %s (
 	key text COLLATE "C" PRIMARY KEY,
 	version bigint NOT NULL,
 	value bytea NOT NULL
 ) WITH (fillfactor = 65, toast_tuple_target = 4080)`
 
-// schemaLock is the advisory lock under which the table is created: two CREATE TABLE IF NOT EXISTS at once may fail.
+// schemaLock is the advisory lock under which the table is created: two CREATE
+// TABLE IF NOT EXISTS at once may fail.
 const schemaLock = 0x61757468_74726970 // "authtrip"
 
-// Schema returns the SQL that creates the table for Options.Table: what CreateTable runs, for your own migrations. The
-// schema that a qualified name names must exist.
+// Schema returns the SQL that creates the table for Options.Table: what
+// CreateTable runs, for your own migrations. The schema that a qualified name
+// names must exist.
 func Schema(table string) (string, error) {
 	t, err := parseTable(table)
 	if err != nil {

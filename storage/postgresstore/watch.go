@@ -12,23 +12,26 @@ import (
 )
 
 const (
-	// pingEvery is how long a connection may be silent before Watch asks whether the server is still there, and pingTime
-	// how long it may take to answer.
+	// pingEvery is how long a connection may be silent before Watch asks whether
+	// the server is still there, and pingTime how long it may take to answer.
 	pingEvery = 15 * time.Second
 	pingTime  = 10 * time.Second
 
 	hangUpTime = time.Second
 )
 
-// Watch implements storage.Watcher, with LISTEN on a connection of its own, outside the pool and made from its
-// configuration. It returns when ctx ends, the store is closed, or the connection breaks, which it notices within half a
-// minute also if the server fell silent: watch again then. PgBouncer in transaction mode passes no notifications on:
-// there, changes are not told.
+// Watch implements storage.Watcher, with LISTEN on a connection of its own,
+// outside the pool and made from its configuration. It returns when ctx ends,
+// the store is closed, or the connection breaks, which it notices within half a
+// minute also if the server fell silent: watch again then. PgBouncer in
+// transaction mode passes no notifications on: there, changes are not told.
 //
-// A change is told after it was committed, by a goroutine of the Store that wrote it, usually within a few milliseconds. It is
-// told again until the server has accepted it, and before Close returns. If the process dies between its write and the
-// notification, or cannot reach the server until it is closed, nobody is told of that change: who must not miss any
-// reads again from time to time, as package tokensource does.
+// A change is told after it was committed, by a goroutine of the Store that
+// wrote it, usually within a few milliseconds. It is told again until the
+// server has accepted it, and before Close returns. If the process dies between
+// its write and the notification, or cannot reach the server until it is
+// closed, nobody is told of that change: who must not miss any reads again from
+// time to time, as package tokensource does.
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -75,7 +78,8 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config.ConnConfig)
 }
 
-// next returns the next notification, or nil after a while of silence in which the server was there.
+// next returns the next notification, or nil after a while of silence in which
+// the server was there.
 func (s *Store) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 	wait, stop := context.WithTimeout(ctx, s.pingEvery)
 	defer stop()

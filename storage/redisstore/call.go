@@ -10,22 +10,26 @@ import (
 )
 
 const (
-	// freshTime is how long an answer of the server is taken as a sign that it will answer again.
+	// freshTime is how long an answer of the server is taken as a sign that it will
+	// answer again.
 	freshTime = time.Second
 
 	// readTime is how long a client of our own waits for an answer.
 	readTime = 2 * time.Second
 
-	// mostReadTime is how long any client may wait, for its calls to be made without a goroutine.
+	// mostReadTime is how long any client may wait, for its calls to be made
+	// without a goroutine.
 	mostReadTime = 5 * time.Second
 )
 
-// do calls f, which carries out a command with ctx. What f sets must not be looked at after an error: it returns when ctx
-// ends, though f may wait until the client's own timeout.
+// do calls f, which carries out a command with ctx. What f sets must not be
+// looked at after an error: it returns when ctx ends, though f may wait until
+// the client's own timeout.
 //
-// The goroutine that this takes costs as much as a round trip to a near server. So there is none while the server answers:
-// then the client ends the call at the deadline of ctx, or at its own timeout if ctx is cancelled just when the server
-// falls silent.
+// The goroutine that this takes costs as much as a round trip to a near server.
+// So there is none while the server answers: then the client ends the call at
+// the deadline of ctx, or at its own timeout if ctx is cancelled just when the
+// server falls silent.
 func (s *Store) do(ctx context.Context, f func() error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -46,7 +50,8 @@ func (s *Store) do(ctx context.Context, f func() error) error {
 	}
 }
 
-// finish calls f, notes whether the server has answered, and counts the call as done.
+// finish calls f, notes whether the server has answered, and counts the call as
+// done.
 func (s *Store) finish(f func() error) error {
 	defer s.calls.Done()
 	err := f()
@@ -66,7 +71,8 @@ func isDirect(o *redis.Options) bool {
 	return o.ContextTimeoutEnabled && 0 < o.ReadTimeout && o.ReadTimeout <= mostReadTime && 0 < o.WriteTimeout && o.WriteTimeout <= mostReadTime
 }
 
-// begin counts a call, and reports false after Close. Whoever begins calls s.calls.Done.
+// begin counts a call, and reports false after Close. Whoever begins calls
+// s.calls.Done.
 func (s *Store) begin() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -82,8 +88,9 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// create runs putScript where nothing must be stored. If the answer is lost it does not run it again, but looks for version:
-// somebody may have seen and deleted the record meanwhile, and a version must never return.
+// create runs putScript where nothing must be stored. If the answer is lost it
+// does not run it again, but looks for version: somebody may have seen and
+// deleted the record meanwhile, and a version must never return.
 func (s *Store) create(ctx context.Context, key string, version storage.Version, args []any) error {
 	answer, err := s.attempt(ctx, putScript, key, args)
 	if !isLost(ctx, err) {
@@ -98,9 +105,10 @@ func (s *Store) create(ctx context.Context, key string, version storage.Version,
 	return nil
 }
 
-// change runs a script where a version must be stored. If the answer is lost it runs it once more, which cannot write again:
-// what was stored before does not return. Then a conflict may be with the writer who came after our own first attempt, and is
-// none.
+// change runs a script where a version must be stored. If the answer is lost it
+// runs it once more, which cannot write again: what was stored before does not
+// return. Then a conflict may be with the writer who came after our own first
+// attempt, and is none.
 func (s *Store) change(ctx context.Context, sc script, key string, args []any) error {
 	answer, err := s.attempt(ctx, sc, key, args)
 	if !isLost(ctx, err) {
@@ -126,8 +134,8 @@ func meaning(answer int64, err error) error {
 	return errNoRecord
 }
 
-// attempt runs a script, and once more on a replica that was the master: it has written nothing, and the client has dropped
-// the connection.
+// attempt runs a script, and once more on a replica that was the master: it has
+// written nothing, and the client has dropped the connection.
 func (s *Store) attempt(ctx context.Context, sc script, key string, args []any) (int64, error) {
 	answer, err := s.run(ctx, sc, key, args)
 	if redis.IsReadOnlyError(err) {
@@ -136,7 +144,8 @@ func (s *Store) attempt(ctx context.Context, sc script, key string, args []any) 
 	return answer, err
 }
 
-// run runs a script by its name, or by its text if the server does not know it yet.
+// run runs a script by its name, or by its text if the server does not know it
+// yet.
 func (s *Store) run(ctx context.Context, sc script, key string, args []any) (int64, error) {
 	answer, err := s.eval(ctx, "evalsha", sc.sha, key, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -154,7 +163,8 @@ func (s *Store) eval(ctx context.Context, command, script, key string, args []an
 	return cmd.Int64()
 }
 
-// once is a command that the client does not repeat by itself: it would not say that it did.
+// once is a command that the client does not repeat by itself: it would not say
+// that it did.
 type once struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.

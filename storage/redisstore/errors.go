@@ -22,15 +22,17 @@ var (
 	// errNoRecord means that a key of ours holds what we have not written.
 	errNoRecord = fmt.Errorf("%w: what Redis keeps there was not written by this package", storage.ErrCorrupt)
 
-	// errOvertaken stands for a conflict of which we cannot say that nothing was written.
+	// errOvertaken stands for a conflict of which we cannot say that nothing was
+	// written.
 	errOvertaken = errors.New("the answer was lost, and since then somebody else has written: read the record again")
 )
 
 // endTime is how long a ctx may take to end after its deadline.
 const endTime = time.Second
 
-// ended returns nil, or the cause of the end of ctx. A connection has the deadline of ctx as well, and may be first: then
-// ended waits for ctx, unless it is one of somebody's own that never ends.
+// ended returns nil, or the cause of the end of ctx. A connection has the
+// deadline of ctx as well, and may be first: then ended waits for ctx, unless
+// it is one of somebody's own that never ends.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		select {
@@ -41,8 +43,9 @@ func ended(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// isNil reports whether err is the answer that there is nothing. An error that wraps redis.Nil is another: Sentinel's client
-// fails so to connect when no Sentinel knows the master.
+// isNil reports whether err is the answer that there is nothing. An error that
+// wraps redis.Nil is another: Sentinel's client fails so to connect when no
+// Sentinel knows the master.
 func isNil(err error) bool {
 	return err == redis.Nil //nolint:errorlint // only the bare one is the server's answer
 }
@@ -53,7 +56,8 @@ func isAnswer(err error) bool {
 	return ok && (isNil(err) || !errors.Is(err, redis.Nil))
 }
 
-// isLost reports whether a command failed in such a way that the server may have carried it out.
+// isLost reports whether a command failed in such a way that the server may
+// have carried it out.
 func isLost(ctx context.Context, err error) bool {
 	if err == nil || isAnswer(err) || errors.Is(err, redis.Nil) || ended(ctx) != nil {
 		return false
@@ -64,7 +68,8 @@ func isLost(ctx context.Context, err error) bool {
 	return !errors.Is(err, fs.ErrClosed) && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, redis.ErrPoolTimeout)
 }
 
-// explain adds to the error of a call what was called, what to do, and, if that is why, the cause of the end of ctx.
+// explain adds to the error of a call what was called, what to do, and, if that
+// is why, the cause of the end of ctx.
 func (s *Store) explain(ctx context.Context, op, key string, err error) error {
 	if err == nil || errors.Is(err, storage.ErrConflict) || errors.Is(err, errClosed) {
 		return err

@@ -8,16 +8,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scanCount is how many keys of the database the server looks at before it answers.
+// scanCount is how many keys of the database the server looks at before it
+// answers.
 const scanCount = 1000
 
-// firstTries is how many connections a walk is begun on: as many as the client tries for a command by default.
+// firstTries is how many connections a walk is begun on: as many as the client
+// tries for a command by default.
 const firstTries = 4
 
-// Keys implements storage.Lister. It looks at all keys of the database, also those of others, some at a time, and holds
-// those of the store in memory. It yields the first when a server has named all that it has: the whole walk takes one
-// connection, since a server that was restarted, or another one after a failover, would leave out keys. If that connection
-// breaks, an error ends the iteration. While a Cluster moves slots from one node to another, keys in them may be left out.
+// Keys implements storage.Lister. It looks at all keys of the database, also
+// those of others, some at a time, and holds those of the store in memory. It
+// yields the first when a server has named all that it has: the whole walk
+// takes one connection, since a server that was restarted, or another one after
+// a failover, would leave out keys. If that connection breaks, an error ends
+// the iteration. While a Cluster moves slots from one node to another, keys in
+// them may be left out.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		nodes, err := s.nodes(ctx)
@@ -39,8 +44,9 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// scan returns the keys of one node that are not in seen, and adds them. It is over with the connection when it returns: the
-// caller of Keys needs one as well, and there may be no other.
+// scan returns the keys of one node that are not in seen, and adds them. It is
+// over with the connection when it returns: the caller of Keys needs one as
+// well, and there may be no other.
 func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]struct{}) ([]string, error) {
 	conn, names, cursor, err := s.first(ctx, node)
 	if err != nil {
@@ -66,8 +72,9 @@ func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]st
 	}
 }
 
-// first asks for the first keys, and returns the connection that has answered. One that was idle may be broken already: so
-// far there is nothing to lose by trying another.
+// first asks for the first keys, and returns the connection that has answered.
+// One that was idle may be broken already: so far there is nothing to lose by
+// trying another.
 func (s *Store) first(ctx context.Context, node *redis.Client) (conn *redis.Conn, names []string, next uint64, err error) {
 	for range firstTries {
 		conn = node.Conn()

@@ -9,10 +9,12 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// versionSize is the length of the version, big endian, that stands before a value.
+// versionSize is the length of the version, big endian, that stands before a
+// value.
 const versionSize = 8
 
-// Get implements storage.Store. It returns an error that wraps storage.ErrCorrupt if what is stored is no record.
+// Get implements storage.Store. It returns an error that wraps
+// storage.ErrCorrupt if what is stored is no record.
 func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Record{}, err
@@ -34,8 +36,8 @@ func (s *Store) read(ctx context.Context, key string) (storage.Record, error) {
 	return decode(data)
 }
 
-// Put implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and writes nothing, if what is stored
-// is no record.
+// Put implements storage.Store. It returns an error that wraps
+// storage.ErrCorrupt, and writes nothing, if what is stored is no record.
 func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return 0, err
@@ -57,8 +59,8 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	return version, nil
 }
 
-// Delete implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and deletes nothing, if what is
-// stored is no record.
+// Delete implements storage.Store. It returns an error that wraps
+// storage.ErrCorrupt, and deletes nothing, if what is stored is no record.
 func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
 	if err := storage.CheckKey(key); err != nil {
 		return err

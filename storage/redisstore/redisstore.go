@@ -1,5 +1,23 @@
-// Package redisstore keeps records in Redis: a single server, one behind Sentinel, or a Cluster. Any number of processes
-// may share them. It needs Redis 6.2 or newer with Lua scripts.
+// Package redisstore is a storage.Store in Redis: one server, servers behind
+// Sentinel, or a Cluster. Any number of processes may share it. It needs Redis
+// 6.2 or later with Lua scripts.
+//
+// # Types
+//
+// Open connects to a URL. New uses a client of the caller. Both return a Store,
+// which is a storage.Lister and a storage.Watcher. Options are the options of
+// both.
+//
+// Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Concurrency
+//
+// A Store is safe for concurrent use by goroutines and by processes.
+//
+// # Errors
+//
+// storage.ErrCorrupt means that the value under a key is not a record of the
+// store. After Close, errors wrap fs.ErrClosed. No error shows a password.
 package redisstore
 
 import (
@@ -16,25 +34,31 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe default.
+// Options are the rarer choices of Open and New. The zero value is the safe
+// default.
 type Options struct {
-	// Prefix stands before every key, so that several stores, and other data, can share a database. Stores with
-	// different prefixes never see each other's records. It is made of [A-Za-z0-9:._-], ends with a colon, and may
-	// contain one hash tag such as {authtrip}, which puts all records into one slot of a Cluster. Empty means
-	// "authtrip:".
+	// Prefix stands before every key, so that several stores, and other data, can
+	// share a database. Stores with different prefixes never see each other's
+	// records. It is made of [A-Za-z0-9:._-], ends with a colon, and may contain
+	// one hash tag such as {authtrip}, which puts all records into one slot of a
+	// Cluster. Empty means "authtrip:".
 	Prefix string
 
-	// Channel is where word of changes is published, and heard by Watch: the same for all stores with the same prefix.
-	// It is made of [A-Za-z0-9:._-] and at most one hash tag. Empty means Prefix followed by "changes".
+	// Channel is where word of changes is published, and heard by Watch: the same
+	// for all stores with the same prefix. It is made of [A-Za-z0-9:._-] and at
+	// most one hash tag. Empty means Prefix followed by "changes".
 	Channel string
 }
 
-// Store is a storage.Store in Redis. It is a storage.Lister and a storage.Watcher, and safe for concurrent use.
+// Store is a storage.Store in Redis. It is a storage.Lister and a
+// storage.Watcher, and safe for concurrent use.
 //
-// Methods return when ctx ends, also when the server does not answer. Only if ctx is cancelled while the server has just
-// fallen silent, they may return as late as the client's ReadTimeout, which is 2 seconds after Open. When the answer to a
-// write is lost, a change of what is stored is sent once more, and a new record is looked for; the error says if the outcome
-// remains unknown. Values are stored as they are: put storage.Sealed above.
+// Methods return when ctx ends, also when the server does not answer. Only if
+// ctx is cancelled while the server has just fallen silent, they may return as
+// late as the client's ReadTimeout, which is 2 seconds after Open. When the
+// answer to a write is lost, a change of what is stored is sent once more, and
+// a new record is looked for; the error says if the outcome remains unknown.
+// Values are stored as they are: put storage.Sealed above.
 type Store struct {
 	client  redis.UniversalClient // a *redis.Client or a *redis.ClusterClient
 	own     bool                  // whether Close closes it
@@ -64,10 +88,12 @@ var (
 	_ storage.Watcher = (*Store)(nil)
 )
 
-// Open connects to the server that url names and returns the store in it: "redis://user:password@host:6379/0", "rediss://…"
-// for TLS, or "unix://…", with the settings of redis.ParseURL as its query. It fails if the server does not answer. If the
-// server is a node of a Cluster, the store is in all of the Cluster. For Sentinel see New. Nil options mean all defaults.
-// Call Close at the end.
+// Open connects to the server that url names and returns the store in it:
+// "redis://user:password@host:6379/0", "rediss://…" for TLS, or "unix://…",
+// with the settings of redis.ParseURL as its query. It fails if the server does
+// not answer. If the server is a node of a Cluster, the store is in all of the
+// Cluster. For Sentinel see New. Nil options mean all defaults. Call Close at
+// the end.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	settings, err := parse(url)
 	if err != nil {
@@ -108,12 +134,14 @@ func openOn(ctx context.Context, client redis.UniversalClient, o *Options) (*Sto
 	return s, nil
 }
 
-// New returns the store behind client: a *redis.Client, which Sentinel's NewFailoverClient returns too, or a
-// *redis.ClusterClient. What could read stale data is refused: client-side caching, and reads from replicas. New does
+// New returns the store behind client: a *redis.Client, which Sentinel's
+// NewFailoverClient returns too, or a *redis.ClusterClient. What could read
+// stale data is refused: client-side caching, and reads from replicas. New does
 // not connect, and Close leaves client open. Nil options mean all defaults.
 //
-// Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed: without, each call takes a goroutine of its own,
-// so that it can return when its ctx ends. With a *redis.ClusterClient each call always does.
+// Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed:
+// without, each call takes a goroutine of its own, so that it can return when
+// its ctx ends. With a *redis.ClusterClient each call always does.
 func New(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -132,7 +160,8 @@ func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
 	s := &Store{client: client, prefix: prefix, channel: channel, quiet: quietTime, done: make(chan struct{}), start: time.Now(), state: new(state)}
 	s.answered.Store(-int64(freshTime)) // not yet
 
-	// The client of a Cluster may ask one node after another, each with its own timeout.
+	// The client of a Cluster may ask one node after another, each with its own
+	// timeout.
 	if c, ok := client.(*redis.Client); ok {
 		s.direct = isDirect(c.Options())
 	}
@@ -170,9 +199,10 @@ func (s *Store) ping(ctx context.Context) error {
 	return s.explain(ctx, "open", "", s.do(ctx, func() error { return s.client.Ping(ctx).Err() }))
 }
 
-// Close ends every Watch. It closes a client that Open made and waits for its commands, whose connections end; the client
-// that New was given stays open. Other methods then return an error that wraps fs.ErrClosed. Closing again does nothing
-// and returns the same.
+// Close ends every Watch. It closes a client that Open made and waits for its
+// commands, whose connections end; the client that New was given stays open.
+// Other methods then return an error that wraps fs.ErrClosed. Closing again
+// does nothing and returns the same.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {
@@ -194,7 +224,8 @@ func (s *Store) shut() error {
 // name returns the key of Redis for a key of the store.
 func (s *Store) name(key string) string { return s.prefix + key }
 
-// keyOf returns the key of the store for a key of Redis, and false if it is none.
+// keyOf returns the key of the store for a key of Redis, and false if it is
+// none.
 func (s *Store) keyOf(name string) (string, bool) {
 	key, ok := strings.CutPrefix(name, s.prefix)
 	return key, ok && storage.CheckKey(key) == nil

@@ -14,16 +14,20 @@ const (
 	answerDone     = 1
 )
 
-// Both scripts touch one key only, so that they run on a Cluster; a channel is no key. ARGV[1] is the version that must be
-// stored, eight bytes, or empty if there must be none. GETRANGE fails on what is no string, before anything is written; it
-// returns an empty string for a missing key and for an empty string alike. ARGV[2] and ARGV[3] are whom to tell what: first,
-// so that nothing is written if that is forbidden; nobody can read before the script has ended.
+// Both scripts touch one key only, so that they run on a Cluster; a channel is
+// no key. ARGV[1] is the version that must be stored, eight bytes, or empty if
+// there must be none. GETRANGE fails on what is no string, before anything is
+// written; it returns an empty string for a missing key and for an empty string
+// alike. ARGV[2] and ARGV[3] are whom to tell what: first, so that nothing is
+// written if that is forbidden; nobody can read before the script has ended.
 //
-// putScript writes the record ARGV[4]. It knows its own version, which is random, from an earlier attempt that came through
-// although its answer did not. The record comes last because some errors of Redis show how the arguments begin.
+// putScript writes the record ARGV[4]. It knows its own version, which is
+// random, from an earlier attempt that came through although its answer did
+// not. The record comes last because some errors of Redis show how the
+// arguments begin.
 //
-// deleteScript calls DEL also where there is nothing: a replica, which may lag behind, refuses that instead of saying that it
-// is done.
+// deleteScript calls DEL also where there is nothing: a replica, which may lag
+// behind, refuses that instead of saying that it is done.
 var (
 	putScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
 local v=c('GETRANGE',k,0,7)

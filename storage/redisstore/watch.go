@@ -12,16 +12,19 @@ import (
 )
 
 const (
-	// quietTime is how often Watch asks for a sign of life. After twice as long without any it connects anew.
+	// quietTime is how often Watch asks for a sign of life. After twice as long
+	// without any it connects anew.
 	quietTime = 5 * time.Second
 
 	// retryTime is how long Watch waits before it connects again.
 	retryTime = 100 * time.Millisecond
 )
 
-// Watch implements storage.Watcher. It listens on one connection, connects again as often as need be, and then calls
-// changed with the zero Change. It returns when ctx ends, when the store or its client is closed, or when the server forbids
-// to listen. On a Cluster the news travels between the nodes: it is lost, unnoticed, if they lose each other.
+// Watch implements storage.Watcher. It listens on one connection, connects
+// again as often as need be, and then calls changed with the zero Change. It
+// returns when ctx ends, when the store or its client is closed, or when the
+// server forbids to listen. On a Cluster the news travels between the nodes: it
+// is lost, unnoticed, if they lose each other.
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,7 +53,8 @@ func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	}
 }
 
-// listen sends what it hears until ctx ends, or until it is of no use to try again.
+// listen sends what it hears until ctx ends, or until it is of no use to try
+// again.
 func (s *Store) listen(ctx context.Context, heard chan<- storage.Change) error {
 	for {
 		err := s.subscribe(ctx, heard)
@@ -91,7 +95,8 @@ func (s *Store) subscribe(ctx context.Context, heard chan<- storage.Change) erro
 	}
 }
 
-// heartbeat asks the server for signs of life until stop is called. The one who listens hears them, or misses them.
+// heartbeat asks the server for signs of life until stop is called. The one who
+// listens hears them, or misses them.
 func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var beating sync.WaitGroup
@@ -113,7 +118,8 @@ func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) 
 	}
 }
 
-// tell sends on what a message says: what has changed, or that anything may have.
+// tell sends on what a message says: what has changed, or that anything may
+// have.
 func tell(ctx context.Context, message any, heard chan<- storage.Change) error {
 	var c storage.Change
 	switch m := message.(type) {

@@ -10,13 +10,15 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// How long to wait before asking again for a lock that another process has: less than a write takes, then about as long.
+// How long to wait before asking again for a lock that another process has:
+// less than a write takes, then about as long.
 const (
 	pollFirst = 100 * time.Microsecond
 	pollMost  = 1 * time.Millisecond
 )
 
-// with calls try with a handle that nobody else has meanwhile, again and again while the database is locked.
+// with calls try with a handle that nobody else has meanwhile, again and again
+// while the database is locked.
 func (s *Store) with(ctx context.Context, pool chan *handle, try func(context.Context, *handle) error) error {
 	h, err := s.take(ctx, pool)
 	if err != nil {
@@ -41,12 +43,14 @@ func (s *Store) take(ctx context.Context, pool chan *handle) (*handle, error) {
 	}
 }
 
-// retry calls try until the database is not locked, ctx ends or the store is closed. It polls: SQLite's own wait
-// (busy_timeout) sleeps up to 100 ms at a time, and would not end with ctx here.
+// retry calls try until the database is not locked, ctx ends or the store is
+// closed. It polls: SQLite's own wait (busy_timeout) sleeps up to 100 ms at a
+// time, and would not end with ctx here.
 //
-// On a database of ours try gets a context that does not end. A statement on one row needs no interruption, and for a
-// context that can end the driver starts a goroutine for each. On the caller's database a statement may have to wait for
-// a connection, or in its busy_timeout.
+// On a database of ours try gets a context that does not end. A statement on
+// one row needs no interruption, and for a context that can end the driver
+// starts a goroutine for each. On the caller's database a statement may have to
+// wait for a connection, or in its busy_timeout.
 func (s *Store) retry(ctx context.Context, try func(context.Context) error) error {
 	each := ctx
 	if s.own {
@@ -70,13 +74,15 @@ func (s *Store) retry(ctx context.Context, try func(context.Context) error) erro
 	}
 }
 
-// locked reports whether somebody else has a lock that the statement needs. The statement has then done nothing.
+// locked reports whether somebody else has a lock that the statement needs. The
+// statement has then done nothing.
 func locked(err error) bool {
 	code := primary(err)
 	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 }
 
-// primary returns the result code of SQLite without its extension, or 0 if err is no error of SQLite.
+// primary returns the result code of SQLite without its extension, or 0 if err
+// is no error of SQLite.
 func primary(err error) int {
 	if err == nil {
 		return 0

@@ -11,8 +11,9 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// explain adds the operation, the database and what to do to an error. If ctx has ended, that is why: a driver that was
-// interrupted does not name the cause.
+// explain adds the operation, the database and what to do to an error. If ctx
+// has ended, that is why: a driver that was interrupted does not name the
+// cause.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
 	switch {
 	case errors.Is(err, errClosed):

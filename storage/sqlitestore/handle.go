@@ -15,8 +15,9 @@ type handle struct {
 	get, create, swap, remove, list *sql.Stmt
 }
 
-// open makes the database ready, and prepares the statements on connections that are kept: to find a connection for each
-// call, and the statement on it, would cost a fifth of a read.
+// open makes the database ready, and prepares the statements on connections
+// that are kept: to find a connection for each call, and the statement on it,
+// would cost a fifth of a read.
 func (s *Store) open(ctx context.Context, o *Options) error {
 	conn, err := s.connect(ctx, o.InsecureNoSync)
 	if err != nil {
@@ -78,7 +79,8 @@ func (s *Store) connect(ctx context.Context, noSync bool) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// switchToWAL makes the database write ahead, which it remembers. Readers and the writer then do not wait for each other.
+// switchToWAL makes the database write ahead, which it remembers. Readers and
+// the writer then do not wait for each other.
 func (s *Store) switchToWAL(ctx context.Context, conn *sql.Conn) error {
 	var mode string
 	err := s.retry(ctx, func(ctx context.Context) error {
@@ -93,7 +95,8 @@ func (s *Store) switchToWAL(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// attach prepares the statements on the caller's database, which finds a connection for each call. All calls share them.
+// attach prepares the statements on the caller's database, which finds a
+// connection for each call. All calls share them.
 func (s *Store) attach(ctx context.Context, createTable bool) error {
 	if createTable {
 		if err := s.exec(ctx, s.db, s.queries.schema); err != nil {

@@ -23,7 +23,8 @@ func absolute(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// dsn returns the data source name of file. Whatever SQLite or the driver would understand in it is escaped.
+// dsn returns the data source name of file. Whatever SQLite or the driver would
+// understand in it is escaped.
 func dsn(file string) string {
 	file = filepath.ToSlash(file)
 	if !strings.HasPrefix(file, "/") {
@@ -32,11 +33,13 @@ func dsn(file string) string {
 	return (&url.URL{Scheme: "file", Path: file}).String()
 }
 
-// creating is held while a database file is created, and guards the file's locks: when any of its descriptors is closed,
-// the system drops all locks that the process has on the file. So nobody may have opened the database by then.
+// creating is held while a database file is created, and guards the file's
+// locks: when any of its descriptors is closed, the system drops all locks that
+// the process has on the file. So nobody may have opened the database by then.
 var creating sync.Mutex
 
-// create creates file, for its owner's eyes only, if it does not exist. SQLite gives the files that it adds the same mode.
+// create creates file, for its owner's eyes only, if it does not exist. SQLite
+// gives the files that it adds the same mode.
 func create(file string) error {
 	creating.Lock()
 	defer creating.Unlock()
@@ -50,7 +53,8 @@ func create(file string) error {
 	return f.Close()
 }
 
-// regular returns an error unless file, which exists, is one that may be a database.
+// regular returns an error unless file, which exists, is one that may be a
+// database.
 func regular(file string) error {
 	info, err := os.Stat(file)
 	if err != nil {

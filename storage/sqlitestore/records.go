@@ -9,7 +9,8 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Get implements storage.Store. It returns an error that wraps storage.ErrCorrupt if the row is none that Put wrote.
+// Get implements storage.Store. It returns an error that wraps
+// storage.ErrCorrupt if the row is none that Put wrote.
 func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Record{}, err
@@ -71,8 +72,8 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	return version, nil
 }
 
-// Delete implements storage.Store. It returns an error that wraps storage.ErrCorrupt, and deletes nothing, if the row is
-// none that Put wrote.
+// Delete implements storage.Store. It returns an error that wraps
+// storage.ErrCorrupt, and deletes nothing, if the row is none that Put wrote.
 func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
 	if err := storage.CheckKey(key); err != nil {
 		return err
@@ -112,8 +113,9 @@ func (s *Store) change(ctx context.Context, do func(context.Context, *handle) (s
 // page is how many keys are read at a time.
 const page = 500
 
-// Keys implements storage.Lister. It reads some hundred keys at a time, in their order, and nothing is locked or held
-// while it yields them. Rows under what is no key are left out.
+// Keys implements storage.Lister. It reads some hundred keys at a time, in
+// their order, and nothing is locked or held while it yields them. Rows under
+// what is no key are left out.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for last := ""; ; {

@@ -10,9 +10,10 @@ const (
 	maxTable     = 63 // bytes; what PostgreSQL takes, so that one name does for both
 )
 
-// Schema returns the SQL that creates the table, for those who run migrations themselves: the very statement that
-// CreateTable and Open run. An empty name means "authtrip_records". It returns an error if table is no name that Options
-// take.
+// Schema returns the SQL that creates the table, for those who run migrations
+// themselves: the very statement that CreateTable and Open run. An empty name
+// means "authtrip_records". It returns an error if table is no name that
+// Options take.
 func Schema(table string) (string, error) {
 	if table == "" {
 		table = defaultTable
@@ -23,7 +24,8 @@ func Schema(table string) (string, error) {
 	return newQueries(table).schema, nil
 }
 
-// checkTable refuses names that are not plain ones. The error does not show the name: it may come from anywhere.
+// checkTable refuses names that are not plain ones. The error does not show the
+// name: it may come from anywhere.
 func checkTable(name string) error {
 	if name == "" || len(name) > maxTable || !plain(name) {
 		return errors.New("sqlitestore: bad table name: use 1 to 63 of [A-Za-z0-9_], not beginning with a digit")
@@ -54,8 +56,9 @@ type queries struct {
 	nothing                         string // writes nothing, but fails where nothing can be written
 }
 
-// newQueries returns the statements for a table whose name was checked. The table keeps its rowid: values are too long to
-// lie in an index, and a swap then writes to one tree only.
+// newQueries returns the statements for a table whose name was checked. The
+// table keeps its rowid: values are too long to lie in an index, and a swap
+// then writes to one tree only.
 func newQueries(table string) queries {
 	in := func(query string) string { return strings.Replace(query, "$table", `"`+table+`"`, 1) }
 	return queries{

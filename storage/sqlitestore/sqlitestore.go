@@ -1,6 +1,24 @@
-// Package sqlitestore keeps values in SQLite, through modernc.org/sqlite: no C compiler and no server. It is the store to
-// embed in a program that runs on one machine, in one process or in several. Values are stored as they are: put
-// storage.Sealed above.
+// Package sqlitestore is a storage.Store in a SQLite file, through
+// modernc.org/sqlite. It needs no C compiler and no server. It is for programs
+// that run on one machine, in one process or in several.
+//
+// # Types
+//
+// Open opens a file. New uses a database of the caller. Both return a Store,
+// which is a storage.Lister. Options are the options of both. Schema returns
+// the SQL of the table.
+//
+// Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Concurrency
+//
+// A Store is safe for concurrent use by goroutines, and by the processes of one
+// machine.
+//
+// # Errors
+//
+// storage.ErrCorrupt means that SQLite notices damage, or that Put did not
+// write the row. After Close, errors wrap fs.ErrClosed.
 package sqlitestore
 
 import (
@@ -18,32 +36,39 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe default.
+// Options are the rarer choices of Open and New. The zero value is the safe
+// default.
 type Options struct {
-	// Table is the name of the table: 1 to 63 of [A-Za-z0-9_], no digit first, not beginning with sqlite_. Empty means
-	// "authtrip_records".
+	// Table is the name of the table: 1 to 63 of [A-Za-z0-9_], no digit first, not
+	// beginning with sqlite_. Empty means "authtrip_records".
 	Table string
 
-	// CreateTable makes New create the table if it does not exist. Open always does, unless MustExist is set.
+	// CreateTable makes New create the table if it does not exist. Open always
+	// does, unless MustExist is set.
 	CreateTable bool
 
-	// MustExist makes Open leave a database as it is, and return an error that wraps fs.ErrNotExist if there is no such
-	// file or table. It is for tools that are given the name of a file.
+	// MustExist makes Open leave a database as it is, and return an error that
+	// wraps fs.ErrNotExist if there is no such file or table. It is for tools that
+	// are given the name of a file.
 	MustExist bool
 
-	// InsecureNoSync makes Open leave out the fsync of every write (PRAGMA synchronous=NORMAL). The database stays whole
-	// and writes survive the death of the process, but after a power failure the last of them may be gone: a refresh
-	// token that was rotated just before is lost, and its user must log in again. New refuses it: there the connections,
-	// and their synchronous, are the caller's.
+	// InsecureNoSync makes Open leave out the fsync of every write (PRAGMA
+	// synchronous=NORMAL). The database stays whole and writes survive the death of
+	// the process, but after a power failure the last of them may be gone: a
+	// refresh token that was rotated just before is lost, and its user must log in
+	// again. New refuses it: there the connections, and their synchronous, are the
+	// caller's.
 	InsecureNoSync bool
 }
 
-// Store is a storage.Store in one table of a SQLite database. Any number of goroutines and processes of one machine may
-// share the database. It is a storage.Lister and safe for concurrent use.
+// Store is a storage.Store in one table of a SQLite database. Any number of
+// goroutines and processes of one machine may share the database. It is a
+// storage.Lister and safe for concurrent use.
 //
-// Methods wait for the locks of other processes no longer than ctx lasts, but on a database that Open opened a statement
-// that has begun is not interrupted: it takes as long as the disk does. Damage that SQLite notices is an error that wraps
-// storage.ErrCorrupt.
+// Methods wait for the locks of other processes no longer than ctx lasts, but
+// on a database that Open opened a statement that has begun is not interrupted:
+// it takes as long as the disk does. Damage that SQLite notices is an error
+// that wraps storage.ErrCorrupt.
 type Store struct {
 	db      *sql.DB
 	own     bool   // opened by us, so closed by us
@@ -68,9 +93,11 @@ var errClosed = fmt.Errorf("sqlitestore: the store is closed: %w", fs.ErrClosed)
 // readers is how many reads run at a time.
 const readers = 4
 
-// Open returns the store in the database file at path, a plain file name and no URI. The file is created with mode 0600 if
-// it does not exist, in a directory that must; so is the table. The database is switched to WAL mode and stays so: beside
-// the file lie two more, with -wal and -shm at the end of their names. Nil options mean all defaults. Call Close at the end.
+// Open returns the store in the database file at path, a plain file name and no
+// URI. The file is created with mode 0600 if it does not exist, in a directory
+// that must; so is the table. The database is switched to WAL mode and stays
+// so: beside the file lie two more, with -wal and -shm at the end of their
+// names. Nil options mean all defaults. Call Close at the end.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -102,11 +129,13 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns the store in a table of db, a database of the caller's own that modernc.org/sqlite opened, and that Close
-// leaves open. The table must exist (Schema) unless Options.CreateTable is set. Nil options mean all defaults.
+// New returns the store in a table of db, a database of the caller's own that
+// modernc.org/sqlite opened, and that Close leaves open. The table must exist
+// (Schema) unless Options.CreateTable is set. Nil options mean all defaults.
 //
-// Methods take connections from the pool of db, up to five at a time. How durable a write is, and whether readers and
-// writers hold each other up, is for the pragmas of db to say: set synchronous=FULL and journal_mode=WAL.
+// Methods take connections from the pool of db, up to five at a time. How
+// durable a write is, and whether readers and writers hold each other up, is
+// for the pragmas of db to say: set synchronous=FULL and journal_mode=WAL.
 func New(ctx context.Context, db *sql.DB, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -146,8 +175,9 @@ func newStore(table string) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for statements that have begun, and closes the database if Open opened it. Other methods then return an
-// error that wraps fs.ErrClosed. Closing again does nothing and returns the same.
+// Close waits for statements that have begun, and closes the database if Open
+// opened it. Other methods then return an error that wraps fs.ErrClosed.
+// Closing again does nothing and returns the same.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {

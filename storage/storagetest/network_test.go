@@ -292,7 +292,7 @@ func run(t *testing.T) (log []string) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newNetwork(t, storage.NewMemory(), func(op storagetest.Op) storagetest.Fault {
 			h := uint32(2166136261)
-			for _, c := range []byte(fmt.Sprint(op)) {
+			for _, c := range fmt.Append(nil, op) {
 				h = (h ^ uint32(c)) * 16777619
 			}
 			d := time.Duration(1+h%1000) * time.Millisecond
@@ -305,7 +305,7 @@ func run(t *testing.T) (log []string) {
 			ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 			r, err := network.Process(name).Get(ctx, "k")
 			if err == nil || errors.Is(err, storage.ErrNotFound) {
-				_, err = network.Process(name).Put(ctx, "k", []byte(fmt.Sprint(step)), r.Version)
+				_, err = network.Process(name).Put(ctx, "k", fmt.Append(nil, step), r.Version)
 			}
 			cancel()
 			log = append(log, fmt.Sprintf("%s %s at %v: %v", name, r.Value(), time.Now(), err))

@@ -143,3 +143,29 @@ func TestRefreshAt(t *testing.T) {
 		}
 	}
 }
+
+// A caller whose token was rejected joins a refresh ahead of the expiry, which
+// gives up because the refresh token is in doubt. Such a refresh leaves the
+// grant as it is. The caller must not be told to log in again while the grant
+// is alive in the store.
+func TestAFailedRefreshAheadSaysNothingOfARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		elsewhere := w.Process(nil)
+		here := w.Process(&grant.Options{InDoubt: grant.ResendNever, RefreshBefore: 10 * time.Minute})
+		first := w.Login(elsewhere)
+		w.Token(here)
+		time.Sleep(2*time.Hour - 7*time.Minute)
+		w.RefreshFault(oauthtest.Fault{Drop: true}, 1)
+		if _, err := elsewhere.Source(w.User).Renew(t.Context(), first); err == nil {
+			t.Fatal("Renew() = nil, want that the answer was lost")
+		}
+		w.Token(here) // begins a refresh ahead, which waits for the process elsewhere
+		time.Sleep(5 * time.Second)
+		_, err := here.Source(w.User).Renew(t.Context(), first)
+		testworld.WantIs(t, err, tokensource.ErrReauthorize)
+		if g := w.inspect(); g.Dead != tokensource.ReasonInDoubt {
+			t.Errorf("Renew() = %v, and the stored grant is dead for the reason %q, want %q", err, g.Dead, tokensource.ReasonInDoubt)
+		}
+	})
+}

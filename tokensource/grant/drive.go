@@ -32,6 +32,9 @@ type operation interface {
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	if renewal, ok := op.(*lease.Renewal); ok {
+		r.rejected = renewal.Rejected
+	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
 	k.grants.enter(key)
@@ -65,6 +68,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
+	rejected     string          // the access token that a renewal is to replace
 	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
@@ -322,7 +326,11 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 	if record.Over == lease.NoGrant {
 		r.seen.Forget()
 	} else {
-		r.seen.Publish(r.entry(record, version, replaced))
+		e := r.entry(record, version, replaced)
+		if e.Token != nil && e.Token.AccessToken != r.rejected {
+			e.Rejected = r.rejected
+		}
+		r.seen.Publish(e)
 	}
 	r.seen = nil
 }

@@ -352,10 +352,10 @@ func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oa
 	return k.renew(ctx, subject, rejected.AccessToken)
 }
 
-// renewed is the outcome of a renewal, and the rejected token that it began
-// for.
+// renewed is the outcome of a renewal, and what it began for.
 type renewed struct {
 	rejected string
+	ahead    bool
 	token    *oauth2.Token
 	err      error
 }
@@ -376,11 +376,12 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.T
 			return nil, err
 		case out.err == nil && out.token.AccessToken != rejected:
 			return out.token, nil
-		case out.rejected == rejected:
+		case out.rejected == rejected && !out.ahead:
 			return nil, out.err
 		}
-		// The renewal began for another token, and its outcome says nothing about
-		// this one.
+		// The renewal began for another token, or ahead of the expiry. A refresh
+		// ahead of the expiry stores no end of the grant, so its failure says
+		// nothing about a token that was rejected.
 	}
 }
 
@@ -416,14 +417,13 @@ func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) 
 func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) <-chan singleflight.Result {
 	limit := 2*k.rules.Lease + k.rules.Skew + k.rules.Quiet
 	return k.renewals.DoChan(subject, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
-		out := renewed{rejected: op.Rejected}
-		key, err := k.key(ctx, subject)
-		if err != nil {
-			out.err = err
+		out := renewed{rejected: op.Rejected, ahead: op.Ahead}
+		var key string
+		if key, out.err = k.key(ctx, subject); out.err != nil {
 			return out, nil
 		}
-		end, err := k.drive(ctx, key, subject, &op)
-		if out.err = err; err == nil {
+		var end lease.Outcome
+		if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
 			out.token = token(end.Record)
 		}
 		return out, nil

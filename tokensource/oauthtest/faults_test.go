@@ -26,7 +26,7 @@ var onRefresh = oauthtest.Match{GrantType: "refresh_token"}
 
 // tryRefresh returns the answer, or the error with what arrived of the body.
 func (c *peer) tryRefresh(ctx context.Context, token string) (answered, error) {
-	c.T.Helper()
+	c.Helper()
 	req := c.form(c.p.TokenURL, "grant_type", "refresh_token", "refresh_token", token)
 	return c.try(req.WithContext(ctx))
 }

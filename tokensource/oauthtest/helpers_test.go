@@ -37,7 +37,7 @@ func play(t *testing.T, o *oauthtest.Options) *peer {
 
 // onListener returns the same app, which now reaches the fake through a socket.
 func (c *peer) onListener() *peer {
-	c.T.Helper()
+	c.Helper()
 	live := httptest.NewServer(c.Server)
 	c.Cleanup(live.Close)
 	return &peer{T: c.T, Server: c.Server, p: c.Provider(live.URL), app: c.app, rt: live.Client().Transport}
@@ -77,7 +77,7 @@ func (c *peer) try(req *http.Request) (answered, error) {
 }
 
 func (c *peer) do(req *http.Request) answered {
-	c.T.Helper()
+	c.Helper()
 	got, err := c.try(req)
 	if err != nil {
 		c.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
@@ -86,7 +86,7 @@ func (c *peer) do(req *http.Request) answered {
 }
 
 func (c *peer) request(method, target, body string) *http.Request {
-	c.T.Helper()
+	c.Helper()
 	req, err := http.NewRequestWithContext(c.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		c.Fatal(err)
@@ -97,7 +97,7 @@ func (c *peer) request(method, target, body string) *http.Request {
 // form is a form post with names and values, authenticated as the provider
 // asks.
 func (c *peer) form(target string, params ...string) *http.Request {
-	c.T.Helper()
+	c.Helper()
 	body := url.Values{}
 	for i := 0; i+1 < len(params); i += 2 {
 		body.Set(params[i], params[i+1])
@@ -122,13 +122,13 @@ func (c *peer) form(target string, params ...string) *http.Request {
 }
 
 func (c *peer) post(target string, params ...string) answered {
-	c.T.Helper()
+	c.Helper()
 	return c.do(c.form(target, params...))
 }
 
 // get calls the API with a bearer token.
 func (c *peer) get(target, token string) answered {
-	c.T.Helper()
+	c.Helper()
 	req := c.request(http.MethodGet, target, "")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -138,7 +138,7 @@ func (c *peer) get(target, token string) answered {
 
 // works reports whether the API accepts the token.
 func (c *peer) works(token string) bool {
-	c.T.Helper()
+	c.Helper()
 	return c.get(c.p.APIOrigins[0]+"/things", token).status == http.StatusOK
 }
 
@@ -166,7 +166,7 @@ func (c *peer) authorizeURL(params ...string) string {
 
 // callback plays the browser, and returns the parameters of the callback.
 func (c *peer) callback(params ...string) url.Values {
-	c.T.Helper()
+	c.Helper()
 	back, err := c.Authorize(c.Context(), "", c.authorizeURL(params...))
 	if err != nil {
 		c.Fatal(err)
@@ -180,14 +180,14 @@ func (c *peer) callback(params ...string) url.Values {
 
 // exchange is a good exchange of the code, changed by names and values.
 func (c *peer) exchange(code string, params ...string) answered {
-	c.T.Helper()
+	c.Helper()
 	return c.post(c.p.TokenURL, append([]string{
 		"grant_type", "authorization_code", "code", code, "redirect_uri", c.app.RedirectURLs[0], "code_verifier", verifier,
 	}, params...)...)
 }
 
 func (c *peer) refresh(token string) answered {
-	c.T.Helper()
+	c.Helper()
 	return c.post(c.p.TokenURL, "grant_type", "refresh_token", "refresh_token", token)
 }
 
@@ -200,7 +200,7 @@ type tokens struct {
 
 // parse reads a success answer.
 func (c *peer) parse(got answered) (out tokens) {
-	c.T.Helper()
+	c.Helper()
 	if got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &out) != nil {
 		c.Fatalf("token answer = %d %s, want 200 and JSON", got.status, got.body)
 	}
@@ -208,13 +208,13 @@ func (c *peer) parse(got answered) (out tokens) {
 }
 
 func (c *peer) login() tokens {
-	c.T.Helper()
+	c.Helper()
 	return c.parse(c.exchange(c.callback().Get("code")))
 }
 
 // issue logs the app in without a browser.
 func (c *peer) issue() tokens {
-	c.T.Helper()
+	c.Helper()
 	a, r, err := c.IssueToken("", c.app.ClientID)
 	if err != nil {
 		c.Fatal(err)

@@ -54,7 +54,7 @@ func TestPlaysAnyProvider(t *testing.T) {
 }
 
 func wholeLife(c *peer, name string) {
-	c.T.Helper()
+	c.Helper()
 	first := c.login()
 	if first.Refresh == "" || !c.works(first.Access) {
 		c.Errorf("%s: the login gave no working tokens", name)

@@ -49,6 +49,7 @@ func (o *Chore) Step(c Rules, l *Local, ev Event) Effect {
 		return o.written(c, l, ev)
 	case choreReading:
 		if !ev.OK {
+			l.blind()
 			return c.end(Outcome{StoreFailed: true}, notes{})
 		}
 		return o.tend(c, ev, ev.Record, ev.Version)
@@ -85,7 +86,7 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
-		return o.wait(c)
+		return o.wait(c, l)
 	}
 	o.pause = 0
 	happened := o.write.settle(l)
@@ -99,7 +100,8 @@ func (o *Chore) written(c Rules, l *Local, ev Event) Effect {
 	return e
 }
 
-func (o *Chore) wait(c Rules) Effect {
+func (o *Chore) wait(c Rules, l *Local) Effect {
+	l.blind()
 	if o.closing {
 		return c.end(Outcome{StoreFailed: true}, notes{})
 	}
@@ -161,7 +163,7 @@ func (d *drain) begin(c Rules, r *Record, version uint64, now Clock) Effect {
 }
 
 // beginAnnounced revokes every token in the queue of r. It is for a tombstone,
-// and for a record with a newer login. No late holder can win over these, and
+// and for a record with a newer login. No late holder can win over these, so
 // the attempts need no announcement. It returns false if the queue is empty.
 func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
 	*d = drain{phase: drainRevoking, current: r, version: version, batch: r.Queue}

@@ -185,6 +185,7 @@ func (d *decoder) world(b []byte, w *model, c *config) {
 		w.late.over = d.version()
 		w.late.record = d.record()
 	}
+	w.kept = d.text()
 	if d.bit(f, 5) {
 		m := &w.message
 		m.phase = phase(d.byte())

@@ -205,7 +205,7 @@ func (x *explorer) put(n *model, p, k int, lost bool) {
 // written stores r, which operation k of process p made, or which arrives late.
 func (x *explorer) written(n *model, p, k int, r *lease.Record) {
 	was := n.record
-	if r == nil && was != nil && was.Over == lease.NoGrant && ticks(was.Ended)+x.c.keep-x.c.maxOffset() <= n.now {
+	if r == nil && was != nil && was.Over == lease.NoGrant && ticks(was.Ended)+x.c.keep-n.ahead() <= n.now {
 		n.late.on, n.late.record = false, nil // no write is under way for so long
 	}
 	n.write(r)

@@ -269,6 +269,9 @@ func (e *encoder) world(w *model) []byte {
 		e.version(w.late.over)
 		e.record(w.late.record)
 	}
+	if e.text(w.kept); w.kept != "" {
+		e.rename(code(refreshOf(w.kept)))
+	}
 	if m := &w.message; m.phase != 0 {
 		e.put(byte(m.phase))
 		e.text(m.from)

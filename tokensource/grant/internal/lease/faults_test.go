@@ -1,5 +1,7 @@
 package lease_test
 
+import "github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+
 // halts are the ways in which a process stops.
 var halts = [...]struct {
 	fault fault
@@ -24,7 +26,7 @@ func (x *explorer) mishaps(w *model, p int) {
 		x.done(n)
 	}
 	if busy && x.can(w, faultCrash) {
-		x.crash(x.spoil(w, faultCrash), p)
+		x.crash(w, p)
 	}
 	if busy && pr.state == running {
 		for _, h := range halts {
@@ -87,22 +89,62 @@ func (x *explorer) apart(w *model, by int8) bool {
 	return false
 }
 
-// crash ends a process. Another one starts in its place, under a new name.
-func (x *explorer) crash(n *model, p int) {
-	pr := &n.procs[p]
-	n.blame(p, crashed)
-	x.say("%s crashes", word(pr.name))
-	x.enc.tokens(pr, func(k byte) { n.pairs[k].facts |= forgiven })
-	if n.message.from == pr.name {
-		n.message.from = ""
-		if n.message.phase == answer {
-			n.message = message{}
+// crash ends a process. Another one starts in its place, under a new name. A
+// login that it had under way may be lost, or kept for another process.
+func (x *explorer) crash(w *model, p int) {
+	for _, keep := range [...]bool{false, true} {
+		login := w.procs[p].ops[opLogin]
+		if keep && (login == nil || w.kept != "") {
+			return
 		}
+		n := x.spoil(w, faultCrash)
+		pr := &n.procs[p]
+		n.blame(p, crashed)
+		x.say("%s crashes", word(pr.name))
+		x.enc.tokens(pr, func(k byte) { n.pairs[k].facts |= forgiven })
+		if keep {
+			n.kept = login.machine.(*lease.Login).Token.Access
+			n.pair(n.kept).facts &^= forgiven
+			x.say(", its login is kept")
+		}
+		if n.message.from == pr.name {
+			n.message.from = ""
+			if n.message.phase == answer {
+				n.message = message{}
+			}
+		}
+		*pr = member{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut, want: true}
+		n.names++
+		x.say(", and %s starts", word(pr.name))
+		x.done(n)
 	}
-	*pr = member{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut, want: true}
-	n.names++
-	x.say(", and %s starts", word(pr.name))
-	x.done(n)
+}
+
+// repeat emits what becomes of a login that was kept.
+func (x *explorer) repeat(w *model, p int) {
+	if w.kept == "" {
+		return
+	}
+	if p == 0 {
+		n := x.begin(w)
+		n.pair(n.kept).facts |= forgiven
+		x.say("the login with %s is given up", word(n.kept))
+		n.kept = ""
+		x.done(n)
+	}
+	if pr := &w.procs[p]; pr.state == running && pr.ops[opLogin] == nil {
+		n := x.begin(w)
+		login := n.pair(n.kept).login
+		m := &lease.Login{
+			ID: texts[codeLogin+login], Epoch: texts[codeID+n.ids], Exchanged: n.books[login].at, Repeated: true,
+			Token: lease.Token{
+				Access: n.kept, Refresh: refreshOf(n.kept), Obtained: n.books[login].at, Expiry: n.expiry(n.kept),
+			},
+		}
+		n.ids++
+		n.kept = ""
+		x.start(n, p, &slot{machine: m}, opLogin, " repeats a login that was kept")
+	}
 }
 
 // network emits what may happen to messages that are under way.

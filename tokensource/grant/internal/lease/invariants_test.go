@@ -197,6 +197,9 @@ func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
 func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 	if o.Reason() != "" {
 		x.outcomes.delayed = true
+		if r := o.Record; r != nil && r.Over != "" && r.Over != o.Reason() {
+			x.violate("G7 a grant that is over is refused for another reason")
+		}
 		return
 	}
 	q := n.pair(o.Record.Token.Access)
@@ -252,7 +255,7 @@ func (x *explorer) state(n *model, held *[maxPairs]bool) {
 
 // settled reports whether everything has ended well or for good.
 func (x *explorer) settled(n *model) bool {
-	if n.away || n.down || n.late.on || n.message.phase != 0 {
+	if n.away || n.down || n.late.on || n.message.phase != 0 || n.kept != "" {
 		return false
 	}
 	for i := range n.procs[:n.n] {

@@ -148,8 +148,7 @@ func compile[T any](y *layouts, without ...string) *layout {
 }
 
 func (y *layouts) flatten(l *layout, t reflect.Type, base uintptr, without []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if name := t.Name() + "." + f.Name; !slices.Contains(y.skip, name) && !slices.Contains(without, f.Name) && f.Name != "phase" {
 			y.add(l, t, f, name, base)
 		}

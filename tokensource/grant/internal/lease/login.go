@@ -7,8 +7,8 @@ import "time"
 // a logout stays instead.
 //
 // A Login that ended with StoreFailed may be stepped again. It remembers what
-// it has tried. Where its value is lost, another one with the same ID and
-// Repeated set goes on.
+// it has tried. A process that has lost this value goes on with another Login
+// that has the same ID, and with Repeated set.
 type Login struct {
 	Issuer, Endpoint, ClientID, Subject string
 
@@ -63,7 +63,7 @@ func (o *Login) Step(c Rules, l *Local, ev Event) Effect {
 		return o.read()
 	case loginReading:
 		if !ev.OK || o.unsure && ev.Version == o.over {
-			return o.retry(c)
+			return o.retry(c, l)
 		}
 		o.look(ev)
 		return o.decide(c, l, ev)
@@ -92,8 +92,9 @@ func (o *Login) end(c Rules, out Outcome, n notes) Effect {
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
-func (o *Login) retry(c Rules) Effect {
+func (o *Login) retry(c Rules, l *Local) Effect {
 	o.unsure = false
+	l.blind()
 	if o.tries++; o.tries >= saveTries {
 		return o.end(c, Outcome{StoreFailed: true}, notes{})
 	}
@@ -138,7 +139,7 @@ const (
 )
 
 func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
-	switch c.precedence(o) {
+	switch c.precedence(o, ev.Now) {
 	case installed:
 		return o.end(c, Outcome{}, notes{Authorized: true})
 	case yield:
@@ -158,17 +159,25 @@ func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 // that the clocks of two hosts cannot show their order, and the server keeps
 // one grant of a user, the API shows which tokens work. Where the server keeps
 // both grants, either may stay, and the other one is revoked.
-func (c Rules) precedence(o *Login) precedence {
+//
+// A stored time in the future shows that the clock of some host is wrong, and
+// orders nothing. Otherwise no login could be stored until that time has come
+// (G18).
+func (c Rules) precedence(o *Login, now Clock) precedence {
 	r := o.current
 	switch {
 	case r == nil:
 		return install
 	case r.Login == o.ID:
 		return installed
-	case r.Over == NoGrant && !c.replaces(o, r):
+	case r.Over == NoGrant && !c.replaces(o, r, now):
 		return yield
 	}
-	switch ahead := o.Exchanged.Sub(r.Exchanged); {
+	ahead := o.Exchanged.Sub(r.Exchanged)
+	if c.future(r.Exchanged, now) {
+		ahead = 0
+	}
+	switch {
 	case ahead > c.Skew:
 		return install
 	case ahead < -c.Skew:
@@ -190,10 +199,14 @@ func (c Rules) precedence(o *Login) precedence {
 // replaces reports whether o may replace the tombstone r. A logout that came
 // while o was under way stays (G12): o replaces only a tombstone that it found
 // at first, or an old one.
-func (c Rules) replaces(o *Login, r *Record) bool {
-	found := o.tomb == r.tomb() && !o.Repeated && !r.Ended.After(o.Exchanged.Add(c.Skew))
-	return found || r.Ended.Add(c.Skew).Before(o.Exchanged)
+func (c Rules) replaces(o *Login, r *Record, now Clock) bool {
+	found := o.tomb == r.tomb() && !o.Repeated
+	later := r.Ended.After(o.Exchanged.Add(c.Skew)) && !c.future(r.Ended, now)
+	return found && !later || r.Ended.Add(c.Skew).Before(o.Exchanged)
 }
+
+// future reports whether t can only come from a wrong clock.
+func (c Rules) future(t time.Time, now Clock) bool { return t.After(now.Wall.Add(c.Skew)) }
 
 // install writes the login. A login over an alive grant keeps its epoch. The
 // tokens that it replaces are queued by the same write, also those that this
@@ -273,5 +286,5 @@ func (o *Login) written(c Rules, l *Local, ev Event) Effect {
 	case ev.Conflict:
 		return o.read()
 	}
-	return o.retry(c)
+	return o.retry(c, l)
 }

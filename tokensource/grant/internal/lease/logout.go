@@ -42,7 +42,7 @@ func (o *Logout) Step(c Rules, l *Local, ev Event) Effect {
 		return o.read()
 	case logoutReading:
 		if !ev.OK || o.unsure && ev.Version == o.version {
-			return o.retry(c)
+			return o.retry(c, l)
 		}
 		return o.endGrant(c, l, ev)
 	case logoutWriting:
@@ -73,7 +73,8 @@ func (o *Logout) end(c Rules, out Outcome) Effect {
 }
 
 // retry lets some time pass after a failure of the store, or gives up.
-func (o *Logout) retry(c Rules) Effect {
+func (o *Logout) retry(c Rules, l *Local) Effect {
+	l.blind()
 	if o.tries++; o.tries >= saveTries {
 		return o.end(c, Outcome{StoreFailed: true})
 	}
@@ -142,7 +143,7 @@ func (o *Logout) written(c Rules, l *Local, ev Event) Effect {
 		o.unsure = ev.Unknown
 		return o.read()
 	}
-	return o.retry(c)
+	return o.retry(c, l)
 }
 
 // revoke works off the queue at once.

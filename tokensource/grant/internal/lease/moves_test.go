@@ -90,6 +90,7 @@ func (x *explorer) process(w *model, p int) bool {
 		x.say("%s goes on", word(pr.name))
 		x.done(n)
 	}
+	x.repeat(w, p)
 	x.mishaps(w, p)
 	return urgent
 }
@@ -292,10 +293,10 @@ func (x *explorer) tick(w *model) {
 // Tombstones live for a day, and the model assumes that nothing sleeps so long.
 func (x *explorer) sleeper(w *model) bool {
 	r := w.record
-	if r == nil || r.Over != lease.NoGrant || ticks(r.Ended)+x.c.keep-x.c.maxOffset() > w.now+1 {
+	if r == nil || r.Over != lease.NoGrant || ticks(r.Ended)+x.c.keep-w.ahead() > w.now+1 {
 		return false
 	}
-	if w.late.on {
+	if w.late.on || w.kept != "" {
 		return true
 	}
 	for i := range w.procs[:w.n] {

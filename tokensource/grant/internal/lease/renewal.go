@@ -51,7 +51,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		return o.flushed(c, l, ev)
 	case renewalReading:
 		if !ev.OK {
-			l.Watch.Blind = l.Watch.ID != ""
+			l.blind()
 			return c.end(Outcome{StoreFailed: true}, notes{})
 		}
 		return o.decide(c, l, ev, ev.Record, ev.Version)
@@ -61,7 +61,7 @@ func (o *Renewal) Step(c Rules, l *Local, ev Event) Effect {
 		}
 		return o.read()
 	case renewalForfeiting:
-		return o.forfeited(c, ev)
+		return o.forfeited(c, l, ev)
 	case renewalAnnouncing:
 		return o.announced(c, l, ev)
 	case renewalRedeeming:
@@ -108,6 +108,7 @@ func (o *Renewal) flushed(c Rules, l *Local, ev Event) Effect {
 		return e
 	}
 	if o.write.verdict == unwritten {
+		l.blind()
 		return c.end(Outcome{StoreFailed: true}, notes{})
 	}
 	happened := o.write.settle(l)
@@ -127,7 +128,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 		return o.flush(l.Undo) // the intent may be this process's own
 	}
 	switch o.was, o.version = r, version; v {
-	case serve, refuse:
+	case serve, stop:
 		out.Record, out.Version = r, version
 		return c.end(out, notes{})
 	case await:
@@ -147,13 +148,14 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 	}
 }
 
-func (o *Renewal) forfeited(c Rules, ev Event) Effect {
+func (o *Renewal) forfeited(c Rules, l *Local, ev Event) Effect {
 	switch {
 	case ev.OK:
 		return c.end(Outcome{Over: o.next.Over, Record: o.next, Version: ev.Version}, notes{Died: true})
 	case ev.Conflict:
 		return o.read()
 	}
+	l.blind()
 	return c.end(Outcome{StoreFailed: true}, notes{})
 }
 

@@ -128,6 +128,50 @@ func TestLoginRemovesWhatItEnded(t *testing.T) {
 	}
 }
 
+// A login is stored, though a wrong clock has left times of the future (G18).
+func TestLoginAfterWrongClock(t *testing.T) {
+	for _, wrong := range []time.Duration{time.Minute, 5 * time.Hour} {
+		for _, single := range []bool{false, true} {
+			for _, end := range []string{"", "logout", "death"} {
+				w := newWorld(t)
+				a, b := w.process("a"), w.process("b")
+				a.rules.SingleGrant, b.rules.SingleGrant, a.skew = single, single, wrong
+				a.loggedIn()
+				switch end {
+				case "logout":
+					a.begin(&lease.Logout{}).run()
+				case "death":
+					a.begin(a.renewal()).until(lease.Redeem).answer(lease.Refused).run()
+				}
+				w.now += time.Second
+				if single {
+					w.end(1)
+				}
+				login := b.login()
+				if out := b.begin(login).run(); out.Reason() != "" || w.record().Login != login.ID {
+					t.Errorf("clock ahead by %s, single %t, after %q: the login ended with %q", wrong, single, end, out.Reason())
+				}
+				b.begin(&lease.Chore{}).run()
+				w.wantHeld()
+			}
+		}
+	}
+}
+
+// A logout wins over a login that was exchanged before it, also when the clock
+// of the host is wrong (G12).
+func TestLogoutWhileLoginIsUnderWayWithWrongClock(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.process("a"), w.process("b")
+	a.skew = 5 * time.Hour
+	a.loggedIn()
+	login := b.begin(b.login()).do() // it has read the grant
+	a.begin(&lease.Logout{}).run()
+	if out := login.run(); out.Reason() != lease.NoGrant {
+		t.Errorf("the login ended with %q, want %q", out.Reason(), lease.NoGrant)
+	}
+}
+
 // A login over a dead grant is stored, though the clock of its host is behind
 // (G7).
 func TestLoginOverDeadGrant(t *testing.T) {
@@ -574,4 +618,42 @@ func TestProcessThatDidNotLookWatchesAgain(t *testing.T) {
 	if out := other.run(); out.Reason() != "" || len(w.sent) != 1 {
 		t.Errorf("outcome %q after %d requests, want the token of the holder after one", out.Reason(), len(w.sent))
 	}
+}
+
+// A store that fails for any operation of a process interrupts its watch (G1).
+func TestFailureOfStoreInterruptsWatch(t *testing.T) {
+	for name, fail := range map[string]func(b *process){
+		"renewal":        func(b *process) { b.begin(b.renewal()).fail() },
+		"chore":          func(b *process) { b.begin(&lease.Chore{}).fail() },
+		"login":          func(b *process) { b.begin(b.login()).fail() },
+		"logout":         func(b *process) { b.begin(&lease.Logout{}).fail() },
+		"claim, renewal": func(b *process) { b.local.Undo = someClaim(); b.begin(b.renewal()).until(lease.Read).do().fail() },
+		"claim, chore":   func(b *process) { b.local.Undo = someClaim(); b.begin(&lease.Chore{}).answer(lease.Failed) },
+		"end of a grant": func(b *process) { b.rules.Resends = 0; b.begin(b.renewal()).until(lease.Swap).answer(lease.Failed) },
+	} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.loggedIn()
+		a.begin(a.renewal()).until(lease.Redeem)
+		other := b.begin(b.renewal()).until(lease.Wait)
+		w.now += 2 * time.Minute
+		other.answer(lease.OK).do()
+		w.now += b.rules.Quiet
+		fail(b)
+		if !b.local.Watch.Blind {
+			t.Errorf("%s: the watch goes on", name)
+		}
+		b.local.Undo = nil
+		b.rules.Resends = 1
+		if e := b.begin(b.renewal()).do().effect; e.Do() != lease.Wait || e.For != b.rules.Quiet {
+			t.Errorf("%s: effect %d for %s, want to wait %s", name, e.Do(), e.For, b.rules.Quiet)
+		}
+	}
+}
+
+// someClaim returns the withdrawal of an intent that is not stored.
+func someClaim() *lease.Claim {
+	r := announced("b")
+	before := alive()
+	return lease.Undo(&r, &before, 0)
 }

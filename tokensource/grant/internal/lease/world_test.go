@@ -32,7 +32,8 @@ type model struct {
 	issued    byte
 	books     [maxLogins]book
 	exchanged byte
-	down      bool // the revocation endpoint fails
+	down      bool   // the revocation endpoint fails
+	kept      string // the access token of a login whose process crashed, and that may be repeated
 	message   message
 
 	n     int // processes
@@ -193,6 +194,15 @@ func (w *model) clock(p int) lease.Clock {
 	}
 }
 
+// ahead returns by how many ticks the fastest clock is ahead.
+func (w *model) ahead() int64 {
+	n := int64(0)
+	for i := range w.procs[:w.n] {
+		n = max(n, int64(w.procs[i].wall))
+	}
+	return n
+}
+
 func (w *model) reaches(p int) bool { return !w.away && !w.procs[p].cut }
 
 func (p *member) busy() bool {
@@ -231,8 +241,10 @@ func (w *model) live(refresh string) bool {
 	return p != nil && p.facts&used == 0 && w.books[p.login].alive
 }
 
+// expiry is when an access token expires. The token that a record had before it
+// was over has expired.
 func (w *model) expiry(access string) time.Time {
-	if p := w.pair(access); p != nil && p.facts&expired != 0 {
+	if p := w.pair(access); p == nil || p.facts&expired != 0 {
 		return origin.Add(-1000 * time.Hour)
 	}
 	return origin.Add(1000 * time.Hour)
