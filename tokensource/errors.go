@@ -26,7 +26,8 @@ var (
 
 	// ErrTemporary means that the authorization server, the store or a function
 	// of the program could not do its work now. A later call may succeed. The
-	// grant has not changed.
+	// grant has not ended. If an answer of the store was lost, a change may be
+	// stored all the same.
 	ErrTemporary = errors.New("tokensource: temporary failure")
 
 	// ErrClient means that the authorization server refused the client, and not

@@ -49,10 +49,10 @@ type pair struct {
 	access, refresh string
 	grant, number   int // at the fake
 	at              time.Time
-	holder          *process // that got it, if any
-	durable         bool     // it stood in the store at some time
-	tried           bool     // a write of it failed, or its outcome is not known
-	rejected        bool     // the API rejected it
+	holders         []*process // that got it; a server with a grace window gives it to several
+	durable         bool       // it stood in the store at some time
+	tried           bool       // a write of it failed, or its outcome is not known
+	rejected        bool       // the API rejected it
 }
 
 func (p *pair) String() string {

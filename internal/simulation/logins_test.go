@@ -61,7 +61,7 @@ func (j *judge) exchanged(u *user, p *process, access, refresh string) *login {
 	f := j.byUser[u.id]
 	f.openings++
 	l := &login{p: p, pair: j.issue(access, refresh), at: time.Now()}
-	l.pair.holder = p
+	l.pair.holders = []*process{p}
 	j.counts.add("logins", 1)
 	if n := len(f.logins); n > 0 && l.at.Sub(f.logins[n-1].at) < clockSkew {
 		j.counts.add("logins at nearly the same time", 1)

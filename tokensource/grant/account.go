@@ -50,8 +50,8 @@ type Grant struct {
 	// there is none. After RedeemingUntil the refresh token is in doubt.
 	RedeemingSince, RedeemingUntil time.Time
 
-	// Doubts counts how often the refresh token was sent again after its answer
-	// had been lost.
+	// Doubts counts how often a redemption was announced while an earlier one
+	// had no known outcome.
 	Doubts uint64
 
 	// Failures counts the latest attempts in a row that failed and redeemed
@@ -150,8 +150,9 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 // stays, and ErrNoGrant if the user has logged out meanwhile.
 //
 // Save goes on when ctx ends, because the code that tok was traded for cannot
-// be used again. [tokensource.ErrTemporary] means that the store has not taken
-// the grant: the user must log in again.
+// be used again. [tokensource.ErrTemporary] means that the store has not
+// confirmed the grant. It may be stored all the same. Let the user log in
+// again.
 func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
 	if err := checkSubject(subject); err != nil {
 		return Grant{}, err
@@ -215,7 +216,7 @@ func exchanged(tok *oauth2.Token, now time.Time) time.Time {
 // returns nil. A provider without a revocation endpoint leaves nothing else to
 // do.
 //
-// An error means that the logout is not stored, or that the server has not
+// An error means that the logout may not be stored, or that the server has not
 // confirmed the revocation. What the server has not confirmed is repeated in
 // the background by any process, for a week (G20). When ctx ends, Logout
 // returns its cause and goes on by itself. [EventLoggedOut] then says how it

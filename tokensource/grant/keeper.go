@@ -171,8 +171,10 @@ type Options struct {
 // the token may take the second use for theft and end the grant. A server that
 // has not redeemed it answers as usual.
 //
-// An error answer such as 503 is not a lost answer: it says that nothing was
-// redeemed. The next attempt follows after a pause, whatever the policy.
+// An error answer such as 503 is not a lost answer. The engine takes it that
+// nothing was redeemed, though a gateway may answer for a server that has
+// redeemed the token. The next attempt follows after a pause, whatever the
+// policy, as often as such answers come.
 type InDoubtPolicy int
 
 const (

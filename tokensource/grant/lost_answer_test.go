@@ -21,8 +21,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// G3: One attempt sends one request, and a refresh token that may have reached
-// the server is sent again only by the rule for doubts.
+// G3: One attempt sends one request, and a refresh token whose answer is
+// unknown is sent again only by the rule for doubts.
 func TestG3_NoRedirectAndNoSecondRequest(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {

@@ -51,8 +51,9 @@ func (a answer) json() bool {
 }
 
 // refuses reports whether a is a refusal of the authorization server itself: a
-// 4xx with an error code. Such a server redeemed nothing. An outage proves
-// nothing, so a single-use credential must not be sent again after it (G3).
+// 4xx with an error code. Such a server redeemed nothing. After
+// an outage nothing is repeated within this call. Package grant decides about
+// the next attempt (G3).
 func (a answer) refuses(code string) bool {
 	return a.status >= 400 && a.status <= 499 && code != ""
 }

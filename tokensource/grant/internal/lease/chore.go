@@ -163,7 +163,7 @@ func (d *drain) begin(c Rules, r *Record, version uint64, now Clock) Effect {
 }
 
 // beginAnnounced revokes every token in the queue of r. It is for a tombstone,
-// and for a record with a newer login. No late holder can win over these, and
+// and for a record with a newer login. No late holder can win over these, so
 // the attempts need no announcement. It returns false if the queue is empty.
 func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
 	*d = drain{phase: drainRevoking, current: r, version: version, batch: r.Queue}

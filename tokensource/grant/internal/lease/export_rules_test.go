@@ -17,7 +17,7 @@ var ErrFormat = errFormat
 // The verdicts of Decide.
 const (
 	Serve    = serve
-	Refuse   = refuse
+	Refuse   = stop
 	Await    = await
 	Forfeit  = forfeit
 	Announce = redeem

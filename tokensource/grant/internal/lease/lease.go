@@ -54,8 +54,9 @@
 //	          to    alive, the intent that was there before, or none (G3, G8)
 //	refuse    from  alive, the intent of the writer
 //	          to    dead, no tokens (G6, G7)
-//	forfeit   from  alive, an abandoned intent, not to be sent again
-//	          to    dead, the tokens on hold in the queue (G3)
+//	forfeit   from  alive, an abandoned intent, not to be sent again; or
+//	                expired without a refresh token
+//	          to    dead; after a doubt, the tokens wait in the queue (G3)
 //	login     from  anything but a later login or a later logout
 //	          to    alive, the old tokens in the queue (G6)
 //	logout    from  anything but a later login
@@ -67,9 +68,16 @@
 //	sweep     from  an old tombstone with an empty queue
 //	          to    no record (G7)
 //
-// renewal.go holds the order in which a renewal makes these writes, rules.go
-// what may be written over what, and write.go what follows when the outcome of
-// a write is unknown.
+// An intent is written over by its own attempt; after it has ended, by any
+// renewal (announce, forfeit); and at any time by the holder of new tokens for
+// the same token set (adopt), by a login and by a logout. All other writes keep
+// the intent.
+//
+// renewal.go holds the order of the writes of a renewal, and rules.go what they
+// may be written over. For a login and a logout that is in login.go
+// (precedence) and logout.go (endGrant). What follows after a write of unknown
+// outcome is in write.go for claims, in Renewal.announced for an intent, and in
+// the methods written of Login and Logout.
 //
 // # Invariants
 //
@@ -77,8 +85,8 @@
 //
 //	G1   One redemption for each refresh token.
 //	G2   No redemption while the store holds a usable token.
-//	G3   A token that may have reached the server is sent again only as
-//	     Rules.Resends permits.
+//	G3   A token whose answer is unknown is sent again only as Rules.Resends
+//	     permits. After an error answer it is sent again after a pause.
 //	G4   New tokens are stored before they are visible. Dropped tokens are
 //	     revoked.
 //	G6   A process that lost a race reads again. Nothing older replaces

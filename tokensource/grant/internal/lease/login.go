@@ -7,8 +7,8 @@ import "time"
 // a logout stays instead.
 //
 // A Login that ended with StoreFailed may be stepped again. It remembers what
-// it has tried. Where its value is lost, another one with the same ID and
-// Repeated set goes on.
+// it has tried. A process that has lost this value goes on with another Login
+// that has the same ID, and with Repeated set.
 type Login struct {
 	Issuer, Endpoint, ClientID, Subject string
 

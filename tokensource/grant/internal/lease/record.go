@@ -29,7 +29,7 @@ type Record struct {
 	Ended time.Time // when the user logged out
 
 	Intent   intent
-	Doubts   uint64    // how often the refresh token was sent again after a lost answer
+	Doubts   uint64    // redemptions announced while an earlier one had no known outcome
 	Failures uint64    // attempts in a row that failed and redeemed nothing
 	RetryAt  time.Time // no attempt before; zero means now
 

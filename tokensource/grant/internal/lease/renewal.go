@@ -128,7 +128,7 @@ func (o *Renewal) decide(c Rules, l *Local, ev Event, r *Record, version uint64)
 		return o.flush(l.Undo) // the intent may be this process's own
 	}
 	switch o.was, o.version = r, version; v {
-	case serve, refuse:
+	case serve, stop:
 		out.Record, out.Version = r, version
 		return c.end(out, notes{})
 	case await:

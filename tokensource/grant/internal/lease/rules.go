@@ -7,7 +7,7 @@ type verdict uint8
 
 const (
 	serve   verdict = iota + 1 // hand out the stored token
-	refuse                     // end the renewal with a reason
+	stop                       // end the renewal with a reason; nothing is written
 	await                      // wait for the holder of the intent
 	forfeit                    // end the grant: its refresh token is in doubt
 	redeem                     // announce a redemption and make it
@@ -17,7 +17,7 @@ const (
 // a wrong clock does not stop a grant.
 const maxPause = 5 * time.Minute
 
-// decide returns what a renewal of r does now. For refuse it returns how the
+// decide returns what a renewal of r does now. For stop it returns how the
 // renewal ends. For forfeit, Over is why the grant ends. For await, Pause is
 // how long the intent can still live.
 func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) {
@@ -25,18 +25,18 @@ func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) 
 		return serve, Outcome{} // G2: another process has renewed it
 	}
 	if r.Over != "" {
-		return refuse, Outcome{Over: r.Over} // G7: without it, a grant would live on after a logout
+		return stop, Outcome{Over: r.Over} // G7: without it, a grant would live on after a logout
 	}
 	age := now.Wall.Sub(r.Token.Obtained)
 	if r.Token.Access == n.rejected && !n.ahead && r.Token.Refreshed && age >= 0 && age < c.Spacing {
-		return refuse, Outcome{JustRenewed: true, Pause: c.Spacing - age} // G9, G19
+		return stop, Outcome{JustRenewed: true, Pause: c.Spacing - age} // G9, G19
 	}
 	if pause := r.RetryAt.Sub(now.Wall); pause > 0 && pause <= maxPause {
-		return refuse, Outcome{Spaced: true, Pause: pause} // G9
+		return stop, Outcome{Spaced: true, Pause: pause} // G9
 	}
 	if left := c.left(w, r.Intent, now); left > 0 {
 		if r.Intent.Holder == c.Self {
-			return refuse, Outcome{LostAnswer: true, Pause: left} // G3: a second request before the first has ended would be reuse
+			return stop, Outcome{LostAnswer: true, Pause: left} // G3: a second request before the first has ended would be reuse
 		}
 		return await, Outcome{Pause: left} // G1: two processes would redeem one token
 	}
@@ -63,7 +63,7 @@ func (c Rules) hopeless(r *Record, n need, now Clock, reason string) (verdict, O
 	if r.expired(now) || reason == InDoubt && !n.ahead {
 		return forfeit, Outcome{Over: reason}
 	}
-	return refuse, Outcome{Over: reason}
+	return stop, Outcome{Over: reason}
 }
 
 // forfeit returns r after its grant has ended without an answer of the server.
@@ -246,4 +246,17 @@ func backoff(n uint64, asked time.Duration, jitter uint64) time.Duration {
 	}
 	d = d/2 + time.Duration(jitter%uint64(d/2+1))
 	return max(d, min(asked, maxPause))
+}
+
+// swap writes next over the version of current. A record that needs a Chore
+// earlier than current does is entered in the index first (G20).
+func (c Rules) swap(next, current *Record, version uint64) Effect {
+	e := Effect{Swap: true, Record: next, Version: version}
+	was, due := c.Due(current), c.Due(next)
+	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
+		e.Due = due
+	}
+	// A queue that is full has dropped its oldest entries (G10).
+	e.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
+	return e
 }

@@ -31,6 +31,9 @@ var suite = []config{
 	{procs: 2, faults: 1, logins: 1, logouts: 1, empty: true, kinds: everyFault, progress: true, short: true},
 	{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: everyFault, short: true},
 	{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: everyFault, short: true},
+	{procs: 2, faults: 1, logins: 2, kinds: faultWriteDone, short: true},
+	{procs: 1, faults: 1, logins: 2, kinds: faultStop | faultWriteDone | faultCut, short: true},
+	{procs: 2, faults: 2, expiries: 1, kinds: faultCut | faultWriteDone | faultHeld | fault503, short: true},
 
 	{procs: 2, faults: 2, expiries: 1},
 	{procs: 2, faults: 2, expiries: 1, grace: true},

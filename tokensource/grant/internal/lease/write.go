@@ -45,7 +45,8 @@ func newAdoption(base *Record, t Token) *claim {
 	return &claim{kind: adopt, base: base, token: t}
 }
 
-// write stores one claim. Renewal, Chore and Logout share it.
+// write stores one claim. Renewal and Chore share it. Login and Logout keep the
+// same rule in code of their own.
 //
 //	begin ──► read ──► resolve ──► swap ──► stored or late
 //	            ▲                   │
@@ -157,17 +158,4 @@ func (w *write) settle(l *Local) notes {
 func (c Rules) end(out Outcome, n notes) Effect {
 	out.Due = c.Due(out.Record)
 	return Effect{Outcome: out, notes: n}
-}
-
-// swap writes next over the version of current. A record that needs a Chore
-// earlier than current does is entered in the index first (G20).
-func (c Rules) swap(next, current *Record, version uint64) Effect {
-	e := Effect{Swap: true, Record: next, Version: version}
-	was, due := c.Due(current), c.Due(next)
-	if !due.IsZero() && (was.IsZero() || due.Before(was)) {
-		e.Due = due
-	}
-	// A queue that is full has dropped its oldest entries (G10).
-	e.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
-	return e
 }
