@@ -140,7 +140,7 @@ func TestExploration(t *testing.T) {
 			if c.limit == 0 {
 				c.limit = bound
 			}
-			r := explore(c.filled(), true)
+			r := explore(filled(c), true)
 			t.Logf("%s\n%s", &c, r)
 			if len(r.broken) > 0 || r.stuck > 0 {
 				t.Fail()
@@ -177,7 +177,7 @@ func TestExplorationReadsWhatOperationsRead(t *testing.T) {
 		{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: faultWriteDone | faultWriteError | faultRevoke | faultRead},
 		{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: writes | faultCut},
 	} {
-		c := c.filled()
+		c := filled(c)
 		brief, full := reached(c, false), reached(c, true)
 		for b := range full {
 			if !brief[b] {
