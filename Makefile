@@ -3,8 +3,6 @@ FUZZTIME ?= 5s
 SCALE ?= full
 FROM ?= 1
 SEEDS ?= 100
-FROM ?= 1
-SEEDS ?= 100
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
 help: ## List the targets

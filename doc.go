@@ -18,11 +18,14 @@
 //   - [github.com/authtrip/authtrip/storage]: where grants are kept: memory, a
 //     directory (filestore), and SQLite, PostgreSQL and Redis as modules of
 //     their own. Sealed encrypts what any of them keeps.
+//   - [github.com/authtrip/authtrip/storage/seal]: the keys for Sealed, and for
+//     the cookies of middleware.
 //
 // # What you test with
 //
 //   - [github.com/authtrip/authtrip/tokensource/oauthtest]: a fake server
-//     that is as hostile as real ones.
+//     that is as hostile as real ones. Package xapi, in the folder below, is X
+//     and its API.
 //   - [github.com/authtrip/authtrip/storage/storagetest]: the contract of a
 //     store as tests.
 //

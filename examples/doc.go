@@ -1,3 +1,4 @@
-// Package examples is the root of a module of its own: each folder holds a program, with a test that runs it against
-// package oauthtest. What they need beyond the toolkit stays out of the toolkit's requirements.
+// Package examples is the root of a module of its own. Each folder holds a
+// program, with a test that runs it against package oauthtest. So the
+// requirements of the programs are not requirements of the root module.
 package examples

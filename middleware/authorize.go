@@ -13,11 +13,11 @@ import (
 // maxForm bounds what is read of a posted form.
 const maxForm = 16 << 10
 
-// Authorize starts a login: it sets the flow's cookie and redirects to the
-// authorization server, with PKCE S256 and a state that holds no data. GET and
-// POST; return_to is the local path where the login shall end. A request that
-// is not the opening of a page is refused (ErrNotNavigation), and so is a
-// return_to that is not a local path (ErrReturnPath).
+// Authorize starts a login. It sets the cookie of the flow and redirects to the
+// authorization server, with PKCE S256 and a state that contains no data. It
+// answers GET and POST. The parameter return_to is the local path where the
+// login ends. Authorize refuses a return_to that is not a local path
+// (ErrReturnPath), and a request that does not open a page (ErrNotNavigation).
 func (l *Login) Authorize() http.Handler {
 	in := l.inner()
 	return in.route(opAuthorize, in.authorize, http.MethodGet, http.MethodPost)

@@ -6,13 +6,15 @@ import (
 	"net/http"
 )
 
-// Callback takes the authorization response. It answers GET only, and a HEAD or
-// a prefetch uses nothing up. Whatever is wrong with the response is found
-// before any request is made: a state that this browser does not have under way
-// (ErrFlowNotFound), another issuer (ErrIssuerMismatch), a malformed response
+// Callback receives the authorization response. It answers GET only. A HEAD or
+// a prefetch does not use the response up.
+//
+// It checks the response before it makes any request: the state must be of a
+// login that is under way in this browser (ErrFlowNotFound), the issuer must be
+// right (ErrIssuerMismatch), and the parameters must be well-formed
 // (ErrBadCallback). Then the state is used up, once for all replicas
-// (ErrFlowUsed), and the code is sent, once. The browser ends at the page it
-// came from, with a new session.
+// (ErrFlowUsed), and the code is sent once. The browser returns to the page
+// from which the login started, with a new session.
 func (l *Login) Callback() http.Handler {
 	in := l.inner()
 	return in.route(opCallback, in.callback, http.MethodGet)

@@ -18,7 +18,7 @@ const maxCookie = 4096
 // plain.
 type cookies struct {
 	secure bool
-	prefix string // with a tag of provider and client: two Logins on one host do not share cookies
+	prefix string // has a tag of provider and client, so two Logins on a host share no cookie
 }
 
 func newCookies(secure bool, providerName, clientID string) cookies {

@@ -22,8 +22,8 @@ var errorPageCSS string
 
 var errorPage = template.Must(template.New("error").Parse(errorPageHTML))
 
-// errorPolicy lets the page show itself and post to this site, and nothing
-// else.
+// errorPolicy allows the page to show itself and to post to this site. It
+// allows nothing more.
 var errorPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() +
 	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 

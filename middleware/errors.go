@@ -9,60 +9,61 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// The kinds of failure that Options.OnError decides on; match them with
-// errors.Is. A failure that is worth trying again later matches
-// tokensource.ErrTemporary too, or alone if nothing else is known of it.
+// The kinds of failure that Options.OnError decides on. Match them with
+// errors.Is. A failure after which a later attempt may succeed also matches
+// tokensource.ErrTemporary. Some failures match only that.
 var (
-	// ErrAccessDenied means that the user refused to let the app in.
+	// ErrAccessDenied means that the user refused to authorize the app.
 	ErrAccessDenied = errors.New("middleware: the user denied access")
 
 	// ErrProvider means that the authorization server answered with an error (RFC
-	// 6749 section 4.1.2.1); Error.Code has it. With server_error and
-	// temporarily_unavailable it matches tokensource.ErrTemporary too.
+	// 6749 section 4.1.2.1), which is in Error.Code. With server_error and
+	// temporarily_unavailable it also matches tokensource.ErrTemporary.
 	ErrProvider = errors.New("middleware: the authorization server reported an error")
 
-	// ErrFlowNotFound means that this browser has no login under way with the state
-	// that came back: it is missing, has expired, or belongs to another browser.
+	// ErrFlowNotFound means that no login with this state is under way in this
+	// browser. The state is missing or expired, or it belongs to another browser.
 	// Error.Cause says which is likely.
 	ErrFlowNotFound = errors.New("middleware: no such login is under way in this browser")
 
-	// ErrFlowUsed means that the answer to this login arrived before: it can be
-	// used once.
+	// ErrFlowUsed means that the answer to this login has arrived before. An answer
+	// can be used once.
 	ErrFlowUsed = errors.New("middleware: this login was used already")
 
-	// ErrIssuerMismatch means that the answer names another issuer than the one
-	// that was asked, or none where one is required (RFC 9207 section 2.4).
+	// ErrIssuerMismatch means that the answer names an issuer other than the one
+	// that was asked, or no issuer where one is required (RFC 9207 section 2.4).
 	ErrIssuerMismatch = errors.New("middleware: the answer is from another authorization server")
 
-	// ErrBadCallback means that the answer is malformed: duplicate, oversized or
-	// contradictory parameters.
+	// ErrBadCallback means that the answer is malformed: its parameters are
+	// duplicate, too long or contradictory.
 	ErrBadCallback = errors.New("middleware: malformed authorization response")
 
 	// ErrReturnPath means that return_to is not a local path.
 	ErrReturnPath = errors.New("middleware: return_to is not a path of this site")
 
-	// ErrNotNavigation means that the request was a prefetch, or made by another
-	// site behind the user's back.
+	// ErrNotNavigation means that the request does not open a page: it is a
+	// prefetch, or another site made it without the user.
 	ErrNotNavigation = errors.New("middleware: a login has to be opened as a page")
 
-	// ErrRefused means that Options.OnLogin turned the user away; OnLogin returns
-	// it to do so.
+	// ErrRefused means that Options.OnLogin refused the user. OnLogin returns it
+	// for that purpose.
 	ErrRefused = errors.New("middleware: this user may not log in")
 
 	// ErrLoginFailed means that the code could not be exchanged, that the user
 	// could not be identified, or that the grant or the session could not be
-	// stored. Error.Cause says which; Unwrap leads to the reason.
+	// stored. Error.Cause says which of them, and Unwrap returns the reason.
 	ErrLoginFailed = errors.New("middleware: the login could not be completed")
 
-	// ErrLogoutFailed means that the authorization server could not be told, or
-	// that the store did not answer. The session in this browser has ended; the
+	// ErrLogoutFailed means that the authorization server could not be reached, or
+	// that the store did not answer. The session in this browser has ended. The
 	// logout can be tried again.
 	ErrLogoutFailed = errors.New("middleware: the logout was not completed")
 
-	// ErrUnreadable means that a record in the store does not open, since the key
-	// that sealed it was lost or left out too early, or that it is damaged. Trying
-	// again does not help: the deployment must be fixed, and the error's text says
-	// which record it is and what to do. It matches tokensource.ErrClient too.
+	// ErrUnreadable means that a record in the store cannot be opened or is
+	// damaged. The key that sealed it may be lost, or was removed too early.
+	// Another attempt does not help: the operator must correct the deployment. The
+	// text of the error names the record and says what to do. It also matches
+	// tokensource.ErrClient.
 	ErrUnreadable error = operatorError("middleware: a record in the store cannot be read")
 
 	// ErrCrossOrigin means that another site tried to log the user out.
@@ -72,17 +73,17 @@ var (
 	ErrMethod = errors.New("middleware: method not allowed")
 )
 
-// Error is what Options.OnError gets. It holds no token, code, secret,
-// verifier, state or cookie, and everything in it that came from outside is
-// printable ASCII of bounded length. It must still be escaped in HTML.
+// Error is the error that Options.OnError receives. It contains no token, code,
+// secret, verifier, state or cookie. Text from outside is printable ASCII of
+// limited length. It must still be escaped in HTML.
 type Error struct {
 	Op          string // "authorize", "callback", "require" or "logout"
-	Kind        error  // one of this package's errors, tokensource.ErrTemporary or tokensource.ErrClient
-	Cause       string // what is likely behind it, as half a sentence, or empty
+	Kind        error  // an error of this package, or tokensource.ErrTemporary or ErrClient
+	Cause       string // the likely cause, as half a sentence, or empty
 	Code        string // the authorization server's error code, or empty
 	Description string // its error_description, or empty
-	Unverified  bool   // Code and Description came without a valid state: anybody may have written them
-	Retry       string // local URL where to start again (with logout: where to POST again), or empty
+	Unverified  bool   // Code and Description may be forged: they came without a valid state
+	Retry       string // local URL to start again at (after a logout: to POST to), or empty
 	Err         error  // the reason, or nil
 
 	returnTo string // where the flow was to end

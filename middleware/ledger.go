@@ -37,10 +37,11 @@ var (
 	errLedgerDamaged = fmt.Errorf("%w: it is no list of used logins, or one of a newer version", storage.ErrCorrupt)
 )
 
-// consume marks state as used. It returns ErrFlowUsed if it was used before;
-// with any other error it may or may not be marked, so the caller must not go
-// on. A list that cannot be read (ErrUnreadable) is not begun anew: where keys
-// are being replaced this process would forget what the others know.
+// consume marks state as used. It returns ErrFlowUsed if state was used before.
+// After any other error state may be marked or not, so the caller must not
+// continue. If a list cannot be read (ErrUnreadable), consume does not replace
+// it with a new one. While keys are being replaced, other processes may be able
+// to read it, and their marks would be lost.
 func (l ledger) consume(ctx context.Context, state string, expires time.Time) error {
 	key, hash := place(state)
 	for attempt := 1; ; attempt++ {

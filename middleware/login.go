@@ -46,10 +46,10 @@ import (
 )
 
 // Login is the login of one app at one authorization server. It is safe for
-// concurrent use; several of them, for several providers, can stand on one mux
-// if their redirect URLs are in folders of their own.
+// concurrent use. Several Logins, for several providers, can be on one mux if
+// their redirect URLs are in different folders.
 //
-// New makes one; the zero Login cannot be used.
+// New makes one. The zero Login cannot be used.
 type Login struct {
 	inner func() *login // in a closure, so that a Login that is printed does not show its keys
 }
@@ -65,24 +65,27 @@ type login struct {
 	used     ledger
 }
 
-// Mux is what Mount needs of a router. http.ServeMux and chi's routers have
-// this method as it is; see MuxFunc for others.
+// Mux is what Mount needs of a router. http.ServeMux and the routers of chi
+// have this method. For other routers, see MuxFunc.
 type Mux interface {
 	Handle(pattern string, h http.Handler)
 }
 
-// MuxFunc makes a Mux of a function, for routers whose Handle returns
-// something, such as gorilla/mux:
+// MuxFunc makes a Mux of a function. It is for routers whose Handle has a
+// result, such as gorilla/mux:
 //
-//	login.Mount(middleware.MuxFunc(func(path string, h http.Handler) { router.Handle(path, h) }))
+//	mux := middleware.MuxFunc(func(path string, h http.Handler) {
+//		router.Handle(path, h)
+//	})
+//	login.Mount(mux)
 type MuxFunc func(pattern string, h http.Handler)
 
 // Handle calls f.
 func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 
-// New returns the login for the client of grants. keys seal the cookies; they
-// have to be the same in every replica and may be the ones that seal the store.
-// Nil options mean all defaults. Settings that cannot work are refused here,
+// New returns the login for the client of grants. The cookies are sealed with
+// keys, which must be the same in every replica. They may be the keys of the
+// store. Nil options mean all defaults. New refuses settings that cannot work,
 // with an error that says what to do.
 func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if grants == nil {

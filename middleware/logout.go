@@ -13,13 +13,17 @@ import (
 // logging in first.
 const logoutRetry = 10 * time.Minute
 
-// Logout ends the session in this browser and the user's grant: the tokens are
-// revoked at the authorization server and deleted here, which ends the user's
-// sessions in other browsers too. It answers POST from this site only
-// (http.CrossOriginProtection, else ErrCrossOrigin); a GET gets a page with a
-// button (ErrMethod). If the server cannot be told, the session has ended all
-// the same and no token is handed out any more; the answer is ErrLogoutFailed,
-// and for ten minutes another POST from the same browser tries again.
+// Logout ends the session in this browser and the grant of the user. It revokes
+// the tokens at the authorization server and deletes them in the store. So the
+// sessions of the user in other browsers end too.
+//
+// It answers a POST from this site only (http.CrossOriginProtection). For a
+// POST from another site the error is ErrCrossOrigin. For a GET it is
+// ErrMethod, and the default page has a button.
+//
+// If the server cannot be reached, the session has ended nevertheless, and no
+// token is handed out any more. The error is then ErrLogoutFailed. For ten
+// minutes, another POST from the same browser tries again.
 func (l *Login) Logout() http.Handler {
 	in := l.inner()
 	guard := http.NewCrossOriginProtection()

@@ -25,7 +25,7 @@ type Options struct {
 	AuthorizePath string
 	LogoutPath    string
 
-	// AfterLogin is where a login ends that did not start at a page; AfterLogout is
+	// AfterLogin is where a login ends that did not start at a page. AfterLogout is
 	// where a logout ends. Both are local paths. Empty means "/".
 	AfterLogin  string
 	AfterLogout string
@@ -50,17 +50,17 @@ type Options struct {
 	// provider is asked at its IdentityURL.
 	Identify func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error)
 
-	// OnLogin is called when it is known who is logging in and before anything is
-	// stored: to create or update the app's own user record, or to turn the user
-	// away with ErrRefused, alone or wrapped. After any other error the login has
-	// failed (ErrLoginFailed). Either way the token is revoked. ctx has the values
-	// of the callback's request and a deadline. Nil means that everybody may log
-	// in.
+	// OnLogin is called when the user is known, before anything is stored. It can
+	// create or update the record of the user in the app. It refuses the user with
+	// ErrRefused, alone or wrapped. After any other error the login has failed
+	// (ErrLoginFailed). After any error the token is revoked. The ctx has the
+	// values of the request of the callback, and a deadline. Nil means that every
+	// user may log in.
 	OnLogin func(ctx context.Context, user provider.Identity) error
 
-	// OnError answers a request that failed. err is an *Error; match its kind with
-	// errors.Is, and call ErrorPage for the kinds that are to keep the default
-	// page. Headers that forbid caching are set already. Nil means ErrorPage.
+	// OnError answers a request that failed. The err is an *Error. Match its kind
+	// with errors.Is, and call ErrorPage for each kind that keeps the default page.
+	// Headers that forbid caching are already set. Nil means ErrorPage.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 

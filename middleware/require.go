@@ -11,15 +11,16 @@ import (
 
 type userKey struct{ login *login }
 
-// Require lets a request pass to next if its user is logged in. The request's
-// context then names the user (tokensource.WithSubject), so that an http.Client
-// with authtrip's transport acts as this user, and the answer is marked as
-// private to caches unless next says otherwise.
+// Require passes a request to next if its user is logged in. The context of the
+// request then names the user (tokensource.WithSubject). So an http.Client with
+// authtrip's transport acts as this user. Caches must treat the answer as
+// private, unless next says otherwise.
 //
-// Else a browser is sent to log in and comes back to the page; a program gets
-// 401 and JSON with "error" and "authorize_url". If it cannot be told, because
-// the store or the session library fails, the answer is 503, or 500 if the
-// grant cannot be read (ErrUnreadable), and nobody is logged out.
+// If the user is not logged in, a browser is sent to log in, and returns to the
+// page. A program gets 401 and JSON with "error" and "authorize_url".
+//
+// If the store or the session library fails, nobody is logged out, and the
+// answer is 503. It is 500 if the grant cannot be read (ErrUnreadable).
 func (l *Login) Require(next http.Handler) http.Handler {
 	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,8 +40,8 @@ func (l *Login) Require(next http.Handler) http.Handler {
 }
 
 // Subject returns the user who is logged in, as the authorization server names
-// the user, and whether there is one. Behind Require it costs nothing;
-// elsewhere it checks the session, and a check that fails counts as nobody.
+// the user, and whether there is one. Behind Require it costs nothing.
+// Elsewhere it checks the session, and after a failed check it returns false.
 func (l *Login) Subject(r *http.Request) (string, bool) {
 	in := l.inner()
 	if subject, ok := r.Context().Value(userKey{in}).(string); ok {
@@ -50,10 +51,10 @@ func (l *Login) Subject(r *http.Request) (string, bool) {
 	return s.Subject, err == nil
 }
 
-// Reauthorize answers r by asking for a new login: a browser is sent to log in
-// and comes back to this page, or to AfterLogin if it posted a form; a program
-// gets 401 JSON. Call it when a call to the API failed with
-// tokensource.ErrReauthorize, before anything was written to w.
+// Reauthorize answers r with a request for a new login. A browser is sent to
+// log in. It returns to this page, or to AfterLogin if r posted a form. A
+// program gets 401 and JSON. Call Reauthorize when a call to the API failed
+// with tokensource.ErrReauthorize, before anything was written to w.
 func (l *Login) Reauthorize(w http.ResponseWriter, r *http.Request) {
 	private(w)
 	in := l.inner()

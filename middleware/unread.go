@@ -25,9 +25,9 @@ type unread struct {
 	err error
 }
 
-// unreadable wraps err if the record under key cannot be read, and else returns
-// it as it is. The record is left to the operator: others may be able to read
-// it, with keys that this process does not have yet.
+// unreadable wraps err if the record under key cannot be read. Otherwise it
+// returns err. The record is left to the operator, because another process may
+// have the keys that open it.
 func unreadable(key string, err error) error {
 	if errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || isMisread(err) {
 		return &unread{key, err}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// nextPause is what the server asks for, or else a random part of a bound that
-// doubles with each attempt.
+// nextPause is the pause that the server asks for. If it asks for none, it is a
+// random part of a bound that doubles with each attempt.
 func (c *retryCall) nextPause() time.Duration {
 	if c.resp != nil {
 		if asked := askedPause(c.resp); asked > 0 {

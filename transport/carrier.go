@@ -32,7 +32,7 @@ func (c carrier) failed() bool {
 }
 
 // proof is one request that a RequestAuthorizer authorizes. Each copy of it is
-// authorized anew, so that no proof of possession is sent twice (T12).
+// authorized again, so that no proof of possession is sent twice (T12).
 type proof struct {
 	by tokensource.RequestAuthorizer
 

@@ -13,10 +13,10 @@ type Challenge struct {
 	Params  map[string]string // by name in lower case; the first value of a repeated name
 }
 
-// Challenges returns what all WWW-Authenticate headers of h ask for, in order.
-// It takes what can be understood and skips the rest, so it has no error:
-// several challenges in one header, several headers, and quoted commas are all
-// told apart.
+// Challenges returns the challenges of all WWW-Authenticate headers of h, in
+// order. It skips what it cannot parse, so it returns no error. Several
+// challenges in one header, several headers, and commas in quoted text are
+// recognised.
 func Challenges(h http.Header) []Challenge {
 	var list []Challenge
 	for _, value := range h.Values("WWW-Authenticate") {

@@ -17,7 +17,8 @@
 //
 //	authenticated, err := transport.New(keeper, nil)
 //	client := &http.Client{Transport: authenticated}
-//	req, err := http.NewRequestWithContext(tokensource.WithSubject(ctx, user), "GET", url, nil)
+//	ctx = tokensource.WithSubject(ctx, user)
+//	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 //	resp, err := client.Do(req)
 //
 // # Concurrency

@@ -8,9 +8,9 @@ import (
 )
 
 // heldBody is the body of a rejected response while the token is renewed. It is
-// read in the background, so that its connection is free: the token endpoint
-// may be at the same host, and connections to it limited. Whoever reads it
-// meanwhile or afterwards gets all of it, each part as soon as it is there.
+// read in the background to make its connection free: the token endpoint may be
+// at the same host, and the number of connections may be limited. A reader gets
+// the whole body, and each part as soon as it has arrived.
 type heldBody struct {
 	body  io.ReadCloser
 	close func() error

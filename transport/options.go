@@ -45,8 +45,8 @@ type Options struct {
 
 	// MaxReplayBody is how many bytes of a request body without GetBody are kept
 	// while it is sent, so that the request can be replayed with another token.
-	// Zero means 64 KiB; negative means none. A longer body is sent all the same;
-	// if the token is then rejected, the caller gets that response.
+	// Zero means 64 KiB. Negative means none. A longer body is sent too. If its
+	// token is then rejected, the caller gets that response.
 	MaxReplayBody int64
 }
 
@@ -98,8 +98,8 @@ func isNil(src tokensource.Source) bool {
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// originsOf parses the origins that the options list, or else those that src
-// names.
+// originsOf parses the origins that the options list. If they list none, it
+// parses those that src names.
 func originsOf(src tokensource.Source, o *Options) (origins, error) {
 	list := o.Origins
 	if list == nil {

@@ -9,7 +9,7 @@ import (
 
 // RateLimit is what a response says about one rate limit.
 type RateLimit struct {
-	Name      string    // the headers that told it: "x-rate-limit", "x-app-limit-24hour" or "x-user-limit-24hour"
+	Name      string    // of the headers, such as "x-rate-limit" or "x-app-limit-24hour"
 	Limit     int64     // requests per window; 0 if the server did not say
 	Remaining int64     // requests left in this window
 	Reset     time.Time // when the window ends, by this machine's clock
@@ -20,10 +20,11 @@ type RateLimit struct {
 // exhausted while the first is not.
 var limitNames = [...]string{"x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"}
 
-// RateLimitFrom returns the rate limit that binds: of the exhausted ones that
-// which ends last, or the one with the fewest requests left. It returns false
-// if the response names none. Reset allows for a server whose clock is wrong,
-// by the Date header; so call it when the response arrives.
+// RateLimitFrom returns the rate limit that decides. If limits are exhausted,
+// it is the exhausted one that ends last. Otherwise it is the one with the
+// fewest requests left. It returns false if the response names no limit. Reset
+// is corrected with the Date header for a server whose clock is wrong. So call
+// it as soon as the response arrives.
 func RateLimitFrom(resp *http.Response) (RateLimit, bool) {
 	var binding RateLimit
 	found := false

@@ -11,29 +11,29 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// RetryOptions say how requests are repeated. Repeated are:
+// RetryOptions say how requests are repeated. A request is repeated
 //
-//   - after 429 (Too Many Requests), every request: the server did not process
-//     it;
-//   - after 500, 502, 503, 504 and failed connections, requests that may be
-//     processed twice: GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section
-//     9.2.2), and any with an Idempotency-Key header.
+//   - after 429 (Too Many Requests), whatever its method, because the server
+//     did not process it;
+//   - after 500, 502, 503, 504 and failed connections, if it may be processed
+//     twice: GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section 9.2.2),
+//     and any request with an Idempotency-Key header.
 //
-// A request whose body has no GetBody is sent once: nothing is kept in memory
-// for a retry. The last answer goes to the caller as it came.
+// A request whose body has no GetBody is sent once, because no body is kept in
+// memory for a retry. The caller gets the last answer unchanged.
 type RetryOptions struct {
 	// MaxRetries is how often a request is repeated at most. Zero means 3.
 	MaxRetries int
 
 	// MaxWait is the longest pause before a repetition. Zero means 15 seconds. If
-	// the server asks for a longer one (Retry-After, or X's rate-limit headers), or
-	// if the request's context ends earlier, there is no pause: its answer goes to
-	// the caller at once, and RateLimitFrom tells when to come back.
+	// the server asks for a longer pause (Retry-After, or X's rate-limit headers),
+	// or if the context of the request ends earlier, the request is not repeated.
+	// The caller gets the answer at once, and RateLimitFrom says when to try again.
 	MaxWait time.Duration
 
-	// FirstWait bounds the first pause when the server asks for none; the bound
-	// doubles each time, up to MaxWait, and the pause is a random part of it. Zero
-	// means 500 milliseconds.
+	// FirstWait is the upper bound of the first pause when the server asks for
+	// none. The bound doubles each time, up to MaxWait. The pause is a random part
+	// of it. Zero means 500 milliseconds.
 	FirstWait time.Duration
 }
 

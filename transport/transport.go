@@ -13,9 +13,9 @@ import (
 )
 
 // Transport is an http.RoundTripper that authenticates requests to its origins.
-// Any other request passes to the base untouched, also when it is a hop of a
-// redirect. New makes one; the zero value cannot be used. It is safe for
-// concurrent use.
+// It passes any other request to the base unchanged, also when the request
+// follows a redirect. New makes one. The zero value cannot be used. It is safe
+// for concurrent use.
 type Transport struct {
 	core func() *core // in a closure, so that a Transport that is printed does not show its source
 }
@@ -35,16 +35,17 @@ type core struct {
 	headers    headers
 }
 
-// RoundTrip sends req with the token of the source, in place of any
-// Authorization header of the caller's, and never modifies req. If the server
-// rejects the token (Options.Rejected), the source renews it and the request is
-// replayed once; if the body cannot be replayed, or the token was renewed
-// moments ago, the caller gets the server's answer as it came. The response's
-// Request is req, which does not carry the token.
+// RoundTrip sends req with the token of the source. The token replaces any
+// Authorization header of the caller. RoundTrip never modifies req.
 //
-// Errors of the source are wrapped: match tokensource.ErrReauthorize and the
-// others with errors.Is. ErrTokenType and ErrBadToken mean that the source's
-// token cannot be sent.
+// If the server rejects the token (Options.Rejected), the source renews it and
+// the request is replayed once. If the body cannot be replayed, or the token
+// was renewed moments ago, the caller gets the answer of the server unchanged.
+// The Request of the response is req, which does not contain the token.
+//
+// Errors of the source are wrapped. Match tokensource.ErrReauthorize and the
+// others with errors.Is. ErrTokenType and ErrBadToken mean that the token of
+// the source cannot be sent.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.core()
 	if !c.sendsTokenTo(req) {

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// command is what can be done: one word of the command line, the flags and arguments after it, and its help.
+// command is what can be done: one word of the command line, the flags and
+// arguments after it, and its help.
 type command struct {
 	name  string
 	args  []string // what must be named, for the help
@@ -21,7 +22,8 @@ type command struct {
 // action does what a command is for, once its flags are set.
 type action func(ctx context.Context, c *console, args []string) error
 
-// usageError says what is wrong with the command line. It never repeats it: there may be a password in a URL.
+// usageError says what is wrong with the command line. It never repeats it:
+// there may be a password in a URL.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -50,7 +52,8 @@ func dispatch(ctx context.Context, c *console, args []string) error {
 	return usageError("no such command: -h lists them")
 }
 
-// run parses args, where flags may stand before, between and after the arguments, and does the rest.
+// run parses args, where flags may stand before, between and after the
+// arguments, and does the rest.
 func (cmd *command) run(ctx context.Context, c *console, args []string) error {
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)

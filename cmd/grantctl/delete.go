@@ -93,9 +93,10 @@ func confirm(ctx context.Context, c *console, e entry, name string) error {
 	return nil
 }
 
-// readLine returns what is typed up to the end of the line. With an error it returns what came before: that of the end of
-// input, or the cause of the end of ctx. The read then goes on by itself, since no way to end it works with every terminal,
-// pipe and file: the program is about to end.
+// readLine returns what is typed up to the end of the line. With an error it
+// returns what came before: that of the end of input, or the cause of the end
+// of ctx. The read then goes on by itself, since no way to end it works with
+// every terminal, pipe and file: the program is about to end.
 func readLine(ctx context.Context, r io.Reader) (string, error) {
 	type result struct {
 		line string

@@ -9,8 +9,9 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// each calls do with every record as it is stored, in no order, until do fails. Damaged records are named on stderr and
-// left out, and then the error at the end says so: it is an errIncomplete.
+// each calls do with every record as it is stored, in no order, until do fails.
+// Damaged records are named on stderr and left out, and then the error at the
+// end says so: it is an errIncomplete.
 func (v *vault) each(ctx context.Context, stderr io.Writer, do func(key string, value []byte) error) error {
 	var damaged errIncomplete
 	for key, err := range v.Keys(ctx) {

@@ -33,13 +33,15 @@ const (
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
 
-// grantPrefix begins the storage keys of grants (grant.Key). Others are of package middleware, or the app's.
+// grantPrefix begins the storage keys of grants (grant.Key). Others are of
+// package middleware, or the app's.
 const grantPrefix = "grant."
 
 func (e entry) isGrant() bool { return strings.HasPrefix(e.key, grantPrefix) }
 
-// entries reads every record of the store, in no order. Records that are deleted meanwhile are left out; one that is
-// damaged has an err. The error beside an entry ends it.
+// entries reads every record of the store, in no order. Records that are
+// deleted meanwhile are left out; one that is damaged has an err. The error
+// beside an entry ends it.
 func (v *vault) entries(ctx context.Context) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		for key, err := range v.Keys(ctx) {
@@ -58,7 +60,8 @@ func (v *vault) entries(ctx context.Context) iter.Seq2[entry, error] {
 	}
 }
 
-// entry reads what is stored under key. It returns storage.ErrNotFound if there is nothing.
+// entry reads what is stored under key. It returns storage.ErrNotFound if there
+// is nothing.
 func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 	r, err := v.Get(ctx, key)
 	if errors.Is(err, storage.ErrCorrupt) {
@@ -70,7 +73,8 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 	return v.examine(ctx, key, r)
 }
 
-// examine finds out what r is. Its error is that of keys which cannot be asked; what is wrong with r stands in the entry.
+// examine finds out what r is. Its error is that of keys which cannot be asked;
+// what is wrong with r stands in the entry.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
 	plain := r.Value()
@@ -107,11 +111,12 @@ func grantIn(plain []byte) (*grant.Grant, error) {
 	return &g, nil
 }
 
-// plainRun is how many readable characters in a row nothing sealed has: by chance it happens once in 10^13 bytes.
+// plainRun is how many readable characters in a row nothing sealed has: by
+// chance it happens once in 10^13 bytes.
 const plainRun = 32
 
-// isPlain reports whether value is not sealed, as far as that shows: it is a grant, or has readable text in it, such as a
-// token.
+// isPlain reports whether value is not sealed, as far as that shows: it is a
+// grant, or has readable text in it, such as a token.
 func isPlain(key string, value []byte) bool {
 	if _, err := grant.Inspect(value); err == nil {
 		return true
@@ -139,7 +144,8 @@ func (v *vault) unseal(ctx context.Context, key string, r storage.Record) ([]byt
 	return opened.Value(), err
 }
 
-// held is a store whose record was read already, so that opening it needs no second look.
+// held is a store whose record was read already, so that opening it needs no
+// second look.
 type held struct {
 	storage.Store
 	record storage.Record

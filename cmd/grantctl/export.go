@@ -35,7 +35,8 @@ func exportCommand() *command {
 	}
 }
 
-// line is a record as it is exported. Its value may hold tokens: it is never printed but as JSON to where it shall go.
+// line is a record as it is exported. Its value may hold tokens: it is never
+// printed but as JSON to where it shall go.
 type line struct {
 	Key   string `json:"key"`
 	Value []byte `json:"value"`

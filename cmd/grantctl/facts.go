@@ -54,7 +54,8 @@ func (e entry) facts(now time.Time) facts {
 	return f
 }
 
-// condition is the state in words, with all that an operator should know at a glance.
+// condition is the state in words, with all that an operator should know at a
+// glance.
 func (e entry) condition(now time.Time) string {
 	parts := []string{e.state(now)}
 	switch {
@@ -75,7 +76,8 @@ func (e entry) condition(now time.Time) string {
 	return strings.Join(parts, ", ")
 }
 
-// printable returns s as it is, or quoted if a terminal or a table would show something else.
+// printable returns s as it is, or quoted if a terminal or a table would show
+// something else.
 func printable(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		return strconv.Quote(s)

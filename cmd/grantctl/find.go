@@ -31,8 +31,9 @@ type found struct {
 	unread  int // how many grants could not be read, which may be the subject's as well
 }
 
-// find returns the record that is stored under name, or else the grants of the subject of that name. Unless the selector is
-// complete it looks at every grant for that.
+// find returns the record that is stored under name, or else the grants of the
+// subject of that name. Unless the selector is complete it looks at every grant
+// for that.
 func (v *vault) find(ctx context.Context, name string, s selector) (found, error) {
 	key, complete := name, s.complete()
 	if complete {
@@ -59,8 +60,8 @@ func (v *vault) find(ctx context.Context, name string, s selector) (found, error
 
 func (s *selector) complete() bool { return s.issuer != "" && s.client != "" }
 
-// grantKey returns the storage key of a subject's grant. In a sealed store, that
-// key is made with a key which stands in the store, and is sealed itself.
+// grantKey returns the storage key of a subject's grant. In a sealed store,
+// that key is made with a key which stands in the store, and is sealed itself.
 func (v *vault) grantKey(ctx context.Context, s selector, subject string) (string, error) {
 	_, err := v.Get(ctx, storage.NameKey)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -79,8 +80,8 @@ func (v *vault) grantKey(ctx context.Context, s selector, subject string) (strin
 	return grant.Key(ctx, sealed, s.issuer, s.client, subject)
 }
 
-// check returns why e, which was found by its storage key, is not what the selector says. If that is complete the key came
-// from it.
+// check returns why e, which was found by its storage key, is not what the
+// selector says. If that is complete the key came from it.
 func (s *selector) check(e entry) error {
 	switch {
 	case s.issuer == "" && s.client == "", s.complete():

@@ -93,7 +93,8 @@ func (i *importer) lines(ctx context.Context, in io.Reader) error {
 	return nil
 }
 
-// parseLine reads one line of export, strictly. Its errors do not show the value.
+// parseLine reads one line of export, strictly. Its errors do not show the
+// value.
 func parseLine(text []byte) (line, error) {
 	var l struct {
 		Key   *string `json:"key"`
@@ -143,7 +144,8 @@ func (i *importer) add(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
-// check refuses what the store or the app could not read, and tokens in the clear.
+// check refuses what the store or the app could not read, and tokens in the
+// clear.
 func (i *importer) check(ctx context.Context, key string, value []byte) error {
 	if err := errors.Join(storage.CheckKey(key), storage.CheckValue(value)); err != nil {
 		return err

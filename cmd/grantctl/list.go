@@ -83,7 +83,8 @@ type table struct {
 	rows int
 }
 
-// tableRows is how many lines share the width of their columns: so many wait in memory.
+// tableRows is how many lines share the width of their columns: so many wait in
+// memory.
 const tableRows = 200
 
 func newTable(w io.Writer) *table {

@@ -1,5 +1,6 @@
-// Grantctl is for operators: it looks after the grants in a store. It lists and shows them without tokens, deletes one,
-// seals all of them with a new key, and moves them to another store:
+// Grantctl is a command for operators: it works on the grants in a store. It
+// lists and shows them without tokens, deletes one, seals all of them with a
+// new key, and moves them to another store:
 //
 //	go run ./cmd/grantctl -h
 package main
@@ -22,8 +23,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// console is what a command talks to. Nothing that is written to it is secret, but for what export writes to stdout under
-// -insecure-plaintext.
+// console is what a command talks to. Nothing that is written to it is secret,
+// but for what export writes to stdout under -insecure-plaintext.
 type console struct {
 	stdin    io.Reader
 	stdout   io.Writer
@@ -31,7 +32,8 @@ type console struct {
 	terminal bool // stdout is one, as far as can be told
 }
 
-// run does what args say and returns the exit code: 0 if all of it was done, 1 if not, 2 if args make no sense.
+// run does what args say and returns the exit code: 0 if all of it was done, 1
+// if not, 2 if args make no sense.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := bufio.NewWriter(stdout)
 	c := &console{stdin: stdin, stdout: out, stderr: stderr, terminal: isTerminal(stdout)}

@@ -21,7 +21,8 @@ type backend interface {
 	Close() error
 }
 
-// vault is an open store, whose values are as they are stored, and the keys to look into them.
+// vault is an open store, whose values are as they are stored, and the keys to
+// look into them.
 type vault struct {
 	backend
 	keys *seal.Keys // nil without keys in the environment
@@ -81,7 +82,8 @@ func keysFromEnvironment() (*seal.Keys, error) {
 // keyCount is how many keys the environment holds.
 func keyCount() int { return 1 + strings.Count(os.Getenv(keysVariable), ",") }
 
-// open opens the store that name names. Its errors do not repeat name, which may hold a password.
+// open opens the store that name names. Its errors do not repeat name, which
+// may hold a password.
 func open(ctx context.Context, name string, m mode) (backend, error) {
 	scheme, rest, ok := strings.Cut(name, ":")
 	if ok && scheme == "env" {
@@ -97,7 +99,8 @@ func open(ctx context.Context, name string, m mode) (backend, error) {
 	return driver(ctx, name, rest, m)
 }
 
-// driver opens one kind of store: name is all of the URL, and rest what stands after the scheme.
+// driver opens one kind of store: name is all of the URL, and rest what stands
+// after the scheme.
 type driver func(ctx context.Context, name, rest string, m mode) (backend, error)
 
 func drivers() map[string]driver {

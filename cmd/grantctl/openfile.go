@@ -11,7 +11,8 @@ import (
 	"github.com/authtrip/authtrip/storage/filestore"
 )
 
-// openFile opens a filestore.Store. It takes no other directory for one, since it would leave files of its own in there.
+// openFile opens a filestore.Store. It takes no other directory for one, since
+// it would leave files of its own in there.
 func openFile(_ context.Context, _, dir string, m mode) (backend, error) {
 	if dir == "" {
 		return nil, usageError("file: needs a directory, as in file:DIR")

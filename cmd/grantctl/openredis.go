@@ -7,8 +7,9 @@ import (
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
 
-// openRedis opens the records under a prefix of a Redis database. A prefix without records is no store: nothing else tells
-// it from one that was mistyped.
+// openRedis opens the records under a prefix of a Redis database. A prefix
+// without records is no store: nothing else tells it from one that was
+// mistyped.
 func openRedis(ctx context.Context, name, _ string, m mode) (backend, error) {
 	url, prefix, err := take(name, "prefix")
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// take removes the query parameter name, which is ours and not the driver's, from a store's URL, and returns its value.
+// take removes the query parameter name, which is ours and not the driver's,
+// from a store's URL, and returns its value.
 func take(store, name string) (rest, value string, err error) {
 	base, query, ok := strings.Cut(store, "?")
 	if !ok {

@@ -1,5 +1,7 @@
-// Package gotwitter shows how a client library that somebody else wrote gets authtrip's tokens: through its http.Client.
-// The library here is github.com/g8rswimmer/go-twitter; any other one that takes an http.Client works the same way.
+// Package gotwitter shows how a client library of somebody else gets authtrip's
+// tokens: through its http.Client. The library here is
+// github.com/g8rswimmer/go-twitter. Any other library that takes an http.Client
+// works in the same way.
 package gotwitter
 
 import (
@@ -11,9 +13,11 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// New returns a client of X's API that calls it with the tokens of src. If src is a *grant.Keeper, each call's
-// context names the user (tokensource.WithSubject); if it is a Source of one subject, all calls are that user's. It
-// returns the error of transport.New. The client is safe for concurrent use.
+// New returns a client of X's API that calls it with the tokens of src. If src
+// is a *grant.Keeper, the context of each call names the user
+// (tokensource.WithSubject). If src is a Source of one subject, all calls are
+// made for that user. It returns the error of transport.New. The client is safe
+// for concurrent use.
 func New(src tokensource.Source, o *transport.Options) (*twitter.Client, error) {
 	rt, err := transport.New(src, o)
 	if err != nil {
@@ -26,7 +30,8 @@ func New(src tokensource.Source, o *transport.Options) (*twitter.Client, error) 
 	}, nil
 }
 
-// nobody is the library's Authorizer, which it insists on. The transport does the work.
+// nobody is the library's Authorizer, which it insists on. The transport does
+// the work.
 type nobody struct{}
 
 func (nobody) Add(*http.Request) {}

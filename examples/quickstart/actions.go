@@ -42,21 +42,24 @@ func (r *results) of(subject string) result {
 	return r.last[subject]
 }
 
-// forget drops what was said to a user: after a new login it would no longer be true.
+// forget drops what was said to a user: after a new login it would no longer be
+// true.
 func (r *results) forget(subject string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.last, subject)
 }
 
-// button makes a handler of an action. It stands behind login.Require, so that the context names the user.
+// button makes a handler of an action. It stands behind login.Require, so that
+// the context names the user.
 func (a *app) button(do action) http.Handler {
 	return a.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		subject, _ := a.login.Subject(r)
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		last, err := do(r.Context(), r)
 		if errors.Is(err, tokensource.ErrReauthorize) {
-			// login.Reauthorize(w, r) would lead to the consent page at once; here the visitor shall see what happened.
+			// login.Reauthorize(w, r) would lead to the consent page at once; here the
+			// visitor shall see what happened.
 			seeOther(w, "/?notice=ended")
 			return
 		}

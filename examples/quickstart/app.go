@@ -58,8 +58,9 @@ func (w watched) Handle(pattern string, h http.Handler) {
 	w.mux.Handle(pattern, w.timeline.watch(theApp, h))
 }
 
-// atHome serves requests to the app's own address only. Cookies are bound to a host name, so localhost is led to
-// 127.0.0.1; any other name would be a site of somebody else's that points here (DNS rebinding).
+// atHome serves requests to the app's own address only. Cookies are bound to a
+// host name, so localhost is led to 127.0.0.1; any other name would be a site
+// of somebody else's that points here (DNS rebinding).
 func (a *app) atHome(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -79,7 +80,8 @@ func (a *app) welcome(_ context.Context, user provider.Identity) error {
 	return nil
 }
 
-// explain logs why a request to log in or out failed, which the page does not tell the visitor. The error holds no secret.
+// explain logs why a request to log in or out failed, which the page does not
+// tell the visitor. The error holds no secret.
 func explain(w http.ResponseWriter, r *http.Request, err error) {
 	log.Printf("quickstart: %v", err)
 	middleware.ErrorPage(w, r, err)

@@ -31,7 +31,8 @@ func (a *app) post(ctx context.Context, r *http.Request) (result, error) {
 	return answered("POST /2/tweets", status, body), err
 }
 
-// call makes one call as the user whom ctx names: login.Require has put the user there, and the transport adds the token.
+// call makes one call as the user whom ctx names: login.Require has put the
+// user there, and the transport adds the token.
 func (a *app) call(ctx context.Context, method, path string, payload []byte) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, a.upstream.provider.APIOrigins[0]+path, bytes.NewReader(payload))
 	if err != nil {
@@ -60,7 +61,8 @@ func answered(request string, status int, body []byte) result {
 
 const manyCalls = 200
 
-// many makes two hundred calls at the same moment, on request with a token that X has just stopped accepting.
+// many makes two hundred calls at the same moment, on request with a token that
+// X has just stopped accepting.
 func (a *app) many(ctx context.Context, r *http.Request) (result, error) {
 	if r.PostFormValue("kill") != "" {
 		a.killToken(ctx)
@@ -83,7 +85,8 @@ func (a *app) many(ctx context.Context, r *http.Request) (result, error) {
 	return last, nil
 }
 
-// atOnce makes n calls in parallel and returns how many failed, and one of the errors if there was any.
+// atOnce makes n calls in parallel and returns how many failed, and one of the
+// errors if there was any.
 func (a *app) atOnce(ctx context.Context, n int) (failed int, err error) {
 	var (
 		wg    sync.WaitGroup

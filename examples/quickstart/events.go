@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// events streams the timeline as server-sent events: each is the piece of the page that shows it, ready to be put in.
+// events streams the timeline as server-sent events: each is the piece of the
+// page that shows it, ready to be put in.
 func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")

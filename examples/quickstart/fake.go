@@ -14,8 +14,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// fake is the stand-in for X: authorization server and API on a loopback port of their own. It remembers its grants over
-// a restart, else the ones that the app has stored would be worth nothing.
+// fake is the stand-in for X: authorization server and API on a loopback port
+// of their own. It remembers its grants over a restart, else the ones that the
+// app has stored would be worth nothing.
 type fake struct {
 	*xapi.Server
 	app  oauthtest.App
@@ -26,7 +27,8 @@ type fake struct {
 	file string
 }
 
-// startFake starts a fake at which the demo is registered with its redirect URL.
+// startFake starts a fake at which the demo is registered with its redirect
+// URL.
 func startFake(ctx context.Context, redirectURL, file string, t *timeline) (*fake, error) {
 	f := &fake{app: oauthtest.ConfidentialApp(), file: file}
 	f.app.Name = "authtrip quickstart"
@@ -77,7 +79,8 @@ func (f *fake) restore() error {
 	return nil
 }
 
-// keep saves after whatever changes grants, before the answer goes out: a demo that is killed loses nothing.
+// keep saves after whatever changes grants, before the answer goes out: a demo
+// that is killed loses nothing.
 func (f *fake) keep(r oauthtest.Request) {
 	if r.Path != xapi.PathToken && r.Path != xapi.PathRevoke {
 		return

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// formCopy collects the body of a form while it is sent. Reading it ahead would look to the sender as if it had left.
+// formCopy collects the body of a form while it is sent. Reading it ahead would
+// look to the sender as if it had left.
 type formCopy struct {
 	mu   sync.Mutex // guards text: the base may still be reading when its answer is there
 	text bytes.Buffer
@@ -16,7 +17,8 @@ type formCopy struct {
 
 const maxForm = 64 << 10
 
-// copyForm returns req, or a copy of it that fills the formCopy if the body is a form.
+// copyForm returns req, or a copy of it that fills the formCopy if the body is
+// a form.
 func copyForm(req *http.Request) (*http.Request, *formCopy) {
 	form := new(formCopy)
 	if req.Body == nil || req.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {

@@ -10,8 +10,10 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// loadKeys returns the keys that seal the store and the cookies, and makes them at the first start. A demo may keep them
-// beside what they seal, for its user's eyes only; a service gets them from its secret manager (seal.ParseKeys).
+// loadKeys returns the keys that seal the store and the cookies, and makes them
+// at the first start. A demo may keep them beside what they seal, for its
+// user's eyes only; a service gets them from its secret manager
+// (seal.ParseKeys).
 func loadKeys(file string) (*seal.Keys, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,7 +30,8 @@ func loadKeys(file string) (*seal.Keys, error) {
 	return keys, nil
 }
 
-// writeFile replaces a file as a whole, readable by its owner only: a crash leaves the old one or the new one.
+// writeFile replaces a file as a whole, readable by its owner only: a crash
+// leaves the old one or the new one.
 func writeFile(file string, text []byte) error {
 	next := file + ".new"
 	if err := os.WriteFile(next, text, 0o600); err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// listen opens addr, which must be on loopback: the demo is for who sits at this machine. Port 0 picks a free one.
+// listen opens addr, which must be on loopback: the demo is for who sits at
+// this machine. Port 0 picks a free one.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || strconv.FormatUint(n, 10) != port {

@@ -1,11 +1,14 @@
-// Quickstart shows what authtrip does, with no account, no configuration and no network:
+// Quickstart shows what authtrip does. It needs no account, no configuration,
+// and no network once the modules are downloaded:
 //
 //	go run ./examples/quickstart
 //
-// It starts a fake of X and a web app that uses it, on this machine only, and prints where to open the app. Connect an
-// account, break its access token in the ways that tokens break, and watch on the page what goes over the wire.
+// It starts a fake of X and a web app that uses it, on this machine only, and
+// prints where to open the app. Log in, make the access token invalid in
+// several ways, and read on the page what goes over the wire.
 //
-// With X_CLIENT_ID (and X_CLIENT_SECRET, for a confidential client) in the environment it uses the real X.
+// If X_CLIENT_ID is set in the environment (and X_CLIENT_SECRET, for a
+// confidential client), it uses the real X.
 package main
 
 import (
@@ -111,7 +114,8 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 	return nil
 }
 
-// close ends what assemble began: refreshes under way come to their end and are stored.
+// close ends what assemble began: refreshes under way come to their end and are
+// stored.
 func (a *app) close() error {
 	err := errors.Join(a.grants.Close(), a.database.Close())
 	http.DefaultClient.CloseIdleConnections() // else the fake would wait for them

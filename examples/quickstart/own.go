@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 )
 
-// own makes the data folder this process's own until release. The store could be shared; what the fake remembers cannot.
+// own makes the data folder this process's own until release. The store could
+// be shared; what the fake remembers cannot.
 func own(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

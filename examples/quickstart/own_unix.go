@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// lockFile opens a file that nobody else has open this way. The system releases it when the process ends, however it ends.
+// lockFile opens a file that nobody else has open this way. The system releases
+// it when the process ends, however it ends.
 func lockFile(name string) (file *os.File, taken bool, err error) {
 	file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

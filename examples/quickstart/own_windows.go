@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// lockFile opens a file that nobody else has open this way. The system releases it when the process ends, however it ends.
+// lockFile opens a file that nobody else has open this way. The system releases
+// it when the process ends, however it ends.
 func lockFile(name string) (file *os.File, taken bool, err error) {
 	const sharingViolation = syscall.Errno(32)
 	path, err := syscall.UTF16PtrFromString(name)

@@ -58,7 +58,8 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = text.WriteTo(w) // the browser may be gone
 }
 
-// notices are what the page can be told to say, by name: a link cannot make it say anything else.
+// notices are what the page can be told to say, by name: a link cannot make it
+// say anything else.
 var notices = map[string]string{
 	"ended": "Access was withdrawn at X: the refresh was refused. The grant is marked dead and is never tried again, " +
 		"until you connect.",
@@ -70,7 +71,8 @@ func (a *app) protect(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	// Browsers apply form-action to redirects too, and a button may lead to a login.
+	// Browsers apply form-action to redirects too, and a button may lead to a
+	// login.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "+
 		"img-src 'self'; form-action 'self' "+originOf(a.upstream.provider.AuthorizationURL)+"; base-uri 'none'; frame-ancestors 'none'")
 }

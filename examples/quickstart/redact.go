@@ -8,7 +8,8 @@ import (
 // mask stands for a secret.
 const mask = "••••"
 
-// What the timeline says of a query or form. Whatever is in neither list is left out.
+// What the timeline says of a query or form. Whatever is in neither list is
+// left out.
 var (
 	shown  = []string{"response_type", "grant_type", "token_type_hint", "code_challenge_method", "error"}
 	masked = []string{"code", "code_verifier", "state", "refresh_token", "token"}

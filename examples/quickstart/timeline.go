@@ -24,7 +24,8 @@ const (
 // noAnswer is the status of a request that failed.
 const noAnswer = -1
 
-// row is one request, or several that were alike and close together. It holds no secret.
+// row is one request, or several that were alike and close together. It holds
+// no secret.
 type row struct {
 	Number       int
 	Time         time.Time
@@ -73,7 +74,8 @@ func (r *row) Kind() string {
 // counters is what the rows add up to.
 type counters struct{ Calls, Rejected, Refreshes, Logins int }
 
-// timeline keeps what went over the wire, for the page. It is safe for concurrent use.
+// timeline keeps what went over the wire, for the page. It is safe for
+// concurrent use.
 type timeline struct {
 	mu       sync.Mutex // guards what follows; never held across I/O
 	rows     []*row
@@ -98,7 +100,8 @@ func (t *timeline) end(r *row, status int) {
 	t.tell()
 }
 
-// add adds a row that has its answer, or counts it in a like one: two hundred calls are one line.
+// add adds a row that has its answer, or counts it in a like one: two hundred
+// calls are one line.
 func (t *timeline) add(r row, count counters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,7 +146,8 @@ func (t *timeline) clear() {
 	t.tell()
 }
 
-// view returns copies, oldest row first, and a channel that is closed when they are out of date.
+// view returns copies, oldest row first, and a channel that is closed when they
+// are out of date.
 func (t *timeline) view() (counters, []*row, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

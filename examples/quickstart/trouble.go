@@ -11,8 +11,8 @@ import (
 
 // What can go wrong at X, on request. Only the fake can do this.
 
-// expire has X issue an access token that lives for a second. The engine is told so, as always, and refreshes before the
-// next call: no 401 is met.
+// expire has X issue an access token that lives for a second. The engine is
+// told so, as always, and refreshes before the next call: no 401 is met.
 func (a *app) expire(ctx context.Context, _ *http.Request) (result, error) {
 	const life = time.Second
 	tok, err := a.grants.Token(ctx)
@@ -30,7 +30,8 @@ func (a *app) expire(ctx context.Context, _ *http.Request) (result, error) {
 	}, nil
 }
 
-// kill makes X refuse the access token before its time. The engine does not know until a call meets a 401.
+// kill makes X refuse the access token before its time. The engine does not
+// know until a call meets a 401.
 func (a *app) kill(ctx context.Context, _ *http.Request) (result, error) {
 	a.killToken(ctx)
 	return result{
@@ -44,8 +45,8 @@ func (a *app) killToken(ctx context.Context) {
 	a.upstream.fake.ExpireAccess(subject)
 }
 
-// withdraw ends the grant at X, as the user can in X's settings. No refresh helps: the next call finds out, and the user
-// is asked to connect again.
+// withdraw ends the grant at X, as the user can in X's settings. No refresh
+// helps: the next call finds out, and the user is asked to connect again.
 func (a *app) withdraw(ctx context.Context, _ *http.Request) (result, error) {
 	subject, _ := tokensource.SubjectFrom(ctx)
 	_ = a.upstream.fake.RevokeGrant(subject, a.upstream.fake.app.ClientID) // fails if there is none, which is what is wanted

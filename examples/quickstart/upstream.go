@@ -12,7 +12,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// upstream is where users log in and whose API is called: the fake, or the real X.
+// upstream is where users log in and whose API is called: the fake, or the real
+// X.
 type upstream struct {
 	provider     *provider.Provider
 	registration oauth.Registration
@@ -21,7 +22,8 @@ type upstream struct {
 	fake         *fake  // nil if it is the real X
 }
 
-// chooseUpstream, for an app at origin, returns the real X if the environment has a client ID for it, and else starts the fake.
+// chooseUpstream, for an app at origin, returns the real X if the environment
+// has a client ID for it, and else starts the fake.
 func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upstream, error) {
 	redirectURL := origin + "/callback"
 	up := &upstream{registration: oauth.Registration{

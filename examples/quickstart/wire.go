@@ -10,8 +10,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// wire is a RoundTripper that tells the timeline what the app sends and what comes back. It stands below authtrip's own
-// transport, so that it sees every request that leaves: the rejected call, the refresh, and the replay.
+// wire is a RoundTripper that tells the timeline what the app sends and what
+// comes back. It stands below authtrip's own transport, so that it sees every
+// request that leaves: the rejected call, the refresh, and the replay.
 type wire struct {
 	base     http.RoundTripper
 	timeline *timeline
@@ -54,7 +55,8 @@ func countOf(r row, form url.Values) (c counters) {
 	return c
 }
 
-// credentials says how a request authenticates itself, without what it does so with.
+// credentials says how a request authenticates itself, without what it does so
+// with.
 func credentials(req *http.Request) string {
 	scheme, _, found := strings.Cut(req.Header.Get("Authorization"), " ")
 	if !found {
@@ -63,8 +65,9 @@ func credentials(req *http.Request) string {
 	return scheme + " " + mask
 }
 
-// tally counts what one click led to. It travels in the context: the engine hands the context's values on to the refresh
-// that it makes for the first of all who wait.
+// tally counts what one click led to. It travels in the context: the engine
+// hands the context's values on to the refresh that it makes for the first of
+// all who wait.
 type tally struct{ rejected, refreshes atomic.Int64 }
 
 type tallyKey struct{}

@@ -17,17 +17,6 @@ type user struct {
 	id     string
 	chance chance
 	ttl    time.Duration
-
-	mu sync.Mutex // guards n
-	n  int        // counts what the user does
-}
-
-// count numbers what the user does.
-func (u *user) count() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.n++
-	return u.n
 }
 
 // live goes on until the run ends.

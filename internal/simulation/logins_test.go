@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"errors"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -109,7 +110,7 @@ func (j *judge) judgeSaved(f *facts, l *login) {
 // judgeUnsaved looks at a login that Save has refused in a time without faults.
 // The lock must be held.
 func (j *judge) judgeUnsaved(f *facts, l *login, err error) {
-	if l.at.Before(j.run.faulty.Add(settled)) || err == errCrashed || f.rival(l) || f.loggedOutSince(l.at.Add(-clockSkew)) {
+	if l.at.Before(j.run.faulty.Add(settled)) || errors.Is(err, errCrashed) || f.rival(l) || f.loggedOutSince(l.at.Add(-clockSkew)) {
 		return
 	}
 	j.violation("login-refused", f, "%s does not save %v: %v", l.p.name, l.pair, err)

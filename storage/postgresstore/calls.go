@@ -12,13 +12,14 @@ import (
 
 var errClosed = fmt.Errorf("the store is closed: %w", fs.ErrClosed)
 
-// call runs one statement, again if the server took back its transaction, and
-// explains its error. pgx.ErrNoRows is an answer and no error.
+// call runs one statement, and explains its error. It runs the statement again
+// if the server has rolled back its transaction. pgx.ErrNoRows is an answer and
+// not an error.
 //
-// A statement that the server refused with a serialization failure or as victim
-// of a deadlock was not applied, and goes through another time. That happens
-// where the caller's default_transaction_isolation is stricter than READ
-// COMMITTED, or other statements than ours lock rows of the table.
+// A statement that the server refused with a serialization failure, or as the
+// victim of a deadlock, was not applied. It is repeated until it succeeds or
+// ctx ends. This happens if the caller's default_transaction_isolation is
+// stricter than READ COMMITTED, or if other programs lock rows of the table.
 func (s *Store) call(ctx context.Context, op string, statement func() error) error {
 	if ctx.Err() != nil {
 		return explain(ctx, op, ctx.Err())

@@ -35,33 +35,33 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe
-// default.
+// Options are the less common options of Open and New. The zero value is the
+// safe default.
 type Options struct {
-	// Table is the table's name: letters, digits and _, in upper or lower case as
-	// it stands, with a schema and a dot before it if need be ("app.records").
-	// Without a schema the server looks along its search_path. Empty means
-	// "authtrip_records".
+	// Table is the name of the table: letters, digits and _, where upper and lower
+	// case differ. A schema and a dot may stand before it ("app.records"). Without
+	// a schema the server searches its search_path. Empty means "authtrip_records".
 	Table string
 
-	// CreateTable creates the table, as Schema says, if it does not exist. It needs
-	// the privilege CREATE on the schema for that one time only, and any number of
-	// processes may do it at once. Without it, run Schema yourself.
+	// CreateTable creates the table of Schema if it does not exist. It needs the
+	// privilege CREATE on the schema only when the table is missing. Any number of
+	// processes may do it at once. Without it, run the SQL of Schema yourself.
 	CreateTable bool
 
-	// Channel is what the changes of the table are told on, with NOTIFY: letters,
-	// digits and _. All processes that use the table must name the same one. Empty
-	// derives it from Table as that is written: name the table alike everywhere.
+	// Channel is the channel on which changes of the table are notified (NOTIFY):
+	// letters, digits and _. All processes that use the table must use the same
+	// channel. Empty derives it from the text of Table, so write Table in the same
+	// way everywhere.
 	Channel string
 }
 
 // Store is a storage.Store in a table. It is a storage.Lister and a
-// storage.Watcher, and safe for concurrent use, by goroutines and by processes.
+// storage.Watcher, and safe for concurrent use by goroutines and by processes.
 // Values are stored as they are: put storage.Sealed above.
 //
-// What Put returned is there after a crash of the server, unless it runs with
-// fsync or synchronous_commit off. If it fails over to a replica that is not
-// synchronous, the last writes may be gone, and a grant with them.
+// A write that Put has confirmed survives a crash of the server, unless fsync
+// or synchronous_commit is off. After a failover to a replica that is not
+// synchronous, the last writes may be lost, and a grant with them.
 type Store struct {
 	pool     *pgxpool.Pool
 	channel  string
@@ -96,9 +96,8 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns the store in the database of pool, which stays the caller's:
-// Close leaves it open. Close the store before the pool. Nil options mean all
-// defaults.
+// New returns the store in the database of pool. Close does not close the pool.
+// Close the store before the pool. Nil options mean all defaults.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: no pool: make one with pgxpool.New, or use Open")
@@ -132,11 +131,11 @@ func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func())
 	return s, nil
 }
 
-// Close waits for calls that have begun, tells the other processes what they
-// have not been told yet, ends every Watch, and closes the pool if Open made
-// it. With the server out of reach it gives up telling after a few seconds.
-// Other methods then return an error that wraps fs.ErrClosed. Closing again
-// does nothing. It returns nil.
+// Close waits for calls that have begun, and sends the notifications that are
+// still due. It ends every Watch, and closes the pool if Open made it. If the
+// server cannot be reached, it stops sending after a few seconds. Other methods
+// then return an error that wraps fs.ErrClosed. A second Close does nothing.
+// Close returns nil.
 func (s *Store) Close() error {
 	s.close()
 	return nil

@@ -99,7 +99,8 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 }
 
 // write runs a statement that makes a change, and returns how many rows it
-// changed. Others are told of the change, and of one that may have happened.
+// changed. Other processes are notified of the change. They are also notified
+// of a change that may have happened.
 func (s *Store) write(ctx context.Context, op string, c storage.Change, sql string, args ...any) (rows int64, err error) {
 	err = s.call(ctx, op, func() error {
 		tag, err := s.pool.Exec(ctx, sql, args...)

@@ -38,9 +38,9 @@ const schema = `CREATE TABLE IF NOT EXISTS %s (
 // TABLE IF NOT EXISTS at once may fail.
 const schemaLock = 0x61757468_74726970 // "authtrip"
 
-// Schema returns the SQL that creates the table for Options.Table: what
-// CreateTable runs, for your own migrations. The schema that a qualified name
-// names must exist.
+// Schema returns the SQL that creates the table for Options.Table. CreateTable
+// runs the same SQL. Use it in migrations of your own. If the table has a
+// schema, that schema must exist.
 func Schema(table string) (string, error) {
 	t, err := parseTable(table)
 	if err != nil {

@@ -20,18 +20,19 @@ const (
 	hangUpTime = time.Second
 )
 
-// Watch implements storage.Watcher, with LISTEN on a connection of its own,
-// outside the pool and made from its configuration. It returns when ctx ends,
-// the store is closed, or the connection breaks, which it notices within half a
-// minute also if the server fell silent: watch again then. PgBouncer in
-// transaction mode passes no notifications on: there, changes are not told.
+// Watch implements storage.Watcher, with LISTEN on a connection of its own. The
+// connection is outside the pool and is configured like it. Watch returns when
+// ctx ends, the store is closed, or the connection breaks. It notices within
+// half a minute if the server does not answer any more. The caller then watches
+// again. PgBouncer in transaction mode forwards no notifications, so Watch
+// reports no changes there.
 //
-// A change is told after it was committed, by a goroutine of the Store that
-// wrote it, usually within a few milliseconds. It is told again until the
-// server has accepted it, and before Close returns. If the process dies between
-// its write and the notification, or cannot reach the server until it is
-// closed, nobody is told of that change: who must not miss any reads again from
-// time to time, as package tokensource does.
+// A notification is sent after the commit, by a goroutine of the Store that
+// made the change, usually within a few milliseconds. It is repeated until the
+// server has accepted it. If the process dies between its write and the
+// notification, or cannot reach the server until Close, no process is notified
+// of that change. A caller that must not miss any change also reads from time
+// to time, as package grant does.
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

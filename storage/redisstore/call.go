@@ -71,8 +71,8 @@ func isDirect(o *redis.Options) bool {
 	return o.ContextTimeoutEnabled && 0 < o.ReadTimeout && o.ReadTimeout <= mostReadTime && 0 < o.WriteTimeout && o.WriteTimeout <= mostReadTime
 }
 
-// begin counts a call, and reports false after Close. Whoever begins calls
-// s.calls.Done.
+// begin counts a call, and reports false after Close. A caller of begin must
+// call s.calls.Done.
 func (s *Store) begin() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -16,13 +16,13 @@ const scanCount = 1000
 // tries for a command by default.
 const firstTries = 4
 
-// Keys implements storage.Lister. It looks at all keys of the database, also
-// those of others, some at a time, and holds those of the store in memory. It
-// yields the first when a server has named all that it has: the whole walk
-// takes one connection, since a server that was restarted, or another one after
-// a failover, would leave out keys. If that connection breaks, an error ends
-// the iteration. While a Cluster moves slots from one node to another, keys in
-// them may be left out.
+// Keys implements storage.Lister. It reads the names of all keys of the
+// database, some at a time, and holds those of the store in memory. It yields
+// the first key when a server has named all its keys. The whole walk of a
+// server uses one connection, because after a restart or a failover another
+// connection would miss keys. If that connection breaks, an error ends the
+// iteration. While a Cluster moves slots between nodes, keys in these slots may
+// be missing.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		nodes, err := s.nodes(ctx)

@@ -13,8 +13,8 @@ import (
 // value.
 const versionSize = 8
 
-// Get implements storage.Store. It returns an error that wraps
-// storage.ErrCorrupt if what is stored is no record.
+// Get implements storage.Store. If the value under the key is not a record, it
+// returns an error that wraps storage.ErrCorrupt.
 func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Record{}, err
@@ -36,8 +36,8 @@ func (s *Store) read(ctx context.Context, key string) (storage.Record, error) {
 	return decode(data)
 }
 
-// Put implements storage.Store. It returns an error that wraps
-// storage.ErrCorrupt, and writes nothing, if what is stored is no record.
+// Put implements storage.Store. If the value under the key is not a record, it
+// writes nothing and returns an error that wraps storage.ErrCorrupt.
 func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return 0, err
@@ -59,8 +59,8 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	return version, nil
 }
 
-// Delete implements storage.Store. It returns an error that wraps
-// storage.ErrCorrupt, and deletes nothing, if what is stored is no record.
+// Delete implements storage.Store. If the value under the key is not a record,
+// it deletes nothing and returns an error that wraps storage.ErrCorrupt.
 func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
 	if err := storage.CheckKey(key); err != nil {
 		return err

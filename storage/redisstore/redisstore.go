@@ -34,31 +34,35 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe
-// default.
+// Options are the less common options of Open and New. The zero value is the
+// safe default.
 type Options struct {
-	// Prefix stands before every key, so that several stores, and other data, can
-	// share a database. Stores with different prefixes never see each other's
-	// records. It is made of [A-Za-z0-9:._-], ends with a colon, and may contain
+	// Prefix is the beginning of every key, so that several stores, and other data,
+	// can share a database. Stores with different prefixes never see each other's
+	// records. It consists of [A-Za-z0-9:._-] and ends with a colon. It may contain
 	// one hash tag such as {authtrip}, which puts all records into one slot of a
 	// Cluster. Empty means "authtrip:".
 	Prefix string
 
-	// Channel is where word of changes is published, and heard by Watch: the same
-	// for all stores with the same prefix. It is made of [A-Za-z0-9:._-] and at
-	// most one hash tag. Empty means Prefix followed by "changes".
+	// Channel is the channel on which changes are published, and which Watch
+	// listens to. All stores with the same prefix must use the same channel. It
+	// consists of [A-Za-z0-9:._-] and at most one hash tag. Empty means Prefix
+	// followed by "changes".
 	Channel string
 }
 
 // Store is a storage.Store in Redis. It is a storage.Lister and a
-// storage.Watcher, and safe for concurrent use.
-//
-// Methods return when ctx ends, also when the server does not answer. Only if
-// ctx is cancelled while the server has just fallen silent, they may return as
-// late as the client's ReadTimeout, which is 2 seconds after Open. When the
-// answer to a write is lost, a change of what is stored is sent once more, and
-// a new record is looked for; the error says if the outcome remains unknown.
+// storage.Watcher, and safe for concurrent use by goroutines and by processes.
 // Values are stored as they are: put storage.Sealed above.
+//
+// Methods return when ctx ends, also when the server does not answer. There is
+// one exception: if ctx is cancelled just after the server has stopped
+// answering, a method may return only after the ReadTimeout of the client,
+// which is 2 seconds after Open.
+//
+// When the answer to a write is lost, a change or a deletion of a record is
+// sent once more. A new record is not sent again: the store reads whether it is
+// there. The error says if the outcome remains unknown.
 type Store struct {
 	client  redis.UniversalClient // a *redis.Client or a *redis.ClusterClient
 	own     bool                  // whether Close closes it
@@ -88,10 +92,10 @@ var (
 	_ storage.Watcher = (*Store)(nil)
 )
 
-// Open connects to the server that url names and returns the store in it:
-// "redis://user:password@host:6379/0", "rediss://…" for TLS, or "unix://…",
-// with the settings of redis.ParseURL as its query. It fails if the server does
-// not answer. If the server is a node of a Cluster, the store is in all of the
+// Open connects to the server at url and returns the store in it. The url is
+// "redis://user:password@host:6379/0", "rediss://…" for TLS, or "unix://…". Its
+// query takes the settings of redis.ParseURL. Open fails if the server does not
+// answer. If the server is a node of a Cluster, the store is in the whole
 // Cluster. For Sentinel see New. Nil options mean all defaults. Call Close at
 // the end.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
@@ -134,14 +138,15 @@ func openOn(ctx context.Context, client redis.UniversalClient, o *Options) (*Sto
 	return s, nil
 }
 
-// New returns the store behind client: a *redis.Client, which Sentinel's
-// NewFailoverClient returns too, or a *redis.ClusterClient. What could read
-// stale data is refused: client-side caching, and reads from replicas. New does
-// not connect, and Close leaves client open. Nil options mean all defaults.
+// New returns the store behind client. The client is a *redis.Client, which
+// NewFailoverClient for Sentinel also returns, or a *redis.ClusterClient. New
+// refuses a client that may read stale data: with client-side caching, or with
+// reads from replicas. New does not connect, and Close leaves client open. Nil
+// options mean all defaults.
 //
-// Set ContextTimeoutEnabled, and timeouts of at most 5 seconds, for speed:
-// without, each call takes a goroutine of its own, so that it can return when
-// its ctx ends. With a *redis.ClusterClient each call always does.
+// For speed, set ContextTimeoutEnabled, and timeouts of at most 5 seconds.
+// Without them, each call needs a goroutine of its own in order to return when
+// its ctx ends. With a *redis.ClusterClient each call always needs one.
 func New(client redis.UniversalClient, o *Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -199,10 +204,10 @@ func (s *Store) ping(ctx context.Context) error {
 	return s.explain(ctx, "open", "", s.do(ctx, func() error { return s.client.Ping(ctx).Err() }))
 }
 
-// Close ends every Watch. It closes a client that Open made and waits for its
-// commands, whose connections end; the client that New was given stays open.
-// Other methods then return an error that wraps fs.ErrClosed. Closing again
-// does nothing and returns the same.
+// Close ends every Watch. If Open made the client, Close closes it, which ends
+// its connections, and waits for its commands. A client that New was given
+// stays open. Other methods then return an error that wraps fs.ErrClosed. A
+// second Close does nothing and returns the same error.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {

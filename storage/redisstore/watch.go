@@ -12,19 +12,20 @@ import (
 )
 
 const (
-	// quietTime is how often Watch asks for a sign of life. After twice as long
-	// without any it connects anew.
+	// quietTime is how often Watch checks that the server still answers. After
+	// twice this time without an answer it connects again.
 	quietTime = 5 * time.Second
 
 	// retryTime is how long Watch waits before it connects again.
 	retryTime = 100 * time.Millisecond
 )
 
-// Watch implements storage.Watcher. It listens on one connection, connects
-// again as often as need be, and then calls changed with the zero Change. It
+// Watch implements storage.Watcher. It listens on one connection. It connects
+// again whenever necessary, and then calls changed with the zero Change. It
 // returns when ctx ends, when the store or its client is closed, or when the
-// server forbids to listen. On a Cluster the news travels between the nodes: it
-// is lost, unnoticed, if they lose each other.
+// server does not permit it to listen. In a Cluster the nodes forward
+// notifications to each other. If the connection between two nodes breaks,
+// notifications are lost, and no error says so.
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

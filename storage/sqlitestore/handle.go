@@ -38,7 +38,7 @@ func (s *Store) open(ctx context.Context, o *Options) error {
 	if err != nil {
 		return err
 	}
-	if err := s.exec(ctx, conn, s.queries.nothing); err != nil { // a file that cannot be written is told of here
+	if err := s.exec(ctx, conn, s.queries.nothing); err != nil { // a file that cannot be written is reported here
 		return err
 	}
 	s.lend(s.writing, writer)

@@ -10,7 +10,7 @@ import (
 )
 
 // Get implements storage.Store. It returns an error that wraps
-// storage.ErrCorrupt if the row is none that Put wrote.
+// storage.ErrCorrupt if Put did not write the row.
 func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Record{}, err
@@ -72,8 +72,8 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	return version, nil
 }
 
-// Delete implements storage.Store. It returns an error that wraps
-// storage.ErrCorrupt, and deletes nothing, if the row is none that Put wrote.
+// Delete implements storage.Store. If Put did not write the row, it deletes
+// nothing and returns an error that wraps storage.ErrCorrupt.
 func (s *Store) Delete(ctx context.Context, key string, old storage.Version) error {
 	if err := storage.CheckKey(key); err != nil {
 		return err
@@ -114,8 +114,8 @@ func (s *Store) change(ctx context.Context, do func(context.Context, *handle) (s
 const page = 500
 
 // Keys implements storage.Lister. It reads some hundred keys at a time, in
-// their order, and nothing is locked or held while it yields them. Rows under
-// what is no key are left out.
+// their order. It holds no lock and no connection while it yields them. It
+// leaves out rows whose key no Store accepts.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for last := ""; ; {

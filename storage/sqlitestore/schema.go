@@ -10,10 +10,10 @@ const (
 	maxTable     = 63 // bytes; what PostgreSQL takes, so that one name does for both
 )
 
-// Schema returns the SQL that creates the table, for those who run migrations
-// themselves: the very statement that CreateTable and Open run. An empty name
-// means "authtrip_records". It returns an error if table is no name that
-// Options take.
+// Schema returns the SQL that creates the table, for migrations of your own.
+// CreateTable and Open run the same SQL. An empty name means
+// "authtrip_records". It returns an error if Options.Table does not allow the
+// name.
 func Schema(table string) (string, error) {
 	if table == "" {
 		table = defaultTable

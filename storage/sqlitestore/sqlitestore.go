@@ -36,8 +36,8 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of Open and New. The zero value is the safe
-// default.
+// Options are the less common options of Open and New. The zero value is the
+// safe default.
 type Options struct {
 	// Table is the name of the table: 1 to 63 of [A-Za-z0-9_], no digit first, not
 	// beginning with sqlite_. Empty means "authtrip_records".
@@ -47,17 +47,17 @@ type Options struct {
 	// does, unless MustExist is set.
 	CreateTable bool
 
-	// MustExist makes Open leave a database as it is, and return an error that
-	// wraps fs.ErrNotExist if there is no such file or table. It is for tools that
-	// are given the name of a file.
+	// MustExist makes Open change nothing, and return an error that wraps
+	// fs.ErrNotExist if the file or the table does not exist. It is for tools whose
+	// user names a file.
 	MustExist bool
 
 	// InsecureNoSync makes Open leave out the fsync of every write (PRAGMA
-	// synchronous=NORMAL). The database stays whole and writes survive the death of
-	// the process, but after a power failure the last of them may be gone: a
-	// refresh token that was rotated just before is lost, and its user must log in
-	// again. New refuses it: there the connections, and their synchronous, are the
-	// caller's.
+	// synchronous=NORMAL). The database stays undamaged, and writes survive the
+	// death of the process. What is lost: after a power failure the last writes may
+	// be missing, and with them the newest refresh tokens. Their users must log in
+	// again. New refuses this option, because there the caller decides about the
+	// pragma.
 	InsecureNoSync bool
 }
 
@@ -65,10 +65,9 @@ type Options struct {
 // goroutines and processes of one machine may share the database. It is a
 // storage.Lister and safe for concurrent use.
 //
-// Methods wait for the locks of other processes no longer than ctx lasts, but
-// on a database that Open opened a statement that has begun is not interrupted:
-// it takes as long as the disk does. Damage that SQLite notices is an error
-// that wraps storage.ErrCorrupt.
+// Methods wait for the locks of other processes until ctx ends, and no longer.
+// On a database that Open opened, a statement that has begun is not
+// interrupted. If SQLite notices damage, the error wraps storage.ErrCorrupt.
 type Store struct {
 	db      *sql.DB
 	own     bool   // opened by us, so closed by us
@@ -93,11 +92,11 @@ var errClosed = fmt.Errorf("sqlitestore: the store is closed: %w", fs.ErrClosed)
 // readers is how many reads run at a time.
 const readers = 4
 
-// Open returns the store in the database file at path, a plain file name and no
-// URI. The file is created with mode 0600 if it does not exist, in a directory
-// that must; so is the table. The database is switched to WAL mode and stays
-// so: beside the file lie two more, with -wal and -shm at the end of their
-// names. Nil options mean all defaults. Call Close at the end.
+// Open returns the store in the database file at path, which is a file name and
+// not a URI. If the file does not exist, Open creates it with mode 0600. The
+// directory must exist. Open creates the table too, and switches the database
+// to WAL mode permanently. Two more files then lie beside the file. Their names
+// end with -wal and -shm. Nil options mean all defaults. Call Close at the end.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -129,13 +128,13 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns the store in a table of db, a database of the caller's own that
-// modernc.org/sqlite opened, and that Close leaves open. The table must exist
+// New returns the store in a table of db, a database that the caller has opened
+// with modernc.org/sqlite. Close does not close db. The table must exist
 // (Schema) unless Options.CreateTable is set. Nil options mean all defaults.
 //
-// Methods take connections from the pool of db, up to five at a time. How
-// durable a write is, and whether readers and writers hold each other up, is
-// for the pragmas of db to say: set synchronous=FULL and journal_mode=WAL.
+// Methods take up to five connections at a time from the pool of db. The
+// pragmas of db decide how durable a write is, and whether readers and writers
+// wait for each other. Set synchronous=FULL and journal_mode=WAL.
 func New(ctx context.Context, db *sql.DB, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -176,8 +175,8 @@ func newStore(table string) (*Store, error) {
 }
 
 // Close waits for statements that have begun, and closes the database if Open
-// opened it. Other methods then return an error that wraps fs.ErrClosed.
-// Closing again does nothing and returns the same.
+// opened it. Other methods then return an error that wraps fs.ErrClosed. A
+// second Close does nothing and returns the same error.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {

@@ -91,7 +91,7 @@ func TestAFlakyStoreBringsNoRefresh(t *testing.T) {
 	})
 }
 
-// G8: A store that is down is asked once in Recheck, not by each call.
+// A store that is down is asked once in Recheck, not by each call.
 func TestG8_AStoreThatIsDownMeetsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -419,12 +419,11 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 	return k.renewals.DoChan(subject, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
 		out := renewed{rejected: op.Rejected, ahead: op.Ahead}
 		var key string
-		if key, out.err = k.key(ctx, subject); out.err != nil {
-			return out, nil
-		}
-		var end lease.Outcome
-		if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
-			out.token = token(end.Record)
+		if key, out.err = k.key(ctx, subject); out.err == nil {
+			var end lease.Outcome
+			if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
+				out.token = token(end.Record)
+			}
 		}
 		return out, nil
 	}))

@@ -103,7 +103,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"bytes after the record", append(bytes.Clone(good), 0), false},
 		{"a reason that ends no grant", (&lease.Record{Over: lease.Spaced}).Encode(), false},
 		{"a queue that is too long", (&lease.Record{Queue: make([]lease.Revocation, lease.MaxQueue+1)}).Encode(), false},
-		{"a flag that is no flag", bytes.Replace(good, []byte{1}, []byte{2}, -1), false},
+		{"a flag that is no flag", bytes.ReplaceAll(good, []byte{1}, []byte{2}), false},
 	}
 	for n := 1; n < len(good); n++ {
 		list = append(list, refused{"a part of a record", good[:n], false})

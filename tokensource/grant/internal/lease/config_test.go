@@ -71,7 +71,7 @@ type config struct {
 }
 
 // filled returns c with the defaults filled in.
-func (c config) filled() *config {
+func filled(c config) *config {
 	if c.kinds == 0 {
 		c.kinds = classic
 	}

@@ -42,7 +42,7 @@ func TestCostOfOneFault(t *testing.T) {
 		for _, p := range policies {
 			c := p.c
 			c.procs, c.faults, c.expiries, c.kinds = 2, 1, 1, 1<<i
-			r := explore(c.filled(), false)
+			r := explore(filled(c), false)
 			for _, v := range r.broken {
 				t.Errorf("%s: %s", &c, v.name)
 			}

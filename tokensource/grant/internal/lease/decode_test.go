@@ -87,9 +87,9 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 				*(*int64)(q) = t.UnixMilli()
 			}
 		case cellWrite:
-			d.phased(&d.layouts.write, q)
+			d.phased(&d.write, q)
 		case cellDrain:
-			d.phased(&d.layouts.drain, q)
+			d.phased(&d.drain, q)
 		case cellMono:
 			if k := d.byte(); k != cellNothing {
 				*(*time.Duration)(q) = monoOrigin + time.Duration(int(k)-64)*tick
@@ -195,7 +195,7 @@ func (d *decoder) world(b []byte, w *model, c *config) {
 	}
 	for i := range w.procs[:w.n] {
 		if d.byte() != 0 {
-			d.value(d.layouts.watch, unsafe.Pointer(&w.procs[i].local.Watch))
+			d.value(d.watch, unsafe.Pointer(&w.procs[i].local.Watch))
 		}
 		w.procs[i].known = d.text()
 		w.procs[i].want = d.byte() != 0

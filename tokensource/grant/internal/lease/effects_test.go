@@ -52,7 +52,7 @@ func (x *explorer) answer(n *model, p, k int, ev lease.Event) {
 		if !x.can(&x.other, h.fault) {
 			continue
 		}
-		m := x.spoil(&x.other, h.fault)
+		m := x.spoil(&x.other)
 		x.label, x.broken = label, broken
 		pr := &m.procs[p]
 		if ev.Token.Access != "" {
@@ -79,7 +79,7 @@ func (x *explorer) read(w *model, p, k int) {
 	x.say("%s's %s reads %s", word(n.procs[p].name), kind(k), show(w.record))
 	x.answer(n, p, k, stored(w))
 	if x.can(w, faultRead) {
-		n = x.spoil(w, faultRead)
+		n = x.spoil(w)
 		x.say("%s's %s fails to read", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{})
 	}
@@ -96,7 +96,7 @@ func stored(w *model) lease.Event {
 func (x *explorer) swap(w *model, p, k int) {
 	s := w.procs[p].ops[k]
 	if s.effect.Announce && x.can(w, faultRefused) {
-		n := x.spoil(w, faultRefused)
+		n := x.spoil(w)
 		x.say("%s's %s may not announce now", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{Refused: true, Pause: tick})
 	}
@@ -119,24 +119,24 @@ func (x *explorer) swap(w *model, p, k int) {
 	}
 	x.put(n, p, k, false)
 	if x.can(w, faultWriteLost) {
-		n = x.spoil(w, faultWriteLost)
+		n = x.spoil(w)
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write is lost", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{Unknown: true})
 	}
 	if x.can(w, faultWriteDone) && s.effect.Version == w.version {
-		n = x.spoil(w, faultWriteDone)
+		n = x.spoil(w)
 		x.put(n, p, k, true)
 	}
 	if x.can(w, faultWriteLate) && s.effect.Version == w.version && !w.late.on {
-		n = x.spoil(w, faultWriteLate)
+		n = x.spoil(w)
 		x.unwritten(n, p, k)
 		n.late.on, n.late.record, n.late.over = true, s.effect.Record, s.effect.Version
 		x.say("%s's %s's write is under way, and it is told that it failed", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{Unknown: true})
 	}
 	if x.can(w, faultWriteError) {
-		n = x.spoil(w, faultWriteError)
+		n = x.spoil(w)
 		x.unwritten(n, p, k)
 		x.say("%s's %s's write is refused", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{})
@@ -162,7 +162,7 @@ func (x *explorer) enlist(w *model, p, k int) {
 		if !x.can(w, f) {
 			continue
 		}
-		n = x.spoil(w, f)
+		n = x.spoil(w)
 		if f == faultWriteDone {
 			n.enlist(x.c, p, due)
 		}
@@ -241,13 +241,13 @@ func (x *explorer) redeem(w *model, p, k int) bool {
 	x.sent(n, p, s)
 	x.answer(n, p, k, x.served(n, s.effect.Token))
 	if x.can(w, fault503) {
-		n = x.spoil(w, fault503)
+		n = x.spoil(w)
 		x.say("%s's %s gets 503 for %s", word(n.procs[p].name), kind(k), word(s.effect.Token))
 		x.answer(n, p, k, lease.Event{})
 	}
 	if x.can(w, faultHeld) && w.message.phase == 0 {
 		for _, served := range [...]bool{false, true} {
-			n = x.spoil(w, faultHeld)
+			n = x.spoil(w)
 			x.say("%s's %s sends %s, ", word(n.procs[p].name), kind(k), word(s.effect.Token))
 			x.sent(n, p, s)
 			n.pair(s.effect.Token).facts |= heldUp
@@ -315,10 +315,10 @@ func (x *explorer) revoke(w *model, p, k int) {
 	x.say("%s's %s revokes %s", word(n.procs[p].name), kind(k), word(token))
 	inUse := w.record != nil && w.record.Over == "" && w.live(w.record.Token.Refresh)
 	n.revoke(x.c, token)
-	x.revoked(n, p, k, inUse)
+	x.revoked(n, inUse)
 	x.answer(n, p, k, lease.Event{OK: true})
 	if x.can(w, faultRevoke) {
-		n = x.spoil(w, faultRevoke)
+		n = x.spoil(w)
 		x.unrevoked(n, token)
 		x.say("%s's %s fails to revoke %s", word(n.procs[p].name), kind(k), word(token))
 		x.answer(n, p, k, lease.Event{})
@@ -338,7 +338,7 @@ func (x *explorer) probe(w *model, p, k int) {
 	x.say("%s's %s learns whether %s or %s works", word(n.procs[p].name), kind(k), word(e.Token), word(e.Other))
 	x.answer(n, p, k, ev)
 	if x.can(w, faultProbe) {
-		n = x.spoil(w, faultProbe)
+		n = x.spoil(w)
 		x.say("%s's %s does not learn which token works", word(n.procs[p].name), kind(k))
 		x.answer(n, p, k, lease.Event{Unknown: true})
 	}

@@ -181,9 +181,9 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 				e.wall(time.UnixMilli(ms), span{f.lo, f.hi, f.past})
 			}
 		case cellWrite:
-			e.phased(&e.layouts.write, q)
+			e.phased(&e.write, q)
 		case cellDrain:
-			e.phased(&e.layouts.drain, q)
+			e.phased(&e.drain, q)
 		case cellMono:
 			d := *(*time.Duration)(q)
 			if d == 0 {
@@ -236,10 +236,10 @@ func (e *encoder) phased(by *[8]*layout, p unsafe.Pointer) {
 }
 
 func (e *encoder) record(r *lease.Record) {
-	switch {
-	case r == nil:
+	switch r {
+	case nil:
 		e.put(0)
-	case r == e.same:
+	case e.same:
 		e.put(2)
 	default:
 		e.put(1)

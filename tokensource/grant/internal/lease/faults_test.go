@@ -19,7 +19,7 @@ func (x *explorer) mishaps(w *model, p int) {
 		x.say("%s reaches the store again", word(pr.name))
 		x.done(n)
 	} else if busy && x.can(w, faultCut) {
-		n := x.spoil(w, faultCut)
+		n := x.spoil(w)
 		n.blame(p, wasCut)
 		n.procs[p].cut = true
 		x.say("%s is cut from the store", word(pr.name))
@@ -31,7 +31,7 @@ func (x *explorer) mishaps(w *model, p int) {
 	if busy && pr.state == running {
 		for _, h := range halts {
 			if x.can(w, h.fault) {
-				n := x.spoil(w, h.fault)
+				n := x.spoil(w)
 				n.blame(p, stopped)
 				n.procs[p].state = h.state
 				x.say("%s is %s", word(pr.name), h.word)
@@ -55,7 +55,7 @@ func (x *explorer) clockSteps(w *model, p int) {
 		if s.fault == faultSkew && x.apart(w, s.by) {
 			continue
 		}
-		n := x.spoil(w, s.fault)
+		n := x.spoil(w)
 		n.procs[p].wall = s.by
 		if s.fault == faultBeyond {
 			n.beyond = true
@@ -97,7 +97,7 @@ func (x *explorer) crash(w *model, p int) {
 		if keep && (login == nil || w.kept != "") {
 			return
 		}
-		n := x.spoil(w, faultCrash)
+		n := x.spoil(w)
 		pr := &n.procs[p]
 		n.blame(p, crashed)
 		x.say("%s crashes", word(pr.name))
@@ -197,7 +197,7 @@ func (x *explorer) environment(w *model) {
 		x.say("the store is back")
 		x.done(n)
 	} else if w.busy() && x.can(w, faultAway) {
-		n := x.spoil(w, faultAway)
+		n := x.spoil(w)
 		for p := range n.procs[:n.n] {
 			n.blame(p, storeAway)
 		}
@@ -211,7 +211,7 @@ func (x *explorer) environment(w *model) {
 		x.say("revocations work again")
 		x.done(n)
 	} else if x.can(w, faultDown) && (w.record != nil && len(w.record.Queue) > 0) {
-		n := x.spoil(w, faultDown)
+		n := x.spoil(w)
 		n.down = true
 		x.say("no revocation works")
 		x.done(n)
@@ -221,7 +221,7 @@ func (x *explorer) environment(w *model) {
 		return
 	}
 	if x.can(w, faultReseal) {
-		n := x.spoil(w, faultReseal)
+		n := x.spoil(w)
 		n.write(r)
 		x.say("the record is encrypted anew")
 		x.done(n)
@@ -235,7 +235,7 @@ func (x *explorer) environment(w *model) {
 		x.done(n)
 	}
 	if r.Over == "" && x.can(w, faultEnds) && w.live(r.Token.Refresh) {
-		n := x.spoil(w, faultEnds)
+		n := x.spoil(w)
 		n.books[n.pair(r.Token.Refresh).login].alive = false
 		x.say("the server ends the grant")
 		x.done(n)

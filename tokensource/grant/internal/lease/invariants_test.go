@@ -25,7 +25,7 @@ func (x *explorer) sent(n *model, p int, s *slot) {
 	token := s.effect.Token
 	q := n.pair(token)
 	m := s.machine.(*lease.Renewal)
-	if n.good(accessOf(token)) && q.facts&rejected == 0 && !(m.Ahead && m.Rejected == accessOf(token)) {
+	if n.good(accessOf(token)) && q.facts&rejected == 0 && (!m.Ahead || m.Rejected != accessOf(token)) {
 		x.violate("G2 good token thrown away")
 	}
 	if q.sent > 0 && n.faults == x.c.faults {
@@ -64,7 +64,7 @@ func (x *explorer) ended(n *model, token string) {
 func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	switch {
 	case r == nil:
-		x.deleted(n, was)
+		x.deleted(was)
 		return
 	case r.Over == lease.NoGrant && (was == nil || was.Over != lease.NoGrant):
 		x.buriedByUser(n, p, k, was, r)
@@ -158,7 +158,7 @@ func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
 	}
 }
 
-func (x *explorer) deleted(n *model, was *lease.Record) {
+func (x *explorer) deleted(was *lease.Record) {
 	switch {
 	case was == nil:
 	case was.Over != lease.NoGrant:
@@ -178,14 +178,14 @@ func (x *explorer) unordered(n *model, a, b byte) bool {
 func loginOf(r *lease.Record) byte { return code(r.Login) - codeLogin }
 
 // revoked judges a revocation.
-func (x *explorer) revoked(n *model, p, k int, inUse bool) {
+func (x *explorer) revoked(n *model, inUse bool) {
 	if inUse && !n.live(n.record.Token.Refresh) {
 		x.violate("G6 grant in use revoked")
 	}
 }
 
 // noted judges what an operation tells.
-func (x *explorer) noted(n *model, p int, was lease.Local, e lease.Effect) {
+func (x *explorer) noted(n *model, was lease.Local, e lease.Effect) {
 	if e.Saved {
 		if u := was.Unsaved(); u == nil || n.pair(u.Token.Access).facts&saved == 0 {
 			x.violate("G4 told saved, and was not")
@@ -212,6 +212,13 @@ func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 		x.violate("G18 an expired token is handed out")
 	case q.facts&(saved|tried) == 0:
 		x.violate("G4 visible before durable")
+	}
+}
+
+// loggedIn judges the outcome of a login.
+func (x *explorer) loggedIn(n *model, m *lease.Login, o lease.Outcome) {
+	if r := n.record; o.Reason() == lease.Overtaken && r != nil && r.Login == m.ID {
+		x.violate("G6 a login that is stored is called overtaken")
 	}
 }
 

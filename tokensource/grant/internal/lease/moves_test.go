@@ -52,7 +52,7 @@ func (x *explorer) can(n *model, f fault) bool {
 }
 
 // spoil begins a state to which a fault leads.
-func (x *explorer) spoil(w *model, f fault) *model {
+func (x *explorer) spoil(w *model) *model {
 	n := x.begin(w)
 	n.faults--
 	x.free = false
@@ -137,7 +137,7 @@ func (x *explorer) renewals(w *model, p int) {
 		x.free = false
 		why, m.Rejected, m.Ahead = " refreshes ahead", pr.known, true
 	case good && x.can(w, fault401):
-		n = x.spoil(w, fault401)
+		n = x.spoil(w)
 		n.pair(pr.known).facts |= rejected
 		why, m.Rejected = ": an API rejects its good token", pr.known
 	default:
@@ -190,7 +190,7 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 	}
 	was := pr.local
 	e := s.machine.Step(x.c.rules(pr.name), &pr.local, ev)
-	x.noted(n, p, was, e)
+	x.noted(n, was, e)
 	if x.verbose {
 		x.say("; it wants %s", describe(e))
 	}
@@ -240,6 +240,7 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 		n.listed, n.due = !o.Due.IsZero(), o.Due
 		n.touched()
 	case opLogin:
+		x.loggedIn(n, s.machine.(*lease.Login), o)
 		switch o.Reason() {
 		case "":
 			pr.known, pr.want = s.machine.(*lease.Login).Token.Access, false

@@ -31,7 +31,7 @@ func TestHolderIsFasterThanForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
 	a.rules.Resends, b.rules.Resends = 0, 0
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	successor.until(lease.Swap)
 	a.begin(&lease.Chore{}).run()
 	if out := successor.run(); out.Reason() != "" || successor.noted(func(n lease.Notes) bool { return n.Died }) != 0 {
@@ -45,7 +45,7 @@ func TestEarlierDueIsEntered(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
 	a.rules.Resends, b.rules.Resends = 0, 0
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	if out := successor.run(); out.Due.Sub(b.wall()) != time.Hour {
 		t.Fatalf("a grant in doubt is due in %s, want 1h", out.Due.Sub(b.wall()))
 	}
@@ -87,7 +87,7 @@ func TestRevocationOfOneToken(t *testing.T) {
 func TestLogoutWithLateTokensAfterLogout(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
-	takenOver(w, a, b)
+	takenOver(a, b)
 	b.begin(&lease.Logout{}).run()
 	ended := w.record().Ended
 	w.now += time.Hour

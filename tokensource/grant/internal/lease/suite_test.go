@@ -19,6 +19,7 @@ const (
 // run with AUTHTRIP_EXPLORE=all.
 var suite = []config{
 	{procs: 2, faults: 1, expiries: 1, kinds: everyFault, progress: true, short: true},
+	{procs: 2, faults: 1, expiries: 1, never: true, kinds: everyFault, progress: true, short: true},
 	{procs: 2, faults: 1, expiries: 2, progress: true, short: true},
 	{procs: 1, faults: 2, expiries: 1, kinds: everyFault, progress: true, short: true},
 	{procs: 2, faults: 1, expiries: 1, ahead: true, spacing: 1, kinds: everyFault, progress: true, short: true},
@@ -47,6 +48,7 @@ var suite = []config{
 	{procs: 2, expiries: 1, logins: 2, single: true},
 	{procs: 2, expiries: 1, logins: 1, logouts: 1, progress: true},
 	{procs: 2, faults: 1, logins: 1, logouts: 1},
+	{procs: 2, faults: 1, logins: 2, kinds: faultStop},
 	{procs: 2, faults: 1, logins: 2, logouts: 1},
 	{procs: 2, faults: 1, expiries: 1, logouts: 1, deaf: true},
 	{procs: 2, faults: 1, expiries: 1, logouts: 2},
@@ -140,7 +142,7 @@ func TestExploration(t *testing.T) {
 			if c.limit == 0 {
 				c.limit = bound
 			}
-			r := explore(c.filled(), true)
+			r := explore(filled(c), true)
 			t.Logf("%s\n%s", &c, r)
 			if len(r.broken) > 0 || r.stuck > 0 {
 				t.Fail()
@@ -177,7 +179,7 @@ func TestExplorationReadsWhatOperationsRead(t *testing.T) {
 		{procs: 1, faults: 1, logins: 1, logouts: 1, kinds: faultWriteDone | faultWriteError | faultRevoke | faultRead},
 		{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: writes | faultCut},
 	} {
-		c := c.filled()
+		c := filled(c)
 		brief, full := reached(c, false), reached(c, true)
 		for b := range full {
 			if !brief[b] {

@@ -328,11 +328,11 @@ func TestLateTokensOfReplacedLogin(t *testing.T) {
 }
 
 // takenOver lets a redeem a token and lose the store. Then b takes over.
-func takenOver(w *world, a, b *process) (holder, successor *op) {
+func takenOver(a, b *process) (successor *op) {
 	a.loggedIn()
-	holder = a.begin(a.renewal()).until(lease.Redeem).do()
+	holder := a.begin(a.renewal()).until(lease.Redeem).do()
 	holder.fail()
-	return holder, b.begin(b.renewal())
+	return b.begin(b.renewal())
 }
 
 // The holder's tokens win over the intent of a successor that obtains nothing
@@ -340,7 +340,7 @@ func takenOver(w *world, a, b *process) (holder, successor *op) {
 func TestHolderWinsOverIntentOfSuccessor(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	successor.until(lease.Redeem)
 	chore := a.begin(&lease.Chore{})
 	chore.run()
@@ -402,7 +402,7 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
 	a.rules.Resends, b.rules.Resends = 0, 0
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	if out := successor.run(); out.Reason() != lease.InDoubt || len(w.sent) != 1 {
 		t.Fatalf("the successor ended with %q after %d requests, want %q after 1", out.Reason(), len(w.sent), lease.InDoubt)
 	}
@@ -425,7 +425,7 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
 	a.rules.Resends, b.rules.Resends = 0, 0
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	successor.run()
 	w.now += time.Hour
 	w.stuck = true
@@ -441,7 +441,7 @@ func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
 func TestHolderDoesNotWinOverRefusal(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.process("a"), w.process("b")
-	_, successor := takenOver(w, a, b)
+	successor := takenOver(a, b)
 	if out := successor.run(); out.Reason() != lease.InDoubt || len(w.dead) != 1 {
 		t.Fatalf("the successor ended with %q, want a refusal because of reuse", out.Reason())
 	}
