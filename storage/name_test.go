@@ -137,6 +137,23 @@ func TestNameOfProcessesThatBeginAtOnce(t *testing.T) {
 	}
 }
 
+// TestNameOfTheSlowerProcess has another process create the name key between
+// the read and the write of this one.
+func TestNameOfTheSlowerProcess(t *testing.T) {
+	memory, keys := storage.NewMemory(), newKeys(t)
+	faster := sealedStore(t, memory, keys)
+	want := ""
+	slower := sealedStore(t, storagetest.NewFaulty(memory, func(op, _ string, _ int) storagetest.Fault {
+		if op == "Put" {
+			want = name(t, faster, "user.", "alice")
+		}
+		return storagetest.Fault{}
+	}), keys)
+	if got := name(t, slower, "user.", "alice"); got != want || want == "" {
+		t.Errorf("Name() in the slower process = %q, want %q", got, want)
+	}
+}
+
 // TestNameReadsOnce counts the calls of the store below.
 func TestNameReadsOnce(t *testing.T) {
 	faulty := storagetest.NewFaulty(storage.NewMemory(), nil)

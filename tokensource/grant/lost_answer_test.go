@@ -239,23 +239,40 @@ func (s *muteStore) Put(ctx context.Context, key string, value []byte, old stora
 }
 
 func TestG3_TheRequestEndsBeforeTheIntentDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.Options.Prepare = func(context.Context, *oauth.TokenRequest) error {
-			time.Sleep(15 * time.Second) // of the twenty that the request has
-			return nil
-		}
-		w.Client = w.NewClient(&w.Options)
-		g := w.Process(nil)
-		rejected := w.Login(g)
-		w.RefreshFault(oauthtest.Fault{Hang: true}, 1)
-		start := time.Now()
-		_, err := g.Source(w.User).Renew(t.Context(), rejected)
-		testworld.WantIs(t, err, tokensource.ErrTemporary)
-		if got := time.Since(start); got != 20*time.Second {
-			t.Errorf("the request was given up after %v, want 20s: others may take over 30s after it was announced", got)
-		}
-	})
+	tests := []struct {
+		name           string
+		write, prepare time.Duration // how long the intent and the request take
+	}{
+		{"the request is prepared slowly", 0, 15 * time.Second},
+		{"the store is slow", 12 * time.Second, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Options.Prepare = func(context.Context, *oauth.TokenRequest) error {
+					time.Sleep(tt.prepare) // of the twenty seconds that the request has
+					return nil
+				}
+				w.Client = w.NewClient(&w.Options)
+				g := w.Process(&grant.Options{StoreTimeout: 15 * time.Second})
+				rejected := w.Login(g)
+				w.Store.On(func(_ context.Context, op string) error {
+					if op == "put" {
+						time.Sleep(tt.write)
+					}
+					return nil
+				})
+				w.RefreshFault(oauthtest.Fault{Hang: true}, 1)
+				start := time.Now()
+				_, err := g.Source(w.User).Renew(t.Context(), rejected)
+				testworld.WantIs(t, err, tokensource.ErrTemporary)
+				if got := time.Since(start); got != 20*time.Second {
+					t.Errorf("the request was given up after %v, want 20s: others may take over 30s after it was announced", got)
+				}
+			})
+		})
+	}
 }
 
 // An overloaded store may write and answer too late. The engine cannot know

@@ -3,9 +3,12 @@ package grant_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +22,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // million is a store with the grants of a million subjects.
@@ -136,6 +140,51 @@ func TestG10_LostAnswersAreRememberedForTenMinutesOnly(t *testing.T) {
 			if n := grant.Locals(g); n > 1200 {
 				t.Fatalf("the process remembers something of %d grants, want 1200 at most", n)
 			}
+		}
+	})
+}
+
+// inFlight counts the requests to one path that are under way.
+type inFlight struct {
+	base      http.RoundTripper
+	path      string
+	now, most atomic.Int64
+}
+
+func (c *inFlight) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == c.path {
+		n := c.now.Add(1)
+		defer c.now.Add(-1)
+		c.most.Store(max(n, c.most.Load()))
+	}
+	return c.base.RoundTrip(r)
+}
+
+func TestG10_RevocationsInFlightAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		count := &inFlight{base: w.Fake.Transport(), path: xapi.PathRevoke}
+		w.Options.HTTPClient = &http.Client{Transport: count}
+		w.Client = w.NewClient(&w.Options)
+		g := w.Process(nil)
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency = time.Second })
+		const users = 50
+		var logouts sync.WaitGroup
+		for i := range users {
+			user := fmt.Sprint(1000 + i)
+			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+				t.Fatal(err)
+			}
+			w.LoginAs(g, user)
+			logouts.Go(func() {
+				if err := g.Logout(t.Context(), user); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		logouts.Wait()
+		if n := count.most.Load(); n > 16 || n < 2 {
+			t.Errorf("of %d logouts at once, %d requests were under way at once, want at most 16", users, n)
 		}
 	})
 }

@@ -223,6 +223,31 @@ func TestALogoutThatWasStoppedAfterTheIndexEntersItAgain(t *testing.T) {
 	}
 }
 
+// Another process writes to the same part of the index at the same moment.
+func TestG20_AnEntryThatIsOvertakenIsWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		conflicts := 2
+		store := storagetest.NewFaulty(w.Store, func(op, key string, _ int) storagetest.Fault {
+			if op == "Put" && strings.HasPrefix(key, "due.") && conflicts > 0 {
+				conflicts--
+				return storagetest.Fault{Err: storage.ErrConflict}
+			}
+			return storagetest.Fault{}
+		})
+		g := w.ProcessOn(store, nil)
+		w.Login(g)
+		key := w.keyOf(w.User)
+		if err := g.Logout(t.Context(), w.User); err != nil {
+			t.Fatal(err)
+		}
+		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(t, g, key))
+		if err != nil || !strings.Contains(string(part.Value()), key) {
+			t.Errorf("the index does not name the grant, %v", err)
+		}
+	})
+}
+
 func TestADamagedIndexStopsNoLogout(t *testing.T) {
 	tests := []struct {
 		name   string

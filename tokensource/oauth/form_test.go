@@ -43,12 +43,18 @@ type patient struct {
 	http.RoundTripper
 	pause time.Duration
 	body  *strings.Builder
+	again bool // it reads the body that GetBody returns, as after a connection that broke
 }
 
 func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	time.Sleep(p.pause)
-	_, err := io.Copy(p.body, req.Body)
-	req.Body.Close()
+	body := req.Body
+	if p.again {
+		body.Close()
+		body, _ = req.GetBody()
+	}
+	_, err := io.Copy(p.body, body)
+	body.Close()
 	if err != nil {
 		return nil, err
 	}
@@ -75,19 +81,22 @@ func TestWhenTheLastCheckRuns(t *testing.T) {
 	})
 }
 
-// After the deadline of the context no byte of the form can be read.
+// After the deadline of the context no byte of the form can be read, also when
+// net/http repeats the request on a new connection.
 func TestAfterTheDeadlineNothingIsSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		var sent strings.Builder
-		client := w.NewClient(&oauth.Options{
-			HTTPClient: &http.Client{Transport: patient{pause: time.Minute, body: &sent}}, Timeout: 10 * time.Second,
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			var sent strings.Builder
+			client := w.NewClient(&oauth.Options{
+				HTTPClient: &http.Client{Transport: patient{pause: time.Minute, body: &sent, again: again}}, Timeout: 10 * time.Second,
+			})
+			_, err := client.Refresh(t.Context(), someRefresh)
+			if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt || sent.Len() != 0 {
+				t.Errorf("repeated %t: Refresh() = %v with %d bytes sent, want none and no doubt", again, err, sent.Len())
+			}
 		})
-		_, err := client.Refresh(t.Context(), someRefresh)
-		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt || sent.Len() != 0 {
-			t.Errorf("Refresh() = %v with %d bytes sent, want none and no doubt", err, sent.Len())
-		}
-	})
+	}
 }
 
 // A redirect would read the body a second time. It is not followed, so that a
