@@ -225,7 +225,7 @@ func issued(tok *oauth2.Token, sent time.Time) lease.Token {
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	if r.background && r.isClosed() {
-		return lease.Event{} // another process, or the next start, goes on
+		return lease.Event{Unsent: true} // another process, or the next start, goes on
 	}
 	r.revoking <- struct{}{}
 	defer func() { <-r.revoking }()
