@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
@@ -254,6 +255,10 @@ func (k *Keeper) again(due time.Time, err error) time.Time {
 
 // enlist enters a grant into the index, before the grant is written. The error
 // means that it may not be written.
+//
+// A grant whose part nobody can read gets no entry, as in a part that is full.
+// Its work is in the record, and is done when the grant is used. Otherwise one
+// bad part would stop every logout of its users.
 func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 	name, err := k.partName(ctx, partOf(key))
 	if err != nil {
@@ -261,6 +266,9 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 	}
 	for range dueTries {
 		list, version, err := k.readPart(ctx, name)
+		if unusable(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -274,6 +282,12 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 		}
 	}
 	return errors.New("grant: other processes write to the index of due work all the time")
+}
+
+// unusable reports whether err is that of a part that another attempt cannot
+// read either: its key is gone, it is damaged, or a later version wrote it.
+func unusable(err error) bool {
+	return errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || errors.Is(err, errLaterPart)
 }
 
 // partName returns the storage key of a part. Two clients that share a store
@@ -376,12 +390,15 @@ func encodePart(p duePart) []byte {
 	return b
 }
 
+// errLaterPart is the error of a part in another format.
+var errLaterPart = errors.New("grant: a later version wrote this part of the index of due work: upgrade this one")
+
 // decodePart is the inverse of encodePart. A part that is damaged counts as
 // empty. A format of a later version is an error, so that it is not
 // overwritten.
 func decodePart(b []byte) (duePart, error) {
 	if len(b) > 0 && b[0] != dueFormat {
-		return nil, fmt.Errorf("grant: the index of due work has format %d, and this version reads %d: upgrade it", b[0], dueFormat)
+		return nil, fmt.Errorf("%w (format %d, expected %d)", errLaterPart, b[0], dueFormat)
 	}
 	var p duePart
 	for b = b[min(1, len(b)):]; len(b) > 0; {

@@ -248,11 +248,13 @@ func TestG20_AnEntryThatIsOvertakenIsWrittenAgain(t *testing.T) {
 	})
 }
 
+// A part of a later version stops no logout either: while a deployment is under
+// way, both versions run. That part is left as it is.
 func TestADamagedIndexStopsNoLogout(t *testing.T) {
 	tests := []struct {
-		name   string
-		value  string
-		stored bool
+		name    string
+		value   string
+		written bool
 	}{
 		{"noise", "\x01noise", true},
 		{"nothing", "", true},
@@ -268,12 +270,13 @@ func TestADamagedIndexStopsNoLogout(t *testing.T) {
 				if _, err := w.Store.Store.Put(t.Context(), part, []byte(tt.value), 0); err != nil {
 					t.Fatal(err)
 				}
-				if err := g.Logout(t.Context(), w.User); (err == nil) != tt.stored {
-					t.Errorf("Logout() = %v, want success: %t", err, tt.stored)
+				if err := g.Logout(t.Context(), w.User); err != nil {
+					t.Errorf("Logout() = %v, want none", err)
 				}
-				if now, err := w.Store.Store.Get(t.Context(), part); err != nil || (string(now.Value()) == tt.value) == tt.stored {
-					t.Errorf("the index was written: %t, %v, want %t", string(now.Value()) != tt.value, err, tt.stored)
+				if now, err := w.Store.Store.Get(t.Context(), part); err != nil || (string(now.Value()) == tt.value) == tt.written {
+					t.Errorf("the index was written: %t, %v, want %t", string(now.Value()) != tt.value, err, tt.written)
 				}
+				w.wantEnded()
 			})
 		})
 	}

@@ -214,11 +214,12 @@ func (d *drain) revoke() Effect {
 
 // revoked judges one attempt. A revocation that fails after GiveUp is given up
 // (G20). It has been attempted until then: a time in which no process was there
-// ends nothing.
+// ends nothing, and neither does a request that was not sent.
 func (d *drain) revoked(c Rules, ev Event) {
 	switch {
 	case ev.OK:
 		d.gone |= 1 << d.at
+	case ev.Unsent:
 	case ev.Now.Wall.Sub(d.batch[d.at].Since) >= c.GiveUp:
 		d.given |= 1 << d.at
 		d.notes.Unrevoked = true

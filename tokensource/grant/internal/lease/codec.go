@@ -22,7 +22,7 @@ var (
 
 // Encode returns r as bytes: the format, then every field in a fixed order.
 // Texts have a length before them. Times are milliseconds since 1970; the
-// zero time is 0.
+// zero time is 0, and the first millisecond of 1970 counts as the second one.
 func (r *Record) Encode() []byte {
 	e := encoder(make([]byte, 1, 256+len(r.Token.Access)+len(r.Token.Refresh)+len(r.Token.Scope)))
 	e[0] = recordFormat
@@ -124,6 +124,9 @@ func (e *encoder) time(t time.Time) {
 	ms := int64(0)
 	if !t.IsZero() {
 		ms = t.UnixMilli()
+		if ms == 0 {
+			ms = 1 // a token that has expired must not become one that never does
+		}
 	}
 	*e = binary.AppendVarint(*e, ms)
 }

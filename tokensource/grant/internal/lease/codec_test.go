@@ -63,6 +63,18 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
+// The first millisecond of 1970 is no zero time after a round trip: a token
+// that has expired does not become one that never expires.
+func TestRecordKeepsTheFirstMillisecond(t *testing.T) {
+	for ms, want := range map[int64]int64{-1: -1, 0: 1, 1: 1} {
+		r := &lease.Record{Token: lease.Token{Expiry: time.UnixMilli(ms)}}
+		got, err := lease.Decode(r.Encode())
+		if err != nil || !got.Token.Expiry.Equal(time.UnixMilli(want)) {
+			t.Errorf("Decode(Encode(%d ms)) = %v, %v, want %d ms", ms, got, err, want)
+		}
+	}
+}
+
 // The stored form does not change by accident.
 func TestRecordBytes(t *testing.T) {
 	r := &lease.Record{

@@ -291,7 +291,7 @@ type Event struct {
 	Pause time.Duration
 
 	Code   string // Redeem is Refused: the error code of the server
-	Unsent bool   // Redeem has failed: no request left this process
+	Unsent bool   // Redeem or Revoke has failed: no request left this process
 }
 
 // Outcome is how an operation ended. The operation achieved what it was for if

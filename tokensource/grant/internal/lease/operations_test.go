@@ -368,6 +368,31 @@ func TestRevocationIsAttemptedAfterAWeek(t *testing.T) {
 	}
 }
 
+// A revocation that was not sent is not given up, however old it is (G20).
+func TestRevocationThatWasNotSentIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer lease.Event
+		given  bool
+	}{"not sent": {lease.Event{Unsent: true}, false}, "failed": {lease.Event{}, true}} {
+		w := newWorld(t)
+		p := w.process("p")
+		p.loggedIn()
+		w.stuck = true
+		p.begin(&lease.Logout{}).run()
+		queued := len(p.record().Queue)
+		w.now += 8 * 24 * time.Hour
+		o := p.begin(&lease.Chore{}).until(lease.Revoke)
+		for range queued {
+			o.step(tt.answer)
+		}
+		o.run()
+		left := w.stored != nil && len(p.record().Queue) == queued
+		if noted := o.noted(func(n lease.Notes) bool { return n.Unrevoked }); left == tt.given || (noted > 0) != tt.given {
+			t.Errorf("%s: the queue is kept: %t, %d notes; want it given up: %t", name, left, noted, tt.given)
+		}
+	}
+}
+
 // A queue that is full drops its oldest entries, and that is noted (G10).
 func TestQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
