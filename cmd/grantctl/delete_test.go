@@ -42,6 +42,21 @@ func TestDelete(t *testing.T) {
 	}
 }
 
+// Without the record that names are made with, every grant would be lost.
+func TestDeleteRefusesWhatAllGrantsNeed(t *testing.T) {
+	a := newApp(t)
+	key := a.newKey()
+	user := a.user(a.grants(key), 1)
+	a.setKeys(key)
+	ctl(t, "", "delete", "-yes", a.url, storage.NameKey).want(t, 1, "every grant is lost")
+	if _, err := a.store.Get(t.Context(), storage.NameKey); err != nil {
+		t.Errorf("Get(%s) = %v after a refused delete", storage.NameKey, err)
+	}
+	if _, err := a.store.Get(t.Context(), a.key(user)); err != nil {
+		t.Errorf("the grant is gone: %v", err)
+	}
+}
+
 // What has changed since it was shown is not deleted.
 func TestDeleteComparesFirst(t *testing.T) {
 	a := newApp(t)

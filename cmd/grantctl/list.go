@@ -17,7 +17,8 @@ opened stands under its storage key. States:
   alive              in use; the access token may have expired, and is refreshed when it is needed
   dead: REASON       refused by the server: the user must log in again
   expired            the access token has ended, and there is no refresh token
-  logged out         the server has not confirmed the revocation: Logout can be tried again
+  logged out         the record stays for a day and holds no token in use; tokens that the server
+                     has not confirmed as revoked are revoked in the background
   redeeming          a process is refreshing it
   in doubt           a process died, or lost the answer, while it was refreshing it
   sealed             ` + keysVariable + ` is not set

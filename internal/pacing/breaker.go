@@ -31,10 +31,12 @@ func (b *Breaker) Allow(now time.Time) error {
 	if b.failures < breakAfter {
 		return nil
 	}
-	if now.Before(b.until) {
+	// No pause is longer than MaxRetryAfter. A longer one comes from a clock that
+	// was set back, and must not stop everybody until the clock catches up (G18).
+	if left := b.until.Sub(now); left > 0 && left <= MaxRetryAfter {
 		return &tokensource.Error{
 			Op: b.last.Op, Kind: b.last.Kind, Code: b.last.Code, Status: b.last.Status, Hint: b.last.Hint,
-			RetryAfter: b.until.Sub(now), Err: errors.New("failed several times in a row: attempts are spaced out"),
+			RetryAfter: left, Err: errors.New("failed several times in a row: attempts are spaced out"),
 		}
 	}
 	b.until = now.Add(MinBackoff) // the other callers wait for the outcome of this attempt

@@ -112,3 +112,12 @@ func TestBreakerAdmitsOneAttemptPerPause(t *testing.T) {
 		}
 	}
 }
+
+// A wall clock that was fast during the failures and is right again must not
+// stop every attempt until it catches up (G18).
+func TestBreakerAdmitsAfterTheClockWasSetBack(t *testing.T) {
+	b := reported(5, outage)
+	if err := b.Allow(start.Add(-48 * time.Hour)); err != nil {
+		t.Errorf("Allow(48 hours before the last failure) = %v, want an attempt", err)
+	}
+}

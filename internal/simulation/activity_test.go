@@ -32,7 +32,7 @@ func (u *user) live() {
 		case now.After(nextLogin):
 			nextLogin = u.after("login", n, profile.logins)
 			u.login(c.of("login"))
-		case now.After(nextLogout) && u.run.stormy():
+		case now.After(nextLogout) && u.run.faulting():
 			nextLogout = u.after("logout", n, profile.logouts)
 			u.logout(c.of("logout"))
 		default:
@@ -79,7 +79,7 @@ func (u *user) call(p *process, c chance) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	asked := u.run.judge.asks(u, p, nil)
-	if c.of("early").hit(u.run.profile.early) && u.run.stormy() {
+	if c.of("early").hit(u.run.profile.early) && u.run.faulting() {
 		u.run.fake.ExpireAccess(u.id)
 		u.run.note(nil, u.id, "the access token ends early")
 	}
@@ -118,7 +118,7 @@ func (u *user) mend(err error, c chance) {
 // login authorizes at the server and has a process save the tokens.
 func (u *user) login(c chance) {
 	u.loginOnce(c)
-	if c.of("double").hit(u.run.profile.double) && u.run.stormy() {
+	if c.of("double").hit(u.run.profile.double) && u.run.faulting() {
 		var wg sync.WaitGroup
 		for i := range 2 {
 			one := c.of("twin", itoa(i))

@@ -9,21 +9,21 @@ import (
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// storm is a time in which faults happen, in one process or in all of them.
-type storm struct {
+// period is a time in which faults happen, in one process or in all of them.
+type period struct {
 	begin, end time.Time
 	place      int // -1 means all
 	force      float64
 }
 
-// makeStorms chooses the storms of a run: one in half an hour, from seconds to
-// tens of minutes long.
-func (r *run) makeStorms() []storm {
+// makePeriods chooses the periods of faults of a run: one in half an hour, from
+// seconds to tens of minutes long.
+func (r *run) makePeriods() []period {
 	const slot = 30 * time.Minute
-	var list []storm
+	var list []period
 	for n := 0; time.Duration(n)*slot < r.length; n++ {
-		c := r.chance.of("storm").nth(n)
-		s := storm{place: -1, force: 0.2 + 0.8*c.of("force").float()}
+		c := r.chance.of("period").nth(n)
+		s := period{place: -1, force: 0.2 + 0.8*c.of("force").float()}
 		s.begin = r.start.Add(time.Duration(n)*slot + c.of("begin").between(0, 15*time.Minute))
 		length := c.of("length").between(time.Minute, 28*time.Minute)
 		if c.of("short").hit(0.4) {
@@ -38,19 +38,19 @@ func (r *run) makeStorms() []storm {
 	return list
 }
 
-// storm returns how strong faults are at the moment, from 0 to 1. In some runs
+// force returns how strong faults are at the moment, from 0 to 1. In some runs
 // they never stop altogether.
-func (r *run) storm(p *process) float64 {
+func (r *run) force(p *process) float64 {
 	now := time.Now()
 	if r.profile.faultless() || !now.Before(r.faulty) {
 		return 0
 	}
 	slot := int(now.Sub(r.start) / (30 * time.Minute))
-	for _, n := range [...]int{slot - 1, slot} { // the storm of the last slot may go on
-		if n < 0 || n >= len(r.storms) {
+	for _, n := range [...]int{slot - 1, slot} { // the period of the last slot may go on
+		if n < 0 || n >= len(r.periods) {
 			continue
 		}
-		s := r.storms[n]
+		s := r.periods[n]
 		if !now.Before(s.begin) && now.Before(s.end) && (s.place < 0 || s.place%len(r.births) == p.place) {
 			return max(s.force, r.base)
 		}
@@ -68,7 +68,7 @@ func (r *run) storeFault(op storagetest.Op) storagetest.Fault {
 		Delay:       c.of("out").between(200*time.Microsecond, 4*time.Millisecond),
 		AnswerDelay: c.of("back").between(200*time.Microsecond, 4*time.Millisecond),
 	}
-	force := r.storm(p)
+	force := r.force(p)
 	switch {
 	case force == 0:
 	case op.Kind == storagetest.Notify:
@@ -119,7 +119,7 @@ func (r *run) disturb(p *process, op storagetest.Op, fault *storagetest.Fault, c
 
 // wireFault chooses what happens to a request.
 func (r *run) wireFault(p *process, c chance) string {
-	force := r.storm(p)
+	force := r.force(p)
 	if force == 0 {
 		return ""
 	}
@@ -136,7 +136,7 @@ func (r *run) wireFault(p *process, c chance) string {
 // secondFault chooses what happens to a request that repeats one whose answer
 // was lost. Two faults in a row are rare otherwise.
 func (r *run) secondFault(c chance) string {
-	if !r.stormy() || !c.of("second").hit(r.profile.again) {
+	if !r.faulting() || !c.of("second").hit(r.profile.again) {
 		return ""
 	}
 	name := []string{"status", "lost before", "lost after"}[c.of("which").below(3)]
@@ -161,7 +161,7 @@ func choose(c chance, force float64, list ...odds) string {
 
 // maybeEnd crashes or stops a process at an operation.
 func (r *run) maybeEnd(p *process, c chance) {
-	force := r.storm(p)
+	force := r.force(p)
 	if force == 0 {
 		return
 	}
@@ -190,7 +190,7 @@ func (r *run) maybeEnd(p *process, c chance) {
 // maybeRace has the user log in or out within moments of a refresh request, or
 // cuts the process off from the store at such a moment.
 func (r *run) maybeRace(s *send, c chance) {
-	if s.user == nil || !r.stormy() {
+	if s.user == nil || !r.faulting() {
 		return
 	}
 	when := c.of("when").between(0, 300*time.Millisecond)

@@ -179,10 +179,16 @@ func (j *judge) ended(f *facts, p *pair) oauthtest.Reason {
 func (f *facts) find(value []byte) *pair {
 	var found *pair
 	at := len(value)
-	for i := len(f.pairs) - 1; i >= 0 && i >= len(f.pairs)-40; i-- {
-		if k := bytes.Index(value[:at], []byte(f.pairs[i].access)); k >= 0 {
-			found, at = f.pairs[i], k
+	look := func(p *pair) {
+		if k := bytes.Index(value[:at], []byte(p.access)); k >= 0 {
+			found, at = p, k
 		}
+	}
+	for i := len(f.pairs) - 1; i >= 0 && i >= len(f.pairs)-40; i-- {
+		look(f.pairs[i])
+	}
+	if f.stored.pair != nil {
+		look(f.stored.pair)
 	}
 	return found
 }

@@ -3,7 +3,7 @@ package simulation_test
 import "time"
 
 // A profile says what may go wrong in a run. Probabilities are per operation,
-// and count during a storm only; see [run.storm].
+// and count during a period of faults only; see [run.force].
 type profile struct {
 	name string
 
@@ -25,7 +25,7 @@ type profile struct {
 	deafWatchers float64       // per notification: it does not arrive
 }
 
-// faultless reports whether storms of the profile change nothing.
+// faultless reports whether periods of faults change nothing in the profile.
 func (p *profile) faultless() bool {
 	return p.store == storeFaults{} && p.wire == wireFaults{} && p.crash+p.stop+p.suspend+p.deafWatchers == 0
 }

@@ -28,8 +28,8 @@ type run struct {
 	start   time.Time
 	faulty  time.Time     // until then faults happen
 	over    chan struct{} // closed at the end: crashed calls return then
-	storms  []storm
-	base    float64 // how strong faults are between storms
+	periods []period
+	base    float64 // how strong faults are between periods
 
 	fake   *oauthtest.Server
 	memory *storage.Memory
@@ -58,9 +58,9 @@ func newRun(t *testing.T, p profile, seed uint64, length time.Duration, digestin
 		names: map[string]*process{},
 	}
 	r.faulty = r.start.Add(length - min(20*time.Minute, length/4))
-	r.storms = r.makeStorms()
+	r.periods = r.makePeriods()
 	c := r.chance.of("world")
-	if c.of("drizzle").hit(0.4) {
+	if c.of("always").hit(0.4) {
 		r.base = 0.02 + 0.2*c.of("base").float()
 	}
 	r.births = make([]int, 2+c.of("processes").below(4))
@@ -114,7 +114,7 @@ func (r *run) newProcess(name string, place int, interval time.Duration) *proces
 		run: r, place: place, name: name, chance: r.chance.of(name), state: "runs",
 		counts: map[string]int{}, disturbed: map[string]time.Time{}, dead: make(chan struct{}),
 	}
-	if r.stormy() {
+	if r.faulting() {
 		p.step = time.Duration((p.chance.of("skew").float()*2 - 1) * float64(r.profile.skew))
 	}
 	client, err := oauth.New(r.fake.Provider(""), registration(), &oauth.Options{HTTPClient: &http.Client{Transport: wire{p}}})
@@ -171,8 +171,8 @@ func (r *run) named(name string) *process {
 // running reports whether users still begin new things.
 func (r *run) running() bool { return time.Since(r.start) < r.length-10*time.Second }
 
-// stormy reports whether faults happen.
-func (r *run) stormy() bool { return time.Now().Before(r.faulty) }
+// faulting reports whether faults happen.
+func (r *run) faulting() bool { return time.Now().Before(r.faulty) }
 
 // later does something after a while. The run does not end before.
 func (r *run) later(d time.Duration, do func()) {

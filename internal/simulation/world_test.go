@@ -42,10 +42,10 @@ func registration() oauth.Registration {
 // clocks sets the wall clocks of processes, now and then. After the time of
 // faults all clocks are right.
 func (r *run) clocks() {
-	for n := 0; r.profile.step > 0 && r.stormy(); n++ {
+	for n := 0; r.profile.step > 0 && r.faulting(); n++ {
 		c := r.chance.of("clock").nth(n)
 		time.Sleep(c.of("pause").between(time.Minute, time.Hour))
-		if r.stormy() {
+		if r.faulting() {
 			p := r.any(c)
 			step := time.Duration((c.of("step").float()*2 - 1) * float64(r.profile.step))
 			r.note(p, "", "sets its clock to %v", step)

@@ -90,36 +90,18 @@ func (j *judge) effect(op storagetest.Op, r storage.Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.counts.add("commits", 1)
-	old, next := f.stored, stored{by: p, written: time.Now()}
+	old := f.stored
 	if op.Kind == storagetest.Delete {
-		next.over = overDeleted
 		j.counts.add("records deleted", 1)
 		if old.over != overLogout || old.queued > 0 {
 			j.violation("deleted", f, "%s deletes a record: %v %s, %d tokens to revoke", p.name, old.pair, old.over, old.queued)
 		}
-		f.stored = next
+		f.stored = stored{by: p, written: time.Now(), over: overDeleted}
 		return
 	}
-	told, err := grant.Inspect(r.Value())
-	if err != nil {
-		j.violation("unreadable", f, "%s writes a record that cannot be read: %v", p.name, err)
+	next, known, ok := j.describe(f, p, r)
+	if !ok {
 		return
-	}
-	next.over, next.doubts, next.queued = string(told.Dead), told.Doubts, told.Unrevoked
-	if !told.LoggedOut.IsZero() {
-		next.over = overLogout
-	}
-	known := true
-	if next.over == "" {
-		if next.pair = f.find(r.Value()); next.pair == nil {
-			j.violation("unknown-tokens", f, "%s stores tokens that nobody issued", p.name)
-			return
-		}
-		next.pair.durable = true
-	}
-	if !told.RedeemingUntil.IsZero() && next.pair != nil {
-		next.attempt, known = f.attemptOf(told, p, next.pair)
-		j.intents[r.Version] = next.attempt
 	}
 	j.say(p, f, "stored: %v %s intent %v, %d doubts, %d to revoke", next.pair, next.over, next.attempt != nil, next.doubts, next.queued)
 	f.stored = next
@@ -127,6 +109,33 @@ func (j *judge) effect(op storagetest.Op, r storage.Record) {
 		j.judgeAnnouncement(f, old, next)
 	}
 	j.judgeWrite(f, old, next)
+}
+
+// describe returns what a record says, and whether its intent is known already.
+// It returns false if the record makes no sense. The lock must be held.
+func (j *judge) describe(f *facts, p *process, r storage.Record) (next stored, known, ok bool) {
+	told, err := grant.Inspect(r.Value())
+	if err != nil {
+		j.violation("unreadable", f, "%s writes a record that cannot be read: %v", p.name, err)
+		return next, false, false
+	}
+	next = stored{by: p, written: time.Now(), over: string(told.Dead), doubts: told.Doubts, queued: told.Unrevoked}
+	if !told.LoggedOut.IsZero() {
+		next.over = overLogout
+	}
+	if next.over != "" {
+		return next, true, true
+	}
+	if next.pair = f.find(r.Value()); next.pair == nil {
+		j.violation("unknown-tokens", f, "%s stores tokens that nobody issued", p.name)
+		return next, false, false
+	}
+	next.pair.durable, known = true, true
+	if !told.RedeemingUntil.IsZero() {
+		next.attempt, known = f.attemptOf(told, p, next.pair)
+		j.intents[r.Version] = next.attempt
+	}
+	return next, known, true
 }
 
 // judgeWrite looks at a write that took effect (G4, G6, G7, G12). The lock must

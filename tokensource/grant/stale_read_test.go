@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,13 +17,13 @@ import (
 func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		slow, down := false, false
+		var slow, down atomic.Bool
 		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
 			switch {
 			case op.Process != "here":
-			case down:
+			case down.Load():
 				return storagetest.Fault{Err: errors.New("the store has trouble")}
-			case slow && op.Kind == storagetest.Get:
+			case slow.Load() && op.Kind == storagetest.Get:
 				return storagetest.Fault{AnswerDelay: 2 * time.Second}
 			}
 			return storagetest.Fault{}
@@ -30,7 +31,7 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 		here, elsewhere := w.ProcessOn(net.Process("here"), nil), w.ProcessOn(net.Process("elsewhere"), nil)
 		first := w.Login(here)
 		time.Sleep(31 * time.Second) // the store is read again
-		slow = true
+		slow.Store(true)
 		if got := w.Token(here); got.AccessToken != first.AccessToken {
 			t.Fatal("a slow store stops a caller whose token is valid")
 		}
@@ -38,7 +39,7 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 		if got := w.renew(here, first); got.AccessToken != second.AccessToken {
 			t.Fatal("Renew() does not return what another process has stored")
 		}
-		down = true
+		down.Store(true)
 		if got := w.Token(here); got.AccessToken != second.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
 		}
