@@ -17,7 +17,8 @@ import (
 //	== name of the mutant
 //	rule: what is broken, with the number of the invariant
 //	file: path from the root of the repository
-//	proof: name of the proof that is expected to find it
+//	proof: name of the proof that finds it fastest
+//	also: names of other proofs that must find it (only if there are any)
 //	equivalent: why no user and no server can see it (only if that is so)
 //	-- old
 //	text that stands in the file exactly once
@@ -25,6 +26,7 @@ import (
 //	text that replaces it
 type mutant struct {
 	name, rule, file, proof, equivalent string
+	also                                []string
 	old, new                            string
 	source                              string // where it is written, for messages
 }
@@ -95,6 +97,8 @@ func (m *mutant) set(line string) error {
 		m.file = value
 	case "proof":
 		m.proof = value
+	case "also":
+		m.also = strings.Split(value, ", ")
 	case "equivalent":
 		m.equivalent = value
 	default:
@@ -122,14 +126,14 @@ func check(root string, list []mutant) []error {
 	seen := map[string]bool{}
 	for i := range list {
 		m := &list[i]
-		_, known := proofs[m.proof]
+		known := !slices.ContainsFunc(append(m.also, m.proof), func(name string) bool { return proofs[name] == nil })
 		switch {
 		case seen[m.name]:
 			errs = append(errs, fmt.Errorf("%s: two mutants have the name %q", m.source, m.name))
 		case m.rule == "" || m.file == "" || m.old == m.new:
 			errs = append(errs, fmt.Errorf("%s: %s: rule, file, old or new is missing", m.source, m.name))
 		case !known && m.equivalent == "":
-			errs = append(errs, fmt.Errorf("%s: %s: there is no proof %q, only %q", m.source, m.name, m.proof, proofNames()))
+			errs = append(errs, fmt.Errorf("%s: %s: a proof is not one of %q", m.source, m.name, proofNames()))
 		default:
 			if _, err := m.apply(root); err != nil {
 				errs = append(errs, err)

@@ -37,7 +37,9 @@ func TestMutantsThatAreRefused(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a good one", good, ""},
 		{"a member that does not exist", "== a\ncolour: red\n", "no member"},
-		{"a proof that does not exist", strings.Replace(good, "proof: rules", "proof: prayer", 1), "no proof"},
+		{"a proof that does not exist", strings.Replace(good, "proof: rules", "proof: prayer", 1), "not one of"},
+		{"two proofs", strings.Replace(good, "proof: rules", "proof: rules\nalso: explore, simulation", 1), ""},
+		{"another proof that does not exist", strings.Replace(good, "proof: rules", "proof: rules\nalso: prayer", 1), "not one of"},
 		{"a text that is not there", strings.Replace(good, "const root", "const stem", 1), "stands 0 times"},
 		{"two of one name", good + good, "two mutants"},
 		{"no change", strings.Replace(good, "\"..\"", "\"../..\"", 1), "missing"},

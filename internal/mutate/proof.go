@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,11 +25,13 @@ type run struct {
 	limit time.Duration // after which a run counts as one that hangs
 }
 
+const lease = "./tokensource/grant/internal/lease"
+
 // proofs are the proofs by name. A mutant names the one that finds it fastest.
-// The others are asked in the order of [proofOrder] if that one does not find
-// it.
+// If that one does not find it, the others are asked in the order of
+// [proofOrder].
 var proofs = map[string]proof{
-	"rules":      {quick("-skip=^TestExplor|^TestCost", "./tokensource/grant/internal/lease")},
+	"rules":      {quick("-skip=^TestExplor|^TestCost", lease)},
 	"engine":     {quick("./tokensource/grant")},
 	"cache":      {quick("./internal/cache", "./internal/pacing")},
 	"protocol":   {quick("./tokensource/oauth")},
@@ -49,15 +52,37 @@ func simulate(seed int) run {
 	return long("-run=^TestSimulation$", "./internal/simulation", fmt.Sprintf("-seed=%d", seed), "-length=24h")
 }
 
-// hunt runs the proofs until one fails. It returns the name of the first test
-// that failed, or an empty name.
-func (m *mutant) hunt(root, only string) (found, output string, err error) {
+// seek asks the proofs of a mutant and returns what they found: the one that is
+// expected to be the fastest, or the first other one that finds it, and those
+// that must find it as well. If only is not empty, it is the only proof. The
+// error names the proofs that have missed the mutant.
+func (m *mutant) seek(root, only string) (found, output string, err error) {
 	overlay, remove, err := m.overlay(root)
 	if err != nil {
 		return "", "", err
 	}
 	defer remove()
-	for _, name := range m.asks(only) {
+	if only != "" {
+		return ask(root, overlay, only)
+	}
+	found, output, err = ask(root, overlay, append([]string{m.proof}, proofOrder...)...)
+	for _, name := range m.also {
+		if err == nil {
+			var more string
+			more, output, err = ask(root, overlay, name)
+			found += "; " + more
+		}
+	}
+	return found, output, err
+}
+
+// ask asks proofs until one fails. It returns the name of the first test that
+// failed, and otherwise an error.
+func ask(root, overlay string, names ...string) (found, output string, err error) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
+		}
 		for _, r := range proofs[name] {
 			output, failed, err := r.do(root, overlay)
 			switch {
@@ -68,22 +93,7 @@ func (m *mutant) hunt(root, only string) (found, output string, err error) {
 			}
 		}
 	}
-	return "", "", nil
-}
-
-// asks returns the proofs that are to look for m, in order. If only is not
-// empty, it is the only one.
-func (m *mutant) asks(only string) []string {
-	if only != "" {
-		return []string{only}
-	}
-	list := []string{m.proof}
-	for _, name := range proofOrder {
-		if name != m.proof {
-			list = append(list, name)
-		}
-	}
-	return list
+	return "", "", fmt.Errorf("not found by %s", strings.Join(names, ", "))
 }
 
 // overlay writes the changed file and the description that go test reads.

@@ -3,6 +3,7 @@ package grant_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,6 +88,29 @@ func TestG8_OutagesAreNotDeath(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The server says when it wants the next request.
+func TestG9_ThePauseThatTheServerAskedForIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		here, elsewhere := w.Process(nil), w.Process(nil)
+		rejected := w.Login(here)
+		w.RefreshFault(oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"200"}}}, 1)
+		for _, g := range []*grant.Keeper{here, elsewhere} {
+			_, err := g.Source(w.User).Renew(t.Context(), rejected)
+			if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 200*time.Second {
+				t.Errorf("Renew() = %+v, want an error that says to wait for 200s", err)
+			}
+		}
+		time.Sleep(199 * time.Second)
+		_, err := elsewhere.Source(w.User).Renew(t.Context(), rejected)
+		testworld.WantIs(t, err, tokensource.ErrTemporary)
+		w.WantRefreshes(1)
+		time.Sleep(time.Second)
+		w.renew(elsewhere, rejected)
+		w.WantRefreshes(2)
+	})
 }
 
 func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
