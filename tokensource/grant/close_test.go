@@ -24,7 +24,7 @@ func (w world) revocations() int {
 	return n
 }
 
-// G20: What Close keeps a process from sending is not given up, however old it
+// What Close keeps a process from sending is not given up, however old it
 // is.
 func TestG20_CloseGivesUpNoRevocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
