@@ -67,6 +67,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
+	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -211,7 +212,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
 	}
-	if store == nil {
+	if isnil.Value(store) {
 		return nil, errors.New("grant: nil Store: use storage.NewMemory, or a store that outlives the process")
 	}
 	if o == nil {

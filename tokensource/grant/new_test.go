@@ -34,6 +34,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no client", nil, store, nil, "New"},
 		{"no store", plain, nil, nil, "storage.NewMemory"},
+		{"a nil pointer to a store", plain, (*storage.Memory)(nil), nil, "storage.NewMemory"},
 		{"no scope for refresh tokens", forgetful, store, nil, "add it, or set Options.WithoutRefresh"},
 		{"negative spacing", plain, store, &grant.Options{RenewSpacing: -1}, "cannot be negative"},
 		{"negative recheck", plain, store, &grant.Options{Recheck: -1}, "cannot be negative"},
