@@ -141,6 +141,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"nil pointer to an Authenticator", func(s *setting) { s.r.Credential = oauth.Authentication((*assertion)(nil)) }, "nil pointer"},
 
 		{"negative timeout", func(s *setting) { s.o = &oauth.Options{Timeout: -time.Second} }, "negative"},
+		{"long timeout", func(s *setting) { s.o = &oauth.Options{Timeout: 24*time.Hour + 1} }, "above 24h"},
 	}
 	for _, tt := range tests {
 		s := confidential()
