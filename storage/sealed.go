@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
@@ -22,10 +23,10 @@ const sealDomain = "authtrip storage record\x00"
 // if store is one. The caller closes store. A wrapper that changes how a store
 // behaves belongs below Sealed: above, it would hide the Namer.
 func Sealed(store Store, aead seal.AEAD) (Store, error) {
-	if store == nil {
+	if isnil.Value(store) {
 		return nil, errors.New("storage: nil Store to seal: pass NewMemory(), filestore.Open or another store")
 	}
-	if k, ok := aead.(*seal.Keys); aead == nil || ok && k == nil {
+	if isnil.Value(aead) {
 		return nil, errors.New("storage: nil AEAD: make keys with seal.NewKeys or seal.ParseKeys")
 	}
 	if _, ok := store.(sealer); ok {

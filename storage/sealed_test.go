@@ -52,6 +52,9 @@ func TestSealedRefusesSwappedRows(t *testing.T) {
 	}
 }
 
+// pointerAEAD is an AEAD of the program, whose methods need a pointer.
+type pointerAEAD struct{ seal.AEAD }
+
 func TestSealedRefusesArguments(t *testing.T) {
 	keys, memory := newKeys(t), storage.NewMemory()
 	tests := []struct {
@@ -61,7 +64,9 @@ func TestSealedRefusesArguments(t *testing.T) {
 		want  string
 	}{
 		{"nil store", nil, keys, "nil Store"},
+		{"a nil pointer to a store", (*storage.Memory)(nil), keys, "nil Store"},
 		{"nil aead", memory, nil, "nil AEAD"},
+		{"a nil pointer to an aead", memory, (*pointerAEAD)(nil), "nil AEAD"},
 		{"keys that could not be parsed", memory, (*seal.Keys)(nil), "nil AEAD"},
 		{"sealed twice", sealedStore(t, memory, keys), keys, "sealed already"},
 	}

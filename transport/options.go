@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
-	"reflect"
 
 	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -54,7 +54,7 @@ type Options struct {
 // defaults. It returns an error that says what to set if src is nil, if no
 // origin is known, or if a setting cannot be used.
 func New(src tokensource.Source, o *Options) (*Transport, error) {
-	if isNil(src) {
+	if isnil.Value(src) {
 		return nil, errors.New("transport: nil Source: pass a tokensource.Source, such as a *grant.Keeper")
 	}
 	if o == nil {
@@ -90,12 +90,6 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 		c.maxReplay = defaultReplayBody
 	}
 	return &Transport{func() *core { return c }}, nil
-}
-
-// isNil reports whether src is nil, also as a nil pointer in the interface.
-func isNil(src tokensource.Source) bool {
-	v := reflect.ValueOf(src)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // originsOf parses the origins that the options list. If they list none, it

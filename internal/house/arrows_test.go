@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/chance internal/clock internal/flight " +
-		"internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -43,13 +43,14 @@ var arrows = []row{
 	{"internal/chance", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/isnil", "", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/chance internal/clock", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 
 	{"storage/seal", "", ""},
-	{"storage", "storage/seal", "storage/storagetest"},
+	{"storage", "storage/seal internal/isnil", "storage/storagetest"},
 	{"storage/storagetest", "storage", "storage/seal"},
 	{"storage/filestore", "storage", "storage/seal storage/storagetest"},
 	{"storage/postgresstore", "storage github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/*", "storage/*"},
@@ -67,7 +68,7 @@ var arrows = []row{
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/loopback internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
 
 	// Only tests import what follows.

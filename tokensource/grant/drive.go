@@ -240,27 +240,6 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{}
 }
 
-// beginRevoking waits until one more revocation may be in flight, and counts
-// it. After Close it returns false for a background run, which counts nothing.
-//
-// Close may come while the run waits. It must not wait for the whole queue.
-func (r *run) beginRevoking() bool {
-	var closed <-chan struct{} // nil, which blocks forever, if a caller waits
-	if r.background {
-		closed = r.done
-	}
-	select {
-	case r.revoking <- struct{}{}:
-	case <-closed:
-		return false
-	}
-	if r.background && r.isClosed() { // select chooses at random
-		<-r.revoking
-		return false
-	}
-	return true
-}
-
 // probe asks whether an access token works, and whether it is the only one of
 // two that does.
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
@@ -353,6 +332,37 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 		r.seen.Publish(e)
 	}
 	r.seen = nil
+}
+
+// backend is the store. Each call has a limit of time.
+type backend struct {
+	store   storage.Store
+	timeout time.Duration
+}
+
+// name returns a storage key. The first name may have to read the store.
+func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return storage.Name(ctx, b.store, prefix, parts...)
+}
+
+func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Get(ctx, key)
+}
+
+func (b *backend) put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Put(ctx, key, value, old)
+}
+
+func (b *backend) remove(ctx context.Context, key string, old storage.Version) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.store.Delete(ctx, key, old)
 }
 
 // load reads a grant. It refuses a record that belongs to another subject or

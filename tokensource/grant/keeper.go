@@ -67,6 +67,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
+	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -125,9 +126,9 @@ type Options struct {
 
 	// Recheck is how old the knowledge of a grant may be in this process before
 	// the store is asked again. Within this time a logout or a login elsewhere is
-	// seen, if the store cannot tell at once. Zero means 30 seconds. A store that
-	// fails, or needs more than a quarter of a second, stops no caller whose token
-	// is valid.
+	// seen, if the store cannot tell at once. Zero means 30 seconds, and 24 hours
+	// are the most. A store that fails, or needs more than a quarter of a second,
+	// stops no caller whose token is valid.
 	Recheck time.Duration
 
 	// InDoubt decides what happens after the answer to a refresh was lost. Zero
@@ -137,7 +138,8 @@ type Options struct {
 	// CacheSize is the largest number of grants in memory. Zero means 100,000.
 	CacheSize int
 
-	// StoreTimeout bounds one operation of the store. Zero means 3 seconds.
+	// StoreTimeout bounds one operation of the store. Zero means 3 seconds, and 24
+	// hours are the most.
 	StoreTimeout time.Duration
 
 	// DueInterval is the pause between two looks at the index of due work, which
@@ -196,6 +198,7 @@ const (
 	defaultStoreTimeout  = 3 * time.Second
 	defaultDueInterval   = time.Second
 
+	longest        = 24 * time.Hour   // Recheck and StoreTimeout
 	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
 	maxRevocations = 16               // in flight at once, for logouts and in the background
 
@@ -211,7 +214,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
 	}
-	if store == nil {
+	if isnil.Value(store) {
 		return nil, errors.New("grant: nil Store: use storage.NewMemory, or a store that outlives the process")
 	}
 	if o == nil {
@@ -250,6 +253,8 @@ func (o *Options) check(client *oauth.Client) error {
 	switch {
 	case o.RenewSpacing < 0, o.Recheck < 0, o.StoreTimeout < 0, o.CacheSize < 0:
 		return errors.New("grant: RenewSpacing, Recheck, StoreTimeout and CacheSize cannot be negative: zero means the default")
+	case o.Recheck > longest, o.StoreTimeout > longest:
+		return fmt.Errorf("grant: Recheck and StoreTimeout cannot be above %v", longest)
 	case o.InDoubt < ResendOnce || o.InDoubt > ResendAlways:
 		return fmt.Errorf("grant: InDoubt %d is no policy", o.InDoubt)
 	}

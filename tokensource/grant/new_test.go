@@ -3,6 +3,7 @@ package grant_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
@@ -34,11 +35,14 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no client", nil, store, nil, "New"},
 		{"no store", plain, nil, nil, "storage.NewMemory"},
+		{"a nil pointer to a store", plain, (*storage.Memory)(nil), nil, "storage.NewMemory"},
 		{"no scope for refresh tokens", forgetful, store, nil, "add it, or set Options.WithoutRefresh"},
 		{"negative spacing", plain, store, &grant.Options{RenewSpacing: -1}, "cannot be negative"},
 		{"negative recheck", plain, store, &grant.Options{Recheck: -1}, "cannot be negative"},
 		{"negative store timeout", plain, store, &grant.Options{StoreTimeout: -1}, "cannot be negative"},
 		{"negative cache", plain, store, &grant.Options{CacheSize: -1}, "cannot be negative"},
+		{"long recheck", plain, store, &grant.Options{Recheck: 24*time.Hour + 1}, "above 24h"},
+		{"long store timeout", plain, store, &grant.Options{StoreTimeout: 24*time.Hour + 1}, "above 24h"},
 		{"policy above", plain, store, &grant.Options{InDoubt: grant.ResendAlways + 1}, "no policy"},
 		{"policy below", plain, store, &grant.Options{InDoubt: -1}, "no policy"},
 	}
@@ -48,7 +52,9 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(%s) = %v, want an error with %q", tt.name, err, tt.want)
 		}
 	}
-	g, err := grant.New(forgetful, store, &grant.Options{WithoutRefresh: true, RefreshBefore: -1})
+	g, err := grant.New(forgetful, store, &grant.Options{
+		WithoutRefresh: true, RefreshBefore: -1, Recheck: 24 * time.Hour, StoreTimeout: 24 * time.Hour,
+	})
 	if err != nil {
 		t.Fatalf("New(WithoutRefresh) = %v, want none", err)
 	}

@@ -191,3 +191,24 @@ func (k *Keeper) sleepUntil(ctx context.Context, d time.Duration, s *subscriptio
 		}
 	}
 }
+
+// beginRevoking waits until one more revocation may be in flight, and counts
+// it. After Close it returns false for a background run, which counts nothing.
+//
+// Close may come while the run waits. It must not wait for the whole queue.
+func (r *run) beginRevoking() bool {
+	var closed <-chan struct{} // nil, which blocks forever, if a caller waits
+	if r.background {
+		closed = r.done
+	}
+	select {
+	case r.revoking <- struct{}{}:
+	case <-closed:
+		return false
+	}
+	if r.background && r.isClosed() { // select chooses at random
+		<-r.revoking
+		return false
+	}
+	return true
+}

@@ -29,9 +29,9 @@ type Options struct {
 	HTTPClient *http.Client
 
 	// Timeout limits one call: from its begin, with everything that prepares
-	// the request, to the last byte of the answer. Zero means 20 seconds. It
-	// also decides how long other processes wait for the refresh of this one
-	// before they redeem the token themselves.
+	// the request, to the last byte of the answer. Zero means 20 seconds, and
+	// 24 hours are the most. It also decides how long other processes wait for
+	// the refresh of this one before they redeem the token themselves.
 	Timeout time.Duration
 
 	// Prepare is called with each request to the token or revocation endpoint
@@ -44,7 +44,10 @@ type Options struct {
 	Prepare func(ctx context.Context, r *TokenRequest) error
 }
 
-const defaultTimeout = 20 * time.Second
+const (
+	defaultTimeout = 20 * time.Second
+	longestTimeout = 24 * time.Hour
+)
 
 // New returns a [Client] for the app that is registered as r at p. Nil options
 // mean all defaults. It refuses settings that cannot work, with an error that
@@ -61,6 +64,9 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	}
 	if o.Timeout < 0 {
 		return nil, fmt.Errorf("oauth: Options.Timeout %v is negative: zero means %v", o.Timeout, defaultTimeout)
+	}
+	if o.Timeout > longestTimeout {
+		return nil, fmt.Errorf("oauth: Options.Timeout %v is above %v", o.Timeout, longestTimeout)
 	}
 	r.Scopes = slices.Clone(r.Scopes)
 	c := &Client{

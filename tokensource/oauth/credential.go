@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/isnil"
 )
 
 // A Credential is what a confidential client authenticates with ([RFC 6749]
@@ -52,7 +53,8 @@ func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 
 // Authentication returns the Credential of a client that a authenticates, by a
 // method that this package does not have. The provider's ClientAuth has no
-// effect on it. A nil Authenticator gives the zero Credential.
+// effect on it. A nil Authenticator gives the zero Credential. [New] refuses
+// the Credential of a nil pointer in the interface.
 func Authentication(a Authenticator) Credential {
 	if a == nil {
 		return Credential{}
@@ -65,8 +67,12 @@ func (c Credential) IsZero() bool {
 	return c.fixed == nil && c.ask == nil && c.by == nil
 }
 
-// check refuses a secret that cannot be right.
+// check refuses a secret that cannot be right, and an Authenticator that would
+// panic.
 func (c Credential) check() error {
+	if c.by != nil && isnil.Value(c.by()) {
+		return errors.New("the Authenticator is a nil pointer: make one, or leave Credential out for a public client")
+	}
 	if c.fixed == nil {
 		return nil
 	}

@@ -138,7 +138,10 @@ func TestNewClientRefuses(t *testing.T) {
 		{"scope with DEL", scope("tweet.read\x7f"), "RFC 6749 section 3.3"},
 		{"scope unknown to X", scope("account.follows.read"), "Provider.Scopes"},
 
+		{"nil pointer to an Authenticator", func(s *setting) { s.r.Credential = oauth.Authentication((*assertion)(nil)) }, "nil pointer"},
+
 		{"negative timeout", func(s *setting) { s.o = &oauth.Options{Timeout: -time.Second} }, "negative"},
+		{"long timeout", func(s *setting) { s.o = &oauth.Options{Timeout: 24*time.Hour + 1} }, "above 24h"},
 	}
 	for _, tt := range tests {
 		s := confidential()
