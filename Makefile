@@ -46,8 +46,8 @@ explore: ## Visit every state of the protocol's models: about 40 minutes, 3 GiB
 simulate: ## Simulate SEEDS seeds from FROM, each in all profiles
 	@.ci/proof -timeout 24h -run '^TestSeeds' ./internal/simulation -from $(FROM) -seeds $(SEEDS)
 
-mutate: ## Break each rule in turn, and report which proof notices
-	@go run ./internal/mutate
+mutate: ## Break each rule in turn, and report which proof notices; ONLY=expression, PROOF=simulation
+	@go run ./internal/mutate -only '$(ONLY)' -proof '$(PROOF)'
 
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
 	cd bench && go run ./cmd/report -scale $(SCALE)

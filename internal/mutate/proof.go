@@ -37,7 +37,7 @@ var proofs = map[string]proof{
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
-	"explore":    {long("-run=^TestExploration$|^TestCost", "./tokensource/grant/internal/lease")},
+	"explore":    {long("-run=^TestExploration$", lease), long("-run=^TestCost", lease)},
 	"simulation": {simulate(1), simulate(2), simulate(3)},
 }
 
