@@ -2,22 +2,28 @@ package main_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/servertest"
 )
+
+// run names what this run of the tests leaves on a server. A store has one name
+// key for good, and no run has the keys of another one.
+var run = strconv.FormatInt(time.Now().UnixNano(), 36)
 
 // targets are the stores that grants are moved to. Those on servers are named by way of the environment, as people do who have
 // a password in the URL.
 var targets = map[string]func(*testing.T) string{
 	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "grants.db") },
 	"postgres": func(t *testing.T) string {
-		t.Setenv("GRANTCTL_TEST_SERVER", withQuery(servertest.Postgres(t).URL, "table=grantctl_test"))
+		t.Setenv("GRANTCTL_TEST_SERVER", withQuery(servertest.Postgres(t).URL, "table=grantctl_test_"+run))
 		return "env:GRANTCTL_TEST_SERVER"
 	},
 	"redis": func(t *testing.T) string {
-		t.Setenv("GRANTCTL_TEST_SERVER", withQuery(servertest.Redis(t).URL, "prefix=grantctl-test:"))
+		t.Setenv("GRANTCTL_TEST_SERVER", withQuery(servertest.Redis(t).URL, "prefix=grantctl-test-"+run+":"))
 		return "env:GRANTCTL_TEST_SERVER"
 	},
 }
@@ -30,12 +36,14 @@ func withQuery(url, parameter string) string {
 	return url + "?" + parameter
 }
 
-// emptied deletes whatever an earlier run has left in a store.
+// emptied deletes the grants of a store.
 func emptied(t *testing.T, store string) {
 	t.Helper()
 	ctl(t, "", "import", store).want(t, 0)                        // nothing: it makes the table
 	for _, line := range ctl(t, "", "export", store).objects(t) { // an error in Redis if there is nothing
-		ctl(t, "", "delete", "-yes", store, line["key"].(string)).want(t, 0)
+		if key := line["key"].(string); strings.HasPrefix(key, "grant.") {
+			ctl(t, "", "delete", "-yes", store, key).want(t, 0)
+		}
 	}
 }
 
