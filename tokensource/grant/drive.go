@@ -73,6 +73,7 @@ type run struct {
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
+	token        string          // the access token that was read or written last
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
@@ -108,13 +109,13 @@ func (r *run) read(ctx context.Context) lease.Event {
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		r.version = 0
+		r.version, r.token = 0, ""
 		return lease.Event{OK: true}
 	case err != nil:
 		r.stored = err
 		return lease.Event{}
 	}
-	r.version = version
+	r.version, r.token = version, record.Token.Access
 	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
 		r.access()
@@ -141,8 +142,7 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:
-		r.version = version
-		r.written = func() { r.publish(e.Record, version, storage.Version(e.Version)) }
+		r.wrote(e, version)
 		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
 		return lease.Event{Conflict: true}
@@ -153,6 +153,17 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	r.unknown = true
 	return lease.Event{Unknown: true}
+}
+
+// wrote prepares what callers see of a record that was written.
+func (r *run) wrote(e lease.Effect, version storage.Version) {
+	r.version = version
+	if e.Record == nil {
+		return
+	}
+	changed := e.Record.Token.Access != r.token
+	r.token = e.Record.Token.Access
+	r.written = func() { r.publish(e.Record, version, storage.Version(e.Version), changed) }
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -291,7 +302,7 @@ func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
 	switch {
 	case !e.Outcome.StoreFailed:
-		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0, false)
 	case r.unknown:
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
@@ -315,9 +326,9 @@ func (r *run) show() {
 // publish shows a record to callers, once for each read or write of the store.
 // Tokens that the store has not taken are shown in its place (G4). A nil record
 // is one that is not known.
-func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
+func (r *run) publish(record *lease.Record, version, replaced storage.Version, changed bool) {
 	if unsaved := r.grants.unsaved(r.key); unsaved != nil {
-		record, version, replaced = unsaved, 0, 0
+		record, version, replaced, changed = unsaved, 0, 0, true
 	}
 	if record == nil || r.seen == nil || r.subject == "" {
 		return
@@ -326,6 +337,7 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 		r.seen.Forget()
 	} else {
 		e := r.entry(record, version, replaced)
+		e.Changed = changed
 		if e.Token != nil && e.Token.AccessToken != r.rejected {
 			e.Rejected = r.rejected
 		}

@@ -45,3 +45,43 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 		}
 	})
 }
+
+// The background writer withdraws an intent, and the answer of the store to that
+// write is slow. Meanwhile the process renews the token. The write of the
+// background writer left the old token as it was, and must not bring it back.
+func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		key := w.keyOf(w.User)
+		puts, down := 0, false
+		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
+			if op.Key != key || op.Process != "here" {
+				return storagetest.Fault{}
+			}
+			if op.Kind == storagetest.Put {
+				puts++
+			}
+			switch {
+			case down:
+				return storagetest.Fault{Err: errors.New("the store has trouble")}
+			case op.Kind == storagetest.Put && puts == 2: // the intent
+				return storagetest.Fault{Err: errors.New("the store has trouble"), Applied: true}
+			case op.Kind == storagetest.Put && puts == 3: // its withdrawal
+				return storagetest.Fault{AnswerDelay: 2 * time.Second}
+			}
+			return storagetest.Fault{}
+		}})
+		here := w.ProcessOn(net.Process("here"), nil)
+		first := w.Login(here)
+		if _, err := here.Source(w.User).Renew(t.Context(), first); err == nil {
+			t.Fatal("Renew() = nil, want that the store has failed")
+		}
+		time.Sleep(time.Second) // the intent is withdrawn, and nobody knows it yet
+		second := w.renew(here, first)
+		time.Sleep(3 * time.Second)
+		down = true
+		if got := w.Token(here); got.AccessToken != second.AccessToken {
+			t.Error("Token() returns the rejected token after Renew has returned another one")
+		}
+	})
+}
