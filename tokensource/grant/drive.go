@@ -89,18 +89,23 @@ type run struct {
 // what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
+	r.missed()
+	r.seen = r.cache.Begin(r.key, r.subject)
+}
+
+// missed ends a read or a write that brought no record. What the operation knew
+// before is older than this access, and must not be published as its outcome.
+func (r *run) missed() {
 	if r.seen != nil {
 		r.seen.End()
+		r.seen = nil
 	}
-	r.seen = r.cache.Begin(r.key, r.subject)
 }
 
 // leave ends the run.
 func (r *run) leave() {
 	r.changes.leave(r.key, r.heard)
-	if r.seen != nil {
-		r.seen.End()
-	}
+	r.missed()
 }
 
 // read reads the stored grant.
@@ -112,6 +117,7 @@ func (r *run) read(ctx context.Context) lease.Event {
 		r.version, r.token = 0, ""
 		return lease.Event{OK: true}
 	case err != nil:
+		r.missed()
 		r.stored = err
 		return lease.Event{}
 	}
@@ -145,8 +151,10 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		r.wrote(e, version)
 		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
+		r.missed()
 		return lease.Event{Conflict: true}
 	}
+	r.missed()
 	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
 		return lease.Event{}
@@ -328,6 +336,9 @@ func (r *run) show() {
 // is one that is not known.
 func (r *run) publish(record *lease.Record, version, replaced storage.Version, changed bool) {
 	if unsaved := r.grants.unsaved(r.key); unsaved != nil {
+		if r.seen == nil && r.subject != "" {
+			r.seen = r.cache.Begin(r.key, r.subject)
+		}
 		record, version, replaced, changed = unsaved, 0, 0, true
 	}
 	if record == nil || r.seen == nil || r.subject == "" {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage/storagetest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // A slow read returns the token that an API has rejected meanwhile. The token
@@ -81,6 +83,36 @@ func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		down = true
 		if got := w.Token(here); got.AccessToken != second.AccessToken {
+			t.Error("Token() returns the rejected token after Renew has returned another one")
+		}
+	})
+}
+
+// The background writer revokes the tokens of an earlier login. Meanwhile the
+// process renews the token. Then the write of the background writer meets a
+// conflict, and the read after it fails. What the background writer knew before
+// must not bring the old token back.
+func TestAFailedReadDoesNotBringBackARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		down := false
+		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
+			if down && op.Kind == storagetest.Get {
+				return storagetest.Fault{Err: errors.New("the store has trouble")}
+			}
+			return storagetest.Fault{}
+		}})
+		here := w.ProcessOn(net.Process("here"), nil)
+		w.save(here, w.issue())
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second, Commit: true}, 2)
+		second := w.issue()
+		w.save(here, second)
+		synctest.Wait() // the background writer waits for the server
+		third := w.renew(here, second)
+		down = true
+		time.Sleep(5 * time.Second)
+		if got := w.Token(here); got.AccessToken != third.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
 		}
 	})
