@@ -48,8 +48,8 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 	})
 }
 
-// The background writer withdraws an intent, and the answer of the store to that
-// write is slow. Meanwhile the process renews the token. The write of the
+// The background writer withdraws an intent, and the answer of the store to
+// that write is slow. Meanwhile the process renews the token. The write of the
 // background writer left the old token as it was, and must not bring it back.
 func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
