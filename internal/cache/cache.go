@@ -88,6 +88,10 @@ type Entry[R any] struct {
 	Version uint64 // the record's version in the store
 	Over    uint64 // the version that this one replaced, after a write; otherwise zero
 
+	// Changed reports that the write brought Token into the record, or ended
+	// the grant there. Other writes leave the token as it was.
+	Changed bool
+
 	// Rejected is an access token that is known to be older than Token, such as
 	// the one that an API rejected before the store was read. Otherwise it is
 	// empty.
@@ -127,7 +131,8 @@ type rest[R any] struct {
 	refresh, expiry Moment
 }
 
-// Entry returns what was published, with the times that are in force.
+// Entry returns what was published, with the times that are in force, and
+// without Changed and Rejected: these say only how to order two outcomes.
 func (s *Snapshot[R]) Entry() Entry[R] {
 	return Entry[R]{
 		Token: s.Token, Header: s.Header, Record: s.rest.record, Version: s.version, Over: s.rest.over,

@@ -40,9 +40,10 @@ func (w *world) entry(subject string, version uint64) cache.Entry[record] {
 	}
 }
 
-// over returns e as the outcome of a write that replaced a version.
+// over returns e as the outcome of a write that replaced a version, and the
+// token there.
 func over(version uint64, e cache.Entry[record]) cache.Entry[record] {
-	e.Over = version
+	e.Over, e.Changed = version, true
 	return e
 }
 

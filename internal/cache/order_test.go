@@ -50,6 +50,13 @@ func TestOrder(t *testing.T) {
 			w.read(u, 9)
 			write.Publish(over(1, w.entry(u, 2)))
 		}, "none", "u@2"},
+		{"a slow write that leaves the token as it was", func(w *world) {
+			slow := w.begin(u)
+			w.begin(u).Publish(over(3, w.entry(u, 4)))
+			e := w.entry(u, 2)
+			e.Over = 1
+			slow.Publish(e)
+		}, "none", "u@4"},
 		{"a write and a read of its outcome", func(w *world) {
 			write := w.begin(u)
 			w.read(u, 2)
@@ -261,7 +268,8 @@ func TestOvertakenByWhatWasEvicted(t *testing.T) {
 func TestEntryIsWhatWasPublished(t *testing.T) {
 	w := newWorld(10)
 	want := over(1, w.entry("u", 2))
-	if got := w.begin("u").Publish(want).Entry(); got != want {
+	got := w.begin("u").Publish(want).Entry()
+	if want.Changed = false; got != want {
 		t.Errorf("Entry = %+v, want %+v", got, want)
 	}
 }

@@ -81,8 +81,8 @@ func (o *Op[R]) Publish(e Entry[R]) *Snapshot[R] {
 // If o began after current was published, e is newer. Otherwise the versions
 // decide. Versions have no order, but a write knows which version it replaced,
 // and a renewal knows which token it replaced. If that does not decide either,
-// the outcome of a write replaces current, because the process just obtained
-// its token. The outcome of a read does not.
+// the outcome of a write that changed the token replaces current, because the
+// process just obtained that token. Any other outcome does not.
 func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	switch {
 	case o.forgotten: // a logout wins over every Op that began before its end (G12)
@@ -98,7 +98,7 @@ func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	case e.Version != 0 && e.Version == current.rest.over:
 		return false, true
 	}
-	return e.Over != 0, false
+	return e.Changed, false
 }
 
 // outdated reports whether a notification since Begin named a version that may

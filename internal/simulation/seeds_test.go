@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,9 +50,11 @@ func TestSeeds(t *testing.T) {
 	var group sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var runs atomic.Int64
+	go printProgress(ctx, &runs)
 	for i := range *workers {
 		group.Go(func() {
-			s, err := startWorker(ctx, i)
+			s, err := startWorker(ctx, i, &runs)
 			mu.Lock()
 			defer mu.Unlock()
 			total.add(s)
@@ -76,6 +79,21 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// printProgress says now and then how many runs have begun.
+func printProgress(ctx context.Context, runs *atomic.Int64) {
+	begun := time.Now()
+	ticker := time.NewTicker(5 * time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			fmt.Printf("%d runs begun after %v\n", runs.Load(), time.Since(begun).Round(time.Second))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // summary is what a process of TestSeeds reports.
 type summary struct {
 	Runs, Violations int
@@ -93,7 +111,7 @@ func (s *summary) add(other summary) {
 // startWorker runs one process of TestSeeds. It prints what the process prints,
 // and ends it if it is silent for too long: a loop in simulated time never
 // ends.
-func startWorker(ctx context.Context, i int) (summary, error) {
+func startWorker(ctx context.Context, i int, runs *atomic.Int64) (summary, error) {
 	var out summary
 	args := append(os.Args[1:], fmt.Sprintf("-worker=%d", i), "-test.run=^TestSeeds$", "-test.v=false", "-test.timeout=0")
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
@@ -120,6 +138,7 @@ func startWorker(ctx context.Context, i int) (summary, error) {
 			}
 		case strings.HasPrefix(line, "run "):
 			latest = strings.TrimSpace(line)
+			runs.Add(1)
 		case line != "":
 			fmt.Print(line)
 		}

@@ -73,6 +73,7 @@ type run struct {
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
+	token        string          // the access token that was read or written last
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
@@ -88,18 +89,23 @@ type run struct {
 // what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
 	r.heard.clear()
+	r.missed()
+	r.seen = r.cache.Begin(r.key, r.subject)
+}
+
+// missed ends a read or a write that brought no record. What the operation knew
+// before is older than this access, and must not be published as its outcome.
+func (r *run) missed() {
 	if r.seen != nil {
 		r.seen.End()
+		r.seen = nil
 	}
-	r.seen = r.cache.Begin(r.key, r.subject)
 }
 
 // leave ends the run.
 func (r *run) leave() {
 	r.changes.leave(r.key, r.heard)
-	if r.seen != nil {
-		r.seen.End()
-	}
+	r.missed()
 }
 
 // read reads the stored grant.
@@ -108,13 +114,14 @@ func (r *run) read(ctx context.Context) lease.Event {
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		r.version = 0
+		r.version, r.token = 0, ""
 		return lease.Event{OK: true}
 	case err != nil:
+		r.missed()
 		r.stored = err
 		return lease.Event{}
 	}
-	r.version = version
+	r.version, r.token = version, record.Token.Access
 	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
 		r.access()
@@ -141,18 +148,30 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:
-		r.version = version
-		r.written = func() { r.publish(e.Record, version, storage.Version(e.Version)) }
+		r.wrote(e, version)
 		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
+		r.missed()
 		return lease.Event{Conflict: true}
 	}
+	r.missed()
 	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
 		return lease.Event{}
 	}
 	r.unknown = true
 	return lease.Event{Unknown: true}
+}
+
+// wrote prepares what callers see of a record that was written.
+func (r *run) wrote(e lease.Effect, version storage.Version) {
+	r.version = version
+	if e.Record == nil {
+		return
+	}
+	changed := e.Record.Token.Access != r.token
+	r.token = e.Record.Token.Access
+	r.written = func() { r.publish(e.Record, version, storage.Version(e.Version), changed) }
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -291,7 +310,7 @@ func (r *run) end(e lease.Effect) error {
 	err := r.failure(e.Outcome)
 	switch {
 	case !e.Outcome.StoreFailed:
-		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0)
+		r.publish(e.Outcome.Record, storage.Version(e.Outcome.Version), 0, false)
 	case r.unknown:
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
@@ -315,9 +334,12 @@ func (r *run) show() {
 // publish shows a record to callers, once for each read or write of the store.
 // Tokens that the store has not taken are shown in its place (G4). A nil record
 // is one that is not known.
-func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
+func (r *run) publish(record *lease.Record, version, replaced storage.Version, changed bool) {
 	if unsaved := r.grants.unsaved(r.key); unsaved != nil {
-		record, version, replaced = unsaved, 0, 0
+		if r.seen == nil && r.subject != "" {
+			r.seen = r.cache.Begin(r.key, r.subject)
+		}
+		record, version, replaced, changed = unsaved, 0, 0, true
 	}
 	if record == nil || r.seen == nil || r.subject == "" {
 		return
@@ -326,6 +348,7 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version) {
 		r.seen.Forget()
 	} else {
 		e := r.entry(record, version, replaced)
+		e.Changed = changed
 		if e.Token != nil && e.Token.AccessToken != r.rejected {
 			e.Rejected = r.rejected
 		}

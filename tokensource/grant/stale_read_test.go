@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage/storagetest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // A slow read returns the token that an API has rejected meanwhile. The token
@@ -41,6 +43,76 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 		}
 		down.Store(true)
 		if got := w.Token(here); got.AccessToken != second.AccessToken {
+			t.Error("Token() returns the rejected token after Renew has returned another one")
+		}
+	})
+}
+
+// The background writer withdraws an intent, and the answer of the store to
+// that write is slow. Meanwhile the process renews the token. The write of the
+// background writer left the old token as it was, and must not bring it back.
+func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		key := w.keyOf(w.User)
+		puts, down := 0, false
+		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
+			if op.Key != key || op.Process != "here" {
+				return storagetest.Fault{}
+			}
+			if op.Kind == storagetest.Put {
+				puts++
+			}
+			switch {
+			case down:
+				return storagetest.Fault{Err: errors.New("the store has trouble")}
+			case op.Kind == storagetest.Put && puts == 2: // the intent
+				return storagetest.Fault{Err: errors.New("the store has trouble"), Applied: true}
+			case op.Kind == storagetest.Put && puts == 3: // its withdrawal
+				return storagetest.Fault{AnswerDelay: 2 * time.Second}
+			}
+			return storagetest.Fault{}
+		}})
+		here := w.ProcessOn(net.Process("here"), nil)
+		first := w.Login(here)
+		if _, err := here.Source(w.User).Renew(t.Context(), first); err == nil {
+			t.Fatal("Renew() = nil, want that the store has failed")
+		}
+		time.Sleep(time.Second) // the intent is withdrawn, and nobody knows it yet
+		second := w.renew(here, first)
+		time.Sleep(3 * time.Second)
+		down = true
+		if got := w.Token(here); got.AccessToken != second.AccessToken {
+			t.Error("Token() returns the rejected token after Renew has returned another one")
+		}
+	})
+}
+
+// The background writer revokes the tokens of an earlier login. Meanwhile the
+// process renews the token. Then the write of the background writer meets a
+// conflict, and the read after it fails. What the background writer knew before
+// must not bring the old token back.
+func TestAFailedReadDoesNotBringBackARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		down := false
+		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
+			if down && op.Kind == storagetest.Get {
+				return storagetest.Fault{Err: errors.New("the store has trouble")}
+			}
+			return storagetest.Fault{}
+		}})
+		here := w.ProcessOn(net.Process("here"), nil)
+		w.save(here, w.issue())
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Delay: time.Second, Commit: true}, 2)
+		second := w.issue()
+		w.save(here, second)
+		synctest.Wait() // the background writer waits for the server
+		third := w.renew(here, second)
+		down = true
+		time.Sleep(5 * time.Second)
+		if got := w.Token(here); got.AccessToken != third.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
 		}
 	})
