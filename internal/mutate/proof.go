@@ -123,7 +123,7 @@ func (m *mutant) overlay(root string) (path string, remove func(), err error) {
 // do reports whether the tests failed. A mutant that does not compile is an
 // error, since it proves nothing.
 func (r run) do(root, overlay string) (output string, failed bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), r.limit+time.Minute) // a build takes its time too
+	ctx, cancel := context.WithTimeout(context.Background(), r.limit+time.Minute) // the build needs time as well
 	defer cancel()
 	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-vet=off", "-timeout", r.limit.String()}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.args...)...)
