@@ -2,11 +2,8 @@ package grant
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -447,18 +444,4 @@ func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old sto
 		return 0, k.store.remove(ctx, key, old)
 	}
 	return k.store.put(ctx, key, r.Encode(), old)
-}
-
-// jitter is a random number that stays the same for the same process, grant and
-// n. A simulation repeats it.
-func (k *Keeper) jitter(key string, n uint64) uint64 {
-	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", k.rules.Self, key, n) // never fails (package hash)
-	return h.Sum64()
-}
-
-func randomID() string {
-	var b [12]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(b[:])
 }

@@ -55,8 +55,11 @@ package grant
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"slices"
 	"sync"
@@ -377,4 +380,18 @@ func (l *lifetime) stop() {
 func (k *Keeper) now() lease.Clock {
 	wall, mono := k.clock.Now()
 	return lease.Clock{Wall: wall, Mono: mono}
+}
+
+// jitter is a random number that stays the same for the same process, grant and
+// n. A simulation repeats it.
+func (k *Keeper) jitter(key string, n uint64) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", k.rules.Self, key, n) // never fails (package hash)
+	return h.Sum64()
+}
+
+func randomID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
 }

@@ -55,20 +55,21 @@ func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		key := w.keyOf(w.User)
-		puts, down := 0, false
+		var puts atomic.Int64
+		var down atomic.Bool
 		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
 			if op.Key != key || op.Process != "here" {
 				return storagetest.Fault{}
 			}
 			if op.Kind == storagetest.Put {
-				puts++
+				puts.Add(1)
 			}
 			switch {
-			case down:
+			case down.Load():
 				return storagetest.Fault{Err: errors.New("the store has trouble")}
-			case op.Kind == storagetest.Put && puts == 2: // the intent
+			case op.Kind == storagetest.Put && puts.Load() == 2: // the intent
 				return storagetest.Fault{Err: errors.New("the store has trouble"), Applied: true}
-			case op.Kind == storagetest.Put && puts == 3: // its withdrawal
+			case op.Kind == storagetest.Put && puts.Load() == 3: // its withdrawal
 				return storagetest.Fault{AnswerDelay: 2 * time.Second}
 			}
 			return storagetest.Fault{}
@@ -81,7 +82,7 @@ func TestASlowWriteDoesNotBringBackARejectedToken(t *testing.T) {
 		time.Sleep(time.Second) // the intent is withdrawn, and nobody knows it yet
 		second := w.renew(here, first)
 		time.Sleep(3 * time.Second)
-		down = true
+		down.Store(true)
 		if got := w.Token(here); got.AccessToken != second.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
 		}
@@ -96,9 +97,9 @@ func TestAFailedReadDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.manyGrants()
-		down := false
+		var down atomic.Bool
 		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
-			if down && op.Kind == storagetest.Get {
+			if down.Load() && op.Kind == storagetest.Get {
 				return storagetest.Fault{Err: errors.New("the store has trouble")}
 			}
 			return storagetest.Fault{}
@@ -110,7 +111,7 @@ func TestAFailedReadDoesNotBringBackARejectedToken(t *testing.T) {
 		w.save(here, second)
 		synctest.Wait() // the background writer waits for the server
 		third := w.renew(here, second)
-		down = true
+		down.Store(true)
 		time.Sleep(5 * time.Second)
 		if got := w.Token(here); got.AccessToken != third.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
