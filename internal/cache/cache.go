@@ -194,12 +194,16 @@ type slot[R any] struct {
 const leastSlots = 8
 
 // Options adjusts a Cache.
-type Options struct {
+type Options[R any] struct {
 	Limit int           // grants kept at most; below one means one
 	Idle  time.Duration // how long an unused grant is kept at least
 
 	// Now reads both clocks. Nil means the clocks of this machine.
 	Now func() Moment
+
+	// Newer reports that the store held a later than b, as far as the records
+	// show that. Otherwise it returns false. Nil always returns false.
+	Newer func(a, b *R) bool
 }
 
 // Cache holds the grants in use. It finds a grant by its subject, for readers,
@@ -210,7 +214,7 @@ type Cache[R any] struct {
 	seed  maphash.Seed
 	bits  uint64 // the bits of a subject's hash that are used: all of them
 	start time.Time
-	o     Options
+	o     Options[R]
 
 	mu     sync.Mutex           // guards what follows and every change of the table; never held across I/O
 	places map[uint64]*Place[R] // by the hash of the storage key: the keys themselves would take more memory
@@ -223,7 +227,10 @@ type Cache[R any] struct {
 }
 
 // New returns an empty Cache.
-func New[R any](o Options) *Cache[R] {
+func New[R any](o Options[R]) *Cache[R] {
+	if o.Newer == nil {
+		o.Newer = func(_, _ *R) bool { return false }
+	}
 	o.Limit = max(1, o.Limit)
 	c := &Cache[R]{
 		seed: maphash.MakeSeed(), bits: math.MaxUint64, keyBits: math.MaxUint64, start: time.Now(), o: o,

@@ -10,8 +10,14 @@ import (
 	"github.com/authtrip/authtrip/internal/cache"
 )
 
-// record stands for the engine's record.
-type record struct{ subject string }
+// record stands for the engine's record. Records with a serial show their
+// order.
+type record struct {
+	subject string
+	serial  int
+}
+
+func newer(a, b *record) bool { return a.serial > b.serial && b.serial > 0 }
 
 // clock is two clocks that a test moves.
 type clock struct{ now cache.Moment }
@@ -26,7 +32,9 @@ type world struct {
 
 func newWorld(limit int) *world {
 	w := &world{clock: clock{cache.Moment{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()}}}
-	w.Cache = cache.New[record](cache.Options{Limit: limit, Idle: 10 * time.Minute, Now: func() cache.Moment { return w.clock.now }})
+	w.Cache = cache.New(cache.Options[record]{
+		Limit: limit, Idle: 10 * time.Minute, Now: func() cache.Moment { return w.clock.now }, Newer: newer,
+	})
 	return w
 }
 
@@ -35,7 +43,7 @@ func newWorld(limit int) *world {
 func (w *world) entry(subject string, version uint64) cache.Entry[record] {
 	token := fmt.Sprintf("%s@%d", subject, version)
 	return cache.Entry[record]{
-		Token: &oauth2.Token{AccessToken: token}, Header: "Bearer " + token, Record: &record{subject}, Version: version,
+		Token: &oauth2.Token{AccessToken: token}, Header: "Bearer " + token, Record: &record{subject: subject}, Version: version,
 		Recheck: w.Now().Add(30 * time.Second), Refresh: w.Now().Add(50 * time.Minute), Expiry: w.Now().Add(time.Hour),
 	}
 }

@@ -57,6 +57,20 @@ func TestOrder(t *testing.T) {
 			e.Over = 1
 			slow.Publish(e)
 		}, "none", "u@4"},
+		{"two slow reads of records that show their order", func(w *world) {
+			first, second := w.begin(u), w.begin(u)
+			e, f := w.entry(u, 8), w.entry(u, 2)
+			e.Record.serial, f.Record.serial = 1, 2
+			first.Publish(e)
+			second.Publish(f)
+		}, "u@2", "u@2"},
+		{"two slow reads of records that show their order, the older one last", func(w *world) {
+			first, second := w.begin(u), w.begin(u)
+			e, f := w.entry(u, 8), w.entry(u, 2)
+			e.Record.serial, f.Record.serial = 2, 1
+			first.Publish(e)
+			second.Publish(f)
+		}, "u@8", "u@8"},
 		{"a write and a read of its outcome", func(w *world) {
 			write := w.begin(u)
 			w.read(u, 2)

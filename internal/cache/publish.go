@@ -78,11 +78,12 @@ func (o *Op[R]) Publish(e Entry[R]) *Snapshot[R] {
 // order reports whether e, the outcome of o, replaces current, and whether it
 // is known which of the two is newer.
 //
-// If o began after current was published, e is newer. Otherwise the versions
-// decide. Versions have no order, but a write knows which version it replaced,
-// and a renewal knows which token it replaced. If that does not decide either,
-// the outcome of a write that changed the token replaces current, because the
-// process just obtained that token. Any other outcome does not.
+// If o began after current was published, e is newer. Otherwise the records
+// decide if they can, and then the versions. Versions have no order, but a
+// write knows which version it replaced, and a renewal knows which token it
+// replaced. If that does not decide either, the outcome of a write that changed
+// the token replaces current, because the process just obtained that token. Any
+// other outcome does not.
 func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	switch {
 	case o.forgotten: // a logout wins over every Op that began before its end (G12)
@@ -90,6 +91,10 @@ func (o *Op[R]) order(current *Snapshot[R], e *Entry[R]) (install, known bool) {
 	case !o.overtaken:
 		return true, true
 	case current == nil: // evicted
+		return false, true
+	case o.c.o.Newer(e.Record, current.rest.record):
+		return true, true
+	case o.c.o.Newer(current.rest.record, e.Record):
 		return false, true
 	case e.Rejected != "" && current.Token != nil && e.Rejected == current.Token.AccessToken:
 		return true, true

@@ -101,7 +101,7 @@ type churn struct {
 }
 
 func newChurn(keep uint64) *churn {
-	c := &churn{cache.New[record](cache.Options{Limit: 10_000, Idle: time.Hour}), newWorld(1)}
+	c := &churn{cache.New(cache.Options[record]{Limit: 10_000, Idle: time.Hour}), newWorld(1)}
 	c.UseBits(keep)
 	return c
 }

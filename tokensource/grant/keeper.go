@@ -235,7 +235,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		o:        set,
 		rules:    set.rules(client),
 		clock:    set.Clock,
-		cache:    cache.New[lease.Record](cache.Options{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment()}),
+		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
 		breaker:  new(pacing.Breaker),

@@ -8,9 +8,25 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage/storagetest"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
+
+// slowAndDown returns a process for which reads of the store are slow, or the
+// store is down.
+func (w world) slowAndDown(slow, down *atomic.Bool) *grant.Keeper {
+	net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
+		switch {
+		case down.Load():
+			return storagetest.Fault{Err: errors.New("the store has trouble")}
+		case slow.Load() && op.Kind == storagetest.Get:
+			return storagetest.Fault{AnswerDelay: 2 * time.Second}
+		}
+		return storagetest.Fault{}
+	}})
+	return w.ProcessOn(net.Process("here"), nil)
+}
 
 // A slow read returns the token that an API has rejected meanwhile. The token
 // that the renewal has found in the store stays in memory nevertheless. With
@@ -20,17 +36,7 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		var slow, down atomic.Bool
-		net := storagetest.NewNetwork(w.Store.Store, &storagetest.NetworkOptions{Fault: func(op storagetest.Op) storagetest.Fault {
-			switch {
-			case op.Process != "here":
-			case down.Load():
-				return storagetest.Fault{Err: errors.New("the store has trouble")}
-			case slow.Load() && op.Kind == storagetest.Get:
-				return storagetest.Fault{AnswerDelay: 2 * time.Second}
-			}
-			return storagetest.Fault{}
-		}})
-		here, elsewhere := w.ProcessOn(net.Process("here"), nil), w.ProcessOn(net.Process("elsewhere"), nil)
+		here, elsewhere := w.slowAndDown(&slow, &down), w.Process(nil)
 		first := w.Login(here)
 		time.Sleep(31 * time.Second) // the store is read again
 		slow.Store(true)
@@ -44,6 +50,30 @@ func TestASlowReadDoesNotBringBackARejectedToken(t *testing.T) {
 		down.Store(true)
 		if got := w.Token(here); got.AccessToken != second.AccessToken {
 			t.Error("Token() returns the rejected token after Renew has returned another one")
+		}
+	})
+}
+
+// Two slow reads overlap, and the one that returns the older token ends first.
+// Neither token is the rejected one, and the versions of the store do not show
+// which of the two is newer. The records do.
+func TestOfTwoSlowReadsTheNewerTokenStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var slow, down atomic.Bool
+		here, elsewhere := w.slowAndDown(&slow, &down), w.Process(nil)
+		first := w.Login(here)
+		second := w.renew(elsewhere, first)
+		time.Sleep(31 * time.Second) // the store is read again
+		slow.Store(true)
+		w.Token(here) // begins a read of the second token
+		third := w.renew(elsewhere, second)
+		if got := w.renew(here, first); got.AccessToken != third.AccessToken {
+			t.Fatal("Renew() does not return what another process has stored")
+		}
+		down.Store(true)
+		if got := w.Token(here); got.AccessToken != third.AccessToken {
+			t.Error("Token() returns an older token than Renew has returned")
 		}
 	})
 }

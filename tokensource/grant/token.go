@@ -300,6 +300,12 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 	}
 }
 
+// newer reports that the store held a later than b: both hold token sets of one
+// login, which are numbered. A grant ends after its last set was stored.
+func newer(a, b *lease.Record) bool {
+	return a.Login == b.Login && (a.Serial > b.Serial || a.Serial == b.Serial && a.Over != "" && b.Over == "")
+}
+
 // entry prepares a record for the cache. A dead grant is read again at each
 // use, because a login elsewhere must be seen at once.
 func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry {
