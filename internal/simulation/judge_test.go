@@ -52,6 +52,7 @@ type pair struct {
 	holders         []*process // that got it; a server with a grace window gives it to several
 	durable         bool       // it stood in the store at some time
 	tried           bool       // a write of it failed, or its outcome is not known
+	received        time.Time  // when its answer was last back at a process
 	rejected        bool       // the API rejected it
 }
 

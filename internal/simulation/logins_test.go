@@ -99,8 +99,8 @@ func (j *judge) judgeSaved(f *facts, l *login) {
 		j.violation("login-lost", f, "Save of %v returned nil, and it was never stored; the store holds %v %s", l.pair, f.stored.pair, f.stored.over)
 	}
 	now := f.stored.pair
-	if now == nil || now.grant == l.pair.grant || !j.lives(l.pair) {
-		return
+	if now == nil || now.grant == l.pair.grant || !j.lives(l.pair) || j.run.fake.Token(l.pair.access).Dead != "" {
+		return // without a token that works, no probe shows which login lives
 	}
 	if j.run.fake.Token(now.refresh).Dead == oauthtest.Replaced {
 		j.violation("wrong-login", f, "%v lives and was saved; the store holds %v, which it has replaced", l.pair, now)

@@ -139,7 +139,7 @@ func (j *judge) received(s *send, status int) {
 	defer j.mu.Unlock()
 	s.status = status
 	if s.issued != nil {
-		s.issued.holders = append(s.issued.holders, s.p)
+		s.issued.holders, s.issued.received = append(s.issued.holders, s.p), time.Now()
 	}
 	j.say(s.p, j.byUser[s.user.id], "gets the answer: %d, %v", status, s.issued)
 }
