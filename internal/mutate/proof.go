@@ -120,26 +120,28 @@ func (m *mutant) overlay(root string) (path string, remove func(), err error) {
 	return path, remove, err
 }
 
-// do reports whether the tests failed. A mutant that does not compile is an
-// error, since it proves nothing.
+// do reports whether the tests failed. If no test has failed, a failure of go
+// test proves nothing and is an error, as when the mutant does not compile.
 func (r run) do(root, overlay string) (output string, failed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.limit+time.Minute) // the build needs time as well
 	defer cancel()
 	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-vet=off", "-timeout", r.limit.String()}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.args...)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), r.env...)
+	cmd.WaitDelay = time.Minute // for tests that outlive the go command
 	text, runErr := cmd.CombinedOutput()
 	output = string(text)
 	switch {
 	case runErr == nil:
 		return output, false, nil
-	case strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]"):
-		return output, false, fmt.Errorf("it does not compile:\n%s", output)
+	case !failure.MatchString(output):
+		return output, false, fmt.Errorf("go test fails before it runs a test: %w", runErr)
 	}
 	return output, true, nil
 }
 
 var (
+	failure    = regexp.MustCompile(`(?m)^\s*(--- FAIL: |panic: |fatal error: )`)
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	hangingFor = regexp.MustCompile(`running tests:\n\s*(\S+)`)
 	violation  = regexp.MustCompile(`(?:violation: |VIOLATION )([^,(\n]+\w)`)
