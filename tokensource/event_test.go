@@ -1,0 +1,57 @@
+package tokensource_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+func TestLogEvents(t *testing.T) {
+	ctx := tokensource.WithCorrelationID(t.Context(), "r-1")
+	for _, test := range []struct {
+		name  string
+		event tokensource.Event
+		want  string
+	}{
+		{
+			"success",
+			tokensource.Event{Kind: "refreshed", Provider: "x", Subject: "42", CorrelationID: tokensource.CorrelationID(ctx)},
+			"level=INFO msg=refreshed result=ok provider=x subject=42 correlation_id=r-1\n",
+		},
+		{
+			"failure with a line break",
+			tokensource.Event{Kind: "refused", Err: errors.New("a\nb"), Scopes: []string{"a", "b"}},
+			"level=WARN msg=refused result=failed scopes=\"[a b]\" error=\"a\\nb\"\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+			tokensource.LogEvents(log)(ctx, test.event)
+			if out.String() != test.want {
+				t.Errorf("LogEvents() wrote %q, want %q", out.String(), test.want)
+			}
+		})
+	}
+}
+
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func TestCorrelationID(t *testing.T) {
+	if got := tokensource.CorrelationID(t.Context()); got != "" {
+		t.Errorf("CorrelationID(no ID) = %q, want none", got)
+	}
+	a := tokensource.CorrelationID(tokensource.WithCorrelationID(t.Context(), ""))
+	b := tokensource.CorrelationID(tokensource.WithCorrelationID(t.Context(), ""))
+	if a == b || len(a) < 26 {
+		t.Errorf("two random IDs = %q and %q", a, b)
+	}
+}
