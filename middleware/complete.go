@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -16,7 +17,7 @@ import (
 // used up, so that nothing of this happens twice. A token that cannot be kept
 // is revoked.
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
-	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
+	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}
@@ -31,6 +32,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err := l.startSession(ctx, w, r, user.Subject, grant.Epoch); err != nil {
 		return failed("the session could not be stored", err)
 	}
+	l.report(r, tokensource.Event{Kind: EventLoginFinished, Subject: user.Subject})
 	return nil
 }
 

@@ -26,18 +26,13 @@ const logoutRetry = 10 * time.Minute
 // minutes, another POST from the same browser tries again.
 func (l *Login) Logout() http.Handler {
 	in := l.inner()
-	guard := http.NewCrossOriginProtection()
-	// Behind a proxy that rewrites Host, older browsers' Origin would differ from
-	// it. The origin is a valid one: New has parsed it.
-	_ = guard.AddTrustedOrigin(in.site.origin)
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private(w)
-		in.fail(w, r, &Error{Op: opLogout, Kind: ErrCrossOrigin, Retry: in.site.logout})
-	}))
-	return guard.Handler(in.route(opLogout, in.logout, http.MethodPost))
+	return in.route(opLogout, in.logout, http.MethodPost)
 }
 
 func (l *login) logout(w http.ResponseWriter, r *http.Request) error {
+	if !l.sameOrigin(r) {
+		return &Error{Op: opLogout, Kind: ErrCrossOrigin, Retry: l.site.logout}
+	}
 	// Like a login, a logout that has begun is finished when the browser leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
