@@ -35,6 +35,11 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 		seeOther(w, home+l.authorizePath(returnTo))
 		return nil
 	}
+	if r.Form.Get("resume") != "" {
+		if done, err := l.resume(w, r); done || err != nil {
+			return err
+		}
+	}
 	f := newFlow(l.client.RedirectURL(), returnTo, l.options.FlowLifetime)
 	target, err := l.options.authorizationURL(l.client, f)
 	if err != nil {

@@ -29,9 +29,11 @@ func newCookies(secure bool, providerName, clientID string) cookies {
 	return cookies{secure, prefix}
 }
 
-func (c cookies) session() string { return c.prefix + "session" }
-func (c cookies) logout() string  { return c.prefix + "logout" }
-func (c cookies) flows() string   { return c.prefix + "flow-" }
+func (c cookies) session() string    { return c.prefix + "session" }
+func (c cookies) logout() string     { return c.prefix + "logout" }
+func (c cookies) disconnect() string { return c.prefix + "disconnect" }
+func (c cookies) kept() string       { return c.prefix + "login" }
+func (c cookies) flows() string      { return c.prefix + "flow-" }
 
 // flow names the cookie of the flow with the given state. The name tells
 // nothing of the state.

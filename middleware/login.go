@@ -36,10 +36,13 @@
 package middleware
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -63,6 +66,25 @@ type login struct {
 	site     site
 	cookies  cookies
 	used     ledger
+
+	store     storage.Store // of the grants
+	keeping   upkeep
+	known     *knowledge
+	unwritten *unwritten
+	self      string // names this process
+}
+
+// upkeep is what a Login needs of its Keeper besides the public methods. See
+// Keeper.Upkeep.
+type upkeep interface {
+	Go(work func(context.Context)) bool
+	Watch(func(storage.Change))
+	Work(prefix string, work func(ctx context.Context, key string) (again time.Time, mine bool))
+	Enlist(ctx context.Context, key string, due time.Time) error
+	Enlisted(ctx context.Context, prefix string) ([]string, error)
+	Epoch(subject string) (string, bool)
+	Read(ctx context.Context, subject string) (grant.Grant, error)
+	Recheck() time.Duration
 }
 
 // Mux is what Mount needs of a router. http.ServeMux and the routers of chi
@@ -111,10 +133,13 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		cookies:  newCookies(s.secure, client.Provider().Name, client.ClientID()),
 		sessions: options.Sessions,
 		used:     ledger{grants.Store()},
+		store:    grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
+	l.keeping.Watch(l.known.notify)
+	l.keeping.Work(keptPrefix, l.workKept)
 	return &Login{func() *login { return l }}, nil
 }
 
@@ -127,6 +152,7 @@ func (l *Login) Mount(mux Mux) {
 	mux.Handle(site.authorize, l.Authorize())
 	mux.Handle(site.callback, l.Callback())
 	mux.Handle(site.logout, l.Logout())
+	mux.Handle(site.disconnect, l.Disconnect())
 }
 
 // workTime bounds what happens at the authorization server and in the store for

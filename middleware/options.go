@@ -22,8 +22,9 @@ type Options struct {
 	// AuthorizePath and LogoutPath are the public paths of those routes. Empty
 	// means "authorize" and "logout" in the folder of the redirect URL's path. The
 	// callback is always at the redirect URL's path.
-	AuthorizePath string
-	LogoutPath    string
+	AuthorizePath  string
+	LogoutPath     string
+	DisconnectPath string
 
 	// AfterLogin is where a login ends that did not start at a page. AfterLogout is
 	// where a logout ends. Both are local paths. Empty means "/".
@@ -39,8 +40,14 @@ type Options struct {
 	FlowLifetime time.Duration
 
 	// SessionLifetime is how long after a login a session ends, whether it is used
-	// or not. Zero means 7 days.
+	// or not. Zero means 7 days. 400 days are the most: browsers keep no cookie
+	// longer.
 	SessionLifetime time.Duration
+
+	// IdleTimeout is how long after its last use a session ends. If several
+	// processes serve one session, it may end up to a tenth of this time earlier.
+	// Zero means never. Otherwise one minute is the least.
+	IdleTimeout time.Duration
 
 	// Sessions keeps the session value. Nil means a sealed cookie. Give the app's
 	// own session library (scs, gorilla/sessions) if it has one.
@@ -67,6 +74,8 @@ type Options struct {
 const (
 	maxFlowLifetime    = 10 * time.Minute
 	defaultSessionLife = 7 * 24 * time.Hour
+	maxSessionLife     = 400 * 24 * time.Hour
+	minIdleTimeout     = time.Minute
 )
 
 // resolve returns a copy of o with every default filled in, or an error that
@@ -92,8 +101,13 @@ func (o Options) resolve(client *oauth.Client) (Options, error) {
 	switch {
 	case o.SessionLifetime < 0:
 		return o, fmt.Errorf("middleware: Options.SessionLifetime %v is negative: zero means %v", o.SessionLifetime, defaultSessionLife)
+	case o.SessionLifetime > maxSessionLife:
+		return o, fmt.Errorf("middleware: Options.SessionLifetime %v: use up to 400 days, as browsers keep no cookie longer", o.SessionLifetime)
 	case o.SessionLifetime == 0:
 		o.SessionLifetime = defaultSessionLife
+	}
+	if o.IdleTimeout != 0 && o.IdleTimeout < minIdleTimeout {
+		return o, fmt.Errorf("middleware: Options.IdleTimeout %v: use at least %v, or zero for no such limit", o.IdleTimeout, minIdleTimeout)
 	}
 	if o.Identify == nil {
 		if client.Provider().IdentityURL == "" {
@@ -124,10 +138,10 @@ func cloneParams(params url.Values) url.Values {
 // site is where the app is, as its users' browsers see it. All of it comes from
 // the configuration, nothing from a Host header (RFC 9700 section 4.13).
 type site struct {
-	origin                      string // scheme and host of the redirect URL
-	host                        string
-	secure                      bool // https
-	authorize, callback, logout string
+	origin                                  string // scheme and host of the redirect URL
+	host                                    string
+	secure                                  bool // https
+	authorize, callback, logout, disconnect string
 }
 
 func newSite(redirectURL string, o *Options) (site, error) {
@@ -141,13 +155,16 @@ func newSite(redirectURL string, o *Options) (site, error) {
 	folder := u.Path[:strings.LastIndex(strings.TrimSuffix(u.Path, "/"), "/")+1]
 	s := site{
 		origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
-		callback: u.Path, authorize: o.AuthorizePath, logout: o.LogoutPath,
+		callback: u.Path, authorize: o.AuthorizePath, logout: o.LogoutPath, disconnect: o.DisconnectPath,
 	}
 	if s.authorize == "" {
 		s.authorize = folder + "authorize"
 	}
 	if s.logout == "" {
 		s.logout = folder + "logout"
+	}
+	if s.disconnect == "" {
+		s.disconnect = folder + "disconnect"
 	}
 	return s, s.check(u.EscapedPath())
 }

@@ -28,8 +28,11 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 
 func (l *login) wrongMethod(op string) *Error {
 	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
-	if op == opLogout {
-		e.Retry = l.site.logout // the page has a button that posts
+	switch op { // the page has a button that posts
+	case opLogout:
+		e.Retry = l.site.logout
+	case opDisconnect:
+		e.Retry = l.site.disconnect
 	}
 	return e
 }
