@@ -15,33 +15,36 @@ import (
 
 // TestM9_LogoutEndsOneSession: the grant and the other sessions live on.
 func TestM9_LogoutEndsOneSession(t *testing.T) {
-	w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
-	phone, desk := newBrowser(t, w.mux), newBrowser(t, w.mux)
-	stolen := sessionOf(t, w.logIn(phone, ""))
-	w.logIn(desk, "")
-	a := phone.do(http.MethodPost, "/logout")
-	if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" {
-		t.Errorf("POST /logout = %d to %q, want 303 to /bye", a.StatusCode, a.location())
-	}
-	if got := a.Header.Get("Cache-Control"); got != "no-store" {
-		t.Errorf("Cache-Control = %q, want no-store", got)
-	}
-	if got := phone.cookies("authtrip"); len(got) != 0 {
-		t.Errorf("cookies after the logout = %v, want none", got)
-	}
-	wantStatus(t, "page after the logout", phone.get("/timeline"), http.StatusSeeOther)
-	copied := newBrowser(t, w.mux).get("/timeline", "Cookie", stolen.Name+"="+stolen.Value)
-	wantStatus(t, "page with a copy of the cookie", copied, http.StatusSeeOther)
-	wantStatus(t, "page in the other browser", desk.get("/timeline"), http.StatusOK)
-	wantStatus(t, "logout when logged out", phone.do(http.MethodPost, "/logout"), http.StatusSeeOther)
-	wantStatus(t, "disconnect with the copy of the cookie",
-		newBrowser(t, w.mux).do(http.MethodPost, "/disconnect", "Cookie", stolen.Name+"="+stolen.Value), http.StatusSeeOther)
-	if n := revocations(w.fake); n != 0 {
-		t.Errorf("%d revocations, want none", n)
-	}
-	if _, err := w.grants.Source(oauthtest.DefaultUser().ID).Token(t.Context()); err != nil {
-		t.Errorf("Token after the logout = %v, want one", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
+		phone, desk := newBrowser(t, w.mux), newBrowser(t, w.mux)
+		stolen := sessionOf(t, w.logIn(phone, ""))
+		time.Sleep(time.Hour) // so that the server is known to have ended the tokens of this login
+		w.logIn(desk, "")
+		a := phone.do(http.MethodPost, "/logout")
+		if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" {
+			t.Errorf("POST /logout = %d to %q, want 303 to /bye", a.StatusCode, a.location())
+		}
+		if got := a.Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("Cache-Control = %q, want no-store", got)
+		}
+		if got := phone.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies after the logout = %v, want none", got)
+		}
+		wantStatus(t, "page after the logout", phone.get("/timeline"), http.StatusSeeOther)
+		copied := newBrowser(t, w.mux).get("/timeline", "Cookie", stolen.Name+"="+stolen.Value)
+		wantStatus(t, "page with a copy of the cookie", copied, http.StatusSeeOther)
+		wantStatus(t, "page in the other browser", desk.get("/timeline"), http.StatusOK)
+		wantStatus(t, "logout when logged out", phone.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		wantStatus(t, "disconnect with the copy of the cookie",
+			newBrowser(t, w.mux).do(http.MethodPost, "/disconnect", "Cookie", stolen.Name+"="+stolen.Value), http.StatusSeeOther)
+		if n := revocations(w.fake); n != 0 {
+			t.Errorf("%d revocations, want none", n)
+		}
+		if _, err := w.grants.Source(oauthtest.DefaultUser().ID).Token(t.Context()); err != nil {
+			t.Errorf("Token after the logout = %v, want one", err)
+		}
+	})
 }
 
 // TestM9_LogoutWhileTheStoreFails: the browser has no session any more, this

@@ -66,12 +66,12 @@ func (l *Login) Sessions(ctx context.Context, subject string) ([]Session, error)
 		return nil, err
 	}
 	var list []Session
-	for _, s := range f.record.List {
+	for _, s := range slices.Backward(f.record.List) { // a new session is the last one
 		if in.lives(subject, s, f.epoch) {
 			list = append(list, s.public(f.record.User))
 		}
 	}
-	slices.SortFunc(list, func(a, b Session) int { return b.Began.Compare(a.Began) })
+	slices.SortStableFunc(list, func(a, b Session) int { return b.Began.Compare(a.Began) })
 	return list, nil
 }
 
