@@ -36,6 +36,11 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 	if l.foreign(r) {
 		return &Error{Op: opAuthorize, Kind: ErrCrossOrigin, Retry: l.authorizePath(returnTo)}
 	}
+	if resumes(r) {
+		if done, err := l.resume(w, r); done || err != nil {
+			return err
+		}
+	}
 	var o BeginOptions
 	if l.options.OnBegin != nil {
 		if chosen := l.options.OnBegin(r); chosen != nil {
@@ -64,6 +69,13 @@ func (l *login) returnTo(w http.ResponseWriter, r *http.Request) (string, error)
 	default:
 		return list[0], nil
 	}
+}
+
+// resumes reports whether r is to finish a login that could not be finished
+// before.
+func resumes(r *http.Request) bool {
+	values, _ := readQuery(r.URL.RawQuery, "resume")
+	return values.Get("resume") != ""
 }
 
 // parseForm reads the form that r posts, in either encoding of browsers, into

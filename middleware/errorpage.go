@@ -65,7 +65,8 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	data := pageData{
 		Style: template.CSS(errorPageCSS), Title: about.title, Text: about.text, Code: e.Code,
-		Description: e.Description, Retry: e.Retry, Label: about.label, Post: e.Op == opLogout, App: e.App, Home: e.Home,
+		Description: e.Description, Retry: e.Retry, Label: about.label,
+		Post: e.Op == opLogout || e.Op == opDisconnect, App: e.App, Home: e.Home,
 	}
 	if data.Post {
 		// Its address has no secret. With no-referrer, a browser without Fetch
@@ -127,8 +128,11 @@ func (e *Error) about() wording {
 	found := wording{code: "error", title: "Something went wrong", text: "The request could not be answered."}
 	if errors.Is(e.Kind, ErrMethod) {
 		found = wording{code: "method_not_allowed", title: "Log in", text: "This address is opened as a page.", label: "Log in"}
-		if e.Op == opLogout {
-			found = wording{code: "method_not_allowed", title: "Log out?", text: "This ends your session and the access of this site to your account.", label: "Log out"}
+		switch e.Op {
+		case opLogout:
+			found = wording{code: "method_not_allowed", title: "Log out?", text: "This ends your session in this browser.", label: "Log out"}
+		case opDisconnect:
+			found = wording{code: "method_not_allowed", title: "Disconnect?", text: "This ends your sessions in all browsers, and the access of this site to your account.", label: "Disconnect"}
 		}
 	}
 	for _, w := range wordings {

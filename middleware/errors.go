@@ -86,7 +86,7 @@ var (
 // secret, verifier, state or cookie. Text from outside is printable ASCII of
 // limited length. It must still be escaped in HTML.
 type Error struct {
-	Op          string // "authorize", "callback", "require" or "logout"
+	Op          string // "authorize", "callback", "require", "logout" or "disconnect"
 	Kind        error  // an error of this package, or tokensource.ErrTemporary or ErrClient
 	Cause       string // the likely cause, as half a sentence, or empty
 	Code        string // the authorization server's error code, or empty
@@ -105,6 +105,8 @@ const (
 	opCallback  = "callback"
 	opRequire   = "require"
 	opLogout    = "logout"
+
+	opDisconnect = "disconnect"
 )
 
 // Error returns one line of text.

@@ -37,11 +37,14 @@
 package middleware
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -67,6 +70,25 @@ type login struct {
 	cookies  cookies
 	used     ledger
 	guard    *http.CrossOriginProtection
+
+	store     storage.Store // of the grants
+	keeping   upkeep
+	known     *knowledge
+	unwritten *unwritten
+	self      string // names this process
+}
+
+// upkeep is what a Login needs of its Keeper besides the public methods. See
+// Keeper.Upkeep.
+type upkeep interface {
+	Go(work func(context.Context)) bool
+	Watch(func(storage.Change))
+	Work(prefix string, work func(ctx context.Context, key string) (again time.Time, mine bool))
+	Enlist(ctx context.Context, key string, due time.Time) error
+	Enlisted(ctx context.Context, prefix string) ([]string, error)
+	Epoch(subject string) (string, bool)
+	Read(ctx context.Context, subject string) (grant.Grant, error)
+	Recheck() time.Duration
 }
 
 // New returns the login for the client of grants. The cookies are sealed with
@@ -99,6 +121,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		guard:    newGuard(s),
+		store:    grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
@@ -111,6 +134,8 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err := claim(l); err != nil {
 		return nil, err
 	}
+	l.keeping.Watch(l.known.notify)
+	l.keeping.Work(keptPrefix, l.workKept)
 	return &Login{func() *login { return l }}, nil
 }
 

@@ -77,7 +77,7 @@ type route struct {
 // routes returns the routes, each path once.
 func (l *Login) routes() []route {
 	site := l.inner().site
-	list := []route{{site.authorize, l.Authorize()}, {site.logout, l.Logout()}}
+	list := []route{{site.authorize, l.Authorize()}, {site.logout, l.Logout()}, {site.disconnect, l.Disconnect()}}
 	known := map[string]bool{}
 	for _, c := range site.callbacks {
 		if !known[c.path] {

@@ -87,8 +87,8 @@ func TestM1_Paths(t *testing.T) {
 				t.Errorf("Mount for %s registered %v, want %v", tt.redirectURL, keysOf(got), tt.want)
 			}
 		}
-		if len(got) != 3 {
-			t.Errorf("Mount for %s registered %d routes, want 3", tt.redirectURL, len(got))
+		if len(got) != 4 {
+			t.Errorf("Mount for %s registered %d routes, want 4", tt.redirectURL, len(got))
 		}
 	}
 }

@@ -66,8 +66,14 @@ type Options struct {
 	FlowLifetime time.Duration
 
 	// SessionLifetime is how long after a login a session ends, whether it is used
-	// or not. Zero means 7 days.
+	// or not. Zero means 7 days. 400 days are the most: browsers keep no cookie
+	// longer.
 	SessionLifetime time.Duration
+
+	// IdleTimeout is how long after its last use a session ends. If several
+	// processes serve one session, it may end up to a tenth of this time earlier.
+	// Zero means never. Otherwise one minute is the least.
+	IdleTimeout time.Duration
 
 	// Sessions keeps the session value. Nil means a sealed cookie. Give the app's
 	// own session library (scs, gorilla/sessions) if it has one.
@@ -100,6 +106,8 @@ type Options struct {
 const (
 	maxFlowLifetime    = 10 * time.Minute
 	defaultSessionLife = 7 * 24 * time.Hour
+	maxSessionLife     = 400 * 24 * time.Hour
+	minIdleTimeout     = time.Minute
 )
 
 // resolve returns a copy of o with every default filled in, or an error that
@@ -122,8 +130,13 @@ func (o Options) resolve(client *oauth.Client) (Options, error) {
 	switch {
 	case o.SessionLifetime < 0:
 		return o, fmt.Errorf("middleware: Options.SessionLifetime %v is negative: zero means %v", o.SessionLifetime, defaultSessionLife)
+	case o.SessionLifetime > maxSessionLife:
+		return o, fmt.Errorf("middleware: Options.SessionLifetime %v: use up to 400 days, as browsers keep no cookie longer", o.SessionLifetime)
 	case o.SessionLifetime == 0:
 		o.SessionLifetime = defaultSessionLife
+	}
+	if o.IdleTimeout != 0 && o.IdleTimeout < minIdleTimeout {
+		return o, fmt.Errorf("middleware: Options.IdleTimeout %v: use at least %v, or zero for no such limit", o.IdleTimeout, minIdleTimeout)
 	}
 	if o.Identify == nil {
 		if client.Provider().IdentityURL == "" {

@@ -13,15 +13,19 @@ import (
 type userKey struct{ login *login }
 
 // Require passes a request to next if its user is logged in. The context of the
-// request then names the user (tokensource.WithSubject). So an http.Client with
-// authtrip's transport acts as this user. Caches must treat the answer as
-// private, unless next says otherwise.
+// request then names the user (Keeper.WithSubject). So an http.Client with
+// authtrip's transport acts as this user. Several Logins can be stacked.
+//
+// The answer must not be stored (Cache-Control: no-store), so that no browser
+// shows the page from its cache after the logout, or to another user. If next
+// sets Cache-Control, that counts.
 //
 // If the user is not logged in, a browser is sent to log in, and returns to the
 // page. A program gets 401 and JSON with "error" and "authorize_url".
 //
-// If the store or the session library fails, nobody is logged out, and the
-// answer is 503. It is 500 if the grant cannot be read (ErrUnreadable).
+// If the store or the session library fails, nobody is logged out. A process
+// honours the sessions that it knows for 15 minutes, and then answers with 503
+// (G12). It is 500 if the grant cannot be read (ErrUnreadable).
 func (l *Login) Require(next http.Handler) http.Handler {
 	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +33,7 @@ func (l *Login) Require(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r) // otherwise nobody could log in
 			return
 		}
-		s, err := in.current(r)
+		v, err := in.current(r)
 		switch {
 		case errors.Is(err, errNoSession):
 			l.Reauthorize(w, r)
@@ -37,9 +41,9 @@ func (l *Login) Require(next http.Handler) http.Handler {
 			private(w)
 			in.fail(w, r, stopped(opRequire, "the session cannot be checked", err))
 		default:
-			w.Header().Set("Cache-Control", "private")
-			ctx := context.WithValue(r.Context(), userKey{in}, s.Subject)
-			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, s.Subject)))
+			w.Header().Set("Cache-Control", "no-store")
+			ctx := context.WithValue(r.Context(), userKey{in}, v)
+			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, v.ticket.Subject)))
 		}
 	})
 }
@@ -48,12 +52,8 @@ func (l *Login) Require(next http.Handler) http.Handler {
 // the user, and whether there is one. Behind Require it costs nothing.
 // Elsewhere it checks the session, and after a failed check it returns false.
 func (l *Login) Subject(r *http.Request) (string, bool) {
-	in := l.inner()
-	if subject, ok := r.Context().Value(userKey{in}).(string); ok {
-		return subject, true
-	}
-	s, err := in.current(r)
-	return s.Subject, err == nil
+	v, ok := l.inner().visitOf(r)
+	return v.ticket.Subject, ok
 }
 
 // Reauthorize answers r with a request for a new login. A browser is sent to

@@ -18,7 +18,7 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			e := l.wrongMethod(op)
-			if r.Method == http.MethodGet && e.Retry == l.site.logout {
+			if r.Method == http.MethodGet && e.Op != opAuthorize && e.Op != opCallback { // the page has a form
 				l.cookies.setForm(w)
 			}
 			l.fail(w, r, e)
@@ -32,8 +32,11 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 
 func (l *login) wrongMethod(op string) *Error {
 	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
-	if op == opLogout {
-		e.Retry = l.site.logout // the page has a button that posts
+	switch op { // the page has a button that posts
+	case opLogout:
+		e.Retry = l.site.logout
+	case opDisconnect:
+		e.Retry = l.site.disconnect
 	}
 	return e
 }

@@ -11,9 +11,11 @@ import (
 // The purposes of sealed values: a value that was sealed for one is nothing to
 // another.
 const (
-	forFlow    = "flow"
-	forSession = "session"
-	forLogout  = "logout"
+	forFlow       = "flow"
+	forSession    = "session"
+	forLogout     = "logout"
+	forDisconnect = "disconnect"
+	forKept       = "login"
 )
 
 // errNotSealed means that a value was not sealed by this Login for this purpose
