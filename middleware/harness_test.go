@@ -152,6 +152,16 @@ func (a answer) title() string {
 	return a.body
 }
 
+// url is where the browser keeps its cookies.
+func (b *browser) url() *url.URL {
+	b.t.Helper()
+	u, err := url.Parse(b.origin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return u
+}
+
 // at sends the same browser, with its cookies, to another replica.
 func (b *browser) at(h http.Handler) *browser {
 	c := *b
