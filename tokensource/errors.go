@@ -21,8 +21,9 @@ var (
 	ErrNoGrant = fmt.Errorf("tokensource: no grant is stored for the subject: %w", ErrReauthorize)
 
 	// ErrNoSubject means that neither the source nor the context names a
-	// subject, see [WithSubject].
-	ErrNoSubject = errors.New("tokensource: no subject in the context: use tokensource.WithSubject, or a Source of one subject")
+	// subject, see [WithSubject]. A subject of another client or of another
+	// authorization server does not count.
+	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: use WithSubject of its Keeper, or a Source of one subject")
 
 	// ErrTemporary means that the authorization server, the store or a function
 	// of the program could not do its work now. A later call may succeed. The

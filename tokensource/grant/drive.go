@@ -41,7 +41,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
 		r.show()
-		r.report(e)
+		r.report(ctx, e)
 		switch {
 		case e.Read:
 			ev = r.read(ctx)
@@ -56,7 +56,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 		case e.Wait:
 			ev = r.wait(ctx, e)
 		default:
-			return e.Outcome, r.end(e)
+			return e.Outcome, r.end(ctx, e)
 		}
 	}
 }
@@ -303,7 +303,7 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 
 // end publishes the outcome, and starts the work that the operation has left to
 // do. It returns the outcome as an error.
-func (r *run) end(e lease.Effect) error {
+func (r *run) end(ctx context.Context, e lease.Effect) error {
 	err := r.failure(e.Outcome)
 	switch {
 	case !e.Outcome.StoreFailed:
@@ -312,7 +312,7 @@ func (r *run) end(e lease.Effect) error {
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
-		r.tell(EventLoggedOut, err)
+		r.tell(ctx, EventLoggedOut, err)
 	}
 	r.tend(r.key, r.subject, e.Outcome.Record)
 	return err
