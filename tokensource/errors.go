@@ -98,6 +98,11 @@ type Error struct {
 	// was lost or could not be read.
 	InDoubt bool
 
+	// Unrecognized comes with ErrClient. Neither the standard nor the facts of
+	// the provider explain the refusal. So it may concern the grant of one user,
+	// and not the client.
+	Unrecognized bool
+
 	// Hint says what to do, if that is known.
 	Hint string
 

@@ -71,6 +71,8 @@ type run struct {
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
 	token        string          // the access token that was read or written last
+	members      string          // and what is kept of the server's answers
+	scopes       string          // and the granted scopes
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
@@ -111,14 +113,15 @@ func (r *run) read(ctx context.Context) lease.Event {
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		r.version, r.token = 0, ""
+		r.version, r.token, r.members, r.scopes = 0, "", "", ""
 		return lease.Event{OK: true}
 	case err != nil:
 		r.missed()
 		r.stored = err
 		return lease.Event{}
 	}
-	r.version, r.token = version, record.Token.Access
+	r.version = version
+	r.know(record)
 	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
 		r.access()
@@ -167,8 +170,14 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 		return
 	}
 	changed := e.Record.Token.Access != r.token
-	r.token = e.Record.Token.Access
+	r.know(e.Record)
 	r.written = func() { r.publish(e.Record, version, storage.Version(e.Version), changed) }
+}
+
+// know remembers what the next effects need of the stored record.
+func (r *run) know(record *lease.Record) {
+	t := record.Token
+	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -211,7 +220,9 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	tok, err := r.client.Refresh(ctx, e.Token)
 	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
 	if err == nil {
-		return lease.Event{OK: true, Token: issued(tok, sent.Wall)}
+		t := r.issued(tok, sent.Wall, r.members)
+		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
+		return lease.Event{OK: true, Token: t}
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
@@ -225,12 +236,14 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 }
 
 // issued is the token of an answer, with its lifetime counted from the sending
-// of the request by this process's own wall clock (G18).
-func issued(tok *oauth2.Token, sent time.Time) lease.Token {
+// of the request by this process's own wall clock (G18). Members that are kept
+// and that the answer lacks stay as they were before.
+func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.Token {
 	t := lease.Token{
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
+	t.Members = keep(keptMembers(k.client.Provider()), tok.Extra, before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}

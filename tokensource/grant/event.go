@@ -18,6 +18,11 @@ const (
 	// EventRefreshed means that a refresh succeeded.
 	EventRefreshed tokensource.EventKind = "grant refreshed"
 
+	// EventScopes means that the server granted other scopes than a login asked
+	// for, or than the grant had before a refresh. Scopes are those that are
+	// granted, and Err names the difference.
+	EventScopes tokensource.EventKind = "grant scopes"
+
 	// EventRefreshFailed means that a refresh failed for now. The grant is alive.
 	EventRefreshFailed tokensource.EventKind = "grant refresh failed"
 
@@ -154,12 +159,7 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 	}
 }
 
+// tell calls Options.OnEvent with what happened to the grant of the run.
 func (r *run) tell(ctx context.Context, kind tokensource.EventKind, err error) {
-	if r.o.OnEvent == nil {
-		return
-	}
-	r.o.OnEvent(ctx, tokensource.Event{
-		Time: r.clock.Wall(), Kind: kind, Provider: r.client.Provider().Name, ClientID: r.client.ClientID(),
-		Subject: r.subject, Err: err, CorrelationID: tokensource.CorrelationID(ctx),
-	})
+	r.Keeper.tell(ctx, tokensource.Event{Kind: kind, Subject: r.subject, Err: err})
 }

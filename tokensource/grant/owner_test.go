@@ -50,7 +50,7 @@ func TestASubjectOfAnotherKeeperHasNoGrant(t *testing.T) {
 		for name, other := range map[string]*grant.Keeper{
 			"another server":            keeperOf(t, store, provider.Provider{TokenURL: "https://acme.example/token"}, "app", "7"),
 			"another realm":             keeperOf(t, store, provider.Provider{Issuer: "https://x.example/realms/b", TokenURL: x.TokenURL}, "app", "7"),
-			"another app at one server": keeperOf(t, store, x, "another app", "7"),
+			"another app at one server": keeperOf(t, store, x, "another-app", "7"),
 		} {
 			ctx := home.WithSubject(t.Context(), "7")
 			if subject, ok := other.Subject(ctx); ok {

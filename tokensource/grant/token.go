@@ -360,10 +360,11 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 	return at
 }
 
-// token returns the access token as callers see it.
+// token returns the access token as callers see it, with the members of the
+// answers that are kept.
 func token(r *lease.Record) *oauth2.Token {
 	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
-	return t.WithExtra(map[string]any{"scope": r.Token.Scope})
+	return t.WithExtra(withMembers(r.Token.Members, map[string]any{"scope": r.Token.Scope}))
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
