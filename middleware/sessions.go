@@ -162,7 +162,7 @@ func (l *Login) Forget(ctx context.Context, subject string) error {
 	return errors.Join(
 		in.endSessions(ctx, subject, "forgotten", func(storedSession) bool { return true }),
 		in.forgetKept(ctx, subject),
-		in.grants.Logout(ctx, subject),
+		in.grants.Forget(ctx, subject),
 	)
 }
 
