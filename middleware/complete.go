@@ -27,11 +27,11 @@ const (
 // is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
 	state, asked := f.state.Reveal(), time.Now()
-	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
+	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}
-	k := newKept(keptKey(state), tok, nil, asked)
+	k := newKept(keptKey(state), tok, f.scopes, asked)
 	err = l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)

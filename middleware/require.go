@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -26,6 +27,10 @@ type userKey struct{ login *login }
 func (l *Login) Require(next http.Handler) http.Handler {
 	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if in.site.own(r) {
+			next.ServeHTTP(w, r) // otherwise nobody could log in
+			return
+		}
 		v, err := in.current(r)
 		switch {
 		case errors.Is(err, errNoSession):
@@ -57,9 +62,12 @@ func (l *Login) Reauthorize(w http.ResponseWriter, r *http.Request) {
 	private(w)
 	in := l.inner()
 	if isPage(r) {
-		seeOther(w, in.authorizePath(pageOf(r)))
+		seeOther(w, in.authorizePath(in.pageOf(r)))
 		return
 	}
+	// A 401 needs a challenge (RFC 9110 section 11.6.1). No browser asks for a
+	// password because of this one.
+	w.Header().Set("WWW-Authenticate", fmt.Sprintf("Cookie realm=%q, authorize_url=%q", in.site.host, in.site.origin+in.site.authorize))
 	writeJSON(w, http.StatusUnauthorized, map[string]string{
 		"error": "login_required", "authorize_url": in.site.origin + in.site.authorize,
 	})
