@@ -36,7 +36,7 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 	if l.foreign(r) {
 		return &Error{Op: opAuthorize, Kind: ErrCrossOrigin, Retry: l.authorizePath(returnTo)}
 	}
-	if values, ok := readQuery(r.URL.RawQuery, "resume"); ok && len(values["resume"]) > 0 {
+	if resumes(r) {
 		if done, err := l.resume(w, r); done || err != nil {
 			return err
 		}
@@ -69,6 +69,13 @@ func (l *login) returnTo(w http.ResponseWriter, r *http.Request) (string, error)
 	default:
 		return list[0], nil
 	}
+}
+
+// resumes reports whether r is to finish a login that could not be finished
+// before.
+func resumes(r *http.Request) bool {
+	values, _ := readQuery(r.URL.RawQuery, "resume")
+	return values.Get("resume") != ""
 }
 
 // parseForm reads the form that r posts, in either encoding of browsers, into

@@ -28,13 +28,10 @@ func newCookies(secure bool, tag string) cookies {
 	return cookies{secure, prefix}
 }
 
-func (c cookies) session() string { return c.prefix + "session" }
-func (c cookies) logout() string  { return c.prefix + "logout" }
-
+func (c cookies) session() string    { return c.prefix + "session" }
+func (c cookies) logout() string     { return c.prefix + "logout" }
 func (c cookies) disconnect() string { return c.prefix + "disconnect" }
-
-// kept is for a login that could not finish.
-func (c cookies) kept() string { return c.prefix + "login" }
+func (c cookies) kept() string       { return c.prefix + "login" }
 
 // form is set by a page with a form that posts. It has no secret. Its
 // SameSite=Strict is what counts: a browser does not send it if another site

@@ -65,7 +65,8 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	data := pageData{
 		Style: template.CSS(errorPageCSS), Title: about.title, Text: about.text, Code: e.Code,
-		Description: e.Description, Retry: e.Retry, Label: about.label, Post: e.Op == opLogout || e.Op == opDisconnect, App: e.App, Home: e.Home,
+		Description: e.Description, Retry: e.Retry, Label: about.label,
+		Post: e.Op == opLogout || e.Op == opDisconnect, App: e.App, Home: e.Home,
 	}
 	if data.Post {
 		// Its address has no secret. With no-referrer, a browser without Fetch

@@ -121,8 +121,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		guard:    newGuard(s),
-
-		store: grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
+		store:    grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}

@@ -60,13 +60,15 @@ type ending struct {
 
 // ending makes the handler of a route.
 func (l *login) ending(e ending) http.Handler {
-	return l.route(e.op, func(w http.ResponseWriter, r *http.Request) error { return l.end(w, r, e) }, http.MethodPost)
+	return l.route(e.op, func(w http.ResponseWriter, r *http.Request) error {
+		if !l.sameOrigin(r) {
+			return &Error{Op: e.op, Kind: ErrCrossOrigin, Retry: e.path}
+		}
+		return l.end(w, r, e)
+	}, http.MethodPost)
 }
 
 func (l *login) end(w http.ResponseWriter, r *http.Request, e ending) error {
-	if !l.sameOrigin(r) {
-		return &Error{Op: e.op, Kind: ErrCrossOrigin, Retry: e.path}
-	}
 	// Like a login, it is finished when the browser leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()

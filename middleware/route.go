@@ -18,7 +18,7 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			e := l.wrongMethod(op)
-			if r.Method == http.MethodGet && (op == opLogout || op == opDisconnect) {
+			if r.Method == http.MethodGet && e.Op != opAuthorize && e.Op != opCallback { // the page has a form
 				l.cookies.setForm(w)
 			}
 			l.fail(w, r, e)
