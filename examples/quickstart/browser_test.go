@@ -148,7 +148,7 @@ func (w *window) connect(url string) {
 	w.t.Helper()
 	w.open(url, "h1", "OAuth that stays logged in")
 	w.click("#connect", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
 // forget drops all cookies, as a browser does when they expire.

@@ -47,7 +47,7 @@ func approve(t *testing.T, w *window, app *program) {
 	w.shoot("start")
 	w.click("#connect", "h1", "wants to access your account")
 	w.shoot("consent")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 	w.see("#logins", "1")
 	w.click("#call", "#result", "GET /2/users/me answered 200 OK")
 	w.see("#result pre", "XDevelopers")
@@ -86,7 +86,7 @@ func parallelTabs(t *testing.T, w *window, app *program) {
 		tab.open(app.url+"/authorize", "h1", "wants to access your account")
 	}
 	for _, tab := range []*window{second, first} {
-		tab.click("#allow", "#account", "Connected as user 2244994945")
+		tab.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 		tab.click("#call", "#result", "answered 200 OK")
 	}
 	// The later login has ended the tokens of the earlier one (X keeps one grant per user): its tab works all the same.
@@ -106,7 +106,7 @@ func deny(t *testing.T, w *window, app *program) {
 	w.click("#cancel", "h1", "Access was not given")
 	w.shoot("denied")
 	w.click("a", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
 // expiredFlow comes back from consent when the browser has dropped the flow's cookie, as it does after ten minutes.
@@ -117,7 +117,7 @@ func expiredFlow(t *testing.T, w *window, app *program) {
 	w.see("body", "took too long")
 	w.shoot("expired-flow")
 	w.click("a", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
 func withdrawn(t *testing.T, w *window, app *program) {

@@ -128,7 +128,7 @@ func (g page) counts(t *testing.T) counts {
 // wantFresh checks the page of a login that nothing has happened to yet.
 func (g page) wantFresh(t *testing.T, what string) {
 	t.Helper()
-	g.want(t, what, http.StatusOK, "Connected as user")
+	g.want(t, what, http.StatusOK, "Connected as")
 	if strings.Contains(g.text, `id="result"`) {
 		t.Errorf("%s: the page has a result from before the login: %s", what, g.text)
 	}

@@ -26,7 +26,7 @@ func TestStory(t *testing.T) {
 		text string
 		more counts // what it adds to the counters
 	}{
-		{"connect", func() page { return p.connect("allow") }, "Connected as user <b>2244994945</b>", counts{calls: 1, logins: 1}},
+		{"connect", func() page { return p.connect("allow") }, "Connected as <b>X Developers (@XDevelopers)</b>", counts{calls: 1, logins: 1}},
 		{"who am I", func() page { return p.press("/call", nil) }, "GET /2/users/me answered 200 OK", counts{calls: 1}},
 		{"post", func() page { return p.press("/post", url.Values{"text": {"One"}}) }, "POST /2/tweets answered 201 Created", counts{calls: 1}},
 		{"post it twice", func() page { return p.press("/post", url.Values{"text": {"One"}}) }, "answered 403", counts{calls: 1}},
@@ -105,7 +105,7 @@ func TestEnd(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
 	p.connect("cancel").want(t, "cancel", http.StatusForbidden, "Access was not given", "Log in after all")
-	p.connect("allow").want(t, "connect", http.StatusOK, "Connected as user")
+	p.connect("allow").want(t, "connect", http.StatusOK, "Connected as")
 	p.press("/withdraw", nil).want(t, "withdraw", http.StatusOK, "You have withdrawn access")
 	p.press("/withdraw", nil).want(t, "withdraw again", http.StatusOK, "You have withdrawn access")
 	p.press("/call", nil).want(t, "call without a grant", http.StatusOK, `id="notice"`, "the refresh was refused", `id="connect"`)
@@ -154,7 +154,7 @@ func TestRestart(t *testing.T) {
 		end.stop()
 		app = start(t, dir)
 		p.app = app // cookies do not know ports
-		p.home().want(t, "after "+end.name, http.StatusOK, "Connected as user")
+		p.home().want(t, "after "+end.name, http.StatusOK, "Connected as")
 		p.press("/call", nil).want(t, "call after "+end.name, http.StatusOK, "answered 200 OK")
 		p.press("/many", url.Values{"kill": {"yes"}}).want(t, "200 calls after "+end.name, http.StatusOK, "200 calls, 1 refresh<")
 	}
@@ -201,7 +201,7 @@ func TestRefusedRequests(t *testing.T) {
 			t.Errorf("%s: %s %s = %d, want %d", tt.name, tt.method, tt.path, resp.StatusCode, tt.want)
 		}
 	}
-	p.home().want(t, "home after all of that", http.StatusOK, "Connected as user")
+	p.home().want(t, "home after all of that", http.StatusOK, "Connected as")
 }
 
 // TestBadStart: what cannot work is refused in one line, with status 1.
