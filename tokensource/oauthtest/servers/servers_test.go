@@ -1,4 +1,4 @@
-package oauthtest_test
+package servers_test
 
 import (
 	"maps"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/servers"
 )
 
-// TestServers compares each preset with what was measured of that server:
+// TestKnown compares each preset with what was measured of that server:
 // whether the old access token works after a refresh, how the old refresh token
 // is answered at once, how after a minute, what the winner's refresh token is
 // good for after that, and how the API rejects a token.
-func TestServers(t *testing.T) {
+func TestKnown(t *testing.T) {
 	type behaviour struct {
 		oldAccess       bool
 		atOnce, later   int
@@ -36,20 +37,20 @@ func TestServers(t *testing.T) {
 		"go-oidc":              {true, 200, 200, "", true, 401, false},
 		"oauth2-mock-server":   {true, 200, 200, "", true, 401, false},
 	}
-	servers := oauthtest.Servers()
-	if got, want := slices.Sorted(maps.Keys(servers)), slices.Sorted(maps.Keys(tests)); !slices.Equal(got, want) {
-		t.Fatalf("Servers() = %q, want %q", got, want)
+	known := servers.Known()
+	if got, want := slices.Sorted(maps.Keys(known)), slices.Sorted(maps.Keys(tests)); !slices.Equal(got, want) {
+		t.Fatalf("Known() = %q, want %q", got, want)
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Unix(1_800_000_000, 0)
 			c := play(t, &oauthtest.Options{Clock: func() time.Time { return begin }})
-			c.Set(servers[name])
-			first := c.login()
+			c.Set(known[name])
+			first := c.parse(c.exchange(c.authorized()))
 			second := c.parse(c.refresh(first.Refresh))
 			got := behaviour{
 				oldAccess: c.works(first.Access), newRefreshToken: second.Refresh != "" && second.Refresh != first.Refresh,
-				rejected: c.get(c.p.APIOrigins[0]+"/things", "x").status,
+				rejected: c.call("x"),
 			}
 			got.atOnce = c.refresh(first.Refresh).status
 			c.Advance(time.Minute)
@@ -71,13 +72,13 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestServers_Refusals has those refusals that the RFCs do not know.
-func TestServers_Refusals(t *testing.T) {
+// TestKnown_Refusals has those refusals that the RFCs do not know.
+func TestKnown_Refusals(t *testing.T) {
 	send := map[string]func(*peer) answered{
 		"refresh token": func(c *peer) answered { return c.refresh("x") },
 		"code":          func(c *peer) answered { return c.exchange("x") },
 		"redirect URL": func(c *peer) answered {
-			return c.exchange(c.callback().Get("code"), "redirect_uri", "https://other.example/")
+			return c.exchange(c.authorized(), "redirect_uri", "https://other.example/")
 		},
 		"secret":         func(c *peer) answered { return c.as(ci.WithSecret("wrong")).exchange("x") },
 		"unknown client": func(c *peer) answered { return c.as(oauthtest.App{ClientID: "nobody"}).refresh("x") },
@@ -104,7 +105,7 @@ func TestServers_Refusals(t *testing.T) {
 		{"oauth2-mock-server", "code", 400, "", "application/problem+json"},
 	} {
 		c := play(t, nil)
-		c.Set(oauthtest.Servers()[tt.server])
+		c.Set(servers.Known()[tt.server])
 		got := send[tt.request](c)
 		if kind := got.header.Get("Content-Type"); got.status != tt.status || got.code() != tt.code || kind != tt.kind {
 			t.Errorf("%s, %s = %d %q %s, want %d %q %q", tt.server, tt.request, got.status, kind, got.body, tt.status, tt.kind, tt.code)
