@@ -75,7 +75,8 @@ func (a *app) atHome(next http.Handler) http.Handler {
 	})
 }
 
-// welcome begins anew with a user who logs in.
+// welcome drops what was said to the user before this login, and keeps the
+// name.
 func (a *app) welcome(_ context.Context, user provider.Identity) error {
 	a.results.forget(user.Subject)
 	a.names.set(user)

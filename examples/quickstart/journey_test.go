@@ -29,7 +29,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// TestBrowser_IPv6 connects at an address that the consent page's policy cannot name.
+// TestBrowser_IPv6 connects at an address that the consent page's policy cannot
+// name.
 func TestBrowser_IPv6(t *testing.T) {
 	w := newWindow(t)
 	l, err := net.Listen("tcp", "[::1]:0")
@@ -53,7 +54,8 @@ func approve(t *testing.T, w *window, app *program) {
 	w.see("#result pre", "XDevelopers")
 }
 
-// killed: the timeline shows the 401, the one refresh, and the call that succeeds.
+// killed: the timeline shows the 401, the one refresh, and the call that
+// succeeds.
 func killed(t *testing.T, w *window, app *program) {
 	w.click("#clear", "#calls", "0")
 	w.click("#kill", "#result", "no longer accepts")
@@ -79,7 +81,8 @@ func proof(t *testing.T, w *window, app *program) {
 	w.prefer("light")
 }
 
-// parallelTabs finishes two logins in the reverse of the order in which they began.
+// parallelTabs finishes two logins in the reverse of the order in which they
+// began.
 func parallelTabs(t *testing.T, w *window, app *program) {
 	first, second := w.tab(), w.tab()
 	for _, tab := range []*window{first, second} {
@@ -89,7 +92,8 @@ func parallelTabs(t *testing.T, w *window, app *program) {
 		tab.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 		tab.click("#call", "#result", "answered 200 OK")
 	}
-	// The later login has ended the tokens of the earlier one (X keeps one grant per user): its tab works all the same.
+	// The later login has ended the tokens of the earlier one (X keeps one grant
+	// per user): its tab works all the same.
 	second.click("#post", "#result", "POST /2/tweets answered 201")
 }
 
@@ -109,7 +113,8 @@ func deny(t *testing.T, w *window, app *program) {
 	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
-// expiredFlow comes back from consent when the browser has dropped the flow's cookie, as it does after ten minutes.
+// expiredFlow comes back from consent when the browser has dropped the flow's
+// cookie, as it does after ten minutes.
 func expiredFlow(t *testing.T, w *window, app *program) {
 	w.open(app.url+"/authorize", "h1", "wants to access your account")
 	w.forget()

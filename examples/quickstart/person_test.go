@@ -70,7 +70,8 @@ func (p *person) do(method, target string, form url.Values) page {
 
 var field = regexp.MustCompile(`name="(ticket|user)" value="([^"]+)"`)
 
-// connect goes through the consent page, and gives the answer of one of its buttons.
+// connect goes through the consent page, and gives the answer of one of its
+// buttons.
 func (p *person) connect(answer string) page {
 	p.t.Helper()
 	consent := p.get(p.app.url + "/authorize")

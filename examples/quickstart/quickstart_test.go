@@ -54,7 +54,8 @@ func (c counts) plus(d counts) counts {
 	return counts{c.calls + d.calls, c.rejected + d.rejected, c.refreshes + d.refreshes, c.logins + d.logins}
 }
 
-// TestProof is what the demo is about: two hundred calls meet a dead token, and one refresh helps them all.
+// TestProof is what the demo is about: two hundred calls meet a dead token, and
+// one refresh helps them all.
 func TestProof(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -76,7 +77,8 @@ func TestProof(t *testing.T) {
 	wantNoSecret(t, "GET /events", events, app.dir)
 }
 
-// TestExpire: a token whose expiry is known is refreshed before it is used. The test waits until the page says so.
+// TestExpire: a token whose expiry is known is refreshed before it is used. The
+// test waits until the page says so.
 func TestExpire(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -118,7 +120,8 @@ func TestEnd(t *testing.T) {
 	p.connect("allow").wantFresh(t, "connect a third time")
 }
 
-// TestFailedLogin: the page says to the visitor that the login failed, the log says to the developer why.
+// TestFailedLogin: the page says to the visitor that the login failed, the log
+// says to the developer why.
 func TestFailedLogin(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -137,7 +140,8 @@ func TestFailedLogin(t *testing.T) {
 	}
 }
 
-// TestRestart: grants, keys and what the fake knows survive, also if the program is killed.
+// TestRestart: grants, keys and what the fake knows survive, also if the
+// program is killed.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	app := start(t, dir)
@@ -251,7 +255,8 @@ func TestBadStart(t *testing.T) {
 	}
 }
 
-// TestRealX: with a client ID the program says what to register, and shows only what the real X can do.
+// TestRealX: with a client ID the program says what to register, and shows only
+// what the real X can do.
 func TestRealX(t *testing.T) {
 	t.Setenv("X_CLIENT_ID", "cmVhbFhBcHBTaGFwZWQxOjE6bmE")
 	t.Setenv("X_CLIENT_SECRET", "") // a public client
