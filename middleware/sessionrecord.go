@@ -129,7 +129,7 @@ func decodeSessions(value []byte, subject string) (*sessionRecord, error) {
 func (l *login) sessionKey(ctx context.Context, subject string) (string, error) {
 	owner := l.client.Provider().Authority() + " " + l.client.ClientID()
 	key, err := storage.Name(ctx, l.store, sessionPrefix, owner, subject)
-	return key, unreadable(storage.NameKey, err)
+	return key, unreadable(storage.NameKey(owner), err)
 }
 
 // readSessions reads the record of a subject. It is nil if there is none.
