@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -47,10 +48,15 @@ type kept struct {
 	owned time.Time
 }
 
-func newKept(key string, tok *oauth2.Token, scopes []string) *kept {
+// newKept makes a login of the tokens that were asked for at the given time. An
+// answer states the lifetime of the token, from which Exchange has computed the
+// expiry (G18).
+func newKept(key string, tok *oauth2.Token, scopes []string, asked time.Time) *kept {
+	if tok.ExpiresIn > 0 && !tok.Expiry.IsZero() {
+		asked = tok.Expiry.Add(-time.Duration(tok.ExpiresIn) * time.Second)
+	}
 	return &kept{
-		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(),
-		exchanged: time.Now().Round(0).UTC(),
+		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(), exchanged: asked.Round(0).UTC(),
 	}
 }
 
@@ -128,11 +134,15 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	return l.store.Put(ctx, k.key, sealed, version)
 }
 
-// members returns the members of the token answer that are kept.
+// members returns the members of the token answer that the Keeper reads: the
+// scope, and those in which there is something that the provider keeps.
 func (l *login) members(tok *oauth2.Token) map[string]any {
 	m := map[string]any{}
-	if scope := tok.Extra("scope"); scope != nil {
-		m["scope"] = scope
+	for _, path := range append([]string{"scope"}, l.client.Provider().KeepMembers...) {
+		name, _, _ := strings.Cut(path, ".")
+		if v := tok.Extra(name); v != nil {
+			m[name] = v
+		}
 	}
 	return m
 }

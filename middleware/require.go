@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 type userKey struct{ login *login }
@@ -43,7 +41,7 @@ func (l *Login) Require(next http.Handler) http.Handler {
 		default:
 			w.Header().Set("Cache-Control", "no-store")
 			ctx := context.WithValue(r.Context(), userKey{in}, v)
-			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, v.ticket.Subject)))
+			next.ServeHTTP(w, r.WithContext(in.grants.WithSubject(ctx, v.ticket.Subject)))
 		}
 	})
 }
