@@ -47,7 +47,11 @@ func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 		{"403 counts", on403, []answer{{status: 403}, {status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
 		{"401 counts too", on403, []answer{{status: 401}, {status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
 		{"403 with insufficient_scope", on403, []answer{{status: 403, header: bearer(`Bearer error="insufficient_scope"`)}}, "Bearer tok-1", 403},
-		{"success cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 200}}, "Bearer tok-1", 200},
+		{"success is rejected", func(*http.Response) bool { return true }, []answer{{status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
+		{"a rate limit cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 429}}, "Bearer tok-1", 429},
+		{"insufficient_user_authentication", nil,
+			[]answer{{status: 401, header: bearer(`Bearer error="insufficient_user_authentication", acr_values="myACR"`)}}, "Bearer tok-1", 401},
+		{"insufficient_scope of a DPoP challenge", nil, []answer{{status: 401, header: bearer(`DPoP error="insufficient_scope"`)}}, "Bearer tok-1", 401},
 		{"an upgrade cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 101}}, "Bearer tok-1", 101},
 	}
 	for _, test := range tests {
