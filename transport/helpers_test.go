@@ -252,3 +252,8 @@ func roundTrip(t testing.TB, rt http.RoundTripper, req *http.Request) (int, stri
 
 // oneWay hides GetBody from http.NewRequest: a body that can be read once.
 func oneWay(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
+
+// named returns a context that names a subject of a login.
+func named(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, subject)
+}
