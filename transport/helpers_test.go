@@ -255,5 +255,5 @@ func oneWay(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s
 
 // named returns a context that names a subject of a login.
 func named(ctx context.Context, subject string) context.Context {
-	return tokensource.WithSubject(ctx, subject)
+	return tokensource.WithSubject(ctx, tokensource.Owner{Authority: "https://login.example"}, subject)
 }
