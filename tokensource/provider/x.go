@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Facts about X. The sources are X's documentation and captured answers.
@@ -55,9 +57,11 @@ func X() *Provider {
 		ExpiresIn:            xExpiresIn,
 		SingleGrant:          true,
 		CheckClient:          checkXClient,
-		DeadGrant:            xDeadGrant,
+		Classify:             classifyX,
 		IdentityURL:          "https://api.x.com/2/users/me",
 		ParseIdentity:        parseXIdentity,
+		IdentityScopes:       []string{"users.read", "tweet.read"},
+		API:                  tokensource.APIFacts{LimitHeaders: xLimits()},
 	}
 }
 
@@ -77,19 +81,26 @@ func checkXClient(clientID string, confidential bool) error {
 	return nil
 }
 
-// xDeadGrant reports whether X said that a code or a refresh token is not
-// valid.
-func xDeadGrant(f Failure) bool {
-	if f.Status != http.StatusBadRequest || f.Code != "invalid_request" {
-		return false
+// xLimits returns X's rate limits. The daily ones can be exhausted while the
+// first one is not.
+func xLimits() (list []tokensource.LimitHeaders) {
+	for _, name := range []string{"x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"} {
+		list = append(list, tokensource.LimitHeaders{Limit: name + "-limit", Remaining: name + "-remaining", Reset: name + "-reset"})
 	}
-	switch f.GrantType {
-	case "refresh_token":
-		return f.Description == xDeadToken
-	case "authorization_code":
-		return f.Description == xDeadCode
+	return list
+}
+
+// classifyX recognises the answers in which X says that a code or a refresh
+// token is not valid.
+func classifyX(a Answer) Verdict {
+	if a.Status != http.StatusBadRequest || a.Code() != "invalid_request" {
+		return Verdict{}
 	}
-	return false
+	switch {
+	case a.Op == "refresh" && a.Description() == xDeadToken, a.Op == "exchange" && a.Description() == xDeadCode:
+		return Verdict{Cure: UserCanCure}
+	}
+	return Verdict{}
 }
 
 // parseXIdentity reads the answer of GET /2/users/me.
