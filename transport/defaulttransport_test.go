@@ -22,9 +22,9 @@ import (
 // as its endpoints.
 type nothingButTokens struct{ tokensource.Renewer }
 
-// A program may put a Transport in the place of http.DefaultTransport, which the
-// engine uses too. Its requests pass, also if the source names no endpoints and
-// the authorization server and the API have one origin (T9).
+// A program may put a Transport in the place of http.DefaultTransport, which
+// the engine uses too. Its requests pass, also if the source names no
+// endpoints and the authorization server and the API have one origin (T9).
 func TestT9_TheDefaultTransportIsWrapped(t *testing.T) {
 	for name, app := range map[string]oauthtest.App{"public": oauthtest.PublicApp(), "confidential": oauthtest.ConfidentialApp()} {
 		for _, hidden := range []bool{false, true} {

@@ -17,8 +17,8 @@ import (
 // them gets a token (T9), also if the server and its API have the same origin.
 type endpoints []endpoint
 
-// endpoint is one such URL. Its query does not count. Neither do the case of its
-// path and slashes too many: servers differ in what they accept.
+// endpoint is one such URL. Its query does not count. Neither do the case of
+// its path and slashes too many: servers differ in what they accept.
 type endpoint struct {
 	origin origin
 	path   string
@@ -48,8 +48,8 @@ func endpointsOf(src tokensource.Source, o *Options) (endpoints, error) {
 // cleaned returns a path as the endpoint that a server may take it for.
 func cleaned(p string) string { return path.Clean("/" + p) }
 
-// has reports whether u is one of the endpoints. Most paths are clean, so that a
-// comparison costs some nanoseconds.
+// has reports whether u is one of the endpoints. Most paths are clean, so that
+// a comparison costs some nanoseconds.
 func (s endpoints) has(u *url.URL) bool {
 	if len(s) == 0 || u == nil || u.Opaque != "" {
 		return false
@@ -71,7 +71,8 @@ func (c *core) sendsTokenTo(req *http.Request) bool {
 	return c.origins.has(req.URL) && !c.endpoints.has(req.URL) && !ownRequest(req)
 }
 
-// ownRequest reports whether package oauth made req, or a function that package
-// oauth calls to prepare such a request (T9). The token of such a request is its
-// own, or it has none. If it waited for one, it could wait for itself.
+// ownRequest reports whether package oauth made req, or a function that
+// package oauth calls to prepare such a request (T9). The token of such a
+// request is its own, or it has none. If it waited for one, it could wait for
+// itself.
 func ownRequest(req *http.Request) bool { return backchannel.Is(req.Context()) }

@@ -73,8 +73,9 @@ func TestAResourceThatRejectsForEverIsRenewedForRarely(t *testing.T) {
 	}
 }
 
-// A resource that accepts a token is renewed for at once when it rejects a later
-// one: the pause is over, whether the replay was accepted or a first attempt.
+// A resource that accepts a token is renewed for at once when it rejects a
+// later one: the pause is over, whether the replay was accepted or a first
+// attempt.
 func TestAcceptanceEndsThePause(t *testing.T) {
 	for _, replay := range []bool{true, false} {
 		inBubble(t, func(t *testing.T) {

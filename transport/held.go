@@ -31,8 +31,8 @@ type heldBody struct {
 	err   error // how data ends: io.EOF, why reading failed, or nil if there is more in body
 }
 
-// hold puts a heldBody into resp, if it has a body, and returns it. Otherwise it
-// returns nil.
+// hold puts a heldBody into resp, if it has a body, and returns it. Otherwise
+// it returns nil.
 func hold(resp *http.Response) *heldBody {
 	if b, ok := resp.Body.(*heldBody); ok {
 		return b
@@ -51,12 +51,12 @@ func hold(resp *http.Response) *heldBody {
 // most 64 KiB. The reader of resp.Body still gets the whole body, each part as
 // soon as it has arrived.
 //
-// It is for predicates such as Options.Rejected, where a server says in the body
-// that a token has expired. So a predicate should look at status and
+// It is for predicates such as Options.Rejected, where a server says in the
+// body that a token has expired. So a predicate should look at status and
 // Content-Type first. Peek waits until so many bytes have arrived, until the
 // body ends, or for a second: a stream may begin later. The result is a copy.
-// It is nil if there is no body, or if the connection was upgraded. Peek is not
-// safe for concurrent use on one response.
+// It is nil if there is no body, or if the connection was upgraded. Peek is
+// not safe for concurrent use on one response.
 func Peek(resp *http.Response, limit int) []byte {
 	b := hold(resp)
 	if b == nil || limit <= 0 {

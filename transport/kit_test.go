@@ -173,7 +173,8 @@ func TestT2_RedirectsOfTheFake(t *testing.T) {
 	}
 }
 
-// X answers 429 with the end of the window, which is minutes away: nobody waits for it, and it can be read.
+// X answers 429 with the end of the window, which is minutes away: nobody
+// waits for it, and it can be read.
 func TestT6_RateLimitOfTheFake(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x, src := newKit(t)

@@ -44,10 +44,10 @@ type Options struct {
 
 	// Rejected says that a response means that the token was rejected, so that
 	// another one should be tried. It is asked about every response, whatever its
-	// status, except 101 (Switching Protocols) and rate limits. It must not read the
-	// body, but may look at the beginning of it with Peek. Nil means RejectedOn with
-	// the statuses that the source names (tokensource.Describer), or
-	// RejectedOn(401).
+	// status, except 101 (Switching Protocols) and rate limits. It must not read
+	// the body, but may look at the beginning of it with Peek. Nil means
+	// RejectedOn with the statuses that the source names (tokensource.Describer),
+	// or RejectedOn(401).
 	Rejected func(*http.Response) bool
 
 	// API says how the resource servers answer: which statuses reject a token, and
@@ -58,7 +58,7 @@ type Options struct {
 	// OnEvent is called when a request gets no token (EventWithoutToken), because
 	// of its origin or because the source has none. It is not called for a request
 	// with an Authorization header of its own. It is called concurrently, and
-	// before the request is sent. Nil means that nobody is told.
+	// before the request is sent. Nil means no calls.
 	OnEvent func(context.Context, tokensource.Event)
 
 	// Strict refuses a request to an origin that gets no token, with

@@ -35,8 +35,8 @@ func family(name string) tokensource.LimitHeaders {
 // fewest requests left. It returns false if the response names no limit.
 //
 // It reads the given headers, such as those of an APIFacts. Without any it
-// reads those of X, X-RateLimit-Limit, -Remaining and -Reset, and RateLimit-Limit,
-// -Remaining and -Reset.
+// reads those of X, X-RateLimit-Limit, -Remaining and -Reset, and
+// RateLimit-Limit, -Remaining and -Reset.
 //
 // Reset is corrected with the Date header for a server whose clock is wrong. So
 // call it as soon as the response arrives.

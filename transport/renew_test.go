@@ -67,7 +67,8 @@ func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// swapSource hands out one token and renews another: what was sent counts, not what is current.
+// swapSource hands out one token and renews another: what was sent counts, not
+// what is current.
 type swapSource struct {
 	fakeSource
 	rejected []*oauth2.Token
@@ -126,7 +127,8 @@ func TestT3_OriginalResponseGoesToTheCaller(t *testing.T) {
 	}
 }
 
-// A rejected response is read while the token is renewed, but no further than is kept.
+// A rejected response is read while the token is renewed, but no further than
+// is kept.
 func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	slow, write := io.Pipe()
@@ -156,7 +158,8 @@ func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 	}
 }
 
-// A program may limit its connections to a host that is the API and the authorization server, as api.x.com is.
+// A program may limit its connections to a host that is the API and the
+// authorization server, as api.x.com is.
 func TestT3_OneConnection(t *testing.T) {
 	e := newLoopbackEngine(t, 1)
 	e.login(t, "1")
@@ -219,7 +222,8 @@ func TestT3_UnusableNewTokenIsNotSent(t *testing.T) {
 	exposure.Check(t, "the error", err, canary)
 }
 
-// A request leaves at its own deadline while the renewal that it waits for goes on.
+// A request leaves at its own deadline while the renewal that it waits for
+// goes on.
 func TestT3_DeadlineDuringARenewal(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		src := newSource()

@@ -33,8 +33,8 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 		discard(resp)
 		return nil, err
 	}
-	// The body is looked at only now: while the token was renewed, the base may have
-	// read it to its end.
+	// The body is looked at only now: while the token was renewed, the base may
+	// have read it to its end.
 	body, ok := reopenBody(req, kept)
 	if !ok {
 		return resp, nil

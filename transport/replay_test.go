@@ -237,8 +237,8 @@ func (b *hanging) Close() error {
 	return nil
 }
 
-// A base ends a Read that hangs by Close, as HTTP/2 does when the server refuses
-// the request. Then the body cannot be replayed.
+// A base ends a Read that hangs by Close, as HTTP/2 does when the server
+// refuses the request. Then the body cannot be replayed.
 func TestT4_CloseEndsAReadThatHangs(t *testing.T) {
 	calls := 0
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -263,7 +263,8 @@ func TestT4_CloseEndsAReadThatHangs(t *testing.T) {
 
 type hangKey struct{}
 
-// A body may tell at its end that it is not what it should be, after the server has got all of it.
+// A body may tell at its end that it is not what it should be, after the
+// server has got all of it.
 func TestT4_BodyThatFailsIsNotReplayed(t *testing.T) {
 	calls := 0
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -283,7 +284,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The base's write loop may go on reading when the response is there: the race detector watches.
+// The base's write loop may go on reading when the response is there: the race
+// detector watches.
 func TestT4_BaseStillReads(t *testing.T) {
 	for range 20 {
 		var wg sync.WaitGroup
@@ -318,7 +320,8 @@ func (s waitingSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oaut
 	return s.fakeSource.Renew(ctx, rejected)
 }
 
-// A base that answers before it has read the body, and reads on meanwhile: by the end of the renewal all of it is kept.
+// A base that answers before it has read the body, and reads on meanwhile: by
+// the end of the renewal all of it is kept.
 func TestT4_BodyReadDuringTheRenewalIsReplayed(t *testing.T) {
 	start, done := make(chan struct{}), make(chan struct{})
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -350,7 +353,7 @@ func TestT4_BodyReadDuringTheRenewalIsReplayed(t *testing.T) {
 	}
 }
 
-// echo answers 401 to tok-1, and else what body and framing it received.
+// echo answers 401 to tok-1, and otherwise what body and framing it received.
 func echo(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -400,7 +403,8 @@ func TestT4_OverRealConnections(t *testing.T) {
 	}
 }
 
-// With Expect: 100-continue a server can refuse before a byte of the body is sent.
+// With Expect: 100-continue a server can refuse before a byte of the body is
+// sent.
 func TestT4_RefusedBeforeTheBodyIsSent(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") == "Bearer tok-1" {

@@ -283,7 +283,8 @@ func TestT6_BaseThatReturnsNothing(t *testing.T) {
 	})
 }
 
-// Rejection and retries work together: each attempt of the replay carries the new token.
+// Rejection and retries work together: each attempt of the replay carries the
+// new token.
 func TestT6_RetriesBelowTheReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		base := &script{answers: []answer{{status: 503}, {status: 401}, {status: 503}, {status: 200}}}
@@ -298,7 +299,8 @@ func TestT6_RetriesBelowTheReplay(t *testing.T) {
 	})
 }
 
-// A reverse proxy sends what it received: with RequestURI set, which http.Client would refuse.
+// A reverse proxy sends what it received: with RequestURI set, which
+// http.Client would refuse.
 func TestT6_UnderAReverseProxy(t *testing.T) {
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {

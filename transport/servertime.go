@@ -57,8 +57,8 @@ func until(resp *http.Response, value string) (time.Duration, bool) {
 	return at.Sub(serverTime(resp)), true
 }
 
-// serverTime is the server's clock when it answered, or ours if it does not
-// say.
+// serverTime is the server's clock when it answered, or this machine's clock if
+// the server does not say.
 func serverTime(resp *http.Response) time.Time {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		return date

@@ -36,8 +36,8 @@ func timed(ctx context.Context, err error) error {
 	return timeoutError{err}
 }
 
-// hitDeadline reports whether a cause of err is a deadline, which may be that of
-// ctx with a cause of the program's.
+// hitDeadline reports whether a cause of err is a deadline, which may be that
+// of ctx with a cause of the program's.
 func hitDeadline(ctx context.Context, err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return true

@@ -17,7 +17,8 @@ type trailerBody struct {
 	from, to http.Header
 }
 
-// withTrailer gives r trailers of its own, and returns the body that fills them.
+// withTrailer gives r trailers of its own, and returns the body that fills
+// them.
 func withTrailer(r *http.Request, body io.ReadCloser) io.ReadCloser {
 	b := &trailerBody{ReadCloser: body, from: r.Trailer, to: make(http.Header, len(r.Trailer))}
 	r.Trailer = b.to

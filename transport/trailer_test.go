@@ -57,8 +57,8 @@ func TestT2_TrailersNamedAuthorizationAreLeftOut(t *testing.T) {
 	}
 }
 
-// Elsewhere trailers are the caller's affair, and a request without a body has
-// none.
+// A request to another origin keeps its trailers, and a request without a body
+// has none.
 func TestT2_TrailersElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		url  string

@@ -17,8 +17,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// newKeeper returns a Keeper of a provider at host, with one user logged in whose
-// token is the name of the host.
+// newKeeper returns a Keeper of a provider at host, with one user logged in
+// whose token is the name of the host.
 func newKeeper(t *testing.T, store storage.Store, host, user string) *grant.Keeper {
 	t.Helper()
 	p := &provider.Provider{
@@ -46,9 +46,9 @@ func newKeeper(t *testing.T, store storage.Store, host, user string) *grant.Keep
 }
 
 // Two logins through one client, with Transports that are stacked in either
-// order: each call is made as the user of its own login. A page behind one login
-// alone that calls the API of the other gets no token, and an error, although a
-// user of the other login has the same identifier (M8).
+// order: each call is made as the user of its own login. A page behind one
+// login alone that calls the API of the other gets no token, and an error,
+// although a user of the other login has the same identifier (M8).
 func TestTwoLoginsThroughOneClient(t *testing.T) {
 	store := storage.NewMemory()
 	x, acme := newKeeper(t, store, "x.example", "42"), newKeeper(t, store, "acme.example", "42")

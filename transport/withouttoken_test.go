@@ -166,7 +166,8 @@ func TestT10_ARedirectElsewhereIsNoticed(t *testing.T) {
 	}
 }
 
-// A hook may send its event through the same client: that is not reported again.
+// A hook may send its event through the same client: that is not reported
+// again.
 func TestT10_AHookMaySendRequests(t *testing.T) {
 	base := &script{answers: []answer{ok200}}
 	everything, n := &late{}, 0
