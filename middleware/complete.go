@@ -8,6 +8,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -25,12 +26,12 @@ const (
 // used up, so that nothing of this happens twice. What comes after the exchange
 // is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
-	state := f.state.Reveal()
+	state, asked := f.state.Reveal(), time.Now()
 	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}
-	k := newKept(keptKey(state), tok, nil)
+	k := newKept(keptKey(state), tok, f.scopes, asked)
 	err = l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)
@@ -46,7 +47,6 @@ func (l *login) beginSession(ctx context.Context, w http.ResponseWriter, r *http
 	if err := l.startSession(ctx, w, r, k.user, k.epoch); err != nil {
 		return failed("the session could not be stored", err)
 	}
-	l.report(r, tokensource.Event{Kind: EventLoginFinished, Subject: k.user.Subject})
 	return nil
 }
 
@@ -127,7 +127,9 @@ func (l *login) accept(ctx context.Context, user provider.Identity) error {
 // save stores the grant. If an earlier call failed, the grant may be stored all
 // the same.
 func (l *login) save(ctx context.Context, k *kept) error {
-	g, err := l.grants.Save(ctx, k.user.Subject, k.token())
+	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
+		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes,
+	})
 	k.tried = true
 	if err == nil {
 		k.epoch = g.Epoch

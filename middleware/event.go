@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -21,8 +22,28 @@ const (
 	// a login of this browser.
 	EventRefused tokensource.EventKind = "request refused"
 
+	// EventSessionEnded means that a session was ended. Reason says why: the user
+	// logged out ("logout"), logged in again in this browser ("replaced") or
+	// disconnected ("disconnected"), the app ended it ("ended", "forgotten"), or a
+	// later login found that its grant had ended ("grant ended") or that the user
+	// had 32 sessions ("too many"). Sessions that end by their time are not
+	// reported. With Err the session may have ended, or not.
 	EventSessionEnded tokensource.EventKind = "session ended"
-	EventDisconnected tokensource.EventKind = "disconnected" // the grant was revoked
+
+	// EventDisconnected means that the grant of a user was ended. With Err the
+	// authorization server has not confirmed it.
+	EventDisconnected tokensource.EventKind = "disconnected"
+)
+
+// The reasons of EventSessionEnded.
+const (
+	reasonLogout       = "logout"
+	reasonReplaced     = "replaced"
+	reasonDisconnected = "disconnected"
+	reasonEnded        = "ended"
+	reasonForgotten    = "forgotten"
+	reasonGrantEnded   = "grant ended"
+	reasonTooMany      = "too many"
 )
 
 // maxUserAgent is the length of a User-Agent header in an event.
@@ -30,13 +51,28 @@ const maxUserAgent = 200
 
 // report completes e with what the request says, and calls Options.OnEvent.
 func (l *login) report(r *http.Request, e tokensource.Event) {
+	l.tell(withVisitor(r.Context(), r), e)
+}
+
+type visitorKey struct{}
+
+// visitor is what an event says of the browser.
+type visitor struct{ addr, agent string }
+
+// withVisitor returns a context whose events name the browser of r.
+func withVisitor(ctx context.Context, r *http.Request) context.Context {
+	return context.WithValue(ctx, visitorKey{}, visitor{r.RemoteAddr, redact.Text(r.UserAgent(), maxUserAgent)})
+}
+
+// tell calls Options.OnEvent with an event that may belong to no request.
+func (l *login) tell(ctx context.Context, e tokensource.Event) {
 	if l.options.OnEvent == nil {
 		return
 	}
-	ctx := r.Context()
+	v, _ := ctx.Value(visitorKey{}).(visitor)
+	e.RemoteAddr, e.UserAgent = v.addr, v.agent
 	e.Time = time.Now()
 	e.Provider, e.ClientID = l.client.Provider().Name, l.client.ClientID()
-	e.RemoteAddr, e.UserAgent = r.RemoteAddr, redact.Text(r.UserAgent(), maxUserAgent)
 	e.CorrelationID = tokensource.CorrelationID(ctx)
 	l.options.OnEvent(ctx, e)
 }

@@ -47,10 +47,15 @@ type kept struct {
 	owned time.Time
 }
 
-func newKept(key string, tok *oauth2.Token, scopes []string) *kept {
+// newKept makes a login of the tokens that were asked for at the given time. An
+// answer states the lifetime of the token, from which Exchange has computed the
+// expiry (G18).
+func newKept(key string, tok *oauth2.Token, scopes []string, asked time.Time) *kept {
+	if tok.ExpiresIn > 0 && !tok.Expiry.IsZero() {
+		asked = tok.Expiry.Add(-time.Duration(tok.ExpiresIn) * time.Second)
+	}
 	return &kept{
-		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(),
-		exchanged: time.Now().Round(0).UTC(),
+		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(), exchanged: asked.Round(0).UTC(),
 	}
 }
 

@@ -72,6 +72,7 @@ func (l *login) end(w http.ResponseWriter, r *http.Request, e ending) error {
 	// Like a login, it is finished when the browser leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
+	ctx = withVisitor(ctx, r)
 	c, err := l.leaving(r.WithContext(ctx), e)
 	if err != nil && !errors.Is(err, errNoSession) {
 		// Which session it is cannot be told now. The browser keeps it: without it,
@@ -110,7 +111,7 @@ func (l *login) leaving(r *http.Request, e ending) (ticket, error) {
 func (l *login) endThis(ctx context.Context, c *ticket) error {
 	name := c.name()
 	l.known.end(c.Subject, name)
-	return l.endSessions(ctx, c.Subject, "logout", func(s storedSession) bool { return s.Name == name })
+	return l.endSessions(ctx, c.Subject, reasonLogout, func(s storedSession) bool { return s.Name == name })
 }
 
 // endGrant ends the grant that a session belongs to, and all sessions with it.
@@ -131,7 +132,8 @@ func (l *login) endGrant(ctx context.Context, c *ticket) error {
 		return nil
 	}
 	err = unreadable(l.grantKey(ctx, c.Subject), l.grants.Logout(ctx, c.Subject))
-	return errors.Join(err, l.endSessions(ctx, c.Subject, "disconnected", func(s storedSession) bool { return s.Epoch == c.Epoch }))
+	l.tell(ctx, tokensource.Event{Kind: EventDisconnected, Subject: c.Subject, Session: c.name(), Err: err})
+	return errors.Join(err, l.endSessions(ctx, c.Subject, reasonDisconnected, func(s storedSession) bool { return s.Epoch == c.Epoch }))
 }
 
 // offerRetry leaves a cookie for another attempt, because the browser has no

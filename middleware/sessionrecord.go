@@ -73,6 +73,24 @@ func (r *sessionRecord) add(s storedSession) {
 	r.List = append(r.List, s)
 }
 
+// missing returns which of the sessions before are gone after a login in the
+// browser that had the session replaced, and why.
+func (r *sessionRecord) missing(before []storedSession, replaced string) map[string]string {
+	gone := map[string]string{}
+	for _, s := range before {
+		switch {
+		case r.find(s.Name) != nil:
+		case s.Name == replaced:
+			gone[s.Name] = reasonReplaced
+		case len(r.List) == maxSessions:
+			gone[s.Name] = reasonTooMany
+		default:
+			gone[s.Name] = reasonGrantEnded
+		}
+	}
+	return gone
+}
+
 // setUser keeps who the user is.
 func (r *sessionRecord) setUser(user provider.Identity) {
 	if text, err := json.Marshal(user); err != nil || len(text) > maxUser {

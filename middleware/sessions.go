@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -83,7 +84,7 @@ func (l *Login) Sessions(ctx context.Context, subject string) ([]Session, error)
 // The error matches tokensource.ErrTemporary or ErrUnreadable. The session may
 // then have ended, or not.
 func (l *Login) EndSession(ctx context.Context, subject, id string) error {
-	return l.inner().endSessions(ctx, subject, "ended", func(s storedSession) bool { return s.Name == id })
+	return l.inner().endSessions(ctx, subject, reasonEnded, func(s storedSession) bool { return s.Name == id })
 }
 
 // EndSessions ends all sessions of a user, except those whose ids are given. It
@@ -92,11 +93,11 @@ func (l *Login) EndSession(ctx context.Context, subject, id string) error {
 //	s, ok := login.Session(r)
 //	err := login.EndSessions(ctx, s.User.Subject, s.ID)
 func (l *Login) EndSessions(ctx context.Context, subject string, except ...string) error {
-	return l.inner().endSessions(ctx, subject, "ended", func(s storedSession) bool { return !slices.Contains(except, s.Name) })
+	return l.inner().endSessions(ctx, subject, reasonEnded, func(s storedSession) bool { return !slices.Contains(except, s.Name) })
 }
 
 // endSessions ends the sessions for which ends returns true.
-func (l *login) endSessions(ctx context.Context, subject, _ string, ends func(storedSession) bool) error {
+func (l *login) endSessions(ctx context.Context, subject, reason string, ends func(storedSession) bool) error {
 	var names []string
 	err := l.changeSessions(ctx, subject, func(r *sessionRecord) error {
 		names = nil
@@ -114,38 +115,53 @@ func (l *login) endSessions(ctx context.Context, subject, _ string, ends func(st
 		return nil
 	})
 	for _, name := range names {
-		l.known.end(subject, name)
+		l.ended(ctx, subject, name, reason, err)
 	}
 	return err
+}
+
+// ended notes and reports that a session was ended. With err it is perhaps
+// still stored.
+func (l *login) ended(ctx context.Context, subject, name, reason string, err error) {
+	l.known.end(subject, name)
+	l.tell(ctx, tokensource.Event{Kind: EventSessionEnded, Subject: subject, Session: name, Reason: reason, Err: err})
 }
 
 // startSession begins a session in the browser that w answers. It has a new ID
 // at every login, also for the same user (A15). The session that the browser
 // had before ends.
 func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.Identity, epoch string) error {
+	ctx = withVisitor(ctx, r)
 	old, oldErr := l.claimed(r.WithContext(ctx))
 	c := newTicket(user.Subject, l.options.SessionLifetime)
 	now := time.Now().Unix()
 	s := storedSession{
 		Name: c.name(), Epoch: epoch, Device: device(r.UserAgent()), Began: now, Seen: now, Expires: c.Expires.Unix(),
 	}
+	var gone map[string]string
 	err := l.changeSessions(ctx, user.Subject, func(r *sessionRecord) error {
+		before := slices.Clone(r.List)
 		if oldErr == nil && old.Subject == user.Subject {
 			r.List = slices.DeleteFunc(r.List, func(s storedSession) bool { return s.Name == old.name() })
 		}
 		r.setUser(user)
 		r.add(s)
+		gone = r.missing(before, old.name())
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	for name, reason := range gone {
+		l.ended(ctx, user.Subject, name, reason, nil)
+	}
 	if err := l.setSession(ctx, w, r, c); err != nil {
 		return err
 	}
 	if oldErr == nil && old.Subject != user.Subject { // the user before keeps the other sessions
-		_ = l.endSessions(ctx, old.Subject, "replaced", func(s storedSession) bool { return s.Name == old.name() })
+		_ = l.endSessions(ctx, old.Subject, reasonReplaced, func(s storedSession) bool { return s.Name == old.name() })
 	}
+	l.report(r, tokensource.Event{Kind: EventLoginFinished, Subject: user.Subject, Session: s.Name})
 	l.cookies.drop(w, r, l.cookies.logout()) // an attempt that could be repeated is of the past
 	l.cookies.drop(w, r, l.cookies.disconnect())
 	return nil
@@ -160,9 +176,9 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 func (l *Login) Forget(ctx context.Context, subject string) error {
 	in := l.inner()
 	return errors.Join(
-		in.endSessions(ctx, subject, "forgotten", func(storedSession) bool { return true }),
+		in.endSessions(ctx, subject, reasonForgotten, func(storedSession) bool { return true }),
 		in.forgetKept(ctx, subject),
-		in.grants.Logout(ctx, subject),
+		in.grants.Forget(ctx, subject),
 	)
 }
 
