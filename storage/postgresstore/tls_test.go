@@ -145,7 +145,7 @@ func steal(conn net.Conn, all *strings.Builder) {
 			continue
 		}
 		_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}) // the password in clear
-		answer := make([]byte, 5+len(secret)+1) // 'p', the size, the password and a zero byte
+		answer := make([]byte, 5+len(secret)+1)                // 'p', the size, the password and a zero byte
 		n, _ := io.ReadFull(conn, answer)
 		all.Write(answer[:n])
 		return
