@@ -14,7 +14,6 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -78,7 +77,7 @@ func newWorld(t testing.TB, s setup) *world {
 // timeline is a page for users who are logged in. It shows who the context says is acting.
 func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	subject, _ := w.login.Subject(r)
-	acting, _ := tokensource.SubjectFrom(r.Context())
+	acting, _ := w.grants.Subject(r.Context())
 	if subject != acting {
 		w.t.Errorf("Subject = %q and the context's subject = %q, want the same", subject, acting)
 	}

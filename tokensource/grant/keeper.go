@@ -73,6 +73,7 @@ import (
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -92,6 +93,7 @@ type engine struct {
 	*lifetime
 
 	client *oauth.Client
+	owner  *tokensource.Owner // of the subjects
 	store  *backend
 	o      Options
 	rules  lease.Rules
@@ -161,17 +163,19 @@ type Options struct {
 	// log in again when the first access token expires.
 	WithoutRefresh bool
 
+	// OnEvent is called with what happens to grants, for audit, logs and metrics.
+	// The kinds are the constants of this package. Its context is that of the call
+	// that began the work, without its end. It is called from many goroutines and
+	// must return quickly. Nil means that no function is called. See
+	// [tokensource.LogEvents].
+	OnEvent func(ctx context.Context, e tokensource.Event)
+
 	// InsecurePlainStore accepts a store that outlives the process and that
 	// [storage.Sealed] did not make. What is lost: anybody who can read the store,
 	// a backup or a replica of it has the tokens of all users, and anybody who can
 	// write to it can exchange the grants of two users unnoticed. The command
 	// "grantctl seal" seals such a store later.
 	InsecurePlainStore bool
-
-	// Observe is called with what happens to grants, for logs and metrics. It sees
-	// no token. It is called from many goroutines and must return quickly. Nil
-	// means that no function is called.
-	Observe func(Event)
 
 	// Clock replaces the clocks of the machine in this module's own tests. Its
 	// type is internal. Nil means the clocks of the machine.
@@ -243,6 +247,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		lifetime: &lifetime{done: make(chan struct{})},
 
 		client:   client,
+		owner:    &tokensource.Owner{Authority: client.Provider().Authority(), ClientID: client.ClientID()},
 		store:    &backend{store: store, timeout: set.StoreTimeout},
 		o:        set,
 		rules:    set.rules(client),
