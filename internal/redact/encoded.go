@@ -10,8 +10,13 @@ import (
 	"strings"
 )
 
-// window is how many bytes of a secret in a text count as the secret.
-const window = 8
+// window is how many bytes of a secret in a text count as the secret. Where
+// only letters and digits are compared, more are needed: "the refresh token is"
+// would otherwise show the secret "my-refresh-token".
+const (
+	window     = 8
+	bareWindow = 16
+)
 
 // shows reports whether text has a part of a secret, in any case or encoding.
 func shows(text string, secrets []string) bool {
@@ -22,8 +27,8 @@ func shows(text string, secrets []string) bool {
 	read(text, 2, readings)
 	parts, bare := map[string]bool{}, map[string]bool{}
 	for reading := range readings {
-		addParts(parts, strings.ToLower(reading))
-		addParts(bare, compact(reading))
+		addParts(parts, strings.ToLower(reading), window)
+		addParts(bare, compact(reading), bareWindow)
 	}
 	for _, s := range secrets {
 		if s == "" {
@@ -37,22 +42,22 @@ func shows(text string, secrets []string) bool {
 			}
 			continue
 		}
-		if hasPart(parts, strings.ToLower(s)) || hasPart(bare, compact(s)) {
+		if hasPart(parts, strings.ToLower(s), window) || hasPart(bare, compact(s), bareWindow) {
 			return true
 		}
 	}
 	return false
 }
 
-func addParts(parts map[string]bool, text string) {
-	for i := 0; i+window <= len(text); i++ {
-		parts[text[i:i+window]] = true
+func addParts(parts map[string]bool, text string, size int) {
+	for i := 0; i+size <= len(text); i++ {
+		parts[text[i:i+size]] = true
 	}
 }
 
-func hasPart(parts map[string]bool, secret string) bool {
-	for i := 0; i+window <= len(secret); i++ {
-		if parts[secret[i:i+window]] {
+func hasPart(parts map[string]bool, secret string, size int) bool {
+	for i := 0; i+size <= len(secret); i++ {
+		if parts[secret[i:i+size]] {
 			return true
 		}
 	}

@@ -75,11 +75,11 @@ func TestTextHidesAShortSecretInAnyCase(t *testing.T) {
 
 // What a server has to say about a request is shown.
 func TestTextKeepsWhatIsNoSecret(t *testing.T) {
-	secrets := []string{"Basic bXktYXBwOkhVbTlnWXo0M0pfMW1Zcw==", "HUm9gYz43J_1mYs", "rt-1JkL20nMXo_pqRstUvw", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}
+	secrets := []string{"my-refresh-token", "Basic bXktYXBwOkhVbTlnWXo0M0pfMW1Zcw==", "HUm9gYz43J_1mYs", "rt-1JkL20nMXo_pqRstUvw", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}
 	for _, text := range []string{
 		"The provided authorization grant is invalid, expired or revoked",
 		"AADSTS50173: The provided grant has expired. Trace ID: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9 Timestamp: 2026-01-01 12:00:00Z",
-		"Value passed for the token was invalid.", "use Basic authentication", "see https://as.example/errors#invalid_grant",
+		"Value passed for the token was invalid.", "The refresh token is invalid.", "bad_refresh_token", "use Basic authentication", "see https://as.example/errors#invalid_grant",
 	} {
 		if got := redact.Text(text, 200, secrets...); got != text {
 			t.Errorf("Text(%q) = %q, want it as it is", text, got)
