@@ -35,6 +35,10 @@ var xScopes = []string{
 	"broadcast.read", "broadcast.write", "timeline.read", "ads.read", "ads.write",
 }
 
+// xAPIOrigins are X's hosts that accept a user's token: the API under both of
+// its names, the Ads API (scopes ads.read and ads.write), and uploads.
+var xAPIOrigins = []string{"https://api.x.com", "https://api.twitter.com", "https://ads-api.x.com", "https://upload.x.com"}
+
 // X returns the facts of X (Twitter): OAuth 2.0 Authorization Code with PKCE,
 // for public and confidential clients. Each call returns a new value. So a
 // caller may change it, for example append a scope that is new at X.
@@ -50,7 +54,7 @@ func X() *Provider {
 		ClientCredentialsURL: "https://api.x.com/oauth2/token",
 		ClientAuth:           Basic,
 		ClientIDInBody:       true, // X has asked for it beside Basic at times, and accepts it always
-		APIOrigins:           []string{"https://api.x.com", "https://api.twitter.com"},
+		APIOrigins:           slices.Clone(xAPIOrigins),
 		Scopes:               slices.Clone(xScopes),
 		RefreshScope:         "offline.access",
 		MaxState:             xMaxState,

@@ -24,7 +24,7 @@ func TestX(t *testing.T) {
 		"RevocationURL":        {x.RevocationURL, "https://api.x.com/2/oauth2/revoke"},
 		"ClientCredentialsURL": {x.ClientCredentialsURL, "https://api.x.com/oauth2/token"}, // without /2
 		"IdentityURL":          {x.IdentityURL, "https://api.x.com/2/users/me"},
-		"APIOrigins":           {strings.Join(x.APIOrigins, " "), "https://api.x.com https://api.twitter.com"},
+		"APIOrigins":           {strings.Join(x.APIOrigins, " "), "https://api.x.com https://api.twitter.com https://ads-api.x.com https://upload.x.com"},
 		"RefreshScope":         {x.RefreshScope, "offline.access"},
 		"Issuer":               {x.Issuer, ""},
 	} {
