@@ -117,7 +117,7 @@ func TestClient(t *testing.T) {
 					t.Fatal(err)
 				}
 				client.Authorizer = wrong{} // what the library adds does not reach X
-				ctx := tokensource.WithSubject(t.Context(), subject)
+				ctx := grants.WithSubject(t.Context(), subject)
 				for round := 1; round <= 3; round++ {
 					time.Sleep(time.Minute) // a token that is refused moments after its refresh is not refreshed again
 					tt.end(fake)
@@ -189,8 +189,8 @@ func TestErrors(t *testing.T) {
 		ctx  context.Context
 		want error
 	}{
-		{"withdrawn", tokensource.WithSubject(t.Context(), subject), tokensource.ErrReauthorize},
-		{"never logged in", tokensource.WithSubject(t.Context(), "1"), tokensource.ErrNoGrant},
+		{"withdrawn", grants.WithSubject(t.Context(), subject), tokensource.ErrReauthorize},
+		{"never logged in", grants.WithSubject(t.Context(), "1"), tokensource.ErrNoGrant},
 		{"no user in the context", t.Context(), tokensource.ErrNoSubject},
 	}
 	for _, tt := range tests {

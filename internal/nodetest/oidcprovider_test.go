@@ -225,7 +225,7 @@ func (w *world) provider() *provider.Provider {
 
 // as returns a context whose requests are made for a user.
 func (w *world) as(ctx context.Context, user string) context.Context {
-	return tokensource.WithSubject(ctx, user)
+	return w.grants.WithSubject(ctx, user)
 }
 
 // whoAmI asks the API for the user of its token.
