@@ -14,7 +14,6 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -58,7 +57,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, &grant.Options{InsecurePlainStore: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -78,7 +77,7 @@ func newWorld(t testing.TB, s setup) *world {
 // timeline is a page for users who are logged in. It shows who the context says is acting.
 func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	subject, _ := w.login.Subject(r)
-	acting, _ := tokensource.SubjectFrom(r.Context())
+	acting, _ := w.grants.Subject(r.Context())
 	if subject != acting {
 		w.t.Errorf("Subject = %q and the context's subject = %q, want the same", subject, acting)
 	}
@@ -322,7 +321,7 @@ func (w *world) grantKey() string {
 	w.t.Helper()
 	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)
 	if errors.Is(err, seal.ErrUnsealed) {
-		return storage.NameKey
+		return storage.NameKey(w.client.Provider().Authority() + " " + w.client.ClientID())
 	}
 	if err != nil {
 		w.t.Fatal(err)

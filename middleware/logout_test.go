@@ -9,7 +9,6 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -134,7 +133,7 @@ func TestM5_RevocationFails(t *testing.T) {
 			if len(b.cookies("session")) != 0 {
 				t.Error("the session has not ended")
 			}
-			ctx := tokensource.WithSubject(t.Context(), oauthtest.DefaultUser().ID)
+			ctx := w.grants.WithSubject(t.Context(), oauthtest.DefaultUser().ID)
 			if _, err := w.grants.Token(ctx); err == nil {
 				t.Error("the grant can still be used")
 			}

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 type userKey struct{ login *login }
 
 // Require passes a request to next if its user is logged in. The context of the
-// request then names the user (tokensource.WithSubject). So an http.Client with
+// request then names the user (grant.Keeper.WithSubject). So an http.Client with
 // authtrip's transport acts as this user. Caches must treat the answer as
 // private, unless next says otherwise.
 //
@@ -34,7 +32,7 @@ func (l *Login) Require(next http.Handler) http.Handler {
 		default:
 			w.Header().Set("Cache-Control", "private")
 			ctx := context.WithValue(r.Context(), userKey{in}, s.Subject)
-			next.ServeHTTP(w, r.WithContext(tokensource.WithSubject(ctx, s.Subject)))
+			next.ServeHTTP(w, r.WithContext(in.grants.WithSubject(ctx, s.Subject)))
 		}
 	})
 }

@@ -136,7 +136,7 @@ func TestM6_Subject(t *testing.T) {
 	}
 	// A context that somebody else has given a subject is no login.
 	acting := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		home(rw, r.WithContext(tokensource.WithSubject(r.Context(), "somebody")))
+		home(rw, r.WithContext(w.grants.WithSubject(r.Context(), "somebody")))
 	})
 	if newBrowser(t, acting).get("/"); ok {
 		t.Errorf("Subject from a foreign context = %q, want none", subject)

@@ -119,7 +119,7 @@ func TestM6_DeadGrant(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Hour) // the access token expires
-		if _, err := w.grants.Token(tokensource.WithSubject(t.Context(), user)); !errors.Is(err, tokensource.ErrReauthorize) {
+		if _, err := w.grants.Token(w.grants.WithSubject(t.Context(), user)); !errors.Is(err, tokensource.ErrReauthorize) {
 			t.Fatalf("Token = %v, want ErrReauthorize", err)
 		}
 		wantStatus(t, "page after the grant died", b.get("/timeline"), http.StatusSeeOther)

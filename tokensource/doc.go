@@ -13,7 +13,7 @@
 // which a Source may implement too: a [Renewer] replaces a token that was
 // rejected, a [RequestAuthorizer] says how a request carries a token, and a
 // [Scoper] says where tokens may go. [WithSubject] names the user whose token
-// is wanted.
+// is wanted. An [Owner] says at which server and for which client.
 //
 // [Static] is a Source of one fixed token. [FromOAuth2] and [ToOAuth2] convert
 // from and to the TokenSource of golang.org/x/oauth2. Tokens are *oauth2.Token

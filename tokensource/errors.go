@@ -21,8 +21,9 @@ var (
 	ErrNoGrant = fmt.Errorf("tokensource: no grant is stored for the subject: %w", ErrReauthorize)
 
 	// ErrNoSubject means that neither the source nor the context names a
-	// subject, see [WithSubject].
-	ErrNoSubject = errors.New("tokensource: no subject in the context: use tokensource.WithSubject, or a Source of one subject")
+	// subject, see [WithSubject]. A subject of another client or of another
+	// authorization server does not count.
+	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: use WithSubject of its Keeper, or a Source of one subject")
 
 	// ErrTemporary means that the authorization server, the store or a function
 	// of the program could not do its work now. A later call may succeed. The
@@ -96,6 +97,11 @@ type Error struct {
 	// InDoubt says that the server may have done what it was asked: its answer
 	// was lost or could not be read.
 	InDoubt bool
+
+	// Unrecognized comes with ErrClient. Neither the standard nor the facts of
+	// the provider explain the refusal. So it may concern the grant of one user,
+	// and not the client.
+	Unrecognized bool
 
 	// Hint says what to do, if that is known.
 	Hint string

@@ -20,7 +20,7 @@ import (
 func Example() {
 	source := perUser{"7": "the token of user 7", "8": "the token of user 8"}
 	for _, user := range []string{"7", "8", "9"} {
-		tok, err := source.Token(tokensource.WithSubject(context.Background(), user))
+		tok, err := source.Token(tokensource.WithSubject(context.Background(), own, user))
 		if err != nil {
 			fmt.Println("must log in:", errors.Is(err, tokensource.ErrReauthorize))
 			continue
@@ -33,11 +33,14 @@ func Example() {
 	// must log in: true
 }
 
+// own is what the subjects of this program's source belong to.
+var own = tokensource.Owner{Authority: "https://login.example", ClientID: "app"}
+
 // perUser is a Source of fixed tokens by subject.
 type perUser map[string]string
 
 func (s perUser) Token(ctx context.Context) (*oauth2.Token, error) {
-	subject, ok := tokensource.SubjectFrom(ctx)
+	subject, ok := tokensource.SubjectFrom(ctx, own)
 	if !ok {
 		return nil, tokensource.ErrNoSubject
 	}

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A Source supplies the access token for the subject that ctx names, see
+// A Source supplies the access token for the subject that ctx names for it, see
 // [WithSubject], or for its one subject. Implementations are safe for
 // concurrent use. The token is shared: nobody may change it. A Source never
 // returns a nil token without an error.
@@ -59,20 +59,4 @@ type Scoper interface {
 	// Endpoints returns the URLs of the authorization server's own endpoints. A
 	// request to one of them never carries a token of this Source.
 	Endpoints() []string
-}
-
-type subjectKey struct{}
-
-// WithSubject returns a context that names the subject: the user, as the
-// authorization server names it. A [Source] supplies the token of that subject.
-// So one http.Client serves every user.
-func WithSubject(ctx context.Context, subject string) context.Context {
-	return context.WithValue(ctx, subjectKey{}, subject)
-}
-
-// SubjectFrom returns the subject that [WithSubject] put into ctx, and whether
-// there is one.
-func SubjectFrom(ctx context.Context) (string, bool) {
-	subject, _ := ctx.Value(subjectKey{}).(string)
-	return subject, subject != ""
 }

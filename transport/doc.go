@@ -17,7 +17,7 @@
 //
 //	authenticated, err := transport.New(keeper, nil)
 //	client := &http.Client{Transport: authenticated}
-//	ctx = tokensource.WithSubject(ctx, user)
+//	ctx = keeper.WithSubject(ctx, user)
 //	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 //	resp, err := client.Do(req)
 //

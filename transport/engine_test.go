@@ -102,7 +102,7 @@ func (e *engine) login(t *testing.T, user string) {
 // call makes one call as user and returns the status.
 func (e *engine) call(t *testing.T, user string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(tokensource.WithSubject(t.Context(), user), http.MethodGet, e.origin+xapi.PathEcho, nil)
+	req, err := http.NewRequestWithContext(e.grants.WithSubject(t.Context(), user), http.MethodGet, e.origin+xapi.PathEcho, nil)
 	if err != nil {
 		t.Error(err)
 		return 0
@@ -226,7 +226,7 @@ func TestASourceThatEmbedsAKeeperSendsItsOwnTokens(t *testing.T) {
 	} {
 		base := &script{answers: []answer{ok200}}
 		req := newRequest(t, "GET", xAPI, nil)
-		roundTrip(t, newTransport(t, tt.src, base, transport.Options{}), req.WithContext(tokensource.WithSubject(req.Context(), "7")))
+		roundTrip(t, newTransport(t, tt.src, base, transport.Options{}), req.WithContext(e.grants.WithSubject(req.Context(), "7")))
 		if got := base.auths(); (got == "Bearer a-token-of-the-program") != tt.own || !strings.HasPrefix(got, "Bearer ") {
 			t.Errorf("%s: sent with %q, want the program's token: %v", tt.name, got, tt.own)
 		}

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -34,7 +33,7 @@ func newCrowd(t *testing.T, n, length int) (*grant.Keeper, []context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := grant.New(client, bare{storage.NewMemory()}, &grant.Options{Recheck: time.Hour})
+	g, err := grant.New(client, bare{storage.NewMemory()}, &grant.Options{Recheck: time.Hour, InsecurePlainStore: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func newCrowd(t *testing.T, n, length int) (*grant.Keeper, []context.Context) {
 		if _, err := g.Save(t.Context(), subject, tok); err != nil {
 			t.Fatal(err)
 		}
-		contexts[i] = tokensource.WithSubject(t.Context(), subject) //nolint:fatcontext // one each, none inside another
+		contexts[i] = g.WithSubject(t.Context(), subject) //nolint:fatcontext // one each, none inside another
 	}
 	return g, contexts
 }

@@ -15,7 +15,7 @@ import (
 
 // New returns a client of X's API that calls it with the tokens of src. If src
 // is a *grant.Keeper, the context of each call names the user
-// (tokensource.WithSubject). If src is a Source of one subject, all calls are
+// (Keeper.WithSubject). If src is a Source of one subject, all calls are
 // made for that user. It returns the error of transport.New. The client is safe
 // for concurrent use.
 func New(src tokensource.Source, o *transport.Options) (*twitter.Client, error) {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
@@ -41,14 +40,14 @@ func (a *app) kill(ctx context.Context, _ *http.Request) (result, error) {
 }
 
 func (a *app) killToken(ctx context.Context) {
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject, _ := a.grants.Subject(ctx)
 	a.upstream.fake.ExpireAccess(subject)
 }
 
 // withdraw ends the grant at X, as the user can in X's settings. No refresh
 // helps: the next call finds out, and the user is asked to connect again.
 func (a *app) withdraw(ctx context.Context, _ *http.Request) (result, error) {
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject, _ := a.grants.Subject(ctx)
 	_ = a.upstream.fake.RevokeGrant(subject, a.upstream.fake.app.ClientID) // fails if there is none, which is what is wanted
 	return result{
 		Title: "You have withdrawn access in X's settings",

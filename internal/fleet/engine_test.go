@@ -54,7 +54,7 @@ type engine struct {
 }
 
 // open opens the engine. Its store and its token requests pass by p.
-func (s setup) open(ctx context.Context, p *points, observe func(grant.Event)) (*engine, error) {
+func (s setup) open(ctx context.Context, p *points, onEvent func(context.Context, tokensource.Event)) (*engine, error) {
 	wire := http.DefaultTransport.(*http.Transport).Clone()
 	wire.MaxIdleConnsPerHost = 64
 	client, err := s.client(newPassingWire(wire, p))
@@ -66,7 +66,8 @@ func (s setup) open(ctx context.Context, p *points, observe func(grant.Event)) (
 		return nil, err
 	}
 	grants, err := grant.New(client, passing(store, p), &grant.Options{
-		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, StoreTimeout: s.storeTimeout(), Observe: observe,
+		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, StoreTimeout: s.storeTimeout(), OnEvent: onEvent,
+		InsecurePlainStore: true, // no key: a test of the engine may read what is stored
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
@@ -96,7 +97,7 @@ func (s setup) client(wire http.RoundTripper) (*oauth.Client, error) {
 // token and repeats the call.
 func (e *engine) call(ctx context.Context, subject string) message {
 	start := time.Now()
-	ctx = tokensource.WithSubject(ctx, subject)
+	ctx = withUser(e.grants.WithSubject(ctx, subject), subject)
 	var m message
 	tok, err := e.source.Token(ctx)
 	for range 3 {

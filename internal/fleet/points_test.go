@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // The points at which a process can be made to wait. All but the first are
@@ -41,6 +40,18 @@ type points struct {
 	reads    map[string]int    // by subject
 }
 
+type userKey struct{}
+
+// withUser returns a context whose work the points recognize by its user.
+func withUser(ctx context.Context, subject string) context.Context {
+	return context.WithValue(ctx, userKey{}, subject)
+}
+
+func userOf(ctx context.Context) string {
+	subject, _ := ctx.Value(userKey{}).(string)
+	return subject
+}
+
 func newPoints(say func(message)) *points {
 	return &points{
 		say: say, released: make(chan struct{}),
@@ -63,7 +74,7 @@ func (p *points) reach(ctx context.Context, point string) {
 	if p == nil {
 		return
 	}
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject := userOf(ctx)
 	p.mu.Lock()
 	here := p.armed[subject] == point
 	if here {
@@ -82,7 +93,7 @@ func (p *points) setAnswered(ctx context.Context, is bool) (was bool) {
 	if p == nil {
 		return false
 	}
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject := userOf(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	was = p.answered[subject]
@@ -95,7 +106,7 @@ func (p *points) countRead(ctx context.Context) int {
 	if p == nil {
 		return 0
 	}
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject := userOf(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reads[subject]++

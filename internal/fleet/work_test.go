@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // work is what a worker does. It obeys orders, each in a goroutine of its own,
@@ -22,7 +22,7 @@ func work(text string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p := newPoints(say())
-	e, err := s.open(ctx, p, func(ev grant.Event) {
+	e, err := s.open(ctx, p, func(_ context.Context, ev tokensource.Event) {
 		p.say(message{Event: string(ev.Kind), Subject: ev.Subject})
 	})
 	if err != nil {

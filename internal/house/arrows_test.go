@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
-		"internal/isnil internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/loopback internal/members internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -44,6 +44,7 @@ var arrows = []row{
 	{"internal/flight", sync, "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
+	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
@@ -57,7 +58,7 @@ var arrows = []row{
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
-	{"tokensource/provider", "internal/loopback", ""},
+	{"tokensource/provider", "tokensource internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
@@ -65,6 +66,7 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/cache storage storage/seal " + plumbing, engine},
 
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
+	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},

@@ -119,7 +119,7 @@ func values(t *testing.T) (list []any, secrets []string) {
 	return []any{
 			w.Client, app, *app, static, *static, foreign, *foreign, bridge, g, user, facts, failure, *failure, refused,
 			request, *request, rt, *rt, &transport.Options{Base: rt}, w.Client.Provider(),
-			grant.Event{Kind: grant.EventDied, Subject: w.User, Err: refused},
+			tokensource.Event{Kind: grant.EventDied, Subject: w.User, Err: refused},
 			userConfig{client: w.Client, request: *request, transport: *rt},
 		}, []string{
 			ending(registered.Secret()), ending(apiSecret), tok.AccessToken, tok.RefreshToken, appToken.AccessToken,
@@ -141,7 +141,7 @@ func TestValuesShowNoSecret(t *testing.T) {
 // what it was sent.
 func TestEngineErrorsShowNoSecret(t *testing.T) {
 	w := testworld.New(t)
-	var events []grant.Event
+	var events []tokensource.Event
 	g := w.Process(nil)
 	tok := w.Login(g)
 	secrets := []string{tok.AccessToken, tok.RefreshToken, oauthtest.ConfidentialApp().Secret()}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -202,7 +203,7 @@ func (j *judge) crashed(p *process) {
 }
 
 // event is called with what an engine reports.
-func (j *judge) event(p *process, e grant.Event) {
+func (j *judge) event(p *process, e tokensource.Event) {
 	j.counts.add("event "+string(e.Kind), 1)
 	j.say(p, j.byUser[e.Subject], "event: %s", e.Kind)
 }

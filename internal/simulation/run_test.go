@@ -13,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -130,7 +131,9 @@ func (r *run) newProcess(name string, place int, interval time.Duration) *proces
 		Clock: p.clock(), CacheSize: []int{1, 3, 0}[p.chance.of("cache").below(3)],
 		DueInterval: interval,
 		Alive:       p.probe,
-		Observe:     func(e grant.Event) { r.judge.event(p, e) },
+		OnEvent:     func(_ context.Context, e tokensource.Event) { r.judge.event(p, e) },
+
+		InsecurePlainStore: true, // the judge reads what is stored
 	}
 	if r.grace {
 		o.InDoubt = grant.ResendAlways

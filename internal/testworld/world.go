@@ -4,10 +4,12 @@
 package testworld
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +33,7 @@ type World struct {
 	Store   *HookedStore
 	User    string
 	mu      sync.Mutex
-	events  []grant.Event
+	events  []tokensource.Event
 	Options oauth.Options
 }
 
@@ -73,7 +75,8 @@ func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
 	if o == nil {
 		o = new(grant.Options)
 	}
-	o.Observe = w.observe
+	o.OnEvent = w.observe
+	o.InsecurePlainStore = true // tests put wrappers around the store, and look into it
 	if o.DueInterval == 0 {
 		o.DueInterval = -1 // a test that looks at the index of due work says so
 	}
@@ -86,14 +89,21 @@ func (w *World) ProcessOn(store storage.Store, o *grant.Options) *grant.Keeper {
 }
 
 // observe remembers an event.
-func (w *World) observe(e grant.Event) {
+func (w *World) observe(_ context.Context, e tokensource.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
 }
 
+// Events returns the events so far.
+func (w *World) Events() []tokensource.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
+}
+
 // Saw counts the events of a kind.
-func (w *World) Saw(kind grant.EventKind) int {
+func (w *World) Saw(kind tokensource.EventKind) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -22,6 +20,7 @@ type Grant struct {
 	ClientID string // the app's
 
 	Scopes      []string  // granted; empty if the server never said
+	Asked       []string  // the scopes that the login asked for
 	Authorized  time.Time // when the user last authorized
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
@@ -64,7 +63,7 @@ type Grant struct {
 func facts(r *lease.Record) Grant {
 	g := Grant{
 		Subject: r.Subject, Issuer: r.Issuer, ClientID: r.ClientID,
-		Scopes: strings.Fields(r.Token.Scope), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
+		Scopes: strings.Fields(r.Token.Scope), Asked: strings.Fields(r.Asked), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
 		Refreshable: r.Token.Refresh != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
@@ -111,12 +110,17 @@ const grantPrefix = "grant." // of storage keys
 // hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
 // plain hash.
 func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	return storage.Name(ctx, store, grantPrefix, issuer, clientID, subject)
+	return storage.Name(ctx, store, grantPrefix, ownerOf(issuer, clientID), subject)
 }
+
+// ownerOf returns whom the records of a client belong to, for [storage.Name].
+// Two clients that share a store have name keys of their own, so that their
+// stores may be sealed with different keys.
+func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } // no URL contains a space
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := k.store.name(ctx, grantPrefix, k.client.Provider().Authority(), k.client.ClientID(), subject)
+	key, err := k.store.name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
 	if err != nil {
 		return "", unread(err)
 	}
@@ -140,117 +144,4 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 		return Grant{}, err
 	}
 	return facts(s.Entry().Record), nil
-}
-
-// Save stores the tokens of a new authorization of subject, in place of the
-// tokens of an earlier one, and makes a dead grant alive. Tokens that are
-// replaced are revoked, unless the server has ended them itself (G20). Of two
-// logins at nearly the same time, the one that was exchanged later stays,
-// whichever is saved first (G6). Save returns the facts of the grant that
-// stays, and ErrNoGrant if the user has logged out meanwhile.
-//
-// Save goes on when ctx ends, because the code that tok was traded for cannot
-// be used again. [tokensource.ErrTemporary] means that the store has not
-// confirmed the grant. It may be stored all the same. Let the user log in
-// again.
-func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
-	if err := checkSubject(subject); err != nil {
-		return Grant{}, err
-	}
-	if tok == nil || tok.AccessToken == "" {
-		return Grant{}, errors.New("grant: Save needs the token that Exchange returned")
-	}
-	if !k.begin() {
-		return Grant{}, tokensource.ErrClosed
-	}
-	defer k.work.Done()
-	ctx = context.WithoutCancel(ctx)
-	key, err := k.key(ctx, subject)
-	if err != nil {
-		return Grant{}, err
-	}
-	login := k.login(subject, tok)
-	out, err := k.drive(ctx, key, subject, &login)
-	if out.Overtaken && out.Record != nil {
-		return facts(out.Record), nil
-	}
-	if err != nil {
-		return Grant{}, err
-	}
-	return facts(out.Record), nil
-}
-
-// login prepares the tokens of a new authorization.
-func (k *Keeper) login(subject string, tok *oauth2.Token) lease.Login {
-	at := exchanged(tok, k.clock.Wall())
-	t := issued(tok, at)
-	if t.Scope == "" {
-		t.Scope = strings.Join(k.client.Scopes(), " ") // RFC 6749 section 5.1
-	}
-	p := k.client.Provider()
-	return lease.Login{
-		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject,
-		ID: randomID(), Epoch: randomID(), Exchanged: at, Token: t,
-	}
-}
-
-// exchanged returns when a token was obtained. An answer states the lifetime of
-// the token, from which Exchange has computed the expiry. An app may have done
-// much between Exchange and Save, and the order of two logins is that of their
-// exchanges.
-func exchanged(tok *oauth2.Token, now time.Time) time.Time {
-	if tok.ExpiresIn <= 0 || tok.Expiry.IsZero() {
-		return now
-	}
-	at := tok.Expiry.Round(0).Add(-time.Duration(tok.ExpiresIn) * time.Second)
-	if at.After(now) {
-		return now
-	}
-	return at
-}
-
-// Logout ends a subject's grant, for every process at once. From then on no
-// process hands out a token of it. The refresh token and then the access token
-// are revoked at the server ([RFC 7009]). A logout wins over a refresh under
-// way: tokens that arrive later are revoked (G12). Without a grant Logout
-// returns nil. A provider without a revocation endpoint leaves nothing else to
-// do.
-//
-// An error means that the logout may not be stored, or that the server has not
-// confirmed the revocation. What the server has not confirmed is repeated in
-// the background by any process, for a week (G20). When ctx ends, Logout
-// returns its cause and goes on by itself. [EventLoggedOut] then says how it
-// ended.
-//
-// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
-func (k *Keeper) Logout(ctx context.Context, subject string) error {
-	if err := checkSubject(subject); err != nil {
-		return err
-	}
-	if !k.begin() {
-		return tokensource.ErrClosed
-	}
-	done := make(chan error, 1)
-	go func() {
-		defer k.work.Done()
-		done <- k.logout(context.WithoutCancel(ctx), subject)
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return flight.GaveUp(ctx)
-	}
-}
-
-func (k *Keeper) logout(ctx context.Context, subject string) error {
-	key, err := k.key(ctx, subject)
-	if err != nil {
-		return err
-	}
-	_, err = k.drive(ctx, key, subject, new(lease.Logout))
-	if errors.Is(err, tokensource.ErrNoGrant) {
-		return nil
-	}
-	return err
 }

@@ -4,8 +4,6 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 func TestCachedTokenCostsNoAllocation(t *testing.T) {
@@ -15,7 +13,7 @@ func TestCachedTokenCostsNoAllocation(t *testing.T) {
 		w.Login(g)
 		one := g.Source(w.User)
 		ready, oneReady := g.ReadyFor(g), one.ReadyFor(one)
-		ctx := tokensource.WithSubject(t.Context(), w.User)
+		ctx := g.WithSubject(t.Context(), w.User)
 		for name, read := range map[string]func() error{
 			"Keeper.Token":         func() error { _, err := g.Token(ctx); return err },
 			"Keeper.Authorization": func() error { _, _, err := ready.Authorization(ctx); return err },
@@ -49,7 +47,7 @@ func TestAuthorization(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
-		if _, value, err := g.ReadyFor(g).Authorization(tokensource.WithSubject(t.Context(), w.User)); err == nil || value != "" {
+		if _, value, err := g.ReadyFor(g).Authorization(g.WithSubject(t.Context(), w.User)); err == nil || value != "" {
 			t.Errorf("Authorization without a grant = %q, %v, want an error", value, err)
 		}
 		tok, source := w.Login(g), g.Source(w.User)

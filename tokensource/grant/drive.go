@@ -41,7 +41,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
 		r.show()
-		r.report(e)
+		r.report(ctx, e)
 		switch {
 		case e.Read:
 			ev = r.read(ctx)
@@ -56,7 +56,7 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 		case e.Wait:
 			ev = r.wait(ctx, e)
 		default:
-			return e.Outcome, r.end(e)
+			return e.Outcome, r.end(ctx, e)
 		}
 	}
 }
@@ -71,6 +71,8 @@ type run struct {
 	heard        *subscription   // the notifications that end a wait
 	version      storage.Version // that was read or written last
 	token        string          // the access token that was read or written last
+	members      string          // and what is kept of the server's answers
+	scopes       string          // and the granted scopes
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
@@ -111,14 +113,15 @@ func (r *run) read(ctx context.Context) lease.Event {
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		r.version, r.token = 0, ""
+		r.version, r.token, r.members, r.scopes = 0, "", "", ""
 		return lease.Event{OK: true}
 	case err != nil:
 		r.missed()
 		r.stored = err
 		return lease.Event{}
 	}
-	r.version, r.token = version, record.Token.Access
+	r.version = version
+	r.know(record)
 	if r.subject == "" { // the index of due work names keys only
 		r.subject = record.Subject
 		r.access()
@@ -152,10 +155,11 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		return lease.Event{Conflict: true}
 	}
 	r.missed()
-	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
+		r.stored = &tokensource.Error{Op: "store", Err: err} // another attempt fails in the same way
 		return lease.Event{}
 	}
+	r.stored = temporary("store", err)
 	r.unknown = true
 	return lease.Event{Unknown: true}
 }
@@ -167,8 +171,14 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 		return
 	}
 	changed := e.Record.Token.Access != r.token
-	r.token = e.Record.Token.Access
+	r.know(e.Record)
 	r.written = func() { r.publish(e.Record, version, storage.Version(e.Version), changed) }
+}
+
+// know remembers what the next effects need of the stored record.
+func (r *run) know(record *lease.Record) {
+	t := record.Token
+	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -211,7 +221,9 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	tok, err := r.client.Refresh(ctx, e.Token)
 	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
 	if err == nil {
-		return lease.Event{OK: true, Token: issued(tok, sent.Wall)}
+		t := r.issued(tok, sent.Wall, r.members)
+		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
+		return lease.Event{OK: true, Token: t}
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
@@ -225,12 +237,14 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 }
 
 // issued is the token of an answer, with its lifetime counted from the sending
-// of the request by this process's own wall clock (G18).
-func issued(tok *oauth2.Token, sent time.Time) lease.Token {
+// of the request by this process's own wall clock (G18). Members that are kept
+// and that the answer lacks stay as they were before.
+func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.Token {
 	t := lease.Token{
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
+	t.Members = keep(keptMembers(k.client.Provider()), tok.Extra, before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
@@ -303,7 +317,7 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 
 // end publishes the outcome, and starts the work that the operation has left to
 // do. It returns the outcome as an error.
-func (r *run) end(e lease.Effect) error {
+func (r *run) end(ctx context.Context, e lease.Effect) error {
 	err := r.failure(e.Outcome)
 	switch {
 	case !e.Outcome.StoreFailed:
@@ -312,7 +326,7 @@ func (r *run) end(e lease.Effect) error {
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
-		r.tell(EventLoggedOut, err)
+		r.tell(ctx, EventLoggedOut, err)
 	}
 	r.tend(r.key, r.subject, e.Outcome.Record)
 	return err
@@ -361,10 +375,10 @@ type backend struct {
 }
 
 // name returns a storage key. The first name may have to read the store.
-func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+func (b *backend) name(ctx context.Context, prefix, owner string, parts ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	return storage.Name(ctx, b.store, prefix, parts...)
+	return storage.Name(ctx, b.store, prefix, owner, parts...)
 }
 
 func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {

@@ -9,28 +9,44 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
-// Event is something that happened to a grant. It contains no token.
-type Event struct {
-	Kind    EventKind
-	Subject string
-	Err     error // the cause of a failure, or nil
-}
-
-// EventKind says what happened.
-type EventKind string
-
-// The kinds of events that [Options.Observe] is called with. Tokens that were
+// The kinds of events that [Options.OnEvent] is called with. Tokens that were
 // dropped, and may still work at the server, are revoked in the background.
 const (
-	EventAuthorized    EventKind = "authorized"     // a login is stored
-	EventRefreshed     EventKind = "refreshed"      // a refresh succeeded
-	EventRefreshFailed EventKind = "refresh failed" // a refresh failed for now, and the grant is alive
-	EventDied          EventKind = "died"           // the user must authorize again
-	EventUnsaved       EventKind = "unsaved"        // renewed tokens are in memory only, because the store failed
-	EventSaved         EventKind = "saved"          // tokens that were in memory only are stored now
-	EventSuperseded    EventKind = "superseded"     // new tokens were dropped for newer ones, or after a logout
-	EventLoggedOut     EventKind = "logged out"     // a logout is stored; Err says if the server has not confirmed it
-	EventUnrevoked     EventKind = "unrevoked"      // a token could not be revoked for a week, and the attempts have ended
+	// EventAuthorized means that a login is stored.
+	EventAuthorized tokensource.EventKind = "grant authorized"
+
+	// EventRefreshed means that a refresh succeeded.
+	EventRefreshed tokensource.EventKind = "grant refreshed"
+
+	// EventScopes means that the server granted other scopes than a login asked
+	// for, or than the grant had before a refresh. Scopes are those that are
+	// granted, and Err names the difference.
+	EventScopes tokensource.EventKind = "grant scopes"
+
+	// EventRefreshFailed means that a refresh failed for now. The grant is alive.
+	EventRefreshFailed tokensource.EventKind = "grant refresh failed"
+
+	// EventDied means that the user must authorize again.
+	EventDied tokensource.EventKind = "grant died"
+
+	// EventUnsaved means that renewed tokens are in memory only, because the store
+	// failed.
+	EventUnsaved tokensource.EventKind = "grant unsaved"
+
+	// EventSaved means that tokens which were in memory only are stored now.
+	EventSaved tokensource.EventKind = "grant saved"
+
+	// EventSuperseded means that new tokens were dropped in favour of newer ones,
+	// or after a logout.
+	EventSuperseded tokensource.EventKind = "grant superseded"
+
+	// EventLoggedOut means that a logout is stored. Err says if the server has not
+	// confirmed it.
+	EventLoggedOut tokensource.EventKind = "grant logged out"
+
+	// EventUnrevoked means that a token could not be revoked for a week. The
+	// attempts have ended.
+	EventUnrevoked tokensource.EventKind = "grant unrevoked"
 )
 
 // failure returns an outcome as an error.
@@ -89,7 +105,7 @@ func (r *run) overtaken(pause time.Duration) error {
 func cause(err error, op, text string, pause time.Duration) *tokensource.Error {
 	e := tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: errors.New(text)}
 	if f, ok := errors.AsType[*tokensource.Error](err); ok {
-		e = *f // a copy: Options.Observe may have kept the original
+		e = *f // a copy: Options.OnEvent may have kept the original
 	}
 	if e.RetryAfter == 0 && errors.Is(&e, tokensource.ErrTemporary) {
 		e.RetryAfter = max(pause, 0)
@@ -115,12 +131,12 @@ func (k *Keeper) refreshHint() string {
 	return e.Hint
 }
 
-// report calls Options.Observe with what happened in one step.
-func (r *run) report(e lease.Effect) {
+// report calls Options.OnEvent with what happened in one step.
+func (r *run) report(ctx context.Context, e lease.Effect) {
 	r.loggedOut = r.loggedOut || e.LoggedOut
 	kinds := [...]struct {
 		happened bool
-		kind     EventKind
+		kind     tokensource.EventKind
 		err      error
 	}{
 		{e.Authorized, EventAuthorized, nil},
@@ -139,12 +155,11 @@ func (r *run) report(e lease.Effect) {
 		if n.kind == EventDied {
 			n.err = r.reauthorize(e.Outcome)
 		}
-		r.tell(n.kind, n.err)
+		r.tell(ctx, n.kind, n.err)
 	}
 }
 
-func (r *run) tell(kind EventKind, err error) {
-	if r.o.Observe != nil {
-		r.o.Observe(Event{Kind: kind, Subject: r.subject, Err: err})
-	}
+// tell calls Options.OnEvent with what happened to the grant of the run.
+func (r *run) tell(ctx context.Context, kind tokensource.EventKind, err error) {
+	r.Keeper.tell(ctx, tokensource.Event{Kind: kind, Subject: r.subject, Err: err})
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -68,7 +67,7 @@ func Example() {
 
 	// From here on one source serves every user; the context says whose token it
 	// is.
-	tok, err = grants.Token(tokensource.WithSubject(ctx, user.Subject))
+	tok, err = grants.Token(grants.WithSubject(ctx, user.Subject))
 	fmt.Println("logged in:", user.Username)
 	fmt.Println("token of type", tok.Type(), "without a refresh token:", tok.RefreshToken == "", err)
 	if err := grants.Close(); err != nil {

@@ -73,6 +73,7 @@ import (
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -92,6 +93,7 @@ type engine struct {
 	*lifetime
 
 	client *oauth.Client
+	owner  *tokensource.Owner // of the subjects
 	store  *backend
 	o      Options
 	rules  lease.Rules
@@ -161,10 +163,19 @@ type Options struct {
 	// log in again when the first access token expires.
 	WithoutRefresh bool
 
-	// Observe is called with what happens to grants, for logs and metrics. It sees
-	// no token. It is called from many goroutines and must return quickly. Nil
-	// means that no function is called.
-	Observe func(Event)
+	// OnEvent is called with what happens to grants, for audit, logs and metrics.
+	// The kinds are the constants of this package. Its context is that of the call
+	// that began the work, without its end. It is called from many goroutines and
+	// must return quickly. Nil means that no function is called. See
+	// [tokensource.LogEvents].
+	OnEvent func(ctx context.Context, e tokensource.Event)
+
+	// InsecurePlainStore accepts a store that outlives the process and that
+	// [storage.Sealed] did not make. What is lost: anybody who can read the store,
+	// a backup or a replica of it has the tokens of all users, and anybody who can
+	// write to it can exchange the grants of two users unnoticed. The command
+	// "grantctl seal" seals such a store later.
+	InsecurePlainStore bool
 
 	// Clock replaces the clocks of the machine in this module's own tests. Its
 	// type is internal. Nil means the clocks of the machine.
@@ -211,8 +222,10 @@ const (
 )
 
 // New returns a Keeper for the users of client, whose grants are kept in store.
-// Give every process the same store, and wrap it with [storage.Sealed] unless
-// it is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Give every process the same store, wrapped with [storage.Sealed]. New refuses
+// any other store with an error that wraps [storage.ErrPlain], unless the
+// records end with the process, as those of [storage.Memory] do, or
+// Options.InsecurePlainStore is set. Nil options mean all defaults. Call [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
@@ -226,11 +239,15 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if err := o.check(client); err != nil {
 		return nil, err
 	}
+	if err := o.checkStore(store); err != nil {
+		return nil, err
+	}
 	set := o.withDefaults()
 	k := &Keeper{&engine{
 		lifetime: &lifetime{done: make(chan struct{})},
 
 		client:   client,
+		owner:    &tokensource.Owner{Authority: client.Provider().Authority(), ClientID: client.ClientID()},
 		store:    &backend{store: store, timeout: set.StoreTimeout},
 		o:        set,
 		rules:    set.rules(client),
@@ -265,6 +282,17 @@ func (o *Options) check(client *oauth.Client) error {
 	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.Scopes(), scope) {
 		return fmt.Errorf("grant: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
 			"when the first access token expires: add it, or set Options.WithoutRefresh", scope, client.Provider().Name)
+	}
+	return nil
+}
+
+// checkStore demands an explicit choice before tokens are stored as they are.
+func (o *Options) checkStore(store storage.Store) error {
+	if o.InsecurePlainStore {
+		return nil
+	}
+	if err := storage.CheckSealed(store); err != nil {
+		return fmt.Errorf("grant: %w, or set Options.InsecurePlainStore", err)
 	}
 	return nil
 }

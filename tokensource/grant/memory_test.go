@@ -18,7 +18,6 @@ import (
 	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -51,7 +50,7 @@ func TestG10_MemoryIsOfActiveSubjectsOnly(t *testing.T) {
 		for i := range active {
 			subject := strconv.Itoa(i * (known / active))
 			store.values[w.keyOf(subject)] = grant.StoredBytes(g, subject, stored)
-			contexts = append(contexts, tokensource.WithSubject(t.Context(), subject))
+			contexts = append(contexts, g.WithSubject(t.Context(), subject))
 		}
 		synctest.Wait()
 		goroutines, before := bubble.Goroutines(), heap()

@@ -10,7 +10,6 @@ import (
 	"github.com/authtrip/authtrip/internal/bubble"
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
@@ -28,7 +27,7 @@ func TestG1_OneRedemptionInAProcess(t *testing.T) {
 		synctest.Wait()
 		before := bubble.Goroutines()
 		var wg sync.WaitGroup
-		ctx := tokensource.WithSubject(t.Context(), w.User)
+		ctx := g.WithSubject(t.Context(), w.User)
 		for range 10_000 {
 			wg.Go(func() {
 				tok, err := g.Renew(ctx, rejected)

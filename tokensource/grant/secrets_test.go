@@ -8,6 +8,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/internal/testworld"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
@@ -40,6 +41,6 @@ func TestNothingPrintsTheTokensOfAKeeper(t *testing.T) {
 		exposure.Check(t, "Grant", facts, tokens...)
 		_, err = g.Source("another").Token(t.Context())
 		exposure.Check(t, "an error", err, tokens...)
-		exposure.Check(t, "an event", grant.Event{Kind: grant.EventUnsaved, Subject: w.User, Err: err}, tokens...)
+		exposure.Check(t, "an event", tokensource.Event{Kind: grant.EventUnsaved, Subject: w.User, Err: err}, tokens...)
 	})
 }

@@ -36,13 +36,28 @@ type (
 // patience is how long a caller with a valid token waits for the store.
 const patience = 250 * time.Millisecond
 
-// Token returns a valid access token for the subject that ctx names. It returns
-// [tokensource.ErrNoSubject] if ctx names none. Otherwise it returns a
+// WithSubject returns a context that names a subject: the user, as the
+// authorization server names the user. Token and Renew are then for that user.
+// The subject belongs to this server and this client. Another Keeper does not
+// accept it, unless it has the same two (M8). A context can name one subject
+// for each.
+func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, *k.owner, subject)
+}
+
+// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
+// whether there is one.
+func (k *Keeper) Subject(ctx context.Context) (string, bool) {
+	return tokensource.SubjectFrom(ctx, *k.owner)
+}
+
+// Token returns a valid access token for the subject that ctx names, see
+// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names none. Otherwise it returns a
 // [*tokensource.Error]: ErrNoGrant or ErrReauthorize if the user must log in,
 // ErrTemporary or ErrClient if a refresh was needed and failed. No caller waits
 // longer than ctx allows. The refresh itself goes on without the caller.
 func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
-	subject, ok := tokensource.SubjectFrom(ctx)
+	subject, ok := k.Subject(ctx)
 	if !ok {
 		return nil, tokensource.ErrNoSubject
 	}
@@ -58,7 +73,7 @@ func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 // The result may be a token that another process has obtained earlier. If an
 // API rejects that one too, call Renew again with it.
 func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
-	subject, ok := tokensource.SubjectFrom(ctx)
+	subject, ok := k.Subject(ctx)
 	if !ok {
 		return nil, tokensource.ErrNoSubject
 	}
@@ -85,7 +100,7 @@ func (k *Keeper) ReadyFor(src any) bearer.Ready {
 type keeperReady struct{ k *Keeper }
 
 func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	subject, _ := tokensource.SubjectFrom(ctx)
+	subject, _ := r.k.Subject(ctx)
 	if s := r.k.cache.Fresh(subject); s != nil {
 		return s.Token, s.Header, nil
 	}
@@ -345,10 +360,11 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 	return at
 }
 
-// token returns the access token as callers see it.
+// token returns the access token as callers see it, with the members of the
+// answers that are kept.
 func token(r *lease.Record) *oauth2.Token {
 	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
-	return t.WithExtra(map[string]any{"scope": r.Token.Scope})
+	return t.WithExtra(withMembers(r.Token.Members, map[string]any{"scope": r.Token.Scope}))
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {

@@ -11,7 +11,6 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/plot"
 	"github.com/authtrip/authtrip/bench/internal/target"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -73,7 +72,7 @@ func (r *report) grow(store storage.Store, n int) (grown, error) {
 	g := grown{subjects: n, active: min(n, r.scale.active)}
 	contexts := make([]context.Context, g.active)
 	for i := range contexts {
-		contexts[i] = tokensource.WithSubject(context.Background(), peers.Subject(i*(n/g.active))) //nolint:fatcontext // one each, none inside another
+		contexts[i] = peers.Context(i * (n / g.active)) //nolint:fatcontext // one each, none inside another
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
 	e, err := peers.OpenEngine(store, &grant.Options{Recheck: time.Hour})

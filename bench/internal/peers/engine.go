@@ -28,7 +28,7 @@ func NewClient(tokenURL string, rt http.RoundTripper) (*oauth.Client, error) {
 		TokenURL:         tokenURL,
 		APIOrigins:       []string{Origin},
 		InsecureLoopback: true,
-	}, oauth.Registration{ClientID: "bench", RedirectURL: "https://app.example/callback"},
+	}, oauth.Registration{ClientID: clientID, RedirectURL: "https://app.example/callback"},
 		&oauth.Options{HTTPClient: &http.Client{Transport: rt}})
 }
 
@@ -86,7 +86,7 @@ func (e *Engine) warm(u Users, store *counted) error {
 // OpenEngine returns an engine on the given store, with the given options.
 // Close it at the end.
 func OpenEngine(store storage.Store, o *grant.Options) (*Engine, error) {
-	client, err := NewClient("https://login.bench.example/token", unreachable{})
+	client, err := NewClient(benchTokenURL, unreachable{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package peers_test
 
 import (
-	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/authtrip/authtrip/bench/internal/peers"
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // recorder is a base that keeps what it was sent.
@@ -80,7 +78,7 @@ func TestTransportsDoTheSameWork(t *testing.T) {
 
 func sendsTheSame(t *testing.T, name string, rt http.RoundTripper, base *recorder, length int, body string) {
 	t.Helper()
-	ctx := tokensource.WithSubject(context.Background(), peers.Subject(0))
+	ctx := peers.Context(0)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peers.Origin+"/2/users/me?a=b", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +118,7 @@ func TestFloorsSendOneAuthorization(t *testing.T) {
 	base := new(recorder)
 	all := transports(t, base, 43)
 	for _, name := range []string{peers.Floor, peers.FloorAll, peers.Authtrip, peers.AuthtripCtx} {
-		ctx := tokensource.WithSubject(t.Context(), peers.Subject(0))
+		ctx := peers.Context(0)
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, peers.Origin, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +153,7 @@ func TestEachUserHasATokenOfItsOwn(t *testing.T) {
 		} {
 			seen := map[string]bool{}
 			for _, ctx := range append(users.Contexts(), users.Zipf(300)...) {
-				subject, _ := tokensource.SubjectFrom(ctx)
+				subject := peers.SubjectOf(ctx)
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, peers.Origin, nil)
 				if err != nil {
 					t.Fatal(err)

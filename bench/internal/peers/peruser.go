@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // perUser is how x/oauth2 serves many users: a source and a transport for each
@@ -27,7 +25,7 @@ func NewPerUser(base http.RoundTripper, u Users) http.RoundTripper {
 
 // RoundTrip implements http.RoundTripper.
 func (p *perUser) RoundTrip(req *http.Request) (*http.Response, error) {
-	subject, _ := tokensource.SubjectFrom(req.Context())
+	subject := SubjectOf(req.Context())
 	rt, ok := p.transports.Load(subject)
 	if !ok {
 		return nil, errAsked
@@ -55,7 +53,7 @@ func NewFloorAll(base http.RoundTripper, u Users) http.RoundTripper {
 
 // RoundTrip implements http.RoundTripper.
 func (f *floorAll) RoundTrip(req *http.Request) (*http.Response, error) {
-	subject, _ := tokensource.SubjectFrom(req.Context())
+	subject := SubjectOf(req.Context())
 	value, ok := f.values[subject]
 	if !ok || f.span.over(time.Now()) {
 		return nil, errAsked

@@ -66,5 +66,24 @@ func (u Users) Zipf(n int) []context.Context {
 }
 
 func (u Users) context(i int) context.Context {
-	return tokensource.WithSubject(context.Background(), u.Name(i))
+	return tokensource.WithSubject(context.Background(), owner, u.Name(i))
+}
+
+// owner is what the users belong to: the client of an [Engine].
+var owner = tokensource.Owner{Authority: benchTokenURL, ClientID: clientID}
+
+const (
+	benchTokenURL = "https://login.bench.example/token"
+	clientID      = "bench"
+)
+
+// Context returns a context that names the user [Subject](i).
+func Context(i int) context.Context {
+	return tokensource.WithSubject(context.Background(), owner, Subject(i))
+}
+
+// SubjectOf returns the user that ctx names.
+func SubjectOf(ctx context.Context) string {
+	subject, _ := tokensource.SubjectFrom(ctx, owner)
+	return subject
 }

@@ -12,6 +12,8 @@ import "time"
 type Login struct {
 	Issuer, Endpoint, ClientID, Subject string
 
+	Asked string // the scopes that it asked for
+
 	ID        string    // random: names the authorization
 	Epoch     string    // random: names the epoch that the login begins, if it begins one
 	Exchanged time.Time // when the server answered the exchange
@@ -213,7 +215,7 @@ func (c Rules) future(t time.Time, now Clock) bool { return t.After(now.Wall.Add
 // process has not stored yet (G4).
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
-	base.Epoch, base.Login, base.Exchanged = o.Epoch, o.ID, o.Exchanged
+	base.Epoch, base.Login, base.Exchanged, base.Asked = o.Epoch, o.ID, o.Exchanged, o.Asked
 	if old := o.current; old != nil {
 		if old.Over == "" {
 			base.Epoch = old.Epoch

@@ -17,6 +17,7 @@ type Record struct {
 	Epoch     string    // random: from a login to the logout or the death of the grant
 	Login     string    // random: the authorization from which the tokens descend
 	Exchanged time.Time // when the server answered the exchange of that login
+	Asked     string    // the scopes that this login asked for
 	Serial    uint64    // counts the token sets of that login
 	Token     Token
 
@@ -43,6 +44,7 @@ type Token struct {
 	Type      string
 	Refresh   string
 	Scope     string
+	Members   string    // what else is kept of the server's answers
 	Obtained  time.Time // when the request was sent (G18)
 	Expiry    time.Time // when Access expires; zero if that is not known
 	Refreshed bool      // the set came from a refresh, not from an authorization
@@ -91,7 +93,7 @@ func (r *Record) took(serial uint64, t Token) *Record {
 func (r *Record) over(reason, code string) *Record {
 	next := *r
 	next.Over, next.Code = reason, code
-	next.Token.Access, next.Token.Refresh = "", ""
+	next.Token.Access, next.Token.Refresh, next.Token.Members = "", "", ""
 	next.Intent, next.Doubts, next.Failures, next.RetryAt = intent{}, 0, 0, time.Time{}
 	return &next
 }

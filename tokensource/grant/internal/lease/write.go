@@ -42,6 +42,9 @@ func newAdoption(base *Record, t Token) *claim {
 	if t.Scope == "" {
 		t.Scope = base.Token.Scope
 	}
+	if t.Members == "" {
+		t.Members = base.Token.Members
+	}
 	return &claim{kind: adopt, base: base, token: t}
 }
 
