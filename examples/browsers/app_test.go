@@ -177,7 +177,9 @@ func TestPageAfterLogout(t *testing.T) {
 	a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = true })
 	b.open(a.url+"/file", "wants to access your account")
 	run[bool](b, `history.go(-3), true`) // to the file
-	b.until("end of the way back", func() bool { return !strings.HasSuffix(run[string](b, "location.pathname"), "logout") && b.text() != "" })
+	b.until("end of the way back", func() bool {
+		return !strings.HasSuffix(run[string](b, "location.pathname"), "logout") && b.text() != ""
+	})
 	if text := b.text(); strings.Contains(text, "the file") {
 		t.Errorf("the way back shows %q after the logout", text)
 	}
