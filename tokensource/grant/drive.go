@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -30,7 +31,7 @@ type operation interface {
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
-		r.rejected = renewal.Rejected
+		r.rejected, r.ahead = renewal.Rejected, renewal.Ahead
 	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
@@ -66,6 +67,7 @@ type run struct {
 	*Keeper
 	key, subject string
 	rejected     string          // the access token that a renewal is to replace
+	ahead        bool            // that token is still good
 	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
@@ -73,12 +75,17 @@ type run struct {
 	token        string          // the access token that was read or written last
 	members      string          // and what is kept of the server's answers
 	scopes       string          // and the granted scopes
+	set          string          // and the name of the token set
+	intent       string          // and the intent, which names the next set
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
+	broken   error // why tokens that were issued cannot be sent
 
+	admitted    bool // it counts as a refresh in flight
+	justRenewed bool // a renewal is refused because the last one did not help
 	unknown     bool // a write may have happened, or may still happen
 	interrupted bool // a wait was ended
 	loggedOut   bool // a logout was stored
@@ -103,6 +110,7 @@ func (r *run) missed() {
 
 // leave ends the run.
 func (r *run) leave() {
+	r.sent()
 	r.changes.leave(r.key, r.heard)
 	r.missed()
 }
@@ -133,7 +141,7 @@ func (r *run) read(ctx context.Context) lease.Event {
 // stored one.
 func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if e.Announce {
-		if err := r.breaker.Allow(r.clock.Wall()); err != nil {
+		if err := r.admit(ctx, e.Record); err != nil {
 			r.answered = err
 			return lease.Event{Refused: true, Pause: retryAfter(err)}
 		}
@@ -178,6 +186,7 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
+	r.set, r.intent = t.ID, record.Intent.ID
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -218,8 +227,16 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		return nil
 	})
 	tok, err := r.client.Refresh(ctx, e.Token)
-	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
+	r.sent()
+	return r.answer(ctx, e, sent, tok, err)
+}
+
+// answer returns what became of a refresh that began at sent.
+func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok *oauth2.Token, err error) lease.Event {
+	jitter := r.jitter(r.key, uint64(sent.Wall.UnixNano()))
+	r.judge(err, jitter)
 	if err == nil {
+		r.refused.clear(r.key)
 		t := r.issued(tok, sent.Wall, r.members)
 		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
@@ -227,12 +244,37 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
 	switch {
+	case tok != nil:
+		return r.useless(tok, sent, failure, jitter)
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return lease.Event{Refused: true, Code: failure.Code}
 	case failure != nil && failure.InDoubt:
 		return lease.Event{Unknown: true}
 	}
-	return lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+	ev := lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+	if private(failure) {
+		noted := r.refused.note(r.key, r.set, failure, false, r.now(), jitter)
+		r.answered, ev.Private, ev.Pause = noted, true, noted.RetryAfter
+	}
+	return ev
+}
+
+// useless is a refresh that the server granted with tokens that cannot be sent.
+// The new refresh token is stored first: the old one is redeemed (G14). The
+// error is that of the answer, which says why this setup cannot work.
+func (r *run) useless(tok *oauth2.Token, sent lease.Clock, failure *tokensource.Error, jitter uint64) lease.Event {
+	t := r.issued(tok, sent.Wall, r.members)
+	t.Access = ""
+	r.broken = r.refused.note(r.key, r.intent, failure, true, r.now(), jitter)
+	return lease.Event{OK: true, Token: t}
+}
+
+// judge tells the breaker how an attempt ended. It counts failures that concern
+// more than one grant (G17).
+func (r *run) judge(err error, jitter uint64) {
+	if err == nil || errors.Is(err, tokensource.ErrReauthorize) || pacing.Shared(err) {
+		r.breaker.Report(err, r.key, r.clock.Wall(), jitter)
+	}
 }
 
 // issued is the token of an answer, with its lifetime counted from the sending

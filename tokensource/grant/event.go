@@ -52,7 +52,9 @@ const (
 // failure returns an outcome as an error.
 func (r *run) failure(o lease.Outcome) error {
 	switch {
-	case o.JustRenewed:
+	case r.broken != nil && o.JustRenewed:
+		return r.broken
+	case o.JustRenewed, r.justRenewed && o.Spaced:
 		return tokensource.ErrJustRenewed
 	case o.Overtaken:
 		return r.overtaken(o.Pause)

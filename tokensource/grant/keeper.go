@@ -103,6 +103,9 @@ type engine struct {
 	grants  *table          // what this process alone knows of its grants
 	changes *changes        // of stored grants, as the store notifies of them
 	breaker *pacing.Breaker // of requests to the token endpoint
+	refused *refusals       // failed attempts that concern one grant in this process
+	trials  *trials         // renewals that did not help
+	sending chan struct{}   // holds one element for each refresh in flight
 
 	loads    *singleflight.Group // reads of the store, by subject
 	renewals *singleflight.Group // by subject
@@ -126,7 +129,10 @@ type Options struct {
 	RefreshBefore time.Duration
 
 	// RenewSpacing is how old a refreshed token must be before its rejection by an
-	// API leads to another refresh. Zero means 10 seconds.
+	// API leads to another refresh. Each refresh that did not help, because the API
+	// rejects the new token as well, doubles this time for the next one, up to
+	// sixty times as long. Package transport reports which tokens an API accepts,
+	// and that ends it. Zero means 10 seconds.
 	RenewSpacing time.Duration
 
 	// Recheck is how old the knowledge of a grant may be in this process before
@@ -208,6 +214,7 @@ const (
 	longest        = 24 * time.Hour   // Recheck and StoreTimeout
 	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
 	maxRevocations = 16               // in flight at once, for logouts and in the background
+	maxRefreshes   = 256              // in flight at once; the others wait
 
 	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
 	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
@@ -240,10 +247,13 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		o:        set,
 		rules:    set.rules(client),
 		clock:    set.Clock,
-		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Newer: newer}),
+		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
-		breaker:  new(pacing.Breaker),
+		breaker:  &pacing.Breaker{Grants: 2},
+		refused:  new(refusals),
+		trials:   newTrials(set.RenewSpacing),
+		sending:  make(chan struct{}, maxRefreshes),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),
 		revoking: make(chan struct{}, maxRevocations),

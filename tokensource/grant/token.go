@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -107,6 +108,16 @@ func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 	return withHeader(r.k.Token(ctx))
 }
 
+// Accepted implements [bearer.Ready].
+func (r keeperReady) Accepted(ctx context.Context, tok *oauth2.Token, renewed bool) {
+	if r.k.trials.open.Load() == 0 {
+		return
+	}
+	if subject, ok := r.k.Subject(ctx); ok {
+		r.k.trials.accept(subject, tok.AccessToken, renewed, r.k.clock.Mono())
+	}
+}
+
 // withHeader adds the header's value to what a Token method returned.
 func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 	if err != nil {
@@ -172,6 +183,11 @@ func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 	return withHeader(r.s.Token(ctx))
 }
 
+// Accepted implements [bearer.Ready].
+func (r sourceReady) Accepted(_ context.Context, tok *oauth2.Token, renewed bool) {
+	r.s.keeper.trials.accept(r.s.subject, tok.AccessToken, renewed, r.s.keeper.clock.Mono())
+}
+
 // token is Token where memory alone is not enough. It asks the store if what is
 // cached is too old, starts a refresh ahead of the expiry in the background,
 // and renews what has expired (G9, G18).
@@ -188,13 +204,27 @@ func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, erro
 		return nil, err
 	}
 	now := k.cache.Now()
-	if e.Expiry.Passed(now) {
-		return k.renew(ctx, subject, k.unexpired(e.Record))
+	if e.Token == nil || e.Expiry.Passed(now) {
+		return k.renewExpired(ctx, subject, e.Record)
 	}
 	if e.Refresh.Passed(now) {
 		k.refreshAhead(ctx, subject, s)
 	}
 	return e.Token, nil
+}
+
+// renewExpired renews a token that has expired. A server may issue the same
+// access token again, with a later expiry. That is no failure here.
+func (k *Keeper) renewExpired(ctx context.Context, subject string, r *lease.Record) (*oauth2.Token, error) {
+	rejected := k.unexpired(r)
+	tok, err := k.renew(ctx, subject, rejected, false)
+	if rejected == "" || !errors.Is(err, tokensource.ErrJustRenewed) {
+		return tok, err
+	}
+	if s := k.cache.Load(subject); k.valid(s) {
+		return s.Token, nil
+	}
+	return nil, err
 }
 
 // unexpired returns the access token of a grant that has expired by the
@@ -315,6 +345,9 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 	}
 }
 
+// sameSet reports that two records hold one token set.
+func sameSet(a, b *lease.Record) bool { return a.Token.ID == b.Token.ID }
+
 // newer reports that the store held a later than b: both hold token sets of one
 // login, which are numbered. A grant ends after its last set was stored.
 func newer(a, b *lease.Record) bool {
@@ -327,6 +360,9 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	now := k.cache.Now()
 	e := entry{Record: r, Version: uint64(version), Over: uint64(replaced), Refresh: cache.Never, Expiry: cache.Never}
 	if r.Over != "" {
+		return e
+	}
+	if r.Token.Access == "" { // the server issued none that can be sent
 		return e
 	}
 	e.Token = token(r)
@@ -371,7 +407,7 @@ func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oa
 	if rejected == nil || rejected.AccessToken == "" {
 		return nil, errors.New("grant: Renew needs the token that was rejected")
 	}
-	return k.renew(ctx, subject, rejected.AccessToken)
+	return k.renew(ctx, subject, rejected.AccessToken, true)
 }
 
 // renewed is the outcome of a renewal, and what it began for.
@@ -384,13 +420,17 @@ type renewed struct {
 
 // renew returns a valid token other than rejected. However many callers ask,
 // one renewal asks the store, and at most one request asks the server (G1, G2).
-func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
+// An API has rejected the token if byAPI is set. Otherwise it has expired.
+func (k *Keeper) renew(ctx context.Context, subject, rejected string, byAPI bool) (*oauth2.Token, error) {
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
-	for {
+	for first := true; ; first = false {
 		if tok := k.other(subject, rejected); tok != nil {
 			return tok, nil
+		}
+		if byAPI && first {
+			k.trials.reject(subject, rejected, k.clock.Mono())
 		}
 		out, err := flight.Wait[renewed](ctx, k.renewal(ctx, subject, lease.Renewal{Rejected: rejected}))
 		switch {
@@ -399,7 +439,7 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.T
 		case out.err == nil && out.token.AccessToken != rejected:
 			return out.token, nil
 		case out.rejected == rejected && !out.ahead:
-			return nil, out.err
+			return nil, cmp.Or(out.err, tokensource.ErrJustRenewed) // never neither (G19)
 		}
 		// The renewal began for another token, or ahead of the expiry. A refresh
 		// ahead of the expiry stores no end of the grant, so its failure says
