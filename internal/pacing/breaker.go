@@ -47,6 +47,12 @@ func Shared(err error) bool {
 	return false
 }
 
+// Private reports whether a failed refresh is the affair of this process, and
+// of one of its grants at most.
+func Private(e *tokensource.Error) bool {
+	return e != nil && (errors.Is(e, tokensource.ErrClient) || e.Status == 0 && !e.InDoubt)
+}
+
 // refusesClient reports whether the server refused the client, and not one
 // grant. X sends unauthorized_client with 401 where the standard has
 // invalid_client. A redirect and a missing page mean that the URL is wrong.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/storage"
@@ -236,7 +237,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 	jitter := r.jitter(r.key, uint64(sent.Wall.UnixNano()))
 	r.judge(err, jitter)
 	if err == nil {
-		r.refused.clear(r.key)
+		r.refused.Clear(r.key)
 		t := r.issued(tok, sent.Wall, r.members)
 		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
@@ -252,8 +253,8 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 		return lease.Event{Unknown: true}
 	}
 	ev := lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
-	if private(failure) {
-		noted := r.refused.note(r.key, r.set, failure, false, r.now(), jitter)
+	if pacing.Private(failure) {
+		noted := r.refused.Note(r.key, r.set, failure, false, pacing.Moment(r.now()), jitter)
 		r.answered, ev.Private, ev.Pause = noted, true, noted.RetryAfter
 	}
 	return ev
@@ -265,7 +266,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 func (r *run) useless(tok *oauth2.Token, sent lease.Clock, failure *tokensource.Error, jitter uint64) lease.Event {
 	t := r.issued(tok, sent.Wall, r.members)
 	t.Access = ""
-	r.broken = r.refused.note(r.key, r.intent, failure, true, r.now(), jitter)
+	r.broken = r.refused.Note(r.key, r.intent, failure, true, pacing.Moment(r.now()), jitter)
 	return lease.Event{OK: true, Token: t}
 }
 
@@ -285,7 +286,7 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	t.Members = keep(keptMembers(k.client.Provider()), tok.Extra, before)
+	t.Members = kept.Merge(nil, tok.Extra, before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
@@ -324,34 +325,6 @@ func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	if err != nil || other {
 		return lease.Event{Unknown: true}
-	}
-	return lease.Event{OK: true}
-}
-
-// alive reports whether an access token works.
-func (k *Keeper) alive(ctx context.Context, access string) (bool, error) {
-	tok := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
-	ctx, cancel := context.WithTimeout(ctx, k.client.Timeout())
-	defer cancel()
-	if k.o.Alive != nil {
-		return k.o.Alive(ctx, tok)
-	}
-	_, err := k.client.Identity(ctx, tok)
-	if errors.Is(err, tokensource.ErrReauthorize) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// wait lets time pass.
-func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
-	pause, heard := e.For, (*subscription)(nil)
-	if e.Poll {
-		pause, heard = min(pause, r.changes.poll(r.clock.Mono()-r.begun)), r.heard
-	}
-	if !r.sleepUntil(ctx, pause, heard, r.version) {
-		r.interrupted = true
-		return lease.Event{}
 	}
 	return lease.Event{OK: true}
 }
@@ -409,41 +382,10 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version, c
 	r.seen = nil
 }
 
-// backend is the store. Each call has a limit of time.
-type backend struct {
-	store   storage.Store
-	timeout time.Duration
-}
-
-// name returns a storage key. The first name may have to read the store.
-func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return storage.Name(ctx, b.store, prefix, parts...)
-}
-
-func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Get(ctx, key)
-}
-
-func (b *backend) put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Put(ctx, key, value, old)
-}
-
-func (b *backend) remove(ctx context.Context, key string, old storage.Version) error {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Delete(ctx, key, old)
-}
-
 // load reads a grant. It refuses a record that belongs to another subject or
 // client. An empty subject stands for the subject of the record.
 func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
-	stored, err := k.store.get(ctx, key)
+	stored, err := k.store.Get(ctx, key)
 	if err != nil {
 		return nil, 0, unread(err)
 	}
@@ -496,7 +438,7 @@ func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, su
 // write stores a grant in place of the version old. A nil record deletes it.
 func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old storage.Version) (storage.Version, error) {
 	if r == nil {
-		return 0, k.store.remove(ctx, key, old)
+		return 0, k.store.Delete(ctx, key, old)
 	}
-	return k.store.put(ctx, key, r.Encode(), old)
+	return k.store.Put(ctx, key, r.Encode(), old)
 }

@@ -68,10 +68,12 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -91,21 +93,22 @@ type Keeper struct{ *engine }
 // engine is a Keeper behind the first pointer. Its fields never change.
 type engine struct {
 	*lifetime
+	server
 
 	client *oauth.Client
 	owner  *tokensource.Owner // of the subjects
-	store  *backend
+	store  *timed.Store
 	o      Options
 	rules  lease.Rules
 	clock  *clock.Clock
 
 	cache   *cache.Cache[lease.Record]
-	grants  *table          // what this process alone knows of its grants
-	changes *changes        // of stored grants, as the store notifies of them
-	breaker *pacing.Breaker // of requests to the token endpoint
-	refused *refusals       // failed attempts that concern one grant in this process
-	trials  *trials         // renewals that did not help
-	sending chan struct{}   // holds one element for each refresh in flight
+	grants  *table           // what this process alone knows of its grants
+	changes *changes         // of stored grants, as the store notifies of them
+	breaker *pacing.Breaker  // of requests to the token endpoint
+	refused *pacing.Refusals // failed attempts that concern one grant in this process
+	trials  *pacing.Trials   // renewals that did not help
+	sending pacing.Gate      // bounds the refreshes in flight
 
 	loads    *singleflight.Group // reads of the store, by subject
 	renewals *singleflight.Group // by subject
@@ -240,10 +243,11 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	set := o.withDefaults()
 	k := &Keeper{&engine{
 		lifetime: &lifetime{done: make(chan struct{})},
+		server:   about.Of(client.Provider()),
 
 		client:   client,
 		owner:    &tokensource.Owner{Authority: client.Provider().Authority(), ClientID: client.ClientID()},
-		store:    &backend{store: store, timeout: set.StoreTimeout},
+		store:    &timed.Store{Store: store, Timeout: set.StoreTimeout},
 		o:        set,
 		rules:    set.rules(client),
 		clock:    set.Clock,
@@ -251,9 +255,9 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		grants:   new(table),
 		changes:  new(changes),
 		breaker:  &pacing.Breaker{Grants: 2},
-		refused:  new(refusals),
-		trials:   newTrials(set.RenewSpacing),
-		sending:  make(chan struct{}, maxRefreshes),
+		refused:  new(pacing.Refusals),
+		trials:   pacing.NewTrials(set.RenewSpacing),
+		sending:  make(pacing.Gate, maxRefreshes),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),
 		revoking: make(chan struct{}, maxRevocations),
@@ -344,7 +348,22 @@ func (o *Options) rules(client *oauth.Client) lease.Rules {
 func (k *Keeper) Client() *oauth.Client { return k.client }
 
 // Store returns the store that the grants are kept in.
-func (k *Keeper) Store() storage.Store { return k.store.store }
+func (k *Keeper) Store() storage.Store { return k.store.Store }
+
+// WithSubject returns a context that names a subject: the user, as the
+// authorization server names the user. Token and Renew are then for that user.
+// The subject belongs to this server and this client. Another Keeper does not
+// accept it, unless it has the same two (M8). A context can name one subject
+// for each.
+func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, *k.owner, subject)
+}
+
+// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
+// whether there is one.
+func (k *Keeper) Subject(ctx context.Context) (string, bool) {
+	return tokensource.SubjectFrom(ctx, *k.owner)
+}
 
 // Close stops the Keeper. It waits for work under way, tries once more to write
 // what the store did not take, and returns an error that counts what could not

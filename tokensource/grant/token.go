@@ -4,17 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -34,23 +34,11 @@ type (
 	pending  = cache.Op[lease.Record]
 )
 
+// server has the methods of [tokensource.Scoper].
+type server = about.Server
+
 // patience is how long a caller with a valid token waits for the store.
 const patience = 250 * time.Millisecond
-
-// WithSubject returns a context that names a subject: the user, as the
-// authorization server names the user. Token and Renew are then for that user.
-// The subject belongs to this server and this client. Another Keeper does not
-// accept it, unless it has the same two (M8). A context can name one subject
-// for each.
-func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
-	return tokensource.WithSubject(ctx, *k.owner, subject)
-}
-
-// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
-// whether there is one.
-func (k *Keeper) Subject(ctx context.Context) (string, bool) {
-	return tokensource.SubjectFrom(ctx, *k.owner)
-}
 
 // Token returns a valid access token for the subject that ctx names, see
 // [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names none. Otherwise it returns a
@@ -81,14 +69,6 @@ func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Tok
 	return k.renewRejected(ctx, subject, rejected)
 }
 
-// APIOrigins returns the origins of the provider's API.
-func (k *Keeper) APIOrigins(*oauth2.Token) []string {
-	return slices.Clone(k.client.Provider().APIOrigins)
-}
-
-// Endpoints returns the endpoints of the authorization server.
-func (k *Keeper) Endpoints() []string { return k.client.Provider().Endpoints() }
-
 // ReadyFor returns the header values that this Keeper stores beside its tokens.
 // It is for package transport: its result type is internal.
 func (k *Keeper) ReadyFor(src any) bearer.Ready {
@@ -110,11 +90,11 @@ func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 
 // Accepted implements [bearer.Ready].
 func (r keeperReady) Accepted(ctx context.Context, tok *oauth2.Token, renewed bool) {
-	if r.k.trials.open.Load() == 0 {
+	if r.k.trials.None() {
 		return
 	}
 	if subject, ok := r.k.Subject(ctx); ok {
-		r.k.trials.accept(subject, tok.AccessToken, renewed, r.k.clock.Mono())
+		r.k.trials.Accept(subject, tok.AccessToken, renewed, r.k.clock.Mono())
 	}
 }
 
@@ -125,67 +105,6 @@ func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 	}
 	value, _ := bearer.Value(tok) // empty if there is none
 	return tok, value, nil
-}
-
-// Source is a [Keeper] narrowed to one subject: for a bot, a service account, a
-// command line tool. It ignores the subject of the context. It is safe for
-// concurrent use.
-type Source struct {
-	keeper  *Keeper
-	subject string
-	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
-}
-
-// Source returns the tokens of one subject.
-func (k *Keeper) Source(subject string) *Source {
-	return &Source{keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
-}
-
-// Token returns a valid access token of the subject. See [Keeper.Token].
-func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	if c := s.keeper.cache.FreshAt(s.place.Load()); c != nil {
-		return c.Token, nil
-	}
-	tok, err := s.keeper.token(ctx, s.subject)
-	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
-		s.place.Store(s.keeper.cache.Place(key, s.subject))
-	}
-	return tok, err
-}
-
-// Renew returns a token of the subject other than rejected. The contract is
-// [tokensource.Renewer].
-func (s *Source) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
-	return s.keeper.renewRejected(ctx, s.subject, rejected)
-}
-
-// APIOrigins returns the origins of the provider's API.
-func (s *Source) APIOrigins(tok *oauth2.Token) []string { return s.keeper.APIOrigins(tok) }
-
-// Endpoints returns the endpoints of the authorization server.
-func (s *Source) Endpoints() []string { return s.keeper.Endpoints() }
-
-// ReadyFor returns the header values that the Keeper stores beside the tokens.
-// It is for package transport: its result type is internal.
-func (s *Source) ReadyFor(src any) bearer.Ready {
-	if src != any(s) {
-		return nil
-	}
-	return sourceReady{s}
-}
-
-type sourceReady struct{ s *Source }
-
-func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	if c := r.s.keeper.cache.FreshAt(r.s.place.Load()); c != nil {
-		return c.Token, c.Header, nil
-	}
-	return withHeader(r.s.Token(ctx))
-}
-
-// Accepted implements [bearer.Ready].
-func (r sourceReady) Accepted(_ context.Context, tok *oauth2.Token, renewed bool) {
-	r.s.keeper.trials.accept(r.s.subject, tok.AccessToken, renewed, r.s.keeper.clock.Mono())
 }
 
 // token is Token where memory alone is not enough. It asks the store if what is
@@ -400,7 +319,9 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 // answers that are kept.
 func token(r *lease.Record) *oauth2.Token {
 	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
-	return t.WithExtra(withMembers(r.Token.Members, map[string]any{"scope": r.Token.Scope}))
+	extra := kept.Members(r.Token.Members)
+	extra["scope"] = r.Token.Scope
+	return t.WithExtra(extra)
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
@@ -430,7 +351,7 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string, byAPI bool
 			return tok, nil
 		}
 		if byAPI && first {
-			k.trials.reject(subject, rejected, k.clock.Mono())
+			k.trials.Reject(subject, rejected, k.clock.Mono())
 		}
 		out, err := flight.Wait[renewed](ctx, k.renewal(ctx, subject, lease.Renewal{Rejected: rejected}))
 		switch {

@@ -1,14 +1,11 @@
-package grant
+package pacing
 
 import (
-	"errors"
 	"maps"
 	"sync"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
 const (
@@ -22,12 +19,13 @@ const (
 	repeatsOver = 10 * time.Minute
 )
 
-// refusals holds failed attempts that no other process may learn of, by the
+// Refusals holds failed attempts that no other process may learn of, by the
 // storage key of their grant. A refused client is the affair of this process: a
 // replica with an old secret must not delay those with the right one. The same
 // goes for a request that never left this process. So the pause after such an
-// attempt is not written into the stored grant. The zero value is ready.
-type refusals struct {
+// attempt is not written into the stored grant. The zero value is ready. It is
+// safe for concurrent use.
+type Refusals struct {
 	mu   sync.Mutex // guards the rest; never held across I/O
 	list map[string]*refusal
 	kept int // entries after the last sweep
@@ -35,18 +33,18 @@ type refusals struct {
 
 // refusal is what is known of the failed attempts with one token set.
 type refusal struct {
-	set         string        // [lease.Token].ID
+	set         string        // the name of the token set
 	count       uint64        // failed attempts in a row
 	unknown     uint64        // those that nobody recognizes
 	first, last time.Duration // of these, by the monotonic clock
-	until       lease.Clock   // no attempt before
+	until       Moment        // no attempt before
 	err         *tokensource.Error
 }
 
-// note records a failed attempt with a token set, and returns the error for the
+// Note records a failed attempt with a token set, and returns the error for the
 // callers, with the pause in it. Useless says that the server would issue such
 // tokens again at each attempt.
-func (t *refusals) note(key, set string, e *tokensource.Error, useless bool, now lease.Clock, jitter uint64) *tokensource.Error {
+func (t *Refusals) Note(key, set string, e *tokensource.Error, useless bool, now Moment, jitter uint64) *tokensource.Error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.list[key]
@@ -54,14 +52,14 @@ func (t *refusals) note(key, set string, e *tokensource.Error, useless bool, now
 		r = t.add(key, &refusal{set: set})
 	}
 	r.count++
-	pause := pacing.Backoff(r.count, e.RetryAfter, jitter)
+	pause := Backoff(r.count, e.RetryAfter, jitter)
 	switch {
 	case e.Unrecognized:
 		pause = r.unrecognized(now.Mono, jitter)
 	case useless:
 		pause = refusalPause(r.count, jitter)
 	}
-	r.until = lease.Clock{Wall: now.Wall.Add(pause), Mono: now.Mono + pause}
+	r.until = now.add(pause)
 	r.err = e
 	return r.failure(now)
 }
@@ -90,17 +88,17 @@ func refusalPause(n, jitter uint64) time.Duration {
 }
 
 // failure returns the last failure as callers see it.
-func (r *refusal) failure(now lease.Clock) *tokensource.Error {
+func (r *refusal) failure(now Moment) *tokensource.Error {
 	e := *r.err
-	e.RetryAfter = max(now.Until(r.until), 0)
+	e.RetryAfter = max(r.until.left(now), 0)
 	if r.unknown >= repeats && r.last-r.first >= repeatsOver {
 		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 	}
 	return &e
 }
 
-// check returns why no attempt with a token set may be made now, or nil.
-func (t *refusals) check(key, set string, now lease.Clock) error {
+// Check returns why no attempt with a token set may be made now, or nil.
+func (t *Refusals) Check(key, set string, now Moment) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.list[key]
@@ -110,14 +108,14 @@ func (t *refusals) check(key, set string, now lease.Clock) error {
 	case r.set != set: // a login or another process has replaced the tokens
 		delete(t.list, key)
 		return nil
-	case now.Until(r.until) <= 0:
+	case r.until.left(now) <= 0:
 		return nil
 	}
 	return r.failure(now)
 }
 
-// clear forgets what is known of a grant: an attempt has succeeded.
-func (t *refusals) clear(key string) {
+// Clear forgets what is known of a grant: an attempt has succeeded.
+func (t *Refusals) Clear(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.list, key)
@@ -125,7 +123,7 @@ func (t *refusals) clear(key string) {
 
 // add adds an entry. It drops entries whose pause ended long ago when there are
 // many (G10).
-func (t *refusals) add(key string, r *refusal) *refusal {
+func (t *Refusals) add(key string, r *refusal) *refusal {
 	const few = 1024
 	if t.list == nil {
 		t.list = map[string]*refusal{}
@@ -142,10 +140,4 @@ func (t *refusals) add(key string, r *refusal) *refusal {
 		t.kept = len(t.list)
 	}
 	return r
-}
-
-// private reports whether a failed refresh is the affair of this process, and
-// of one of its grants at most.
-func private(e *tokensource.Error) bool {
-	return e != nil && (errors.Is(e, tokensource.ErrClient) || e.Status == 0 && !e.InDoubt)
 }

@@ -1,4 +1,4 @@
-package grant
+package pacing
 
 import (
 	"maps"
@@ -8,17 +8,17 @@ import (
 )
 
 // mostSpacing is the longest pause between two renewals that do not help, in
-// multiples of Options.RenewSpacing. With the default it is 10 minutes.
+// multiples of the shortest one.
 const mostSpacing = 60
 
-// trials finds renewals that do not help (G9): the API rejects the new token as
+// Trials finds renewals that do not help (G9): the API rejects the new token as
 // well. Each of them doubles the pause before the next one for the same grant.
 // Without that, an API that refuses every token, or a resource that is
 // forbidden, would cost a refresh for each request.
 //
 // A grant has an entry from a rejection until the API accepts the next token.
-// Make one with newTrials.
-type trials struct {
+// Make one with NewTrials.
+type Trials struct {
 	base, longest time.Duration // the shortest and the longest pause
 
 	open atomic.Int64 // entries; requests look at it without a lock
@@ -27,8 +27,9 @@ type trials struct {
 	list map[string]*trial
 }
 
-func newTrials(spacing time.Duration) *trials {
-	return &trials{base: spacing, longest: mostSpacing * spacing, list: map[string]*trial{}}
+// NewTrials returns Trials with the shortest pause.
+func NewTrials(spacing time.Duration) *Trials {
+	return &Trials{base: spacing, longest: mostSpacing * spacing, list: map[string]*trial{}}
 }
 
 // trial is what the API made of the tokens of one subject.
@@ -40,8 +41,8 @@ type trial struct {
 	pardoned bool          // that has shortened a pause already
 }
 
-// reject records that the API has rejected an access token.
-func (t *trials) reject(subject, access string, now time.Duration) {
+// Reject records that the API has rejected an access token.
+func (t *Trials) Reject(subject, access string, now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.list[subject]
@@ -55,13 +56,13 @@ func (t *trials) reject(subject, access string, now time.Duration) {
 	r.rejected, r.at = access, now
 }
 
-// spacing returns how old the rejected access token must be before another
+// Spacing returns how old the rejected access token must be before another
 // renewal.
 //
 // A token that the API has accepted meanwhile makes the pause short again. It
 // does so once: where one resource is forbidden and the others are not, the
 // acceptance says nothing about the resource that rejects.
-func (t *trials) spacing(subject, access string) time.Duration {
+func (t *Trials) Spacing(subject, access string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.list[subject]
@@ -75,8 +76,8 @@ func (t *trials) spacing(subject, access string) time.Duration {
 	return d
 }
 
-// renewing records that a renewal of the rejected token begins.
-func (t *trials) renewing(subject string) {
+// Renewing records that a renewal of the rejected token begins.
+func (t *Trials) Renewing(subject string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if r := t.list[subject]; r != nil && r.accepted {
@@ -84,10 +85,13 @@ func (t *trials) renewing(subject string) {
 	}
 }
 
-// accept records that the API has accepted an access token. Renewed says that
+// None reports that no renewal is in question. It costs one atomic load.
+func (t *Trials) None() bool { return t.open.Load() == 0 }
+
+// Accept records that the API has accepted an access token. Renewed says that
 // the same request was rejected with an earlier token: the renewal has helped.
-func (t *trials) accept(subject, access string, renewed bool, now time.Duration) {
-	if t.open.Load() == 0 {
+func (t *Trials) Accept(subject, access string, renewed bool, now time.Duration) {
+	if t.None() {
 		return
 	}
 	t.mu.Lock()
@@ -104,7 +108,7 @@ func (t *trials) accept(subject, access string, renewed bool, now time.Duration)
 }
 
 // add adds an entry, and drops those that no pause needs any more (G10).
-func (t *trials) add(subject string, r *trial, now time.Duration) {
+func (t *Trials) add(subject string, r *trial, now time.Duration) {
 	const few = 1024
 	if r.at = now; len(t.list)%few == few-1 {
 		maps.DeleteFunc(t.list, func(_ string, other *trial) bool { return now-other.at > t.longest })
