@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,7 +154,7 @@ func TestOnLogin(t *testing.T) {
 	}}})
 	w.logIn(newBrowser(t, w.mux), "")
 	user := oauthtest.DefaultUser()
-	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name}); got != want {
+	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name}); !reflect.DeepEqual(got, want) {
 		t.Errorf("OnLogin got %+v, want %+v", got, want)
 	}
 }

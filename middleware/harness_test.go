@@ -57,7 +57,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, &grant.Options{InsecurePlainStore: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -321,7 +321,7 @@ func (w *world) grantKey() string {
 	w.t.Helper()
 	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)
 	if errors.Is(err, seal.ErrUnsealed) {
-		return storage.NameKey
+		return storage.NameKey(w.client.Provider().Authority() + " " + w.client.ClientID())
 	}
 	if err != nil {
 		w.t.Fatal(err)

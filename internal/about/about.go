@@ -1,7 +1,7 @@
 // Package about answers what package transport asks a source about its server.
 //
-// A source embeds a [Server]. So it is a tokensource.Scoper without methods of
-// its own. Everything is safe for concurrent use, and nothing fails.
+// A source embeds a [Server]. So it is a tokensource.Scoper and a
+// tokensource.Describer without methods of its own. Everything is safe for concurrent use, and nothing fails.
 package about
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -23,3 +24,6 @@ func (s Server) APIOrigins(*oauth2.Token) []string { return slices.Clone(s.provi
 
 // Endpoints returns the endpoints of the authorization server.
 func (s Server) Endpoints() []string { return s.provider.Endpoints() }
+
+// APIFacts says how the provider's API answers.
+func (s Server) APIFacts() tokensource.APIFacts { return s.provider.API.Clone() }

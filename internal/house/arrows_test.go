@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/chance internal/clock internal/flight " +
-		"internal/isnil internal/loopback internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/loopback internal/members internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -36,7 +36,7 @@ const (
 // arrows is the only place that states the direction of imports. Lower packages
 // stand higher in the table.
 var arrows = []row{
-	{"internal/about", "tokensource/provider " + oauth2, "internal/*"},
+	{"internal/about", "tokensource tokensource/provider " + oauth2, "internal/*"},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
@@ -47,6 +47,7 @@ var arrows = []row{
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
+	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/chance internal/clock", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
@@ -61,7 +62,7 @@ var arrows = []row{
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
-	{"tokensource/provider", "internal/loopback", ""},
+	{"tokensource/provider", "tokensource internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
@@ -69,6 +70,7 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
+	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},

@@ -18,8 +18,7 @@ import (
 var older = []string{
 	"bench",
 	"cmd/grantctl",
-	"examples", "examples/gotwitter", "examples/quickstart",
-	"internal/bubble", "internal/fleet", "internal/readme", "internal/servertest",
+	"internal/bubble", "internal/fleet", "internal/servertest",
 	"middleware",
 	"storage/postgresstore", "storage/redisstore", "storage/sqlitestore",
 	"transport",

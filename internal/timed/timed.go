@@ -17,10 +17,10 @@ type Store struct {
 }
 
 // Name returns a storage key. The first name may have to read the store.
-func (s *Store) Name(ctx context.Context, prefix string, parts ...string) (string, error) {
+func (s *Store) Name(ctx context.Context, prefix, owner string, parts ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	return storage.Name(ctx, s.Store, prefix, parts...)
+	return storage.Name(ctx, s.Store, prefix, owner, parts...)
 }
 
 // Get is Get of the store.

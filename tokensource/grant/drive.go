@@ -164,10 +164,11 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		return lease.Event{Conflict: true}
 	}
 	r.missed()
-	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
+		r.stored = &tokensource.Error{Op: "store", Err: err} // another attempt fails in the same way
 		return lease.Event{}
 	}
+	r.stored = temporary("store", err)
 	r.unknown = true
 	return lease.Event{Unknown: true}
 }
@@ -286,7 +287,7 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	t.Members = kept.Merge(nil, tok.Extra, before)
+	t.Members = kept.Merge(k.client.Provider().KeepMembers, tok.Extra, before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}

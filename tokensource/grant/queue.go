@@ -294,7 +294,7 @@ func unusable(err error) bool {
 // have parts of their own.
 func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 	p := k.client.Provider()
-	return k.store.Name(ctx, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
+	return k.store.Name(ctx, fmt.Sprintf("due.%02x.", part), ownerOf(p.Authority(), k.client.ClientID()))
 }
 
 // readPart reads a part of the index. A part that is damaged counts as empty:

@@ -25,6 +25,9 @@ var (
 	_ tokensource.Scoper  = (*Keeper)(nil)
 	_ tokensource.Renewer = (*Source)(nil)
 	_ tokensource.Scoper  = (*Source)(nil)
+
+	_ tokensource.Describer = (*Keeper)(nil)
+	_ tokensource.Describer = (*Source)(nil)
 )
 
 // What the cache keeps of a grant.
@@ -34,7 +37,7 @@ type (
 	pending  = cache.Op[lease.Record]
 )
 
-// server has the methods of [tokensource.Scoper].
+// server has the methods of [tokensource.Scoper] and [tokensource.Describer].
 type server = about.Server
 
 // patience is how long a caller with a valid token waits for the store.

@@ -1,8 +1,10 @@
 package oauth
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // reserved are the parameters that only the Client sets. A second value would
@@ -24,12 +28,13 @@ var reserved = []string{
 //
 // The state must be unguessable and bound to the browser. The verifier is 43
 // to 128 unreserved characters, as oauth2.GenerateVerifier makes them. It
-// stays in the program: the URL contains only its S256 challenge. Both are
-// arguments and not fields of a struct, so that no struct is printed with
-// them.
+// stays in the program: the URL contains only its challenge, in the form that
+// Provider.PKCE names. Both are arguments and not fields of a struct, so that
+// no struct is printed with them.
 //
-// More parameters may be given in params, or nil. The endpoint's own query is
-// kept. An error says which part of the request cannot be sent.
+// More parameters may be given in params, or nil. They win over
+// Provider.AuthorizationParams. The endpoint's own query is kept. An error says
+// which part of the request cannot be sent.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
@@ -40,7 +45,8 @@ func (c *Client) AuthorizationURL(state, verifier string, params url.Values) (st
 	if n, limit := utf8.RuneCountInString(state), c.provider.MaxState; limit > 0 && n > limit {
 		return "", fmt.Errorf("oauth: the state has %d characters and the provider accepts %d: keep data in another place", n, limit)
 	}
-	if !validVerifier(verifier) {
+	pkce := c.provider.PKCE != provider.NoPKCE
+	if pkce && !validVerifier(verifier) {
 		return "", errors.New("oauth: the verifier must be 43 to 128 unreserved characters (RFC 7636 section 4.1): use oauth2.GenerateVerifier")
 	}
 	if state == verifier {
@@ -54,15 +60,25 @@ func (c *Client) AuthorizationURL(state, verifier string, params url.Values) (st
 	if err := addParams(query, params); err != nil {
 		return "", err
 	}
+	for name, values := range c.provider.AuthorizationParams {
+		if !query.Has(name) {
+			query[name] = values
+		}
+	}
+	if c.provider.Nonce && !query.Has("nonce") {
+		query.Set("nonce", rand.Text())
+	}
 	query.Set("response_type", "code")
 	query.Set("client_id", c.registration.ClientID)
 	query.Set("redirect_uri", c.registration.RedirectURL)
 	if len(c.registration.Scopes) > 0 {
-		query.Set("scope", strings.Join(c.registration.Scopes, " "))
+		query.Set("scope", joinScopes(c.provider, c.registration.Scopes))
 	}
 	query.Set("state", state)
-	query.Set("code_challenge", challenge(verifier))
-	query.Set("code_challenge_method", "S256")
+	if pkce {
+		query.Set("code_challenge", challenge(c.provider.PKCE, verifier))
+		query.Set("code_challenge_method", "S256")
+	}
 	// X's documentation writes a space as %20, and every server reads that.
 	endpoint.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return endpoint.String(), nil
@@ -81,8 +97,11 @@ func addParams(query, params url.Values) error {
 	return nil
 }
 
-func challenge(verifier string) string {
+func challenge(form provider.PKCE, verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
+	if form == provider.S256Hex {
+		return hex.EncodeToString(sum[:])
+	}
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

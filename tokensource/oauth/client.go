@@ -15,7 +15,8 @@ import (
 type Client struct {
 	provider     *provider.Provider
 	registration *Registration
-	http         *http.Client
+	carrier      *carrier
+	limits       limits
 	timeout      time.Duration
 	prepare      func(context.Context, *TokenRequest) error
 	prover       func() Prover // nil for none; in a closure, since a Prover may hold a key
@@ -24,9 +25,27 @@ type Client struct {
 // Options adjusts a [Client]. The zero value is the safe default.
 type Options struct {
 	// HTTPClient carries the requests to the authorization server. Only its
-	// Transport is used. Cookies, redirects and the timeout are the Client's
-	// own. Nil means http.DefaultTransport.
+	// Transport is used: no cookies, no redirects, and the timeout is the
+	// Client's own. Nil means http.DefaultTransport, which uses the proxy that
+	// the environment names (HTTPS_PROXY). For no proxy, or for another one,
+	// bring an http.Transport. Only a proxy that the program itself trusts with a
+	// certificate can read what is sent: to every other one it is encrypted.
+	//
+	// A code or a refresh token travels on a new connection, because an idle one
+	// may be dead (G3). That is so if the Transport is an *http.Transport. A
+	// Transport of another kind should not send on an idle connection, and should
+	// not read the body of a request before it has a connection: the Client
+	// cannot always know then that nothing was sent, and a refresh token counts
+	// as in doubt. It must not repeat requests.
 	HTTPClient *http.Client
+
+	// MaxInFlight is how many requests of one kind may be under way at once:
+	// exchanges, identity requests, revocations and requests for an app's own
+	// token. One more waits for up to 5 seconds, and then fails with
+	// tokensource.ErrTemporary: a server that hangs must not take all memory and
+	// connections of the program (G10). Package grant has its own limit for
+	// refreshes. Zero means 64.
+	MaxInFlight int
 
 	// Timeout limits one call: from its begin, with everything that prepares
 	// the request, to the last byte of the answer. Zero means 20 seconds, and
@@ -68,11 +87,15 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if o.Timeout > longestTimeout {
 		return nil, fmt.Errorf("oauth: Options.Timeout %v is above %v", o.Timeout, longestTimeout)
 	}
+	if o.MaxInFlight < 0 {
+		return nil, fmt.Errorf("oauth: Options.MaxInFlight %d is negative: zero means %d", o.MaxInFlight, defaultInFlight)
+	}
 	r.Scopes = slices.Clone(r.Scopes)
 	c := &Client{
 		provider:     p.Clone(),
 		registration: &r,
-		http:         backChannel(o.HTTPClient),
+		carrier:      newCarrier(o.HTTPClient),
+		limits:       newLimits(o.MaxInFlight),
 		timeout:      o.Timeout,
 		prepare:      o.Prepare,
 	}
@@ -80,18 +103,6 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		c.timeout = defaultTimeout
 	}
 	return c, nil
-}
-
-// backChannel returns an HTTP client that shares nothing with hc but its
-// transport. A redirect that is followed would send code, verifier and secret
-// to another place (RFC 9700 section 4.12). Cookies have no place in these
-// requests.
-func backChannel(hc *http.Client) *http.Client {
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if hc != nil {
-		c.Transport = hc.Transport
-	}
-	return c
 }
 
 // WithProver returns a Client that adds the proofs of p to its token requests,

@@ -83,8 +83,8 @@ func checkSecret(secret string) error {
 	switch {
 	case secret == "":
 		return errors.New("the client secret is empty")
-	case !ascii.Visible(secret):
-		return errors.New("the client secret holds spaces, line breaks or other characters that no secret has: trim what was read from a file")
+	case !ascii.Text(secret):
+		return errors.New("the client secret has a space at an end, a line break or another character that no secret has: trim what was read from a file")
 	}
 	return nil
 }

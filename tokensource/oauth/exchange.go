@@ -1,25 +1,40 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
-	"strings"
-	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// The names of operations in errors. An Answer of package provider has them
+// too.
+const (
+	opExchange          = "exchange"
+	opRefresh           = "refresh"
+	opClientCredentials = "client_credentials"
+	opRevoke            = "revoke"
+	opIdentity          = "identity"
 )
 
 // Exchange trades an authorization code for a token ([RFC 6749] section 4.1.3,
 // [RFC 7636] section 4.5). The code is sent once, whatever happens.
 //
 // It returns a [*tokensource.Error]: ErrReauthorize if the code is no longer
-// valid, ErrClient if the client was refused, ErrTemporary otherwise. The
-// granted scopes are in Extra("scope") of the token. An empty text means that
-// they are those that were asked for.
+// valid, ErrClient if the client was refused, ErrTemporary otherwise. See
+// [Unusable] for tokens that came and cannot be used.
+//
+// All members of the answer are in Extra of the token, as package oauth2 has
+// them: a number is a float64, or a json.Number if it is an integer that a
+// float64 cannot hold. The exception is Extra("scope"): the granted scopes with
+// spaces between them, however the server separates them. An empty text means
+// that they are those that were asked for.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
@@ -27,15 +42,18 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 	if code == "" {
 		return nil, errors.New("oauth: code is empty")
 	}
-	if !validVerifier(verifier) {
-		return nil, errors.New("oauth: verifier is not the one of the authorization request (RFC 7636 section 4.1)")
+	form := url.Values{
+		"grant_type":   {"authorization_code"},
+		"code":         {code},
+		"redirect_uri": {c.registration.RedirectURL},
 	}
-	return c.token(ctx, call{op: "exchange", endpoint: c.provider.TokenURL, singleUse: true, form: url.Values{
-		"grant_type":    {"authorization_code"},
-		"code":          {code},
-		"redirect_uri":  {c.registration.RedirectURL},
-		"code_verifier": {verifier},
-	}})
+	if c.provider.PKCE != provider.NoPKCE {
+		if !validVerifier(verifier) {
+			return nil, errors.New("oauth: verifier is not the one of the authorization request (RFC 7636 section 4.1)")
+		}
+		form.Set("code_verifier", verifier)
+	}
+	return c.token(ctx, call{op: opExchange, endpoint: c.provider.TokenURL, singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -45,18 +63,24 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 //
 // It returns a [*tokensource.Error]: ErrReauthorize if the refresh token is no
 // longer valid, ErrClient if the client was refused, ErrTemporary otherwise.
+// See [Unusable] for tokens that came and cannot be used.
+//
 // InDoubt is set if the server may have redeemed the token although no token
-// came back. After the deadline of ctx nothing is sent. An empty refreshToken
-// sends nothing and gives ErrReauthorize with a hint that says how to get one.
+// came back: no answer came, or one that grants and was cut off. After an
+// answer with another status it is not set, 502 and 504 of a gateway included:
+// an outage may last, and ends no grant.
+//
+// After the deadline of ctx nothing is sent. An empty refreshToken sends
+// nothing and gives ErrReauthorize with a hint that says how to get one.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Token, error) {
 	if refreshToken == "" {
 		return nil, &tokensource.Error{
-			Op: "refresh", Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
+			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	return c.token(ctx, call{op: "refresh", endpoint: c.provider.TokenURL, singleUse: true, form: url.Values{
+	return c.token(ctx, call{op: opRefresh, endpoint: c.provider.TokenURL, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
 	}})
@@ -71,13 +95,13 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(c.registration.Scopes) > 0 {
-		form.Set("scope", strings.Join(c.registration.Scopes, " "))
+		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
 	}
 	endpoint := c.provider.ClientCredentialsURL
 	if endpoint == "" {
 		endpoint = c.provider.TokenURL
 	}
-	tok, err := c.token(ctx, call{op: "client_credentials", endpoint: endpoint, form: form})
+	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: endpoint, form: form})
 	if err != nil {
 		return nil, err
 	}
@@ -95,35 +119,54 @@ func (c *Client) refreshHint() string {
 
 // token sends a call to a token endpoint and reads the answer.
 func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
-	grantType := call.form.Get("grant_type")
 	a, err := c.post(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	if !a.success() {
-		return nil, c.failure(call.op, grantType, a)
+		if a.cut != nil {
+			return nil, &tokensource.Error{Op: call.op, Kind: tokensource.ErrTemporary, Status: a.status, Err: a.cut}
+		}
+		return nil, c.failure(call.op, a)
 	}
 	assumed := c.provider.ExpiresIn
-	if grantType == "client_credentials" {
+	if call.op == opClientCredentials {
 		// ExpiresIn is a fact about user tokens. An app's own token may live until
 		// it is invalidated.
 		assumed = 0
 	}
-	tok, err := granted(a, assumed)
-	if err != nil {
-		// The server granted. What cannot be read leaves the outcome in doubt.
-		return nil, &tokensource.Error{Op: call.op, Kind: tokensource.ErrTemporary, Status: a.status, InDoubt: true, Err: err}
+	r := c.readResponse(a.body, a.sent, assumed)
+	switch {
+	case a.cut == nil && r.refused(): // no means no (G15)
+		return nil, c.failure(call.op, a)
+	case r.complete() && r.bad != nil:
+		return nil, notUsable(call.op, a, r)
+	case r.complete(): // yes means yes (G14)
+		return r.tok, nil
+	case a.mayGrant() || r.tok != nil:
+		return nil, cutShort(call.op, a)
 	}
-	return tok, nil
+	return nil, c.failure(call.op, a)
 }
 
-// granted reads the token of an answer with a status that means success.
-func granted(a answer, assumed time.Duration) (*oauth2.Token, error) {
-	if a.status != http.StatusOK {
-		return nil, errors.New("no token comes with this status (RFC 6749 section 5.1)")
+// mayGrant reports whether an answer without complete tokens may have granted:
+// it was cut off, or it names a token and cannot be read to its end. A page in
+// HTML grants nothing (G15).
+func (a answer) mayGrant() bool {
+	body := bytes.TrimSpace(a.body)
+	if bytes.HasPrefix(body, []byte("<")) {
+		return false
 	}
-	if !a.json() {
-		return nil, errors.New("the answer is not application/json")
+	object, ok := members.Read(body)
+	return a.cut != nil || ok && !object.Whole && bytes.Contains(body, []byte(`_token"`))
+}
+
+// cutShort is the failure after an answer that grants, or may have granted, and
+// that was cut off before it had named all tokens.
+func cutShort(op string, a answer) *tokensource.Error {
+	err := a.cut
+	if err == nil {
+		err = errors.New("the answer is cut short, or is not valid JSON behind its first token")
 	}
-	return parseToken(a.body, time.Now(), assumed)
+	return &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Status: a.status, InDoubt: true, Err: err}
 }

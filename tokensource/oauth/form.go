@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,29 @@ import (
 // sending is what became of the form of one request. The zero value means that
 // nobody has tried to read it.
 type sending struct {
-	left    atomic.Bool           // the form, or a part of it, may have left this process
+	singleUse bool // the form contains a credential that the server may accept once only
+
+	read    atomic.Bool           // the form, or a part of it, was read
+	asked   atomic.Bool           // net/http was asked for a connection
+	got     atomic.Bool           // net/http had a connection
 	refused atomic.Pointer[error] // why the form could not be read, if so
+}
+
+// left reports whether the form, or a part of it, may have left this process.
+//
+// An http.RoundTripper may read the form before it has a connection, for
+// example to record it. Where net/http makes the connections, it says whether
+// there was one.
+func (s *sending) left() bool {
+	return s.read.Load() && (s.got.Load() || !s.asked.Load())
+}
+
+// trace notes whether there is a connection.
+func (s *sending) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { s.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { s.got.Store(true) },
+	}
 }
 
 // refuse remembers err, and returns it.
@@ -67,6 +89,6 @@ func (r *guardedForm) Read(p []byte) (int, error) {
 		}
 		r.checked = true
 	}
-	r.sending.left.Store(true)
+	r.sending.read.Store(true)
 	return r.form.Read(p)
 }

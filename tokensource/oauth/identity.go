@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -32,8 +33,11 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	if err != nil {
 		return provider.Identity{}, err
 	}
-	if a.status != http.StatusOK {
-		return provider.Identity{}, identityFailure(a)
+	switch {
+	case a.cut != nil:
+		return provider.Identity{}, &tokensource.Error{Op: opIdentity, Kind: tokensource.ErrTemporary, Status: a.status, Err: a.cut}
+	case a.status != http.StatusOK:
+		return provider.Identity{}, c.identityFailure(a)
 	}
 	id, err := c.provider.ParseIdentity(a.body)
 	if err == nil && id.Subject == "" {
@@ -45,10 +49,13 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-const opIdentity = "identity"
-
 // get sends a request with tok as its Bearer token.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
+	leave, err := c.limits.enter(ctx, opIdentity)
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
@@ -57,10 +64,20 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	}
 	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	req.Header.Set("User-Agent", userAgent)
-	return c.send(opIdentity, req, new(sending))
+	a, err := c.send(opIdentity, req, new(sending))
+	a.secrets = []string{tok.AccessToken}
+	return a, err
 }
 
-func identityFailure(a answer) *tokensource.Error {
+// identityFailure makes an answer that named no user into an error. The
+// provider judges first (G16).
+func (c *Client) identityFailure(a answer) *tokensource.Error {
+	if c.provider.Classify != nil {
+		verdict := c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
+		if verdict != (provider.Verdict{}) {
+			return c.failure(opIdentity, a)
+		}
+	}
 	e := &tokensource.Error{Op: opIdentity, Status: a.status, Kind: tokensource.ErrClient}
 	switch {
 	case a.status == http.StatusUnauthorized:
@@ -68,7 +85,7 @@ func identityFailure(a answer) *tokensource.Error {
 	case a.status == http.StatusForbidden:
 		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
 	case a.status >= 500 || a.status == http.StatusTooManyRequests:
-		e.Kind = tokensource.ErrTemporary
+		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
 	}
 	return e
 }

@@ -2,23 +2,19 @@ package oauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-const (
-	maxAnswer = 1 << 20 // bytes of an answer, after decompression
-	userAgent = "authtrip"
-)
+const userAgent = "authtrip"
 
 // call is what a Client asks of the authorization server.
 type call struct {
@@ -37,18 +33,14 @@ type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
-	secrets []string // what the request contained, and an error must not repeat
-	again   bool     // the Prover wants the request to be sent once more
+	cut     error     // why body is not complete, or nil
+	sent    time.Time // when the request was sent
+	secrets []string  // what the request contained, and an error must not repeat
+	again   bool      // the Prover wants the request to be sent once more
 }
 
 // success reports whether the server says that it did what it was asked.
 func (a answer) success() bool { return a.status >= 200 && a.status <= 299 }
-
-// json reports whether the server calls its answer JSON.
-func (a answer) json() bool {
-	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	return err == nil && kind == "application/json"
-}
 
 // refuses reports whether a is a refusal of the authorization server itself: a
 // 4xx with an error code. Such a server redeemed nothing. After
@@ -61,12 +53,7 @@ func (a answer) refuses(code string) bool {
 // code returns the error code of RFC 6749 section 5.2 as the server wrote it,
 // or an empty one.
 func (a answer) code() string {
-	m, err := members(a.body, tokenMembers)
-	if err != nil {
-		return ""
-	}
-	code, _ := text(m, "error")
-	return code
+	return members.Text(read(a.body).At("error"))
 }
 
 // refusesClient reports whether the server refused the client's authentication.
@@ -84,6 +71,11 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
+	leave, err := c.limits.enter(ctx, call.op)
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
 	credential := c.registration.Credential
@@ -109,7 +101,7 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	if err != nil {
 		return answer{}, unprepared(call.op, err)
 	}
-	var s sending
+	s := sending{singleUse: call.singleUse}
 	req, err := formRequest(ctx, call.endpoint, r.Form().Encode(), &s)
 	if err != nil {
 		return answer{}, &tokensource.Error{Op: call.op, Err: err}
@@ -159,39 +151,4 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 // work later.
 func unprepared(op string, err error) error {
 	return &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
-}
-
-// send sends req and reads the answer. In s is what became of the form.
-func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) {
-	resp, err := c.http.Do(req)
-	if err == nil {
-		defer resp.Body.Close()
-	}
-	if refused := s.refused.Load(); refused != nil { // whatever an http.RoundTripper made of it
-		err = *refused
-	}
-	if err != nil {
-		return answer{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left.Load(), Err: cause(req.Context(), err)}
-	}
-	a := answer{status: resp.StatusCode, header: resp.Header}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(a.body) > maxAnswer {
-		err = errors.New("the answer is larger than 1 MiB")
-	}
-	if err != nil {
-		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Status: a.status, InDoubt: a.success(), Err: cause(req.Context(), err)}
-	}
-	return a, nil
-}
-
-// cause returns why the context ended, if it did. Otherwise it returns err
-// without the *url.Error around it, which repeats the URL.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }

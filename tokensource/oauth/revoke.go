@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -18,7 +17,9 @@ const (
 // Revoke tells the server that token is no longer needed ([RFC 7009] section
 // 2). The hint says which kind of token it is, and is always sent: X demands
 // it, and some servers ignore a token with a wrong hint. A token that the
-// server does not know counts as revoked.
+// server does not know, or that is not valid any more, counts as revoked: some
+// servers answer with an error code that says so, and Provider.Classify can say
+// what others mean (G20).
 //
 // It returns a [*tokensource.Error]. ErrTemporary means that the token may
 // still be valid. errors.ErrUnsupported means that the provider has no
@@ -33,17 +34,21 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 		return errors.New("oauth: the hint must be HintAccessToken or HintRefreshToken")
 	}
 	if c.provider.RevocationURL == "" {
-		return &tokensource.Error{Op: "revoke", Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
+		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
 	a, err := c.post(ctx, call{
-		op: "revoke", endpoint: c.provider.RevocationURL,
+		op: opRevoke, endpoint: c.provider.RevocationURL,
 		form: url.Values{"token": {token}, "token_type_hint": {hint}},
 	})
-	if a.status == http.StatusOK {
-		return nil // the body means nothing (RFC 7009 section 2.2), even if it was cut off
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case a.success(): // the body means nothing (RFC 7009 section 2.2), even if it was cut off
+		return nil
 	}
-	return c.failure("revoke", "", a)
+	failed := c.failure(opRevoke, a)
+	if failed.Kind == tokensource.ErrReauthorize || failed.Kind == tokensource.ErrClient && gone(a.code()) {
+		return nil
+	}
+	return failed
 }

@@ -1,12 +1,14 @@
 package oauth
 
 import (
+	"errors"
+	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -18,86 +20,130 @@ const (
 	maxDescription = 200
 )
 
-// failure makes an error answer into a *tokensource.Error whose Kind says who
-// can help (RFC 6749 section 5.2, with what real servers make of it).
-func (c *Client) failure(op, grantType string, a answer) *tokensource.Error {
-	e := &tokensource.Error{Op: op, Status: a.status}
-	// An error answer may have any form: problem details, the HTML of a gateway,
-	// nothing at all. What cannot be read is left out.
-	m, unreadable := members(a.body, tokenMembers)
-	if unreadable == nil {
-		code, _ := text(m, "error")
-		description, _ := text(m, "error_description")
-		e.Code = redact.Text(code, maxCode, a.secrets...)
-		e.Description = redact.Text(description, maxDescription, a.secrets...)
+// errNoAnswer is the cause of a failure after an answer that is not one of an
+// authorization server: a page of a gateway, of a captive portal, of a server
+// under maintenance.
+var errNoAnswer = errors.New("the answer has neither a token nor an error code: it is not one of an authorization server")
+
+// failure makes an answer that did not do what was asked into a
+// *tokensource.Error whose Kind says who can help (G15, G16). The provider
+// judges first. It sees the answer as it came: what is removed for the text of
+// the error could change the meaning.
+func (c *Client) failure(op string, a answer) *tokensource.Error {
+	raw := provider.NewAnswer(op, a.status, a.header, a.body)
+	var verdict provider.Verdict
+	if c.provider.Classify != nil {
+		verdict = c.provider.Classify(raw)
 	}
-	switch {
-	case c.deadGrant(e, grantType):
-		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
-		if c.provider.SingleGrant && grantType == "refresh_token" {
-			e.Hint = "the user may have revoked it, or another login for the same app and user has replaced it"
-		}
-	case temporary(e, unreadable == nil):
-		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
-	default:
-		e.Kind, e.Hint = tokensource.ErrClient, c.hint(e)
+	code := verdict.Code
+	if code == "" {
+		code = raw.Code()
+	}
+	e := &tokensource.Error{Op: op, Status: a.status, Code: code, Hint: verdict.Hint}
+	if !wellKnown[code] {
+		e.Code = redact.Text(code, maxCode, a.secrets...)
+	}
+	e.Description = redact.Text(raw.Description(), maxDescription, a.secrets...)
+	_, readable := members.Read(a.body)
+	if verdict.Cure == provider.ByDefault {
+		verdict.Cure = judge(raw, code, readable)
+	}
+	c.cured(e, verdict.Cure, a, code)
+	if a.success() && code == "" && e.Kind == tokensource.ErrTemporary {
+		e.Err = errNoAnswer
 	}
 	return e
 }
 
-// deadGrant reports whether the server said that the code or the refresh token
-// is not valid any more. Only a 4xx says so: an outage ends no grant (G8),
-// whatever its answer contains.
-func (c *Client) deadGrant(e *tokensource.Error, grantType string) bool {
-	if e.Status < 400 || e.Status > 499 || e.Status == http.StatusTooManyRequests {
-		return false
+// cured fills in what follows from who can cure a failure.
+func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code string) {
+	switch {
+	case cure == provider.UserCanCure && e.Op != opClientCredentials: // that one has no user
+		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
+		if e.Hint == "" && c.provider.SingleGrant && e.Op == opRefresh {
+			e.Hint = "the user may have revoked it, or another login for the same app and user has replaced it"
+		}
+	case cure == provider.TimeCures:
+		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
+	default:
+		e.Kind = tokensource.ErrClient
+		if e.Hint == "" {
+			e.Hint = c.hint(e, code)
+		}
 	}
-	if e.Code == "invalid_grant" {
-		return true
-	}
-	return c.provider.DeadGrant != nil && c.provider.DeadGrant(provider.Failure{
-		GrantType: grantType, Status: e.Status, Code: e.Code, Description: e.Description,
-	})
 }
 
-// temporary reports whether the server, or a gateway before it, may answer
-// otherwise later. Some 4xx come from gateways. They are no answer of the
-// authorization server if they are not JSON.
-func temporary(e *tokensource.Error, json bool) bool {
-	gateway := []int{http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly}
+// judge says who can cure what an answer reports if the provider does not say.
+// An outage ends no grant (G8), so 5xx and 429 never mean that the user must
+// act. That is also so behind a gateway: after 502 and 504 the server may have
+// redeemed what was sent. It is sent again all the same. If it was redeemed,
+// the server refuses it then, and nothing more is lost than was lost before.
+func judge(a provider.Answer, code string, readable bool) provider.Cure {
+	page := code == "" && !readable
 	switch {
-	case e.Status >= 500, e.Status == http.StatusTooManyRequests:
-		return true
-	case e.Code == "temporarily_unavailable", e.Code == "server_error":
+	case a.Status >= 500, a.Status == http.StatusTooManyRequests:
+		return provider.TimeCures
+	case passes(code):
+		return provider.TimeCures
+	case endsGrant(a.Op, code):
+		return provider.UserCanCure
+	case page && fromGateway(a.Status):
+		return provider.TimeCures
+	case a.Status >= 200 && a.Status <= 299 && !(response{members: read(a.Body())}).refused():
+		return provider.TimeCures
+	}
+	return provider.OperatorCures
+}
+
+func read(body []byte) members.Object {
+	o, _ := members.Read(body)
+	return o
+}
+
+// fromGateway reports whether an answer that is a page comes from something
+// between this program and the authorization server.
+func fromGateway(status int) bool {
+	switch status {
+	case http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusMisdirectedRequest,
+		http.StatusLocked, http.StatusTooEarly, http.StatusUnavailableForLegalReasons:
 		return true
 	}
-	return !json && slices.Contains(gateway, e.Status)
+	return false
 }
 
 // hint says what the operator can do about a refused client.
-func (c *Client) hint(e *tokensource.Error) string {
+func (c *Client) hint(e *tokensource.Error, code string) string {
 	switch {
 	case e.Status >= 300 && e.Status <= 399:
 		return "redirects are not followed, since they would carry credentials to another place: set the endpoint's final URL"
-	case e.Code == "unauthorized_client" || e.Code == "invalid_client":
-		if c.registration.Credential.IsZero() {
-			return "no Credential is set: set oauth.Secret if the app is registered as a confidential client, and check ClientID"
-		}
-		return "check ClientID and the client secret (regenerated? white space? another app's?) and the client type of the registration"
+	case code == "unauthorized_client" || code == "invalid_client":
+		return c.clientHint()
+	case e.Op == opRefresh && !wellKnown[code]:
+		return "if this answer means that the refresh token is not valid any more, let Provider.Classify say so"
 	}
 	return ""
 }
 
+func (c *Client) clientHint() string {
+	if c.registration.Credential.IsZero() {
+		return "no Credential is set: set oauth.Secret if the app is registered as a confidential client, and check ClientID"
+	}
+	return "check ClientID and the client secret (regenerated? white space? another app's?), the client type of the registration, " +
+		"and Provider.ClientAuth: some servers want Post, and some do not decode Basic and want BasicRaw"
+}
+
 // retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
-// number of seconds or a date. A value that cannot be read, a time in the past
-// and a missing header are 0. More than an hour counts as an hour.
+// number of seconds or a date. A fraction is rounded up. A value that cannot be
+// read, a time in the past and a missing header are 0. More than an hour counts
+// as an hour.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
-	var d time.Duration
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		d = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = at.Sub(now)
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(at.Sub(now), 0), time.Hour)
 	}
-	return min(max(d, 0), time.Hour)
+	seconds, err := strconv.ParseFloat(value, 64)
+	if errors.Is(err, strconv.ErrSyntax) || strings.Trim(value, "0123456789.") != "" {
+		return 0
+	}
+	return time.Duration(math.Ceil(min(seconds, 3600))) * time.Second
 }

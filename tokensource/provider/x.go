@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Facts about X. The sources are X's documentation and captured answers.
@@ -33,6 +35,10 @@ var xScopes = []string{
 	"broadcast.read", "broadcast.write", "timeline.read", "ads.read", "ads.write",
 }
 
+// xAPIOrigins are X's hosts that accept a user's token: the API under both of
+// its names, the Ads API (scopes ads.read and ads.write), and uploads.
+var xAPIOrigins = []string{"https://api.x.com", "https://api.twitter.com", "https://ads-api.x.com", "https://upload.x.com"}
+
 // X returns the facts of X (Twitter): OAuth 2.0 Authorization Code with PKCE,
 // for public and confidential clients. Each call returns a new value. So a
 // caller may change it, for example append a scope that is new at X.
@@ -48,16 +54,18 @@ func X() *Provider {
 		ClientCredentialsURL: "https://api.x.com/oauth2/token",
 		ClientAuth:           Basic,
 		ClientIDInBody:       true, // X has asked for it beside Basic at times, and accepts it always
-		APIOrigins:           []string{"https://api.x.com", "https://api.twitter.com"},
+		APIOrigins:           slices.Clone(xAPIOrigins),
 		Scopes:               slices.Clone(xScopes),
 		RefreshScope:         "offline.access",
 		MaxState:             xMaxState,
 		ExpiresIn:            xExpiresIn,
 		SingleGrant:          true,
 		CheckClient:          checkXClient,
-		DeadGrant:            xDeadGrant,
+		Classify:             classifyX,
 		IdentityURL:          "https://api.x.com/2/users/me",
 		ParseIdentity:        parseXIdentity,
+		IdentityScopes:       []string{"users.read", "tweet.read"},
+		API:                  tokensource.APIFacts{LimitHeaders: xLimits()},
 	}
 }
 
@@ -77,19 +85,26 @@ func checkXClient(clientID string, confidential bool) error {
 	return nil
 }
 
-// xDeadGrant reports whether X said that a code or a refresh token is not
-// valid.
-func xDeadGrant(f Failure) bool {
-	if f.Status != http.StatusBadRequest || f.Code != "invalid_request" {
-		return false
+// xLimits returns X's rate limits. The daily ones can be exhausted while the
+// first one is not.
+func xLimits() (list []tokensource.LimitHeaders) {
+	for _, name := range []string{"x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"} {
+		list = append(list, tokensource.LimitHeaders{Limit: name + "-limit", Remaining: name + "-remaining", Reset: name + "-reset"})
 	}
-	switch f.GrantType {
-	case "refresh_token":
-		return f.Description == xDeadToken
-	case "authorization_code":
-		return f.Description == xDeadCode
+	return list
+}
+
+// classifyX recognises the answers in which X says that a code or a refresh
+// token is not valid.
+func classifyX(a Answer) Verdict {
+	if a.Status != http.StatusBadRequest || a.Code() != "invalid_request" {
+		return Verdict{}
 	}
-	return false
+	switch {
+	case a.Op == "refresh" && a.Description() == xDeadToken, a.Op == "exchange" && a.Description() == xDeadCode:
+		return Verdict{Cure: UserCanCure}
+	}
+	return Verdict{}
 }
 
 // parseXIdentity reads the answer of GET /2/users/me.

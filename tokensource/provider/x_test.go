@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/base64"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func TestX(t *testing.T) {
 		"RevocationURL":        {x.RevocationURL, "https://api.x.com/2/oauth2/revoke"},
 		"ClientCredentialsURL": {x.ClientCredentialsURL, "https://api.x.com/oauth2/token"}, // without /2
 		"IdentityURL":          {x.IdentityURL, "https://api.x.com/2/users/me"},
-		"APIOrigins":           {strings.Join(x.APIOrigins, " "), "https://api.x.com https://api.twitter.com"},
+		"APIOrigins":           {strings.Join(x.APIOrigins, " "), "https://api.x.com https://api.twitter.com https://ads-api.x.com https://upload.x.com"},
 		"RefreshScope":         {x.RefreshScope, "offline.access"},
 		"Issuer":               {x.Issuer, ""},
 	} {
@@ -89,32 +90,37 @@ func TestXCheckClient(t *testing.T) {
 	}
 }
 
-func TestXDeadGrant(t *testing.T) {
+func TestXClassify(t *testing.T) {
 	const (
 		deadToken = "Value passed for the token was invalid."
 		deadCode  = "Value passed for the authorization code was invalid."
 	)
 	tests := []struct {
-		f    provider.Failure
-		want bool
+		op          string
+		status      int
+		code        string
+		description string
+		want        provider.Cure
 	}{
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "invalid_request", Description: deadToken}, true},
-		{provider.Failure{GrantType: "authorization_code", Status: 400, Code: "invalid_request", Description: deadCode}, true},
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "invalid_request", Description: deadCode}, false},
-		{provider.Failure{GrantType: "authorization_code", Status: 400, Code: "invalid_request", Description: deadToken}, false},
-		{provider.Failure{GrantType: "client_credentials", Status: 400, Code: "invalid_request", Description: deadToken}, false},
-		{provider.Failure{Status: 400, Code: "invalid_request", Description: deadToken}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 401, Code: "invalid_request", Description: deadToken}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 503, Code: "invalid_request", Description: deadToken}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "unauthorized_client", Description: deadToken}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "invalid_request"}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "invalid_request", Description: "Missing required parameter [refresh_token]."}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 400, Code: "invalid_request", Description: deadToken + " Perhaps."}, false},
-		{provider.Failure{GrantType: "refresh_token", Status: 400}, false},
+		{"refresh", 400, "invalid_request", deadToken, provider.UserCanCure},
+		{"exchange", 400, "invalid_request", deadCode, provider.UserCanCure},
+		{"refresh", 400, "invalid_request", deadCode, provider.ByDefault},
+		{"exchange", 400, "invalid_request", deadToken, provider.ByDefault},
+		{"client_credentials", 400, "invalid_request", deadToken, provider.ByDefault},
+		{"revoke", 400, "invalid_request", deadToken, provider.ByDefault},
+		{"refresh", 401, "invalid_request", deadToken, provider.ByDefault},
+		{"refresh", 503, "invalid_request", deadToken, provider.ByDefault},
+		{"refresh", 400, "unauthorized_client", deadToken, provider.ByDefault},
+		{"refresh", 400, "invalid_request", "", provider.ByDefault},
+		{"refresh", 400, "invalid_request", "Missing required parameter [refresh_token].", provider.ByDefault},
+		{"refresh", 400, "invalid_request", deadToken + " Perhaps.", provider.ByDefault},
+		{"refresh", 400, "", "", provider.ByDefault},
 	}
 	for _, tt := range tests {
-		if got := provider.X().DeadGrant(tt.f); got != tt.want {
-			t.Errorf("DeadGrant(%+v) = %v, want %v", tt.f, got, tt.want)
+		body := `{"error":"` + tt.code + `","error_description":"` + tt.description + `"}`
+		got := provider.X().Classify(provider.NewAnswer(tt.op, tt.status, nil, []byte(body)))
+		if want := (provider.Verdict{Cure: tt.want}); got != want {
+			t.Errorf("Classify(%s, %d, %s) = %+v, want %+v", tt.op, tt.status, body, got, want)
 		}
 	}
 }
@@ -140,7 +146,7 @@ func TestXParseIdentity(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, err := provider.X().ParseIdentity([]byte(tt.body))
-		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+		if !reflect.DeepEqual(got, tt.want) || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("ParseIdentity(%q) = %+v, %v, want %+v, %q", tt.body, got, err, tt.want, tt.err)
 		}
 		if err != nil && strings.Contains(err.Error(), "t0ken") {

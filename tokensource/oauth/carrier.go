@@ -1,0 +1,91 @@
+package oauth
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// maxAnswer is how many bytes of an answer are read, after decompression.
+const maxAnswer = 1 << 20
+
+// A carrier carries requests to the authorization server. It follows no
+// redirect, which would send code, verifier and secret to another place (RFC
+// 9700 section 4.12), and keeps no cookies.
+type carrier struct {
+	given http.RoundTripper // nil means http.DefaultTransport, which a program may replace
+	fresh atomic.Pointer[freshTransport]
+}
+
+// freshTransport is a transport that uses each connection once, made of another
+// one.
+type freshTransport struct{ of, transport *http.Transport }
+
+func newCarrier(hc *http.Client) *carrier {
+	c := new(carrier)
+	if hc != nil {
+		c.given = hc.Transport
+	}
+	return c
+}
+
+// transport returns what sends a request. A single-use credential travels on a
+// new connection (G3): if the server has closed an idle one, net/http cannot
+// know whether the server read the request.
+func (c *carrier) transport(singleUse bool) http.RoundTripper {
+	base := c.given
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	pooled, ok := base.(*http.Transport)
+	if !ok || !singleUse || pooled == nil || pooled.DisableKeepAlives {
+		return base
+	}
+	f := c.fresh.Load()
+	if f == nil || f.of != pooled {
+		f = &freshTransport{of: pooled, transport: pooled.Clone()}
+		f.transport.DisableKeepAlives = true
+		c.fresh.Store(f)
+	}
+	return f.transport
+}
+
+var (
+	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errNothing  = errors.New("the http.RoundTripper returned neither an answer nor an error")
+)
+
+// send sends req and reads the answer. In s is what became of the form. If
+// there is no answer, the error is a *tokensource.Error whose InDoubt says
+// whether the form may have reached the server.
+func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) {
+	ctx := req.Context()
+	a := answer{sent: time.Now()}
+	resp, err := c.carrier.transport(s.singleUse).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, s.trace())))
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errNothing
+	}
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	if refused := s.refused.Load(); refused != nil { // whatever an http.RoundTripper made of it
+		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left(), Err: *refused}
+	}
+	if err != nil {
+		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left(), Err: cause(ctx, err)}
+	}
+	a.status, a.header = resp.StatusCode, resp.Header
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		a.cut = cause(ctx, err)
+	case len(a.body) > maxAnswer:
+		a.body, a.cut = a.body[:maxAnswer], errTooLarge
+	}
+	return a, nil
+}

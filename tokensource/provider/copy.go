@@ -1,0 +1,65 @@
+package provider
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/authtrip/authtrip/internal/members"
+)
+
+// Clone returns a copy that shares nothing which could be changed.
+func (p *Provider) Clone() *Provider {
+	c := *p
+	c.APIOrigins = slices.Clone(p.APIOrigins)
+	c.Scopes = slices.Clone(p.Scopes)
+	c.IdentityScopes = slices.Clone(p.IdentityScopes)
+	c.KeepMembers = slices.Clone(p.KeepMembers)
+	c.AuthorizationParams = cloneValues(p.AuthorizationParams)
+	c.API = p.API.Clone()
+	return &c
+}
+
+func cloneValues(v url.Values) url.Values {
+	c := maps.Clone(v)
+	for name, values := range c {
+		c[name] = slices.Clone(values)
+	}
+	return c
+}
+
+// Authority returns what names the authorization server: Issuer, or TokenURL if
+// there is no issuer. Grants are stored under it.
+func (p *Provider) Authority() string {
+	if p.Issuer != "" {
+		return p.Issuer
+	}
+	return p.TokenURL
+}
+
+// Endpoints returns the URLs that clients of the authorization server call
+// directly: token, revocation and client credentials. A resource server's token
+// is never sent there.
+func (p *Provider) Endpoints() []string {
+	var list []string
+	for _, endpoint := range []string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL} {
+		if endpoint != "" && !slices.Contains(list, endpoint) {
+			list = append(list, endpoint)
+		}
+	}
+	return list
+}
+
+// Kept returns those members of an answer that KeepMembers names, each under
+// the name that it has there. The argument is the method Extra of the token
+// that package oauth made of the answer. A member that the answer does not have
+// is missing from the result.
+func (p *Provider) Kept(extra func(name string) any) map[string]any {
+	kept := map[string]any{}
+	for _, path := range p.KeepMembers {
+		if v := members.Walk(extra, path); v != nil {
+			kept[path] = v
+		}
+	}
+	return kept
+}
