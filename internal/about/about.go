@@ -1,7 +1,8 @@
 // Package about answers what package transport asks a source about its server.
 //
 // A source embeds a [Server]. So it is a tokensource.Scoper and a
-// tokensource.Describer without methods of its own. Everything is safe for concurrent use, and nothing fails.
+// tokensource.Describer without methods of its own. Everything is safe for
+// concurrent use, and nothing fails.
 package about
 
 import (

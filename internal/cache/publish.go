@@ -215,8 +215,9 @@ func snapshot[R any](e Entry[R]) *Snapshot[R] {
 }
 
 // store makes e what readers see. If e has the token set that is cached
-// already, the earlier of its two monotonic expiries stays. Otherwise a wall clock that
-// was set back would let the token be used for longer than it is valid (G18).
+// already, the earlier of its two monotonic expiries stays. Otherwise a wall
+// clock that was set back would let the token be used for longer than it is
+// valid (G18).
 func (c *Cache[R]) store(place *Place[R], key, subject string, e Entry[R]) *Snapshot[R] {
 	if old := place.load(); old != nil && c.oneSet(old, &e) {
 		e.Expiry.Mono = min(e.Expiry.Mono, old.rest.expiry.Mono)

@@ -1,8 +1,8 @@
 // Package kept holds what is stored of an authorization server's answers beside
 // the tokens: members that the facts of a provider name.
 //
-// Everything is safe for concurrent use, and nothing fails: a member that cannot
-// be kept is left out.
+// Everything is safe for concurrent use, and nothing fails: a member that
+// cannot be kept is left out.
 package kept
 
 import "encoding/json"

@@ -235,7 +235,8 @@ const (
 // Give every process the same store, wrapped with [storage.Sealed]. New refuses
 // any other store with an error that wraps [storage.ErrPlain], unless the
 // records end with the process, as those of [storage.Memory] do, or
-// Options.InsecurePlainStore is set. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Options.InsecurePlainStore is set. Nil options mean all defaults. Call
+// [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
