@@ -245,8 +245,9 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
+	tok, useless := oauth.Unusable(err)
 	switch {
-	case tok != nil:
+	case useless && failure != nil:
 		return r.useless(tok, sent, failure, jitter)
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return lease.Event{Refused: true, Code: failure.Code}
