@@ -133,7 +133,7 @@ func (s *appState) begin(ctx context.Context) <-chan singleflight.Result {
 			return nil, err
 		}
 		tok, err := s.client.ClientCredentials(context.WithoutCancel(ctx))
-		s.breaker.Report(err, time.Now(), jitter())
+		s.breaker.Report(err, "", time.Now(), jitter())
 		if err != nil {
 			return nil, err
 		}
