@@ -56,8 +56,8 @@ func TestAuthorizationFactsOfAProvider(t *testing.T) {
 	}
 }
 
-// Where a server refuses PKCE, the verifier is not sent. Everywhere, scopes have
-// the server's separator.
+// Where a server refuses PKCE, the verifier is not sent. Everywhere, scopes
+// have the server's separator.
 func TestTokenRequestsFollowTheProvidersFacts(t *testing.T) {
 	for _, pkce := range []provider.PKCE{provider.S256, provider.S256Hex, provider.NoPKCE} {
 		s := confidential()
