@@ -121,7 +121,8 @@ func (l *login) steps(ctx context.Context, k *kept) error {
 // prove finds out whether the user has withdrawn access since the last login,
 // so that no session from before lives on with the new login (M9). It asks only
 // if there are such sessions. Where the server keeps one grant of a user, the
-// exchange has ended the older tokens in any case, and nothing can be found out.
+// exchange has ended the older tokens in any case, and nothing can be found
+// out.
 func (l *login) prove(ctx context.Context, subject string) {
 	p := l.client.Provider()
 	if p.SingleGrant || p.IdentityURL == "" {

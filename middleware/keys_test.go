@@ -20,7 +20,8 @@ import (
 
 // M7: Keys rotate: the first key seals, and all keys open.
 //
-// TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
+// TestM7_KeysRotate takes flows and sessions from an old set of keys to a new
+// one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
 	fake, store := xapi.New(t, nil), storage.NewMemory()
 	oldKey, newKey := seal.NewKey(), seal.NewKey()
@@ -41,15 +42,17 @@ func TestM7_KeysRotate(t *testing.T) {
 	if a := b.at(during.mux).get(callback); a.location() != "/begun-with-the-old-key" {
 		t.Errorf("old flow at both keys = %d to %q, want its page", a.StatusCode, a.location())
 	}
-	// The first key seals: what came out of the rotation is good where only the new key is left, and nowhere else.
+	// The first key seals: what came out of the rotation is good where only the new
+	// key is left, and nowhere else.
 	wantStatus(t, "new session at the new key", b.at(after.mux).get("/timeline"), http.StatusOK)
 	wantStatus(t, "new session at the old key", b.at(before.mux).get("/timeline"), http.StatusSeeOther)
 	retired := before.consent(b.at(before.mux).start("/"))
 	wantStatus(t, "flow of a retired key", b.at(after.mux).get(retired), http.StatusBadRequest)
 }
 
-// TestM7_KeysLost: lists of used logins that do not open are the operator's business, and are never written over. A process
-// that has not got the new key yet would forget what the others have used up.
+// TestM7_KeysLost: lists of used logins that do not open are the operator's
+// business, and are never written over. A process that has not got the new key
+// yet would forget what the others have used up.
 func TestM7_KeysLost(t *testing.T) {
 	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	for _, tt := range []struct {
@@ -89,7 +92,8 @@ func TestM7_KeysLost(t *testing.T) {
 	}
 }
 
-// TestM7_GrantUnreadable: a grant that does not open is no outage either, wherever it is met, and logs nobody out.
+// TestM7_GrantUnreadable: a grant that does not open is no outage either,
+// wherever it is met, and logs nobody out.
 func TestM7_GrantUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, base, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
@@ -120,7 +124,8 @@ func TestM7_GrantUnreadable(t *testing.T) {
 	})
 }
 
-// TestM7_GrantDamaged: a grant that opens and makes no sense is met in the same way.
+// TestM7_GrantDamaged: a grant that opens and makes no sense is met in the same
+// way.
 func TestM7_GrantDamaged(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
@@ -180,7 +185,8 @@ func sealedBy(t *testing.T, base storage.Store, primary []byte, older ...[]byte)
 	return s
 }
 
-// deleteLedger deletes all lists of used logins below their seal, as an operator does who has lost the key.
+// deleteLedger deletes all lists of used logins below their seal, as an
+// operator does who has lost the key.
 func deleteLedger(t *testing.T, base storage.Store) {
 	t.Helper()
 	for _, key := range ledgerKeys() {

@@ -359,8 +359,8 @@ func TestM9_AStolenCookieDiesWithTheWithdrawal(t *testing.T) {
 	})
 }
 
-// The same holds if the app has not noticed the withdrawal when the user logs in
-// again, where the server keeps several grants of a user.
+// The same holds if the app has not noticed the withdrawal when the user logs
+// in again, where the server keeps several grants of a user.
 func TestM9_AStolenCookieDiesWithAWithdrawalThatNobodyNoticed(t *testing.T) {
 	for _, withdrawn := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
