@@ -21,7 +21,6 @@ var older = []string{
 	"internal/servertest",
 	"middleware",
 	"storage/postgresstore", "storage/redisstore", "storage/sqlitestore",
-	"transport",
 }
 
 // words are metaphors, and idioms that a reader of English as a second language
