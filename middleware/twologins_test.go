@@ -30,24 +30,6 @@ func twoLogins(t *testing.T, own middleware.Sessions) (one, two *world, mux *htt
 	return one, two, mux
 }
 
-// logInAt logs the browser in at the Login under this path.
-func (w *world) logInAt(b *browser, path string) *http.Cookie {
-	w.t.Helper()
-	a := b.get(path + "/authorize")
-	if a.StatusCode != http.StatusSeeOther {
-		w.t.Fatalf("GET %s/authorize = %d %s, want 303", path, a.StatusCode, a.title())
-	}
-	a = b.get(w.consent(a.location()))
-	if a.StatusCode != http.StatusSeeOther {
-		w.t.Fatalf("callback = %d %s, want 303", a.StatusCode, a.title())
-	}
-	i := slices.IndexFunc(a.Cookies(), func(c *http.Cookie) bool { return c.Value != "" })
-	if i < 0 {
-		w.t.Fatal("the callback sets no cookie")
-	}
-	return a.Cookies()[i]
-}
-
 // acting answers with who acts at each of the two servers.
 func acting(one, two *world) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -64,8 +46,8 @@ func acting(one, two *world) http.Handler {
 	})
 }
 
-// M8: Two logins, tenants or realms on one mux and one client are separate:
-// cookies, sessions, subjects, keys.
+// A subject belongs to its Login: the same identifier at another server is
+// another user.
 func TestM8_OneIdentifierAtTwoServers(t *testing.T) {
 	one, two, mux := twoLogins(t, nil)
 	user := oauthtest.DefaultUser()
@@ -106,6 +88,7 @@ func TestM8_SessionsOfTwoLogins(t *testing.T) {
 		mux.Handle("/2", two.login.Require(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "2") })))
 		b := newBrowser(t, mux)
 		first := one.logInAt(b, "/one")
+		wantStatus(t, "the login", first, http.StatusSeeOther)
 		wantStatus(t, "the page of the other Login", b.get("/2"), http.StatusSeeOther)
 		two.logInAt(b, "/two")
 		wantStatus(t, "the page of the first Login", b.get("/1"), http.StatusOK)
@@ -117,8 +100,9 @@ func TestM8_SessionsOfTwoLogins(t *testing.T) {
 		wantStatus(t, "the second Login, after the first was asked to end its session", b.get("/2"), http.StatusOK)
 		if own == nil { // the value of one Login under the name of the other
 			names := b.cookies("session")
-			other := names[slices.IndexFunc(names, func(name string) bool { return name != first.Name })]
-			planted := newBrowser(t, mux).get("/2", "Cookie", other+"="+first.Value)
+			mine := sessionOf(t, first)
+			other := names[slices.IndexFunc(names, func(name string) bool { return name != mine.Name })]
+			planted := newBrowser(t, mux).get("/2", "Cookie", other+"="+mine.Value)
 			wantStatus(t, "the session of the first Login as one of the second", planted, http.StatusSeeOther)
 		}
 		wantStatus(t, "logout of the first", b.do(http.MethodPost, "/one/logout"), http.StatusSeeOther)
