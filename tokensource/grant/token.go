@@ -45,10 +45,10 @@ const patience = 250 * time.Millisecond
 
 // Token returns a valid access token for the subject that ctx names, see
 // [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names no
-// subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or ErrReauthorize if
-// the user must log in, ErrTemporary or ErrClient if a refresh was needed and
-// failed. No caller waits longer than ctx allows. The refresh itself goes on
-// without the caller.
+// subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or
+// ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a
+// refresh was needed and failed. No caller waits longer than ctx allows. The
+// refresh itself goes on without the caller.
 func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 	subject, ok := k.Subject(ctx)
 	if !ok {
