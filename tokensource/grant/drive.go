@@ -81,10 +81,10 @@ type run struct {
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
-	stored   error // the last failure of the store
-	answered error // the last failure of the server, or the reason why it was not asked
+	stored   error  // the last failure of the store
+	answered error  // the last failure of the server, or the reason why it was not asked
 	reason   string // for the event of what the server did
-	broken   error // why tokens that were issued cannot be sent
+	broken   error  // why tokens that were issued cannot be sent
 
 	admitted    bool // it counts as a refresh in flight
 	justRenewed bool // a renewal is refused because the last one did not help
