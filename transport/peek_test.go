@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -156,12 +157,17 @@ func TestPeek(t *testing.T) {
 			{"a long body", long, 1 << 20, long[:64<<10]},
 		} {
 			resp := response(nil, 200, nil, tt.body)
+			tracked := resp.Body.(*trackedBody)
 			for range 2 {
 				got := transport.Peek(resp, tt.limit)
 				if string(got) != tt.want {
 					t.Errorf("%s: Peek = %d bytes, want %d", tt.name, len(got), len(tt.want))
 				}
 				clear(got) // it is a copy
+			}
+			synctest.Wait()
+			if n := tracked.read.Load(); n > 65<<10 {
+				t.Errorf("%s: Peek read %d bytes, want at most 64 KiB", tt.name, n)
 			}
 			if all, err := io.ReadAll(resp.Body); string(all) != tt.body || err != nil {
 				t.Errorf("%s: the reader gets %d bytes, %v, want all %d", tt.name, len(all), err, len(tt.body))
