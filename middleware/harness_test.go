@@ -57,7 +57,7 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = grant.New(w.client, w.store, nil); err != nil {
+	if w.grants, err = grant.New(w.client, w.store, &grant.Options{InsecurePlainStore: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -315,13 +315,20 @@ func (s *brokenStore) Put(ctx context.Context, key string, value []byte, old sto
 	return s.Store.Put(ctx, key, value, old)
 }
 
+func (s *brokenStore) Delete(ctx context.Context, key string, old storage.Version) error {
+	if s.fails("delete", key) {
+		return errBroken
+	}
+	return s.Store.Delete(ctx, key, old)
+}
+
 // grantKey returns the storage key of the default user's grant, or of the record
 // that the store needs to compute it and cannot read.
 func (w *world) grantKey() string {
 	w.t.Helper()
 	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)
 	if errors.Is(err, seal.ErrUnsealed) {
-		return storage.NameKey
+		return storage.NameKey(w.client.Provider().Authority() + " " + w.client.ClientID())
 	}
 	if err != nil {
 		w.t.Fatal(err)

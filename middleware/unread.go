@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -46,9 +47,9 @@ func isMisread(err error) bool {
 func (e *unread) Error() string {
 	advice := "restore or delete it"
 	switch unsealed := errors.Is(e.err, seal.ErrUnsealed); {
-	case e.key == storage.NameKey && unsealed: // without it, no grant is found any more
+	case strings.HasPrefix(e.key, storage.NamePrefix) && unsealed: // without it, no grant is found any more
 		advice = "give the key that sealed it as well, behind the first one"
-	case e.key == storage.NameKey:
+	case strings.HasPrefix(e.key, storage.NamePrefix):
 		advice = "restore it"
 	case unsealed:
 		advice = "give the key that sealed it as well, behind the first one, or delete it"
@@ -72,9 +73,10 @@ func stopped(op, cause string, err error) *Error {
 // grantKey is where the grant of a user is stored. If the store cannot compute
 // that key, it is the key of the record that the store needs for it.
 func (l *login) grantKey(ctx context.Context, subject string) string {
-	key, err := grant.Key(ctx, l.grants.Store(), l.client.Provider().Authority(), l.client.ClientID(), subject)
+	authority, clientID := l.client.Provider().Authority(), l.client.ClientID()
+	key, err := grant.Key(ctx, l.grants.Store(), authority, clientID, subject)
 	if err != nil {
-		return storage.NameKey
+		return storage.NameKey(authority + " " + clientID)
 	}
 	return key
 }

@@ -10,49 +10,60 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"sync/atomic"
+	"sync"
 )
 
-// NameKey is the storage key of the record that holds the name key of a sealed
-// store. If this record is lost, no process can find the records whose keys
-// come from [Name]. So nobody may delete it, and a copy of those records needs
-// a copy of it.
-const NameKey = "storage.names"
+// NamePrefix begins the storage keys of the records that hold the name keys of
+// a sealed store. See [NameKey].
+const NamePrefix = "storage.names."
+
+// NameKey returns the storage key of the record that holds the name key of an
+// owner. If this record is lost, no process can find the records whose keys
+// [Name] made for this owner. So nobody may delete it, and a copy of those
+// records needs a copy of it.
+func NameKey(owner string) string {
+	return NamePrefix + digest(sha256.New(), []string{NamePrefix, owner})[:32]
+}
 
 // Namer is a Store that makes names which nobody without its keys can compute.
 // The store that [Sealed] returns is one.
 type Namer interface {
-	// Name returns 64 hexadecimal digits that depend on parts and on a key of
-	// the store. Every process that shares the store gets the same digits.
-	Name(ctx context.Context, parts ...string) (string, error)
+	// Name returns 64 hexadecimal digits that depend on owner, on parts, and on
+	// a key of the owner. Every process that shares the store gets the same
+	// digits.
+	Name(ctx context.Context, owner string, parts ...string) (string, error)
 }
 
-// Name returns the storage key for parts, such as the issuer and the subject
-// of a user: prefix and 64 hexadecimal digits. The digits depend on prefix,
-// and on where one part ends and the next begins.
+// Name returns a storage key: prefix and 64 hexadecimal digits. The digits
+// depend on prefix, on owner, on parts such as the name of a user, and on where
+// one part ends and the next begins.
+//
+// Owner says whose records these are, such as the authorization server and the
+// client of an app. Each owner has a name key of its own. So apps with different
+// seal keys can share a store, if they have different owners.
 //
 // If store is a [Namer], the digits are an HMAC-SHA256 ([RFC 2104]) with a
 // random key that the store keeps as a sealed record (see [NameKey]). So a
 // reader of the database cannot find a user by hashing likely names. The first
-// call reads or creates the key. It fails if the store or its AEAD fails.
-// Later calls use memory only. The name key survives a change of the seal's
-// keys, and [Reseal] seals it again like any other record.
+// call for an owner reads or creates the key. It fails if the store or its AEAD
+// fails. Later calls use memory only. The name key survives a change of the
+// seal's keys, and [Reseal] seals it again like any other record.
 //
 // If store is not a Namer, the digits are a plain SHA-256.
 //
 // The error wraps [ErrBadKey] if prefix and digits are no storage key.
 //
 // [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
-func Name(ctx context.Context, store Store, prefix string, parts ...string) (string, error) {
+func Name(ctx context.Context, store Store, prefix, owner string, parts ...string) (string, error) {
 	all := append([]string{prefix}, parts...)
 	var digits string
 	if n, ok := store.(Namer); ok {
 		var err error
-		if digits, err = n.Name(ctx, all...); err != nil {
+		if digits, err = n.Name(ctx, owner, all...); err != nil {
 			return "", err
 		}
 	} else {
-		digits = digest(sha256.New(), all)
+		digits = digest(sha256.New(), append([]string{owner}, all...))
 	}
 	key := prefix + digits
 	if err := CheckKey(key); err != nil {
@@ -80,19 +91,28 @@ const (
 	nameKeySize = 32
 )
 
-// names makes the names of one sealed store. It reads the name key once.
+// names makes the names of one sealed store. It reads the name key of each
+// owner once.
 type names struct {
-	turn chan struct{}                               // holds one element while a goroutine reads the key
-	hmac atomic.Pointer[func(parts []string) string] // nil until the key is read
+	turn chan struct{} // holds one element while a goroutine reads a key
+	made *sync.Map     // by owner: func(parts []string) string
 }
 
-func newNames() *names { return &names{turn: make(chan struct{}, 1)} }
+func newNames() *names { return &names{turn: make(chan struct{}, 1), made: new(sync.Map)} }
 
-// name returns the name of parts. Goroutines that need the name key take
-// turns, so that one read serves all of them. Each waits on its own ctx.
-func (n *names) name(ctx context.Context, store Store, parts []string) (string, error) {
-	if f := n.hmac.Load(); f != nil {
-		return (*f)(parts), nil
+func (n *names) maker(owner string) (func(parts []string) string, bool) {
+	f, ok := n.made.Load(owner)
+	if !ok {
+		return nil, false
+	}
+	return f.(func(parts []string) string), true
+}
+
+// name returns the name of parts. Goroutines that need a name key take turns,
+// so that one read serves all of them. Each waits on its own ctx.
+func (n *names) name(ctx context.Context, store Store, owner string, parts []string) (string, error) {
+	if f, ok := n.maker(owner); ok {
+		return f(parts), nil
 	}
 	select {
 	case n.turn <- struct{}{}:
@@ -100,44 +120,45 @@ func (n *names) name(ctx context.Context, store Store, parts []string) (string, 
 	case <-ctx.Done():
 		return "", ended(ctx)
 	}
-	if f := n.hmac.Load(); f != nil {
-		return (*f)(parts), nil
+	if f, ok := n.maker(owner); ok {
+		return f(parts), nil
 	}
-	key, err := nameKey(ctx, store)
+	key, err := nameKey(ctx, store, NameKey(owner))
 	if err != nil {
 		return "", fmt.Errorf("storage: name key: %w", err)
 	}
 	f := func(parts []string) string { return digest(hmac.New(sha256.New, key), parts) }
-	n.hmac.Store(&f)
+	n.made.Store(owner, f)
 	return f(parts), nil
 }
 
-// nameKey reads the name key, or creates it. If two processes create it at
-// once, compare-and-swap lets one of them succeed, and the other reads again.
-// After a write of unknown outcome nothing is kept: the next call reads.
-func nameKey(ctx context.Context, store Store) ([]byte, error) {
-	key, err := readNameKey(ctx, store)
+// nameKey reads the name key at a storage key, or creates it. If two processes
+// create it at once, compare-and-swap lets one of them succeed, and the other
+// reads again. After a write of unknown outcome nothing is kept: the next call
+// reads.
+func nameKey(ctx context.Context, store Store, at string) ([]byte, error) {
+	key, err := readNameKey(ctx, store, at)
 	if !errors.Is(err, ErrNotFound) {
 		return key, err
 	}
 	value := make([]byte, 1+nameKeySize)
 	value[0] = nameFormat
 	_, _ = rand.Read(value[1:]) // never fails
-	_, err = store.Put(ctx, NameKey, value, 0)
+	_, err = store.Put(ctx, at, value, 0)
 	if errors.Is(err, ErrConflict) {
-		return readNameKey(ctx, store)
+		return readNameKey(ctx, store, at)
 	}
 	return value[1:], err
 }
 
-func readNameKey(ctx context.Context, store Store) ([]byte, error) {
-	r, err := store.Get(ctx, NameKey)
+func readNameKey(ctx context.Context, store Store, at string) ([]byte, error) {
+	r, err := store.Get(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	value := r.Value()
 	if len(value) != 1+nameKeySize || value[0] != nameFormat {
-		return nil, fmt.Errorf("%w: the record %q holds no name key", ErrCorrupt, NameKey)
+		return nil, fmt.Errorf("%w: the record %q holds no name key", ErrCorrupt, at)
 	}
 	return value[1:], nil
 }

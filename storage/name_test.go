@@ -17,10 +17,13 @@ import (
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
+// owner is the owner of names where a test has only one.
+const owner = "owner"
+
 // name returns the storage key of parts, which must exist.
 func name(t testing.TB, s storage.Store, prefix string, parts ...string) string {
 	t.Helper()
-	key, err := storage.Name(context.Background(), s, prefix, parts...)
+	key, err := storage.Name(context.Background(), s, prefix, owner, parts...)
 	if err != nil {
 		t.Fatalf("Name(%q, %q) = %v, want no error", prefix, parts, err)
 	}
@@ -41,13 +44,13 @@ func TestNameForm(t *testing.T) {
 // store. The literals were computed by another program.
 func TestNameDigits(t *testing.T) {
 	sealed := sealedStore(t, storage.NewMemory(), newKeys(t))
-	put(t, sealed, storage.NameKey, "\x01"+strings.Repeat("k", 32), 0)
+	put(t, sealed, storage.NameKey(owner), "\x01"+strings.Repeat("k", 32), 0)
 	tests := []struct {
 		kind  string
 		store storage.Store
 		want  string
 	}{
-		{"plain", storage.NewMemory(), "user.3b353b976fa99317c90abe7eb55d3100421adde8ae8a1b4ce5d8f00cd98b726e"},
+		{"plain", storage.NewMemory(), "user.fa933f607b89a1ec9bc41115bc56aafa6ad6408b5ce34d6935b5834d20eb7895"},
 		{"sealed", sealed, "user.ee604c66e07e28b12869442e50d0d7f0b0e7a2f185140688c9ab7e743422ef4e"},
 	}
 	for _, tt := range tests {
@@ -87,8 +90,8 @@ func TestNameOfASealedStore(t *testing.T) {
 	if got := name(t, sealedStore(t, storage.NewMemory(), keys), "user.", "alice"); got == key {
 		t.Errorf("Name() of another store with the same seal keys = %q again, want another", got)
 	}
-	stored := mustGet(t, memory, storage.NameKey).Value()
-	if opened := mustGet(t, first, storage.NameKey).Value(); strings.Contains(string(stored), string(opened[1:])) {
+	stored := mustGet(t, memory, storage.NameKey(owner)).Value()
+	if opened := mustGet(t, first, storage.NameKey(owner)).Value(); strings.Contains(string(stored), string(opened[1:])) {
 		t.Errorf("the store below holds the name key as it is, want it sealed")
 	}
 }
@@ -190,7 +193,7 @@ func TestNameAfterFailures(t *testing.T) {
 				}
 				return storagetest.Fault{}
 			}), keys)
-			if key, err := storage.Name(t.Context(), s, "user.", "alice"); !errors.Is(err, disk) || key != "" {
+			if key, err := storage.Name(t.Context(), s, "user.", owner, "alice"); !errors.Is(err, disk) || key != "" {
 				t.Errorf("Name() = %q, %v, want %v", key, err, disk)
 			}
 			if got, want := name(t, s, "user.", "alice"), name(t, sealedStore(t, memory, keys), "user.", "alice"); got != want {
@@ -214,7 +217,7 @@ func TestNameBesideALateWrite(t *testing.T) {
 		})
 		keys := newKeys(t)
 		slow, quick := sealedStore(t, network.Process("slow"), keys), sealedStore(t, network.Process("quick"), keys)
-		if key, err := storage.Name(t.Context(), slow, "user.", "alice"); !errors.Is(err, errKMS) {
+		if key, err := storage.Name(t.Context(), slow, "user.", owner, "alice"); !errors.Is(err, errKMS) {
 			t.Errorf("Name() = %q, %v, want %v", key, err, errKMS)
 		}
 		want := name(t, quick, "user.", "alice")
@@ -232,14 +235,43 @@ func TestNameRefuses(t *testing.T) {
 	sealed := sealedStore(t, memory, keys)
 	for _, prefix := range []string{"a b", "user/", strings.Repeat("p", 65)} {
 		for _, s := range []storage.Store{memory, sealed} {
-			if key, err := storage.Name(t.Context(), s, prefix, "alice"); !errors.Is(err, storage.ErrBadKey) || key != "" {
+			if key, err := storage.Name(t.Context(), s, prefix, owner, "alice"); !errors.Is(err, storage.ErrBadKey) || key != "" {
 				t.Errorf("Name(prefix %.20q) = %q, %v, want %v", prefix, key, err, storage.ErrBadKey)
 			}
 		}
 	}
 	stranger := sealedStore(t, memory, newKeys(t))
-	if key, err := storage.Name(t.Context(), stranger, "user.", "alice"); !errors.Is(err, seal.ErrUnknownKey) || key != "" {
+	if key, err := storage.Name(t.Context(), stranger, "user.", owner, "alice"); !errors.Is(err, seal.ErrUnknownKey) || key != "" {
 		t.Errorf("Name() with other seal keys = %q, %v, want %v", key, err, seal.ErrUnknownKey)
+	}
+}
+
+// TestAppsWithTheirOwnSealKeysShareAStore has two apps with different owners and
+// different keys. Neither may meet the records of the other.
+func TestAppsWithTheirOwnSealKeysShareAStore(t *testing.T) {
+	memory := storage.NewMemory()
+	seen := map[string]string{}
+	for _, app := range []string{"https://x.example one", "https://x.example two", "https://y.example one", ""} {
+		keys := newKeys(t)
+		for range 2 { // two processes
+			s := sealedStore(t, memory, keys)
+			key, err := storage.Name(t.Context(), s, "user.", app, "alice")
+			if err != nil {
+				t.Fatalf("Name(owner %q) = %v, want no error", app, err)
+			}
+			if other, ok := seen[key]; ok && other != app {
+				t.Errorf("Name(owner %q) = %q, as with owner %q", app, key, other)
+			}
+			seen[key] = app
+		}
+		if key, err := storage.Name(t.Context(), memory, "user.", app, "alice"); err != nil || seen[key] != "" {
+			t.Errorf("Name(owner %q) without keys = %q, %v, want another key for each owner", app, key, err)
+		} else {
+			seen[key] = app + " plain"
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("4 owners with and without keys have %d names, want 8", len(seen))
 	}
 }
 
@@ -247,8 +279,8 @@ func TestNameRefusesADamagedKey(t *testing.T) {
 	good := strings.Repeat("k", 32)
 	for _, value := range []string{"", "\x01", "\x01" + good[1:], "\x01" + good + "k", "\x02" + good} {
 		s := sealedStore(t, storage.NewMemory(), newKeys(t))
-		put(t, s, storage.NameKey, value, 0)
-		if key, err := storage.Name(t.Context(), s, "user.", "alice"); !errors.Is(err, storage.ErrCorrupt) || key != "" {
+		put(t, s, storage.NameKey(owner), value, 0)
+		if key, err := storage.Name(t.Context(), s, "user.", owner, "alice"); !errors.Is(err, storage.ErrCorrupt) || key != "" {
 			t.Errorf("Name() with the name key %q = %q, %v, want %v", hex.EncodeToString([]byte(value)), key, err, storage.ErrCorrupt)
 		}
 	}
@@ -269,12 +301,12 @@ func TestNameWaitsNoLongerThanItsContext(t *testing.T) {
 		start := time.Now()
 		read, waited := make(chan error), make(chan error)
 		go func() {
-			_, err := storage.Name(reader, s, "user.", "alice")
+			_, err := storage.Name(reader, s, "user.", owner, "alice")
 			read <- err
 		}()
 		synctest.Wait()
 		go func() {
-			_, err := storage.Name(waiter, s, "user.", "alice")
+			_, err := storage.Name(waiter, s, "user.", owner, "alice")
 			waited <- err
 		}()
 		if err, after := <-waited, time.Since(start); !errors.Is(err, errKMS) || after != time.Minute {

@@ -43,11 +43,11 @@ func TestNothingPrintsKeysOfASealedStore(t *testing.T) {
 		for _, below := range []storage.Store{plain{storage.NewMemory()}, storage.NewMemory()} {
 			s := sealedStore(t, below, aead)
 			put(t, s, "k", secret, 0)
-			if _, err := storage.Name(t.Context(), s, "user.", "alice"); err != nil {
+			if _, err := storage.Name(t.Context(), s, "user.", owner, "alice"); err != nil {
 				t.Fatal(err)
 			}
 			wantHidden(t, "Sealed", exposure.Of(s, secret))
-			nameKey := mustGet(t, s, storage.NameKey).Value()[1:]
+			nameKey := mustGet(t, s, storage.NameKey(owner)).Value()[1:]
 			wantHidden(t, "Sealed with a name key", exposure.Of(s, string(nameKey)))
 		}
 	}

@@ -128,8 +128,8 @@ func (s *sealed) Delete(ctx context.Context, key string, old Version) error {
 }
 
 // Name implements [Namer].
-func (s *sealed) Name(ctx context.Context, parts ...string) (string, error) {
-	return s.names.name(ctx, s, parts)
+func (s *sealed) Name(ctx context.Context, owner string, parts ...string) (string, error) {
+	return s.names.name(ctx, s, owner, parts)
 }
 
 func (s *sealed) seal(ctx context.Context, key string, value []byte) ([]byte, error) {

@@ -67,8 +67,8 @@ func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, er
 		return entry{}, fmt.Errorf("the subject has %d grants: name one by its storage key, which show prints, or by -issuer and -client", len(f.entries))
 	case f.unread > 0:
 		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -issuer and -client", f.unread)
-	case f.entries[0].key == storage.NameKey:
-		return entry{}, fmt.Errorf("%s holds the key that all storage keys of grants are made with: without it every grant is lost", storage.NameKey)
+	case strings.HasPrefix(f.entries[0].key, storage.NamePrefix):
+		return entry{}, fmt.Errorf("%s holds the key that all storage keys of grants are made with: without it every grant is lost", f.entries[0].key)
 	case strings.HasPrefix(f.entries[0].key, "due."):
 		return entry{}, errors.New("this record lists revocations that are still to be made: it empties itself when they are made")
 	case errors.Is(f.entries[0].err, storage.ErrCorrupt):

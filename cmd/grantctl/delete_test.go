@@ -48,9 +48,10 @@ func TestDeleteRefusesWhatAllGrantsNeed(t *testing.T) {
 	key := a.newKey()
 	user := a.user(a.grants(key), 1)
 	a.setKeys(key)
-	ctl(t, "", "delete", "-yes", a.url, storage.NameKey).want(t, 1, "every grant is lost")
-	if _, err := a.store.Get(t.Context(), storage.NameKey); err != nil {
-		t.Errorf("Get(%s) = %v after a refused delete", storage.NameKey, err)
+	nameKey := storage.NameKey(a.issuer() + " " + a.client.ClientID())
+	ctl(t, "", "delete", "-yes", a.url, nameKey).want(t, 1, "every grant is lost")
+	if _, err := a.store.Get(t.Context(), nameKey); err != nil {
+		t.Errorf("Get(%s) = %v after a refused delete", nameKey, err)
 	}
 	if _, err := a.store.Get(t.Context(), a.key(user)); err != nil {
 		t.Errorf("the grant is gone: %v", err)

@@ -63,7 +63,7 @@ func (s *selector) complete() bool { return s.issuer != "" && s.client != "" }
 // grantKey returns the storage key of a subject's grant. In a sealed store,
 // that key is made with a key which stands in the store, and is sealed itself.
 func (v *vault) grantKey(ctx context.Context, s selector, subject string) (string, error) {
-	_, err := v.Get(ctx, storage.NameKey)
+	_, err := v.Get(ctx, storage.NameKey(s.issuer+" "+s.client))
 	if errors.Is(err, storage.ErrNotFound) {
 		return grant.Key(ctx, v.backend, s.issuer, s.client, subject)
 	}

@@ -154,7 +154,7 @@ func (a *app) grantsOn(store storage.Store, keys ...string) *grant.Keeper {
 	if a.named == nil {
 		a.named = store
 	}
-	g, err := grant.New(a.client, store, nil)
+	g, err := grant.New(a.client, store, &grant.Options{InsecurePlainStore: true})
 	if err != nil {
 		a.Fatal(err)
 	}

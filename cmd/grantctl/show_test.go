@@ -141,7 +141,7 @@ func (a *app) otherClient(user string) string {
 	if err != nil {
 		a.Fatal(err)
 	}
-	g, err := grant.New(client, a.store, nil)
+	g, err := grant.New(client, a.store, &grant.Options{InsecurePlainStore: true})
 	if err != nil {
 		a.Fatal(err)
 	}

@@ -24,7 +24,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// logIn returns the grants of a user of the fake who has just authorized the app.
+// logIn returns the grants of a user of the fake who has just authorized the
+// app.
 func logIn(ctx context.Context, fake *xapi.Server) (grants *grant.Keeper, subject string, err error) {
 	registered := oauthtest.ConfidentialApp()
 	client, err := oauth.New(fake.Provider(""), oauth.Registration{
@@ -67,7 +68,8 @@ type wrong struct{}
 
 func (wrong) Add(req *http.Request) { req.Header.Set("Authorization", "Bearer a-token-of-yesterday") }
 
-// TestClient: whatever ends the access token costs one refresh, and no call of the library fails.
+// TestClient: whatever ends the access token costs one refresh, and no call of
+// the library fails.
 func TestClient(t *testing.T) {
 	const user = "2244994945"
 	expire := func(*xapi.Server) { time.Sleep(2*time.Hour + time.Minute) } // in the bubble's time
@@ -166,7 +168,8 @@ func unauthorized(fake *xapi.Server) (n int) {
 	return n
 }
 
-// TestErrors: what only the user can mend comes through the library's own errors.
+// TestErrors: what only the user can mend comes through the library's own
+// errors.
 func TestErrors(t *testing.T) {
 	fake := xapi.New(t, nil)
 	grants, subject, err := logIn(t.Context(), fake)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,6 +20,7 @@ type result struct {
 	Body  string // what the API answered, if that is worth a look
 	Proof bool   // it shows what the demo is about
 	Bad   bool
+	At    string // the ID of the pressed button, if the action has several
 }
 
 // results keeps the last result of each user. It is safe for concurrent use.
@@ -51,8 +53,9 @@ func (r *results) forget(subject string) {
 }
 
 // button makes a handler of an action. It stands behind login.Require, so that
-// the context names the user.
-func (a *app) button(do action) http.Handler {
+// the context names the user. The page that follows puts the keyboard's focus
+// back on the button with this ID.
+func (a *app) button(id string, do action) http.Handler {
 	return a.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		subject, _ := a.login.Subject(r)
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -60,14 +63,14 @@ func (a *app) button(do action) http.Handler {
 		if errors.Is(err, tokensource.ErrReauthorize) {
 			// login.Reauthorize(w, r) would lead to the consent page at once; here the
 			// visitor shall see what happened.
-			seeOther(w, "/?notice=ended")
+			seeOther(w, "/?notice=ended&at=connect")
 			return
 		}
 		if err != nil {
 			last = result{Title: "This did not work", Text: err.Error(), Bad: true} // errors of authtrip hold no secret
 		}
 		a.results.set(subject, last)
-		seeOther(w, "/")
+		seeOther(w, "/?at="+cmp.Or(last.At, id))
 	}))
 }
 

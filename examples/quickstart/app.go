@@ -21,6 +21,7 @@ type app struct {
 	api      *http.Client // adds the token of the user whom a request's context names
 	timeline *timeline
 	results  results
+	names    names
 	stopped  chan struct{} // closed when the server shuts down
 }
 
@@ -37,15 +38,15 @@ func (a *app) handler() http.Handler {
 }
 
 func (a *app) mountButtons(mux watched) {
-	mux.Handle("POST /call", a.button(a.who))
-	mux.Handle("POST /post", a.button(a.post))
+	mux.Handle("POST /call", a.button("call", a.who))
+	mux.Handle("POST /post", a.button("post", a.post))
 	if a.upstream.fake == nil {
 		return
 	}
-	mux.Handle("POST /many", a.button(a.many)) // X allows 75 of these calls in 15 minutes
-	mux.Handle("POST /expire", a.button(a.expire))
-	mux.Handle("POST /kill", a.button(a.kill))
-	mux.Handle("POST /withdraw", a.button(a.withdraw))
+	mux.Handle("POST /many", a.button("many", a.many)) // X allows 75 of these calls in 15 minutes
+	mux.Handle("POST /expire", a.button("expire", a.expire))
+	mux.Handle("POST /kill", a.button("kill", a.kill))
+	mux.Handle("POST /withdraw", a.button("withdraw", a.withdraw))
 }
 
 // watched is a mux whose handlers appear on the timeline.
@@ -74,9 +75,11 @@ func (a *app) atHome(next http.Handler) http.Handler {
 	})
 }
 
-// welcome begins anew with a user who logs in.
+// welcome drops what was said to the user before this login, and keeps the
+// name.
 func (a *app) welcome(_ context.Context, user provider.Identity) error {
 	a.results.forget(user.Subject)
+	a.names.set(user)
 	return nil
 }
 
@@ -89,5 +92,5 @@ func explain(w http.ResponseWriter, r *http.Request, err error) {
 
 func (a *app) clear(w http.ResponseWriter, _ *http.Request) {
 	a.timeline.clear()
-	seeOther(w, "/")
+	seeOther(w, "/?at=clear")
 }

@@ -16,13 +16,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// window is a Chromium window of its own profile. Further tabs share its cookies.
+// window is a Chromium window of its own profile. Further tabs share its
+// cookies.
 type window struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// newWindow opens Chromium without a window. At home a machine without it skips the test, never where CI is set.
+// newWindow opens Chromium without a window. At home a machine without it skips
+// the test, never where CI is set.
 func newWindow(t *testing.T) *window {
 	t.Helper()
 	path := chromium()
@@ -57,7 +59,8 @@ func (w *window) tab() *window {
 	w.t.Helper()
 	ctx, stop := chromedp.NewContext(w.ctx)
 	w.t.Cleanup(stop)
-	// The first use of a context must not be one that ends: the tab would end with it.
+	// The first use of a context must not be one that ends: the tab would end with
+	// it.
 	if err := chromedp.Do(ctx); err != nil {
 		w.t.Fatal(err)
 	}
@@ -77,7 +80,8 @@ func (w *window) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// text returns what an element shows, or nothing if there is none or the page is still loading.
+// text returns what an element shows, or nothing if there is none or the page
+// is still loading.
 func (w *window) text(selector string) string {
 	return evaluate[string](w, `document.readyState === "complete" ? document.querySelector(%q)?.innerText ?? "" : ""`, selector)
 }
@@ -113,8 +117,8 @@ func (w *window) see(selector, text string) {
 	w.until(fmt.Sprintf("%q in %s", text, selector), func() bool { return strings.Contains(w.text(selector), text) })
 }
 
-// click presses a button with the mouse, once nothing covers it, and waits for what it leads to: on the next page, since this
-// one may say the same.
+// click presses a button with the mouse, once nothing covers it, and waits for
+// what it leads to: on the next page, since this one may say the same.
 func (w *window) click(button, selector, text string) {
 	w.t.Helper()
 	var at []float64
@@ -143,12 +147,13 @@ func (w *window) open(url, selector, text string) {
 	w.see(selector, text)
 }
 
-// connect goes from the start page through consent to the page of who is connected.
+// connect goes from the start page through consent to the page of who is
+// connected.
 func (w *window) connect(url string) {
 	w.t.Helper()
 	w.open(url, "h1", "OAuth that stays logged in")
 	w.click("#connect", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
 // forget drops all cookies, as a browser does when they expire.

@@ -64,7 +64,9 @@ const manyCalls = 200
 // many makes two hundred calls at the same moment, on request with a token that
 // X has just stopped accepting.
 func (a *app) many(ctx context.Context, r *http.Request) (result, error) {
+	button := "many"
 	if r.PostFormValue("kill") != "" {
+		button = "killmany"
 		a.killToken(ctx)
 	}
 	ctx, tally := withTally(ctx)
@@ -78,6 +80,7 @@ func (a *app) many(ctx context.Context, r *http.Request) (result, error) {
 		Title: fmt.Sprintf("%d calls, %s", manyCalls, plural(tally.refreshes.Load(), "refresh", "refreshes")),
 		Text:  fmt.Sprintf("All of them succeeded, in %d ms. 401s met on the way: %d.", took, tally.rejected.Load()),
 		Proof: true,
+		At:    button,
 	}
 	if failed > 0 {
 		last.Text, last.Bad = fmt.Sprintf("%d of them failed: %v", failed, err), true

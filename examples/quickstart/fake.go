@@ -15,8 +15,8 @@ import (
 )
 
 // fake is the stand-in for X: authorization server and API on a loopback port
-// of their own. It remembers its grants over a restart, else the ones that the
-// app has stored would be worth nothing.
+// of their own. It remembers its grants over a restart. Otherwise, those that
+// the app has stored would be worth nothing.
 type fake struct {
 	*xapi.Server
 	app  oauthtest.App

@@ -38,7 +38,7 @@ func copyForm(req *http.Request) (*http.Request, *formCopy) {
 	return sent, form
 }
 
-// of begins anew with body.
+// of returns body, and keeps from now on what is read of it.
 func (f *formCopy) of(body io.ReadCloser) io.ReadCloser {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -29,7 +29,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// TestBrowser_IPv6 connects at an address that the consent page's policy cannot name.
+// TestBrowser_IPv6 connects at an address that the consent page's policy cannot
+// name.
 func TestBrowser_IPv6(t *testing.T) {
 	w := newWindow(t)
 	l, err := net.Listen("tcp", "[::1]:0")
@@ -47,13 +48,14 @@ func approve(t *testing.T, w *window, app *program) {
 	w.shoot("start")
 	w.click("#connect", "h1", "wants to access your account")
 	w.shoot("consent")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 	w.see("#logins", "1")
 	w.click("#call", "#result", "GET /2/users/me answered 200 OK")
 	w.see("#result pre", "XDevelopers")
 }
 
-// killed: the timeline shows the 401, the one refresh, and the call that succeeds.
+// killed: the timeline shows the 401, the one refresh, and the call that
+// succeeds.
 func killed(t *testing.T, w *window, app *program) {
 	w.click("#clear", "#calls", "0")
 	w.click("#kill", "#result", "no longer accepts")
@@ -79,17 +81,19 @@ func proof(t *testing.T, w *window, app *program) {
 	w.prefer("light")
 }
 
-// parallelTabs finishes two logins in the reverse of the order in which they began.
+// parallelTabs finishes two logins in the reverse of the order in which they
+// began.
 func parallelTabs(t *testing.T, w *window, app *program) {
 	first, second := w.tab(), w.tab()
 	for _, tab := range []*window{first, second} {
 		tab.open(app.url+"/authorize", "h1", "wants to access your account")
 	}
 	for _, tab := range []*window{second, first} {
-		tab.click("#allow", "#account", "Connected as user 2244994945")
+		tab.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 		tab.click("#call", "#result", "answered 200 OK")
 	}
-	// The later login has ended the tokens of the earlier one (X keeps one grant per user): its tab works all the same.
+	// The later login has ended the tokens of the earlier one (X keeps one grant
+	// per user): its tab works all the same.
 	second.click("#post", "#result", "POST /2/tweets answered 201")
 }
 
@@ -106,10 +110,11 @@ func deny(t *testing.T, w *window, app *program) {
 	w.click("#cancel", "h1", "Access was not given")
 	w.shoot("denied")
 	w.click("a", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
-// expiredFlow comes back from consent when the browser has dropped the flow's cookie, as it does after ten minutes.
+// expiredFlow comes back from consent when the browser has dropped the flow's
+// cookie, as it does after ten minutes.
 func expiredFlow(t *testing.T, w *window, app *program) {
 	w.open(app.url+"/authorize", "h1", "wants to access your account")
 	w.forget()
@@ -117,7 +122,7 @@ func expiredFlow(t *testing.T, w *window, app *program) {
 	w.see("body", "took too long")
 	w.shoot("expired-flow")
 	w.click("a", "h1", "wants to access your account")
-	w.click("#allow", "#account", "Connected as user 2244994945")
+	w.click("#allow", "#account", "Connected as X Developers (@XDevelopers)")
 }
 
 func withdrawn(t *testing.T, w *window, app *program) {

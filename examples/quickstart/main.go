@@ -95,13 +95,15 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 		return err
 	}
 	a.grants, err = grant.New(client, store, &grant.Options{
-		RenewSpacing: time.Millisecond, // else a token that is killed twice within ten seconds would be refreshed once
+		// Otherwise, a token that is killed twice within ten seconds would be
+		// refreshed once.
+		RenewSpacing: time.Millisecond,
 	})
 	if err != nil {
 		return err
 	}
 	a.login, err = middleware.New(a.grants, keys, &middleware.Options{
-		AfterLogout: "/?notice=bye", OnLogin: a.welcome, OnError: explain,
+		AfterLogout: "/?notice=bye&at=connect", OnLogin: a.welcome, OnError: explain,
 	})
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 // stored.
 func (a *app) close() error {
 	err := errors.Join(a.grants.Close(), a.database.Close())
-	http.DefaultClient.CloseIdleConnections() // else the fake would wait for them
+	http.DefaultClient.CloseIdleConnections() // the fake would wait for them
 	return err
 }
 

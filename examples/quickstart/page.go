@@ -24,6 +24,8 @@ var (
 type pageView struct {
 	Fake     bool
 	Notice   string
+	At       string       // the ID of the button that has the focus
+	Who      string       // the user's name
 	Grant    *grant.Grant // nil if nobody is logged in
 	Token    string       // how long the access token lives
 	Result   result
@@ -38,7 +40,8 @@ type timelineView struct {
 
 // page shows the app to who is logged in, and how to log in to everybody else.
 func (a *app) page(w http.ResponseWriter, r *http.Request) {
-	view := pageView{Fake: a.upstream.fake != nil, Notice: notices[r.URL.Query().Get("notice")], Many: manyCalls}
+	query := r.URL.Query()
+	view := pageView{Fake: a.upstream.fake != nil, Notice: notices[query.Get("notice")], At: query.Get("at"), Many: manyCalls}
 	view.Timeline.Counters, view.Timeline.Rows, _ = a.timeline.view()
 	if subject, ok := a.login.Subject(r); ok {
 		grant, err := a.grants.Grant(r.Context(), subject)
@@ -47,6 +50,7 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		view.Grant, view.Token = &grant, lifetime(time.Until(grant.Expiry))
+		view.Who = a.names.of(subject)
 		view.Result = a.results.of(subject)
 	}
 	var text bytes.Buffer

@@ -70,7 +70,8 @@ func (p *person) do(method, target string, form url.Values) page {
 
 var field = regexp.MustCompile(`name="(ticket|user)" value="([^"]+)"`)
 
-// connect goes through the consent page, and gives the answer of one of its buttons.
+// connect goes through the consent page, and gives the answer of one of its
+// buttons.
 func (p *person) connect(answer string) page {
 	p.t.Helper()
 	consent := p.get(p.app.url + "/authorize")
@@ -128,7 +129,7 @@ func (g page) counts(t *testing.T) counts {
 // wantFresh checks the page of a login that nothing has happened to yet.
 func (g page) wantFresh(t *testing.T, what string) {
 	t.Helper()
-	g.want(t, what, http.StatusOK, "Connected as user")
+	g.want(t, what, http.StatusOK, "Connected as")
 	if strings.Contains(g.text, `id="result"`) {
 		t.Errorf("%s: the page has a result from before the login: %s", what, g.text)
 	}

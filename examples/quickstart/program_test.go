@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// raceMode says whether this test was built with the race detector: then the program is, too.
+// raceMode says whether this test was built with the race detector: then the
+// program is, too.
 func raceMode() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
@@ -59,7 +60,8 @@ type program struct {
 	said bytes.Buffer
 }
 
-// start runs the program on a free port, with its data in dir, until the test ends.
+// start runs the program on a free port, with its data in dir, until the test
+// ends.
 func start(t *testing.T, dir string) *program {
 	t.Helper()
 	return startAt(t, "127.0.0.1:0", dir)
@@ -120,7 +122,8 @@ func (p *program) output() string {
 	return p.said.String()
 }
 
-// stop sends what Ctrl-C sends. The program must end well, and have said nothing secret.
+// stop sends what Ctrl-C sends. The program must end well, and have said
+// nothing secret.
 func (p *program) stop() {
 	p.t.Helper()
 	if p.cmd.ProcessState != nil {
@@ -141,7 +144,8 @@ func (p *program) stop() {
 	wantNoSecret(p.t, "output", p.output(), p.dir)
 }
 
-// long is as long as the shortest secret that is about: a code verifier, or 32 random bytes in base64.
+// long is as long as the shortest secret that is about: a code verifier, or 32
+// random bytes in base64.
 var long = regexp.MustCompile(`[A-Za-z0-9_+-]{43,}`)
 
 func wantNoSecret(t *testing.T, what, text, dir string) {

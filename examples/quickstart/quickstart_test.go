@@ -26,7 +26,7 @@ func TestStory(t *testing.T) {
 		text string
 		more counts // what it adds to the counters
 	}{
-		{"connect", func() page { return p.connect("allow") }, "Connected as user <b>2244994945</b>", counts{calls: 1, logins: 1}},
+		{"connect", func() page { return p.connect("allow") }, "Connected as <b>X Developers (@XDevelopers)</b>", counts{calls: 1, logins: 1}},
 		{"who am I", func() page { return p.press("/call", nil) }, "GET /2/users/me answered 200 OK", counts{calls: 1}},
 		{"post", func() page { return p.press("/post", url.Values{"text": {"One"}}) }, "POST /2/tweets answered 201 Created", counts{calls: 1}},
 		{"post it twice", func() page { return p.press("/post", url.Values{"text": {"One"}}) }, "answered 403", counts{calls: 1}},
@@ -54,7 +54,8 @@ func (c counts) plus(d counts) counts {
 	return counts{c.calls + d.calls, c.rejected + d.rejected, c.refreshes + d.refreshes, c.logins + d.logins}
 }
 
-// TestProof is what the demo is about: two hundred calls meet a dead token, and one refresh helps them all.
+// TestProof is what the demo is about: two hundred calls meet a dead token, and
+// one refresh helps them all.
 func TestProof(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -76,7 +77,8 @@ func TestProof(t *testing.T) {
 	wantNoSecret(t, "GET /events", events, app.dir)
 }
 
-// TestExpire: a token whose expiry is known is refreshed before it is used. The test waits until the page says so.
+// TestExpire: a token whose expiry is known is refreshed before it is used. The
+// test waits until the page says so.
 func TestExpire(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -105,7 +107,7 @@ func TestEnd(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
 	p.connect("cancel").want(t, "cancel", http.StatusForbidden, "Access was not given", "Log in after all")
-	p.connect("allow").want(t, "connect", http.StatusOK, "Connected as user")
+	p.connect("allow").want(t, "connect", http.StatusOK, "Connected as")
 	p.press("/withdraw", nil).want(t, "withdraw", http.StatusOK, "You have withdrawn access")
 	p.press("/withdraw", nil).want(t, "withdraw again", http.StatusOK, "You have withdrawn access")
 	p.press("/call", nil).want(t, "call without a grant", http.StatusOK, `id="notice"`, "the refresh was refused", `id="connect"`)
@@ -118,7 +120,8 @@ func TestEnd(t *testing.T) {
 	p.connect("allow").wantFresh(t, "connect a third time")
 }
 
-// TestFailedLogin: the page says to the visitor that the login failed, the log says to the developer why.
+// TestFailedLogin: the page says to the visitor that the login failed, the log
+// says to the developer why.
 func TestFailedLogin(t *testing.T) {
 	app := start(t, t.TempDir())
 	p := newPerson(t, app)
@@ -137,7 +140,8 @@ func TestFailedLogin(t *testing.T) {
 	}
 }
 
-// TestRestart: grants, keys and what the fake knows survive, also if the program is killed.
+// TestRestart: grants, keys and what the fake knows survive, also if the
+// program is killed.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	app := start(t, dir)
@@ -154,7 +158,7 @@ func TestRestart(t *testing.T) {
 		end.stop()
 		app = start(t, dir)
 		p.app = app // cookies do not know ports
-		p.home().want(t, "after "+end.name, http.StatusOK, "Connected as user")
+		p.home().want(t, "after "+end.name, http.StatusOK, "Connected as")
 		p.press("/call", nil).want(t, "call after "+end.name, http.StatusOK, "answered 200 OK")
 		p.press("/many", url.Values{"kill": {"yes"}}).want(t, "200 calls after "+end.name, http.StatusOK, "200 calls, 1 refresh<")
 	}
@@ -201,7 +205,7 @@ func TestRefusedRequests(t *testing.T) {
 			t.Errorf("%s: %s %s = %d, want %d", tt.name, tt.method, tt.path, resp.StatusCode, tt.want)
 		}
 	}
-	p.home().want(t, "home after all of that", http.StatusOK, "Connected as user")
+	p.home().want(t, "home after all of that", http.StatusOK, "Connected as")
 }
 
 // TestBadStart: what cannot work is refused in one line, with status 1.
@@ -251,7 +255,8 @@ func TestBadStart(t *testing.T) {
 	}
 }
 
-// TestRealX: with a client ID the program says what to register, and shows only what the real X can do.
+// TestRealX: with a client ID the program says what to register, and shows only
+// what the real X can do.
 func TestRealX(t *testing.T) {
 	t.Setenv("X_CLIENT_ID", "cmVhbFhBcHBTaGFwZWQxOjE6bmE")
 	t.Setenv("X_CLIENT_SECRET", "") // a public client

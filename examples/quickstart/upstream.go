@@ -23,7 +23,7 @@ type upstream struct {
 }
 
 // chooseUpstream, for an app at origin, returns the real X if the environment
-// has a client ID for it, and else starts the fake.
+// has a client ID for it, and otherwise starts the fake.
 func chooseUpstream(ctx context.Context, origin, dir string, t *timeline) (*upstream, error) {
 	redirectURL := origin + "/callback"
 	up := &upstream{registration: oauth.Registration{

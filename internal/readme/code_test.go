@@ -37,7 +37,8 @@ func wrap(httpClient *http.Client, client *oauth.Client, store storage.Store) (*
 	return grants, err
 }
 
-// mount is the README's second example: everything that an existing server needs.
+// mount is the README's second example: everything that an existing server
+// needs.
 func mount(mux *http.ServeMux, page *template.Template) error {
 	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID:    os.Getenv("X_CLIENT_ID"),

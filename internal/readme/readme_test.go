@@ -1,4 +1,5 @@
-// Package readme_test holds the Go code of the README, so that it compiles, runs, and stays what the README shows.
+// Package readme_test holds the Go code of the README, so that it compiles,
+// runs, and stays what the README shows.
 package readme_test
 
 import (
@@ -25,7 +26,8 @@ func TestTheCodeInTheREADMEIsCompiledCode(t *testing.T) {
 	}
 }
 
-// flat removes indentation and empty lines: the README shows function bodies without their function.
+// flat removes indentation and empty lines: the README shows function bodies
+// without their function.
 func flat(code string) string {
 	var b strings.Builder
 	for line := range strings.Lines(code) {

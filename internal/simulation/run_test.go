@@ -132,6 +132,8 @@ func (r *run) newProcess(name string, place int, interval time.Duration) *proces
 		DueInterval: interval,
 		Alive:       p.probe,
 		OnEvent:     func(_ context.Context, e tokensource.Event) { r.judge.event(p, e) },
+
+		InsecurePlainStore: true, // the judge reads what is stored
 	}
 	if r.grace {
 		o.InDoubt = grant.ResendAlways

@@ -287,7 +287,7 @@ func (stuckWatcher) Watch(_ context.Context, changed func(storage.Change)) error
 // joinsParts forgets where one part of a name ends and the next begins.
 type joinsParts struct{ storage.Store }
 
-func (joinsParts) Name(_ context.Context, parts ...string) (string, error) {
+func (joinsParts) Name(_ context.Context, _ string, parts ...string) (string, error) {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "")))
 	return hex.EncodeToString(sum[:]), nil
 }

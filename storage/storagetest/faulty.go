@@ -61,3 +61,7 @@ func (f *Faulty) Put(ctx context.Context, key string, value []byte, old storage.
 func (f *Faulty) Delete(ctx context.Context, key string, old storage.Version) error {
 	return f.process.Delete(ctx, key, old)
 }
+
+// Volatile implements [storage.Volatile]. A Faulty is for tests, so it returns
+// true whatever store is below it.
+func (f *Faulty) Volatile() bool { return true }

@@ -35,7 +35,7 @@ func testNamer(t *testing.T, s *suite) {
 
 func nameOf(t *testing.T, s storage.Store, parts []string) string {
 	t.Helper()
-	name, err := storage.Name(context.Background(), s, "p-", parts...)
+	name, err := storage.Name(context.Background(), s, "p-", "owner", parts...)
 	if err != nil {
 		t.Fatalf("Name(%q) = %v, want no error", parts, err)
 	}

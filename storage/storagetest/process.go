@@ -74,6 +74,10 @@ func (p *process) Delete(ctx context.Context, key string, old storage.Version) e
 	})
 }
 
+// Volatile implements [storage.Volatile]. A network is for tests, so it returns
+// true whatever store is behind it.
+func (p *process) Volatile() bool { return true }
+
 // withKeys adds Keys to a process whose store has it.
 type withKeys struct {
 	process *process

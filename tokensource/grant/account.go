@@ -110,12 +110,17 @@ const grantPrefix = "grant." // of storage keys
 // hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
 // plain hash.
 func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	return storage.Name(ctx, store, grantPrefix, issuer, clientID, subject)
+	return storage.Name(ctx, store, grantPrefix, ownerOf(issuer, clientID), subject)
 }
+
+// ownerOf returns whom the records of a client belong to, for [storage.Name].
+// Two clients that share a store have name keys of their own, so that their
+// stores may be sealed with different keys.
+func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } // no URL contains a space
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := k.store.name(ctx, grantPrefix, k.client.Provider().Authority(), k.client.ClientID(), subject)
+	key, err := k.store.name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
 	if err != nil {
 		return "", unread(err)
 	}

@@ -155,10 +155,11 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		return lease.Event{Conflict: true}
 	}
 	r.missed()
-	r.stored = temporary("store", err)
 	if errors.Is(err, storage.ErrBadKey) || errors.Is(err, storage.ErrTooLarge) {
+		r.stored = &tokensource.Error{Op: "store", Err: err} // another attempt fails in the same way
 		return lease.Event{}
 	}
+	r.stored = temporary("store", err)
 	r.unknown = true
 	return lease.Event{Unknown: true}
 }
@@ -374,10 +375,10 @@ type backend struct {
 }
 
 // name returns a storage key. The first name may have to read the store.
-func (b *backend) name(ctx context.Context, prefix string, parts ...string) (string, error) {
+func (b *backend) name(ctx context.Context, prefix, owner string, parts ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	return storage.Name(ctx, b.store, prefix, parts...)
+	return storage.Name(ctx, b.store, prefix, owner, parts...)
 }
 
 func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {

@@ -102,6 +102,7 @@ type engine struct {
 	cache   *cache.Cache[lease.Record]
 	grants  *table          // what this process alone knows of its grants
 	changes *changes        // of stored grants, as the store notifies of them
+	hooks   *hooks          // of package middleware
 	breaker *pacing.Breaker // of requests to the token endpoint
 
 	loads    *singleflight.Group // reads of the store, by subject
@@ -170,6 +171,13 @@ type Options struct {
 	// [tokensource.LogEvents].
 	OnEvent func(ctx context.Context, e tokensource.Event)
 
+	// InsecurePlainStore accepts a store that outlives the process and that
+	// [storage.Sealed] did not make. What is lost: anybody who can read the store,
+	// a backup or a replica of it has the tokens of all users, and anybody who can
+	// write to it can exchange the grants of two users unnoticed. The command
+	// "grantctl seal" seals such a store later.
+	InsecurePlainStore bool
+
 	// Clock replaces the clocks of the machine in this module's own tests. Its
 	// type is internal. Nil means the clocks of the machine.
 	Clock *clock.Clock
@@ -215,8 +223,10 @@ const (
 )
 
 // New returns a Keeper for the users of client, whose grants are kept in store.
-// Give every process the same store, and wrap it with [storage.Sealed] unless
-// it is memory. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Give every process the same store, wrapped with [storage.Sealed]. New refuses
+// any other store with an error that wraps [storage.ErrPlain], unless the
+// records end with the process, as those of [storage.Memory] do, or
+// Options.InsecurePlainStore is set. Nil options mean all defaults. Call [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
@@ -228,6 +238,9 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		o = new(Options)
 	}
 	if err := o.check(client); err != nil {
+		return nil, err
+	}
+	if err := o.checkStore(store); err != nil {
 		return nil, err
 	}
 	set := o.withDefaults()
@@ -243,6 +256,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
+		hooks:    new(hooks),
 		breaker:  new(pacing.Breaker),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),
@@ -270,6 +284,17 @@ func (o *Options) check(client *oauth.Client) error {
 	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.Scopes(), scope) {
 		return fmt.Errorf("grant: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
 			"when the first access token expires: add it, or set Options.WithoutRefresh", scope, client.Provider().Name)
+	}
+	return nil
+}
+
+// checkStore demands an explicit choice before tokens are stored as they are.
+func (o *Options) checkStore(store storage.Store) error {
+	if o.InsecurePlainStore {
+		return nil
+	}
+	if err := storage.CheckSealed(store); err != nil {
+		return fmt.Errorf("grant: %w, or set Options.InsecurePlainStore", err)
 	}
 	return nil
 }

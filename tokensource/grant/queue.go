@@ -225,8 +225,11 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && ctx.Err() == nil && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
-			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
+		if len(done) == dueBatch || ctx.Err() != nil || e.at.After(now) {
+			continue
+		}
+		if again, ok := k.workOn(ctx, e.key); ok {
+			done = append(done, outcome{e, again})
 		}
 	}
 	for try := 0; len(done) > 0 && try < dueTries; try++ {
@@ -294,7 +297,7 @@ func unusable(err error) bool {
 // have parts of their own.
 func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 	p := k.client.Provider()
-	return k.store.name(ctx, fmt.Sprintf("due.%02x.", part), p.Authority(), k.client.ClientID())
+	return k.store.name(ctx, fmt.Sprintf("due.%02x.", part), ownerOf(p.Authority(), k.client.ClientID()))
 }
 
 // readPart reads a part of the index. A part that is damaged counts as empty:

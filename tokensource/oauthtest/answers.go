@@ -34,11 +34,13 @@ var problems = map[string]struct {
 
 // own returns the server's own answer to a topic, or nil if it is the RFC's.
 func (c *call) own(topic, parameter string) *reply {
-	if c.s.options.Answer == nil {
-		return nil
-	}
-	if a := c.s.options.Answer(topic, parameter); a != nil {
-		return replyOf(a)
+	for _, words := range []func(string, string) *Answer{c.k.Answer, c.s.options.Answer} {
+		if words == nil {
+			continue
+		}
+		if a := words(topic, parameter); a != nil {
+			return replyOf(a)
+		}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (s *Server) Register(a App) error {
 		return fmt.Errorf("oauthtest: app %s has %d redirect URLs: the server allows %d", a.ClientID, len(a.RedirectURLs), limit)
 	}
 	for _, raw := range a.RedirectURLs {
-		if err := checkRedirectURL(raw); err != nil {
+		if err := s.checkRedirectURL(raw); err != nil {
 			return fmt.Errorf("oauthtest: app %s: redirect URL %q: %w", a.ClientID, raw, err)
 		}
 	}
@@ -94,12 +94,12 @@ var forbiddenSchemes = []string{
 	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "tel", "telnet", "vbscript", "view-source", "ws", "wss",
 }
 
-func checkRedirectURL(raw string) error {
+func (s *Server) checkRedirectURL(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Scheme == "":
 		return errors.New("is not an absolute URL")
-	case slices.Contains(forbiddenSchemes, strings.ToLower(u.Scheme)):
+	case slices.Contains(forbiddenSchemes, u.Scheme), slices.Contains(s.options.ForbiddenSchemes, u.Scheme):
 		return errors.New("the scheme is forbidden")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return errors.New("has a fragment")

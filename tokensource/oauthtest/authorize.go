@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -54,14 +55,14 @@ func (c *call) decide(req *authRequest, user *User, approved bool) *reply {
 	case approved:
 		return c.approve(req, user)
 	case c.k.Authorize.DenyAs != "":
-		return sendBack(req.redirectURL, c.k.Authorize.DenyAs, req.state)
+		return c.sendBack(req.redirectURL, c.k.Authorize.DenyAs, req.state)
 	}
 	return c.sendError(req, "access_denied")
 }
 
 // sendError sends the browser back with an error (RFC 6749 section 4.1.2.1).
 func (c *call) sendError(req *authRequest, code string) *reply {
-	return sendBack(req.redirectURL, c.withIss(withState(req.state, "error", code))...)
+	return c.sendBack(req.redirectURL, c.withIss(withState(req.state, "error", code))...)
 }
 
 // readAuthorize checks a request. A request that cannot be trusted gets a page.
@@ -84,10 +85,14 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 		limit = c.s.provider.MaxState
 	}
 	if limit > 0 && utf8.RuneCountInString(req.state) > limit {
-		return nil, sendBack(req.redirectURL,
+		return nil, c.sendBack(req.redirectURL,
 			"error", "invalid_request", "error_description", "Redirect is requested.", "state", "")
 	}
-	if code := c.flaw(req); code != "" {
+	code := c.flaw(req)
+	if code == "" && slices.Contains(strings.Fields(q.Get("prompt")), "none") {
+		code = c.k.Authorize.PromptNone
+	}
+	if code != "" {
 		return nil, c.sendError(req, code)
 	}
 	return req, nil
@@ -199,7 +204,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	c.rec.UserID = user.ID
 	c.noteLocked("code issued")
 	c.s.mu.Unlock()
-	return sendBack(req.redirectURL, c.callback(req.state, raw)...)
+	return c.sendBack(req.redirectURL, c.callback(req.state, raw)...)
 }
 
 // dropOldCodes forgets, now and then, codes that were issued long ago. The lock
@@ -226,7 +231,10 @@ func (c *call) callback(state, code string) []string {
 		}
 		state = state[:len(state)-1] + string(last)
 	}
-	if !k.OmitState && state != "" {
+	switch {
+	case k.EmptyState:
+		list = append(list, "state", "")
+	case !k.OmitState && state != "":
 		list = append(list, "state", state)
 	}
 	list = append(list, "code", code)
@@ -263,11 +271,14 @@ func withState(state string, params ...string) []string {
 }
 
 // sendBack redirects with parameters, given as names and values, in this order.
-func sendBack(target string, params ...string) *reply {
+func (c *call) sendBack(target string, params ...string) *reply {
 	var b strings.Builder
 	b.WriteString(target)
 	separator := byte('?')
-	if strings.Contains(target, "?") {
+	switch {
+	case c.k.Authorize.InFragment:
+		separator = '#'
+	case strings.Contains(target, "?"):
 		separator = '&'
 	}
 	for i := 0; i+1 < len(params); i += 2 {
@@ -275,7 +286,7 @@ func sendBack(target string, params ...string) *reply {
 		b.WriteString(url.QueryEscape(params[i]) + "=" + url.QueryEscape(params[i+1]))
 		separator = '&'
 	}
-	rep := newReply(http.StatusFound, "", "")
+	rep := newReply(cmp.Or(c.k.Authorize.Status, http.StatusFound), "", "")
 	rep.header.Set("Location", b.String())
 	return rep
 }

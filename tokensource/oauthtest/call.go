@@ -2,6 +2,7 @@ package oauthtest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
@@ -154,7 +155,7 @@ func (c *call) route() *reply {
 		if c.r.URL.Path == c.s.routes.credentials {
 			return c.post(c.credentials)
 		}
-		return c.post(c.token)
+		return c.reworded(c.post(c.token))
 	case opRevoke:
 		return c.post(c.revoke)
 	case opIdentity, opAPI:
@@ -177,13 +178,34 @@ func (c *call) readForm() error {
 		return nil
 	}
 	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if mediaType != "application/x-www-form-urlencoded" {
+	parse := url.ParseQuery
+	switch {
+	case mediaType == "application/x-www-form-urlencoded":
+	case mediaType == "application/json" && c.s.options.JSONBodies && c.op != opAuthorize:
+		parse = parseJSONForm
+	default:
 		return nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm))
 	if err != nil {
 		return err
 	}
-	c.form, _ = url.ParseQuery(string(raw))
+	c.form, _ = parse(string(raw))
 	return nil
+}
+
+// parseJSONForm reads the members of a JSON object whose values are text as the
+// parameters of a form. Other members are ignored.
+func parseJSONForm(text string) (url.Values, error) {
+	var object map[string]any
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		return nil, err
+	}
+	form := url.Values{}
+	for name, value := range object {
+		if s, ok := value.(string); ok {
+			form.Set(name, s)
+		}
+	}
+	return form, nil
 }

@@ -26,6 +26,9 @@ func (c *call) client() (*App, *reply) {
 		id = inBody
 	}
 	post := c.s.provider.ClientAuth == provider.Post
+	if c.k.Token.AnyClientAuth {
+		post = !basic
+	}
 	if post {
 		secret = c.form.Get("client_secret")
 	}

@@ -33,11 +33,15 @@ type Knobs struct {
 		DropUnknownScopes bool          // grant the known scopes in place of a refusal
 		RevokeAtConsent   bool          // a new login ends earlier grants before its code is exchanged
 		AnyLoopbackPort   bool          // a redirect URL at a loopback address matches with any port (RFC 8252)
+		PromptNone        string        // error that answers prompt=none, such as login_required. Empty ignores prompt
 
 		// What a hostile or another server may send to the callback.
 		SendIss       string     // iss (RFC 9207). Empty means Provider.Issuer; "-" sends none
 		TamperState   bool       // changes one character of state
 		OmitState     bool       // sends no state
+		EmptyState    bool       // sends a state without a value
+		InFragment    bool       // sends the parameters in the fragment
+		Status        int        // of the redirect. Zero means 302
 		DuplicateCode bool       // sends code twice, with different values
 		ExtraParams   url.Values // added at the end
 	}
@@ -58,10 +62,15 @@ type Knobs struct {
 		OmitScope     bool           // leaves out scope
 		ExtraJSON     map[string]any // members added to the answer
 
+		// Granted changes each answer that issues tokens before it is sent: its
+		// status, its header, and the body with the tokens. Nil changes nothing.
+		Granted func(*Answer)
+
 		RequireBodyClientID bool // insist on client_id in the body, also beside Basic
 		StrictQuery         bool // refuse requests that carry parameters in the query
 		RawBasic            bool // do not percent-decode the halves of Basic, as with provider.BasicRaw
 		AllowPublicBasic    bool // accept a secret from a public app
+		AnyClientAuth       bool // accept the secret in the header and in the body, whatever the provider says
 		ConsumeBeforeAuth   bool // a failed client authentication uses the code or refresh token up all the same
 		KeepCode            bool // a wrong redirect_uri or code_verifier does not use the code up
 		RevokeOnCodeReuse   bool // a code used twice ends the grant it led to (RFC 6749 section 4.1.2)
@@ -72,10 +81,12 @@ type Knobs struct {
 		RepeatRefresh bool // a refresh returns the same refresh token again
 		OmitRefresh   bool // a refresh returns no refresh token, and the old one stays good
 
+		RotateAfter        time.Duration // a refresh token that is younger is returned again
 		KillOldAccess      bool          // a refresh ends the access tokens before it
 		GraceWindow        time.Duration // how long a redeemed refresh token is still answered, with the same new pair
 		GraceFresh         bool          // within GraceWindow, answer with a pair of its own each time
 		NoFamilyRevocation bool          // reuse of a redeemed refresh token is refused and ends nothing
+		ReuseSparesAccess  bool          // reuse of a redeemed refresh token ends the refresh tokens of its grant only
 		RefreshTTL         time.Duration // lifetime of refresh tokens. Zero means no end
 		MaxRefreshes       int           // refreshes until the next one of a grant is refused. Zero means no end
 
@@ -87,10 +98,21 @@ type Knobs struct {
 	Revoke struct {
 		HintOptional      bool // overrules Options.RequireHint
 		RefuseUnknown     bool // answer 400 to unknown tokens
+		RefuseGone        bool // answer 400 to tokens that are dead already
+		RefusePublic      bool // refuse public apps
+		TrustHint         bool // a token of another kind than the hint says is not found
 		AccessEndsGrant   bool // revoking an access token ends its whole grant
 		RefreshOnlyItself bool // revoking a refresh token leaves the access tokens of its grant alive
 		EndsAllGrants     bool // revoking any token ends all grants of its user and app
 	}
+
+	// Answer words the server's answers, with the topics and under the rules of
+	// Options.Answer, which it overrules where it does not return nil.
+	Answer func(topic, parameter string) *Answer
+
+	// Rejected is the API's answer to a rejected token, in place of
+	// RejectStatus and Challenge. Nil means the server's own.
+	Rejected *Answer
 
 	RejectStatus int    // the API's status for a rejected token. Zero means 401; some servers say 403
 	Challenge    string // WWW-Authenticate of a rejected token. Empty means RFC 6750's; "-" sends none

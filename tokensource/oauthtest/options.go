@@ -69,9 +69,19 @@ type Options struct {
 	RequirePKCE  bool // an authorization request needs a code_challenge
 	RequireHint  bool // a revocation request needs a token_type_hint
 
+	// JSONBodies accepts a JSON object in place of a form at the token and
+	// revocation endpoints, as some servers do although RFC 6749 does not allow
+	// it.
+	JSONBodies bool
+
 	// MaxRedirectURLs is how many redirect URLs an app may have. Zero means no
 	// limit.
 	MaxRedirectURLs int
+
+	// ForbiddenSchemes are schemes, in lower case, that no redirect URL may
+	// have. Schemes that no server accepts, such as javascript, need not be
+	// listed.
+	ForbiddenSchemes []string
 
 	// Aliases names further hosts of the server, and for each the host in
 	// Provider that it stands for.

@@ -50,7 +50,7 @@ func (c *call) redeem(t *token, raw string, now time.Time) *reply {
 		g.epoch++
 		g.epochAt = now
 	}
-	if c.k.Token.RepeatRefresh || c.k.Token.OmitRefresh {
+	if c.k.Token.RepeatRefresh || c.k.Token.OmitRefresh || now.Before(t.issued.Add(c.k.Token.RotateAfter)) {
 		accessToken, p := c.s.extend(&c.k, t, now)
 		if c.k.Token.OmitRefresh {
 			raw = ""
@@ -81,7 +81,16 @@ func (c *call) reused(t *token, now time.Time) *reply {
 		return c.granted(accessToken, refreshToken, g.scopes, max(0, p.access.expires.Sub(now)))
 	}
 	c.noteLocked("refresh token used again")
-	if !c.k.Token.NoFamilyRevocation {
+	switch {
+	case c.k.Token.NoFamilyRevocation:
+	case c.k.Token.ReuseSparesAccess:
+		for _, p := range g.pairs {
+			if p.refresh != nil {
+				p.refresh.kill(Reused, now)
+			}
+		}
+		c.noteLocked("the refresh tokens of the grant ended")
+	default:
 		c.s.books.endGrant(g, Reused, now)
 		c.noteLocked("the whole grant ended")
 	}

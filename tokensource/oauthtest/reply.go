@@ -18,6 +18,7 @@ type reply struct {
 	keep   int           // if positive, the connection breaks after so many bytes of the body
 	pause  time.Duration // waited before each byte of the body
 	http10 bool
+	tokens bool // it issues tokens
 }
 
 func newReply(status int, contentType, body string) *reply {

@@ -101,6 +101,9 @@ func readBody(body io.Reader) (payload, error) {
 
 // rejected refuses a request without a good token (RFC 6750 section 3).
 func (c *call) rejected() *reply {
+	if c.k.Rejected != nil {
+		return replyOf(c.k.Rejected)
+	}
 	status := cmp.Or(c.k.RejectStatus, http.StatusUnauthorized)
 	rep := newReply(status, typeText, http.StatusText(status)+"\n")
 	challenge := c.k.Challenge
@@ -126,7 +129,7 @@ func (c *call) plain(tok Token, body payload) *reply {
 		rep.header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		return rep
 	}
-	return answerJSON(userInfo{Sub: tok.User.ID, Name: tok.User.Name, Username: tok.User.Username, Email: tok.User.Email})
+	return answerJSON(userInfo(tok.User))
 }
 
 // echo describes what arrived.

@@ -8,6 +8,9 @@ func (c *call) revoke() *reply {
 	if refusal != nil {
 		return refusal
 	}
+	if app.secret == nil && c.k.Revoke.RefusePublic {
+		return c.say("client", "")
+	}
 	raw, hint := c.form.Get("token"), c.form.Get("token_type_hint")
 	switch {
 	case raw == "":
@@ -20,12 +23,16 @@ func (c *call) revoke() *reply {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	t := c.s.books.tokens[digestOf(raw)]
-	if t == nil || t.owner() != app.ClientID {
-		if c.k.Revoke.RefuseUnknown {
+	k := &c.k.Revoke
+	switch {
+	case t == nil || t.owner() != app.ClientID, k.TrustHint && hint != "" && hint != t.kind.name():
+		if k.RefuseUnknown {
 			return c.say("token", "")
 		}
 		c.noteLocked("unknown token revoked")
 		return c.revoked()
+	case k.RefuseGone && !t.good(c.s.now()):
+		return c.say("token", "")
 	}
 	c.revokeToken(t)
 	return c.revoked()

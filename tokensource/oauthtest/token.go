@@ -32,6 +32,14 @@ const (
 	refresh kind = "rt"
 )
 
+// name is what token_type_hint calls the kind (RFC 7009 section 2.1).
+func (k kind) name() string {
+	if k == refresh {
+		return "refresh_token"
+	}
+	return "access_token"
+}
+
 // token is an entry of the books.
 type token struct {
 	id      digest
@@ -109,11 +117,8 @@ func (s *Server) describe(t *token, now time.Time) Token {
 		return Token{Dead: Unknown}
 	}
 	out := Token{
-		Kind: "access_token", ClientID: t.owner(), Scopes: slices.Clone(t.scopes),
+		Kind: t.kind.name(), ClientID: t.owner(), Scopes: slices.Clone(t.scopes),
 		Issued: t.issued, Expires: t.expires, Grace: t.grace,
-	}
-	if t.kind == refresh {
-		out.Kind = "refresh_token"
 	}
 	out.Dead, out.DeadAt = t.state(now)
 	g := t.grantOf()

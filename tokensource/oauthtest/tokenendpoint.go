@@ -95,7 +95,18 @@ func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl ti
 	}
 	rep := newReply(http.StatusOK, typeJSON, b.String()+"}")
 	rep.header.Set("Cache-Control", "no-cache, no-store, max-age=0")
+	rep.tokens = true
 	return rep
+}
+
+// reworded is the answer as Knobs.Token.Granted wants it.
+func (c *call) reworded(rep *reply) *reply {
+	if !rep.tokens || c.k.Token.Granted == nil {
+		return rep
+	}
+	a := &Answer{Status: rep.status, Header: rep.header, Body: string(rep.body)}
+	c.k.Token.Granted(a)
+	return replyOf(a)
 }
 
 // members builds a JSON object whose members stand in the order of their

@@ -3,6 +3,7 @@ package oauthtest
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -13,6 +14,11 @@ type User struct {
 	Name     string
 	Username string // without the @
 	Email    string // empty if the user has none
+
+	// Claims are further facts about the user, by the names that the server
+	// gives them, such as "picture" or "profile_image_url". A value must be one
+	// that JSON can express. The server reads the map and never changes it.
+	Claims map[string]any
 
 	// Suspended ends the user's grants, and the user can authorize no app.
 	Suspended bool
@@ -43,15 +49,20 @@ func (s *Server) AddUser(u User) error {
 
 // userInfo is what a UserInfo endpoint answers (OpenID Connect Core 1.0,
 // section 5.3.2).
-type userInfo struct {
-	Sub      string `json:"sub"`
-	Name     string `json:"name,omitempty"`
-	Username string `json:"preferred_username,omitempty"`
-	Email    string `json:"email,omitempty"`
+func userInfo(u User) map[string]any {
+	info := map[string]any{"name": u.Name, "preferred_username": u.Username, "email": u.Email}
+	maps.DeleteFunc(info, func(_ string, value any) bool { return value == "" })
+	maps.Copy(info, u.Claims)
+	info["sub"] = u.ID
+	return info
 }
 
 func parseUserInfo(body []byte) (provider.Identity, error) {
-	var info userInfo
+	var info struct {
+		Sub      string `json:"sub"`
+		Name     string `json:"name"`
+		Username string `json:"preferred_username"`
+	}
 	if err := json.Unmarshal(body, &info); err != nil || info.Sub == "" {
 		return provider.Identity{}, errors.New("oauthtest: the UserInfo answer names no user")
 	}

@@ -47,8 +47,28 @@ func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtes
 		return s.appToken(r)
 	case r.URL.Path == PathInvalidate:
 		return s.invalidate(r)
-	case !slices.Contains(paths, r.URL.Path):
-		return problem(http.StatusNotFound, bodyNotFound)
+	}
+	e, a := endpointOf(r)
+	if a != nil {
+		return a
+	}
+	v := &visit{s: s, r: r, seen: seen, k: s.settings()}
+	v.identify(bearer)
+	limits := make(http.Header, 9)
+	if a = v.admit(e, limits); a == nil {
+		a = e.serve(v)
+	}
+	maps.Copy(a.Header, limits)
+	return a
+}
+
+// endpointOf returns what the request is for, or a refusal.
+func endpointOf(r *http.Request) (endpoint, *oauthtest.Answer) {
+	if host := strings.TrimSuffix(strings.ToLower(r.Host), ":443"); slices.Contains(otherHosts, host) {
+		return elsewhere(host, r.Method), nil
+	}
+	if !slices.Contains(paths, r.URL.Path) {
+		return endpoint{}, notFound()
 	}
 	e, ok := endpoints[r.URL.Path]
 	if !ok {
@@ -57,17 +77,9 @@ func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtes
 	if !ok {
 		a := problem(http.StatusMethodNotAllowed, bodyMethod)
 		a.Header.Set("Allow", "GET")
-		return a
+		return endpoint{}, a
 	}
-	v := &visit{s: s, r: r, seen: seen, k: s.settings()}
-	v.identify(bearer)
-	limits := make(http.Header, 9)
-	a := v.admit(e, limits)
-	if a == nil {
-		a = e.serve(v)
-	}
-	maps.Copy(a.Header, limits)
-	return a
+	return e, nil
 }
 
 // identify finds out whose token the request carries.
@@ -99,6 +111,8 @@ func (v *visit) admit(e endpoint, limits http.Header) *oauthtest.Answer {
 		return clientForbidden(v.app, !k.NotEnrolled)
 	case k.NoCredits:
 		return problem(http.StatusPaymentRequired, bodyCredits)
+	case k.SpendCap:
+		return problem(http.StatusForbidden, bodySpendCap)
 	case v.appOnly() && e.userOnly:
 		return problem(http.StatusForbidden, bodyUnsupported)
 	case !v.appOnly() && slices.ContainsFunc(e.scopes, func(scope string) bool { return !v.has(scope) }):
@@ -112,6 +126,11 @@ func (v *visit) appOnly() bool { return v.tok.User.ID == "" }
 func (v *visit) has(scope string) bool { return slices.Contains(v.tok.Scopes, scope) }
 
 func (v *visit) unauthorized() *oauthtest.Answer {
+	if rejected := v.k.Rejected; rejected != nil {
+		a := answer(rejected.Status, "", rejected.Body)
+		maps.Copy(a.Header, rejected.Header)
+		return a
+	}
 	status := cmp.Or(v.k.RejectStatus, http.StatusUnauthorized)
 	a := problem(status, bodyUnauthorized)
 	switch v.k.API.ErrorStyle {
@@ -124,23 +143,6 @@ func (v *visit) unauthorized() *oauthtest.Answer {
 		a.Header.Set("WWW-Authenticate", v.k.Challenge)
 	}
 	return a
-}
-
-// me says who the user is.
-func (v *visit) me() *oauthtest.Answer {
-	var email string
-	fields := strings.Split(v.r.URL.Query().Get("user.fields"), ",")
-	if slices.Contains(fields, "confirmed_email") && v.has("users.email") {
-		email = v.tok.User.Email
-	}
-	return answerJSON(http.StatusOK, struct {
-		Data any `json:"data"`
-	}{struct {
-		ID       string `json:"id"`
-		Name     string `json:"name"`
-		Username string `json:"username"`
-		Email    string `json:"confirmed_email,omitempty"`
-	}{v.tok.User.ID, v.tok.User.Name, v.tok.User.Username, email}})
 }
 
 // echo leaves the answer to oauthtest, which describes what arrived.

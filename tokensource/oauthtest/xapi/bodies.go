@@ -21,17 +21,17 @@ const (
 	bodyUnauthorized    = `{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}`
 	bodyUnauthorizedV1  = `{"errors":[{"code":89,"message":"Invalid or expired token"}]}`
 	bodyForbidden       = `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`
-	bodyUnsupported     = `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.twitter.com/2/problems/unsupported-authentication","status":403}`
-	bodyCredits         = `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}`
+	bodyUnsupported     = `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.x.com/2/problems/unsupported-authentication","status":403}`
+	bodyCredits         = `{"detail":"credits depleted","status":402,"title":"Payment Required","type":"https://api.x.com/2/problems/credits-depleted"}`
+	bodySpendCap        = `{"title":"Forbidden","detail":"Your monthly spend cap has been reached.","type":"https://api.x.com/2/problems/spend-cap-reached"}`
 	bodyDuplicate       = `{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden","status":403}`
 	bodyTooMany         = `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`
 	bodyTooManyV1       = `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`
 	bodyTooManyText     = `Rate limit exceeded`
-	bodyUsageCap        = `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`
+	bodyUsageCap        = `{"account_id":1444444444444444444,"product_name":"pay-per-use","title":"UsageCapExceeded","period":"Monthly","scope":"Product","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.x.com/2/problems/usage-capped"}`
 	bodyAppOnly         = `{"errors":[{"code":99,"label":"authenticity_token_error","message":"Unable to verify your credentials"}]}`
-	bodyNotFound        = `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`
 	bodyMethod          = `{"title":"Method Not Allowed","type":"about:blank","status":405,"detail":"Method Not Allowed"}`
-	bodyBadPost         = `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`
+	bodyBadPost         = `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`
 	clientForbiddenText = "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal."
 
 	pageWentWrong = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">" +
@@ -66,7 +66,7 @@ func words(topic, parameter string) *oauthtest.Answer {
 	case "page":
 		return answer(http.StatusBadRequest, typeHTML, pageWentWrong)
 	case "path":
-		return problem(http.StatusNotFound, bodyNotFound)
+		return notFound()
 	case "method":
 		return problem(http.StatusMethodNotAllowed, bodyMethod)
 	}
@@ -94,6 +94,9 @@ func invalid(description string) *oauthtest.Answer {
 	return answer(http.StatusBadRequest, typeJSON, `{"error":"invalid_request","error_description":`+quote(description)+`}`)
 }
 
+// notFound is X's answer at an unknown path: no body, and no content type.
+func notFound() *oauthtest.Answer { return answer(http.StatusNotFound, "", "") }
+
 func problem(status int, body string) *oauthtest.Answer { return answer(status, typeProblem, body) }
 
 func answerJSON(status int, value any) *oauthtest.Answer {
@@ -107,12 +110,12 @@ func answerJSON(status int, value any) *oauthtest.Answer {
 // clientForbidden is the answer to an app that must be enrolled first, in the
 // words of 2025, or in those of 2026 to its user.
 func clientForbidden(clientID string, user bool) *oauthtest.Answer {
-	reason, host := "client-not-enrolled", "api.twitter.com"
+	reason, host, page := "client-not-enrolled", "api.twitter.com", "https://developer.twitter.com/en/docs/projects/overview"
 	if user {
-		reason, host = "user-not-enrolled", "api.x.com"
+		reason, host, page = "user-not-enrolled", "api.x.com", "https://console.x.com"
 	}
 	body := `{"client_id":` + quote(clientID) + `,"detail":` + quote(clientForbiddenText) +
-		`,"registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden",` +
+		`,"registration_url":` + quote(page) + `,"title":"Client Forbidden",` +
 		`"required_enrollment":"Appropriate Level of API Access","reason":"` + reason + `",` +
 		`"type":"https://` + host + `/2/problems/client-forbidden"}`
 	return problem(http.StatusForbidden, body)

@@ -81,28 +81,32 @@ func TestRule50_GoldenBodies(t *testing.T) {
 		{"scope", me(none, "users.read"), 403, problemType, `{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`},
 		{"app-only token", func(t *testing.T, s *xapi.Server) answered {
 			return call(t, s, "GET", meURL, appOnly(t, s), "")
-		}, 403, problemType, `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.twitter.com/2/problems/unsupported-authentication","status":403}`},
+		}, 403, problemType, `{"title":"Unsupported Authentication","detail":"Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].","type":"https://api.x.com/2/problems/unsupported-authentication","status":403}`},
 		{"enrolment", me(func(k *xapi.Knobs) { k.API.NotEnrolled = true }), 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"client-not-enrolled","type":"https://api.twitter.com/2/problems/client-forbidden"}`},
-		{"enrolment, 2026", me(func(k *xapi.Knobs) { k.API.UserNotEnrolled = true }), 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://developer.twitter.com/en/docs/projects/overview","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"user-not-enrolled","type":"https://api.x.com/2/problems/client-forbidden"}`},
-		{"credits", me(func(k *xapi.Knobs) { k.API.NoCredits = true }), 402, problemType, `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}`},
+		{"enrolment, 2026", me(func(k *xapi.Knobs) { k.API.UserNotEnrolled = true }), 403, problemType, `{"client_id":"` + ci.ClientID + `","detail":"When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter developer App that is attached to a Project. You can create a project via the developer portal.","registration_url":"https://console.x.com","title":"Client Forbidden","required_enrollment":"Appropriate Level of API Access","reason":"user-not-enrolled","type":"https://api.x.com/2/problems/client-forbidden"}`},
+		{"credits", me(func(k *xapi.Knobs) { k.API.NoCredits = true }), 402, problemType, `{"detail":"credits depleted","status":402,"title":"Payment Required","type":"https://api.x.com/2/problems/credits-depleted"}`},
+		{"spend cap", me(func(k *xapi.Knobs) { k.API.SpendCap = true }), 403, problemType, `{"title":"Forbidden","detail":"Your monthly spend cap has been reached.","type":"https://api.x.com/2/problems/spend-cap-reached"}`},
 		{"429", limited(0), 429, problemType, `{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}`},
 		{"429 v1", limited(xapi.StyleV1), 429, jsonType, `{"errors":[{"code":88,"message":"Rate limit exceeded"}]}`},
 		{"429 text", limited(xapi.StyleText), 429, "text/plain; charset=utf-8", `Rate limit exceeded`},
-		{"429 usage cap", limited(capped), 429, problemType, `{"title":"UsageCapExceeded","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.twitter.com/2/problems/usage-capped"}`},
+		{"429 usage cap", limited(capped), 429, problemType, `{"account_id":1444444444444444444,"product_name":"pay-per-use","title":"UsageCapExceeded","period":"Monthly","scope":"Product","detail":"Usage cap exceeded: Monthly product cap","type":"https://api.x.com/2/problems/usage-capped"}`},
 		{"no such path", func(t *testing.T, s *xapi.Server) answered { return call(t, s, "GET", meURL+"/x", "x", "") },
-			404, problemType, `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`},
+			404, "", ""},
 		{"page at the API", func(t *testing.T, s *xapi.Server) answered {
 			return call(t, s, "GET", "https://api.x.com"+xapi.PathAuthorize, "x", "")
-		}, 404, problemType, `{"title":"Not Found","type":"about:blank","status":404,"detail":"Not Found"}`},
+		}, 404, "", ""},
 		{"method", func(t *testing.T, s *xapi.Server) answered { return call(t, s, "GET", tokenURL, "x", "") },
 			405, problemType, `{"title":"Method Not Allowed","type":"about:blank","status":405,"detail":"Method Not Allowed"}`},
 		{"post", func(t *testing.T, s *xapi.Server) answered {
 			return call(t, s, "POST", tweetsURL, issue(t, s, ci).Access, "{")
-		}, 400, problemType, `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}`},
+		}, 400, problemType, `{"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`},
 		{"query", func(t *testing.T, s *xapi.Server) answered {
 			s.Set(func(k *xapi.Knobs) { k.Token.StrictQuery = true })
 			return do(t, s, formRequest(t, tokenURL+"?x=y", ci, values()))
 		}, 400, jsonType, invalid + `Parameters must be passed in the request body."}`},
+		{"unknown field", func(t *testing.T, s *xapi.Server) answered {
+			return call(t, s, "GET", meURL+"?user.fields=verified,followers", issue(t, s, ci).Access, "")
+		}, 400, problemType, `{"errors":[{"parameters":{"user.fields":["followers"]},"message":"The ` + "`user.fields`" + ` query parameter value [followers] is not one of [affiliation,confirmed_email,connection_status,created_at,description,entities,id,is_identity_verified,location,most_recent_tweet_id,name,parody,pinned_tweet_id,profile_banner_url,profile_image_url,protected,public_metrics,receives_your_dm,subscription,subscription_type,url,username,verified,verified_followers_count,verified_type,withheld]"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}`},
 		{"me", me(none), 200, jsonType, `{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"}}`},
 		{"revoked", func(t *testing.T, s *xapi.Server) answered { return revoke(t, s, ci, "x", "access_token") }, 200, jsonType, `{"revoked":true}`},
 	}

@@ -18,8 +18,8 @@ type Knobs struct {
 
 		// Limit is how many requests a user, or an app with its app-only token,
 		// has per endpoint and window. Zero means X's numbers (75 for PathMe,
-		// 100 for posting, 900 for reading posts; none for PathEcho, PathStream
-		// and PathRedirect); negative means no limit.
+		// 100 for posting, 5,000 for reading posts; none elsewhere); negative
+		// means no limit.
 		Limit          int
 		Window         time.Duration // Zero means 15 minutes
 		ResetSkew      time.Duration // added to x-rate-limit-reset
@@ -30,7 +30,8 @@ type Knobs struct {
 		DailyUserLimit int  // requests per user in 24 hours. Zero means no such limit
 		DailyAppLimit  int  // requests per app in 24 hours. Zero means no such limit
 
-		NoCredits       bool // 402 CreditsDepleted
+		NoCredits       bool // 402: the credits of the app's account are used up
+		SpendCap        bool // 403: the app's account has reached its own limit of spending
 		NotEnrolled     bool // 403 Client Forbidden, in the words of 2025, which speak of the app
 		UserNotEnrolled bool // the same in those of 2026, which speak of the user
 

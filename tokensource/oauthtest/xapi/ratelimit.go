@@ -20,7 +20,7 @@ type bucket struct {
 }
 
 // defaultLimits are X's, per user and fifteen minutes.
-var defaultLimits = map[string]int{"GET " + PathMe: 75, "POST " + PathTweets: 100, "GET " + PathTweets: 900}
+var defaultLimits = map[string]int{"GET " + PathMe: 75, "POST " + PathTweets: 100, "GET " + PathTweets: 5000}
 
 // limited counts the request and puts the rate limit headers into h, whatever
 // the answer will be. It returns 429 if a limit is exhausted. Requests without

@@ -56,7 +56,8 @@ func NewServer(o *oauthtest.Options) (*Server, error) {
 	options.DefaultScopes = []string{"tweet.read", "tweet.write", "users.read", "offline.access"}
 	options.CodeTTL = 30 * time.Second
 	options.RequireState, options.RequirePKCE, options.RequireHint = true, true, true
-	options.MaxRedirectURLs = 10
+	options.JSONBodies = true
+	options.MaxRedirectURLs, options.ForbiddenSchemes = 10, forbiddenSchemes
 	options.Aliases = map[string]string{"twitter.com": "x.com", "api.twitter.com": "api.x.com"}
 	options.DescribeScope = inWords
 	options.Handle, options.Answer, options.Stamp = s.handle, words, stamp
@@ -79,6 +80,13 @@ func New(t testing.TB, o *oauthtest.Options) *Server {
 		}
 	})
 	return s
+}
+
+// forbiddenSchemes are those that X lists as disallowed in callback URLs.
+var forbiddenSchemes = []string{
+	"vbscript", "javascript", "vbs", "data", "mocha", "keyword", "livescript", "ftp", "file", "gopher", "acrobat", "callto",
+	"daap", "itpc", "itms", "firefoxurl", "hcp", "ldap", "mailto", "mmst", "mmsu", "msbd", "rtsp", "mso-offdap", "snews", "news",
+	"nntp", "outlook", "stssync", "rlogin", "telnet", "tn3270", "shell", "sip",
 }
 
 // stamp adds what X sends with everything.

@@ -46,6 +46,7 @@ type encoder struct {
 	leaseFor time.Duration
 	skew     int64
 	off      int64
+	lasting  facts // of a pair whose refresh token nobody has: what the server still asks about
 	keys     [maxProcs]uint64
 	sorted   [maxProcs]int // the places of the processes, in the order in which they are written
 	scratch  [maxProcs][]byte
@@ -450,7 +451,7 @@ func (e *encoder) books(w *model) {
 		case !held && !w.books[p.login].alive:
 			p.facts, p.sent = dead|p.facts&expired, 0
 		case !held:
-			p.facts, p.sent = p.facts&(dead|expired), 0
+			p.facts, p.sent = p.facts&(dead|expired|e.lasting), 0
 		case p.facts&used != 0:
 			p.facts = p.facts&^(got|forgiven|tried|rejected) | saved
 		}

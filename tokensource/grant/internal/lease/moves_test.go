@@ -26,6 +26,9 @@ func newExplorer(c *config) *explorer {
 	y := newLayouts(c, false)
 	x := &explorer{c: c}
 	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease, skew: c.skew, off: c.maxOffset()}
+	if c.grace {
+		x.enc.lasting = used
+	}
 	x.dec = decoder{layouts: y, leaseFor: c.rules("").Lease}
 	return x
 }
