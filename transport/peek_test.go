@@ -28,7 +28,7 @@ func expiredInBody(resp *http.Response) bool {
 
 const expiredBody = `{"data":null,"errors":[{"message":"the token has expired","extensions":{"code":"TOKEN_EXPIRED"}}]}`
 
-// T3: A predicate may look at the beginning of the body, whatever the status.
+// A predicate may look at the beginning of the body, whatever the status (T3).
 func TestT3_ExpiredToldInTheBody(t *testing.T) {
 	asJSON := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	long := strings.Repeat(" ", 100<<10)
@@ -97,8 +97,8 @@ func TestT3_ExpiredToldInAPackedBody(t *testing.T) {
 	}
 }
 
-// T5: A stream stays a stream when a predicate looks at it: it opens within a
-// second, and each part is there when it arrives.
+// A stream stays a stream when a predicate looks at it: it opens within a
+// second, and each part is there when it arrives (T5).
 func TestT5_AStreamThatAPredicateLooksAt(t *testing.T) {
 	for name, first := range map[string]string{"it begins at once": "{}\r\n", "it begins later": ""} {
 		inBubble(t, func(t *testing.T) {
