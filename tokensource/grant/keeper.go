@@ -102,6 +102,7 @@ type engine struct {
 	cache   *cache.Cache[lease.Record]
 	grants  *table          // what this process alone knows of its grants
 	changes *changes        // of stored grants, as the store notifies of them
+	hooks   *hooks          // of package middleware
 	breaker *pacing.Breaker // of requests to the token endpoint
 
 	loads    *singleflight.Group // reads of the store, by subject
@@ -255,6 +256,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
+		hooks:    new(hooks),
 		breaker:  new(pacing.Breaker),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),

@@ -75,7 +75,9 @@ func (c *Client) identityFailure(a answer) *tokensource.Error {
 	if c.provider.Classify != nil {
 		verdict := c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
 		if verdict != (provider.Verdict{}) {
-			return c.failure(opIdentity, a)
+			e := c.failure(opIdentity, a)
+			e.Code, e.Description = verdict.Code, "" // the body of an API is no error answer of RFC 6749
+			return e
 		}
 	}
 	e := &tokensource.Error{Op: opIdentity, Status: a.status, Kind: tokensource.ErrClient}
