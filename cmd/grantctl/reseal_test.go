@@ -40,7 +40,8 @@ func TestResealTwoKeys(t *testing.T) {
 	ctl(t, "", "reseal", a.url).want(t, 0, "\nkey 2 of AUTHTRIP_KEYS can be retired"[1:])
 }
 
-// What cannot be opened is named and left as it is, and the rest is done all the same.
+// What cannot be opened is named and left as it is, and the rest is done all
+// the same.
 func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	a := newApp(t)
 	first, second, lost := a.newKey(), a.newKey(), a.newKey()
@@ -69,7 +70,8 @@ func TestResealLeavesDamage(t *testing.T) {
 		"cannot be opened: "+z.key("9000008")+"\n", "4 records are damaged, or cannot be opened", "retire no key")
 }
 
-// Where there is nothing, nothing is said of keys: they may belong to the store whose name was mistyped.
+// Where there is nothing, nothing is said of keys: they may belong to the store
+// whose name was mistyped.
 func TestResealOfNothing(t *testing.T) {
 	a := newApp(t)
 	a.setKeys(a.newKey(), a.newKey())
@@ -84,7 +86,8 @@ func TestResealNeedsKeys(t *testing.T) {
 	ctl(t, "", "reseal", a.url).want(t, 1, "set AUTHTRIP_KEYS to the new key, a comma, and the old ones")
 }
 
-// Users log in again while their grants are resealed: no login is lost, and in the end the first key opens everything.
+// Users log in again while their grants are resealed: no login is lost, and in
+// the end the first key opens everything.
 func TestResealBesideTheApp(t *testing.T) {
 	a := newApp(t)
 	first, second := a.newKey(), a.newKey()

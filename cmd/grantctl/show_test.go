@@ -96,7 +96,8 @@ func TestOneSubjectTwoGrants(t *testing.T) {
 	ctl(t, "", "delete", "-yes", a.url, user).want(t, 0, "deleted "+other)
 }
 
-// Grants that cannot be read may be the subject's too: show says so, and delete wants to know exactly which one is meant.
+// Grants that cannot be read may be the subject's too: show says so, and delete
+// wants to know exactly which one is meant.
 func TestOneSubjectAndUnreadGrants(t *testing.T) {
 	a := newApp(t)
 	key, lost := a.newKey(), a.newKey()
@@ -131,7 +132,8 @@ func TestKeyAndSelector(t *testing.T) {
 	a.get(unread)
 }
 
-// otherClient stores a grant of the same subject for another app, and returns its key.
+// otherClient stores a grant of the same subject for another app, and returns
+// its key.
 func (a *app) otherClient(user string) string {
 	a.Helper()
 	const id = "another-client"

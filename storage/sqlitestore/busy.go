@@ -19,8 +19,8 @@ const (
 )
 
 // with calls try with a handle that no other call uses, repeatedly while the
-// database is locked. Afterwards it checks that the database is still the one at
-// its path.
+// database is locked. Afterwards it checks that the database is still the one
+// at its path.
 func (s *Store) with(ctx context.Context, pool chan *handle, try func(context.Context, *handle) error) error {
 	h, err := s.take(ctx, pool)
 	if err != nil {
@@ -56,9 +56,9 @@ func (s *Store) take(ctx context.Context, pool chan *handle) (*handle, error) {
 // time, and would not end with ctx here.
 //
 // On a database that Open opened, try gets a context that does not end. A
-// statement on one row needs no interruption, and for a context that can end the
-// driver starts a goroutine. On the caller's database a statement may have to
-// wait for a connection, or in its busy_timeout.
+// statement on one row needs no interruption, and for a context that can end
+// the driver starts a goroutine. On the caller's database a statement may have
+// to wait for a connection, or in its busy_timeout.
 func (s *Store) retry(ctx context.Context, try func(context.Context) error) error {
 	each := ctx
 	if s.own {
@@ -82,8 +82,8 @@ func (s *Store) retry(ctx context.Context, try func(context.Context) error) erro
 	}
 }
 
-// locked reports whether another connection has a lock that the statement needs.
-// The statement has then done nothing.
+// locked reports whether another connection has a lock that the statement
+// needs. The statement has then done nothing.
 func locked(err error) bool {
 	code := primary(err)
 	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED

@@ -11,9 +11,9 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// explain adds the operation, the database and an advice to an error. If ctx has
-// ended, it returns the cause of that, which a driver that was interrupted does
-// not name.
+// explain adds the operation, the database and an advice to an error. If ctx
+// has ended, it returns the cause of that, which a driver that was interrupted
+// does not name.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
 	switch {
 	case errors.Is(err, errClosed):

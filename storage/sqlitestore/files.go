@@ -14,9 +14,9 @@ type opened struct {
 	info fs.FileInfo
 }
 
-// errGone says that a file of the database is gone. SQLite goes on with the file
-// that it has open. Another process that opens the path sees nothing of it, and
-// the locks of the two do not exclude each other.
+// errGone says that a file of the database is gone. SQLite goes on with the
+// file that it has open. Another process that opens the path sees nothing of
+// it, and the locks of the two do not exclude each other.
 var errGone = fmt.Errorf("a file of the database is gone, or another one is in its place: open the store again: %w", fs.ErrNotExist)
 
 // remember remembers the files that are open now: the database, its log (-wal)

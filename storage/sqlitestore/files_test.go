@@ -19,9 +19,9 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
-// TestDatabaseGone makes files of the database disappear while it is open. Every
-// method must return an error: another process that opens the path sees nothing
-// of what is written.
+// TestDatabaseGone makes files of the database disappear while it is open.
+// Every method must return an error: another process that opens the path sees
+// nothing of what is written.
 func TestDatabaseGone(t *testing.T) {
 	must := func(t *testing.T, errs ...error) {
 		t.Helper()
@@ -74,8 +74,8 @@ func TestDatabaseGone(t *testing.T) {
 // limitEnv holds how many more files the process of TestFewFilesLeft may open.
 const limitEnv = "SQLITESTORE_TEST_FILES"
 
-// TestFewFilesLeft opens a store where the process may open few more files. Open
-// must succeed, or say that files have run out.
+// TestFewFilesLeft opens a store where the process may open few more files.
+// Open must succeed, or say that files have run out.
 func TestFewFilesLeft(t *testing.T) {
 	if left := os.Getenv(limitEnv); left != "" {
 		openWith(t, left)

@@ -79,8 +79,8 @@ func (s *Store) connect(ctx context.Context, noSync bool) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// switchToWAL gives the database a write-ahead log, permanently. Readers and the
-// writer then do not wait for each other.
+// switchToWAL gives the database a write-ahead log, permanently. Readers and
+// the writer then do not wait for each other.
 func (s *Store) switchToWAL(ctx context.Context, conn *sql.Conn) error {
 	var mode string
 	err := s.retry(ctx, func(ctx context.Context) error {

@@ -38,8 +38,8 @@ func dsn(file string) string {
 // So no other goroutine may have opened the database by then.
 var creating sync.Mutex // guards the creation of files; held across it
 
-// create creates file with mode 0600 if it does not exist. SQLite gives the same
-// mode to the files that it adds.
+// create creates file with mode 0600 if it does not exist. SQLite gives the
+// same mode to the files that it adds.
 func create(file string) error {
 	creating.Lock()
 	defer creating.Unlock()

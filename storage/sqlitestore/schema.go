@@ -24,8 +24,8 @@ func Schema(table string) (string, error) {
 	return newQueries(table).schema, nil
 }
 
-// checkTable refuses names that are not plain. The error does not show the name,
-// which may come from anywhere.
+// checkTable refuses names that are not plain. The error does not show the
+// name, which may come from anywhere.
 func checkTable(name string) error {
 	if name == "" || len(name) > maxTable || !plain(name) {
 		return errors.New("sqlitestore: bad table name: use 1 to 63 of [A-Za-z0-9_], not beginning with a digit")
