@@ -78,7 +78,7 @@ func printResealed(c *console, done storage.Resealed, asJSON bool) error {
 	if asJSON {
 		return writeJSON(c.stdout, resealed{done.Seen, done.Rewritten, append([]string{}, done.Unopened...)})
 	}
-	fmt.Fprintf(c.stdout, "records: %d; sealed anew: %d; cannot be opened: %d\n", done.Seen, done.Rewritten, len(done.Unopened))
+	fmt.Fprintf(c.stdout, "records: %d; sealed again: %d; cannot be opened: %d\n", done.Seen, done.Rewritten, len(done.Unopened))
 	for _, key := range done.Unopened {
 		fmt.Fprintln(c.stdout, "cannot be opened:", key)
 	}
