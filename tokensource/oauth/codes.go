@@ -27,6 +27,24 @@ var deadCode = set(
 	"invalid_authorization_code",
 )
 
+// clientCodes are codes with which a server refuses the client, whichever user
+// the request is for.
+var clientCodes = set(
+	"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target",
+	"invalid_dpop_proof", "use_dpop_nonce",
+)
+
+// aboutClient reports whether a refusal concerns the client, and not the grant
+// of one user (G17). A redirect and a missing page mean that an endpoint is
+// wrong.
+func aboutClient(status int, code string) bool {
+	switch {
+	case status >= 300 && status <= 399, status == 404, status == 405, status == 410, status == 415:
+		return code == "" || clientCodes[code]
+	}
+	return clientCodes[code]
+}
+
 func set(list ...string) map[string]bool {
 	m := make(map[string]bool, len(list))
 	for _, s := range list {

@@ -47,6 +47,7 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 	_, readable := members.Read(a.body)
 	if verdict.Cure == provider.ByDefault {
 		verdict.Cure = judge(raw, code, readable)
+		e.Unrecognized = verdict.Cure == provider.OperatorCures && !aboutClient(a.status, code)
 	}
 	c.cured(e, verdict.Cure, a, code)
 	if a.success() && code == "" && e.Kind == tokensource.ErrTemporary {
@@ -118,7 +119,7 @@ func (c *Client) hint(e *tokensource.Error, code string) string {
 		return "redirects are not followed, since they would carry credentials to another place: set the endpoint's final URL"
 	case code == "unauthorized_client" || code == "invalid_client":
 		return c.clientHint()
-	case e.Op == opRefresh && !wellKnown[code]:
+	case e.Op == opRefresh && e.Unrecognized:
 		return "if this answer means that the refresh token is not valid any more, let Provider.Classify say so"
 	}
 	return ""
