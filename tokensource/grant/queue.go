@@ -233,7 +233,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 		}
 	}
 	for try := 0; len(done) > 0 && try < dueTries; try++ {
-		_, err := k.store.put(ctx, name, encodePart(list.after(done)), version)
+		_, err := k.store.Put(ctx, name, encodePart(list.after(done)), version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return
 		}
@@ -279,7 +279,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 		if !changed {
 			return nil
 		}
-		_, err = k.store.put(ctx, name, encodePart(next), version)
+		_, err = k.store.Put(ctx, name, encodePart(next), version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
@@ -297,13 +297,13 @@ func unusable(err error) bool {
 // have parts of their own.
 func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 	p := k.client.Provider()
-	return k.store.name(ctx, fmt.Sprintf("due.%02x.", part), ownerOf(p.Authority(), k.client.ClientID()))
+	return k.store.Name(ctx, fmt.Sprintf("due.%02x.", part), ownerOf(p.Authority(), k.client.ClientID()))
 }
 
 // readPart reads a part of the index. A part that is damaged counts as empty:
 // otherwise no logout could be stored.
 func (k *Keeper) readPart(ctx context.Context, name string) (duePart, storage.Version, error) {
-	stored, err := k.store.get(ctx, name)
+	stored, err := k.store.Get(ctx, name)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, 0, nil
 	}
