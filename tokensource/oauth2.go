@@ -65,6 +65,14 @@ func (s *OAuth2Source) ask() (*oauth2.Token, error) {
 // of its Token asks source with ctx. So ctx must not end while the result is
 // in use. Do not wrap the result with oauth2.ReuseTokenSource, which would
 // hide renewals.
+//
+// An oauth2.TokenSource is never told that an API has rejected a token. A token
+// that was revoked is used until it expires: at X, for up to two hours in which
+// every call gets 401. A program that can choose uses package transport, which
+// renews such a token. Otherwise it calls [Renewer.Renew] itself after a 401.
+//
+// After an answer of the authorization server, an error of the source is an
+// *oauth2.RetrieveError for errors.As, as libraries expect it.
 func ToOAuth2(ctx context.Context, source Source) oauth2.TokenSource {
 	return oauth2Source{func() (*oauth2.Token, error) {
 		if source == nil {

@@ -115,3 +115,21 @@ func TestToOAuth2(t *testing.T) {
 		testworld.WantIs(t, err, context.Canceled)
 	})
 }
+
+// Libraries look for an *oauth2.RetrieveError.
+func TestErrorsOfToOAuth2AreRetrieveErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := testworld.New(t)
+		g := w.Process(nil)
+		w.Login(g)
+		if err := w.Fake.RevokeGrant(w.User, w.Client.ClientID()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour)
+		_, err := tokensource.ToOAuth2(t.Context(), g.Source(w.User)).Token()
+		retrieve, ok := errors.AsType[*oauth2.RetrieveError](err)
+		if !ok || retrieve.ErrorCode != "invalid_request" || !errors.Is(err, tokensource.ErrReauthorize) {
+			t.Errorf("Token() = %v, want an *oauth2.RetrieveError with X's code", err)
+		}
+	})
+}

@@ -4,8 +4,8 @@ import "context"
 
 // An Owner is what a subject belongs to: one client of one authorization
 // server. Another server may give the same identifier to another user. So a
-// [Source] accepts only the subjects of its own Owner (M8). Package grant fills
-// it in: use the WithSubject and Subject methods of its Keeper.
+// [Source] accepts only the subjects of its own Owner (M8). Package grant sets
+// it: use the WithSubject and Subject methods of its Keeper.
 type Owner struct {
 	Authority string // the issuer of the authorization server; its token endpoint if it has no issuer
 	ClientID  string

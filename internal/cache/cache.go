@@ -201,6 +201,11 @@ type Options[R any] struct {
 	// Now reads both clocks. Nil means the clocks of this machine.
 	Now func() Moment
 
+	// Same reports that two records hold one token set. A server may issue an
+	// access token again in a later set. Nil means that two records with one access
+	// token do.
+	Same func(a, b *R) bool
+
 	// Newer reports that the store held a later than b, as far as the records
 	// show that. Otherwise it returns false. Nil always returns false.
 	Newer func(a, b *R) bool
@@ -230,6 +235,9 @@ type Cache[R any] struct {
 func New[R any](o Options[R]) *Cache[R] {
 	if o.Newer == nil {
 		o.Newer = func(_, _ *R) bool { return false }
+	}
+	if o.Same == nil {
+		o.Same = func(_, _ *R) bool { return true }
 	}
 	o.Limit = max(1, o.Limit)
 	c := &Cache[R]{

@@ -214,11 +214,12 @@ func snapshot[R any](e Entry[R]) *Snapshot[R] {
 	return s
 }
 
-// store makes e what readers see. If e has the token that is cached already,
-// the earlier of its two monotonic expiries stays. Otherwise a wall clock that
-// was set back would let the token be used for longer than it is valid (G18).
+// store makes e what readers see. If e has the token set that is cached
+// already, the earlier of its two monotonic expiries stays. Otherwise a wall
+// clock that was set back would let the token be used for longer than it is
+// valid (G18).
 func (c *Cache[R]) store(place *Place[R], key, subject string, e Entry[R]) *Snapshot[R] {
-	if old := place.load(); old != nil && old.Token != nil && e.Token != nil && old.Token.AccessToken == e.Token.AccessToken {
+	if old := place.load(); old != nil && c.oneSet(old, &e) {
 		e.Expiry.Mono = min(e.Expiry.Mono, old.rest.expiry.Mono)
 	}
 	s := snapshot(e)
@@ -235,6 +236,13 @@ func (c *Cache[R]) store(place *Place[R], key, subject string, e Entry[R]) *Snap
 	c.turn++
 	place.turn = c.turn
 	return s
+}
+
+// oneSet reports whether e has the access token of old, from the same answer of
+// the server.
+func (c *Cache[R]) oneSet(old *Snapshot[R], e *Entry[R]) bool {
+	return old.Token != nil && e.Token != nil && old.Token.AccessToken == e.Token.AccessToken &&
+		c.o.Same(e.Record, old.rest.record)
 }
 
 // tidy removes the grants that nobody has used for the idle time. It does so at

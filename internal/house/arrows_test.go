@@ -36,18 +36,22 @@ const (
 // arrows is the only place that states the direction of imports. Lower packages
 // stand higher in the table.
 var arrows = []row{
+	{"internal/about", "tokensource tokensource/provider " + oauth2, "internal/*"},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
 	{"internal/cache", oauth2, "internal/*"},
 	{"internal/clock", "", "internal/*"},
+	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/isnil", "", "internal/*"},
+	{"internal/kept", "", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
 	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
+	{"internal/timed", "storage", "internal/*"},
 
 	{"storage/seal", "", ""},
 	{"storage", "storage/seal internal/isnil", "storage/storagetest"},
@@ -63,7 +67,7 @@ var arrows = []row{
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/cache storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},

@@ -2,6 +2,8 @@ package pacing
 
 import (
 	"errors"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +19,51 @@ const breakAfter = 5
 // whichever grant the attempt is for. The zero value admits every attempt. It
 // is safe for concurrent use.
 type Breaker struct {
+	// Grants is how many grants must have failed before attempts are limited. A
+	// server that fails for one grant only does not slow the others (G17). Zero
+	// means one.
+	Grants int
+
 	mu       sync.Mutex // guards the rest; never held across I/O
 	failures uint64
+	failing  []string // grants that failed in these failures, at most Grants
 	until    time.Time
 	last     *tokensource.Error
+}
+
+// Shared reports whether a failure concerns more than the grant for which a
+// request was made (G17): the server cannot be reached or is overloaded, or it
+// refuses the client.
+func Shared(err error) bool {
+	e, ok := errors.AsType[*tokensource.Error](err)
+	switch {
+	case !ok:
+		return false
+	case errors.Is(e, tokensource.ErrTemporary):
+		return e.Status == 0 || e.Status >= 500 || e.Status == http.StatusTooManyRequests
+	case errors.Is(e, tokensource.ErrClient):
+		return refusesClient(e)
+	}
+	return false
+}
+
+// Private reports whether a failed refresh is the affair of this process, and
+// of one of its grants at most.
+func Private(e *tokensource.Error) bool {
+	return e != nil && (errors.Is(e, tokensource.ErrClient) || e.Status == 0 && !e.InDoubt)
+}
+
+// refusesClient reports whether the server refused the client, and not one
+// grant. X sends unauthorized_client with 401 where the standard has
+// invalid_client. A redirect and a missing page mean that the URL is wrong.
+func refusesClient(e *tokensource.Error) bool {
+	return e.Code == "invalid_client" || e.Code == "unauthorized_client" && e.Status == http.StatusUnauthorized ||
+		e.Status == http.StatusNotFound || e.Status >= 300 && e.Status <= 399
+}
+
+// open reports whether attempts are limited.
+func (b *Breaker) open() bool {
+	return b.failures >= breakAfter && len(b.failing) >= max(b.Grants, 1)
 }
 
 // Allow returns nil if an attempt may be made. Otherwise it returns the last
@@ -28,7 +71,7 @@ type Breaker struct {
 func (b *Breaker) Allow(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < breakAfter {
+	if !b.open() {
 		return nil
 	}
 	// No pause is longer than MaxRetryAfter. A longer one comes from a clock that
@@ -43,19 +86,22 @@ func (b *Breaker) Allow(now time.Time) error {
 	return nil
 }
 
-// Report records the outcome of an attempt. A refused grant counts as a
-// success, because the server answered. The jitter spreads the next pause.
-func (b *Breaker) Report(err error, now time.Time, jitter uint64) {
+// Report records the outcome of an attempt for a grant. A refused grant counts
+// as a success, because the server answered. The jitter spreads the next pause.
+func (b *Breaker) Report(err error, grant string, now time.Time, jitter uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e, _ := errors.AsType[*tokensource.Error](err)
 	if e == nil || !errors.Is(e, tokensource.ErrTemporary) && !errors.Is(e, tokensource.ErrClient) {
-		b.failures = 0
+		b.failures, b.failing = 0, nil
 		return
 	}
 	b.failures++
 	b.last = e
-	if b.failures >= breakAfter {
+	if len(b.failing) < max(b.Grants, 1) && !slices.Contains(b.failing, grant) {
+		b.failing = append(b.failing, grant)
+	}
+	if b.open() {
 		b.until = now.Add(Backoff(b.failures-breakAfter+1, e.RetryAfter, jitter))
 	}
 }

@@ -57,7 +57,7 @@ func reported(n int, failures ...error) *pacing.Breaker {
 	b := new(pacing.Breaker)
 	for _, err := range failures {
 		for range n {
-			b.Report(err, start, 0)
+			b.Report(err, "", start, 0)
 		}
 	}
 	return b
@@ -103,9 +103,9 @@ func TestBreakerAdmitsOneAttemptPerPause(t *testing.T) {
 		if b.Allow(now) == nil {
 			t.Fatalf("a second attempt is admitted %v after the last failure, before the first one has an outcome", pause)
 		}
-		b.Report(outage, now, 0)
+		b.Report(outage, "", now, 0)
 	}
-	b.Report(nil, now, 0)
+	b.Report(nil, "", now, 0)
 	for range 3 {
 		if err := b.Allow(now); err != nil {
 			t.Errorf("Allow(after a success) = %v, want nil", err)
@@ -119,5 +119,68 @@ func TestBreakerAdmitsAfterTheClockWasSetBack(t *testing.T) {
 	b := reported(5, outage)
 	if err := b.Allow(start.Add(-48 * time.Hour)); err != nil {
 		t.Errorf("Allow(48 hours before the last failure) = %v, want an attempt", err)
+	}
+}
+
+// Trouble of one grant must not slow the others (G17).
+func TestBreakerCountsGrants(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		grants int
+		failed []string
+		admits bool
+	}{
+		{"one grant fails for ever", 2, []string{"a", "a", "a", "a", "a", "a", "a", "a", "a", "a"}, true},
+		{"two grants fail", 2, []string{"a", "b", "a", "b", "a"}, false},
+		{"the second grant fails late", 2, []string{"a", "a", "a", "a", "a", "a", "b"}, false},
+		{"two grants fail too seldom", 2, []string{"a", "b", "a", "b"}, true},
+		{"five grants fail", 2, []string{"a", "b", "c", "d", "e"}, false},
+		{"a program with one token", 0, []string{"a", "a", "a", "a", "a"}, false},
+	} {
+		b := &pacing.Breaker{Grants: tt.grants}
+		for _, grant := range tt.failed {
+			b.Report(outage, grant, start, 0)
+		}
+		if err := b.Allow(start); (err == nil) != tt.admits {
+			t.Errorf("%s: Allow() = %v, want an attempt admitted: %t", tt.name, err, tt.admits)
+		}
+	}
+}
+
+func TestShared(t *testing.T) {
+	temporary := func(status int) error {
+		return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Status: status}
+	}
+	refusal := func(status int, code string) error {
+		return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrClient, Status: status, Code: code}
+	}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nobody answers", temporary(0), true},
+		{"500", temporary(500), true},
+		{"503", temporary(503), true},
+		{"429", temporary(429), true},
+		{"a page of a portal with 200", temporary(200), false},
+		{"a rate limit of one user with 200", temporary(200), false},
+		{"a gateway says 403", temporary(403), false},
+		{"a redirect", refusal(302, ""), true},
+		{"a missing page", refusal(404, ""), true},
+		{"invalid_client", refusal(401, "invalid_client"), true},
+		{"invalid_client with 400", refusal(400, "invalid_client"), true},
+		{"unauthorized_client of X", refusal(401, "unauthorized_client"), true},
+		{"unauthorized_client for one grant type", refusal(400, "unauthorized_client"), false},
+		{"a code that nobody knows", refusal(400, "token_inactive_or_so"), false},
+		{"a refusal without a code", refusal(400, ""), false},
+		{"invalid_grant", refused, false},
+		{"500 for a dead refresh token", &tokensource.Error{Op: "refresh", Kind: tokensource.ErrReauthorize, Status: 500}, false},
+		{"a caller that has left", context.Canceled, false},
+		{"a success", nil, false},
+	} {
+		if got := pacing.Shared(tt.err); got != tt.want {
+			t.Errorf("Shared(%s) = %t, want %t", tt.name, got, tt.want)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +33,7 @@ type World struct {
 	User    string
 	mu      sync.Mutex
 	events  []tokensource.Event
+	OnEvent func(tokensource.Event) // called with each event, if it is set
 	Options oauth.Options
 }
 
@@ -93,13 +93,9 @@ func (w *World) observe(_ context.Context, e tokensource.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
-}
-
-// Events returns the events so far.
-func (w *World) Events() []tokensource.Event {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.events)
+	if w.OnEvent != nil {
+		w.OnEvent(e)
+	}
 }
 
 // Saw counts the events of a kind.

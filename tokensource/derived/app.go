@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/tokensource"
@@ -38,15 +40,31 @@ type AppSource struct {
 
 type appState struct {
 	client  *oauth.Client
-	token   atomic.Pointer[oauth2.Token]
+	begun   time.Time // with a monotonic clock, from which trials count
+	held    atomic.Pointer[held]
 	flight  singleflight.Group
 	breaker pacing.Breaker
+	trials  *pacing.Trials // renewals that did not help
+}
+
+// held is an answer of the server. Two answers may have the same token.
+type held struct {
+	token   *oauth2.Token
+	header  string        // the value of the Authorization header
+	name    string        // of the answer; a number
+	renewed bool          // it came in place of a rejected token
+	at      time.Duration // when it came, by the monotonic clock
 }
 
 var (
-	_ tokensource.Renewer = (*AppSource)(nil)
-	_ tokensource.Scoper  = (*AppSource)(nil)
+	_ tokensource.Renewer   = (*AppSource)(nil)
+	_ tokensource.Scoper    = (*AppSource)(nil)
+	_ tokensource.Describer = (*AppSource)(nil)
+	_ bearer.Readier        = (*AppSource)(nil)
 )
+
+// renewSpacing is the shortest pause between two renewals (G9).
+const renewSpacing = 10 * time.Second
 
 // unusedRedirect is for the one required field of a Registration that this
 // grant does not use.
@@ -72,7 +90,7 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Ap
 	if err != nil {
 		return nil, err
 	}
-	state := &appState{client: client}
+	state := &appState{client: client, begun: time.Now(), trials: pacing.NewTrials(renewSpacing)}
 	return &AppSource{func() *appState { return state }}, nil
 }
 
@@ -80,19 +98,27 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Ap
 // while a new one is fetched. It returns a [*tokensource.Error]: ErrClient if
 // the credentials were refused, ErrTemporary otherwise.
 func (s *AppSource) Token(ctx context.Context) (*oauth2.Token, error) {
-	state := s.state()
-	tok := state.token.Load()
-	if tok == nil {
-		return state.fetch(ctx)
+	h, err := s.state().current(ctx)
+	if err != nil {
+		return nil, err
 	}
-	switch left := time.Until(tok.Expiry); {
-	case tok.Expiry.IsZero() || left > early(tok):
-		return tok, nil
+	return h.token, nil
+}
+
+// current returns a token that has not expired.
+func (s *appState) current(ctx context.Context) (*held, error) {
+	h := s.held.Load()
+	if h == nil {
+		return s.fetch(ctx)
+	}
+	switch left := time.Until(h.token.Expiry); {
+	case h.token.Expiry.IsZero() || left > early(h.token):
+		return h, nil
 	case left <= 0:
-		return state.fetch(ctx)
+		return s.fetch(ctx)
 	}
-	state.begin(ctx)
-	return tok, nil
+	s.begin(ctx, "")
+	return h, nil
 }
 
 // early returns how long before its expiry a token is replaced: a minute, or a
@@ -105,41 +131,79 @@ func early(tok *oauth2.Token) time.Duration {
 // rejected is still the current token. If the server returns the same token
 // again, as X does until the token is invalidated, the error is
 // tokensource.ErrJustRenewed.
+//
+// If the API rejects what a renewal has brought, the next renewal has to wait:
+// 10 seconds at first, and up to 10 minutes if renewals go on to be of no help
+// (G9). Until then the error is tokensource.ErrJustRenewed too.
 func (s *AppSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	if rejected == nil {
 		return nil, errors.New("derived: Renew needs the token that was rejected")
 	}
 	state := s.state()
-	if tok := state.token.Load(); tok != nil && tok.AccessToken != rejected.AccessToken {
-		return tok, nil
+	h := state.held.Load()
+	if h != nil && h.token.AccessToken != rejected.AccessToken {
+		return h.token, nil
 	}
-	tok, err := state.fetch(ctx)
-	if err == nil && tok.AccessToken == rejected.AccessToken {
+	if h != nil && !state.mayRenew(h) {
 		return nil, tokensource.ErrJustRenewed
 	}
-	return tok, err
+	next, err := flight.Wait[*held](ctx, state.begin(ctx, rejected.AccessToken))
+	switch {
+	case err != nil:
+		return nil, err
+	case next.token.AccessToken == rejected.AccessToken:
+		return nil, tokensource.ErrJustRenewed
+	}
+	return next.token, nil
+}
+
+// mayRenew records that the token of h was rejected. It reports whether another
+// renewal may begin.
+func (s *appState) mayRenew(h *held) bool {
+	now := time.Since(s.begun)
+	s.trials.Reject("", h.name, now)
+	return !h.renewed || now-h.at >= s.trials.Spacing("", h.name)
 }
 
 // fetch waits for a new token.
-func (s *appState) fetch(ctx context.Context) (*oauth2.Token, error) {
-	return flight.Wait[*oauth2.Token](ctx, s.begin(ctx))
+func (s *appState) fetch(ctx context.Context) (*held, error) {
+	return flight.Wait[*held](ctx, s.begin(ctx, ""))
 }
 
 // begin asks for a token, or joins a request that is under way. It does not
 // wait. The request continues when ctx ends, because other callers share it.
-func (s *appState) begin(ctx context.Context) <-chan singleflight.Result {
+// The token is to replace one that was rejected, or rejected is empty.
+func (s *appState) begin(ctx context.Context, rejected string) <-chan singleflight.Result {
 	return s.flight.DoChan("", func() (any, error) {
+		old := s.held.Load()
+		if rejected != "" && old != nil && old.token.AccessToken != rejected {
+			return old, nil // another caller has renewed it meanwhile
+		}
 		if err := s.breaker.Allow(time.Now()); err != nil {
 			return nil, err
 		}
 		tok, err := s.client.ClientCredentials(context.WithoutCancel(ctx))
-		s.breaker.Report(err, time.Now(), jitter())
+		s.breaker.Report(err, "", time.Now(), jitter())
 		if err != nil {
 			return nil, err
 		}
-		s.token.Store(tok)
-		return tok, nil
+		h := &held{token: tok, name: "1", renewed: rejected != "", at: time.Since(s.begun)}
+		h.header, _ = bearer.Value(tok) // the transport says why a token cannot be sent
+		if old != nil {
+			h.name = following(old.name)
+		}
+		if h.renewed {
+			s.trials.Renewing("")
+		}
+		s.held.Store(h)
+		return h, nil
 	})
+}
+
+// following returns the name of the answer after the one named n.
+func following(n string) string {
+	i, _ := strconv.ParseUint(n, 10, 64)
+	return strconv.FormatUint(i+1, 10)
 }
 
 // APIOrigins returns the origins of the provider's API.
@@ -149,3 +213,6 @@ func (s *AppSource) APIOrigins(*oauth2.Token) []string {
 
 // Endpoints returns the authorization server's own endpoints.
 func (s *AppSource) Endpoints() []string { return s.state().client.Provider().Endpoints() }
+
+// APIFacts says how the provider's API answers.
+func (s *AppSource) APIFacts() tokensource.APIFacts { return s.state().client.Provider().API.Clone() }

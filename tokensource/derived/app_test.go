@@ -3,6 +3,7 @@ package derived_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -94,28 +95,105 @@ func TestAppSourceAsksOnceForAll(t *testing.T) {
 }
 
 func TestAppSourceRenew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.app(keys())
+		first, err := s.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Renew(t.Context(), first)
+		testworld.WantIs(t, err, tokensource.ErrJustRenewed)
+		w.invalidate(first)
+		time.Sleep(10 * time.Second)
+		second, err := s.Renew(t.Context(), first)
+		if err != nil || second.AccessToken == first.AccessToken || !w.Works(second) {
+			t.Fatalf("Renew() after an invalidation = %v, want another token", err)
+		}
+		calls := w.appCalls()
+		if got, err := s.Renew(t.Context(), first); err != nil || got != second || w.appCalls() != calls {
+			t.Errorf("Renew() of the old token = %v with %d more requests, want the new one at no cost", err, w.appCalls()-calls)
+		}
+		if got, err := s.Token(t.Context()); err != nil || got != second {
+			t.Errorf("Token() = %v, want the renewed one", err)
+		}
+		if _, err := s.Renew(t.Context(), nil); err == nil {
+			t.Error("Renew(nil) = nil, want an error")
+		}
+	})
+}
+
+// An API that rejects every token of the app, new ones or always the same one,
+// is asked about in vain for a day.
+func TestAppSourceRenewalsThatDoNotHelpAreSpacedOut(t *testing.T) {
+	for name, answers := range map[string]bool{"always the same token": false, "new tokens": true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.app(keys())
+			ready := s.ReadyFor(s)
+			start, calls := time.Now(), 0
+			if answers {
+				w.Fake.Set(func(k *xapi.Knobs) {
+					k.Fault = func(context.Context, oauthtest.Request) oauthtest.Fault {
+						calls++
+						return wire.JSON(200, fmt.Sprintf(`{"access_token":"a%d"}`, calls))
+					}
+				})
+			}
+			for time.Since(start) < 24*time.Hour {
+				tok, header, err := ready.Authorization(t.Context())
+				if err != nil || header != "Bearer "+tok.AccessToken {
+					t.Fatalf("%s: Authorization() = %q, %v", name, header, err)
+				}
+				if next, err := s.Renew(t.Context(), tok); err == nil && next.AccessToken == tok.AccessToken {
+					t.Fatalf("%s: Renew() returned the rejected token", name)
+				}
+				time.Sleep(15 * time.Second)
+			}
+			if n := w.appCalls(); n < 24*6 || n > 24*6+12 {
+				t.Errorf("%s: %d requests in a day, want one in ten minutes", name, n)
+			}
+			// The API accepts a token. So the next rejection is looked into at once.
+			time.Sleep(11 * time.Minute)
+			tok, _, _ := ready.Authorization(t.Context())
+			next, err := s.Renew(t.Context(), tok)
+			if err == nil {
+				tok = next
+			}
+			ready.Accepted(t.Context(), tok, true)
+			before := w.appCalls()
+			time.Sleep(10 * time.Second)
+			_, _ = s.Renew(t.Context(), tok)
+			if n := w.appCalls() - before; n != 1 {
+				t.Errorf("%s: %d requests after a token was accepted, want 1", name, n)
+			}
+		})
+	}
+}
+
+// Another source that embeds an AppSource may supply other tokens.
+func TestAppSourceIsReadyForItselfOnly(t *testing.T) {
 	w := newWorld(t)
 	s := w.app(keys())
-	first, err := s.Token(t.Context())
+	if s.ReadyFor(&struct{ *derived.AppSource }{s}) != nil {
+		t.Error("ReadyFor() of another source is not nil")
+	}
+	if s.ReadyFor(s) == nil {
+		t.Error("ReadyFor() of itself is nil")
+	}
+}
+
+func TestAppSourceDescribesTheAPI(t *testing.T) {
+	w := newWorld(t)
+	p := provider.X()
+	p.API.RejectedStatuses = []int{401, 403}
+	s, err := derived.NewAppSource(p, keys(), &w.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Renew(t.Context(), first)
-	testworld.WantIs(t, err, tokensource.ErrJustRenewed)
-	w.invalidate(first)
-	second, err := s.Renew(t.Context(), first)
-	if err != nil || second.AccessToken == first.AccessToken || !w.Works(second) {
-		t.Fatalf("Renew() after an invalidation = %v, want another token", err)
-	}
-	calls := w.appCalls()
-	if got, err := s.Renew(t.Context(), first); err != nil || got != second || w.appCalls() != calls {
-		t.Errorf("Renew() of the old token = %v with %d more requests, want the new one at no cost", err, w.appCalls()-calls)
-	}
-	if got, err := s.Token(t.Context()); err != nil || got != second {
-		t.Errorf("Token() = %v, want the renewed one", err)
-	}
-	if _, err := s.Renew(t.Context(), nil); err == nil {
-		t.Error("Renew(nil) = nil, want an error")
+	s.APIFacts().RejectedStatuses[0] = 400 // the caller's copy
+	if got := s.APIFacts(); got.RejectedStatuses[0] != 401 || len(got.LimitHeaders) != 3 {
+		t.Errorf("APIFacts() = %+v, want those of the provider", got)
 	}
 }
 
@@ -163,7 +241,9 @@ func TestAppSourceFailures(t *testing.T) {
 		{"503", keys(), oauthtest.Fault{Status: 503}, tokensource.ErrTemporary},
 		{"an edge's page", keys(), oauthtest.Fault{Status: 403, Body: xapi.HTMLPage}, tokensource.ErrTemporary},
 		{"dropped", keys(), oauthtest.Fault{Drop: true}, tokensource.ErrTemporary},
-		{"another token_type", keys(), wire.JSON(200, `{"access_token":"a","token_type":"mac"}`), tokensource.ErrTemporary},
+		{"another token_type", keys(), wire.JSON(200, `{"access_token":"a","token_type":"mac"}`), tokensource.ErrClient},
+		{"invalid_grant", keys(), wire.JSON(400, `{"error":"invalid_grant"}`), tokensource.ErrClient},
+		{"HTML with 200", keys(), oauthtest.Fault{Status: 200, Body: xapi.HTMLPage}, tokensource.ErrTemporary},
 		{"redirect", keys(), oauthtest.Fault{Status: 307, Header: http.Header{"Location": {"https://elsewhere.test/"}}}, tokensource.ErrClient},
 	}
 	for _, tt := range tests {
@@ -250,7 +330,7 @@ func TestNewAppSource(t *testing.T) {
 		{"no provider", nil, keys(), "provider.X()"},
 		{"no ID", provider.X(), derived.AppCredentials{Credential: oauth.Secret("s3cret")}, "API key"},
 		{"no secret", provider.X(), derived.AppCredentials{ID: "id"}, "API key"},
-		{"line break", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret\n")}, "line breaks"},
+		{"line break", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret\n")}, "line break"},
 		{"space", provider.X(), derived.AppCredentials{ID: "i d", Credential: oauth.Secret("s3cret")}, "spaces"},
 		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret"), Scopes: []string{"a b"}}, "string of its own"},
 	}

@@ -5,8 +5,14 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -120,7 +126,7 @@ func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } 
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := k.store.name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
+	key, err := k.store.Name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
 	if err != nil {
 		return "", unread(err)
 	}
@@ -144,4 +150,304 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 		return Grant{}, err
 	}
 	return facts(s.Entry().Record), nil
+}
+
+// Epoch returns the epoch of a subject's grant if this process knows that the
+// grant is alive and has no reason to ask the store. It makes no call.
+func (u upkeep) Epoch(subject string) (string, bool) {
+	s := u.k.cache.Load(subject)
+	if s == nil {
+		return "", false
+	}
+	e := s.Entry()
+	if e.Record == nil || e.Record.Over != "" || e.Recheck.Passed(u.k.cache.Now()) {
+		return "", false
+	}
+	return e.Record.Epoch, true
+}
+
+// Read returns the facts of a subject's grant as the store has them now. Unlike
+// [Keeper.Grant], it fails if the store fails.
+func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(s.Entry().Record), nil
+}
+
+// Recheck returns how old the knowledge of a grant may be.
+func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
+
+// LoginOptions says more about a login than its tokens do. The zero value is
+// what [Keeper.Save] uses.
+type LoginOptions struct {
+	// Scopes are what this login asked for. Nil means the scopes of the client.
+	Scopes []string
+
+	// ID names the login: 1 to 64 bytes of visible ASCII that nobody can guess. A
+	// program that keeps the tokens of a login until it can save them also keeps
+	// its ID. Empty means a random one.
+	ID string
+
+	// Repeated says that an earlier call with this ID may have stored the login.
+	// Then the login is stored once, whatever became of that call. If the grant
+	// was renewed, replaced or logged out since, it stays so.
+	Repeated bool
+
+	// Exchanged is when the server answered the exchange. The later one of two
+	// logins stays. Zero means that it is computed from the lifetime of the token,
+	// or that it is now if the lifetime is not known.
+	Exchanged time.Time
+}
+
+// Save stores the tokens of a new authorization of subject, in place of the
+// tokens of an earlier one, and makes a dead grant alive. Tokens that are
+// replaced are revoked, unless the server has ended them itself (G20). Of two
+// logins at nearly the same time, the one that was exchanged later stays,
+// whichever is saved first (G6). Save returns the facts of the grant that
+// stays, and ErrNoGrant if the user has logged out meanwhile.
+//
+// Save goes on when ctx ends, because the code that tok was traded for cannot
+// be used again. [tokensource.ErrTemporary] means that the store has not
+// confirmed the grant. It may be stored all the same. Let the user log in
+// again, or use [Keeper.SaveLogin] with an ID, which can be repeated.
+func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (Grant, error) {
+	return k.SaveLogin(ctx, subject, tok, nil)
+}
+
+// SaveLogin is [Keeper.Save] for a login of which more is known. Nil options
+// mean all defaults.
+func (k *Keeper) SaveLogin(ctx context.Context, subject string, tok *oauth2.Token, o *LoginOptions) (Grant, error) {
+	if o == nil {
+		o = new(LoginOptions)
+	}
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	if tok == nil || tok.AccessToken == "" {
+		return Grant{}, errors.New("grant: Save needs the token that Exchange returned")
+	}
+	if err := o.check(); err != nil {
+		return Grant{}, err
+	}
+	if !k.begin() {
+		return Grant{}, tokensource.ErrClosed
+	}
+	defer k.work.Done()
+	return k.saveLogin(context.WithoutCancel(ctx), subject, k.login(subject, tok, o))
+}
+
+func (o *LoginOptions) check() error {
+	const longestID = 64
+	switch {
+	case len(o.ID) > longestID || !ascii.Visible(o.ID):
+		return errors.New("grant: the ID of a login is 1 to 64 bytes of visible ASCII")
+	case o.Repeated && o.ID == "":
+		return errors.New("grant: a login that is repeated needs the ID of the first attempt")
+	}
+	return nil
+}
+
+func (k *Keeper) saveLogin(ctx context.Context, subject string, login lease.Login) (Grant, error) {
+	key, err := k.key(ctx, subject)
+	if err != nil {
+		return Grant{}, err
+	}
+	out, err := k.drive(ctx, key, subject, &login)
+	if out.Overtaken && out.Record != nil {
+		return facts(out.Record), nil
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	k.tellScopes(ctx, subject, login.Asked, login.Token.Scope)
+	return facts(out.Record), nil
+}
+
+// login prepares the tokens of a new authorization.
+func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease.Login {
+	at := o.exchanged(tok, k.clock.Wall())
+	scopes, id := o.Scopes, o.ID
+	if scopes == nil {
+		scopes = k.client.Scopes()
+	}
+	if id == "" {
+		id = randomID()
+	}
+	asked := strings.Join(scopes, " ")
+	t := k.issued(tok, at, "")
+	if t.Scope == "" {
+		t.Scope = asked // RFC 6749 section 5.1
+	}
+	p := k.client.Provider()
+	return lease.Login{
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject, Asked: asked,
+		ID: id, Epoch: randomID(), Exchanged: at, Token: t, Repeated: o.Repeated,
+	}
+}
+
+// exchanged returns when a token was obtained. An answer states the lifetime of
+// the token, from which Exchange has computed the expiry. An app may have done
+// much between Exchange and Save, and the order of two logins is that of their
+// exchanges.
+func (o *LoginOptions) exchanged(tok *oauth2.Token, now time.Time) time.Time {
+	at := o.Exchanged.Round(0)
+	switch {
+	case !at.IsZero():
+	case tok.ExpiresIn <= 0 || tok.Expiry.IsZero():
+		return now
+	default:
+		at = tok.Expiry.Round(0).Add(-time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	if at.After(now) {
+		return now
+	}
+	return at
+}
+
+// Logout ends a subject's grant, for every process at once. From then on no
+// process hands out a token of it. The refresh token and then the access token
+// are revoked at the server ([RFC 7009]). A logout wins over a refresh under
+// way: tokens that arrive later are revoked (G12). Without a grant Logout
+// returns nil. A provider without a revocation endpoint leaves nothing else to
+// do.
+//
+// An error means that the logout may not be stored, or that the server has not
+// confirmed the revocation. What the server has not confirmed is repeated in
+// the background by any process, for a week (G20). When ctx ends, Logout
+// returns its cause and goes on by itself. [EventLoggedOut] then says how it
+// ended.
+//
+// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
+func (k *Keeper) Logout(ctx context.Context, subject string) error {
+	_, err := k.end(ctx, subject)
+	return err
+}
+
+// Forget is [Keeper.Logout] for the erasure of a user's data. It returns nil as
+// soon as the end of the grant is stored, also if the server has not confirmed
+// the revocation. Any process then revokes and deletes what is left: tokens
+// after a week at the latest, and the record with the identifier of the user a
+// day after its last token. An error means that the end of the grant may not be
+// stored: call Forget again.
+func (k *Keeper) Forget(ctx context.Context, subject string) error {
+	out, err := k.end(ctx, subject)
+	if out.Unconfirmed {
+		return nil
+	}
+	return err
+}
+
+// ending is how a logout ended.
+type ending struct {
+	lease.Outcome
+	err error
+}
+
+// end ends a grant. The work goes on when ctx ends.
+func (k *Keeper) end(ctx context.Context, subject string) (lease.Outcome, error) {
+	if err := checkSubject(subject); err != nil {
+		return lease.Outcome{}, err
+	}
+	if !k.begin() {
+		return lease.Outcome{}, tokensource.ErrClosed
+	}
+	done := make(chan ending, 1)
+	go func() {
+		defer k.work.Done()
+		done <- k.logout(context.WithoutCancel(ctx), subject)
+	}()
+	select {
+	case e := <-done:
+		return e.Outcome, e.err
+	case <-ctx.Done():
+		return lease.Outcome{}, flight.GaveUp(ctx)
+	}
+}
+
+func (k *Keeper) logout(ctx context.Context, subject string) ending {
+	key, err := k.key(ctx, subject)
+	if err != nil {
+		return ending{err: err}
+	}
+	out, err := k.drive(ctx, key, subject, new(lease.Logout))
+	if errors.Is(err, tokensource.ErrNoGrant) {
+		err = nil
+	}
+	return ending{out, err}
+}
+
+// Source is a [Keeper] narrowed to one subject: for a bot, a service account, a
+// command line tool. It ignores the subject of the context. It is safe for
+// concurrent use.
+type Source struct {
+	server
+	keeper  *Keeper
+	subject string
+	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
+}
+
+// Source returns the tokens of one subject.
+func (k *Keeper) Source(subject string) *Source {
+	return &Source{server: k.server, keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
+}
+
+// Token returns a valid access token of the subject. See [Keeper.Token].
+func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
+	if c := s.keeper.cache.FreshAt(s.place.Load()); c != nil {
+		return c.Token, nil
+	}
+	tok, err := s.keeper.token(ctx, s.subject)
+	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
+		s.place.Store(s.keeper.cache.Place(key, s.subject))
+	}
+	return tok, err
+}
+
+// Renew returns a token of the subject other than rejected. The contract is
+// [tokensource.Renewer].
+func (s *Source) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	return s.keeper.renewRejected(ctx, s.subject, rejected)
+}
+
+// ReadyFor returns the header values that the Keeper stores beside the tokens.
+// It is for package transport: its result type is internal.
+func (s *Source) ReadyFor(src any) bearer.Ready {
+	if src != any(s) {
+		return nil
+	}
+	return sourceReady{s}
+}
+
+type sourceReady struct{ s *Source }
+
+func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	if c := r.s.keeper.cache.FreshAt(r.s.place.Load()); c != nil {
+		return c.Token, c.Header, nil
+	}
+	return withHeader(r.s.Token(ctx))
+}
+
+// Accepted implements [bearer.Ready].
+func (r sourceReady) Accepted(_ context.Context, tok *oauth2.Token, renewed bool) {
+	r.s.keeper.trials.Accept(r.s.subject, tok.AccessToken, renewed, r.s.keeper.clock.Mono())
+}
+
+// alive reports whether an access token works.
+func (k *Keeper) alive(ctx context.Context, access string) (bool, error) {
+	tok := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
+	ctx, cancel := context.WithTimeout(ctx, k.client.Timeout())
+	defer cancel()
+	if k.o.Alive != nil {
+		return k.o.Alive(ctx, tok)
+	}
+	_, err := k.client.Identity(ctx, tok)
+	if errors.Is(err, tokensource.ErrReauthorize) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/kept"
+	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -30,7 +32,7 @@ type operation interface {
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
-		r.rejected = renewal.Rejected
+		r.rejected, r.ahead = renewal.Rejected, renewal.Ahead
 	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
@@ -66,6 +68,7 @@ type run struct {
 	*Keeper
 	key, subject string
 	rejected     string          // the access token that a renewal is to replace
+	ahead        bool            // that token is still good
 	background   bool            // no caller waits for it
 	begun        time.Duration   // by the monotonic clock
 	heard        *subscription   // the notifications that end a wait
@@ -73,12 +76,17 @@ type run struct {
 	token        string          // the access token that was read or written last
 	members      string          // and what is kept of the server's answers
 	scopes       string          // and the granted scopes
+	set          string          // and the name of the token set
+	intent       string          // and the intent, which names the next set
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
 	stored   error // the last failure of the store
 	answered error // the last failure of the server, or the reason why it was not asked
+	broken   error // why tokens that were issued cannot be sent
 
+	admitted    bool // it counts as a refresh in flight
+	justRenewed bool // a renewal is refused because the last one did not help
 	unknown     bool // a write may have happened, or may still happen
 	interrupted bool // a wait was ended
 	loggedOut   bool // a logout was stored
@@ -103,6 +111,7 @@ func (r *run) missed() {
 
 // leave ends the run.
 func (r *run) leave() {
+	r.sent()
 	r.changes.leave(r.key, r.heard)
 	r.missed()
 }
@@ -133,7 +142,7 @@ func (r *run) read(ctx context.Context) lease.Event {
 // stored one.
 func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	if e.Announce {
-		if err := r.breaker.Allow(r.clock.Wall()); err != nil {
+		if err := r.admit(ctx, e.Record); err != nil {
 			r.answered = err
 			return lease.Event{Refused: true, Pause: retryAfter(err)}
 		}
@@ -179,6 +188,7 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
+	r.set, r.intent = t.ID, record.Intent.ID
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -219,21 +229,55 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		return nil
 	})
 	tok, err := r.client.Refresh(ctx, e.Token)
-	r.breaker.Report(err, r.clock.Wall(), r.jitter(r.key, uint64(sent.Wall.UnixNano())))
+	r.sent()
+	return r.answer(ctx, e, sent, tok, err)
+}
+
+// answer returns what became of a refresh that began at sent.
+func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok *oauth2.Token, err error) lease.Event {
+	jitter := r.jitter(r.key, uint64(sent.Wall.UnixNano()))
+	r.judge(err, jitter)
 	if err == nil {
+		r.refused.Clear(r.key)
 		t := r.issued(tok, sent.Wall, r.members)
 		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)
+	tok, useless := oauth.Unusable(err)
 	switch {
+	case useless && failure != nil:
+		return r.useless(tok, sent, failure, jitter)
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return lease.Event{Refused: true, Code: failure.Code}
 	case failure != nil && failure.InDoubt:
 		return lease.Event{Unknown: true}
 	}
-	return lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+	ev := lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
+	if pacing.Private(failure) {
+		noted := r.refused.Note(r.key, r.set, "", failure, pacing.Moment(r.now()), jitter)
+		r.answered, ev.Private, ev.Pause = noted, true, noted.RetryAfter
+	}
+	return ev
+}
+
+// useless is a refresh that the server granted with tokens that cannot be sent.
+// The new refresh token is stored first: the old one is redeemed (G14). The
+// error is that of the answer, which says why this setup cannot work.
+func (r *run) useless(tok *oauth2.Token, sent lease.Clock, failure *tokensource.Error, jitter uint64) lease.Event {
+	t := r.issued(tok, sent.Wall, r.members)
+	t.Access = ""
+	r.broken = r.refused.Note(r.key, r.set, r.intent, failure, pacing.Moment(r.now()), jitter)
+	return lease.Event{OK: true, Token: t}
+}
+
+// judge tells the breaker how an attempt ended. It counts failures that concern
+// more than one grant (G17).
+func (r *run) judge(err error, jitter uint64) {
+	if err == nil || errors.Is(err, tokensource.ErrReauthorize) || pacing.Shared(err) {
+		r.breaker.Report(err, r.key, r.clock.Wall(), jitter)
+	}
 }
 
 // issued is the token of an answer, with its lifetime counted from the sending
@@ -244,7 +288,7 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	t.Members = keep(keptMembers(k.client.Provider()), tok.Extra, before)
+	t.Members = kept.Merge(k.client.Provider().KeepMembers, tok.Extra, before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
@@ -283,34 +327,6 @@ func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
 	}
 	if err != nil || other {
 		return lease.Event{Unknown: true}
-	}
-	return lease.Event{OK: true}
-}
-
-// alive reports whether an access token works.
-func (k *Keeper) alive(ctx context.Context, access string) (bool, error) {
-	tok := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
-	ctx, cancel := context.WithTimeout(ctx, k.client.Timeout())
-	defer cancel()
-	if k.o.Alive != nil {
-		return k.o.Alive(ctx, tok)
-	}
-	_, err := k.client.Identity(ctx, tok)
-	if errors.Is(err, tokensource.ErrReauthorize) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// wait lets time pass.
-func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
-	pause, heard := e.For, (*subscription)(nil)
-	if e.Poll {
-		pause, heard = min(pause, r.changes.poll(r.clock.Mono()-r.begun)), r.heard
-	}
-	if !r.sleepUntil(ctx, pause, heard, r.version) {
-		r.interrupted = true
-		return lease.Event{}
 	}
 	return lease.Event{OK: true}
 }
@@ -368,41 +384,10 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version, c
 	r.seen = nil
 }
 
-// backend is the store. Each call has a limit of time.
-type backend struct {
-	store   storage.Store
-	timeout time.Duration
-}
-
-// name returns a storage key. The first name may have to read the store.
-func (b *backend) name(ctx context.Context, prefix, owner string, parts ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return storage.Name(ctx, b.store, prefix, owner, parts...)
-}
-
-func (b *backend) get(ctx context.Context, key string) (storage.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Get(ctx, key)
-}
-
-func (b *backend) put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Put(ctx, key, value, old)
-}
-
-func (b *backend) remove(ctx context.Context, key string, old storage.Version) error {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	return b.store.Delete(ctx, key, old)
-}
-
 // load reads a grant. It refuses a record that belongs to another subject or
 // client. An empty subject stands for the subject of the record.
 func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
-	stored, err := k.store.get(ctx, key)
+	stored, err := k.store.Get(ctx, key)
 	if err != nil {
 		return nil, 0, unread(err)
 	}
@@ -455,7 +440,7 @@ func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, su
 // write stores a grant in place of the version old. A nil record deletes it.
 func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old storage.Version) (storage.Version, error) {
 	if r == nil {
-		return 0, k.store.remove(ctx, key, old)
+		return 0, k.store.Delete(ctx, key, old)
 	}
-	return k.store.put(ctx, key, r.Encode(), old)
+	return k.store.Put(ctx, key, r.Encode(), old)
 }

@@ -68,10 +68,12 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -91,19 +93,23 @@ type Keeper struct{ *engine }
 // engine is a Keeper behind the first pointer. Its fields never change.
 type engine struct {
 	*lifetime
+	server
 
 	client *oauth.Client
 	owner  *tokensource.Owner // of the subjects
-	store  *backend
+	store  *timed.Store
 	o      Options
 	rules  lease.Rules
 	clock  *clock.Clock
 
 	cache   *cache.Cache[lease.Record]
-	grants  *table          // what this process alone knows of its grants
-	changes *changes        // of stored grants, as the store notifies of them
-	hooks   *hooks          // of package middleware
-	breaker *pacing.Breaker // of requests to the token endpoint
+	grants  *table           // what this process alone knows of its grants
+	changes *changes         // of stored grants, as the store notifies of them
+	hooks   *hooks           // of package middleware
+	breaker *pacing.Breaker  // of requests to the token endpoint
+	refused *pacing.Refusals // failed attempts that concern one grant in this process
+	trials  *pacing.Trials   // renewals that did not help
+	sending pacing.Gate      // bounds the refreshes in flight
 
 	loads    *singleflight.Group // reads of the store, by subject
 	renewals *singleflight.Group // by subject
@@ -127,7 +133,10 @@ type Options struct {
 	RefreshBefore time.Duration
 
 	// RenewSpacing is how old a refreshed token must be before its rejection by an
-	// API leads to another refresh. Zero means 10 seconds.
+	// API leads to another refresh. Each refresh that did not help, because the API
+	// rejects the new token as well, doubles this time for the next one, up to
+	// sixty times as long. Package transport reports which tokens an API accepts,
+	// and that ends it. Zero means 10 seconds.
 	RenewSpacing time.Duration
 
 	// Recheck is how old the knowledge of a grant may be in this process before
@@ -216,6 +225,7 @@ const (
 	longest        = 24 * time.Hour   // Recheck and StoreTimeout
 	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
 	maxRevocations = 16               // in flight at once, for logouts and in the background
+	maxRefreshes   = 256              // in flight at once; the others wait
 
 	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
 	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
@@ -226,7 +236,8 @@ const (
 // Give every process the same store, wrapped with [storage.Sealed]. New refuses
 // any other store with an error that wraps [storage.ErrPlain], unless the
 // records end with the process, as those of [storage.Memory] do, or
-// Options.InsecurePlainStore is set. Nil options mean all defaults. Call [Keeper.Close] at the end.
+// Options.InsecurePlainStore is set. Nil options mean all defaults. Call
+// [Keeper.Close] at the end.
 func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error) {
 	if client == nil {
 		return nil, errors.New("grant: nil Client: make one with oauth.New")
@@ -246,18 +257,22 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	set := o.withDefaults()
 	k := &Keeper{&engine{
 		lifetime: &lifetime{done: make(chan struct{})},
+		server:   about.Of(client.Provider()),
 
 		client:   client,
 		owner:    &tokensource.Owner{Authority: client.Provider().Authority(), ClientID: client.ClientID()},
-		store:    &backend{store: store, timeout: set.StoreTimeout},
+		store:    &timed.Store{Store: store, Timeout: set.StoreTimeout},
 		o:        set,
 		rules:    set.rules(client),
 		clock:    set.Clock,
-		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Newer: newer}),
+		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
 		hooks:    new(hooks),
-		breaker:  new(pacing.Breaker),
+		breaker:  &pacing.Breaker{Grants: 2},
+		refused:  new(pacing.Refusals),
+		trials:   pacing.NewTrials(set.RenewSpacing),
+		sending:  make(pacing.Gate, maxRefreshes),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),
 		revoking: make(chan struct{}, maxRevocations),
@@ -347,6 +362,7 @@ func (o *Options) rules(client *oauth.Client) lease.Rules {
 		Spacing:     o.RenewSpacing,
 		Resends:     resends[o.InDoubt],
 		SingleGrant: client.Provider().SingleGrant,
+		RevokesAll:  client.Provider().RevokesAll,
 		Hold:        time.Hour,
 		FirstPause:  10 * time.Second,
 		LastPause:   time.Hour,
@@ -359,7 +375,22 @@ func (o *Options) rules(client *oauth.Client) lease.Rules {
 func (k *Keeper) Client() *oauth.Client { return k.client }
 
 // Store returns the store that the grants are kept in.
-func (k *Keeper) Store() storage.Store { return k.store.store }
+func (k *Keeper) Store() storage.Store { return k.store.Store }
+
+// WithSubject returns a context that names a subject: the user, as the
+// authorization server names the user. Token and Renew are then for that user.
+// The subject belongs to this server and this client. Another Keeper does not
+// accept it, unless it has the same two (M8). A context can name one subject
+// for each.
+func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, *k.owner, subject)
+}
+
+// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
+// whether there is one.
+func (k *Keeper) Subject(ctx context.Context) (string, bool) {
+	return tokensource.SubjectFrom(ctx, *k.owner)
+}
 
 // Close stops the Keeper. It waits for work under way, tries once more to write
 // what the store did not take, and returns an error that counts what could not

@@ -40,8 +40,8 @@ func keeperOf(t *testing.T, store storage.Store, p provider.Provider, clientID s
 }
 
 // A user may have at one server the identifier that another user has at
-// another server (M8). Whoever acts as user 7 at one of them is nobody at the
-// other one, though a grant of a user 7 is stored there.
+// another server (M8). A request of user 7 at one of them acts for nobody
+// at the other one, though a grant of a user 7 is stored there.
 func TestASubjectOfAnotherKeeperHasNoGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storage.NewMemory()

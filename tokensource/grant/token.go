@@ -1,19 +1,20 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -24,6 +25,9 @@ var (
 	_ tokensource.Scoper  = (*Keeper)(nil)
 	_ tokensource.Renewer = (*Source)(nil)
 	_ tokensource.Scoper  = (*Source)(nil)
+
+	_ tokensource.Describer = (*Keeper)(nil)
+	_ tokensource.Describer = (*Source)(nil)
 )
 
 // What the cache keeps of a grant.
@@ -33,29 +37,18 @@ type (
 	pending  = cache.Op[lease.Record]
 )
 
+// server has the methods of [tokensource.Scoper] and [tokensource.Describer].
+type server = about.Server
+
 // patience is how long a caller with a valid token waits for the store.
 const patience = 250 * time.Millisecond
 
-// WithSubject returns a context that names a subject: the user, as the
-// authorization server names the user. Token and Renew are then for that user.
-// The subject belongs to this server and this client. Another Keeper does not
-// accept it, unless it has the same two (M8). A context can name one subject
-// for each.
-func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
-	return tokensource.WithSubject(ctx, *k.owner, subject)
-}
-
-// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
-// whether there is one.
-func (k *Keeper) Subject(ctx context.Context) (string, bool) {
-	return tokensource.SubjectFrom(ctx, *k.owner)
-}
-
 // Token returns a valid access token for the subject that ctx names, see
-// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names none. Otherwise it returns a
-// [*tokensource.Error]: ErrNoGrant or ErrReauthorize if the user must log in,
-// ErrTemporary or ErrClient if a refresh was needed and failed. No caller waits
-// longer than ctx allows. The refresh itself goes on without the caller.
+// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names no
+// subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or
+// ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a
+// refresh was needed and failed. No caller waits longer than ctx allows. The
+// refresh itself goes on without the caller.
 func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 	subject, ok := k.Subject(ctx)
 	if !ok {
@@ -80,24 +73,16 @@ func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Tok
 	return k.renewRejected(ctx, subject, rejected)
 }
 
-// APIOrigins returns the origins of the provider's API.
-func (k *Keeper) APIOrigins(*oauth2.Token) []string {
-	return slices.Clone(k.client.Provider().APIOrigins)
-}
-
-// Endpoints returns the endpoints of the authorization server.
-func (k *Keeper) Endpoints() []string { return k.client.Provider().Endpoints() }
-
 // ReadyFor returns the header values that this Keeper stores beside its tokens.
-// It is for package transport: its result type is internal.
+// It is for packages transport and middleware: its result type is internal.
 func (k *Keeper) ReadyFor(src any) bearer.Ready {
 	if src != any(k) {
 		return nil
 	}
-	return keeperReady{k}
+	return keeperReady{upkeep{k}}
 }
 
-type keeperReady struct{ k *Keeper }
+type keeperReady struct{ upkeep }
 
 func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
 	subject, _ := r.k.Subject(ctx)
@@ -107,6 +92,16 @@ func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 	return withHeader(r.k.Token(ctx))
 }
 
+// Accepted implements [bearer.Ready].
+func (r keeperReady) Accepted(ctx context.Context, tok *oauth2.Token, renewed bool) {
+	if r.k.trials.None() {
+		return
+	}
+	if subject, ok := r.k.Subject(ctx); ok {
+		r.k.trials.Accept(subject, tok.AccessToken, renewed, r.k.clock.Mono())
+	}
+}
+
 // withHeader adds the header's value to what a Token method returned.
 func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 	if err != nil {
@@ -114,62 +109,6 @@ func withHeader(tok *oauth2.Token, err error) (*oauth2.Token, string, error) {
 	}
 	value, _ := bearer.Value(tok) // empty if there is none
 	return tok, value, nil
-}
-
-// Source is a [Keeper] narrowed to one subject: for a bot, a service account, a
-// command line tool. It ignores the subject of the context. It is safe for
-// concurrent use.
-type Source struct {
-	keeper  *Keeper
-	subject string
-	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
-}
-
-// Source returns the tokens of one subject.
-func (k *Keeper) Source(subject string) *Source {
-	return &Source{keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
-}
-
-// Token returns a valid access token of the subject. See [Keeper.Token].
-func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	if c := s.keeper.cache.FreshAt(s.place.Load()); c != nil {
-		return c.Token, nil
-	}
-	tok, err := s.keeper.token(ctx, s.subject)
-	if key, unnamed := s.keeper.key(ctx, s.subject); unnamed == nil {
-		s.place.Store(s.keeper.cache.Place(key, s.subject))
-	}
-	return tok, err
-}
-
-// Renew returns a token of the subject other than rejected. The contract is
-// [tokensource.Renewer].
-func (s *Source) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
-	return s.keeper.renewRejected(ctx, s.subject, rejected)
-}
-
-// APIOrigins returns the origins of the provider's API.
-func (s *Source) APIOrigins(tok *oauth2.Token) []string { return s.keeper.APIOrigins(tok) }
-
-// Endpoints returns the endpoints of the authorization server.
-func (s *Source) Endpoints() []string { return s.keeper.Endpoints() }
-
-// ReadyFor returns the header values that the Keeper stores beside the tokens.
-// It is for package transport: its result type is internal.
-func (s *Source) ReadyFor(src any) bearer.Ready {
-	if src != any(s) {
-		return nil
-	}
-	return sourceReady{s}
-}
-
-type sourceReady struct{ s *Source }
-
-func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
-	if c := r.s.keeper.cache.FreshAt(r.s.place.Load()); c != nil {
-		return c.Token, c.Header, nil
-	}
-	return withHeader(r.s.Token(ctx))
 }
 
 // token is Token where memory alone is not enough. It asks the store if what is
@@ -188,13 +127,27 @@ func (k *Keeper) token(ctx context.Context, subject string) (*oauth2.Token, erro
 		return nil, err
 	}
 	now := k.cache.Now()
-	if e.Expiry.Passed(now) {
-		return k.renew(ctx, subject, k.unexpired(e.Record))
+	if e.Token == nil || e.Expiry.Passed(now) {
+		return k.renewExpired(ctx, subject, e.Record)
 	}
 	if e.Refresh.Passed(now) {
 		k.refreshAhead(ctx, subject, s)
 	}
 	return e.Token, nil
+}
+
+// renewExpired renews a token that has expired. A server may issue the same
+// access token again, with a later expiry. That is no failure here.
+func (k *Keeper) renewExpired(ctx context.Context, subject string, r *lease.Record) (*oauth2.Token, error) {
+	rejected := k.unexpired(r)
+	tok, err := k.renew(ctx, subject, rejected, false)
+	if rejected == "" || !errors.Is(err, tokensource.ErrJustRenewed) {
+		return tok, err
+	}
+	if s := k.cache.Load(subject); k.valid(s) {
+		return s.Token, nil
+	}
+	return nil, err
 }
 
 // unexpired returns the access token of a grant that has expired by the
@@ -315,6 +268,9 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 	}
 }
 
+// sameSet reports that two records hold one token set.
+func sameSet(a, b *lease.Record) bool { return a.Token.ID == b.Token.ID }
+
 // newer reports that the store held a later than b: both hold token sets of one
 // login, which are numbered. A grant ends after its last set was stored.
 func newer(a, b *lease.Record) bool {
@@ -327,6 +283,9 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	now := k.cache.Now()
 	e := entry{Record: r, Version: uint64(version), Over: uint64(replaced), Refresh: cache.Never, Expiry: cache.Never}
 	if r.Over != "" {
+		return e
+	}
+	if r.Token.Access == "" { // the server issued none that can be sent
 		return e
 	}
 	e.Token = token(r)
@@ -364,14 +323,16 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 // answers that are kept.
 func token(r *lease.Record) *oauth2.Token {
 	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
-	return t.WithExtra(withMembers(r.Token.Members, map[string]any{"scope": r.Token.Scope}))
+	extra := kept.Members(r.Token.Members)
+	extra["scope"] = r.Token.Scope
+	return t.WithExtra(extra)
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
 	if rejected == nil || rejected.AccessToken == "" {
 		return nil, errors.New("grant: Renew needs the token that was rejected")
 	}
-	return k.renew(ctx, subject, rejected.AccessToken)
+	return k.renew(ctx, subject, rejected.AccessToken, true)
 }
 
 // renewed is the outcome of a renewal, and what it began for.
@@ -384,13 +345,17 @@ type renewed struct {
 
 // renew returns a valid token other than rejected. However many callers ask,
 // one renewal asks the store, and at most one request asks the server (G1, G2).
-func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.Token, error) {
+// An API has rejected the token if byAPI is set. Otherwise it has expired.
+func (k *Keeper) renew(ctx context.Context, subject, rejected string, byAPI bool) (*oauth2.Token, error) {
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
-	for {
+	for first := true; ; first = false {
 		if tok := k.other(subject, rejected); tok != nil {
 			return tok, nil
+		}
+		if byAPI && first {
+			k.trials.Reject(subject, rejected, k.clock.Mono())
 		}
 		out, err := flight.Wait[renewed](ctx, k.renewal(ctx, subject, lease.Renewal{Rejected: rejected}))
 		switch {
@@ -399,7 +364,7 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string) (*oauth2.T
 		case out.err == nil && out.token.AccessToken != rejected:
 			return out.token, nil
 		case out.rejected == rejected && !out.ahead:
-			return nil, out.err
+			return nil, cmp.Or(out.err, tokensource.ErrJustRenewed) // never neither (G19)
 		}
 		// The renewal began for another token, or ahead of the expiry. A refresh
 		// ahead of the expiry stores no end of the grant, so its failure says

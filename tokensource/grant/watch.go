@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
 // How often a process reads a grant while it waits for another process: after
@@ -212,4 +215,79 @@ func (r *run) beginRevoking() bool {
 		return false
 	}
 	return true
+}
+
+// wait lets time pass.
+func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
+	pause, heard := e.For, (*subscription)(nil)
+	if e.Poll {
+		pause, heard = min(pause, r.changes.poll(r.clock.Mono()-r.begun)), r.heard
+	}
+	if !r.sleepUntil(ctx, pause, heard, r.version) {
+		r.interrupted = true
+		return lease.Event{}
+	}
+	return lease.Event{OK: true}
+}
+
+// admission is how long a refresh waits until it may be sent, because many
+// others are in flight.
+const admission = 5 * time.Second
+
+// admit decides whether a refresh that is to be announced in record may be sent
+// now. After nil the run counts as a refresh in flight until sent is called.
+func (r *run) admit(ctx context.Context, record *lease.Record) error {
+	if err := r.spaced(record); err != nil {
+		r.justRenewed = true
+		return err
+	}
+	if err := r.refused.Check(r.key, record.Token.ID, pacing.Moment(r.now())); err != nil { // G17
+		return err
+	}
+	if err := r.await(ctx); err != nil {
+		return err
+	}
+	if err := r.breaker.Allow(r.clock.Wall()); err != nil {
+		r.sent()
+		return err
+	}
+	if !r.ahead {
+		r.trials.Renewing(r.subject)
+	}
+	return nil
+}
+
+// spaced returns an error if the renewals of this grant do not help, and the
+// next one must wait (G9). A token that has expired is renewed in any case.
+func (r *run) spaced(record *lease.Record) error {
+	t, now := record.Token, r.clock.Wall()
+	expired := !t.Expiry.IsZero() && !now.Before(t.Expiry)
+	if r.ahead || expired || !t.Refreshed || t.Access == "" || t.Access != r.rejected {
+		return nil
+	}
+	age := now.Sub(t.Obtained)
+	if left := r.trials.Spacing(r.subject, t.Access) - age; age >= 0 && left > 0 {
+		return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrJustRenewed, RetryAfter: left}
+	}
+	return nil
+}
+
+var errBusy = errors.New("grant: too many refreshes are in flight")
+
+// await counts a refresh in flight (G10). If there are too many, it waits.
+func (r *run) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, admission)
+	defer cancel()
+	if r.admitted = r.sending.Enter(ctx); r.admitted {
+		return nil
+	}
+	return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, RetryAfter: time.Second, Err: errBusy}
+}
+
+// sent ends the time for which the run counts as a refresh in flight.
+func (r *run) sent() {
+	if r.admitted {
+		r.admitted = false
+		r.sending.Leave()
+	}
 }

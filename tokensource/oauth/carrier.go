@@ -34,16 +34,17 @@ func newCarrier(hc *http.Client) *carrier {
 	return c
 }
 
-// transport returns what sends a request. A single-use credential travels on a
-// new connection (G3): if the server has closed an idle one, net/http cannot
-// know whether the server read the request.
-func (c *carrier) transport(singleUse bool) http.RoundTripper {
+// transport returns what sends a request. Each request travels on a connection
+// of its own (G3). If the server has closed an idle one, net/http cannot know
+// whether the server read the request. And what a server sends on an idle one
+// goes to the log of the program, with every secret that it repeats.
+func (c *carrier) transport() http.RoundTripper {
 	base := c.given
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	pooled, ok := base.(*http.Transport)
-	if !ok || !singleUse || pooled == nil || pooled.DisableKeepAlives {
+	if !ok || pooled == nil || pooled.DisableKeepAlives {
 		return base
 	}
 	f := c.fresh.Load()
@@ -66,7 +67,7 @@ var (
 func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) {
 	ctx := req.Context()
 	a := answer{sent: time.Now()}
-	resp, err := c.carrier.transport(s.singleUse).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, s.trace())))
+	resp, err := c.carrier.transport().RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, s.trace())))
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errNothing
 	}

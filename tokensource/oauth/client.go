@@ -31,8 +31,8 @@ type Options struct {
 	// bring an http.Transport. Only a proxy that the program itself trusts with a
 	// certificate can read what is sent: to every other one it is encrypted.
 	//
-	// A code or a refresh token travels on a new connection, because an idle one
-	// may be dead (G3). That is so if the Transport is an *http.Transport. A
+	// Each request travels on a connection of its own, because an idle one may be
+	// dead (G3). That is so if the Transport is an *http.Transport. A
 	// Transport of another kind should not send on an idle connection, and should
 	// not read the body of a request before it has a connection: the Client
 	// cannot always know then that nothing was sent, and a refresh token counts

@@ -15,8 +15,6 @@ import (
 // sending is what became of the form of one request. The zero value means that
 // nobody has tried to read it.
 type sending struct {
-	singleUse bool // the form contains a credential that the server may accept once only
-
 	read    atomic.Bool           // the form, or a part of it, was read
 	asked   atomic.Bool           // net/http was asked for a connection
 	got     atomic.Bool           // net/http had a connection

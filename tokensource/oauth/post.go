@@ -101,7 +101,7 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	if err != nil {
 		return answer{}, unprepared(call.op, err)
 	}
-	s := sending{singleUse: call.singleUse}
+	var s sending
 	req, err := formRequest(ctx, call.endpoint, r.Form().Encode(), &s)
 	if err != nil {
 		return answer{}, &tokensource.Error{Op: call.op, Err: err}

@@ -292,6 +292,12 @@ type Event struct {
 
 	Code   string // Redeem is Refused: the error code of the server
 	Unsent bool   // Redeem or Revoke has failed: no request left this process
+
+	// Private says that Redeem has failed for a reason that concerns this process
+	// alone, such as a client secret that is out of date. The record then gets no
+	// pause, which would delay the other processes. The shell spaces its own
+	// attempts.
+	Private bool
 }
 
 // Outcome is how an operation ended. The operation achieved what it was for if

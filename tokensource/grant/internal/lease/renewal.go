@@ -208,6 +208,9 @@ func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 		if !ev.Unsent {
 			k.intent, k.doubts = intent{}, o.next.Doubts
 		}
+		if ev.Private {
+			k.retryAt, o.pause = time.Time{}, ev.Pause
+		}
 		e := o.claim(c, k, ev)
 		e.Failed = true
 		return e

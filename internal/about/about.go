@@ -1,0 +1,30 @@
+// Package about answers what package transport asks a source about its server.
+//
+// A source embeds a [Server]. So it is a tokensource.Scoper and a
+// tokensource.Describer without methods of its own. Everything is safe for
+// concurrent use, and nothing fails.
+package about
+
+import (
+	"slices"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// Server is what is known of an authorization server and its APIs.
+type Server struct{ provider *provider.Provider }
+
+// Of returns what is known of p, which must not change.
+func Of(p *provider.Provider) Server { return Server{p} }
+
+// APIOrigins returns the origins of the provider's API.
+func (s Server) APIOrigins(*oauth2.Token) []string { return slices.Clone(s.provider.APIOrigins) }
+
+// Endpoints returns the endpoints of the authorization server.
+func (s Server) Endpoints() []string { return s.provider.Endpoints() }
+
+// APIFacts says how the provider's API answers.
+func (s Server) APIFacts() tokensource.APIFacts { return s.provider.API.Clone() }

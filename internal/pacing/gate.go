@@ -1,0 +1,21 @@
+package pacing
+
+import "context"
+
+// Gate bounds how many pieces of work are under way at once (G10). Its capacity
+// is that number. It is safe for concurrent use.
+type Gate chan struct{}
+
+// Enter waits until one more piece of work may begin, and counts it. It returns
+// false if ctx ends first.
+func (g Gate) Enter(ctx context.Context) bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Leave ends a piece of work that Enter has counted.
+func (g Gate) Leave() { <-g }
