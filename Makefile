@@ -10,7 +10,6 @@ help: ## List the targets
 
 test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "what the tests need" .ci/deps
-	@.ci/step "requirements of the root module" .ci/empty .ci/requires
 	@.ci/step "gofmt" .ci/empty gofmt -l .
 	@.ci/step "go vet" go vet work
 	@.ci/step "go vet, darwin" env GOOS=darwin go vet work
@@ -23,7 +22,8 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "exploration, half a minute of it" .ci/proof -run '^TestExploration' ./tokensource/grant/internal/lease
 	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
 	@.ci/step "each module alone" .ci/alone
-	@.ci/step "release and installation" sh -c 'cd .ci/tools && export GOWORK=off && go vet ./... && go test -count=1 ./...' # it reads the whole tree
+	@.ci/step "known vulnerabilities" $(MAKE) -s vuln
+	@.ci/step "release, installation, licences" sh -c 'cd .ci/tools && export GOWORK=off && go vet ./... && go test -count=1 ./...' # it reads the whole tree
 	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
 	@.ci/step "fuzz, a look" .ci/fuzz 2s # the corpora are tests already
 
@@ -55,9 +55,18 @@ bench: ## Measure authtrip beside its peers and print the tables with ratios; SC
 quickstart: ## Run the quickstart against a fake of X: no account is needed
 	go run github.com/authtrip/authtrip/examples/quickstart
 
-tools: .bin/golangci-lint ## Build the tools into .bin
+vuln: .bin/govulncheck ## Ask the Go vulnerability database about the code that we reach; VULN=required
+	@VULN='$(VULN)' .ci/vuln
 
-.bin/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
-	cd .ci/tools && GOWORK=off go build -o ../../.bin/ tool
+sbom: .bin/cyclonedx-gomod ## List all modules with their licences in CycloneDX form: .bin/sbom
+	@.ci/sbom
 
-.PHONY: help test lint tidy fuzz fleet explore simulate mutate bench quickstart tools
+tools: .bin/golangci-lint ## Build the tools that every check needs into .bin
+
+.bin/golangci-lint: TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+.bin/govulncheck: TOOL = golang.org/x/vuln/cmd/govulncheck
+.bin/cyclonedx-gomod: TOOL = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+.bin/golangci-lint .bin/govulncheck .bin/cyclonedx-gomod: .ci/tools/go.mod .ci/tools/go.sum
+	@cd .ci/tools && GOWORK=off go build -o ../../.bin/ $(TOOL)
+
+.PHONY: help test lint tidy fuzz fleet explore simulate mutate bench quickstart vuln sbom tools

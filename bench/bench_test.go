@@ -9,8 +9,8 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/target"
 )
 
-// BenchmarkTransport runs each contender by itself, for profiles. Compare them with cmd/report: two runs differ by more
-// than most contenders do.
+// BenchmarkTransport runs each contender by itself, for profiles. Compare them
+// with cmd/report: two runs differ by more than most contenders do.
 func BenchmarkTransport(b *testing.B) {
 	for _, s := range target.Shapes {
 		memory := target.Memory{Shape: s}

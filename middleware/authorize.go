@@ -1,13 +1,10 @@
 package middleware
 
 import (
-	"net"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // maxForm bounds what is read of a posted form.
@@ -16,8 +13,13 @@ const maxForm = 16 << 10
 // Authorize starts a login. It sets the cookie of the flow and redirects to the
 // authorization server, with PKCE S256 and a state that contains no data. It
 // answers GET and POST. The parameter return_to is the local path where the
-// login ends. Authorize refuses a return_to that is not a local path
-// (ErrReturnPath), and a request that does not open a page (ErrNotNavigation).
+// login ends. What else a login asks for is decided by [Options.OnBegin].
+//
+// Authorize refuses a return_to that is not a local path (ErrReturnPath), and a
+// request that does not open a page (ErrNotNavigation). If another site led a
+// user who is logged in to it, or posted to it, the error is ErrCrossOrigin, and
+// the default page asks the user. The session of a browser stays until a new
+// login is finished.
 func (l *Login) Authorize() http.Handler {
 	in := l.inner()
 	return in.route(opAuthorize, in.authorize, http.MethodGet, http.MethodPost)
@@ -31,60 +33,88 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if home := l.otherLoopback(r); home != "" {
-		seeOther(w, home+l.authorizePath(returnTo))
-		return nil
+	if l.foreign(r) {
+		return &Error{Op: opAuthorize, Kind: ErrCrossOrigin, Retry: l.authorizePath(returnTo)}
 	}
-	f := newFlow(l.client.RedirectURL(), returnTo, l.options.FlowLifetime)
-	target, err := l.options.authorizationURL(l.client, f)
-	if err != nil {
-		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
+	if resumes(r) {
+		if done, err := l.resume(w, r); done || err != nil {
+			return err
+		}
 	}
-	if err := l.begin(w, r, f); err != nil {
-		return &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Cause: "the login could not be sealed", Retry: l.site.authorize, Err: err}
+	var o BeginOptions
+	if l.options.OnBegin != nil {
+		if chosen := l.options.OnBegin(r); chosen != nil {
+			o = *chosen
+		}
 	}
-	seeOther(w, target)
-	return nil
+	if o.ReturnTo == "" {
+		o.ReturnTo = returnTo
+	}
+	return l.begin(w, r, o)
 }
 
-// returnTo reads where the login shall end.
+// returnTo reads where the login shall end, from the query or from a form. It
+// returns "" if nothing says so.
 func (l *login) returnTo(w http.ResponseWriter, r *http.Request) (string, error) {
 	refused := &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
-	if r.Body != nil {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	}
-	if r.ParseForm() != nil {
+	values, ok := readQuery(r.URL.RawQuery, "return_to")
+	if !ok || !parseForm(w, r) {
 		return "", refused
 	}
-	values := r.Form["return_to"]
-	switch {
-	case len(values) == 0 || (len(values) == 1 && values[0] == ""):
-		return l.options.AfterLogin, nil
-	case len(values) > 1 || !localPath(values[0]):
+	switch list := append(values["return_to"], r.PostForm["return_to"]...); {
+	case len(list) == 0 || (len(list) == 1 && list[0] == ""):
+		return "", nil
+	case len(list) > 1 || !localPath(list[0]):
 		return "", refused
+	default:
+		return list[0], nil
 	}
-	return values[0], nil
 }
 
-// authorizePath is the local URL that starts a login which ends at returnTo.
+// resumes reports whether r is to finish a login that could not be finished
+// before.
+func resumes(r *http.Request) bool {
+	values, _ := readQuery(r.URL.RawQuery, "resume")
+	return values.Get("resume") != ""
+}
+
+// parseForm reads the form that r posts, in either encoding of browsers, into
+// r.PostForm. The query is not read: it has parameters that are not ours.
+func parseForm(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost || r.PostForm != nil || r.Body == nil {
+		return true
+	}
+	body := *r
+	body.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	body.URL, body.Form = new(url.URL), nil
+	err := body.ParseMultipartForm(maxForm) // all of it in memory
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = nil
+	}
+	r.PostForm = body.PostForm
+	return err == nil
+}
+
+// maxLocation bounds a redirect of this package. Proxies take 4 KiB for all
+// headers of an answer.
+const maxLocation = 3 << 10
+
+// authorizePath is the local URL that starts a login which ends at returnTo. If
+// it would be too long, only what must be escaped is escaped, and then the path
+// back is left out.
 func (l *login) authorizePath(returnTo string) string {
 	if returnTo == "" {
 		return l.site.authorize
 	}
-	return l.site.authorize + "?return_to=" + url.QueryEscape(returnTo)
+	start := l.site.authorize + "?return_to="
+	for _, escape := range []func(string) string{url.QueryEscape, escapeLittle} {
+		if target := start + escape(returnTo); len(target) <= maxLocation {
+			return target
+		}
+	}
+	return l.site.authorize
 }
 
-// otherLoopback returns the origin to start at if the browser came by the other
-// name of the loopback interface. The cookie would be set for localhost while
-// the answer comes to 127.0.0.1, which X asks to register. It looks at loopback
-// with the same port only, so that a proxy which rewrites Host causes no loop.
-func (l *login) otherLoopback(r *http.Request) string {
-	if r.Host == l.site.host || l.site.secure {
-		return ""
-	}
-	host, port, err := net.SplitHostPort(r.Host)
-	if err != nil || !provider.Loopback(strings.ToLower(host)) || !strings.HasSuffix(l.site.host, ":"+port) {
-		return ""
-	}
-	return l.site.origin
-}
+// escapeLittle escapes the characters of a local path that end a value in a
+// query, or that mean another character there.
+var escapeLittle = strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", ";", "%3B").Replace

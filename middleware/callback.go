@@ -9,12 +9,12 @@ import (
 // Callback receives the authorization response. It answers GET only. A HEAD or
 // a prefetch does not use the response up.
 //
-// It checks the response before it makes any request: the state must be of a
-// login that is under way in this browser (ErrFlowNotFound), the issuer must be
-// right (ErrIssuerMismatch), and the parameters must be well-formed
-// (ErrBadCallback). Then the state is used up, once for all replicas
-// (ErrFlowUsed), and the code is sent once. The browser returns to the page
-// from which the login started, with a new session.
+// It checks the response before it makes any request. The state must be of a
+// login that is under way in this browser (ErrFlowNotFound). The issuer must be
+// right (ErrIssuerMismatch). The parameters that it reads must be well-formed
+// (ErrBadCallback). An error must have a state (ErrForged). Then the state is
+// used up, once for all replicas (ErrFlowUsed), and the code is sent once. The
+// browser returns to the page from which the login started, with a new session.
 func (l *Login) Callback() http.Handler {
 	in := l.inner()
 	return in.route(opCallback, in.callback, http.MethodGet)
@@ -31,37 +31,60 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := l.checkIssuer(p); err != nil {
 		return l.retry(err, "")
 	}
-	state, code := p.state.Reveal(), p.code.Reveal()
-	if state == "" {
-		return l.retry(stateless(p), "")
+	if p.state.Reveal() == "" {
+		return l.retry(p.stateless(), "")
 	}
 	// From here on the work goes on when the browser leaves: a code that was sent
 	// must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
-	f, err := l.find(ctx, r, state)
+	return l.answered(w, correlate(r.WithContext(ctx), p.state.Reveal()), p)
+}
+
+// answered finishes the login that p is the answer to. An error needs no note in
+// the ledger: there is nothing to send, and the flow ends with its cookie. So
+// a visitor without a code causes no write to the store.
+func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) error {
+	ctx, state, code := r.Context(), p.state.Reveal(), p.code.Reveal()
+	name, f, err := l.find(r, state)
 	if err != nil {
-		if l.finishedBefore(ctx, r, state) {
-			seeOther(w, l.options.AfterLogin)
-			return nil
-		}
-		return l.retry(err, "")
+		return l.repeated(w, r, p, err, l.options.AfterLogin)
 	}
-	if err := l.used.consume(ctx, state, f.expires); err != nil {
-		if errors.Is(err, ErrFlowUsed) && l.finishedBefore(ctx, r, state) {
-			seeOther(w, f.returnTo)
-			return nil
-		}
-		return l.retry(notConsumed(err, f), f.returnTo)
-	}
-	l.cookies.clear(w, l.cookies.flow(state))
 	if code == "" {
+		l.cookies.clear(w, name)
 		return l.retry(p.failure(), f.returnTo)
 	}
+	if err := l.used.consume(ctx, state, code, f.expires); err != nil {
+		if errors.Is(err, ErrFlowUsed) {
+			return l.repeated(w, r, p, &Error{Op: opCallback, Kind: ErrFlowUsed, Retry: f.returnTo}, f.returnTo)
+		}
+		return l.retry(stopped(opCallback, "the store did not take note of the login", err), f.returnTo)
+	}
+	l.cookies.clear(w, name)
 	if err := l.complete(ctx, w, r, f, code); err != nil {
 		return l.retry(err, f.returnTo)
 	}
 	seeOther(w, f.returnTo)
+	return nil
+}
+
+// repeated answers a response whose flow is not under way, for the reason err.
+// It may be the second one to a login that has finished. If it has the same
+// code, the page was loaded twice, by a reload or a link scanner: a user who is
+// logged in goes on. If it has another code, the user went back to the
+// authorization server and chose again, perhaps as somebody else. Then the user
+// is told, because the session is still that of the first choice.
+func (l *login) repeated(w http.ResponseWriter, r *http.Request, p response, err error, returnTo string) error {
+	if _, out := l.current(r); out != nil {
+		return l.retry(err, "")
+	}
+	switch used, same, unknown := l.used.isUsed(r.Context(), p.state.Reveal(), p.code.Reveal()); {
+	case unknown != nil || !used:
+		return l.retry(err, "")
+	case !same:
+		return l.retry(&Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the user came back with another code", other: true}, returnTo)
+	}
+	seeOther(w, returnTo)
 	return nil
 }
 
@@ -78,37 +101,14 @@ func (l *login) checkIssuer(p response) error {
 	return nil
 }
 
-// stateless says what is wrong with a response without a state. X answers so,
-// with an error, when it did not read the request. The error is passed on for
-// the logs, but it may be anybody's, and it ends no flow (RFC 9207 section
-// 2.4).
-func stateless(p response) error {
+// stateless says what is wrong with a response without a state. X answers with
+// an error and no state if it did not read the request. But anybody can send
+// such an answer, and it ends no flow (RFC 9207 section 2.4).
+func (p response) stateless() error {
 	if p.code.Reveal() != "" {
 		return &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the response has no state"}
 	}
-	e := p.failure()
-	e.Unverified = true
-	return e
-}
-
-// finishedBefore reports whether this browser is logged in and state was used:
-// the same answer has arrived twice, by a reload or a link scanner, and there
-// is nothing to complain about.
-func (l *login) finishedBefore(ctx context.Context, r *http.Request, state string) bool {
-	if _, err := l.current(r.WithContext(ctx)); err != nil {
-		return false
-	}
-	used, err := l.used.isUsed(ctx, state)
-	return err == nil && used
-}
-
-// notConsumed wraps the reason why a state could not be used up. No code has
-// been sent.
-func notConsumed(err error, f flow) error {
-	if errors.Is(err, ErrFlowUsed) {
-		return &Error{Op: opCallback, Kind: ErrFlowUsed, Cause: "the page was loaded twice", Retry: f.returnTo}
-	}
-	return stopped(opCallback, "the store did not take note of the login", err)
+	return p.forged()
 }
 
 // retry adds where to start the login again.

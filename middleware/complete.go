@@ -6,86 +6,167 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/oauth2"
-
-	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
+const (
+	// settleTime bounds what follows the exchange in one request. It leaves time
+	// to keep the login, or to revoke its tokens.
+	settleTime = 17 * time.Second
+
+	settleTries  = 3                      // in one request
+	settlePause  = 300 * time.Millisecond // before the second try; longer before the next one
+	longestPause = 2 * time.Second        // that a browser waits for the server
+)
+
 // complete turns a code into a stored grant and a session. The state has been
-// used up, so that nothing of this happens twice. A token that cannot be kept
-// is revoked.
+// used up, so that nothing of this happens twice. What comes after the exchange
+// is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
-	tok, err := l.client.Exchange(ctx, code, f.verifier.Reveal())
+	state, asked := f.state.Reveal(), time.Now()
+	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
 		return failed("the code could not be exchanged", err)
 	}
-	user, err := l.identify(ctx, tok)
-	if err != nil {
-		return l.discard(ctx, tok, err)
+	k := newKept(keptKey(state), tok, f.scopes, asked)
+	err = l.persist(ctx, k)
+	if err == nil {
+		err = l.beginSession(ctx, w, r, k)
 	}
-	grant, err := l.grants.Save(ctx, user.Subject, tok)
 	if err != nil {
-		return l.discard(ctx, tok, failed("the grant could not be stored", unreadable(l.grantKey(ctx, user.Subject), err)))
+		return l.unfinished(ctx, w, state, f.returnTo, k, err)
 	}
-	if err := l.startSession(ctx, w, r, user.Subject, grant.Epoch); err != nil {
+	l.cookies.drop(w, r, l.cookies.kept()) // a login that could be tried again is of the past
+	return nil
+}
+
+func (l *login) beginSession(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept) error {
+	if err := l.startSession(ctx, w, r, k.user, k.epoch); err != nil {
 		return failed("the session could not be stored", err)
 	}
 	return nil
 }
 
-// identify asks who the user is, and then whether this user is welcome.
-func (l *login) identify(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
-	user, err := l.options.Identify(ctx, tok)
-	if err == nil && user.Subject == "" {
-		err = errors.New("middleware: Options.Identify returned no subject")
-	}
-	if err != nil {
-		return provider.Identity{}, failed("it could not be established who the user is", err)
-	}
-	if l.options.OnLogin != nil {
-		switch err := l.options.OnLogin(ctx, user); {
-		case errors.Is(err, ErrRefused):
-			return provider.Identity{}, &Error{Op: opCallback, Kind: ErrRefused, Err: err}
-		case err != nil:
-			return provider.Identity{}, failed("OnLogin failed", err)
+// persist is settle, repeated a few times if it fails.
+func (l *login) persist(ctx context.Context, k *kept) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for try := 1; ; try++ {
+		err := l.settle(ctx, k)
+		if err == nil || isRefusal(err) || try == settleTries {
+			return err
+		}
+		wait := time.Duration(try*try) * settlePause
+		if e, ok := errors.AsType[*tokensource.Error](err); ok {
+			wait = max(wait, e.RetryAfter)
+		}
+		if wait > longestPause || sleep(ctx, wait) != nil {
+			return err
 		}
 	}
-	return user, nil
 }
 
-// discard revokes a token that no login came of, and says so in err: a live
-// token that nobody keeps is a risk.
-func (l *login) discard(ctx context.Context, tok *oauth2.Token, err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return err
-	}
-	if e.Cause != "" {
-		e.Cause += "; "
-	}
-	if l.revoke(ctx, tok) {
-		e.Cause += "the new token was revoked"
-	} else {
-		e.Cause += "the new token could not be revoked"
-	}
-	return e
+// settle does what is left to do of a login after its exchange: to ask who the
+// user is, and whether the user is welcome, and to store the grant. It notes in
+// k what it has done, so that it can be called again.
+//
+// If a function of the app panics, the tokens are revoked, and the panic goes
+// on.
+func (l *login) settle(ctx context.Context, k *kept) error {
+	returned := false
+	defer func() {
+		if !returned {
+			l.drop(context.WithoutCancel(ctx), k)
+		}
+	}()
+	err := l.steps(ctx, k)
+	returned = true
+	return err
 }
 
-// revokeTime is left for the revocation even if what came before used up the
-// time.
-const revokeTime = 5 * time.Second
-
-func (l *login) revoke(ctx context.Context, tok *oauth2.Token) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
-	defer cancel()
-	var err error
-	if tok.RefreshToken != "" {
-		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
+func (l *login) steps(ctx context.Context, k *kept) error {
+	if k.user.Subject == "" {
+		user, err := l.options.Identify(ctx, k.token())
+		if err == nil && user.Subject == "" {
+			err = errors.New("middleware: Options.Identify returned no subject")
+		}
+		if err != nil {
+			return failed("it could not be established who the user is", err)
+		}
+		k.user = user
 	}
-	return errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken)) == nil
+	if !k.accepted {
+		if err := l.accept(ctx, k.user); err != nil {
+			return err
+		}
+		k.accepted = true
+	}
+	if k.epoch == "" {
+		return l.save(ctx, k)
+	}
+	return nil
 }
+
+// accept asks the app whether the user may log in.
+func (l *login) accept(ctx context.Context, user provider.Identity) error {
+	if l.options.OnLogin == nil {
+		return nil
+	}
+	switch err := l.options.OnLogin(ctx, user); {
+	case errors.Is(err, ErrRefused):
+		return &Error{Op: opCallback, Kind: ErrRefused, Err: err}
+	case err != nil:
+		return failed("OnLogin failed", err)
+	}
+	return nil
+}
+
+// save stores the grant. If an earlier call failed, the grant may be stored all
+// the same.
+func (l *login) save(ctx context.Context, k *kept) error {
+	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
+		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes,
+	})
+	k.tried = true
+	if err == nil {
+		k.epoch = g.Epoch
+		return nil
+	}
+	err = unreadable(l.grantKey(ctx, k.user.Subject), err)
+	for _, kind := range []error{ErrUnreadable, tokensource.ErrTemporary, tokensource.ErrClosed, seal.ErrUnsealed} {
+		if errors.Is(err, kind) {
+			return failed("the grant could not be stored", err)
+		}
+	}
+	return failed("the grant could not be stored", errors.Join(err, errHopeless))
+}
+
+// errHopeless means that another try of the same login cannot succeed.
+var errHopeless = errors.New("middleware: this login cannot be finished")
+
+// isRefusal reports whether the app has refused the user, or whether the login
+// cannot be stored whatever happens.
+func isRefusal(err error) bool { return errors.Is(err, ErrRefused) || errors.Is(err, errHopeless) }
+
+// isFinal reports whether a login has ended: it was refused, or its token is
+// not valid.
+func isFinal(err error) bool { return isRefusal(err) || errors.Is(err, tokensource.ErrReauthorize) }
 
 func failed(cause string, err error) *Error {
 	return &Error{Op: opCallback, Kind: ErrLoginFailed, Cause: cause, Err: err}
+}
+
+// sleep waits for d. If ctx ends first, it returns the cause.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,8 @@ func TestM2_Deadline(t *testing.T) {
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("the callback took %v, want less than the 30 seconds that a code lives", took)
 		}
-		if e := errs.facts(t, "Identify hangs", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "was revoked") {
-			t.Errorf("Cause = %q, want the token revoked though the time was used up", e.Cause)
+		if e := errs.facts(t, "Identify hangs", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "kept for 1h") {
+			t.Errorf("Cause = %q, want the login kept though the time was used up", e.Cause)
 		}
 	})
 }
@@ -72,23 +73,29 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 		status  int
 		cause   string
 		revoked bool
+		kept    bool
+		answer  int // of the fault; 0 means 500
 	}{
 		{name: "code refused", fault: oauthtest.Match{Path: xapi.PathToken}, kind: middleware.ErrLoginFailed, status: 503, cause: "exchanged"},
-		{name: "identity fails", fault: oauthtest.Match{Path: xapi.PathMe}, kind: middleware.ErrLoginFailed, status: 503, cause: "who the user is; the new token was revoked", revoked: true},
+		{name: "identity fails", fault: oauthtest.Match{Path: xapi.PathMe}, kind: middleware.ErrLoginFailed, status: 503, cause: "who the user is; it is kept for 1h", kept: true},
+		{name: "the new token is not accepted", fault: oauthtest.Match{Path: xapi.PathMe}, answer: 401, kind: middleware.ErrLoginFailed, status: 502, cause: "who the user is; the new token was revoked", revoked: true},
 		{name: "Identify fails", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
 			return provider.Identity{}, boom
-		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "who the user is; the new token was revoked", revoked: true},
+		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "who the user is; it is kept for 1h", kept: true},
 		{name: "Identify says nothing", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
 			return provider.Identity{}, nil
-		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "was revoked", revoked: true},
+		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "it is kept for 1h", kept: true},
 		{name: "OnLogin refuses", options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
 			return fmt.Errorf("not on the list: %w", middleware.ErrRefused)
 		}}, kind: middleware.ErrRefused, status: 403, cause: "the new token was revoked", revoked: true},
 		{name: "OnLogin fails", options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error { return boom }},
-			kind: middleware.ErrLoginFailed, status: 500, cause: "OnLogin failed; the new token was revoked", revoked: true},
+			kind: middleware.ErrLoginFailed, status: 500, cause: "OnLogin failed; it is kept for 1h", kept: true},
 		{name: "store refuses the grant", store: func(op, key string) bool { return op == "put" && !strings.HasPrefix(key, "middleware.") },
-			kind: middleware.ErrLoginFailed, status: 503, cause: "could not be stored; the new token was revoked", revoked: true},
-		{name: "sessions fail", options: middleware.Options{Sessions: brokenSessions{}}, kind: middleware.ErrLoginFailed, status: 500, cause: "session"},
+			kind: middleware.ErrLoginFailed, status: 503, cause: "could not be stored; it is kept for 1h", kept: true},
+		{name: "a subject that cannot be stored", options: middleware.Options{Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{Subject: strings.Repeat("s", 1<<20)}, nil
+		}}, kind: middleware.ErrLoginFailed, status: 500, cause: "could not be stored; the new token was revoked", revoked: true},
+		{name: "sessions fail", options: middleware.Options{Sessions: brokenSessions{}}, kind: middleware.ErrLoginFailed, status: 500, cause: "the session could not be stored; it is kept for 1h", kept: true},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -96,7 +103,7 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 			tt.options.OnError = errs.onError
 			w := newWorld(t, setup{options: tt.options, store: &brokenStore{storage.NewMemory(), tt.store}})
 			if tt.fault != (oauthtest.Match{}) {
-				w.fake.Inject(tt.fault, oauthtest.Fault{Status: 500}, -1)
+				w.fake.Inject(tt.fault, oauthtest.Fault{Status: cmp.Or(tt.answer, 500)}, -1)
 			}
 			b := newBrowser(t, w.mux)
 			wantStatus(t, tt.name, b.get(w.consent(b.start("/home"))), tt.status)
@@ -104,8 +111,12 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 			if !strings.Contains(e.Cause, tt.cause) {
 				t.Errorf("%s: Cause = %q, want %q", tt.name, e.Cause, tt.cause)
 			}
-			if e.Retry != "/authorize?return_to=%2Fhome" {
-				t.Errorf("%s: Retry = %q, want a new login for the same page", tt.name, e.Retry)
+			retry := "/authorize?return_to=%2Fhome"
+			if tt.kept {
+				retry += "&resume=1"
+			}
+			if e.Retry != retry {
+				t.Errorf("%s: Retry = %q, want %q", tt.name, e.Retry, retry)
 			}
 			if n := w.exchanges(); n != 1 {
 				t.Errorf("%s: %d token requests, want 1", tt.name, n)
@@ -161,8 +172,9 @@ func TestOnLogin(t *testing.T) {
 
 type brokenSessions struct{}
 
-func (brokenSessions) Get(*http.Request) (string, error)                    { return "", errBroken }
-func (brokenSessions) Set(http.ResponseWriter, *http.Request, string) error { return errBroken }
+func (brokenSessions) Get(*http.Request, string) (string, error) { return "", errBroken }
+
+func (brokenSessions) Set(http.ResponseWriter, *http.Request, string, string) error { return errBroken }
 
 func revocations(fake *xapi.Server) int { return len(revoked(fake)) }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -18,30 +17,38 @@ const maxCookie = 4096
 // plain.
 type cookies struct {
 	secure bool
-	prefix string // has a tag of provider and client, so two Logins on a host share no cookie
+	prefix string // has the tag of the Login, so that two Logins on a host share no cookie
 }
 
-func newCookies(secure bool, providerName, clientID string) cookies {
-	prefix := "authtrip-" + fingerprint(providerName, clientID)[:6] + "-"
+func newCookies(secure bool, tag string) cookies {
+	prefix := "authtrip-" + tag + "-"
 	if secure {
 		prefix = "__Host-" + prefix
 	}
 	return cookies{secure, prefix}
 }
 
-func (c cookies) session() string { return c.prefix + "session" }
-func (c cookies) logout() string  { return c.prefix + "logout" }
-func (c cookies) flows() string   { return c.prefix + "flow-" }
+func (c cookies) session() string    { return c.prefix + "session" }
+func (c cookies) logout() string     { return c.prefix + "logout" }
+func (c cookies) disconnect() string { return c.prefix + "disconnect" }
+func (c cookies) kept() string       { return c.prefix + "login" }
 
-// flow names the cookie of the flow with the given state. The name tells
-// nothing of the state.
-func (c cookies) flow(state string) string { return c.flows() + fingerprint("cookie", state)[:22] }
+// form is set by a page with a form that posts. It has no secret. Its
+// SameSite=Strict is what counts: a browser does not send it if another site
+// posts.
+func (c cookies) form() string { return c.prefix + "form" }
+
+func (c cookies) setForm(w http.ResponseWriter) {
+	cookie := c.cookie(c.form(), "1", int(10*time.Minute/time.Second))
+	cookie.SameSite = http.SameSiteStrictMode
+	http.SetCookie(w, cookie)
+}
 
 func (c cookies) set(w http.ResponseWriter, name, value string, life time.Duration) {
 	http.SetCookie(w, c.cookie(name, value, max(1, int(life/time.Second))))
 }
 
-// clear removes a cookie; browsers want the attributes it was set with.
+// clear removes a cookie. Browsers want the attributes that it was set with.
 func (c cookies) clear(w http.ResponseWriter, name string) { http.SetCookie(w, c.cookie(name, "", -1)) }
 
 // drop clears a cookie that r has.
@@ -66,17 +73,6 @@ func (c cookies) get(r *http.Request, name string) string {
 		return ""
 	}
 	return found[0].Value
-}
-
-// withPrefix returns the cookies of r whose names start with prefix.
-func withPrefix(r *http.Request, prefix string) []*http.Cookie {
-	var list []*http.Cookie
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, prefix) {
-			list = append(list, c)
-		}
-	}
-	return list
 }
 
 // fingerprint is a hash of its parts as text; no two lists of parts are hashed

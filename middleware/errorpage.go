@@ -22,10 +22,12 @@ var errorPageCSS string
 
 var errorPage = template.Must(template.New("error").Parse(errorPageHTML))
 
-// errorPolicy allows the page to show itself and to post to this site. It
-// allows nothing more.
+// errorPolicy allows the page to show itself, and nothing more. It does not
+// limit where its form may lead: Chromium would apply the limit to each
+// redirect that follows, and a logout can lead to a page that sends the browser
+// to the authorization server. The page has no form but its own.
 var errorPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() +
-	"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"'; frame-ancestors 'none'; base-uri 'none'"
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(errorPageCSS))
@@ -39,13 +41,13 @@ type pageData struct {
 	Code, Description string
 	Retry, Label      string
 	Post              bool
+	App, Home         string
 }
 
-// ErrorPage is the default answer for err, an *Error: to a browser a page that
-// says what happened and where to try again, to a program JSON with "error",
-// "message" and "retry". It shows nothing of Error.Err, and a Description only
-// if the authorization server is known to have written it. The page loads
-// nothing, runs no script and cannot be framed.
+// ErrorPage is the default answer for err, an *Error. A browser gets a page that
+// says what happened, where to try again, and how to get back to the app. A
+// program gets JSON with "error", "message" and "retry". It shows nothing of
+// Error.Err. The page loads nothing, runs no script and cannot be framed.
 func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -63,10 +65,13 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	data := pageData{
 		Style: template.CSS(errorPageCSS), Title: about.title, Text: about.text, Code: e.Code,
-		Retry: e.Retry, Label: about.label, Post: e.Op == opLogout,
+		Description: e.Description, Retry: e.Retry, Label: about.label,
+		Post: e.Op == opLogout || e.Op == opDisconnect, App: e.App, Home: e.Home,
 	}
-	if !e.Unverified {
-		data.Description = e.Description
+	if data.Post {
+		// Its address has no secret. With no-referrer, a browser without Fetch
+		// Metadata would post "Origin: null", as a page of another site can.
+		w.Header().Set("Referrer-Policy", "same-origin")
 	}
 	var page bytes.Buffer
 	if errorPage.Execute(&page, data) != nil {
@@ -91,9 +96,10 @@ var wordings = []wording{
 	{ErrAccessDenied, "access_denied", "Access was not given", "You chose not to give access. Nothing was changed.", "Log in after all"},
 	{ErrProvider, "provider_error", "Login failed", "The service you log in with reported an error.", ""},
 	{ErrFlowNotFound, "flow_not_found", "This login is no longer valid", "It cannot be finished.", ""},
-	{ErrFlowUsed, "flow_used", "This login was used already", "The page was loaded twice. If you are logged in, go on; else log in again.", "Continue"},
+	{ErrFlowUsed, "flow_used", "This login was used already", "The page was loaded twice. If you are logged in, go on. Otherwise log in again.", "Continue"},
 	{ErrIssuerMismatch, "issuer_mismatch", "Login refused", "The answer did not come from the service that was asked. For your safety it was ignored.", ""},
 	{ErrBadCallback, "bad_callback", "Login failed", "The answer of the service you log in with could not be read.", ""},
+	{ErrForged, "forged", "Login failed", "This address is not the answer to a login of yours.", ""},
 	{ErrReturnPath, "bad_return_path", "This link is not valid", "It would lead away from this site after the login.", "Log in"},
 	{ErrNotNavigation, "not_a_navigation", "Open this page yourself", "A login starts when you open its page, not in the background.", "Log in"},
 	{ErrRefused, "refused", "You may not log in here", "This account has no access.", "Use another account"},
@@ -105,13 +111,28 @@ var wordings = []wording{
 	{ErrLoginFailed, "login_failed", "Login failed", "The login could not be completed.", ""},
 }
 
+// asked are wordings that depend on what the browser had asked for.
+var (
+	askLogin   = wording{nil, "cross_origin", "Log in again?", "Another site led you here. You may be logged in already.", "Log in again"}
+	otherLogin = wording{nil, "flow_used", "You are logged in already", "You went back and chose again after this login was finished. To use that account, log in again.", "Log in again"}
+)
+
 // about picks the wording for e.
 func (e *Error) about() wording {
+	switch {
+	case errors.Is(e.Kind, ErrCrossOrigin) && e.Op == opAuthorize:
+		return askLogin
+	case errors.Is(e.Kind, ErrFlowUsed) && e.other:
+		return otherLogin
+	}
 	found := wording{code: "error", title: "Something went wrong", text: "The request could not be answered."}
 	if errors.Is(e.Kind, ErrMethod) {
 		found = wording{code: "method_not_allowed", title: "Log in", text: "This address is opened as a page.", label: "Log in"}
-		if e.Op == opLogout {
-			found = wording{code: "method_not_allowed", title: "Log out?", text: "This ends your session and the access of this site to your account.", label: "Log out"}
+		switch e.Op {
+		case opLogout:
+			found = wording{code: "method_not_allowed", title: "Log out?", text: "This ends your session in this browser.", label: "Log out"}
+		case opDisconnect:
+			found = wording{code: "method_not_allowed", title: "Disconnect?", text: "This ends your sessions in all browsers, and the access of this site to your account.", label: "Disconnect"}
 		}
 	}
 	for _, w := range wordings {

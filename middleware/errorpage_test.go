@@ -27,6 +27,7 @@ func TestErrorPage(t *testing.T) {
 		{middleware.ErrFlowUsed, 400, "flow_used"},
 		{middleware.ErrIssuerMismatch, 400, "issuer_mismatch"},
 		{middleware.ErrBadCallback, 400, "bad_callback"},
+		{middleware.ErrForged, 400, "forged"},
 		{middleware.ErrReturnPath, 400, "bad_return_path"},
 		{middleware.ErrNotNavigation, 403, "not_a_navigation"},
 		{middleware.ErrRefused, 403, "refused"},
@@ -71,7 +72,7 @@ func TestErrorPage_Policy(t *testing.T) {
 	style, _, _ := strings.Cut(rest, "</style>")
 	sum := sha256.Sum256([]byte(style))
 	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"'; frame-ancestors 'none'; base-uri 'none'"
 	if got := page.Header.Get("Content-Security-Policy"); got != want {
 		t.Errorf("Content-Security-Policy = %q, want %q", got, want)
 	}

@@ -38,6 +38,13 @@ var (
 	// duplicate, too long or contradictory.
 	ErrBadCallback = errors.New("middleware: malformed authorization response")
 
+	// ErrForged means that an error response came without the state of a login.
+	// Anybody can make the link to such a response, so nothing of its text is
+	// passed on (RFC 9207 section 2.4). A server also answers so if it could not
+	// read the authorization request. Error.Code is set if the code is one of a
+	// standard.
+	ErrForged = errors.New("middleware: an error response that belongs to no login")
+
 	// ErrReturnPath means that return_to is not a local path.
 	ErrReturnPath = errors.New("middleware: return_to is not a path of this site")
 
@@ -66,7 +73,9 @@ var (
 	// tokensource.ErrClient.
 	ErrUnreadable error = operatorError("middleware: a record in the store cannot be read")
 
-	// ErrCrossOrigin means that another site tried to log the user out.
+	// ErrCrossOrigin means that another site made the request. It tried to log the
+	// user out, or it led a user who is logged in to a new login. Error.Retry is
+	// where the user does so by choice.
 	ErrCrossOrigin = errors.New("middleware: the request came from another site")
 
 	// ErrMethod means that the route does not answer this HTTP method.
@@ -77,16 +86,18 @@ var (
 // secret, verifier, state or cookie. Text from outside is printable ASCII of
 // limited length. It must still be escaped in HTML.
 type Error struct {
-	Op          string // "authorize", "callback", "require" or "logout"
+	Op          string // "authorize", "callback", "require", "logout" or "disconnect"
 	Kind        error  // an error of this package, or tokensource.ErrTemporary or ErrClient
 	Cause       string // the likely cause, as half a sentence, or empty
 	Code        string // the authorization server's error code, or empty
 	Description string // its error_description, or empty
-	Unverified  bool   // Code and Description may be forged: they came without a valid state
 	Retry       string // local URL to start again at (after a logout: to POST to), or empty
+	App         string // Options.AppName
+	Home        string // Options.Home: a local path
 	Err         error  // the reason, or nil
 
 	returnTo string // where the flow was to end
+	other    bool   // ErrFlowUsed: this answer has another code than the first one
 }
 
 const (
@@ -94,6 +105,8 @@ const (
 	opCallback  = "callback"
 	opRequire   = "require"
 	opLogout    = "logout"
+
+	opDisconnect = "disconnect"
 )
 
 // Error returns one line of text.
@@ -141,8 +154,8 @@ func (e *Error) Status() int {
 	case errors.Is(e.Kind, ErrAccessDenied), errors.Is(e.Kind, ErrCrossOrigin), errors.Is(e.Kind, ErrNotNavigation),
 		errors.Is(e.Kind, ErrRefused):
 		return http.StatusForbidden
-	case e.Unverified, errors.Is(e.Kind, ErrFlowNotFound), errors.Is(e.Kind, ErrFlowUsed), errors.Is(e.Kind, ErrIssuerMismatch),
-		errors.Is(e.Kind, ErrBadCallback), errors.Is(e.Kind, ErrReturnPath):
+	case errors.Is(e.Kind, ErrFlowNotFound), errors.Is(e.Kind, ErrFlowUsed), errors.Is(e.Kind, ErrIssuerMismatch),
+		errors.Is(e.Kind, ErrBadCallback), errors.Is(e.Kind, ErrForged), errors.Is(e.Kind, ErrReturnPath):
 		return http.StatusBadRequest
 	case errors.Is(e, tokensource.ErrTemporary), errors.Is(e, context.DeadlineExceeded): // the time was up
 		return http.StatusServiceUnavailable

@@ -99,20 +99,23 @@ func ExampleOptions_onError() {
 	// Output: 303 /why-we-need-access
 }
 
-// gorilla/mux returns a route from Handle, so it needs a line in between.
-func ExampleMuxFunc() {
-	router := returning{}
-	mux := middleware.MuxFunc(func(path string, h http.Handler) { router.Handle(path, h) })
-	mux.Handle("/auth/callback", http.NotFoundHandler())
-	fmt.Println(len(router))
-	// Output: 1
+// A router that strips the prefix of its parts gets all routes as one handler.
+func ExampleLogin_Handler() {
+	var login *middleware.Login // from middleware.New
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", http.StripPrefix("/auth", login.Handler()))
 }
 
-type returning map[string]http.Handler
-
-func (r returning) Handle(path string, h http.Handler) returning {
-	r[path] = h
-	return r
+// A handler of the app asks for one more scope, for this login only.
+func ExampleLogin_Begin() {
+	var login *middleware.Login // from middleware.New
+	page := func(w http.ResponseWriter, r *http.Request) {
+		login.Begin(w, r, &middleware.BeginOptions{
+			ReturnTo: "/compose",
+			Scopes:   []string{"tweet.read", "users.read", "offline.access", "tweet.write"},
+		})
+	}
+	_ = http.HandlerFunc(page)
 }
 
 // An API call that fails because the user has withdrawn access leads to a new login, and back to the page.

@@ -1,151 +1,146 @@
 package middleware
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 // flow is one login on its way. It lives in a cookie of its own, sealed, so
-// that tabs do not disturb each other and the server keeps nothing. Provider
-// and client are bound to it by the seal.
+// that tabs do not disturb each other and the server keeps nothing. State,
+// issuer and client are bound to it by the seal.
 type flow struct {
-	state       redact.Hidden // 32 random bytes; holds no data
-	verifier    redact.Hidden // RFC 7636 section 4.1
-	redirectURL string        // as it was sent
-	returnTo    string        // local path, checked before it got here
-	expires     time.Time
+	state    redact.Hidden // 32 random bytes; holds no data
+	verifier redact.Hidden // RFC 7636 section 4.1
+	callback callback      // of the redirect URL that was sent
+	scopes   []string      // that were asked for, or nil for those of the client
+	returnTo string        // local path, checked before it got here
+	expires  time.Time
+
+	client *oauth.Client // with that redirect URL and these scopes
+	target string        // the URL of the authorization request, before it was sent
 }
 
-// flowText is a flow as it is sealed. It lives in sealFlow and openFlow only.
-type flowText struct {
-	State       string    `json:"s"`
-	Verifier    string    `json:"v"`
-	RedirectURL string    `json:"u"`
-	ReturnTo    string    `json:"r"`
-	Expires     time.Time `json:"e"`
-}
-
-func (l *login) sealFlow(ctx context.Context, name string, f flow) (string, error) {
-	return l.seal(ctx, forFlow, name, flowText{
-		State: f.state.Reveal(), Verifier: f.verifier.Reveal(),
-		RedirectURL: f.redirectURL, ReturnTo: f.returnTo, Expires: f.expires,
-	})
-}
-
-func (l *login) openFlow(ctx context.Context, name, value string) (flow, error) {
-	var t flowText
-	if err := l.open(ctx, forFlow, name, value, &t); err != nil {
-		return flow{}, err
-	}
-	return flow{
-		state: redact.Hide(t.State), verifier: redact.Hide(t.Verifier),
-		redirectURL: t.RedirectURL, returnTo: t.ReturnTo, expires: t.Expires,
-	}, nil
-}
-
-func newFlow(redirectURL, returnTo string, life time.Duration) flow {
+func newFlow(returnTo string, life time.Duration) flow {
 	var state [32]byte
 	rand.Read(state[:])
 	return flow{
-		state:       redact.Hide(base64.RawURLEncoding.EncodeToString(state[:])),
-		verifier:    redact.Hide(oauth2.GenerateVerifier()),
-		redirectURL: redirectURL,
-		returnTo:    returnTo,
-		expires:     time.Now().Add(life).Round(0).UTC(),
+		state:    redact.Hide(base64.RawURLEncoding.EncodeToString(state[:])),
+		verifier: redact.Hide(oauth2.GenerateVerifier()),
+		returnTo: returnTo,
+		expires:  time.Now().Add(life).Truncate(time.Second).UTC(),
 	}
 }
 
-// Bounds of the flows that one browser keeps open. Together they stay under the
-// 8 KiB of header that servers and proxies take: nobody can lock a user out by
-// starting logins in that user's browser.
+// A flow is sealed as the second of its expiry, the verifier, the hash of the
+// redirect URL, the scopes, a line break, and the return path.
 const (
-	maxFlows     = 10
-	maxFlowBytes = 6 << 10
+	atVerifier = 4
+	atRedirect = atVerifier + 32
+	atScopes   = atRedirect + 4
 )
 
-// begin sets the cookie of f and drops the oldest flows that are too many with
-// it.
-func (l *login) begin(w http.ResponseWriter, r *http.Request, f flow) error {
-	name := l.cookies.flow(f.state.Reveal())
-	value, err := l.sealFlow(r.Context(), name, f)
-	if err != nil {
-		return err
+var errNoFlow = errors.New("middleware: not a flow")
+
+func (f flow) encode() ([]byte, error) {
+	b := binary.BigEndian.AppendUint32(nil, uint32(f.expires.Unix()))
+	b, err := base64.RawURLEncoding.AppendDecode(b, []byte(f.verifier.Reveal()))
+	if err != nil || len(b) != atRedirect {
+		return nil, errNoFlow
 	}
-	size := len(name) + len(value)
-	if size > maxCookie {
-		return errors.New("middleware: the flow does not fit into a cookie: the return path is too long, or what the keys add")
-	}
-	for _, old := range l.surplus(r, size) {
-		l.cookies.clear(w, old)
-	}
-	l.cookies.set(w, name, value, l.options.FlowLifetime)
-	return nil
+	b = append(b, f.callback.hash()...)
+	return append(b, strings.Join(f.scopes, " ")+"\n"+f.returnTo...), nil
 }
 
-// surplus returns the names of the flow cookies that have to go before one of
-// the given size is added. Those that cannot be opened go first, then the
-// oldest.
-func (l *login) surplus(r *http.Request, size int) []string {
-	type entry struct {
-		name    string
-		size    int
-		expires time.Time
+// decodeFlow reads what encode has written for one of the redirect URLs.
+func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
+	if len(plain) < atScopes {
+		return flow{}, errNoFlow
 	}
-	open := make(map[string]entry) // a name that came twice is one cookie to us
-	for _, c := range withPrefix(r, l.cookies.flows()) {
-		f, _ := l.openFlow(r.Context(), c.Name, c.Value) // the zero flow expires before every other one
-		open[c.Name] = entry{c.Name, open[c.Name].size + len(c.Name) + len(c.Value), f.expires}
-		size += len(c.Name) + len(c.Value)
+	scopes, returnTo, ok := strings.Cut(string(plain[atScopes:]), "\n")
+	if !ok {
+		return flow{}, errNoFlow
 	}
-	list := make([]entry, 0, len(open))
-	for _, e := range open {
-		list = append(list, e)
+	f := flow{
+		state:    redact.Hide(state),
+		verifier: redact.Hide(base64.RawURLEncoding.EncodeToString(plain[atVerifier:atRedirect])),
+		returnTo: returnTo,
+		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}
-	slices.SortFunc(list, func(a, b entry) int {
-		return cmp.Or(a.expires.Compare(b.expires), cmp.Compare(a.name, b.name))
-	})
-	var names []string
-	for _, e := range list {
-		if len(list)-len(names) < maxFlows && size <= maxFlowBytes {
-			break
-		}
-		names = append(names, e.name)
-		size -= e.size
+	if scopes != "" {
+		f.scopes = strings.Split(scopes, " ")
 	}
-	return names
+	i := slices.IndexFunc(l.site.callbacks, func(c callback) bool { return bytes.Equal(c.hash(), plain[atRedirect:atScopes]) })
+	if i < 0 {
+		return flow{}, errNoFlow // the redirect URL is not configured any more
+	}
+	f.callback = l.site.callbacks[i]
+	var err error
+	f.client, err = l.clientOf(f)
+	return f, err
+}
+
+// sealFlow returns f as the value of a cookie.
+func (l *login) sealFlow(ctx context.Context, f flow) (string, error) {
+	state := f.state.Reveal()
+	plain, err := f.encode()
+	if err != nil {
+		return "", err
+	}
+	sealed, err := l.keys.Seal(ctx, plain, l.binding(forFlow, state))
+	if err != nil {
+		return "", err
+	}
+	return flowLabel(state, f.expires) + base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// openFlow reads the value of a cookie that has the label of state.
+func (l *login) openFlow(ctx context.Context, state, value string) (flow, error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(value[labelSize:])
+	if err != nil {
+		return flow{}, errNotSealed
+	}
+	plain, err := l.keys.Open(ctx, sealed, l.binding(forFlow, state))
+	if err != nil {
+		return flow{}, err
+	}
+	f, err := l.decodeFlow(state, plain)
+	if err != nil {
+		return flow{}, errNotSealed // written by another version
+	}
+	return f, nil
 }
 
 // find returns the flow of this browser that has the given state. An error is
 // an *Error of kind ErrFlowNotFound, or tokensource.ErrTemporary if the keys
-// could not be used.
-func (l *login) find(ctx context.Context, r *http.Request, state string) (flow, error) {
-	name := l.cookies.flow(state)
-	value := l.cookies.get(r, name)
-	if value == "" {
-		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
+// could not be used. The seal of a flow opens with its own state only.
+func (l *login) find(r *http.Request, state string) (name string, f flow, err error) {
+	name, value := l.cookies.flowOf(r, state)
+	if name == "" {
+		return "", flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
 	}
-	f, err := l.openFlow(ctx, name, value)
-	if err != nil {
-		return flow{}, l.unsealed(opCallback, err)
-	}
+	f, err = l.openFlow(r.Context(), state, value)
 	switch {
-	case subtle.ConstantTimeCompare([]byte(f.state.Reveal()), []byte(state)) != 1 || f.redirectURL != l.client.RedirectURL():
-		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeNoFlow}
+	case err != nil:
+		return "", flow{}, l.unsealed(opCallback, err)
+	case !f.callback.at(l.site, r):
+		return "", flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the answer came to another address than the one that was asked for"}
 	case !time.Now().Before(f.expires):
-		return flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.returnTo}
+		return "", flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.returnTo}
 	}
-	return f, nil
+	return name, f, nil
 }
 
 const (

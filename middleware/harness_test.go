@@ -315,6 +315,13 @@ func (s *brokenStore) Put(ctx context.Context, key string, value []byte, old sto
 	return s.Store.Put(ctx, key, value, old)
 }
 
+func (s *brokenStore) Delete(ctx context.Context, key string, old storage.Version) error {
+	if s.fails("delete", key) {
+		return errBroken
+	}
+	return s.Store.Delete(ctx, key, old)
+}
+
 // grantKey returns the storage key of the default user's grant, or of the record
 // that the store needs to compute it and cannot read.
 func (w *world) grantKey() string {

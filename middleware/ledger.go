@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
@@ -14,22 +16,32 @@ import (
 
 // ledger remembers which states were used, for all replicas together, in the
 // store of the grants. It is a fixed number of small lists, and every write
-// drops the entries that have expired: it needs no cleaning and cannot outgrow
-// the rate of logins. Compare-and-swap makes each state's first use the only
-// one.
+// drops the entries that have expired. So it needs no cleaning and cannot
+// outgrow the rate of logins. Compare-and-swap makes each state's first use the
+// only one. Another Login has other lists, because it may have other keys.
 type ledger struct {
 	store storage.Store
+	owner string // the Login, in digits: some file systems do not tell upper case from lower case
 }
 
-// An entry is 16 bytes of the state's hash and the second until which it is
-// kept.
+// ledgerOf returns the ledger of a client with one redirect URL.
+func ledgerOf(store storage.Store, authority, clientID, path string) ledger {
+	sum := sha256.Sum256([]byte(strings.Join([]string{authority, clientID, path}, "\x00")))
+	return ledger{store, hex.EncodeToString(sum[:6])}
+}
+
+// An entry is 16 bytes of the state's hash, 4 bytes of the code's, and the
+// second until which it is kept. A list has at most 96 KiB: a login writes no
+// more than that, however many others there are. No entry is dropped before its
+// time.
 const (
-	ledgerShards  = 64
+	ledgerShards  = 256
 	entryHash     = 16
-	entrySize     = entryHash + 8
-	maxEntries    = 40_000          // a value of the store holds 1 MiB; no entry is ever dropped before its time
+	codeHash      = 4
+	entrySize     = entryHash + codeHash + 4
+	maxEntries    = 4096
 	clockSkew     = 5 * time.Minute // another replica may still accept a flow that is expired here
-	ledgerVersion = 1
+	ledgerVersion = 2
 )
 
 var (
@@ -37,26 +49,32 @@ var (
 	errLedgerDamaged = fmt.Errorf("%w: it is no list of used logins, or one of a newer version", storage.ErrCorrupt)
 )
 
+// use is a state with the code that came first.
+type use struct {
+	state [entryHash]byte
+	code  [codeHash]byte
+}
+
 // consume marks state as used. It returns ErrFlowUsed if state was used before.
 // After any other error state may be marked or not, so the caller must not
 // continue. If a list cannot be read (ErrUnreadable), consume does not replace
 // it with a new one. While keys are being replaced, other processes may be able
 // to read it, and their marks would be lost.
-func (l ledger) consume(ctx context.Context, state string, expires time.Time) error {
-	key, hash := place(state)
+func (l ledger) consume(ctx context.Context, state, code string, expires time.Time) error {
+	key, u := l.place(state, code)
 	for attempt := 1; ; attempt++ {
 		list, version, err := l.read(ctx, key)
 		if err != nil {
 			return err
 		}
-		if list.has(hash) {
+		if used, _ := list.has(u); used {
 			return ErrFlowUsed
 		}
 		list = list.prune(time.Now())
 		if len(list) >= maxEntries*entrySize {
 			return errLedgerFull
 		}
-		_, err = l.store.Put(ctx, key, list.add(hash, expires.Add(clockSkew)).encode(), version)
+		_, err = l.store.Put(ctx, key, list.add(u, expires.Add(clockSkew)).encode(), version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
@@ -66,11 +84,16 @@ func (l ledger) consume(ctx context.Context, state string, expires time.Time) er
 	}
 }
 
-// isUsed reports whether state was used, for as long as that is remembered.
-func (l ledger) isUsed(ctx context.Context, state string) (bool, error) {
-	key, hash := place(state)
+// isUsed reports whether state was used, and whether with this code, for as
+// long as that is remembered.
+func (l ledger) isUsed(ctx context.Context, state, code string) (used, same bool, err error) {
+	key, u := l.place(state, code)
 	list, _, err := l.read(ctx, key)
-	return err == nil && list.has(hash), err
+	if err != nil {
+		return false, false, err
+	}
+	used, same = list.has(u)
+	return used, same, nil
 }
 
 func (l ledger) read(ctx context.Context, key string) (entries, storage.Version, error) {
@@ -86,10 +109,12 @@ func (l ledger) read(ctx context.Context, key string) (entries, storage.Version,
 }
 
 // place says under which key a state is remembered, and as what.
-func place(state string) (key string, hash [entryHash]byte) {
+func (l ledger) place(state, code string) (key string, u use) {
 	sum := sha256.Sum256([]byte("authtrip/used\x00" + state))
-	copy(hash[:], sum[1:])
-	return fmt.Sprintf("middleware.used.%02x", sum[0]%ledgerShards), hash
+	copy(u.state[:], sum[1:])
+	both := sha256.Sum256([]byte("authtrip/code\x00" + state + "\x00" + code))
+	copy(u.code[:], both[:])
+	return fmt.Sprintf("middleware.used.%s.%02x", l.owner, int(sum[0])%ledgerShards), u
 }
 
 // pause waits a moment that grows with the attempts and differs between
@@ -119,27 +144,28 @@ func decodeEntries(value []byte) (entries, error) {
 
 func (e entries) encode() []byte { return append([]byte{ledgerVersion}, e...) }
 
-func (e entries) has(hash [entryHash]byte) bool {
+// has reports whether the state of u is in the list, and whether with its code.
+func (e entries) has(u use) (used, same bool) {
 	for at := 0; at < len(e); at += entrySize {
-		if [entryHash]byte(e[at:at+entryHash]) == hash {
-			return true
+		if [entryHash]byte(e[at:at+entryHash]) == u.state {
+			return true, [codeHash]byte(e[at+entryHash:at+entryHash+codeHash]) == u.code
 		}
 	}
-	return false
+	return false, false
 }
 
 // prune returns the entries that have not expired.
 func (e entries) prune(now time.Time) entries {
 	kept := make(entries, 0, len(e)+entrySize)
 	for at := 0; at < len(e); at += entrySize {
-		if int64(binary.BigEndian.Uint64(e[at+entryHash:])) > now.Unix() {
+		if int64(binary.BigEndian.Uint32(e[at+entryHash+codeHash:])) > now.Unix() {
 			kept = append(kept, e[at:at+entrySize]...)
 		}
 	}
 	return kept
 }
 
-func (e entries) add(hash [entryHash]byte, until time.Time) entries {
-	e = append(e, hash[:]...)
-	return binary.BigEndian.AppendUint64(e, uint64(until.Unix()))
+func (e entries) add(u use, until time.Time) entries {
+	e = append(append(e, u.state[:]...), u.code[:]...)
+	return binary.BigEndian.AppendUint32(e, uint32(until.Unix()))
 }

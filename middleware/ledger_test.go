@@ -61,12 +61,12 @@ func TestM2_LedgerCleansItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storage.NewMemory()
 		w := newWorld(t, setup{store: store})
-		key := regexp.MustCompile(`^middleware\.used\.[0-3][0-9a-f]$`)
+		key := regexp.MustCompile(`^middleware\.used\.[0-9a-f]{12}\.[0-9a-f]{2}$`)
 		for range 3 {
-			// Without a code to exchange: a denied login uses its state up as well.
+			// The server refuses the code, and the state is used up all the same.
 			for range 150 {
 				b := newBrowser(t, w.mux)
-				b.get("/callback?error=access_denied&state=" + query(t, b.start("/"), "state"))
+				b.get("/callback?code=wrong&state=" + query(t, b.start("/"), "state"))
 			}
 			shards, bytes := 0, 0
 			for k, err := range store.Keys(t.Context()) {
@@ -84,7 +84,7 @@ func TestM2_LedgerCleansItself(t *testing.T) {
 				shards, bytes = shards+1, bytes+len(record.Value())
 			}
 			// 24 bytes each, and as much again for shards that nobody has written to since.
-			if shards > 64 || bytes > 2*150*24+64 {
+			if shards > 256 || bytes > 3*150*24+256 {
 				t.Errorf("%d shards with %d bytes for 150 logins at a time", shards, bytes)
 			}
 			time.Sleep(time.Hour)
@@ -110,17 +110,17 @@ func TestM2_LedgerOutlastsTheFlow(t *testing.T) {
 			}
 			return n
 		}
-		deny := func() {
+		try := func() {
 			b := newBrowser(t, w.mux)
-			b.get("/callback?error=access_denied&state=" + query(t, b.start("/"), "state"))
+			b.get("/callback?code=wrong&state=" + query(t, b.start("/"), "state"))
 		}
-		deny()
+		try()
 		time.Sleep(14 * time.Minute)
-		for range 400 { // writes to every shard
-			deny()
+		for range 2000 { // writes to every shard
+			try()
 		}
-		if n := entries(); n != 401 {
-			t.Errorf("%d entries 4 minutes after a flow has expired, want all 401", n)
+		if n := entries(); n != 2001 {
+			t.Errorf("%d entries 4 minutes after a flow has expired, want all 2001", n)
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestM2_LedgerConflicts(t *testing.T) {
 }
 
 func TestM2_LedgerDamaged(t *testing.T) {
-	for _, value := range []string{"", "x", "\x01too short", "\x02" + strings.Repeat("a", 24)} {
+	for _, value := range []string{"", "x", "\x01too short", "\x01" + strings.Repeat("a", 24)} {
 		var errs seen
 		w := newWorld(t, setup{store: damaged{storage.NewMemory(), value}, options: middleware.Options{OnError: errs.onError}})
 		b := newBrowser(t, w.mux)
@@ -151,7 +151,7 @@ func TestM2_LedgerDamaged(t *testing.T) {
 
 // TestM2_LedgerFull: no entry is dropped before its time, since that would let a state be used twice.
 func TestM2_LedgerFull(t *testing.T) {
-	full := "\x01" + strings.Repeat(strings.Repeat("h", 16)+"\x00\x00\x00\xff\xff\xff\xff\xff", 40_000)
+	full := "\x02" + strings.Repeat(strings.Repeat("h", 20)+"\xff\xff\xff\xff", 4096)
 	w := newWorld(t, setup{store: damaged{storage.NewMemory(), full}})
 	b := newBrowser(t, w.mux)
 	wantStatus(t, "full list", b.get(w.consent(b.start("/"))), http.StatusServiceUnavailable)

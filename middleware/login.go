@@ -8,8 +8,9 @@
 //
 // # Its types
 //
-// New returns a Login for the client of a [grant.Keeper]. Login.Mount registers
-// its routes, and Options are its settings. Sessions is the interface to the
+// New returns a Login for the client of a [grant.Keeper]. [Login.Mount]
+// registers its routes, [Login.Handler] serves all of them, and [Options] are
+// its settings. Sessions is the interface to the
 // session library of an app. Options.OnError receives an *Error.
 //
 // # Example
@@ -36,10 +37,14 @@
 package middleware
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -61,27 +66,30 @@ type login struct {
 	options  Options
 	sessions Sessions
 	site     site
+	tag      string // names this Login in cookies, sealed values and the store
 	cookies  cookies
 	used     ledger
+	guard    *http.CrossOriginProtection
+
+	store     storage.Store // of the grants
+	keeping   upkeep
+	known     *knowledge
+	unwritten *unwritten
+	self      string // names this process
 }
 
-// Mux is what Mount needs of a router. http.ServeMux and the routers of chi
-// have this method. For other routers, see MuxFunc.
-type Mux interface {
-	Handle(pattern string, h http.Handler)
+// upkeep is what a Login needs of its Keeper besides the public methods. See
+// Keeper.Upkeep.
+type upkeep interface {
+	Go(work func(context.Context)) bool
+	Watch(func(storage.Change))
+	Work(prefix string, work func(ctx context.Context, key string) (again time.Time, mine bool))
+	Enlist(ctx context.Context, key string, due time.Time) error
+	Enlisted(ctx context.Context, prefix string) ([]string, error)
+	Epoch(subject string) (string, bool)
+	Read(ctx context.Context, subject string) (grant.Grant, error)
+	Recheck() time.Duration
 }
-
-// MuxFunc makes a Mux of a function. It is for routers whose Handle has a
-// result, such as gorilla/mux:
-//
-//	mux := middleware.MuxFunc(func(path string, h http.Handler) {
-//		router.Handle(path, h)
-//	})
-//	login.Mount(mux)
-type MuxFunc func(pattern string, h http.Handler)
-
-// Handle calls f.
-func (f MuxFunc) Handle(pattern string, h http.Handler) { f(pattern, h) }
 
 // New returns the login for the client of grants. The cookies are sealed with
 // keys, which must be the same in every replica. They may be the keys of the
@@ -106,27 +114,29 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
+	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.path)[:8]
 	l := &login{
-		grants: grants, client: client, keys: keys, options: options, site: s,
-		cookies:  newCookies(s.secure, client.Provider().Name, client.ClientID()),
+		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag,
+		cookies:  newCookies(s.secure, tag),
 		sessions: options.Sessions,
-		used:     ledger{grants.Store()},
+		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
+		guard:    newGuard(s),
+		store:    grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
+	for _, c := range s.callbacks {
+		if _, err := l.prepare(BeginOptions{ReturnTo: "/", RedirectURL: c.url}); err != nil {
+			return nil, fmt.Errorf("middleware: no authorization request can be made: %w", err)
+		}
+	}
+	if err := claim(l); err != nil {
+		return nil, err
+	}
+	l.keeping.Watch(l.known.notify)
+	l.keeping.Work(keptPrefix, l.workKept)
 	return &Login{func() *login { return l }}, nil
-}
-
-// Mount registers the three routes on mux under their public paths: the
-// redirect URL's path, and beside it authorize and logout, or what Options say.
-// Behind http.StripPrefix the mux sees other paths: there, register Authorize,
-// Callback and Logout one by one; they never look at their own path.
-func (l *Login) Mount(mux Mux) {
-	site := l.inner().site
-	mux.Handle(site.authorize, l.Authorize())
-	mux.Handle(site.callback, l.Callback())
-	mux.Handle(site.logout, l.Logout())
 }
 
 // workTime bounds what happens at the authorization server and in the store for

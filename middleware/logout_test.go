@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,36 +11,79 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// M5: Logging out is a POST from the same origin, revokes the refresh token
-// and then the access token, and can be retried.
-func TestM5_Logout(t *testing.T) {
-	w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
-	b := newBrowser(t, w.mux)
-	w.logIn(b, "")
-	a := b.do(http.MethodPost, "/logout")
-	if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" {
-		t.Errorf("POST /logout = %d to %q, want 303 to /bye", a.StatusCode, a.location())
-	}
-	if got := a.Header.Get("Cache-Control"); got != "no-store" {
-		t.Errorf("Cache-Control = %q, want no-store", got)
-	}
-	var hints []string
-	for _, r := range w.fake.Requests() {
-		if r.Path == xapi.PathRevoke {
-			hints = append(hints, r.Raw().PostForm.Get("token_type_hint"))
+// TestM9_LogoutEndsOneSession: the grant and the other sessions live on.
+func TestM9_LogoutEndsOneSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{options: middleware.Options{AfterLogout: "/bye"}})
+		phone, desk := newBrowser(t, w.mux), newBrowser(t, w.mux)
+		stolen := sessionOf(t, w.logIn(phone, ""))
+		time.Sleep(time.Hour) // so that the server is known to have ended the tokens of this login
+		w.logIn(desk, "")
+		a := phone.do(http.MethodPost, "/logout")
+		if a.StatusCode != http.StatusSeeOther || a.location() != "/bye" {
+			t.Errorf("POST /logout = %d to %q, want 303 to /bye", a.StatusCode, a.location())
 		}
-	}
-	if strings.Join(hints, " ") != "refresh_token access_token" {
-		t.Errorf("revoked %q, want the refresh token and then the access token", hints)
-	}
-	if got := b.cookies("authtrip"); len(got) != 0 {
-		t.Errorf("cookies after the logout = %v, want none", got)
-	}
-	wantStatus(t, "page after the logout", b.get("/timeline"), http.StatusSeeOther)
-	wantStatus(t, "logout when logged out", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		if got := a.Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("Cache-Control = %q, want no-store", got)
+		}
+		if got := phone.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies after the logout = %v, want none", got)
+		}
+		wantStatus(t, "page after the logout", phone.get("/timeline"), http.StatusSeeOther)
+		copied := newBrowser(t, w.mux).get("/timeline", "Cookie", stolen.Name+"="+stolen.Value)
+		wantStatus(t, "page with a copy of the cookie", copied, http.StatusSeeOther)
+		wantStatus(t, "page in the other browser", desk.get("/timeline"), http.StatusOK)
+		wantStatus(t, "logout when logged out", phone.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		wantStatus(t, "disconnect with the copy of the cookie",
+			newBrowser(t, w.mux).do(http.MethodPost, "/disconnect", "Cookie", stolen.Name+"="+stolen.Value), http.StatusSeeOther)
+		if n := revocations(w.fake); n != 0 {
+			t.Errorf("%d revocations, want none", n)
+		}
+		if _, err := w.grants.Source(oauthtest.DefaultUser().ID).Token(t.Context()); err != nil {
+			t.Errorf("Token after the logout = %v, want one", err)
+		}
+	})
+}
+
+// TestM9_LogoutWhileTheStoreFails: the browser has no session any more, this
+// process does not honour it, and another POST ends it.
+func TestM9_LogoutWhileTheStoreFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs seen
+		store := &brokenStore{Store: storage.NewMemory()}
+		w := newWorld(t, setup{store: store, options: middleware.Options{OnError: errs.onError}})
+		b := newBrowser(t, w.mux)
+		session := sessionOf(t, w.logIn(b, ""))
+		wantStatus(t, "page", b.get("/timeline"), http.StatusOK)
+		stolen := func() answer { return newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+session.Value) }
+		store.broken = func(string, string) bool { return true }
+		a := b.do(http.MethodPost, "/logout")
+		wantStatus(t, "logout", a, http.StatusServiceUnavailable)
+		if e := errs.facts(t, "logout", middleware.ErrLogoutFailed); e.Retry != "/logout" || !errors.Is(e, errBroken) {
+			t.Errorf("Retry = %q and error %v, want another try and the reason", e.Retry, e)
+		}
+		for _, c := range a.Cookies() {
+			planted := newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+c.Value)
+			if planted.StatusCode == http.StatusOK {
+				t.Errorf("cookie %s is a session", c.Name)
+			}
+		}
+		if got := stolen().StatusCode; got == http.StatusOK {
+			t.Errorf("page with the old cookie = %d, want no page", got)
+		}
+		store.broken = nil
+		time.Sleep(time.Minute)
+		wantStatus(t, "logout again", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+		if got := b.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies after the logout = %v, want none", got)
+		}
+		wantStatus(t, "page with the old cookie at last", stolen(), http.StatusSeeOther)
+		if list, err := w.login.Sessions(t.Context(), oauthtest.DefaultUser().ID); len(list) != 0 || err != nil {
+			t.Errorf("Sessions = %v, %v, want none", list, err)
+		}
+	})
 }
 
 func TestM5_OnlyFromThisSite(t *testing.T) {
@@ -63,9 +107,11 @@ func TestM5_OnlyFromThisSite(t *testing.T) {
 		{"DELETE", nil, 405, middleware.ErrMethod},
 	}
 	for _, tt := range tests {
-		what := tt.method + " " + strings.Join(tt.headers, " ")
-		wantStatus(t, what, b.do(tt.method, "/logout", tt.headers...), tt.status)
-		errs.want(t, what, tt.kind)
+		for _, path := range []string{"/logout", "/disconnect"} {
+			what := tt.method + " " + path + " " + strings.Join(tt.headers, " ")
+			wantStatus(t, what, b.do(tt.method, path, tt.headers...), tt.status)
+			errs.want(t, what, tt.kind)
+		}
 	}
 	if n := revocations(w.fake); n != 0 {
 		t.Errorf("%d revocations, want none", n)
@@ -82,142 +128,14 @@ func (h hostRewriter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
-// TestM5_GetShowsAButton: a plain link to /logout works for people and is no danger.
+// TestM5_GetShowsAButton: a plain link to one of the routes works for people
+// and is no danger.
 func TestM5_GetShowsAButton(t *testing.T) {
 	w := newWorld(t, setup{})
-	a := newBrowser(t, w.mux).get("/logout")
-	if a.Header.Get("Allow") != "POST" || !strings.Contains(a.body, `<form method="post" action="/logout">`) {
-		t.Errorf("GET /logout: Allow %q, page %q; want POST and a form", a.Header.Get("Allow"), a.body)
-	}
-}
-
-// A server that does not answer holds up the browser for no longer than a proxy waits, and the logout goes on.
-func TestM5_RevocationHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var errs seen
-		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
-		b := newBrowser(t, w.mux)
-		w.logIn(b, "")
-		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
-		start := time.Now()
-		wantStatus(t, "logout while the server hangs", b.do(http.MethodPost, "/logout"), http.StatusServiceUnavailable)
-		if e := errs.facts(t, "logout while the server hangs", middleware.ErrLogoutFailed); e.Retry != "/logout" {
-			t.Errorf("Retry = %q, want another try", e.Retry)
+	for _, path := range []string{"/logout", "/disconnect"} {
+		a := newBrowser(t, w.mux).get(path)
+		if a.Header.Get("Allow") != "POST" || !strings.Contains(a.body, `<form method="post" action="`+path+`">`) {
+			t.Errorf("GET %s: Allow %q, page %q; want POST and a form", path, a.Header.Get("Allow"), a.body)
 		}
-		if took := time.Since(start); took > 25*time.Second {
-			t.Errorf("the browser waited for %v", took)
-		}
-		time.Sleep(time.Minute)
-		w.fake.ClearFaults()
-		wantStatus(t, "logout when it answers", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
-		if got := b.cookies("authtrip"); len(got) != 0 {
-			t.Errorf("cookies after the logout = %v, want none", got)
-		}
-	})
-}
-
-func TestM5_RevocationFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var errs seen
-		w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
-		b := newBrowser(t, w.mux)
-		w.logIn(b, "")
-		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
-		for range 2 { // the second time without a session
-			a := b.do(http.MethodPost, "/logout")
-			wantStatus(t, "logout while the server is down", a, http.StatusServiceUnavailable)
-			e := errs.facts(t, "logout while the server is down", middleware.ErrLogoutFailed)
-			if e.Retry != "/logout" || !strings.Contains(a.body, `<form method="post" action="/logout">`) {
-				t.Errorf("Retry = %q, page %q; want a button to try again", e.Retry, a.title())
-			}
-			if len(b.cookies("session")) != 0 {
-				t.Error("the session has not ended")
-			}
-			ctx := w.grants.WithSubject(t.Context(), oauthtest.DefaultUser().ID)
-			if _, err := w.grants.Token(ctx); err == nil {
-				t.Error("the grant can still be used")
-			}
-		}
-		w.fake.ClearFaults()
-		wantStatus(t, "logout when it is up", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
-		if n := revocations(w.fake); n != 2 {
-			t.Errorf("%d revocations, want 2", n)
-		}
-		if got := b.cookies("authtrip"); len(got) != 0 {
-			t.Errorf("cookies after the logout = %v, want none", got)
-		}
-	})
-}
-
-// TestM5_RetryIsForThatLogout: the cookie of a failed logout ends no later grant, is no session, and expires.
-func TestM5_RetryIsForThatLogout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, setup{})
-		b := newBrowser(t, w.mux)
-		session := sessionOf(t, w.logIn(b, ""))
-		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
-		a := b.do(http.MethodPost, "/logout")
-		var retry *http.Cookie
-		for _, c := range a.Cookies() {
-			if strings.HasSuffix(c.Name, "logout") && c.Value != "" {
-				retry = c
-			}
-		}
-		if retry == nil {
-			t.Fatal("no cookie for another attempt")
-		}
-		wantStatus(t, "retry cookie as session", newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+retry.Value), http.StatusSeeOther)
-
-		w.logIn(b, "")
-		if got := b.cookies("logout"); len(got) != 0 {
-			t.Errorf("after a new login there is still %v", got)
-		}
-		old := newBrowser(t, w.mux).do(http.MethodPost, "/logout", "Cookie", retry.Name+"="+retry.Value)
-		wantStatus(t, "retry of the old logout", old, http.StatusSeeOther)
-		wantStatus(t, "the new session after it", b.get("/timeline"), http.StatusOK)
-
-		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, 2)
-		for _, c := range b.do(http.MethodPost, "/logout").Cookies() {
-			if strings.HasSuffix(c.Name, "logout") && c.Value != "" {
-				retry = c
-			}
-		}
-		time.Sleep(10 * time.Minute)
-		before := len(w.fake.Requests())
-		newBrowser(t, w.mux).do(http.MethodPost, "/logout", "Cookie", retry.Name+"="+retry.Value)
-		if n := len(w.fake.Requests()) - before; n != 0 {
-			t.Errorf("an expired retry made %d requests, want none", n)
-		}
-	})
-}
-
-// TestM5_RetryIsNoSession: when not even the store could be told, the grant lives on, but nobody is logged in.
-func TestM5_RetryIsNoSession(t *testing.T) {
-	store := &brokenStore{Store: storage.NewMemory()}
-	w := newWorld(t, setup{store: store})
-	b := newBrowser(t, w.mux)
-	session := sessionOf(t, w.logIn(b, ""))
-	store.broken = func(op, _ string) bool { return op == "put" }
-	a := b.do(http.MethodPost, "/logout")
-	wantStatus(t, "logout while the store is down", a, http.StatusServiceUnavailable)
-	store.broken = nil
-	for _, c := range a.Cookies() {
-		page := newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+c.Value)
-		wantStatus(t, "cookie "+c.Name+" as session", page, http.StatusSeeOther)
-	}
-	wantStatus(t, "logout again", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
-	if n := revocations(w.fake); n != 2 {
-		t.Errorf("%d revocations, want 2", n)
-	}
-}
-
-func TestM5_ProgramGetsJSON(t *testing.T) {
-	w := newWorld(t, setup{})
-	b := newBrowser(t, w.mux)
-	w.logIn(b, "")
-	w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
-	a := b.do(http.MethodPost, "/logout", "Accept", "application/json", "Sec-Fetch-Mode", "cors")
-	if !strings.Contains(a.body, `"error":"logout_failed"`) || !strings.Contains(a.body, `"retry":"/logout"`) {
-		t.Errorf("body = %q, want logout_failed and where to retry", a.body)
 	}
 }

@@ -9,6 +9,20 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 )
 
+// plainPrefix is a router with one group.
+type plainPrefix struct {
+	prefix string
+	http.Handler
+}
+
+func (p plainPrefix) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, p.prefix) {
+		http.NotFound(w, r)
+		return
+	}
+	p.Handler.ServeHTTP(w, r)
+}
+
 // plainRouter is a router that knows exact paths and nothing else, as chi and gorilla do with plain patterns.
 type plainRouter map[string]http.Handler
 
@@ -28,8 +42,6 @@ func TestM1_AnyMux(t *testing.T) {
 	w := newWorld(t, setup{redirectURL: redirectURL})
 	own := plainRouter{}
 	w.login.Mount(own)
-	returning := plainRouter{}
-	w.login.Mount(middleware.MuxFunc(func(pattern string, h http.Handler) { returning.Handle(pattern, h) }))
 	std := http.NewServeMux()
 	w.login.Mount(std)
 	inner := http.NewServeMux()
@@ -40,7 +52,9 @@ func TestM1_AnyMux(t *testing.T) {
 	prefixed.Handle("/app/", http.StripPrefix("/app", inner))
 
 	for name, mux := range map[string]http.Handler{
-		"http.ServeMux": std, "a router of plain paths": own, "MuxFunc": returning, "http.StripPrefix": prefixed,
+		"http.ServeMux": std, "a router of plain paths": own, "http.StripPrefix": prefixed,
+		"Handler at the root": w.login.Handler(), "Handler behind http.StripPrefix": http.StripPrefix("/app/auth", w.login.Handler()),
+		"Handler in a group of a router that keeps the path": plainPrefix{"/app/auth/", w.login.Handler()},
 	} {
 		b := newBrowser(t, mux)
 		a := b.get("/app/auth/authorize?return_to=/app/home")
@@ -73,8 +87,8 @@ func TestM1_Paths(t *testing.T) {
 				t.Errorf("Mount for %s registered %v, want %v", tt.redirectURL, keysOf(got), tt.want)
 			}
 		}
-		if len(got) != 3 {
-			t.Errorf("Mount for %s registered %d routes, want 3", tt.redirectURL, len(got))
+		if len(got) != 4 {
+			t.Errorf("Mount for %s registered %d routes, want 4", tt.redirectURL, len(got))
 		}
 	}
 }

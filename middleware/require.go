@@ -4,25 +4,34 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 )
 
 type userKey struct{ login *login }
 
 // Require passes a request to next if its user is logged in. The context of the
-// request then names the user (grant.Keeper.WithSubject). So an http.Client with
-// authtrip's transport acts as this user. Caches must treat the answer as
-// private, unless next says otherwise.
+// request then names the user (Keeper.WithSubject). So an http.Client with
+// authtrip's transport acts as this user. Several Logins can be stacked.
+//
+// The answer must not be stored (Cache-Control: no-store), so that no browser
+// shows the page from its cache after the logout, or to another user. If next
+// sets Cache-Control, that counts.
 //
 // If the user is not logged in, a browser is sent to log in, and returns to the
 // page. A program gets 401 and JSON with "error" and "authorize_url".
 //
-// If the store or the session library fails, nobody is logged out, and the
-// answer is 503. It is 500 if the grant cannot be read (ErrUnreadable).
+// If the store or the session library fails, nobody is logged out. A process
+// honours the sessions that it knows for 15 minutes, and then answers with 503
+// (G12). It is 500 if the grant cannot be read (ErrUnreadable).
 func (l *Login) Require(next http.Handler) http.Handler {
 	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := in.current(r)
+		if in.site.own(r) {
+			next.ServeHTTP(w, r) // otherwise nobody could log in
+			return
+		}
+		v, err := in.current(r)
 		switch {
 		case errors.Is(err, errNoSession):
 			l.Reauthorize(w, r)
@@ -30,9 +39,9 @@ func (l *Login) Require(next http.Handler) http.Handler {
 			private(w)
 			in.fail(w, r, stopped(opRequire, "the session cannot be checked", err))
 		default:
-			w.Header().Set("Cache-Control", "private")
-			ctx := context.WithValue(r.Context(), userKey{in}, s.Subject)
-			next.ServeHTTP(w, r.WithContext(in.grants.WithSubject(ctx, s.Subject)))
+			w.Header().Set("Cache-Control", "no-store")
+			ctx := context.WithValue(r.Context(), userKey{in}, v)
+			next.ServeHTTP(w, r.WithContext(in.grants.WithSubject(ctx, v.ticket.Subject)))
 		}
 	})
 }
@@ -41,12 +50,8 @@ func (l *Login) Require(next http.Handler) http.Handler {
 // the user, and whether there is one. Behind Require it costs nothing.
 // Elsewhere it checks the session, and after a failed check it returns false.
 func (l *Login) Subject(r *http.Request) (string, bool) {
-	in := l.inner()
-	if subject, ok := r.Context().Value(userKey{in}).(string); ok {
-		return subject, true
-	}
-	s, err := in.current(r)
-	return s.Subject, err == nil
+	v, ok := l.inner().visitOf(r)
+	return v.ticket.Subject, ok
 }
 
 // Reauthorize answers r with a request for a new login. A browser is sent to
@@ -57,9 +62,12 @@ func (l *Login) Reauthorize(w http.ResponseWriter, r *http.Request) {
 	private(w)
 	in := l.inner()
 	if isPage(r) {
-		seeOther(w, in.authorizePath(pageOf(r)))
+		seeOther(w, in.authorizePath(in.pageOf(r)))
 		return
 	}
+	// A 401 needs a challenge (RFC 9110 section 11.6.1). No browser asks for a
+	// password because of this one.
+	w.Header().Set("WWW-Authenticate", fmt.Sprintf("Cookie realm=%q, authorize_url=%q", in.site.host, in.site.origin+in.site.authorize))
 	writeJSON(w, http.StatusUnauthorized, map[string]string{
 		"error": "login_required", "authorize_url": in.site.origin + in.site.authorize,
 	})

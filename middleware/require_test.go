@@ -44,8 +44,8 @@ func TestM6_BrowserIsSentToLogIn(t *testing.T) {
 		t.Errorf("login that Require began ended at %q", a.location())
 	}
 	a = b.get("/timeline?page=2")
-	if a.StatusCode != http.StatusOK || a.Header.Get("Cache-Control") != "private" {
-		t.Errorf("page = %d, Cache-Control %q, want 200 and private", a.StatusCode, a.Header.Get("Cache-Control"))
+	if a.StatusCode != http.StatusOK || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("page = %d, Cache-Control %q, want 200 and no-store", a.StatusCode, a.Header.Get("Cache-Control"))
 	}
 }
 

@@ -2,7 +2,7 @@ package middleware
 
 import (
 	"net/http"
-	"net/url"
+	"slices"
 
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
@@ -27,7 +27,8 @@ type response struct {
 	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
 }
 
-// parseResponse reads the parameters that are known and ignores others.
+// parseResponse reads the parameters that are known. Others belong to the
+// server or to somebody else, and are ignored whatever their form is.
 // Parameters without a value count as omitted (RFC 6749 section 3.1). The error
 // is an *Error of kind ErrBadCallback.
 func parseResponse(r *http.Request) (response, error) {
@@ -37,23 +38,26 @@ func parseResponse(r *http.Request) (response, error) {
 	if len(r.URL.RawQuery) > maxQuery {
 		return bad("the response is too long")
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
+	names := []string{"state", "code", "iss", "error", "denied"}
+	query, ok := readQuery(r.URL.RawQuery, names...)
+	if !ok {
 		return bad("the query is not well formed")
 	}
-	for _, name := range []string{"state", "code", "iss", "error", "error_description", "error_uri", "denied"} {
-		switch values := query[name]; {
+	// Servers write what they like into the description. A bad one is left out.
+	texts, _ := readQuery(r.URL.RawQuery, "error_description")
+	for _, name := range append(names, "error_description") {
+		switch values := append(query[name], texts[name]...); {
 		case len(values) > 1:
 			return bad("parameter " + name + " came twice")
 		case len(values) == 1 && len(values[0]) > maxParam:
 			return bad("parameter " + name + " is too long")
-		case name != "error_description" && !visible(query.Get(name)):
+		case !visible(query.Get(name)):
 			return bad("parameter " + name + " has characters that it cannot have")
 		}
 	}
 	p := response{
 		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"),
-		errorCode: query.Get("error"), description: query.Get("error_description"), denied: query.Get("denied") != "",
+		errorCode: query.Get("error"), description: texts.Get("error_description"), denied: query.Get("denied") != "",
 	}
 	failed := p.errorCode != "" || p.denied
 	switch {
@@ -105,4 +109,26 @@ func errorCode(code string) string {
 		}
 	}
 	return code
+}
+
+// standardCodes are the error codes of RFC 6749 section 4.1.2.1, OpenID Connect
+// Core section 3.1.2.6, RFC 8707 and RFC 9449.
+var standardCodes = []string{
+	"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope", "server_error",
+	"temporarily_unavailable", "interaction_required", "login_required", "account_selection_required", "consent_required",
+	"invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported",
+	"registration_not_supported", "invalid_target", "invalid_dpop_proof",
+}
+
+// forged is the error for an error response without a state. Anybody can make
+// it, so it has no text of the response, except a code that is a known word.
+func (p response) forged() *Error {
+	e := &Error{
+		Op: opCallback, Kind: ErrForged,
+		Cause: "it has no state: either somebody else made the link, or the authorization server could not read the request of this app",
+	}
+	if slices.Contains(standardCodes, p.errorCode) {
+		e.Code = p.errorCode
+	}
+	return e
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,14 +9,15 @@ import (
 	"strings"
 )
 
-// maxReturnPath keeps a flow's cookie well under the 4 KiB that browsers keep.
+// maxReturnPath is the longest path that a login can end at. A flow drops a path
+// that does not fit into its cookie (see flowCookie).
 const maxReturnPath = 2048
 
 // localPath reports whether target is a path on this host for every program
-// that may read it: a browser (which takes a backslash for a slash and drops
-// tabs and line breaks), net/url, and a proxy that decodes once too often. It
-// is strict: what no page of an app is called is refused (RFC 9700 section
-// 4.11.1).
+// that may read it: a browser, net/url, and a proxy that decodes once too
+// often. A browser takes a backslash for a slash, and drops tabs and line
+// breaks. It is strict: a path that no page of an app has is refused (RFC 9700
+// section 4.11.1).
 func localPath(target string) bool {
 	if len(target) > maxReturnPath || !strings.HasPrefix(target, "/") {
 		return false
@@ -57,8 +59,8 @@ func plainPath(path string) bool {
 }
 
 // unescape decodes what can be decoded and leaves the rest, as lenient programs
-// do: url.PathUnescape gives up at the first percent sign that is none, and a
-// bad path would hide behind it.
+// do. url.PathUnescape ends at the first percent sign without two digits, and a
+// bad path could hide behind it.
 func unescape(path string) string {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -77,15 +79,44 @@ func unescape(path string) string {
 func unsafeInPath(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }
 
 // pageOf returns the local path, with its query, of the page that r asked for,
-// or "" if it cannot be come back to. It reads what the client sent and not
+// as the browser knows it. It returns "" if the browser cannot be sent back to
+// it, as after a form that was posted. It reads what the client sent and not
 // r.URL, which http.StripPrefix and others change.
-func pageOf(r *http.Request) string {
-	target := r.RequestURI
-	if !strings.HasPrefix(target, "/") && r.URL != nil {
-		target = r.URL.RequestURI()
+func (l *login) pageOf(r *http.Request) string {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return ""
 	}
-	if (r.Method != http.MethodGet && r.Method != http.MethodHead) || !localPath(target) {
-		return "" // a form that was posted cannot be come back to
+	target := l.site.public(r, escapeQuery(requestTarget(r)))
+	if !localPath(target) {
+		return ""
 	}
 	return target
+}
+
+// requestTarget returns path and query of r as the client sent them. A client
+// of a proxy sends a whole URL.
+func requestTarget(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") || r.URL == nil {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// escapeQuery escapes what browsers send in a query as it is, and what
+// localPath refuses: a backslash, and bytes that are not ASCII.
+func escapeQuery(target string) string {
+	path, query, found := strings.Cut(target, "?")
+	if !found {
+		return target
+	}
+	var b strings.Builder
+	b.WriteString(path + "?")
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c > '~' || c == '\\' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

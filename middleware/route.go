@@ -17,7 +17,11 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 		private(w)
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			l.fail(w, r, l.wrongMethod(op))
+			e := l.wrongMethod(op)
+			if r.Method == http.MethodGet && e.Op != opAuthorize && e.Op != opCallback { // the page has a form
+				l.cookies.setForm(w)
+			}
+			l.fail(w, r, e)
 			return
 		}
 		if err := serve(w, r); err != nil {
@@ -28,14 +32,21 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 
 func (l *login) wrongMethod(op string) *Error {
 	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
-	if op == opLogout {
-		e.Retry = l.site.logout // the page has a button that posts
+	switch op { // the page has a button that posts
+	case opLogout:
+		e.Retry = l.site.logout
+	case opDisconnect:
+		e.Retry = l.site.disconnect
 	}
 	return e
 }
 
-// fail answers with what went wrong.
+// fail reports what went wrong, and answers with it.
 func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.App, e.Home = l.options.AppName, l.options.Home
+	}
+	l.reportFailure(r, err)
 	if errors.Is(err, tokensource.ErrTemporary) {
 		w.Header().Set("Retry-After", retryAfter(err))
 	}

@@ -11,9 +11,11 @@ import (
 // The purposes of sealed values: a value that was sealed for one is nothing to
 // another.
 const (
-	forFlow    = "flow"
-	forSession = "session"
-	forLogout  = "logout"
+	forFlow       = "flow"
+	forSession    = "session"
+	forLogout     = "logout"
+	forDisconnect = "disconnect"
+	forKept       = "login"
 )
 
 // errNotSealed means that a value was not sealed by this Login for this purpose
@@ -53,9 +55,9 @@ func (l *login) open(ctx context.Context, purpose, name, text string, v any) err
 }
 
 // binding is the associated data: a sealed value cannot be moved to another
-// cookie, purpose, client or provider.
+// cookie, purpose, authorization server, client or deployment of it.
 func (l *login) binding(purpose, name string) []byte {
 	return []byte(strings.Join([]string{
-		"authtrip/middleware/1", purpose, name, l.client.Provider().Name, l.client.ClientID(),
+		"authtrip/middleware/2", purpose, name, l.client.Provider().Authority(), l.client.ClientID(), l.site.path,
 	}, "\x00"))
 }

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -91,20 +92,20 @@ func TestM6_SessionExpires(t *testing.T) {
 	}
 }
 
-// TestM6_SessionEndsWithTheGrant: a logout anywhere ends every session, and a later login does not bring them back.
+// TestM6_SessionEndsWithTheGrant: a disconnect anywhere ends every session, and a later login does not bring them back.
 func TestM6_SessionEndsWithTheGrant(t *testing.T) {
 	w := newWorld(t, setup{})
 	phone, desk := newBrowser(t, w.mux), newBrowser(t, w.mux)
 	w.logIn(phone, "")
 	w.logIn(desk, "")
 	wantStatus(t, "the first session after a second login", phone.get("/timeline"), http.StatusOK)
-	desk.do(http.MethodPost, "/logout")
-	wantStatus(t, "another browser's session after the logout", phone.get("/timeline"), http.StatusSeeOther)
+	desk.do(http.MethodPost, "/disconnect")
+	wantStatus(t, "another browser's session after the disconnect", phone.get("/timeline"), http.StatusSeeOther)
 	w.logIn(desk, "")
 	wantStatus(t, "that session after a new login", phone.get("/timeline"), http.StatusSeeOther)
 	wantStatus(t, "the new session", desk.get("/timeline"), http.StatusOK)
 	// The old session cannot end the new grant either.
-	wantStatus(t, "logout with the old session", phone.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+	wantStatus(t, "disconnect with the old session", phone.do(http.MethodPost, "/disconnect"), http.StatusSeeOther)
 	wantStatus(t, "the new session after that", desk.get("/timeline"), http.StatusOK)
 }
 
@@ -128,42 +129,48 @@ func TestM6_DeadGrant(t *testing.T) {
 	})
 }
 
-// memorySessions is what an app's own session library looks like: an identifier in a cookie, values on the server.
+// memorySessions is what an app's own session library looks like: an identifier
+// in a cookie, and values by name on the server.
 type memorySessions struct {
-	values map[string]string
+	values map[string]map[string]string
 	next   int
 }
 
-func (m *memorySessions) Get(r *http.Request) (string, error) {
+func (m *memorySessions) Get(r *http.Request, name string) (string, error) {
 	c, err := r.Cookie("sid")
 	if err != nil {
 		return "", nil //nolint:nilerr // no cookie is no session, and no failure
 	}
-	return m.values[c.Value], nil
+	return m.values[c.Value][name], nil
 }
 
-func (m *memorySessions) Set(w http.ResponseWriter, r *http.Request, value string) error {
+func (m *memorySessions) Set(w http.ResponseWriter, r *http.Request, name, value string) error {
+	values := map[string]string{}
 	if old, err := r.Cookie("sid"); err == nil {
+		maps.Copy(values, m.values[old.Value])
 		delete(m.values, old.Value)
 	}
 	m.next++
 	id := strings.Repeat("i", m.next)
-	m.values[id] = value
+	values[name] = value
+	m.values[id] = values
 	http.SetCookie(w, &http.Cookie{Name: "sid", Value: id, Path: "/", Secure: true, HttpOnly: true})
 	return nil
 }
 
 func TestM6_OwnSessions(t *testing.T) {
-	own := &memorySessions{values: map[string]string{}}
+	own := &memorySessions{values: map[string]map[string]string{}}
 	w := newWorld(t, setup{options: middleware.Options{Sessions: own}})
 	b := newBrowser(t, w.mux)
 	w.logIn(b, "")
 	if got := b.cookies("session"); len(got) != 0 {
 		t.Errorf("session cookies of ours = %v, want none", got)
 	}
-	for _, value := range own.values {
-		if value == "" || strings.Contains(value, oauthtest.DefaultUser().ID) {
-			t.Errorf("value %q given to Sessions, want a sealed one", value)
+	for _, values := range own.values {
+		for name, value := range values {
+			if value == "" || strings.Contains(value, oauthtest.DefaultUser().ID) {
+				t.Errorf("value %q = %q given to Sessions, want a sealed one", name, value)
+			}
 		}
 	}
 	wantStatus(t, "page", b.get("/timeline"), http.StatusOK)

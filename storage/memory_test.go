@@ -60,7 +60,7 @@ func TestCheckKeyHidesKey(t *testing.T) {
 
 func Example() {
 	ctx := context.Background()
-	keys, err := seal.NewKeys(seal.NewKey()) // ParseKeys(os.Getenv("STORAGE_KEYS")) if values outlive the process
+	keys, err := seal.NewKeys(seal.NewKey()) // ParseKeys(os.Getenv("APP_KEYS")) if values outlive the process
 	if err != nil {
 		slog.Error("keys", "err", err)
 		return

@@ -27,6 +27,9 @@ type Event struct {
 	Origin     string // of a request to an API, such as "https://api.x.com"
 	Scopes     []string
 
+	// Reason says why, in a few words, where a kind of event has several reasons.
+	Reason string
+
 	// Err is the cause of a failure or of a refusal. Nil means success.
 	Err error
 
@@ -70,6 +73,7 @@ func (e Event) attrs() []slog.Attr {
 		{"remote_addr", e.RemoteAddr},
 		{"user_agent", e.UserAgent},
 		{"origin", e.Origin},
+		{"reason", e.Reason},
 		{"correlation_id", e.CorrelationID},
 	} {
 		if f.value != "" {

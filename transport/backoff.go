@@ -10,7 +10,7 @@ import (
 // random part of a bound that doubles with each attempt.
 func (c *retryCall) nextPause() time.Duration {
 	if c.resp != nil {
-		if asked := askedPause(c.resp); asked > 0 {
+		if asked := c.limits.askedPause(c.resp); asked > 0 {
 			return asked
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// floor is the cheapest correct wrapper: a copy of the request with a header map and a value of its own, and one look at
-// the clock.
+// floor is the cheapest correct wrapper: a copy of the request with a header
+// map and a value of its own, and one look at the clock.
 type floor struct {
 	base  http.RoundTripper
 	auth  string
@@ -36,7 +36,8 @@ func (f *floor) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.base.RoundTrip(&s.req)
 }
 
-// BenchmarkRoundTrip compares what a request costs over a base that costs nothing. Compare ratios within one run.
+// BenchmarkRoundTrip compares what a request costs over a base that costs
+// nothing. Compare ratios within one run.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, c := range []struct {
 		name   string

@@ -63,15 +63,19 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 
 // authorized sends req as the RequestAuthorizer says, renews a token that is
 // rejected, and replays the request once with the new one.
-func (c *core) authorized(req *http.Request) (*http.Response, error) {
-	body, kept := c.keepBody(req)
+func (c *core) authorized(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
 	p := &proof{by: c.authorizer}
 	resp, err := c.prove(req, body, kept, p)
-	// A challenge that was not met is no rejection of the token (T12).
 	if err != nil || p.again || !c.refused(resp) {
+		// A challenge that was not met is no rejection of the token (T12).
+		if p.failed {
+			c.report(req, err)
+		}
+		c.accepted(req, resp, p.token)
 		return resp, err
 	}
-	fresh, resp, err := c.renew(req, resp, p.token)
+	sent := p.token
+	fresh, resp, err := c.renew(req, resp, sent)
 	if fresh == nil {
 		return resp, err
 	}
@@ -80,7 +84,11 @@ func (c *core) authorized(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	discard(resp)
-	return c.prove(req, body, kept, p)
+	resp, err = c.prove(req, body, kept, p)
+	if err == nil && !p.again {
+		c.renewed(req, resp, sent, p.token)
+	}
+	return resp, err
 }
 
 // prove sends req, and once more if the response asks for it and the body can

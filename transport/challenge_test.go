@@ -70,7 +70,8 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-// FuzzChallenges checks that no input breaks the parser, and that what it finds stands in the input.
+// FuzzChallenges checks that no input breaks the parser, and that what it
+// finds stands in the input.
 func FuzzChallenges(f *testing.F) {
 	for _, seed := range []string{
 		"", "Bearer", `Bearer error="insufficient_scope"`, `Newauth realm="apps", type=1, title="Login to \"apps\"", Basic realm="simple"`,

@@ -14,7 +14,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// nowhere is a base that costs next to nothing: it checks the token, and returns a response without body.
+// nowhere is a base that costs next to nothing: it checks the token, and
+// returns a response without body.
 type nowhere struct{ wantAuth int }
 
 func (b nowhere) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -48,7 +49,8 @@ func (d drain) RoundTrip(req *http.Request) (*http.Response, error) {
 	return d.RoundTripper.RoundTrip(req)
 }
 
-// looped is a body that begins again after Close, so that one request can be sent many times.
+// looped is a body that begins again after Close, so that one request can be
+// sent many times.
 type looped struct{ *strings.Reader }
 
 func (b looped) Close() error {
@@ -56,7 +58,8 @@ func (b looped) Close() error {
 	return err
 }
 
-// withBody gives req a body that can be replayed. Here nothing is rejected, so that nobody may ask for it.
+// withBody gives req a body that can be replayed. Here nothing is rejected, so
+// that nobody may ask for it.
 func withBody(t *testing.T, req *http.Request, size int) *http.Request {
 	if size == 0 {
 		return req
@@ -77,7 +80,8 @@ func costRequest(t testing.TB, body io.Reader) *http.Request {
 	return req
 }
 
-// measure returns what a request allocates, on average over runs of them: allocations rounded down, and bytes.
+// measure returns what a request allocates, on average over runs of them:
+// allocations rounded down, and bytes.
 func measure(t *testing.T, runs int, rt http.RoundTripper, req *http.Request) (allocs float64, bytes uint64) {
 	send := func() {
 		if _, err := rt.RoundTrip(req); err != nil {
@@ -133,7 +137,8 @@ func TestT7_ElsewhereItCostsNothing(t *testing.T) {
 	}
 }
 
-// Many subjects in turn keep their headers: only tokens whose slots collide cost a string now and then.
+// Many subjects in turn keep their headers: only tokens whose slots collide
+// cost a string now and then.
 func TestT7_ManySubjects(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")

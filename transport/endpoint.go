@@ -1,9 +1,13 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/tokensource"
@@ -13,48 +17,49 @@ import (
 // them gets a token (T9), also if the server and its API have the same origin.
 type endpoints []endpoint
 
-// endpoint is one such URL. Its query does not count.
+// endpoint is one such URL. Its query does not count. Neither do the case of
+// its path and slashes too many: servers differ in what they accept.
 type endpoint struct {
 	origin origin
 	path   string
 }
 
-// endpointsOf returns the endpoints that src names.
-func endpointsOf(src tokensource.Source) (endpoints, error) {
-	scoper, ok := src.(tokensource.Scoper)
-	if !ok {
-		return nil, nil
+// endpointsOf returns the endpoints that src names, and those of the options.
+func endpointsOf(src tokensource.Source, o *Options) (endpoints, error) {
+	var named []string
+	if scoper, ok := src.(tokensource.Scoper); ok {
+		named = scoper.Endpoints()
 	}
 	var list endpoints
-	for _, raw := range scoper.Endpoints() {
+	for _, raw := range slices.Concat(named, o.Endpoints) {
 		u, err := url.Parse(raw)
 		if err != nil {
-			return nil, fmt.Errorf("transport: the source names an endpoint that is not a URL")
+			return nil, errors.New("transport: an endpoint of the source or of Options.Endpoints is not a URL")
 		}
 		o, err := parseOrigin(u.Scheme+"://"+u.Host, true)
 		if err != nil {
-			return nil, fmt.Errorf("transport: the source names an endpoint that cannot be one: %w", err)
+			return nil, fmt.Errorf("transport: an endpoint of the source or of Options.Endpoints cannot be one: %w", err)
 		}
-		list = append(list, endpoint{o, rooted(u.Path)})
+		list = append(list, endpoint{o, cleaned(u.Path)})
 	}
 	return list, nil
 }
 
-// rooted returns the path that a client sends for path.
-func rooted(path string) string {
-	if path == "" {
-		return "/"
-	}
-	return path
-}
+// cleaned returns a path as the endpoint that a server may take it for.
+func cleaned(p string) string { return path.Clean("/" + p) }
 
-// has reports whether u is one of the endpoints. The path is compared first:
-// paths of an API seldom have the length of one of these, so that a comparison
-// costs about a nanosecond.
+// has reports whether u is one of the endpoints. Most paths are clean, so that
+// a comparison costs some nanoseconds.
 func (s endpoints) has(u *url.URL) bool {
-	path := rooted(u.Path)
+	if len(s) == 0 || u == nil || u.Opaque != "" {
+		return false
+	}
+	p := u.Path
+	if p == "" || p[len(p)-1] == '/' || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+		p = cleaned(p)
+	}
 	for i := range s {
-		if s[i].path == path && s[i].origin.at(u) {
+		if len(s[i].path) == len(p) && strings.EqualFold(s[i].path, p) && s[i].origin.at(u) {
 			return true
 		}
 	}
@@ -66,9 +71,8 @@ func (c *core) sendsTokenTo(req *http.Request) bool {
 	return c.origins.has(req.URL) && !c.endpoints.has(req.URL) && !ownRequest(req)
 }
 
-// ownRequest reports whether package oauth made req with a token of its own, to
-// ask who a user is (T9). Only such a request comes with an Authorization
-// header under a marked context, and the header is the cheaper one to look at.
-func ownRequest(req *http.Request) bool {
-	return req.Header[authorization] != nil && backchannel.Is(req.Context())
-}
+// ownRequest reports whether package oauth made req, or a function that
+// package oauth calls to prepare such a request (T9). The token of such a
+// request is its own, or it has none. If it waited for one, it could wait for
+// itself.
+func ownRequest(req *http.Request) bool { return backchannel.Is(req.Context()) }

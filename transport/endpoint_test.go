@@ -47,7 +47,18 @@ func TestT9_EndpointsGetNoToken(t *testing.T) {
 		{"https://as.example/token", false},
 		{api + "/oauth2/tokens", true},
 		{api + "/oauth2/token/1", true},
-		{api + "/OAuth2/token", true},
+		{api + "/OAuth2/Token", false},
+		{api + "/oauth2/token/", false},
+		{api + "//oauth2/token", false},
+		{api + "/oauth2//token//", false},
+		{api + "/oauth2/./token", false},
+		{api + "/x/../oauth2/token", false},
+		{api + "/oauth2%2Ftoken", false},
+		{api + ":443/oauth2/token?grant_type=refresh_token#f", false},
+		{"https://API.example/REVOKE?tenant=2&x=y", false},
+		{"https://root.example:443//", false},
+		{api + "/oauth2/token.json", true},
+		{api + "/v1/oauth2/token", true},
 		{api, true},
 		{api + "/me", true},
 	}
@@ -85,11 +96,29 @@ func TestT9_TheRequestIsNotEvenCopied(t *testing.T) {
 	}
 }
 
+// A source that names no endpoints, such as one of another library, has those
+// of the options.
+func TestT9_EndpointsOfTheOptions(t *testing.T) {
+	base := &script{answers: []answer{ok200}}
+	rt := newTransport(t, plainSource{&oauth2.Token{AccessToken: "a"}}, base, transport.Options{
+		Origins: []string{api}, Endpoints: []string{api + "/token", "https://as.example/device"},
+	})
+	for _, path := range []string{"/token", "/TOKEN/?x=y", "/me"} {
+		roundTrip(t, rt, newRequest(t, "POST", api+path, nil))
+	}
+	if got := base.auths(); got != ", , Bearer a" {
+		t.Errorf("Authorization at two spellings of the endpoint and at /me = %q, want one at /me", got)
+	}
+}
+
 func TestEndpointsThatCannotBe(t *testing.T) {
 	for _, raw := range []string{"", "/token", "https://", "https://as.example:port/t", "mailto:a@as.example", "\x00"} {
 		src := &scopedSource{fakeSource: newSource(), endpoints: []string{raw}}
 		if rt, err := transport.New(src, nil); err == nil || rt != nil || !strings.Contains(err.Error(), "endpoint") {
 			t.Errorf("New with endpoint %q = %v, want an error about the endpoint", raw, err)
+		}
+		if rt, err := transport.New(newSource(), &transport.Options{Endpoints: []string{raw}}); err == nil || rt != nil || !strings.Contains(err.Error(), "endpoint") {
+			t.Errorf("New with endpoint %q in the options = %v, want an error about the endpoint", raw, err)
 		}
 	}
 }

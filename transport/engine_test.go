@@ -26,7 +26,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// engine is the whole of authtrip on a fake X: client, grants, transport, one http.Client for all users.
+// engine is the whole of authtrip on a fake X: client, grants, transport, one
+// http.Client for all users.
 type engine struct {
 	fake   *xapi.Server
 	origin string // of the API
@@ -43,7 +44,8 @@ func newEngine(t *testing.T, o *transport.Options) *engine {
 	return e
 }
 
-// newLoopbackEngine is newEngine over HTTP, with so many connections to the API and the token endpoint together.
+// newLoopbackEngine is newEngine over HTTP, with so many connections to the
+// API and the token endpoint together.
 func newLoopbackEngine(t *testing.T, connections int) *engine {
 	t.Helper()
 	e := &engine{fake: xapi.New(t, nil)}
@@ -56,7 +58,8 @@ func newLoopbackEngine(t *testing.T, connections int) *engine {
 	return e
 }
 
-// open connects to the fake, which is at url, or in memory if that is empty. Token requests go through tokens.
+// open connects to the fake, which is at url, or in memory if that is empty.
+// Token requests go through tokens.
 func (e *engine) open(t *testing.T, url string, tokens http.RoundTripper, o *transport.Options) {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
@@ -117,7 +120,8 @@ func (e *engine) call(t *testing.T, user string) int {
 	return resp.StatusCode
 }
 
-// spreads are how the answers of the API come: together, or so that many a 401 arrives when the refresh is long over.
+// spreads are how the answers of the API come: together, or so that many a 401
+// arrives when the refresh is long over.
 var spreads = []struct {
 	name   string
 	jitter time.Duration
@@ -143,7 +147,8 @@ func TestT3_StormOfTheEngine(t *testing.T) {
 	}
 }
 
-// Over real connections, of which there are fewer than calls, the order of things is not ours. The counts are the same.
+// Over real connections, of which there are fewer than calls, the order of
+// things differs from run to run. The counts are the same.
 func TestT3_StormOverLoopback(t *testing.T) {
 	for _, spread := range spreads {
 		t.Run(spread.name, func(t *testing.T) {
@@ -154,8 +159,8 @@ func TestT3_StormOverLoopback(t *testing.T) {
 	}
 }
 
-// storm has n calls of user 1 meet a token that the API no longer accepts. Each answer of the API takes 20 ms, and up to
-// jitter more.
+// storm has n calls of user 1 meet a token that the API no longer accepts.
+// Each answer of the API takes 20 ms, and up to jitter more.
 func (e *engine) storm(t *testing.T, n int, jitter time.Duration) {
 	t.Helper()
 	e.fake.Set(func(k *xapi.Knobs) { k.Latency = 20 * time.Millisecond })
@@ -212,8 +217,8 @@ func (ownTokens) Token(context.Context) (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: "a-token-of-the-program"}, nil
 }
 
-// A Keeper has ready headers for its own tokens. A source that embeds a Keeper and
-// supplies other tokens gets those sent.
+// A Keeper has ready headers for its own tokens. A source that embeds a Keeper
+// and supplies other tokens gets those sent.
 func TestASourceThatEmbedsAKeeperSendsItsOwnTokens(t *testing.T) {
 	e := newEngine(t, &transport.Options{})
 	e.login(t, "7")

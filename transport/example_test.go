@@ -11,8 +11,9 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// The http.Client that a program has gets a Transport around the one it used before. When the server rejects the token,
-// the source renews it and the request is sent again: the program sees only the answer.
+// The http.Client that a program has gets a Transport around the one it used
+// before. When the server rejects the token, the source renews it and the
+// request is sent again: the program sees only the answer.
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		fmt.Println("the server gets", req.Method, req.Header.Get("Authorization"))

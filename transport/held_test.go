@@ -11,7 +11,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// A resource server may go on talking after its 401, and the caller hears each word when it is said.
+// A resource server may send the body of its 401 bit by bit. The caller gets
+// each part when it arrives.
 func TestT5_ARejectionThatGoesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		body, write := io.Pipe()

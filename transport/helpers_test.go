@@ -20,7 +20,8 @@ import (
 
 const api = "https://api.example"
 
-// fakeSource renews by comparison: the token "tok-1" is followed by "tok-2" and so on, and only the current one is renewed.
+// fakeSource renews by comparison: the token "tok-1" is followed by "tok-2"
+// and so on, and only the current one is renewed.
 type fakeSource struct {
 	origins  []string
 	tokenErr error
@@ -100,7 +101,8 @@ type plainSource struct{ tok *oauth2.Token }
 
 func (s plainSource) Token(context.Context) (*oauth2.Token, error) { return s.tok, nil }
 
-// baseFunc is a base. It reads and closes the request body after f, as the contract asks of every base, unless f did.
+// baseFunc is a base. It reads and closes the request body after f, as the
+// contract asks of every base, unless f did.
 type baseFunc func(*http.Request) (*http.Response, error)
 
 func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -112,7 +114,8 @@ func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// script is a base that records what it was sent and answers from a list; the last answer repeats.
+// script is a base that records what it was sent and answers from a list; the
+// last answer repeats.
 type script struct {
 	mu      sync.Mutex // guards sent
 	answers []answer
@@ -175,7 +178,8 @@ func (s *script) bodies() string {
 	return strings.Join(list, ", ")
 }
 
-// authorizations returns every value that would go on the wire as Authorization, in whatever case its key is written.
+// authorizations returns every value that would go on the wire as
+// Authorization, in whatever case its key is written.
 func authorizations(h http.Header) []string {
 	var list []string
 	for key, values := range h {
@@ -252,3 +256,8 @@ func roundTrip(t testing.TB, rt http.RoundTripper, req *http.Request) (int, stri
 
 // oneWay hides GetBody from http.NewRequest: a body that can be read once.
 func oneWay(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
+
+// named returns a context that names a subject of a login.
+func named(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, tokensource.Owner{Authority: "https://login.example"}, subject)
+}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -27,18 +28,45 @@ type Options struct {
 	// the request. An origin is https, or http on loopback. The request's URL
 	// decides, not its Host field.
 	//
-	// A request to an endpoint of the authorization server (tokensource.Scoper)
-	// passes without a token, also at these origins.
+	// A request to an endpoint of the authorization server (Endpoints) passes
+	// without a token, also at these origins.
 	Origins []string
+
+	// Endpoints are URLs that never get a token, beside those that the source names
+	// (tokensource.Scoper). A source whose own requests for tokens go through this
+	// Transport must name their endpoint, or it is named here. Otherwise such a
+	// request would wait for the token that it is to obtain.
+	Endpoints []string
 
 	// InsecureHTTP allows http origins on any host. What is lost: everybody on the
 	// way reads the token and can use it.
 	InsecureHTTP bool
 
-	// Rejected says that a response of status 400 or above means that the token was
-	// refused, so that another one should be tried. It must not read the body. Nil
-	// means RejectedOn(401).
+	// Rejected says that a response means that the token was rejected, so that
+	// another one should be tried. It is asked about every response, whatever its
+	// status, except 101 (Switching Protocols) and rate limits. It must not read
+	// the body, but may look at the beginning of it with Peek. Nil means
+	// RejectedOn with the statuses that the source names (tokensource.Describer),
+	// or RejectedOn(401).
 	Rejected func(*http.Response) bool
+
+	// API says how the resource servers answer: which statuses reject a token, and
+	// how a rate limit is announced. Nil means what the source names
+	// (tokensource.Describer).
+	API *tokensource.APIFacts
+
+	// OnEvent is called when a request gets no token (EventWithoutToken), because
+	// of its origin or because the source has none. It is not called for a request
+	// with an Authorization header of its own. It is called concurrently, and
+	// before the request is sent. Nil means no calls.
+	OnEvent func(context.Context, tokensource.Event)
+
+	// Strict refuses a request to an origin that gets no token, with
+	// ErrOtherOrigin, if its context names a subject (tokensource.HasSubject) and
+	// the request has no Authorization header. So a missing entry in Origins is
+	// found, and a redirect elsewhere ends in an error. In a stack of Transports
+	// with other RoundTrippers between them, only the innermost can be strict.
+	Strict bool
 
 	// Retry repeats requests that failed or were rate-limited. Nil means never.
 	Retry *RetryOptions
@@ -46,7 +74,8 @@ type Options struct {
 	// MaxReplayBody is how many bytes of a request body without GetBody are kept
 	// while it is sent, so that the request can be replayed with another token.
 	// Zero means 64 KiB. Negative means none. A longer body is sent too. If its
-	// token is then rejected, the caller gets that response.
+	// token is rejected after more of the body was read, the caller gets that
+	// response.
 	MaxReplayBody int64
 }
 
@@ -60,36 +89,52 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	allowed, err := originsOf(src, o)
-	if err != nil {
-		return nil, err
-	}
-	retry, err := newRetrier(o.Retry)
-	if err != nil {
-		return nil, err
-	}
-	never, err := endpointsOf(src)
-	if err != nil {
-		return nil, err
-	}
 	c := &core{
-		src: src, base: o.Base, origins: allowed, endpoints: never,
-		rejected: o.Rejected, retry: retry, maxReplay: o.MaxReplayBody,
+		src: src, base: o.Base, maxReplay: o.MaxReplayBody, limits: &rateLimits{}, futile: newFutile(),
+		onEvent: o.OnEvent, strict: o.Strict,
+	}
+	facts := factsOf(src, o)
+	c.limits.statuses, c.limits.headers = facts.LimitStatuses, facts.LimitHeaders
+	var err error
+	if c.origins, err = originsOf(src, o); err != nil {
+		return nil, err
+	}
+	if c.endpoints, err = endpointsOf(src, o); err != nil {
+		return nil, err
+	}
+	if c.retry, err = newRetrier(o.Retry, c.limits); err != nil {
+		return nil, err
 	}
 	c.headers.seed = maphash.MakeSeed()
 	c.renewer, _ = src.(tokensource.Renewer)
 	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
 	c.ready = bearer.ReadyOf(src)
+	c.accepter, _ = c.ready.(accepter)
+	c.rejected = o.Rejected
+	if c.rejected == nil {
+		c.rejected = RejectedOn(facts.RejectedStatuses...) //nolint:bodyclose // it only judges responses
+	}
 	if c.base == nil {
 		c.base = http.DefaultTransport
-	}
-	if c.rejected == nil {
-		c.rejected = RejectedOn(http.StatusUnauthorized) //nolint:bodyclose // it only judges responses
 	}
 	if c.maxReplay == 0 {
 		c.maxReplay = defaultReplayBody
 	}
 	return &Transport{func() *core { return c }}, nil
+}
+
+// factsOf returns how the resource servers answer.
+func factsOf(src tokensource.Source, o *Options) tokensource.APIFacts {
+	var facts tokensource.APIFacts
+	if o.API != nil {
+		facts = o.API.Clone()
+	} else if d, ok := src.(tokensource.Describer); ok {
+		facts = d.APIFacts().Clone()
+	}
+	if len(facts.RejectedStatuses) == 0 {
+		facts.RejectedStatuses = []int{http.StatusUnauthorized}
+	}
+	return facts
 }
 
 // originsOf parses the origins that the options list. If they list none, it

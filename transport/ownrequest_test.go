@@ -18,8 +18,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// late is a base that is known later than its client, as http.DefaultTransport is
-// when a program wraps it.
+// late is a base that is set after its client was made, as
+// http.DefaultTransport is when a program wraps it.
 type late struct{ rt http.RoundTripper }
 
 func (l *late) RoundTrip(req *http.Request) (*http.Response, error) { return l.rt.RoundTrip(req) }
@@ -40,8 +40,8 @@ func (v *vault) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // A program may use one http.Client for everything. Requests for a token, a
-// revocation, the user's identity and the client secret pass as they are, and no
-// token waits for itself.
+// revocation, the user's identity and the client secret pass as they are, and
+// no token waits for itself.
 func TestT9_OneClientForEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x, app := xapi.New(t, nil), oauthtest.ConfidentialApp()

@@ -33,7 +33,8 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	fmt.Fprint(w, "landed")
 }
 
-// dialAll returns a client that reaches each host:port at the address given for it, and trusts the test certificates.
+// dialAll returns a client that reaches each host:port at the address given
+// for it, and trusts the test certificates.
 func dialAll(t *testing.T, addresses map[string]string) *http.Transport {
 	base := httptest.NewTLSServer(nil)
 	base.Close()
@@ -118,7 +119,8 @@ func TestT2_RedirectsWithinTheOriginGetTheToken(t *testing.T) {
 	}
 }
 
-// A Location that cannot be parsed is the caller's to see, also below the retries.
+// A Location that cannot be parsed is the caller's to see, also below the
+// retries.
 func TestT6_RedirectsAreNotInterpretedByTheRetries(t *testing.T) {
 	for _, location := range []string{"://bad", "https://other.example/", ""} {
 		redirect := answer{status: 302, header: http.Header{"Location": {location}}, body: "see there"}

@@ -47,7 +47,11 @@ func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 		{"403 counts", on403, []answer{{status: 403}, {status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
 		{"401 counts too", on403, []answer{{status: 401}, {status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
 		{"403 with insufficient_scope", on403, []answer{{status: 403, header: bearer(`Bearer error="insufficient_scope"`)}}, "Bearer tok-1", 403},
-		{"success cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 200}}, "Bearer tok-1", 200},
+		{"success is rejected", func(*http.Response) bool { return true }, []answer{{status: 200}}, "Bearer tok-1, Bearer tok-2", 200},
+		{"a rate limit cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 429}}, "Bearer tok-1", 429},
+		{"insufficient_user_authentication", nil,
+			[]answer{{status: 401, header: bearer(`Bearer error="insufficient_user_authentication", acr_values="myACR"`)}}, "Bearer tok-1", 401},
+		{"insufficient_scope of a DPoP challenge", nil, []answer{{status: 401, header: bearer(`DPoP error="insufficient_scope"`)}}, "Bearer tok-1", 401},
 		{"an upgrade cannot be rejected", func(*http.Response) bool { return true }, []answer{{status: 101}}, "Bearer tok-1", 101},
 	}
 	for _, test := range tests {
@@ -63,7 +67,8 @@ func TestT3_RejectedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// swapSource hands out one token and renews another: what was sent counts, not what is current.
+// swapSource hands out one token and renews another: what was sent counts, not
+// what is current.
 type swapSource struct {
 	fakeSource
 	rejected []*oauth2.Token
@@ -122,7 +127,8 @@ func TestT3_OriginalResponseGoesToTheCaller(t *testing.T) {
 	}
 }
 
-// A rejected response is read while the token is renewed, but no further than is kept.
+// A rejected response is read while the token is renewed, but no further than
+// is kept.
 func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	slow, write := io.Pipe()
@@ -152,7 +158,8 @@ func TestT5_RejectedResponseThatIsLongOrSlow(t *testing.T) {
 	}
 }
 
-// A program may limit its connections to a host that is the API and the authorization server, as api.x.com is.
+// A program may limit its connections to a host that is the API and the
+// authorization server, as api.x.com is.
 func TestT3_OneConnection(t *testing.T) {
 	e := newLoopbackEngine(t, 1)
 	e.login(t, "1")
@@ -215,7 +222,8 @@ func TestT3_UnusableNewTokenIsNotSent(t *testing.T) {
 	exposure.Check(t, "the error", err, canary)
 }
 
-// A request leaves at its own deadline while the renewal that it waits for goes on.
+// A request leaves at its own deadline while the renewal that it waits for
+// goes on.
 func TestT3_DeadlineDuringARenewal(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		src := newSource()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ const (
 
 // replay renews the token that resp refused and sends req once more. Whatever
 // comes back then goes to the caller. If there is no newer token or no way to
-// send the body again, resp does, with all of its body.
+// send the body again, the caller gets resp, with all of its body.
 func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token, kept *keptBody) (*http.Response, error) {
 	fresh, resp, err := c.renew(req, resp, sent)
 	if fresh == nil {
@@ -32,20 +33,27 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 		discard(resp)
 		return nil, err
 	}
-	// Looked at only now: while the token was renewed, the base may have read the
-	// body to its end.
+	// The body is looked at only now: while the token was renewed, the base may
+	// have read it to its end.
 	body, ok := reopenBody(req, kept)
 	if !ok {
 		return resp, nil
 	}
 	discard(resp)
-	return c.send(req, body, carrier{auth: auth})
+	resp, err = c.send(req, body, carrier{auth: auth})
+	if err == nil {
+		c.renewed(req, resp, sent, fresh)
+	}
+	return resp, err
 }
 
 // renew returns a token other than sent, which resp refused, and resp. Without
 // such a token it returns what goes to the caller: resp with all of its body,
 // or an error.
 func (c *core) renew(req *http.Request, resp *http.Response, sent *oauth2.Token) (*oauth2.Token, *http.Response, error) {
+	if !c.mayHelp(req, sent) {
+		return nil, resp, nil
+	}
 	hold(resp)
 	fresh, err := c.renewer.Renew(req.Context(), sent)
 	switch {
@@ -64,6 +72,45 @@ func (c *core) renew(req *http.Request, resp *http.Response, sent *oauth2.Token)
 	return nil, nil, err
 }
 
+// mayHelp reports whether a renewal of sent, which was rejected, may help. It
+// may not if this resource rejected sent when it was new. Meanwhile the source
+// may have another token.
+func (c *core) mayHelp(req *http.Request, sent *oauth2.Token) bool {
+	if !c.futile.paused(req, sent) {
+		return true
+	}
+	now, err := c.src.Token(req.Context())
+	return err == nil && now != nil && now.AccessToken != sent.AccessToken
+}
+
+// accepted tells the source that tok, with which req was sent, was accepted. An
+// error of the API says nothing about the token.
+func (c *core) accepted(req *http.Request, resp *http.Response, tok *oauth2.Token) {
+	if resp == nil || resp.StatusCode >= 400 || tok == nil {
+		return
+	}
+	c.futile.accepted(req, tok)
+	if c.accepter != nil {
+		c.accepter.Accepted(req.Context(), tok, false)
+	}
+}
+
+// renewed notes whether the renewal that replaced sent by fresh has helped,
+// which resp, the response to the replay, says.
+func (c *core) renewed(req *http.Request, resp *http.Response, sent, fresh *oauth2.Token) {
+	if c.refused(resp) {
+		c.futile.renewed(req, sent, fresh, false)
+		return
+	}
+	if resp == nil || resp.StatusCode >= 400 {
+		return
+	}
+	c.futile.renewed(req, sent, fresh, true)
+	if c.accepter != nil {
+		c.accepter.Accepted(req.Context(), fresh, true)
+	}
+}
+
 // discard drains the body of a response that nobody will read, within bounds,
 // and closes it.
 func discard(resp *http.Response) {
@@ -79,4 +126,8 @@ func discard(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, body, maxDrain)
 	late.Stop()
 	body.Close()
+}
+
+type accepter interface {
+	Accepted(ctx context.Context, tok *oauth2.Token, renewed bool)
 }

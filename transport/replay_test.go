@@ -75,20 +75,28 @@ func TestT4_WhatIsReplayed(t *testing.T) {
 	}
 }
 
-// What cannot be replayed anyway is not wrapped: the base sees the caller's own body, which may be a file that it can send
-// without copying.
+// What cannot be replayed anyway is not wrapped: the base sees the caller's own
+// body, which may be a file that it can send without copying.
 func TestT4_BodyThatIsNotKeptIsTheCallersOwn(t *testing.T) {
+	const plain = "http://127.0.0.1:1"
+	noRenewal := plainSource{&oauth2.Token{AccessToken: "a"}}
 	tests := []struct {
 		name   string
 		src    tokensource.Source
+		url    string
 		limit  int64
 		length int64
+		expect string
 		same   bool
 	}{
-		{"kept", newSource(), 0, -1, false},
-		{"nothing is kept", newSource(), -1, -1, true},
-		{"known to be over the limit", newSource(), 3, 4, true},
-		{"a source that cannot renew", plainSource{&oauth2.Token{AccessToken: "a"}}, 0, -1, true},
+		{"kept", newSource(), plain, 0, -1, "", false},
+		{"nothing is kept", newSource(), plain, -1, -1, "", true},
+		{"nothing is kept, 100-continue", newSource(), plain, -1, -1, "100-continue", false},
+		{"nothing is kept, https", newSource(), api, -1, -1, "", false},
+		{"known to be over the limit", newSource(), plain, 3, 4, "", true},
+		{"known to be over the limit, 100-continue", newSource(), plain, 3, 4, "100-Continue", false},
+		{"known to be over the limit, https", newSource(), api, 3, 4, "", false},
+		{"a source that cannot renew", noRenewal, api, 0, -1, "100-continue", true},
 	}
 	for _, test := range tests {
 		var got io.ReadCloser
@@ -96,45 +104,167 @@ func TestT4_BodyThatIsNotKeptIsTheCallersOwn(t *testing.T) {
 			got = req.Body
 			return response(req, 200, nil, ""), nil
 		})
-		req := newRequest(t, "POST", api, oneWay("body"))
+		req := newRequest(t, "POST", test.url, oneWay("body"))
 		req.ContentLength = test.length
-		roundTrip(t, newTransport(t, test.src, base, transport.Options{Origins: []string{api}, MaxReplayBody: test.limit}), req)
+		if test.expect != "" {
+			req.Header.Set("Expect", test.expect)
+		}
+		o := transport.Options{Origins: []string{api, plain}, MaxReplayBody: test.limit}
+		roundTrip(t, newTransport(t, test.src, base, o), req)
 		if same := got == req.Body; same != test.same {
 			t.Errorf("%s: the base got the caller's own body = %t, want %t", test.name, same, test.same)
 		}
 	}
 }
 
-// A server may answer before it has read the body, or without reading it.
-func TestT4_BodyThatWasNotReadToItsEndIsNotReplayed(t *testing.T) {
+// A server may answer before it has read the body. What was read and is kept is
+// sent again, and then the rest. What was read and is not kept cannot be sent
+// again.
+func TestT4_BodyOfWhichAPartWasRead(t *testing.T) {
+	const text = "0123456789"
 	for _, test := range []struct {
+		name         string
 		take, length int64
-		calls        int
+		limit        int64
+		replayed     bool
 	}{
-		{0, -1, 1},
-		{1, -1, 1},
-		{4, -1, 1}, // there may be more
-		{0, 4, 1},
-		{3, 4, 1},
-		{4, 4, 2}, // net/http answers before it looks for what must not follow
+		{"nothing was read", 0, -1, 0, true},
+		{"nothing was read, length known", 0, 10, 0, true},
+		{"nothing was read, nothing is kept", 0, -1, -1, true},
+		{"nothing was read, known to be over the limit", 0, 10, 3, true},
+		{"nothing was read, over the limit", 0, -1, 3, true},
+		{"a part was read and kept", 3, -1, 0, true},
+		{"a part was read and kept, up to the limit", 3, -1, 3, true},
+		{"a part was read, over the limit", 4, -1, 3, false},
+		{"a part was read, nothing is kept", 1, -1, -1, false},
+		{"a part was read, known to be over the limit", 1, 10, 3, false},
+		{"all but one byte was read", 9, 10, 0, true},
+		{"all was read but not the end", 10, -1, 0, true},
+		{"all was read, length known", 10, 10, 0, true}, // net/http answers before it looks for what must not follow
 	} {
-		calls := 0
+		var bodies []string
 		base := roundTripper(func(req *http.Request) (*http.Response, error) {
-			calls++
-			_, _ = io.CopyN(io.Discard, req.Body, test.take)
-			req.Body.Close()
-			return response(req, 401, nil, "original"), nil
+			defer req.Body.Close()
+			if len(bodies) == 0 {
+				part, _ := io.ReadAll(io.LimitReader(req.Body, test.take))
+				bodies = append(bodies, string(part))
+				return response(req, 401, nil, "original"), nil
+			}
+			all, err := io.ReadAll(req.Body)
+			bodies = append(bodies, string(all))
+			return response(req, 200, nil, "replayed"), err
 		})
-		req := newRequest(t, "POST", api, oneWay("body"))
+		body := &trackedBody{Reader: strings.NewReader(text)}
+		req := newRequest(t, "POST", api, body)
 		req.ContentLength = test.length
-		status, body := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req)
-		if status != 401 || body != "original" || calls != test.calls {
-			t.Errorf("after %d of 4 bytes (length %d) were read, RoundTrip = %d %q after %d requests, want a 401 after %d", test.take, test.length, status, body, calls, test.calls)
+		src := newSource()
+		status, _ := roundTrip(t, newTransport(t, src, base, transport.Options{MaxReplayBody: test.limit}), req)
+		want, sent := 401, text[:test.take]
+		if test.replayed {
+			want, sent = 200, sent+", "+text
+		}
+		if got := strings.Join(bodies, ", "); status != want || got != sent || src.renewals.Load() != 1 {
+			t.Errorf("%s: RoundTrip = %d after bodies %q, want %d after %q", test.name, status, got, want, sent)
+		}
+		if n := body.closed.Load(); n != 1 {
+			t.Errorf("%s: the caller's body was closed %d times, want once", test.name, n)
 		}
 	}
 }
 
-// A body may tell at its end that it is not what it should be, after the server has got all of it.
+// A body is sent three times if the server challenges the proof, and then
+// rejects the token. Each time a part of it is read, until the last.
+func TestT4_BodyIsReopenedMoreThanOnce(t *testing.T) {
+	answers := []answer{challenge, rejected, ok200}
+	var bodies []string
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		defer req.Body.Close()
+		n := len(bodies)
+		part, err := io.ReadAll(io.LimitReader(req.Body, []int64{2, 4, 100}[n]))
+		bodies = append(bodies, string(part))
+		return response(req, answers[n].status, answers[n].header, answers[n].body), err
+	})
+	req := newRequest(t, "POST", api, oneWay("012345"))
+	status, _ := roundTrip(t, newTransport(t, newProving(), base, transport.Options{}), req)
+	if got := strings.Join(bodies, ", "); status != 200 || got != "01, 0123, 012345" {
+		t.Errorf("RoundTrip = %d after bodies %q, want 200 after the whole body", status, got)
+	}
+}
+
+// The base that was refused reads on, after the replay has begun: it gets
+// nothing more, and its Close does not end the replay.
+func TestT4_TheRefusedBaseReadsOn(t *testing.T) {
+	var old io.ReadCloser
+	body := &trackedBody{Reader: strings.NewReader("body")}
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if old == nil {
+			old = req.Body
+			return response(req, 401, nil, ""), nil
+		}
+		if n, err := old.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF { //nolint:errorlint // the very error
+			t.Errorf("Read() of the refused copy = %d, %v, want an error", n, err)
+		}
+		_ = old.Close()
+		if n := body.closed.Load(); n != 0 {
+			t.Errorf("the body was closed %d times during the replay, want none", n)
+		}
+		all, err := io.ReadAll(req.Body)
+		_ = req.Body.Close()
+		return response(req, 200, nil, string(all)), err
+	})
+	req := newRequest(t, "POST", api, body)
+	if status, got := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req); status != 200 || got != "body" {
+		t.Errorf("RoundTrip = %d %q, want 200 and all of the body", status, got)
+	}
+	if n := body.closed.Load(); n != 1 {
+		t.Errorf("the body was closed %d times, want once", n)
+	}
+}
+
+// hanging is a body whose Read waits for Close.
+type hanging struct {
+	reading, closed chan struct{}
+}
+
+func (b *hanging) Read([]byte) (int, error) {
+	close(b.reading)
+	<-b.closed
+	return 0, io.ErrClosedPipe
+}
+
+func (b *hanging) Close() error {
+	close(b.closed)
+	return nil
+}
+
+// A base ends a Read that hangs by Close, as HTTP/2 does when the server
+// refuses the request. Then the body cannot be replayed.
+func TestT4_CloseEndsAReadThatHangs(t *testing.T) {
+	calls := 0
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		calls++
+		done := make(chan struct{})
+		go func() {
+			_, _ = req.Body.Read(make([]byte, 10))
+			close(done)
+		}()
+		<-req.Context().Value(hangKey{}).(*hanging).reading
+		_ = req.Body.Close()
+		<-done
+		return response(req, 401, nil, "original"), nil
+	})
+	body := &hanging{make(chan struct{}), make(chan struct{})}
+	req := newRequest(t, "POST", api, body)
+	req = req.WithContext(context.WithValue(req.Context(), hangKey{}, body))
+	if status, got := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req); status != 401 || got != "original" || calls != 1 {
+		t.Errorf("RoundTrip = %d %q after %d requests, want the 401 after 1", status, got, calls)
+	}
+}
+
+type hangKey struct{}
+
+// A body may tell at its end that it is not what it should be, after the
+// server has got all of it.
 func TestT4_BodyThatFailsIsNotReplayed(t *testing.T) {
 	calls := 0
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -154,7 +284,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The base's write loop may go on reading when the response is there: the race detector watches.
+// The base's write loop may go on reading when the response is there: the race
+// detector watches.
 func TestT4_BaseStillReads(t *testing.T) {
 	for range 20 {
 		var wg sync.WaitGroup
@@ -189,7 +320,8 @@ func (s waitingSource) Renew(ctx context.Context, rejected *oauth2.Token) (*oaut
 	return s.fakeSource.Renew(ctx, rejected)
 }
 
-// A base that answers before it has read the body, and reads on meanwhile: by the end of the renewal all of it is kept.
+// A base that answers before it has read the body, and reads on meanwhile: by
+// the end of the renewal all of it is kept.
 func TestT4_BodyReadDuringTheRenewalIsReplayed(t *testing.T) {
 	start, done := make(chan struct{}), make(chan struct{})
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -221,7 +353,7 @@ func TestT4_BodyReadDuringTheRenewalIsReplayed(t *testing.T) {
 	}
 }
 
-// echo answers 401 to tok-1, and else what body and framing it received.
+// echo answers 401 to tok-1, and otherwise what body and framing it received.
 func echo(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -271,7 +403,8 @@ func TestT4_OverRealConnections(t *testing.T) {
 	}
 }
 
-// With Expect: 100-continue a server can refuse before a byte of the body is sent.
+// With Expect: 100-continue a server can refuse before a byte of the body is
+// sent.
 func TestT4_RefusedBeforeTheBodyIsSent(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") == "Bearer tok-1" {
@@ -289,12 +422,19 @@ func TestT4_RefusedBeforeTheBodyIsSent(t *testing.T) {
 	if status, body := roundTrip(t, rt, req); status != 200 || body != "body" {
 		t.Errorf("with GetBody, RoundTrip = %d %q, want 200 and the whole body", status, body)
 	}
-	src := newSource()
-	rt = newTransport(t, src, base, transport.Options{Origins: []string{server.URL}})
-	req = newRequest(t, "POST", server.URL, oneWay("body"))
-	req.Header.Set("Expect", "100-continue")
-	if status, _ := roundTrip(t, rt, req); status != 401 || src.renewals.Load() != 1 {
-		t.Errorf("without GetBody, RoundTrip = %d after %d renewals, want the 401 after 1", status, src.renewals.Load())
+	for name, o := range map[string]transport.Options{"kept": {}, "nothing is kept": {MaxReplayBody: -1}, "over the limit": {MaxReplayBody: 3}} {
+		src := newSource()
+		o.Origins = []string{server.URL}
+		rt = newTransport(t, src, base, o)
+		for _, length := range []int64{-1, 4} {
+			src.set(&oauth2.Token{AccessToken: "tok-1"})
+			req = newRequest(t, "POST", server.URL, oneWay("body"))
+			req.ContentLength = length
+			req.Header.Set("Expect", "100-continue")
+			if status, body := roundTrip(t, rt, req); status != 200 || body != "body" {
+				t.Errorf("without GetBody, %s, length %d: RoundTrip = %d %q, want 200 and the whole body: nothing of it was read", name, length, status, body)
+			}
+		}
 	}
 }
 
@@ -370,6 +510,9 @@ func TestT5_DrainingIsBounded(t *testing.T) {
 			status, _ := roundTrip(t, newTransport(t, newSource(), first, transport.Options{}), newRequest(t, "GET", api, nil))
 			if took := time.Since(start); status != 200 || body.read > 1<<18 || took > time.Second {
 				t.Errorf("endless 401 (slow %t): RoundTrip = %d after %d bytes and %v, want 200 within 256 KiB and 1s", slow, status, body.read, took)
+			}
+			if want := int64(64 << 10); !slow && body.read < want {
+				t.Errorf("endless 401: %d bytes were drained, want at least %d: a connection is used again if the rest is short", body.read, want)
 			}
 			<-body.done
 		})

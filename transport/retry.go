@@ -13,8 +13,9 @@ import (
 
 // RetryOptions say how requests are repeated. A request is repeated
 //
-//   - after 429 (Too Many Requests), whatever its method, because the server
-//     did not process it;
+//   - after 429 (Too Many Requests), and after other answers that the source
+//     knows as rate limits (tokensource.APIFacts), whatever its method, because
+//     the server did not process it;
 //   - after 500, 502, 503, 504 and failed connections, if it may be processed
 //     twice: GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section 9.2.2),
 //     and any request with an Idempotency-Key header.
@@ -26,8 +27,8 @@ type RetryOptions struct {
 	MaxRetries int
 
 	// MaxWait is the longest pause before a repetition. Zero means 15 seconds. If
-	// the server asks for a longer pause (Retry-After, or X's rate-limit headers),
-	// or if the context of the request ends earlier, the request is not repeated.
+	// the server asks for a longer pause (Retry-After, or rate-limit headers), or
+	// if the context of the request ends earlier, the request is not repeated.
 	// The caller gets the answer at once, and RateLimitFrom says when to try again.
 	MaxWait time.Duration
 
@@ -41,16 +42,17 @@ type RetryOptions struct {
 type retrier struct {
 	max                int
 	maxWait, firstWait time.Duration
+	limits             *rateLimits
 }
 
-func newRetrier(o *RetryOptions) (*retrier, error) {
+func newRetrier(o *RetryOptions, limits *rateLimits) (*retrier, error) {
 	if o == nil {
 		return nil, nil
 	}
 	if o.MaxRetries < 0 || o.MaxWait < 0 || o.FirstWait < 0 {
 		return nil, errors.New("transport: a setting in RetryOptions is negative: leave Options.Retry nil for no retries")
 	}
-	r := &retrier{max: o.MaxRetries, maxWait: o.MaxWait, firstWait: o.FirstWait}
+	r := &retrier{max: o.MaxRetries, maxWait: o.MaxWait, firstWait: o.FirstWait, limits: limits}
 	if r.max == 0 {
 		r.max = 3
 	}
@@ -68,7 +70,7 @@ func newRetrier(o *RetryOptions) (*retrier, error) {
 // without retries.
 func (r *retrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser, how carrier) (*http.Response, error) {
 	resp, err := how.send(base, req, body)
-	if err == nil && resp != nil && resp.StatusCode != http.StatusTooManyRequests && !serverFailed(resp) {
+	if err == nil && resp != nil && !r.limits.hit(resp) && !serverFailed(resp) {
 		return resp, nil
 	}
 	c := &retryCall{retrier: r, base: base, req: req, how: how, idempotent: idempotent(req), resp: resp, err: err}
@@ -123,8 +125,8 @@ func (c *retryCall) RoundTrip(*http.Request) (*http.Response, error) {
 		c.resp, c.err = c.again()
 	}
 	if c.err == nil && c.resp != nil && c.resp.StatusCode/100 == 3 {
-		// A redirect is for the caller's client to follow: http.Client in the loop must
-		// not even look at it.
+		// The caller's client follows a redirect. The http.Client of the loop must not
+		// even look at it.
 		return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 	}
 	return c.resp, c.err
@@ -167,7 +169,7 @@ func (c *retryCall) worthwhile(ctx context.Context, err error) bool {
 		again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err) // not after a bad certificate, scheme or header
 		return again && c.idempotent
 	}
-	return c.resp.StatusCode == http.StatusTooManyRequests || serverFailed(c.resp) && c.idempotent
+	return c.limits.hit(c.resp) || serverFailed(c.resp) && c.idempotent
 }
 
 // serverFailed reports a status after which the same request may succeed.

@@ -170,7 +170,20 @@ func TestT6_TheServerSaysHowLong(t *testing.T) {
 		{"zero", 429, map[string]string{"Retry-After": "0"}, -1},
 		{"negative", 429, map[string]string{"Retry-After": "-5"}, -1},
 		{"garbage", 429, map[string]string{"Retry-After": "soon"}, -1},
-		{"fraction", 429, map[string]string{"Retry-After": "1.5"}, -1},
+		{"7.25", 429, map[string]string{"Retry-After": "7.25"}, 8 * time.Second},
+		{"0.5", 429, map[string]string{"Retry-After": "0.5"}, time.Second},
+		{"0.000", 429, map[string]string{"Retry-After": "0.000"}, -1},
+		{"7.", 429, map[string]string{"Retry-After": "7."}, 7 * time.Second},
+		{"299.997, over the cap", 429, map[string]string{"Retry-After": "299.997"}, 0},
+		{"15.001, just over the cap", 429, map[string]string{"Retry-After": "15.001"}, 0},
+		{"a date of RFC 3339", 429, map[string]string{"Retry-After": "2000-01-01T00:00:09Z"}, 9 * time.Second},
+		{"1e3", 429, map[string]string{"Retry-After": "1e3"}, -1},
+		{"7,25", 429, map[string]string{"Retry-After": "7,25"}, -1},
+		{"7.2.5", 429, map[string]string{"Retry-After": "7.2.5"}, -1},
+		{".5", 429, map[string]string{"Retry-After": ".5"}, -1},
+		{"+7", 429, map[string]string{"Retry-After": "+7"}, -1},
+		{"NaN", 429, map[string]string{"Retry-After": "NaN"}, -1},
+		{"Infinity", 429, map[string]string{"Retry-After": "Infinity"}, -1},
 		{"window", 429, limits("x-rate-limit", 15, 0, now.Add(4*time.Second)), 4 * time.Second},
 		{"window over the cap", 429, limits("x-rate-limit", 15, 0, now.Add(900*time.Second)), 0},
 		{"window by a clock that is wrong", 429, with(limits("x-rate-limit", 15, 0, now.Add(-3596*time.Second)), "Date", at(-time.Hour)), 4 * time.Second},
@@ -270,7 +283,8 @@ func TestT6_BaseThatReturnsNothing(t *testing.T) {
 	})
 }
 
-// Rejection and retries work together: each attempt of the replay carries the new token.
+// Rejection and retries work together: each attempt of the replay carries the
+// new token.
 func TestT6_RetriesBelowTheReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		base := &script{answers: []answer{{status: 503}, {status: 401}, {status: 503}, {status: 200}}}
@@ -285,7 +299,8 @@ func TestT6_RetriesBelowTheReplay(t *testing.T) {
 	})
 }
 
-// A reverse proxy sends what it received: with RequestURI set, which http.Client would refuse.
+// A reverse proxy sends what it received: with RequestURI set, which
+// http.Client would refuse.
 func TestT6_UnderAReverseProxy(t *testing.T) {
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {

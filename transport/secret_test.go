@@ -75,7 +75,8 @@ func TestUsableTokens(t *testing.T) {
 	}
 }
 
-// A token that was seen before must not get the header of what it was then, nor of another token in the same slot.
+// A token that was seen before must not get the header of what it was then,
+// nor of another token in the same slot.
 func TestHeaderBelongsToTheToken(t *testing.T) {
 	base := &script{answers: []answer{{status: 200}}}
 	src := newSource()

@@ -35,7 +35,7 @@ func unstamped(req *http.Request, body io.ReadCloser) *http.Request {
 }
 
 // copied returns a copy of req with headers of its own, which have no
-// Authorization under a key in another case.
+// Authorization under a key in another case, and no such trailer.
 //
 // Such a key would go out as a second Authorization header ([RFC 6750] section
 // 2: one method per request). The walk over the keys is the most expensive part
@@ -54,6 +54,9 @@ func copied(req *http.Request, body io.ReadCloser) *stamped {
 		}
 	}
 	s.req.Header = header
+	if req.Trailer != nil {
+		body = withTrailer(&s.req, body)
+	}
 	s.req.Body = body
 	return s
 }

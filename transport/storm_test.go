@@ -14,8 +14,9 @@ import (
 
 func inBubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
 
-// Ten thousand requests hold one dead token: one renewal, no failure, no goroutine left. The answers come at once or
-// spread out, so that many a 401 arrives when the renewal is long over.
+// Ten thousand requests hold one dead token: one renewal, no failure, no
+// goroutine left. The answers come at once or spread out, so that many a 401
+// arrives when the renewal is long over.
 func TestT3_Storm(t *testing.T) {
 	const n = 10_000
 	for name, spread := range map[string]time.Duration{"flat": 0, "late": 80 * time.Millisecond} {

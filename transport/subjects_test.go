@@ -17,13 +17,15 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// swap is a context whose subject changes from request to request without a new request.
+// swap is a context whose subject changes from request to request without a
+// new request.
 type swap struct{ context.Context }
 
-// bare hides that a store can watch: the engine then has no news to look into.
+// bare hides that a store can watch, so that the engine gets no notifications.
 type bare struct{ storage.Store }
 
-// newCrowd returns an engine with n subjects logged in, and their contexts. Subject i has a token that ends in i.
+// newCrowd returns an engine with n subjects logged in, and their contexts.
+// Subject i has a token that ends in i.
 func newCrowd(t *testing.T, n, length int) (*grant.Keeper, []context.Context) {
 	t.Helper()
 	p := &provider.Provider{
@@ -55,7 +57,8 @@ func newCrowd(t *testing.T, n, length int) (*grant.Keeper, []context.Context) {
 	return g, contexts
 }
 
-// turns sends each request for the next of many subjects, whose contexts it puts into the request's.
+// turns sends each request for the next of many subjects, whose contexts it
+// puts into the request's.
 type turns struct {
 	http.RoundTripper
 	swap     *swap
@@ -69,7 +72,8 @@ func (r *turns) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.RoundTripper.RoundTrip(req)
 }
 
-// However many subjects share a transport, and however long their tokens are: three allocations and 720 bytes a request.
+// However many subjects share a transport, and however long their tokens are:
+// three allocations and 720 bytes a request.
 func TestT7_ThreeAllocationsAmongManySubjects(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")
@@ -93,7 +97,8 @@ func TestT7_ThreeAllocationsAmongManySubjects(t *testing.T) {
 	}
 }
 
-// Each subject's requests carry its own token: with so many of them, none of another.
+// Each subject's requests carry its own token: with so many of them, none of
+// another.
 func TestT7_EverySubjectItsOwnToken(t *testing.T) {
 	const subjects, length = 5000, 43
 	g, contexts := newCrowd(t, subjects, length)
@@ -123,7 +128,7 @@ func (override) Token(context.Context) (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: "own"}, nil
 }
 
-// A source that wraps the engine is asked for its own tokens, not past it.
+// A source that wraps the engine is asked for its own tokens.
 func TestAWrappedEngineKeepsItsToken(t *testing.T) {
 	g, contexts := newCrowd(t, 1, 43)
 	var sent string

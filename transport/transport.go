@@ -26,17 +26,23 @@ type core struct {
 	renewer    tokensource.Renewer           // src, or nil if it cannot renew
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
+	accepter   accepter                      // ready, or nil
 	base       http.RoundTripper
 	origins    origins
 	endpoints  endpoints
 	rejected   func(*http.Response) bool
 	retry      *retrier // nil means no retries
+	limits     *rateLimits
 	maxReplay  int64
 	headers    headers
+	futile     *futile
+	onEvent    func(context.Context, tokensource.Event)
+	strict     bool
 }
 
 // RoundTrip sends req with the token of the source. The token replaces any
-// Authorization header of the caller. RoundTrip never modifies req.
+// Authorization header of the caller, and any such trailer. RoundTrip never
+// modifies req.
 //
 // If the server rejects the token (Options.Rejected), the source renews it and
 // the request is replayed once. If the body cannot be replayed, or the token
@@ -45,25 +51,40 @@ type core struct {
 //
 // Errors of the source are wrapped. Match tokensource.ErrReauthorize and the
 // others with errors.Is. ErrTokenType and ErrBadToken mean that the token of
-// the source cannot be sent.
+// the source cannot be sent, and ErrOtherOrigin that Options.Strict refused the
+// request. After a deadline the Timeout method of the error returns true, as
+// with http.Transport.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.core()
 	if !c.sendsTokenTo(req) {
-		return c.base.RoundTrip(req)
-	}
-	if c.authorizer != nil {
-		return c.authorized(req)
-	}
-	tok, auth, err := c.token(req.Context())
-	if err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-		return nil, err
+		return c.pass(req)
 	}
 	body, kept := c.keepBody(req)
+	defer kept.release()
+	var resp *http.Response
+	var err error
+	if c.authorizer != nil {
+		resp, err = c.authorized(req, body, kept)
+	} else {
+		resp, err = c.bearer(req, body, kept)
+	}
+	return resp, timed(req.Context(), err)
+}
+
+// bearer sends req with a Bearer token, renews a token that is rejected, and
+// replays the request once with the new one.
+func (c *core) bearer(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
+	tok, auth, err := c.token(req.Context())
+	if err != nil {
+		if body != nil {
+			body.Close()
+		}
+		c.report(req, err)
+		return nil, err
+	}
 	resp, err := c.send(req, body, carrier{auth: auth})
 	if err != nil || !c.refused(resp) {
+		c.accepted(req, resp, tok)
 		return resp, err
 	}
 	return c.replay(req, resp, tok, kept)
@@ -110,9 +131,4 @@ func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.R
 		resp.Request = req // the copy carries the token, and people log responses
 	}
 	return resp, err
-}
-
-// refused reports whether resp means that another token should be tried.
-func (c *core) refused(resp *http.Response) bool {
-	return resp != nil && resp.StatusCode >= 400 && c.renewer != nil && c.rejected(resp)
 }

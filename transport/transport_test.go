@@ -119,7 +119,8 @@ func TestT1_CloseIdleConnectionsReachesTheBase(t *testing.T) {
 	if base.closed != 1 {
 		t.Errorf("CloseIdleConnections reached the base %d times, want 1", base.closed)
 	}
-	// Retries that fail are one request's affair: other requests keep their connections.
+	// Retries of one request do not matter to other requests, which keep their
+	// connections.
 	roundTrip(t, outer, newRequest(t, "GET", api, nil))
 	if base.closed != 1 {
 		t.Errorf("after failed retries, CloseIdleConnections reached the base %d times, want still 1", base.closed)

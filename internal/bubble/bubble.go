@@ -6,8 +6,9 @@ import (
 	"runtime"
 )
 
-// Goroutines returns how many goroutines live in the bubble of the caller. Unlike runtime.NumGoroutine it counts none of
-// the runtime's own, which come and go with garbage collections, nor those of other tests.
+// Goroutines returns how many goroutines live in the bubble of the caller.
+// Unlike runtime.NumGoroutine it counts none of the runtime's own, which come
+// and go with garbage collections, nor those of other tests.
 func Goroutines() int {
 	stacks := allStacks()
 	header, _, _ := bytes.Cut(stacks, []byte("\n")) // of the caller: "goroutine 24 [running, synctest bubble 1]:"

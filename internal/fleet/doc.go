@@ -1,5 +1,5 @@
-// Package fleet holds tests and nothing else. They show what only real processes
-// can show: files, sockets, signals, kill -9 and SIGSTOP.
+// Package fleet holds tests and nothing else. They show what only real
+// processes can show: files, sockets, signals, kill -9 and SIGSTOP.
 //
 // # What it is for
 //
@@ -21,7 +21,8 @@
 // A fleet has an authorization server, a store, and workers. A worker is a
 // process: the test binary itself, started with a variable that makes it obey
 // orders on its standard input. At a point of a refresh that was armed, a
-// worker notifies the test and waits. The test then kills, stops or releases it.
+// worker notifies the test and waits. The test then kills, stops or releases
+// it.
 //
 // # Concurrency
 //

@@ -11,8 +11,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestG1_FourProcessesRefreshOncePerExpiry has four processes share one grant. Each
-// time the access token has expired, all of them call the API at once.
+// TestG1_FourProcessesRefreshOncePerExpiry has four processes share one grant.
+// Each time the access token has expired, all of them call the API at once.
 //
 // It also prints how long the slowest of the four calls needs, for
 // docs/performance.md.

@@ -8,7 +8,7 @@ require (
 	github.com/authtrip/authtrip/storage/redisstore v0.0.0
 	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
 	golang.org/x/oauth2 v0.38.0
-	golang.org/x/sys v0.49.0
+	golang.org/x/sys v0.50.0
 )
 
 require (

@@ -22,17 +22,17 @@ func victimsAt(n int, points ...string) (list []victim, subjects []string) {
 	return list, subjects
 }
 
-// TestG3_KilledProcessLosesOnlyAnUnstoredAnswer kills a process at every point of a
-// refresh, and lets two other processes go on. The server ends a grant at the
-// second use of a refresh token. So those users are lost whose new tokens had
-// left the server and were not stored, and the processes say so. Nobody else is
-// lost.
+// TestG3_KilledProcessLosesOnlyAnUnstoredAnswer kills a process at every point
+// of a refresh, and lets two other processes go on. The server ends a grant at
+// the second use of a refresh token. So those users are lost whose new tokens
+// had left the server and were not stored, and the processes say so. No other
+// user is lost.
 func TestG3_KilledProcessLosesOnlyAnUnstoredAnswer(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { killEverywhere(t, kind, 0) })
 }
 
-// TestG3_KilledProcessLosesNothingWithinAGraceWindow does the same at a server that
-// repeats its answer for a while.
+// TestG3_KilledProcessLosesNothingWithinAGraceWindow does the same at a server
+// that repeats its answer for a while.
 func TestG3_KilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { killEverywhere(t, kind, time.Hour) })
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestG3_ProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of a
-// refresh until another one has taken over, and then continues them. None of
+// TestG3_ProcessStoppedPastItsLeaseDoesNoHarm stops processes in the middle of
+// a refresh until another one has taken over, and then continues them. None of
 // them sends the refresh token then, and none changes the grant that its
 // successor has stored.
 func TestG3_ProcessStoppedPastItsLeaseDoesNoHarm(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, 0) })
 }
 
-// TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow does the same at
-// a server that repeats its answer for a while. There the stopped process and
-// its successor obtain the same tokens.
+// TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow does the same
+// at a server that repeats its answer for a while. There the stopped process
+// and its successor obtain the same tokens.
 func TestG3_ProcessStoppedPastItsLeaseLosesNothingWithinAGraceWindow(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) { stopEverywhere(t, kind, time.Hour) })
 }
@@ -58,9 +58,9 @@ func stopEverywhere(t *testing.T, kind string, grace time.Duration) {
 		kind, grace, len(victims)/len(refreshPoints), said)
 }
 
-// TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor stops processes in the middle of a
-// refresh, and continues them within their lease. Another process waits for
-// them, and each refresh token is sent once.
+// TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor stops processes in the middle
+// of a refresh, and continues them within their lease. Another process waits
+// for them, and each refresh token is sent once.
 func TestG1_ProcessStoppedWithinItsLeaseIsWaitedFor(t *testing.T) {
 	onEvery(t, everyStore, func(t *testing.T, kind string) {
 		f := newFleet(t, kind)

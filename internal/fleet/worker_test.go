@@ -186,8 +186,8 @@ func (w *worker) awaitNotice(instead chan message, is func(message) bool) bool {
 	}
 }
 
-// awaitPoint returns when the work for subject has reached point. The test fails
-// if the call under way is answered before.
+// awaitPoint returns when the work for subject has reached point. The test
+// fails if the call under way is answered before.
 func (w *worker) awaitPoint(subject, point string, call chan message) {
 	w.t.Helper()
 	if !w.awaitNotice(call, func(m message) bool { return m.At == point && m.Subject == subject }) {

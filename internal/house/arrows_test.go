@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/chance internal/clock internal/flight " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
 		"internal/isnil internal/loopback internal/members internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -41,14 +41,13 @@ var arrows = []row{
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
 	{"internal/cache", oauth2, "internal/*"},
-	{"internal/chance", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
 	{"internal/members", "", "internal/*"},
-	{"internal/pacing", "tokensource internal/chance internal/clock", "internal/*"},
+	{"internal/pacing", "tokensource internal/clock", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},

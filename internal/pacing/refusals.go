@@ -1,6 +1,7 @@
 package pacing
 
 import (
+	"cmp"
 	"maps"
 	"sync"
 	"time"
@@ -42,21 +43,22 @@ type refusal struct {
 }
 
 // Note records a failed attempt with a token set, and returns the error for the
-// callers, with the pause in it. Useless says that the server would issue such
-// tokens again at each attempt.
-func (t *Refusals) Note(key, set string, e *tokensource.Error, useless bool, now Moment, jitter uint64) *tokensource.Error {
+// callers, with the pause in it. Next is not empty if the server issued another
+// set, which has this name and cannot be used. It would do so at each attempt.
+func (t *Refusals) Note(key, set, next string, e *tokensource.Error, now Moment, jitter uint64) *tokensource.Error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.list[key]
 	if r == nil || r.set != set {
-		r = t.add(key, &refusal{set: set})
+		r = t.add(key, &refusal{})
 	}
+	r.set = cmp.Or(next, set)
 	r.count++
 	pause := Backoff(r.count, e.RetryAfter, jitter)
 	switch {
 	case e.Unrecognized:
 		pause = r.unrecognized(now.Mono, jitter)
-	case useless:
+	case next != "":
 		pause = refusalPause(r.count, jitter)
 	}
 	r.until = now.add(pause)

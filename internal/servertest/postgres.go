@@ -24,28 +24,56 @@ func Postgres(t testing.TB) *Server {
 	if url := os.Getenv(PostgresEnv); url != "" {
 		return &Server{URL: url, name: "the server of " + PostgresEnv}
 	}
-	const advice = "install PostgreSQL (Debian: postgresql), or set " + PostgresEnv
-	bin := find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres", advice)
-	if real, err := filepath.EvalSymlinks(bin); err == nil {
-		bin = real // initdb stands beside it
-	}
+	bin := postgresBinary(t)
 	dir := tempDir(t)
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(filepath.Dir(bin), "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync") //nolint:noctx // ends by itself
-	asServerUser(initdb)
-	initdb.Dir = dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("servertest: initdb: %v\n%s", err, out)
+	runPostgres(t, dir, bin, "initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	return postgresOn(bin, dir).begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
+}
+
+// PostgresStandby returns a private PostgreSQL server that replicates a private
+// primary. It takes no writes until pg_promote() is called in it.
+func PostgresStandby(t testing.TB, primary *Server) *Server {
+	t.Helper()
+	primary.needOwn(t)
+	bin := postgresBinary(t)
+	dir := tempDir(t)
+	runPostgres(t, dir, bin, "pg_basebackup", "-D", filepath.Join(dir, "data"), "-d", primary.URL, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	return postgresOn(bin, dir).begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
+}
+
+// postgresBinary returns the path of the server's binary. Other binaries stand
+// beside it.
+func postgresBinary(t testing.TB) string {
+	t.Helper()
+	bin := find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres", "install PostgreSQL (Debian: postgresql), or set "+PostgresEnv)
+	if real, err := filepath.EvalSymlinks(bin); err == nil {
+		bin = real
 	}
+	return bin
+}
+
+// runPostgres runs a tool that stands beside the server's binary.
+func runPostgres(t testing.TB, dir, bin, tool string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(filepath.Dir(bin), tool), args...) //nolint:noctx // ends by itself
+	asServerUser(cmd)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("servertest: %s: %v\n%s", tool, err, out)
+	}
+}
+
+// postgresOn returns the server whose data are in dir, before its start.
+func postgresOn(bin, dir string) *Server {
 	s := &Server{name: "PostgreSQL", ready: postgresReady, stop: syscall.SIGINT} // SIGINT: the "fast" shutdown
 	s.command = func(port string) *exec.Cmd {
-		cmd := exec.Command(bin, "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200") //nolint:noctx // lives until Stop
+		cmd := exec.Command(bin, "-D", filepath.Join(dir, "data"), "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200") //nolint:noctx // lives until Stop
 		asServerUser(cmd)
 		diesWithUs(cmd, syscall.SIGQUIT) // the "immediate" shutdown: SIGKILL would leave its own processes behind for a while
 		cmd.Dir = dir
 		return cmd
 	}
-	return s.begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
+	return s
 }
 
 // postgresReady begins a session. While the server starts up or recovers, it

@@ -1,9 +1,10 @@
-// Package servertest starts private PostgreSQL and Redis servers for tests.
+// Package servertest starts private servers for tests: PostgreSQL, PgBouncer
+// and Redis.
 //
 // # What it is for
 //
-// [Postgres] and [Redis] start a server from the binaries of the machine, on a
-// free loopback port and in a temporary directory. They stop it at the end of the
+// [Postgres], [PostgresStandby], [PgBouncer] and [Redis] start a server from the
+// binaries of the machine, on a free loopback port and in a temporary directory. They stop it at the end of the
 // test. On Linux the server also ends with the process of the test, however that
 // process ends. If a variable names a server ([PostgresEnv], [RedisEnv]), the
 // test gets that one.

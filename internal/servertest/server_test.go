@@ -11,6 +11,7 @@ import (
 
 var kinds = map[string]func(testing.TB) *servertest.Server{
 	"PostgreSQL": servertest.Postgres,
+	"PgBouncer":  func(t testing.TB) *servertest.Server { return servertest.PgBouncer(t, servertest.Postgres(t)) },
 	"Redis":      func(t testing.TB) *servertest.Server { return servertest.Redis(t) },
 }
 

@@ -13,8 +13,8 @@ const (
 )
 
 // pause waits before attempt 1, 2, … is made, or until ctx ends or stop is
-// closed. Its length is random, so that those who ran into each other do not do
-// so again.
+// closed. Its length is random, so that two statements that collided do not
+// collide again.
 func pause(ctx context.Context, stop <-chan struct{}, attempt int) {
 	wait(ctx, stop, rand.N(min(firstPause<<min(attempt, 20), longestPause)))
 }

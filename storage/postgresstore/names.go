@@ -38,7 +38,8 @@ func parseTable(name string) (table, error) {
 // String returns the name as it stands in an SQL statement.
 func (t table) String() string { return t.name.Sanitize() }
 
-// channelOf returns the channel that is named, or the one of a table.
+// channelOf returns the channel of that name. Without a name it returns the
+// channel of a table.
 func channelOf(name string, t table) (string, error) {
 	if name != "" {
 		return name, checkName("Channel", name)
@@ -51,8 +52,8 @@ func channelOf(name string, t table) (string, error) {
 	return name, nil
 }
 
-// checkName refuses what is no plain identifier. Names are quoted in SQL all
-// the same.
+// checkName refuses a name that is no plain identifier. SQL statements quote
+// names nevertheless.
 func checkName(option, name string) error {
 	if name == "" || len(name) > maxName {
 		return fmt.Errorf("postgresstore: %s has a name of %d bytes, not 1 to %d", option, len(name), maxName)

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// maxNews is how many keys wait to be told, before it is told instead that any
-	// key may have changed.
-	maxNews = 1024
+	// maxPending is how many changed keys wait for a notification. If there are
+	// more, one notification says that any key may have changed.
+	maxPending = 1024
 
-	// notifyEvery is the shortest time between two notifications. The first after a
-	// while goes out at once; those of a store that is written to all the time go
-	// together, or they would cost it as much as its writes.
+	// notifyEvery is the shortest time between two notifications. The first one
+	// after a pause leaves at once. A store with many writes sends its
+	// notifications together. Otherwise they would cost as much as the writes.
 	notifyEvery = 10 * time.Millisecond
 
 	// notifyTime is how long the server may take to accept a notification, and
@@ -26,16 +26,15 @@ const (
 	closeTime  = 5 * time.Second
 )
 
-// notify tells the changes of an array on a channel; several transactions'
-// worth in one.
+// notify sends the changes of an array on a channel, in one transaction.
 const notify = "SELECT pg_notify($1, change) FROM unnest($2::text[]) AS change"
 
-// notifier tells other processes what has changed, by NOTIFY.
+// notifier notifies other processes of changes, by NOTIFY.
 //
-// It does so after the write and not within: a transaction that notifies holds
-// a lock of the whole database while it commits, so that all such commits would
-// wait for each other's write to disk. A transaction of notifications alone
-// writes nothing that it would wait for.
+// It does so after the write, and not within its transaction. A transaction that
+// notifies holds a lock of the whole database while it commits. So all such
+// commits would wait for each other's write to disk. A transaction of
+// notifications alone writes nothing that it would wait for.
 type notifier struct {
 	pool    *pgxpool.Pool
 	channel string
@@ -58,8 +57,9 @@ func startNotifier(pool *pgxpool.Pool, channel string) *notifier {
 	return n
 }
 
-// add notes a change. Two of one key become one of an unknown version, since
-// they need not be added in the order of their commits.
+// add remembers a change. Two changes of one key become one change with an
+// unknown version, because they may be added in another order than that of their
+// commits.
 func (n *notifier) add(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -69,7 +69,7 @@ func (n *notifier) add(c storage.Change) {
 	if _, twice := n.keys[c.Key]; twice {
 		c.Version = 0
 	}
-	if len(n.keys) == maxNews {
+	if len(n.keys) == maxPending {
 		c = storage.Change{}
 	}
 	if c.Key == "" {
@@ -93,7 +93,7 @@ func (n *notifier) take() []storage.Change {
 	return changes
 }
 
-// run tells what is added, until close.
+// run sends what is added, until close.
 func (n *notifier) run(ctx context.Context) {
 	defer close(n.ended)
 	for failures := 0; ; {
@@ -113,7 +113,7 @@ func (n *notifier) run(ctx context.Context) {
 	}
 }
 
-// send tells what is there to tell. What it could not, it keeps.
+// send sends the notifications that are due. It keeps them if that fails.
 func (n *notifier) send(ctx context.Context) error {
 	changes := n.take()
 	if len(changes) == 0 {
@@ -134,7 +134,8 @@ func (n *notifier) send(ctx context.Context) error {
 	return err
 }
 
-// close tells what is left to tell, if that takes no longer than closeTime.
+// close sends the notifications that are due, if that takes no longer than
+// closeTime.
 func (n *notifier) close() {
 	close(n.closing)
 	select {

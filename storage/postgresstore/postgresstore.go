@@ -79,8 +79,19 @@ type Store struct {
 // of its own. The URL may set the pool's size and more: see
 // pgxpool.ParseConfig. Nil options mean all defaults. Call Close at the end. No
 // error shows the password.
+//
+// Connections use TLS, with a certificate that names the host, unless the URL
+// says otherwise: sslmode=require accepts any certificate, and sslmode=disable
+// uses no TLS. What is lost then: somebody between the two can pretend to be the
+// server, or read the password and all records. Without an sslmode, a host of
+// this machine may have any certificate, and needs no TLS if there is no
+// password. sslmode=prefer and sslmode=allow mean the same as none.
+//
+// If the URL names several hosts, the store uses the one that takes writes. When
+// another host takes over, the pool drops its connections to the old one, and
+// reads are repeated, as are writes that the old host refused.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
-	config, err := parseURL(url)
+	config, err := configOf(url)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +109,10 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 
 // New returns the store in the database of pool. Close does not close the pool.
 // Close the store before the pool. Nil options mean all defaults.
+//
+// The pool decides whether connections use TLS. The store calls its Reset method
+// when a server shuts down or takes no writes any more. Reset does not disturb
+// connections that are in use.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: no pool: make one with pgxpool.New, or use Open")
@@ -120,11 +135,11 @@ func open(ctx context.Context, pool *pgxpool.Pool, o *Options, closePool func())
 	if err := ready(ctx, pool, t, o.CreateTable); err != nil {
 		return nil, explain(ctx, "open", err)
 	}
-	s := &Store{pool: pool, channel: channel, sql: statementsOf(t), done: make(chan struct{}), calls: new(calls), pingEvery: pingEvery, pingTime: pingTime}
+	s := &Store{pool: pool, channel: channel, sql: statementsOf(t, pool.Config().ConnConfig.DefaultQueryExecMode), done: make(chan struct{}), calls: new(calls), pingEvery: pingEvery, pingTime: pingTime}
 	s.notifier = startNotifier(pool, channel)
 	s.close = sync.OnceFunc(func() {
 		close(s.done)
-		s.calls.close() // first: what they wrote is to be told
+		s.calls.close() // first, because their writes need notifications
 		s.notifier.close()
 		closePool()
 	})

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"iter"
 
@@ -13,12 +14,23 @@ import (
 // statements are what is sent to the server, for one table.
 type statements struct {
 	get, create, swap, remove, has, keys string
+
+	hex bool // get returns the value in hexadecimal digits
 }
 
-func statementsOf(t table) statements {
+// statementsOf returns the statements for a table and a mode of the driver. In
+// two modes the server sends values as text. What the text of a bytea looks like
+// depends on the setting bytea_output, and the driver reads only one form. So
+// the statement itself chooses the form.
+func statementsOf(t table, mode pgx.QueryExecMode) statements {
 	from := " FROM " + t.String() + " WHERE key "
+	value, text := "value", mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol
+	if text {
+		value = "encode(value, 'hex')"
+	}
 	return statements{
-		get:    "SELECT version, value" + from + "= $1",
+		hex:    text,
+		get:    "SELECT version, " + value + from + "= $1",
 		create: "INSERT INTO " + t.String() + " (key, version, value) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
 		swap:   "UPDATE " + t.String() + " SET version = $2, value = $3 WHERE key = $1 AND version = $4",
 		remove: "DELETE" + from + "= $1 AND version = $2",
@@ -37,8 +49,9 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	}
 	var version int64
 	var value []byte
-	err := s.call(ctx, "get", func() error {
-		return s.pool.QueryRow(ctx, s.sql.get, key).Scan(&version, &value)
+	err := s.call(ctx, opGet, func(conn *pgx.Conn) (err error) {
+		version, value, err = s.sql.read(conn.QueryRow(ctx, s.sql.get, key))
+		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return storage.Record{}, storage.ErrNotFound
@@ -47,6 +60,19 @@ func (s *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 		return storage.Record{}, err
 	}
 	return storage.NewRecord(value, storage.Version(version)), nil
+}
+
+// read reads what get returns.
+func (s *statements) read(row pgx.Row) (version int64, value []byte, err error) {
+	if !s.hex {
+		err = row.Scan(&version, &value)
+		return version, value, err
+	}
+	var digits string
+	if err = row.Scan(&version, &digits); err == nil {
+		value, err = hex.DecodeString(digits)
+	}
+	return version, value, err
 }
 
 // Put implements storage.Store.
@@ -65,7 +91,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 	if old != 0 {
 		sql, args = s.sql.swap, append(args, int64(old))
 	}
-	rows, err := s.write(ctx, "put", storage.Change{Key: key, Version: version}, sql, args...)
+	rows, err := s.write(ctx, opPut, storage.Change{Key: key, Version: version}, sql, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -80,15 +106,15 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err := storage.CheckKey(key); err != nil {
 		return err
 	}
-	rows, err := s.write(ctx, "delete", storage.Change{Key: key}, s.sql.remove, key, int64(old))
+	rows, err := s.write(ctx, opDelete, storage.Change{Key: key}, s.sql.remove, key, int64(old))
 	if err != nil || rows > 0 {
 		return err
 	}
-	// No such version. Looking in a second statement is right whatever happens
-	// between them: each is the whole truth at its own time, while one statement
-	// that did both would look at the state before it waited for another's lock.
+	// No such version. A second statement finds out why, whatever happens between
+	// the two. One statement that did both would look at the state from before it
+	// waited for the lock of another transaction.
 	var one int
-	err = s.call(ctx, "delete", func() error { return s.pool.QueryRow(ctx, s.sql.has, key).Scan(&one) })
+	err = s.call(ctx, opGet, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, s.sql.has, key).Scan(&one) })
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -102,10 +128,10 @@ func (s *Store) Delete(ctx context.Context, key string, old storage.Version) err
 // changed. Other processes are notified of the change. They are also notified
 // of a change that may have happened.
 func (s *Store) write(ctx context.Context, op string, c storage.Change, sql string, args ...any) (rows int64, err error) {
-	err = s.call(ctx, op, func() error {
-		tag, err := s.pool.Exec(ctx, sql, args...)
+	err = s.call(ctx, op, func(conn *pgx.Conn) error {
+		tag, err := conn.Exec(ctx, sql, args...)
 		rows = tag.RowsAffected()
-		if rows > 0 || err != nil && !takenBack(err) {
+		if rows > 0 || err != nil && !takenBack(err) && !isUnapplied(err) {
 			s.notifier.add(c)
 		}
 		return err
@@ -114,7 +140,8 @@ func (s *Store) write(ctx context.Context, op string, c storage.Change, sql stri
 }
 
 // Keys implements storage.Lister. It reads a thousand keys at a time, and holds
-// no connection while it yields them.
+// no connection while it yields them. It leaves out rows whose key no Store
+// accepts.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		last := ""
@@ -122,8 +149,11 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 			keys, err := s.keysAfter(ctx, last)
 			for _, key := range keys {
 				if ctx.Err() != nil {
-					err = explain(ctx, "list", ctx.Err())
+					err = explain(ctx, opList, ctx.Err())
 					break
+				}
+				if storage.CheckKey(key) != nil {
+					continue
 				}
 				if !yield(key, nil) {
 					return
@@ -142,8 +172,8 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 }
 
 func (s *Store) keysAfter(ctx context.Context, last string) (keys []string, err error) {
-	err = s.call(ctx, "list", func() error {
-		rows, err := s.pool.Query(ctx, s.sql.keys, last, listed)
+	err = s.call(ctx, opList, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, s.sql.keys, last, listed)
 		if err != nil {
 			return err
 		}

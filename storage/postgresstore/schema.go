@@ -2,12 +2,9 @@ package postgresstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -64,7 +61,7 @@ func ready(ctx context.Context, pool *pgxpool.Pool, t table, create bool) error 
 	return check(ctx, pool, t)
 }
 
-// check reads nothing from the table, which fails if it cannot be read.
+// check reads no row of the table. It fails if the table cannot be read.
 func check(ctx context.Context, pool *pgxpool.Pool, t table) error {
 	_, err := pool.Exec(ctx, "SELECT key, version, value FROM "+t.String()+" LIMIT 0")
 	if hasCode(err, undefinedColumn) {
@@ -81,17 +78,4 @@ func createTable(ctx context.Context, pool *pgxpool.Pool, t table) error {
 		_, err := tx.Exec(ctx, fmt.Sprintf(schema, t))
 		return err
 	})
-}
-
-// SQLSTATE codes.
-const (
-	undefinedTable       = "42P01"
-	undefinedColumn      = "42703"
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
-)
-
-func hasCode(err error, codes ...string) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && slices.Contains(codes, e.Code)
 }

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 // Watch implements storage.Watcher, with LISTEN on a connection of its own. The
 // connection is outside the pool and is configured like it. Watch returns when
 // ctx ends, the store is closed, or the connection breaks. It notices within
-// half a minute if the server does not answer any more. The caller then watches
+// half a minute if the server does not answer any more, or takes no writes any
+// more, so that changes are made at another server. The caller then watches
 // again. PgBouncer in transaction mode forwards no notifications, so Watch
 // reports no changes there.
 //
@@ -52,17 +54,18 @@ func (s *Store) watch(ctx context.Context, changed func(storage.Change)) error {
 		return err
 	}
 	defer hangUp(conn)
+	turnedReadOnly(conn.PgConn()) // remembers what the server was at first
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel}.Sanitize()); err != nil {
 		return err
 	}
 	changed(storage.Change{})
 	for {
-		heard, err := s.next(ctx, conn)
+		received, err := s.next(ctx, conn)
 		if err != nil {
 			return err
 		}
-		if heard != nil {
-			changed(storage.ParseChange(heard.Payload)) // anybody may notify
+		if received != nil {
+			changed(storage.ParseChange(received.Payload)) // anybody may notify
 		}
 	}
 }
@@ -70,33 +73,40 @@ func (s *Store) watch(ctx context.Context, changed func(storage.Change)) error {
 // connect returns a connection like those of the pool.
 func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	config := s.pool.Config()
-	if config.BeforeConnect != nil { // may set a password that has changed
+	if config.BeforeConnect != nil { // it may set a password that has changed
 		if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
 			return nil, err
 		}
 	}
-	config.ConnConfig.OnNotification = nil // the caller's would get what we wait for
+	config.ConnConfig.OnNotification = nil // otherwise the caller's function would get the notifications
 	return pgx.ConnectConfig(ctx, config.ConnConfig)
 }
 
-// next returns the next notification, or nil after a while of silence in which
-// the server was there.
+// errReadOnly ends a Watch of a server that is no primary any more.
+var errReadOnly = errors.New("the server takes no writes any more: another one has them")
+
+// next returns the next notification. It returns nil if none has come for a
+// while and the server answers.
 func (s *Store) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 	wait, stop := context.WithTimeout(ctx, s.pingEvery)
 	defer stop()
-	heard, err := conn.WaitForNotification(wait)
+	received, err := conn.WaitForNotification(wait)
 	if err == nil || wait.Err() == nil || ctx.Err() != nil {
-		return heard, err
+		return received, err
 	}
 	answer, stop := context.WithTimeout(ctx, s.pingTime)
 	defer stop()
 	if err := conn.Ping(answer); err != nil {
 		return nil, fmt.Errorf("the server does not answer: %w", err)
 	}
+	if turnedReadOnly(conn.PgConn()) {
+		return nil, errReadOnly
+	}
 	return nil, nil
 }
 
-// hangUp takes leave of the server, and does not wait long for its answer.
+// hangUp ends a connection in good order, and does not wait long for the
+// server.
 func hangUp(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangUpTime)
 	defer cancel()

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// freshTime is how long an answer of the server is taken as a sign that it will
-	// answer again.
+	// freshTime is how long after an answer the server is expected to answer
+	// again.
 	freshTime = time.Second
 
 	// readTime is how long a client of our own waits for an answer.
 	readTime = 2 * time.Second
 
-	// mostReadTime is how long any client may wait, for its calls to be made
-	// without a goroutine.
+	// mostReadTime is the longest timeout of a client whose calls need no goroutine
+	// of their own.
 	mostReadTime = 5 * time.Second
 )
 
-// do calls f, which carries out a command with ctx. What f sets must not be
-// looked at after an error: it returns when ctx ends, though f may wait until
-// the client's own timeout.
+// do calls f, which carries out a command with ctx. After an error, nobody may
+// read what f sets: do returns when ctx ends, and f may go on until the client's
+// own timeout.
 //
-// The goroutine that this takes costs as much as a round trip to a near server.
-// So there is none while the server answers: then the client ends the call at
-// the deadline of ctx, or at its own timeout if ctx is cancelled just when the
-// server falls silent.
+// That needs a goroutine, which costs as much as a round trip to a near server.
+// So there is none while the server answers. Then the client ends the call at
+// the deadline of ctx, or at its own timeout if ctx is cancelled at the moment
+// when the server stops answering.
 func (s *Store) do(ctx context.Context, f func() error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -88,9 +88,9 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// create runs putScript where nothing must be stored. If the answer is lost it
-// does not run it again, but looks for version: somebody may have seen and
-// deleted the record meanwhile, and a version must never return.
+// create runs putScript where nothing must be stored. If the answer is lost, it
+// does not run the script again, and reads instead. Another process may have
+// seen and deleted the record meanwhile, and a version must never return.
 func (s *Store) create(ctx context.Context, key string, version storage.Version, args []any) error {
 	answer, err := s.attempt(ctx, putScript, key, args)
 	if !isLost(ctx, err) {
@@ -98,17 +98,18 @@ func (s *Store) create(ctx context.Context, key string, version storage.Version,
 	}
 	switch r, readErr := s.read(ctx, key); {
 	case readErr != nil:
-		return err // there may be nothing, and still nobody knows whether there was
+		return err // if there is nothing now, there may have been something
 	case r.Version != version:
 		return errOvertaken
 	}
 	return nil
 }
 
-// change runs a script where a version must be stored. If the answer is lost it
-// runs it once more, which cannot write again: what was stored before does not
-// return. Then a conflict may be with the writer who came after our own first
-// attempt, and is none.
+// change runs a script where a version must be stored. If the answer is lost, it
+// runs the script once more. That cannot write twice, because the version that
+// was stored before never returns. A conflict of the second attempt proves
+// nothing: the first attempt may have succeeded, and another writer come after
+// it.
 func (s *Store) change(ctx context.Context, sc script, key string, args []any) error {
 	answer, err := s.attempt(ctx, sc, key, args)
 	if !isLost(ctx, err) {
@@ -134,8 +135,8 @@ func meaning(answer int64, err error) error {
 	return errNoRecord
 }
 
-// attempt runs a script, and once more on a replica that was the master: it has
-// written nothing, and the client has dropped the connection.
+// attempt runs a script, and once more if the server is a replica. The replica
+// has written nothing, and the client has dropped the connection.
 func (s *Store) attempt(ctx context.Context, sc script, key string, args []any) (int64, error) {
 	answer, err := s.run(ctx, sc, key, args)
 	if redis.IsReadOnlyError(err) {
@@ -163,8 +164,8 @@ func (s *Store) eval(ctx context.Context, command, script, key string, args []an
 	return cmd.Int64()
 }
 
-// once is a command that the client does not repeat by itself: it would not say
-// that it did.
+// once is a command that the client does not repeat by itself. The client would
+// not say that it did.
 type once struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.

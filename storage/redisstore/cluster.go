@@ -7,16 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errNode is what a walk over the keys of one node of a Cluster ends with: the
-// other nodes have keys as well.
+// errNode ends a walk over the keys of one node of a Cluster. The other nodes
+// have keys too.
 var errNode = errors.New("the server is one of the nodes of a Cluster, and the client knows only that one: pass a *redis.ClusterClient, or call Open")
 
-// errClusterURL says nothing of the URL, as errURL does not.
+// errClusterURL says nothing about the URL, as errURL does not.
 var errClusterURL = errors.New("redisstore: the server belongs to a Cluster: its URL is redis:// or rediss:// without the number of a " +
 	"database, and as its query it has only what redis.ParseClusterURL knows")
 
-// openCluster returns the store in the Cluster that the server belongs to,
-// whose settings and URL are given.
+// openCluster returns the store in the Cluster of a server whose settings and
+// URL are given.
 func openCluster(ctx context.Context, url string, node *redis.Options, o *Options) (*Store, error) {
 	settings, err := redis.ParseClusterURL(url)
 	if err != nil || node.DB != 0 {
@@ -27,8 +27,8 @@ func openCluster(ctx context.Context, url string, node *redis.Options, o *Option
 	return openOn(ctx, redis.NewClusterClient(settings), o)
 }
 
-// inCluster reports whether the server is a node of a Cluster. One that knows
-// no HELLO, or may not say, is taken for none.
+// inCluster reports whether the server is a node of a Cluster. A server that
+// does not know HELLO, or refuses it, counts as none.
 func (s *Store) inCluster(ctx context.Context, server *redis.Client) (bool, error) {
 	var cmd *redis.Cmd
 	err := s.do(ctx, func() error {
@@ -44,8 +44,8 @@ func (s *Store) inCluster(ctx context.Context, server *redis.Client) (bool, erro
 	return false, err
 }
 
-// property returns what a server says of itself in reply to HELLO: a map, or in
-// the old protocol a list of names and values.
+// property returns a fact of a server from its reply to HELLO. The reply is a
+// map, or in the old protocol a list of names and values.
 func property(reply any, name string) any {
 	switch r := reply.(type) {
 	case map[any]any:

@@ -19,10 +19,11 @@ var (
 
 	errNoClient = errors.New("redisstore: nil client: make one with redis.NewClient or redis.NewUniversalClient")
 
-	// errNoRecord means that a key of ours holds what we have not written.
+	// errNoRecord means that a key of the store holds a value that the store has not
+	// written.
 	errNoRecord = fmt.Errorf("%w: what Redis keeps there was not written by this package", storage.ErrCorrupt)
 
-	// errOvertaken stands for a conflict of which we cannot say that nothing was
+	// errOvertaken stands for a conflict that does not prove that nothing was
 	// written.
 	errOvertaken = errors.New("the answer was lost, and since then somebody else has written: read the record again")
 )
@@ -31,8 +32,8 @@ var (
 const endTime = time.Second
 
 // ended returns nil, or the cause of the end of ctx. A connection has the
-// deadline of ctx as well, and may be first: then ended waits for ctx, unless
-// it is one of somebody's own that never ends.
+// deadline of ctx too, and may end first. Then ended waits for ctx, but not for
+// long, because a ctx of the caller's own type may never end.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		select {
@@ -44,10 +45,10 @@ func ended(ctx context.Context) error {
 }
 
 // isNil reports whether err is the answer that there is nothing. An error that
-// wraps redis.Nil is another: Sentinel's client fails so to connect when no
+// wraps redis.Nil is another one: Sentinel's client cannot connect because no
 // Sentinel knows the master.
 func isNil(err error) bool {
-	return err == redis.Nil //nolint:errorlint // only the bare one is the server's answer
+	return err == redis.Nil //nolint:errorlint // only the error itself is the server's answer
 }
 
 // isAnswer reports whether err comes from the server.

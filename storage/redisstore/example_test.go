@@ -22,7 +22,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer store.Close() //nolint:errcheck // at the end of the program
-	keys, err := seal.ParseKeys(os.Getenv("STORAGE_KEYS"))
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,3 +23,8 @@ func ClientOptions(s *Store) *redis.Options { return s.client.(*redis.Client).Op
 
 // PutSource is the script of Put.
 var PutSource = putScript.source
+
+// LocalDialer returns the dialer of a Cluster without TLS.
+func LocalDialer() func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return localDialer(0)
+}

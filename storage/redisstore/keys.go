@@ -12,8 +12,8 @@ import (
 // answers.
 const scanCount = 1000
 
-// firstTries is how many connections a walk is begun on: as many as the client
-// tries for a command by default.
+// firstTries is on how many connections a walk may be tried to begin. The client
+// tries as many for a command by default.
 const firstTries = 4
 
 // Keys implements storage.Lister. It reads the names of all keys of the
@@ -44,9 +44,9 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// scan returns the keys of one node that are not in seen, and adds them. It is
-// over with the connection when it returns: the caller of Keys needs one as
-// well, and there may be no other.
+// scan returns the keys of one node that are not in seen, and adds them to seen.
+// It returns the connection before it ends, because the caller of Keys needs
+// one, and there may be no other.
 func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]struct{}) ([]string, error) {
 	conn, names, cursor, err := s.first(ctx, node)
 	if err != nil {
@@ -72,16 +72,16 @@ func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]st
 	}
 }
 
-// first asks for the first keys, and returns the connection that has answered.
-// One that was idle may be broken already: so far there is nothing to lose by
-// trying another.
+// first asks for the first keys, and returns the connection that has answered. A
+// connection that was idle may be broken. At the beginning of a walk another one
+// is as good.
 func (s *Store) first(ctx context.Context, node *redis.Client) (conn *redis.Conn, names []string, next uint64, err error) {
 	for range firstTries {
 		conn = node.Conn()
 		if names, next, err = s.page(ctx, conn, 0); err == nil {
 			return conn, names, next, nil
 		}
-		_ = conn.Close() // it is broken, or never was
+		_ = conn.Close() // it is broken, or was never made
 		if !isLost(ctx, err) {
 			break
 		}
@@ -114,7 +114,7 @@ func (s *Store) yieldAll(ctx context.Context, keys []string, yield func(string, 
 	return true
 }
 
-// nodes returns the servers that have to be asked to see all keys.
+// nodes returns the servers that together have all keys.
 func (s *Store) nodes(ctx context.Context) ([]*redis.Client, error) {
 	if client, ok := s.client.(*redis.Client); ok {
 		node, err := s.inCluster(ctx, client)

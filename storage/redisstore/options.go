@@ -15,9 +15,9 @@ const (
 	maxName       = 128
 )
 
-// nameForm is what prefixes and channels look like. No sign of it means
-// anything to MATCH. The colon at the end of a prefix is what keeps prefixes
-// apart: no key contains one.
+// nameForm is the form of prefixes and channels. None of its characters has a
+// meaning in MATCH. A prefix ends with a colon and no key contains one, so no
+// prefix and key together look like another prefix.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9:._-]*(\{[A-Za-z0-9:._-]+\})?[A-Za-z0-9:._-]*$`)
 
 // names returns the prefix and the channel, checked.
@@ -47,16 +47,16 @@ func checkName(option, name string) error {
 	return nil
 }
 
-// errURL says nothing of the URL, not even what the parser says: there may be a
-// password in every part of it.
+// errURL says nothing about the URL, not even what the parser says. There may be
+// a password in every part of it.
 var errURL = errors.New("redisstore: not a URL of Redis: want redis://user:password@host:6379/0 (rediss:// for TLS), the " +
 	"password percent-encoded, and as its query only what redis.ParseURL knows")
 
-// errSlashes is for what would otherwise mean the default, localhost.
+// errSlashes is for a URL that would otherwise mean the default, localhost.
 var errSlashes = errors.New("redisstore: the URL of Redis has no // before the host: write redis://host:6379, not redis:host:6379")
 
-// parse reads a URL. A password that is not percent-encoded must not end up in
-// the host, the path or the query, which errors may show.
+// parse reads a URL. A password that is not percent-encoded must not become a
+// part of the host, the path or the query, which errors may show.
 func parse(text string) (*redis.Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@") {

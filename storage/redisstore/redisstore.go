@@ -49,6 +49,12 @@ type Options struct {
 	// consists of [A-Za-z0-9:._-] and at most one hash tag. Empty means Prefix
 	// followed by "changes".
 	Channel string
+
+	// InsecureNoTLS lets Open connect to another machine without TLS. What is lost:
+	// somebody between the two can read the password and all records, and change
+	// them. Without it, redis:// is for servers of this machine. New does not look
+	// at this option, because there the caller decides about the client.
+	InsecureNoTLS bool
 }
 
 // Store is a storage.Store in Redis. It is a storage.Lister and a
@@ -69,7 +75,7 @@ type Store struct {
 	prefix  string
 	channel string
 	direct  bool          // whether the client itself ends calls in time
-	quiet   time.Duration // how often Watch asks for a sign of life
+	quiet   time.Duration // how often Watch sends PING
 	done    chan struct{} // closed by Close
 
 	start time.Time
@@ -77,12 +83,12 @@ type Store struct {
 	*state
 }
 
-// state is what changes while a Store is in use. It is behind a pointer:
+// state is what changes while a Store is in use. It is behind a pointer, because
 // printing a Store reads its fields, and must not race with calls.
 type state struct {
 	answered atomic.Int64 // when the server last answered, in nanoseconds after start
 
-	mu     sync.RWMutex // guards closed, and calls against a new one after Close; never held across I/O
+	mu     sync.RWMutex // guards closed, and that no call begins after Close; never held across I/O
 	closed bool
 	calls  sync.WaitGroup
 }
@@ -93,15 +99,22 @@ var (
 )
 
 // Open connects to the server at url and returns the store in it. The url is
-// "redis://user:password@host:6379/0", "rediss://…" for TLS, or "unix://…". Its
-// query takes the settings of redis.ParseURL. Open fails if the server does not
+// "rediss://user:password@host:6379/0", with TLS, "redis://…" without TLS for a
+// server of this machine, or "unix://…". Its query takes the settings of
+// redis.ParseURL. Open fails if the server does not
 // answer. If the server is a node of a Cluster, the store is in the whole
 // Cluster. For Sentinel see New. Nil options mean all defaults. Call Close at
 // the end.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
 	settings, err := parse(url)
 	if err != nil {
 		return nil, err
+	}
+	if err := o.checkTLS(settings); err != nil {
+		return nil, fmt.Errorf("redisstore: open: %w", err)
 	}
 	settings.ContextTimeoutEnabled = true
 	settings.DialerRetries = 1 // Close waits for them, and the client tries each command again itself
@@ -123,7 +136,8 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	return openCluster(ctx, url, settings, o)
 }
 
-// openOn returns the store behind a client of our own, if that is answered.
+// openOn returns the store behind a client that Open has made, if the server
+// answers.
 func openOn(ctx context.Context, client redis.UniversalClient, o *Options) (*Store, error) {
 	s, err := newStore(client, o)
 	if err != nil {
@@ -174,7 +188,7 @@ func newStore(client redis.UniversalClient, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// checkClient returns why a client cannot carry a store.
+// checkClient returns an error if a store cannot use a client.
 func checkClient(client redis.UniversalClient) error {
 	switch c := client.(type) {
 	case *redis.Client:
@@ -199,7 +213,7 @@ func checkClient(client redis.UniversalClient) error {
 	return nil
 }
 
-// ping asks the server for a sign of life.
+// ping returns nil if the server answers.
 func (s *Store) ping(ctx context.Context) error {
 	return s.explain(ctx, "open", "", s.do(ctx, func() error { return s.client.Ping(ctx).Err() }))
 }
@@ -229,8 +243,8 @@ func (s *Store) shut() error {
 // name returns the key of Redis for a key of the store.
 func (s *Store) name(key string) string { return s.prefix + key }
 
-// keyOf returns the key of the store for a key of Redis, and false if it is
-// none.
+// keyOf returns the key of the store for a key of Redis. It returns false if
+// there is none.
 func (s *Store) keyOf(name string) (string, bool) {
 	key, ok := strings.CutPrefix(name, s.prefix)
 	return key, ok && storage.CheckKey(key) == nil

@@ -2,7 +2,7 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// script is a Lua script and the name that the server caches it by.
+// script is a Lua script, and its name in the cache of the server.
 type script struct{ source, sha string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
@@ -14,20 +14,20 @@ const (
 	answerDone     = 1
 )
 
-// Both scripts touch one key only, so that they run on a Cluster; a channel is
-// no key. ARGV[1] is the version that must be stored, eight bytes, or empty if
-// there must be none. GETRANGE fails on what is no string, before anything is
-// written; it returns an empty string for a missing key and for an empty string
-// alike. ARGV[2] and ARGV[3] are whom to tell what: first, so that nothing is
-// written if that is forbidden; nobody can read before the script has ended.
+// Both scripts touch one key only, so that they run on a Cluster. A channel is
+// no key. ARGV[1] is the version that must be stored: eight bytes, or nothing if
+// there must be no record. GETRANGE fails for a value that is no string, before
+// anything is written. It returns an empty string for a missing key and for an
+// empty string. ARGV[2] is the channel and ARGV[3] the notification. PUBLISH
+// comes first, so that nothing is written if it is forbidden. No other client
+// can read before the script has ended.
 //
-// putScript writes the record ARGV[4]. It knows its own version, which is
-// random, from an earlier attempt that came through although its answer did
-// not. The record comes last because some errors of Redis show how the
-// arguments begin.
+// putScript writes the record ARGV[4]. Its version is random. So the script
+// recognizes the record of an earlier attempt whose answer was lost. The record
+// is the last argument, because some errors of Redis show the first ones.
 //
-// deleteScript calls DEL also where there is nothing: a replica, which may lag
-// behind, refuses that instead of saying that it is done.
+// deleteScript calls DEL also if there is nothing. A replica, which may be
+// behind its master, refuses that, and cannot say that the record is deleted.
 var (
 	putScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
 local v=c('GETRANGE',k,0,7)

@@ -29,7 +29,7 @@ const (
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	heard, ended := make(chan storage.Change), make(chan error, 1)
+	received, ended := make(chan storage.Change), make(chan error, 1)
 	if err := context.Cause(ctx); err != nil {
 		return s.explain(ctx, "watch", "", err)
 	}
@@ -38,7 +38,7 @@ func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	}
 	go func() { // connecting does not end with ctx at once, but Watch does
 		defer s.calls.Done()
-		ended <- s.listen(ctx, heard)
+		ended <- s.listen(ctx, received)
 	}()
 	for {
 		select {
@@ -48,17 +48,17 @@ func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 			return errClosed
 		case err := <-ended:
 			return s.explain(ctx, "watch", "", err)
-		case c := <-heard:
+		case c := <-received:
 			changed(c)
 		}
 	}
 }
 
-// listen sends what it hears until ctx ends, or until it is of no use to try
-// again.
-func (s *Store) listen(ctx context.Context, heard chan<- storage.Change) error {
+// listen sends the notifications until ctx ends, or until another attempt would
+// fail too.
+func (s *Store) listen(ctx context.Context, received chan<- storage.Change) error {
 	for {
-		err := s.subscribe(ctx, heard)
+		err := s.subscribe(ctx, received)
 		if ctx.Err() != nil || isAnswer(err) && !isPassing(err) || errors.Is(err, redis.ErrClosed) {
 			return err
 		}
@@ -70,14 +70,15 @@ func (s *Store) listen(ctx context.Context, heard chan<- storage.Change) error {
 	}
 }
 
-// isPassing reports whether a server that answers so may answer otherwise soon.
+// isPassing reports whether a server that answers in this way may soon give
+// another answer.
 func isPassing(err error) bool {
 	return redis.IsLoadingError(err) || redis.IsMasterDownError(err) || redis.IsClusterDownError(err) ||
 		redis.IsTryAgainError(err) || redis.IsMaxClientsError(err)
 }
 
 // subscribe listens on one connection until it fails.
-func (s *Store) subscribe(ctx context.Context, heard chan<- storage.Change) error {
+func (s *Store) subscribe(ctx context.Context, received chan<- storage.Change) error {
 	sub := s.client.Subscribe(ctx)
 	defer sub.Close() //nolint:errcheck // closed already if ctx has ended
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
@@ -90,14 +91,14 @@ func (s *Store) subscribe(ctx context.Context, heard chan<- storage.Change) erro
 		if err != nil {
 			return err
 		}
-		if err := tell(ctx, message, heard); err != nil {
+		if err := tell(ctx, message, received); err != nil {
 			return err
 		}
 	}
 }
 
-// heartbeat asks the server for signs of life until stop is called. The one who
-// listens hears them, or misses them.
+// heartbeat sends PING until stop is called. The answers arrive where the
+// notifications do.
 func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var beating sync.WaitGroup
@@ -119,9 +120,9 @@ func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) 
 	}
 }
 
-// tell sends on what a message says: what has changed, or that anything may
-// have.
-func tell(ctx context.Context, message any, heard chan<- storage.Change) error {
+// tell passes a message on: a change, or the zero Change for a new
+// subscription.
+func tell(ctx context.Context, message any, received chan<- storage.Change) error {
 	var c storage.Change
 	switch m := message.(type) {
 	case *redis.Subscription:
@@ -131,7 +132,7 @@ func tell(ctx context.Context, message any, heard chan<- storage.Change) error {
 		return nil
 	}
 	select {
-	case heard <- c:
+	case received <- c:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -256,7 +256,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 	}
 	ev := lease.Event{Pause: retryAfter(err), Unsent: failure == nil || failure.Status == 0}
 	if pacing.Private(failure) {
-		noted := r.refused.Note(r.key, r.set, failure, false, pacing.Moment(r.now()), jitter)
+		noted := r.refused.Note(r.key, r.set, "", failure, pacing.Moment(r.now()), jitter)
 		r.answered, ev.Private, ev.Pause = noted, true, noted.RetryAfter
 	}
 	return ev
@@ -268,7 +268,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 func (r *run) useless(tok *oauth2.Token, sent lease.Clock, failure *tokensource.Error, jitter uint64) lease.Event {
 	t := r.issued(tok, sent.Wall, r.members)
 	t.Access = ""
-	r.broken = r.refused.Note(r.key, r.intent, failure, true, pacing.Moment(r.now()), jitter)
+	r.broken = r.refused.Note(r.key, r.set, r.intent, failure, pacing.Moment(r.now()), jitter)
 	return lease.Event{OK: true, Token: t}
 }
 

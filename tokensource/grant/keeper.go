@@ -105,6 +105,7 @@ type engine struct {
 	cache   *cache.Cache[lease.Record]
 	grants  *table           // what this process alone knows of its grants
 	changes *changes         // of stored grants, as the store notifies of them
+	hooks   *hooks           // of package middleware
 	breaker *pacing.Breaker  // of requests to the token endpoint
 	refused *pacing.Refusals // failed attempts that concern one grant in this process
 	trials  *pacing.Trials   // renewals that did not help
@@ -267,6 +268,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
 		grants:   new(table),
 		changes:  new(changes),
+		hooks:    new(hooks),
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
 		trials:   pacing.NewTrials(set.RenewSpacing),

@@ -225,8 +225,11 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	var done []outcome
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) < dueBatch && ctx.Err() == nil && !e.at.After(now) && k.grants.beginChore(e.key, k.clock.Mono()) {
-			done = append(done, outcome{e, k.again(k.chore(e.key, ""))})
+		if len(done) == dueBatch || ctx.Err() != nil || e.at.After(now) {
+			continue
+		}
+		if again, ok := k.workOn(ctx, e.key); ok {
+			done = append(done, outcome{e, again})
 		}
 	}
 	for try := 0; len(done) > 0 && try < dueTries; try++ {

@@ -144,6 +144,7 @@ func (k *Keeper) watch(w storage.Watcher) {
 			// the two always marks the published record as old.
 			k.changes.notify(c)
 			k.cache.Invalidate(c.Key, uint64(c.Version))
+			k.hooks.notify(c)
 		})
 		k.changes.watched.Store(false)
 		if !k.sleep(ctx, pause) {

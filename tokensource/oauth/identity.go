@@ -68,7 +68,9 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	req.Header.Set("User-Agent", userAgent)
 	a, err := c.send(opIdentity, req, new(sending))
-	a.secrets = []string{tok.AccessToken}
+	if len(tok.AccessToken) >= minSecret {
+		a.secrets = []string{tok.AccessToken}
+	}
 	return a, err
 }
 

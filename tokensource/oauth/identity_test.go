@@ -28,11 +28,11 @@ func TestIdentity(t *testing.T) {
 	}
 	got, err := w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: access})
 	user := oauthtest.DefaultUser()
-	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name}); err != nil || !reflect.DeepEqual(got, want) {
+	if want := (provider.Identity{Subject: user.ID, Username: user.Username, Name: user.Name, Picture: got.Picture}); err != nil || !reflect.DeepEqual(got, want) || !strings.HasPrefix(got.Picture, "https://pbs.twimg.com/") {
 		t.Errorf("Identity() = %+v, %v, want %+v", got, err, want)
 	}
 	r := w.only()
-	if r.Method != http.MethodGet || r.Raw().URL.String() != "https://api.x.com/2/users/me" {
+	if r.Method != http.MethodGet || r.Raw().URL.String() != "https://api.x.com/2/users/me?user.fields=profile_image_url" {
 		t.Errorf("Identity() sent %s %s", r.Method, r.Raw().URL.String())
 	}
 	h := r.Raw().Header
@@ -66,8 +66,11 @@ func TestIdentityRefusals(t *testing.T) {
 		want  string
 	}{
 		{"401", wire.JSON(401, `{"title":"Unauthorized"}`), tokensource.ErrReauthorize, "refused"},
-		{"403", wire.JSON(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "users.read and tweet.read"},
-		{"402", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "HTTP 402"},
+		{"403", wire.JSON(403, `{"title":"Forbidden"}`), tokensource.ErrClient, "needs users.read and tweet.read"},
+		{"402 of credits", wire.JSON(402, `{"title":"Payment Required","type":"https://api.x.com/2/problems/credits-depleted"}`), tokensource.ErrClient, "HTTP 402: credits-depleted: the app's developer account has no credits left: add credits at https://console.x.com"},
+		{"403 of the spend cap", wire.JSON(403, `{"title":"Forbidden","type":"https://api.x.com/2/problems/spend-cap-reached"}`), tokensource.ErrClient, "raise the cap at https://console.x.com"},
+		{"403 of enrolment", wire.JSON(403, `{"reason":"user-not-enrolled","type":"https://api.x.com/2/problems/client-forbidden"}`), tokensource.ErrClient, "HTTP 403: user-not-enrolled: the developer account"},
+		{"402 with an error of RFC 6749", wire.JSON(402, `{"error":"made_up","error_description":"made up"}`), tokensource.ErrClient, "HTTP 402: credits-depleted: the app"},
 		{"404", oauthtest.Fault{Status: 404}, tokensource.ErrClient, "HTTP 404"},
 		{"429", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, "HTTP 429"},
 		{"500", oauthtest.Fault{Status: 500, Body: xapi.HTMLPage}, tokensource.ErrTemporary, "HTTP 500"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -76,7 +77,7 @@ func checkRedirectURL(raw string) error {
 		return errors.New("carries a user name: remove it")
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && provider.Loopback(u.Hostname()):
+	case u.Scheme == "http" && loopback.Site(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return fmt.Errorf("%q is http on a public host: everybody on the way could read the code, use https", u.Scheme+"://"+u.Host)

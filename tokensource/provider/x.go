@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func X() *Provider {
 		SingleGrant:          true,
 		CheckClient:          checkXClient,
 		Classify:             classifyX,
-		IdentityURL:          "https://api.x.com/2/users/me",
+		IdentityURL:          "https://api.x.com/2/users/me?user.fields=profile_image_url",
 		ParseIdentity:        parseXIdentity,
 		IdentityScopes:       []string{"users.read", "tweet.read"},
 		API:                  tokensource.APIFacts{LimitHeaders: xLimits()},
@@ -95,10 +96,10 @@ func xLimits() (list []tokensource.LimitHeaders) {
 }
 
 // classifyX recognises the answers in which X says that a code or a refresh
-// token is not valid.
+// token is not valid, and those in which it refuses the app.
 func classifyX(a Answer) Verdict {
 	if a.Status != http.StatusBadRequest || a.Code() != "invalid_request" {
-		return Verdict{}
+		return xProblem(a)
 	}
 	switch {
 	case a.Op == "refresh" && a.Description() == xDeadToken, a.Op == "exchange" && a.Description() == xDeadCode:
@@ -107,13 +108,15 @@ func classifyX(a Answer) Verdict {
 	return Verdict{}
 }
 
-// parseXIdentity reads the answer of GET /2/users/me.
+// parseXIdentity reads the answer of GET /2/users/me. The fields that
+// IdentityURL asks for beyond name and picture are claims.
 func parseXIdentity(body []byte) (Identity, error) {
 	var answer struct {
 		Data struct {
 			ID       string `json:"id"`
 			Name     string `json:"name"`
 			Username string `json:"username"`
+			Picture  string `json:"profile_image_url"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
@@ -122,7 +125,35 @@ func parseXIdentity(body []byte) (Identity, error) {
 	if answer.Data.ID == "" {
 		return Identity{}, errors.New("provider x: /2/users/me named no user")
 	}
-	return Identity{Subject: answer.Data.ID, Username: answer.Data.Username, Name: answer.Data.Name}, nil
+	user := answer.Data
+	return Identity{Subject: user.ID, Username: user.Username, Name: user.Name, Picture: user.Picture, Claims: xClaims(body)}, nil
+}
+
+// xClaims returns the facts about a user that are text or yes or no, by the
+// names that user.fields has for them.
+func xClaims(body []byte) map[string]string {
+	var answer struct {
+		Data map[string]any `json:"data"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return nil
+	}
+	claims := map[string]string{}
+	for name, value := range answer.Data {
+		switch value := value.(type) {
+		case string:
+			claims[name] = value
+		case bool:
+			claims[name] = strconv.FormatBool(value)
+		}
+	}
+	for _, name := range []string{"id", "name", "username", "profile_image_url"} {
+		delete(claims, name)
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	return claims
 }
 
 // IsX reports whether tokenURL is X's token endpoint, under its present or its

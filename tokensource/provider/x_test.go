@@ -23,7 +23,7 @@ func TestX(t *testing.T) {
 		"TokenURL":             {x.TokenURL, "https://api.x.com/2/oauth2/token"},
 		"RevocationURL":        {x.RevocationURL, "https://api.x.com/2/oauth2/revoke"},
 		"ClientCredentialsURL": {x.ClientCredentialsURL, "https://api.x.com/oauth2/token"}, // without /2
-		"IdentityURL":          {x.IdentityURL, "https://api.x.com/2/users/me"},
+		"IdentityURL":          {x.IdentityURL, "https://api.x.com/2/users/me?user.fields=profile_image_url"},
 		"APIOrigins":           {strings.Join(x.APIOrigins, " "), "https://api.x.com https://api.twitter.com https://ads-api.x.com https://upload.x.com"},
 		"RefreshScope":         {x.RefreshScope, "offline.access"},
 		"Issuer":               {x.Issuer, ""},
@@ -133,7 +133,9 @@ func TestXParseIdentity(t *testing.T) {
 	}{
 		{`{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"}}`,
 			provider.Identity{Subject: "2244994945", Username: "XDevelopers", Name: "X Developers"}, ""},
-		{`{"data":{"id":"7","verified":true},"includes":{}}`, provider.Identity{Subject: "7"}, ""},
+		{`{"data":{"id":"7"},"includes":{}}`, provider.Identity{Subject: "7"}, ""},
+		{`{"data":{"id":"7","profile_image_url":"https://pbs.twimg.com/7.jpg","verified":true,"verified_type":"blue","public_metrics":{"like_count":1}}}`,
+			provider.Identity{Subject: "7", Picture: "https://pbs.twimg.com/7.jpg", Claims: map[string]string{"verified": "true", "verified_type": "blue"}}, ""},
 		{`{"data":{"id":""}}`, provider.Identity{}, "named no user"},
 		{`{"errors":[{"title":"Not Found Error"}]}`, provider.Identity{}, "named no user"},
 		{`{}`, provider.Identity{}, "named no user"},

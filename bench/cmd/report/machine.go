@@ -14,8 +14,9 @@ func (r *report) machine() error {
 	return r.put("machine", fmt.Sprintf("The machine: %s/%s, %d processors (%s).", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor()))
 }
 
-// conditions says when a section was measured, and under what: each block says it for itself, because a run may replace
-// some blocks and leave the others. Call it before the section runs.
+// conditions says when a section was measured, and under what: each block says
+// it for itself, because a run may replace some blocks and leave the others.
+// Call it before the section runs.
 func (r *report) conditions() string {
 	return fmt.Sprintf("Measured on %s with %s at scale %q%s%s.", time.Now().Format(time.DateOnly), runtime.Version(), r.size, revision(), load())
 }

@@ -1,4 +1,5 @@
-// Program report measures authtrip beside its peers and prints the tables of docs/performance.md.
+// Program report measures authtrip beside its peers and prints the tables of
+// docs/performance.md.
 //
 //	cd bench && go run ./cmd/report            # print all tables
 //	cd bench && go run ./cmd/report -write     # and put them, and the plots, into docs/performance

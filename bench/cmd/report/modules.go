@@ -14,8 +14,9 @@ import (
 	"strings"
 )
 
-// modules are the other modules with benchmarks that compare by themselves, and report a metric "ratio": those named
-// BenchmarkPaired…. One that is not there yet is left out.
+// modules are the other modules with benchmarks that compare by themselves, and
+// report a metric "ratio": those named BenchmarkPaired…. One that is not there
+// yet is left out.
 var modules = []struct {
 	dir, pkg string
 	goals    map[string]float64 // by the beginning of a benchmark's name and metric
@@ -26,8 +27,9 @@ var modules = []struct {
 	{"../storage/redisstore", ".", map[string]float64{"BenchmarkPaired": 1.15}},
 }
 
-// moduleTable runs them several times and collects their ratios. Each run opens connections of its own: on which processor
-// the server's end of one happens to live moves a ratio by more than anything that is measured.
+// moduleTable runs them several times and collects their ratios. Each run opens
+// connections of its own: on which processor the server's end of one happens to
+// live moves a ratio by more than anything that is measured.
 func moduleTable(ctx context.Context) (*table, error) {
 	t := &table{title: "**Against the bare driver, and the stored record against encoding/json**", head: []string{"", "median ratio", "lowest to highest of 7 runs"}}
 	for _, m := range modules {
@@ -64,7 +66,8 @@ type benchmark struct {
 	ratios []float64 // one of each run
 }
 
-// parseRatios reads the output of go test -bench and returns every metric whose unit is, or begins with, "ratio".
+// parseRatios reads the output of go test -bench and returns every metric whose
+// unit is, or begins with, "ratio".
 func parseRatios(output []byte) []*benchmark {
 	var list []*benchmark
 	known := map[string]*benchmark{}

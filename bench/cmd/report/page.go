@@ -35,7 +35,8 @@ func (p *page) save() error {
 	return os.WriteFile(filepath.Join(p.dir, "performance.md"), []byte(p.text), 0o644) //nolint:gosec // a page for everybody
 }
 
-// show prints tables below the conditions they were measured under, and puts them into the page's block.
+// show prints tables below the conditions they were measured under, and puts
+// them into the page's block.
 func (r *report) show(block string, tables ...fmt.Stringer) error {
 	var b strings.Builder
 	b.WriteString(r.when + "\n\n")

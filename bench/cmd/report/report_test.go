@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// The whole program at the smallest scale fills every block of the page, and draws every plot that the page shows.
+// The whole program at the smallest scale fills every block of the page, and
+// draws every plot that the page shows.
 func TestReport(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts thousands of goroutines")

@@ -47,8 +47,8 @@ func (r *report) storms() error {
 	return r.stormPlot()
 }
 
-// play runs the storms of all contenders in turn. Another one begins each time, so that none profits from what the one
-// before it left behind.
+// play runs the storms of all contenders in turn. Another one begins each time,
+// so that none profits from what the one before it left behind.
 func (r *report) play(n int, shape storm.Shape, overHTTP bool, repeats int) (map[string]*tally, error) {
 	tallies := map[string]*tally{}
 	for repeat := range repeats {

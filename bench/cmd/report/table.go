@@ -34,7 +34,8 @@ func (t *table) String() string {
 	return b.String()
 }
 
-// ratio prints a ratio, and what it is to be at most, if there is a goal: bold means that it is not met.
+// ratio prints a ratio, and what it is to be at most, if there is a goal: bold
+// means that it is not met.
 func ratio(got float64, goal ...float64) string {
 	text := fmt.Sprintf("%.2f", got)
 	if got >= 10 {
@@ -49,7 +50,8 @@ func ratio(got float64, goal ...float64) string {
 	return fmt.Sprintf("%s (goal %.2f)", text, goal[0])
 }
 
-// mebibytes prints bytes, and what they are to be at most, in MiB, if there is a goal: bold means that it is not met.
+// mebibytes prints bytes, and what they are to be at most, in MiB, if there is
+// a goal: bold means that it is not met.
 func mebibytes(n int64, goal ...float64) string {
 	got := float64(n) / (1 << 20)
 	text := fmt.Sprintf("%.2f MiB", got)

@@ -127,7 +127,8 @@ func (r *report) tokenTable(c *crowd, procs int) (*table, error) {
 
 type tokenGoal struct{ floor, reuse1, reuse100, flat []float64 }
 
-// tokenGoals: ReuseTokenSource gets slower with processors, so that the goal on two of them is for many goroutines.
+// tokenGoals: ReuseTokenSource gets slower with processors, so that the goal on
+// two of them is for many goroutines.
 func tokenGoals(name string, procs int) tokenGoal {
 	if name != subjectToken {
 		return tokenGoal{}

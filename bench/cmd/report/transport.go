@@ -40,7 +40,8 @@ func newCrowd(u peers.Users) (*crowd, error) {
 	return &crowd{e, u, u.Contexts()}, nil
 }
 
-// newCrowd returns the users of the tables in which one user sends all requests.
+// newCrowd returns the users of the tables in which one user sends all
+// requests.
 func (r *report) newCrowd(tokenLength int) (*crowd, error) {
 	return newCrowd(peers.Users{Count: r.atMost(many), TokenLength: tokenLength})
 }
@@ -55,7 +56,8 @@ func (c *crowd) stop() {
 	}
 }
 
-// contenders returns the transports of all peers and of authtrip, ready to be measured with requests of the shape.
+// contenders returns the transports of all peers and of authtrip, ready to be
+// measured with requests of the shape.
 func contenders(s target.Shape, p place, c *crowd, goroutines int) []paired.Contender {
 	var list []paired.Contender
 	for _, peer := range peers.Transports() {
@@ -99,7 +101,8 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// transports is the section on the transport over a base that costs next to nothing.
+// transports is the section on the transport over a base that costs next to
+// nothing.
 func (r *report) transports() error {
 	var tables []fmt.Stringer
 	var c *crowd
@@ -160,7 +163,8 @@ func over(got, base float64, name string) string {
 	return "+" + whole(got-base)
 }
 
-// transportGoals returns the goals of a contender, over x/oauth2 and over the floor. Empty means that it has none.
+// transportGoals returns the goals of a contender, over x/oauth2 and over the
+// floor. Empty means that it has none.
 func transportGoals(s target.Shape, name string) (toOAuth2, toFloor []float64) {
 	plain := s.Headers == 6
 	switch {

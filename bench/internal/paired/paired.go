@@ -1,6 +1,7 @@
-// Package paired compares contenders by alternating them in short batches inside one process. Only the ratio of two
-// contenders within one round is used, and of all rounds the median, so that whatever else loads the machine falls on all
-// of them alike.
+// Package paired compares contenders by alternating them in short batches
+// inside one process. Only the ratio of two contenders within one round is
+// used, and of all rounds the median, so that whatever else loads the machine
+// falls on all of them alike.
 package paired
 
 import (
@@ -20,7 +21,8 @@ type Contender struct {
 	// Goroutines is how many of them share each batch. Zero means one.
 	Goroutines int
 
-	// Worker returns what one goroutine runs: n operations, and an error if any of them did not do what it should.
+	// Worker returns what one goroutine runs: n operations, and an error if any of
+	// them did not do what it should.
 	Worker func() (func(n int) error, error)
 }
 
@@ -29,15 +31,18 @@ type Options struct {
 	Rounds int           // zero means 20
 	Batch  time.Duration // of one contender in one round; zero means 1 ms
 
-	// Least is how many operations each goroutine does in a batch at least, unless one takes 10 µs or more: then starting
-	// the goroutine does not count. Zero means 200. A lower number measures the start of goroutines too.
+	// Least is how many operations each goroutine does in a batch at least, unless
+	// one takes 10 µs or more: then starting the goroutine does not count. Zero
+	// means 200. A lower number measures the start of goroutines too.
 	Least int
 }
 
-// Results are the times of all contenders, in nanoseconds per operation, by round.
+// Results are the times of all contenders, in nanoseconds per operation, by
+// round.
 type Results map[string][]float64
 
-// Measure runs the contenders in turn, the order changing from round to round. It returns the first error of a batch.
+// Measure runs the contenders in turn, the order changing from round to round.
+// It returns the first error of a batch.
 func Measure(o Options, contenders ...Contender) (Results, error) {
 	if o.Rounds == 0 {
 		o.Rounds = 20
@@ -137,12 +142,14 @@ func newRunner(c Contender, o Options) (*runner, error) {
 	}
 }
 
-// share reports whether each goroutine's share of a batch that took so long is large enough.
+// share reports whether each goroutine's share of a batch that took so long is
+// large enough.
 func (r *runner) share(took time.Duration, least int) bool {
 	return len(r.workers) == 1 || r.size >= least*len(r.workers) || took/time.Duration(r.size) >= long
 }
 
-// best returns the shortest time of several batches: the one in which the least else went on.
+// best returns the shortest time of several batches: the one in which the least
+// else went on.
 func (r *runner) best(tries int) (time.Duration, error) {
 	best := time.Duration(math.MaxInt64)
 	for range tries {
@@ -155,7 +162,8 @@ func (r *runner) best(tries int) (time.Duration, error) {
 	return best, nil
 }
 
-// batch shares n operations among the workers and returns how long they took together.
+// batch shares n operations among the workers and returns how long they took
+// together.
 func (r *runner) batch(n int) (time.Duration, error) {
 	if len(r.workers) == 1 {
 		start := time.Now()
@@ -176,7 +184,8 @@ func (r *runner) batch(n int) (time.Duration, error) {
 	return time.Since(start), errors.Join(errs...)
 }
 
-// Memory returns the bytes and allocations of one operation of c, measured by itself.
+// Memory returns the bytes and allocations of one operation of c, measured by
+// itself.
 func Memory(c Contender) (bytes, allocs float64, err error) {
 	w, err := c.Worker()
 	if err == nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/paired"
 )
 
-// contender returns one whose batches are counted, and that fails from the given batch on.
+// contender returns one whose batches are counted, and that fails from the
+// given batch on.
 func contender(name string, goroutines int, total *int, fail error) paired.Contender {
 	return paired.Contender{Name: name, Goroutines: goroutines, Worker: func() (func(int) error, error) {
 		return func(n int) error {
@@ -41,7 +42,8 @@ func TestMeasureFails(t *testing.T) {
 	}
 }
 
-// The ratio is taken within a round: a round in which everything was slow changes nothing.
+// The ratio is taken within a round: a round in which everything was slow
+// changes nothing.
 func TestRatio(t *testing.T) {
 	r := paired.Results{"a": {10, 20, 1000, 10}, "b": {20, 40, 2000, 10}, "base": {0, 0, 0, 5}}
 	for _, test := range []struct {

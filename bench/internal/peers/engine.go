@@ -19,7 +19,8 @@ type Engine struct {
 	Store  storage.Store
 }
 
-// NewClient returns a client of an authorization server whose token endpoint is at tokenURL. Requests to it go through rt.
+// NewClient returns a client of an authorization server whose token endpoint is
+// at tokenURL. Requests to it go through rt.
 func NewClient(tokenURL string, rt http.RoundTripper) (*oauth.Client, error) {
 	return oauth.New(&provider.Provider{
 		Name:             "bench",
@@ -40,10 +41,10 @@ type unreachable struct{}
 // RoundTrip implements http.RoundTripper.
 func (unreachable) RoundTrip(*http.Request) (*http.Response, error) { return nil, errAsked }
 
-// NewEngine returns an engine on a store in memory, with all users logged in. It
-// does not ask the store again within the measurement: with the default, each
-// subject in use costs one read of the store every thirty seconds, and how often
-// that is per request depends on the program. Close it at the end.
+// NewEngine returns an engine on a store in memory, with all users logged in.
+// It does not ask the store again within the measurement: with the default,
+// each subject in use costs one read of the store every thirty seconds, and how
+// often that is per request depends on the program. Close it at the end.
 func NewEngine(u Users) (*Engine, error) {
 	store := &counted{Memory: storage.NewMemory()}
 	e, err := OpenEngine(store, &grant.Options{Recheck: life})
@@ -68,8 +69,8 @@ func (c *counted) Get(ctx context.Context, key string) (storage.Record, error) {
 	return c.Memory.Get(ctx, key)
 }
 
-// warm asks for every token until memory alone answers: the notifications of the
-// logins themselves make the engine read the store again.
+// warm asks for every token until memory alone answers: the notifications of
+// the logins themselves make the engine read the store again.
 func (e *Engine) warm(u Users, store *counted) error {
 	for before := int64(-1); before != store.gets.Load(); {
 		before = store.gets.Load()
@@ -82,8 +83,8 @@ func (e *Engine) warm(u Users, store *counted) error {
 	return nil
 }
 
-// OpenEngine returns an engine on the given store, with the given options. Close
-// it at the end.
+// OpenEngine returns an engine on the given store, with the given options.
+// Close it at the end.
 func OpenEngine(store storage.Store, o *grant.Options) (*Engine, error) {
 	client, err := NewClient(benchTokenURL, unreachable{})
 	if err != nil {
@@ -111,7 +112,8 @@ func (e *Engine) LogIn(u Users, from, to int) error {
 // Close stops the engine.
 func (e *Engine) Close() error { return e.Keeper.Close() }
 
-// Transport returns a transport for all subjects, or for the one given if it is not negative.
+// Transport returns a transport for all subjects, or for the one given if it is
+// not negative.
 func (e *Engine) Transport(base http.RoundTripper, origin string, subject int) (http.RoundTripper, error) {
 	var src tokensource.Source = e.Keeper
 	if subject >= 0 {

@@ -52,7 +52,8 @@ func newGCloud(base http.RoundTripper, tok *oauth2.Token, _ string) (http.RoundT
 	return client.Transport, err
 }
 
-// GCloudSource is the cache of cloud.google.com/go/auth, whose tokens are of a type of their own.
+// GCloudSource is the cache of cloud.google.com/go/auth, whose tokens are of a
+// type of their own.
 type GCloudSource struct{ provider gauth.TokenProvider }
 
 // NewGCloudSource returns it.
@@ -87,8 +88,9 @@ type transporter struct{ base http.RoundTripper }
 // Do implements policy.Transporter.
 func (t transporter) Do(req *http.Request) (*http.Response, error) { return t.base.RoundTrip(req) }
 
-// pipeline is azcore's pipeline behind the interface of the others: azcore has no RoundTripper, so the figure includes
-// the policies that cannot be taken out.
+// pipeline is azcore's pipeline behind the interface of the others: azcore has
+// no RoundTripper, so the figure includes the policies that cannot be taken
+// out.
 type pipeline struct{ runtime.Pipeline }
 
 func newAzure(base http.RoundTripper, tok *oauth2.Token, _ string) (http.RoundTripper, error) {
@@ -100,8 +102,8 @@ func newAzure(base http.RoundTripper, tok *oauth2.Token, _ string) (http.RoundTr
 	})}, nil
 }
 
-// RoundTrip implements http.RoundTripper. The copy keeps azcore from wrapping the body of the same request once more each
-// time.
+// RoundTrip implements http.RoundTripper. The copy keeps azcore from wrapping
+// the body of the same request once more each time.
 func (p pipeline) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, err := runtime.NewRequestFromRequest(req.WithContext(req.Context()))
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package peers holds what is measured: authtrip, the libraries that people use today, and the floor, which is the cheapest
-// code that does the same job correctly.
+// Package peers holds what is measured: authtrip, the libraries that people use
+// today, and the floor, which is the cheapest code that does the same job
+// correctly.
 package peers
 
 import (
@@ -28,7 +29,8 @@ const (
 	XOAuth2All  = "x/oauth2, a Transport for each user"
 )
 
-// life is how long the tokens of the contenders live: longer than any measurement.
+// life is how long the tokens of the contenders live: longer than any
+// measurement.
 const life = 12 * time.Hour
 
 var errAsked = errors.New("peers: a token that lives for hours was asked for again")
@@ -44,7 +46,8 @@ type Transport struct {
 	New  func(base http.RoundTripper, tok *oauth2.Token, origin string) (http.RoundTripper, error)
 }
 
-// Transports returns the contenders, the bare base and the floor first. Those of authtrip belong to an Engine.
+// Transports returns the contenders, the bare base and the floor first. Those
+// of authtrip belong to an Engine.
 func Transports() []Transport {
 	return []Transport{
 		{Base, func(base http.RoundTripper, _ *oauth2.Token, _ string) (http.RoundTripper, error) { return base, nil }},

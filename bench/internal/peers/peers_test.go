@@ -33,7 +33,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Request: req}, nil
 }
 
-// transports returns all that the tables of requests compare, for the tokens of subject 0.
+// transports returns all that the tables of requests compare, for the tokens of
+// subject 0.
 func transports(t *testing.T, base http.RoundTripper, length int) map[string]http.RoundTripper {
 	t.Helper()
 	users := peers.Users{Count: 1, TokenLength: length}
@@ -60,9 +61,10 @@ func transports(t *testing.T, base http.RoundTripper, length int) map[string]htt
 	return list
 }
 
-// TestTransportsDoTheSameWork sends requests through everything that is compared: the token goes with them, all that the
-// caller has set goes too, and the caller's request stays as it was. Only azcore adds a header, and writes into the request:
-// those it is given are its own.
+// TestTransportsDoTheSameWork sends requests through everything that is
+// compared: the token goes with them, all that the caller has set goes too, and
+// the caller's request stays as it was. Only azcore adds a header, and writes
+// into the request: those it is given are its own.
 func TestTransportsDoTheSameWork(t *testing.T) {
 	for _, length := range []int{43, 1000} {
 		for _, body := range []string{"", strings.Repeat("b", 4<<10)} {
@@ -110,8 +112,8 @@ func sendsTheSame(t *testing.T, name string, rt http.RoundTripper, base *recorde
 }
 
 // A key that Header.Set does not write would go out as a second Authorization
-// header. The floors find it, as authtrip does: what they skip would make them no
-// measure of a correct wrapper.
+// header. The floors find it, as authtrip does: what they skip would make them
+// no measure of a correct wrapper.
 func TestFloorsSendOneAuthorization(t *testing.T) {
 	base := new(recorder)
 	all := transports(t, base, 43)

@@ -1,4 +1,5 @@
-// Package plot draws line charts as SVG, on a light background, with nothing but the standard library.
+// Package plot draws line charts as SVG, on a light background, with nothing
+// but the standard library.
 package plot
 
 import (
@@ -12,7 +13,7 @@ import (
 // Chart is a chart of several lines.
 type Chart struct {
 	Title, X, Y string
-	LogX, LogY  bool // by powers of ten; else from zero
+	LogX, LogY  bool // by powers of ten; otherwise from zero
 	Lines       []Line
 }
 

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// bareFiles is the least that keeps values in files of a directory and survives a power failure: no versions, no
-// checksums, no locks between processes.
+// bareFiles is the least that keeps values in files of a directory and survives
+// a power failure: no versions, no checksums, no locks between processes.
 type bareFiles string
 
 func (d bareFiles) create() error { return os.MkdirAll(string(d), 0o700) }

@@ -1,4 +1,5 @@
-// Package stores pairs each store operation with the least that does the same job: the bare driver.
+// Package stores pairs each store operation with the least that does the same
+// job: the bare driver.
 package stores
 
 import (
@@ -30,7 +31,8 @@ type Pair struct {
 	Ours, Bare    Op
 }
 
-// Op makes what one goroutine runs; worker numbers the goroutines, so that each has records of its own.
+// Op makes what one goroutine runs; worker numbers the goroutines, so that each
+// has records of its own.
 type Op func(worker int) (func() error, error)
 
 // Contender returns op as something to measure.
@@ -73,7 +75,8 @@ func Pairs(dir string) (pairs []Pair, closeAll func(), err error) {
 	}, sealing...), func() { _ = file.Close() }, err
 }
 
-// record returns a record that no earlier one equals: some stores write nothing if nothing changes.
+// record returns a record that no earlier one equals: some stores write nothing
+// if nothing changes.
 func record(n uint64) []byte {
 	b := bytes.Repeat([]byte{'r'}, Size)
 	binary.LittleEndian.PutUint64(b, n)
@@ -157,7 +160,8 @@ func (m *plainMap) put(k string, v []byte) {
 	m.values[k] = v
 }
 
-// sealingPairs compare Keys with a bare AES-256-GCM of random nonces, both of which return a slice of their own.
+// sealingPairs compare Keys with a bare AES-256-GCM of random nonces, both of
+// which return a slice of their own.
 func sealingPairs() ([]Pair, error) {
 	secret := seal.NewKey()
 	keys, err := seal.NewKeys(secret)

@@ -6,7 +6,7 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/stores"
 )
 
-// Both sides of each pair work, also when they are begun anew.
+// Both sides of each pair work, also when they are begun again.
 func TestPairs(t *testing.T) {
 	pairs, closeAll, err := stores.Pairs(t.TempDir())
 	if err != nil {

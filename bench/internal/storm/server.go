@@ -1,5 +1,6 @@
-// Package storm plays refresh storms: many requests at once hold one token that the API no longer accepts, refresh tokens
-// are single-use, and the reuse of one ends the login (RFC 9700 section 4.14.2).
+// Package storm plays refresh storms: many requests at once hold one token that
+// the API no longer accepts, refresh tokens are single-use, and the reuse of
+// one ends the login (RFC 9700 section 4.14.2).
 package storm
 
 import (
@@ -21,14 +22,15 @@ type Shape struct {
 	First, Last time.Duration
 }
 
-// Shapes are the storms of the table: all answers together, or some of them long after the refresh is over.
+// Shapes are the storms of the table: all answers together, or some of them
+// long after the refresh is over.
 var Shapes = []Shape{
 	{"flat", 20 * time.Millisecond, 20 * time.Millisecond},
 	{"late", 20 * time.Millisecond, 100 * time.Millisecond},
 }
 
-// Server is an API and the token endpoint before it, for one login. It is an http.RoundTripper, for storms in memory, and
-// an http.Handler.
+// Server is an API and the token endpoint before it, for one login. It is an
+// http.RoundTripper, for storms in memory, and an http.Handler.
 type Server struct {
 	Shape   Shape
 	Refresh time.Duration // what the token endpoint takes
@@ -54,7 +56,8 @@ func (s *Server) Counts() Counts {
 	return Counts{s.calls, s.accepted, s.revoked}
 }
 
-// Access and Refresh tokens of a generation. The first login holds those of generation 0, whose access token is dead.
+// Access and Refresh tokens of a generation. The first login holds those of
+// generation 0, whose access token is dead.
 func access(generation int) string  { return fmt.Sprintf("access-%d", generation) }
 func refresh(generation int) string { return fmt.Sprintf("refresh-%d", generation) }
 

@@ -19,7 +19,8 @@ const (
 	Authtrip  = "authtrip"
 )
 
-// Login is a user whose access token the API no longer accepts, and the way to the servers.
+// Login is a user whose access token the API no longer accepts, and the way to
+// the servers.
 type Login struct {
 	Base     http.RoundTripper
 	API      string // URL to call
@@ -109,9 +110,11 @@ func call(ctx context.Context, rt http.RoundTripper, url string) error {
 	return nil
 }
 
-// Wait returns how long a request with the given deadline takes while another one's refresh, of 200 ms, has been under way
-// for 30 ms. The access token has expired, so that every contender refreshes. The request must end with its deadline, and
-// the other one with 200: one that fails in another way, and at once, would look good.
+// Wait returns how long a request with the given deadline takes while another
+// one's refresh, of 200 ms, has been under way for 30 ms. The access token has
+// expired, so that every contender refreshes. The request must end with its
+// deadline, and the other one with 200: one that fails in another way, and at
+// once, would look good.
 func Wait(wrap Wrap, deadline time.Duration) (time.Duration, error) {
 	s := &Server{Shape: Shapes[0], Refresh: 200 * time.Millisecond}
 	l, stop := s.login(false)
@@ -135,7 +138,8 @@ func Wait(wrap Wrap, deadline time.Duration) (time.Duration, error) {
 	if err := <-first; err != nil {
 		return 0, fmt.Errorf("storm: the request that refreshes: %w", err)
 	}
-	// x/oauth2 waits for the refresh whatever the deadline, and meets it only then, in the base.
+	// x/oauth2 waits for the refresh whatever the deadline, and meets it only then,
+	// in the base.
 	if !errors.Is(second, context.DeadlineExceeded) {
 		return 0, fmt.Errorf("storm: the request with a deadline did not end with it: %v", second) //nolint:errorlint // nil too is wrong
 	}

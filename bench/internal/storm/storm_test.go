@@ -7,7 +7,8 @@ import (
 	"github.com/authtrip/authtrip/bench/internal/storm"
 )
 
-// What each contender does is what the tables say of it: exact counts, whatever the machine.
+// What each contender does is what the tables say of it: exact counts, whatever
+// the machine.
 func TestStorms(t *testing.T) {
 	const n = 200
 	for _, w := range storm.Wraps {

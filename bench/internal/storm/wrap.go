@@ -57,8 +57,9 @@ func wrapAuthtrip(l Login) (http.RoundTripper, func() error, error) {
 	return rt, g.Close, err
 }
 
-// ideal refreshes once for each token that failed, outlives whoever began it, and replays: what is left when everything
-// is taken away that a real client needs.
+// ideal refreshes once for each token that failed, outlives its caller,
+// and replays: what is left when everything is taken away that a real client
+// needs.
 type ideal struct {
 	l      Login
 	flight singleflight.Group

@@ -1,5 +1,6 @@
-// Package target is what the measured transports talk to: a base that costs next to nothing or a real server on loopback.
-// Both check every request, so that no figure is of something that did not work.
+// Package target is what the measured transports talk to: a base that costs
+// next to nothing or a real server on loopback. Both check every request, so
+// that no figure is of something that did not work.
 package target
 
 import (
@@ -37,7 +38,8 @@ var headers = [...]string{
 	"X-A", "X-B", "X-C", "X-D", "X-E", "X-F",
 }
 
-// Request returns a request of the shape, whose body starts anew after each Close. One goroutine at a time may use it.
+// Request returns a request of the shape, whose body starts again after each
+// Close. One goroutine at a time may use it.
 func (s Shape) Request(ctx context.Context, origin string) (*http.Request, error) {
 	method := http.MethodGet
 	if s.Body > 0 {
@@ -69,8 +71,8 @@ func (b *body) Close() error {
 	return err
 }
 
-// Memory is a base in memory that checks every request. It reads each byte of the
-// header's value, as a base that sends the request does. It is safe for
+// Memory is a base in memory that checks every request. It reads each byte of
+// the header's value, as a base that sends the request does. It is safe for
 // concurrent use.
 type Memory struct {
 	Shape Shape
@@ -93,8 +95,8 @@ func (m Memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 }
 
-// wellFormed reports whether value has the length and the beginning of a header's
-// value, and no line break, which the search reads all of it for.
+// wellFormed reports whether value has the length and the beginning of a
+// header's value, and no line break, which the search reads all of it for.
 func (m Memory) wellFormed(value string) bool {
 	return len(value) == len("Bearer ")+m.Shape.Token && strings.HasPrefix(value, "Bearer ") && strings.IndexByte(value, '\n') < 0
 }
@@ -113,20 +115,22 @@ func drain(r io.ReadCloser) int {
 	}
 }
 
-// Paths that are added to a Server's URL where something else is expected than the token of subject 0.
+// Paths that are added to a Server's URL where something else is expected than
+// the token of subject 0.
 const (
 	BarePath = "/bare" // no token
 	ManyPath = "/many" // the token of any subject
 )
 
-// Server is a real server on loopback that compares the value of the Authorization header and the length of the body.
-// Close it at the end.
+// Server is a real server on loopback that compares the value of the
+// Authorization header and the length of the body. Close it at the end.
 type Server struct {
 	*httptest.Server
 	Transport *http.Transport // keeps its connections
 }
 
-// NewServer starts one. It expects the token of subject 0, unless the path says otherwise.
+// NewServer starts one. It expects the token of subject 0, unless the path says
+// otherwise.
 func NewServer(s Shape) *Server {
 	want := "Bearer " + peers.Token(s.Token).AccessToken
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -158,7 +162,8 @@ func (s *Server) Close() {
 	s.Server.Close()
 }
 
-// Worker returns a loop that sends n requests like req through rt and checks the status of each answer.
+// Worker returns a loop that sends n requests like req through rt and checks
+// the status of each answer.
 func Worker(rt http.RoundTripper, req *http.Request) func(n int) error {
 	return func(n int) error {
 		for range n {
@@ -170,8 +175,9 @@ func Worker(rt http.RoundTripper, req *http.Request) func(n int) error {
 	}
 }
 
-// Subjects is Worker with a context of its own for each request, from a list that
-// it walks through, beginning at start. The request must have been made with swap.
+// Subjects is Worker with a context of its own for each request, from a list
+// that it walks through, beginning at start. The request must have been made
+// with swap.
 func Subjects(rt http.RoundTripper, req *http.Request, swap *Swap, list []context.Context, start int) func(n int) error {
 	i := start % len(list)
 	return func(n int) error {
@@ -188,8 +194,9 @@ func Subjects(rt http.RoundTripper, req *http.Request, swap *Swap, list []contex
 	}
 }
 
-// Swap is a context that can be replaced, so that the subject changes from request to request and nothing has to be
-// copied for it. One goroutine at a time may use it.
+// Swap is a context that can be replaced, so that the subject changes from
+// request to request and nothing has to be copied for it. One goroutine at a
+// time may use it.
 type Swap struct{ context.Context } //nolint:containedctx // to replace it is the purpose
 
 func send(rt http.RoundTripper, req *http.Request) error {

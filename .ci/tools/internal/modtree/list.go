@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Tracked lists the files below root that git tracks. A release consists of them.
+// Tracked lists the files below root that git tracks. A release consists of
+// them.
 func Tracked(ctx context.Context, root string) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z").Output()
 	if err != nil {
@@ -18,8 +19,8 @@ func Tracked(ctx context.Context, root string) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
-// Present lists the files below root whose path has no element that begins with a
-// dot. It needs no git, and it includes files that are not committed.
+// Present lists the files below root whose path has no element that begins with
+// a dot. It needs no git, and it includes files that are not committed.
 func Present(root string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {

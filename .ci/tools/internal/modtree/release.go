@@ -36,8 +36,8 @@ type Release struct {
 
 // Release computes the release of a version. It writes each published module
 // into the folder proxy, which the go command can then use as a module proxy.
-// Modules below a folder "internal" and the module in the folder "bench" are not
-// published: nobody outside the tree requires or installs them.
+// Modules below a folder "internal" and the module in the folder "bench" are
+// not published: nobody outside the tree requires or installs them.
 //
 // The error is [ErrVersion] if the version cannot be released.
 func (t *Tree) Release(version, proxy string) (*Release, error) {
@@ -67,8 +67,8 @@ func (m *Module) published() bool {
 	return m.Dir != "bench" && !slices.Contains(strings.Split(m.Dir, "/"), "internal")
 }
 
-// update puts the version into go.mod and go.sum of a module. The modules that m
-// requires must have been published before.
+// update puts the version into go.mod and go.sum of a module. The modules that
+// m requires must have been published before.
 func (r *Release) update(m *Module) error {
 	if len(m.requires) == 0 {
 		return nil

@@ -1,5 +1,5 @@
-// Package modtree reads the modules of a source tree and computes what a release
-// of them consists of.
+// Package modtree reads the modules of a source tree and computes what a
+// release of them consists of.
 //
 // # The problem
 //
@@ -48,9 +48,9 @@ type Module struct {
 	requires []string // paths of other modules of the tree
 }
 
-// Open reads the go.mod files among files, which are paths with slashes relative
-// to root. Modules below a folder whose name begins with a dot do not belong to
-// the tree.
+// Open reads the go.mod files among files, which are paths with slashes
+// relative to root. Modules below a folder whose name begins with a dot do not
+// belong to the tree.
 //
 // Open refuses a go.mod with a replace directive, because "go install
 // path@version" refuses such a module, and modules that require each other in a

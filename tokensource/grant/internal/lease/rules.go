@@ -28,7 +28,7 @@ func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) 
 		return stop, Outcome{Over: r.Over} // G7: without it, a grant would live on after a logout
 	}
 	age := now.Wall.Sub(r.Token.Obtained)
-	if r.Token.Access == n.rejected && !n.ahead && r.Token.Refreshed && age >= 0 && age < c.Spacing {
+	if n.rejected != "" && r.Token.Access == n.rejected && !n.ahead && r.Token.Refreshed && age >= 0 && age < c.Spacing {
 		return stop, Outcome{JustRenewed: true, Pause: c.Spacing - age} // G9, G19
 	}
 	if pause := r.RetryAt.Sub(now.Wall); pause > 0 && pause <= maxPause {

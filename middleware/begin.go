@@ -1,0 +1,148 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+// BeginOptions says what one login asks for. The zero value asks for what the
+// client and [Options] say.
+type BeginOptions struct {
+	// ReturnTo is the local path where the login ends. Empty means the page that
+	// [Login.Begin] was called for, or what the request to Authorize says.
+	ReturnTo string
+
+	// Scopes replace the scopes of the client. They are a complete list, not an
+	// addition. Nil means those of the client.
+	Scopes []string
+
+	// Params are further parameters of the authorization request, such as
+	// "login_hint" or "prompt". They replace parameters of the same name in
+	// Options.Params.
+	Params url.Values
+
+	// RedirectURL is the redirect URL of the client, or one of
+	// Options.RedirectURLs. The browser must have come by its host, because the
+	// cookie of the login is for one host. Empty means that of the client.
+	RedirectURL string
+}
+
+// Begin answers r with the beginning of a login, as Authorize does, and with
+// what o asks for. It is for handlers of the app, which decide that on their
+// own: to ask for one more scope, or to let the user choose another account.
+// Nil options ask for what the client and [Options] say. Call it before
+// anything was written to w.
+//
+// A request that does not open a page is refused (ErrNotNavigation), so that a
+// prefetch begins no login. Begin does not look at which site led to r: a
+// handler that must not be started by another site has to check that. What
+// fails is answered by Options.OnError: with ErrReturnPath if o.ReturnTo is not
+// a local path, and with tokensource.ErrClient if the request cannot be made.
+func (l *Login) Begin(w http.ResponseWriter, r *http.Request, o *BeginOptions) {
+	in := l.inner()
+	private(w)
+	var options BeginOptions
+	if o != nil {
+		options = *o
+	}
+	if options.ReturnTo == "" {
+		options.ReturnTo = in.pageOf(r)
+	}
+	if err := in.begin(w, r, options); err != nil {
+		in.fail(w, r, err)
+	}
+}
+
+// begin sets the cookie of a new flow and redirects to the authorization
+// server.
+func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) error {
+	if !isOpened(r) {
+		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
+	}
+	if o.ReturnTo == "" {
+		o.ReturnTo = l.options.AfterLogin
+	}
+	if !localPath(o.ReturnTo) {
+		return &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
+	}
+	f, err := l.prepare(o)
+	if err != nil {
+		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
+	}
+	if home := f.callback.move(r); home != "" {
+		seeOther(w, home+l.again(r, f))
+		return nil
+	}
+	r = correlate(r, f.state.Reveal())
+	if err := l.setFlow(w, r, f); err != nil {
+		return &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Cause: "the login could not be sealed", Retry: l.site.authorize, Err: err}
+	}
+	l.report(r, tokensource.Event{Kind: EventLoginStarted, Scopes: f.client.Scopes()})
+	seeOther(w, f.target)
+	return nil
+}
+
+// prepare returns a new flow, with the URL of its authorization request.
+func (l *login) prepare(o BeginOptions) (flow, error) {
+	f := newFlow(o.ReturnTo, l.options.FlowLifetime)
+	if o.RedirectURL == "" {
+		o.RedirectURL = l.site.url
+	}
+	i := slices.IndexFunc(l.site.callbacks, func(c callback) bool { return c.url == o.RedirectURL })
+	if i < 0 {
+		return flow{}, errors.New("middleware: the redirect URL is neither the client's nor one of Options.RedirectURLs")
+	}
+	f.callback, f.scopes = l.site.callbacks[i], o.Scopes
+	var err error
+	if f.client, err = l.clientOf(f); err != nil {
+		return flow{}, err
+	}
+	params := cloneParams(l.options.Params)
+	if params == nil {
+		params = url.Values{}
+	}
+	for name, values := range o.Params {
+		params[name] = values
+	}
+	if f.target, err = f.client.AuthorizationURL(f.state.Reveal(), f.verifier.Reveal(), params); err != nil {
+		return flow{}, err
+	}
+	return f, checkMode(f.target)
+}
+
+// clientOf returns the client as the flow uses it.
+func (l *login) clientOf(f flow) (*oauth.Client, error) {
+	if f.callback.url == l.client.RedirectURL() && f.scopes == nil {
+		return l.client, nil
+	}
+	return l.client.With(f.callback.url, f.scopes)
+}
+
+// checkMode refuses an authorization request whose answer would not come in
+// the query of the callback (OAuth 2.0 Multiple Response Type Encoding
+// Practices, section 2.1).
+func checkMode(target string) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return errors.New("middleware: the authorization endpoint is no URL")
+	}
+	if modes, ok := u.Query()["response_mode"]; ok && !slices.Equal(modes, []string{"query"}) {
+		return fmt.Errorf("middleware: response_mode %q: the callback reads a query, so leave the parameter out", modes)
+	}
+	return nil
+}
+
+// again returns where to begin the login of r at another origin: at the same
+// page, or at Authorize if r posted a form.
+func (l *login) again(r *http.Request, f flow) string {
+	if page := l.pageOf(r); page != "" && !l.site.own(r) {
+		return page
+	}
+	return l.authorizePath(f.returnTo)
+}

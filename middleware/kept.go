@@ -1,0 +1,171 @@
+package middleware
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+// keptPrefix begins the storage keys of logins that could not finish yet.
+const keptPrefix = "login."
+
+const (
+	keptLife    = time.Hour          // from the exchange: so long a login can be finished
+	revokeLimit = 7 * 24 * time.Hour // after keptLife: so long its revocation is repeated
+
+	firstKeptPause = 10 * time.Second // between two tries in the background; doubled each time (G9)
+	lastKeptPause  = 10 * time.Minute
+)
+
+// kept is a login after its exchange (G21). Until it is finished, its tokens
+// are here only, and in the store while it waits.
+type kept struct {
+	key       string               // of the record
+	token     func() *oauth2.Token // in a closure, so that nothing prints it; nil after the tokens were stored or revoked
+	scopes    []string             // that were asked for; nil means those of the client
+	id        string               // names the login for the Keeper
+	exchanged time.Time
+
+	user     provider.Identity // without a subject as long as it is not known who the user is
+	accepted bool              // OnLogin has accepted the user
+	tried    bool              // to store the grant: it may be stored
+	epoch    string            // of the grant, once it is stored
+	ending   bool              // the tokens are to be revoked
+
+	failures int       // tries in a row
+	next     time.Time // the next try in the background
+
+	owner string // the process that works on it, until the time below
+	owned time.Time
+}
+
+// newKept makes a login of the tokens that were asked for at the given time. An
+// answer states the lifetime of the token, from which Exchange has computed the
+// expiry (G18).
+func newKept(key string, tok *oauth2.Token, scopes []string, asked time.Time) *kept {
+	if tok.ExpiresIn > 0 && !tok.Expiry.IsZero() {
+		asked = tok.Expiry.Add(-time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	return &kept{
+		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(), exchanged: asked.Round(0).UTC(),
+	}
+}
+
+// until is when the login cannot be finished any more.
+func (k *kept) until() time.Time { return k.exchanged.Add(keptLife) }
+
+// failed notes that a try failed.
+func (k *kept) failed() {
+	wait := lastKeptPause
+	if k.failures < 6 {
+		wait = min(firstKeptPause<<k.failures, lastKeptPause)
+	}
+	k.failures++
+	k.next = time.Now().Add(wait).Round(0).UTC()
+	if !k.ending && k.next.After(k.until()) {
+		k.next = k.until()
+	}
+	k.owner = ""
+}
+
+// saved notes that the grant is stored. The record stays until its end, so that
+// "try again" leads to a session.
+func (k *kept) saved() {
+	k.token, k.failures, k.next, k.owner = nil, 0, k.until(), ""
+}
+
+// keptText is a kept login as it is sealed. It lives in writeKept and readKept
+// only.
+type keptText struct {
+	Access    string            `json:"a,omitempty"`
+	Refresh   string            `json:"r,omitempty"`
+	Type      string            `json:"t,omitempty"`
+	Expiry    time.Time         `json:"x,omitzero"`
+	ExpiresIn int64             `json:"xi,omitempty"`
+	Members   map[string]any    `json:"m,omitempty"`
+	Scopes    []string          `json:"sc,omitempty"`
+	ID        string            `json:"id"`
+	Exchanged time.Time         `json:"ex"`
+	User      provider.Identity `json:"u"`
+	Accepted  bool              `json:"ok,omitempty"`
+	Tried     bool              `json:"st,omitempty"`
+	Epoch     string            `json:"g,omitempty"`
+	Ending    bool              `json:"end,omitempty"`
+	Failures  int               `json:"f,omitempty"`
+	Next      time.Time         `json:"n,omitzero"`
+	Owner     string            `json:"o,omitempty"`
+	Owned     time.Time         `json:"ou,omitzero"`
+}
+
+// keptKey returns the storage key of the login with the given state.
+func keptKey(state string) string {
+	sum := sha256.Sum256([]byte("authtrip/login\x00" + state))
+	return keptPrefix + hex.EncodeToString(sum[:])
+}
+
+// writeKept stores a login over the given version of its record.
+func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version) (storage.Version, error) {
+	t := keptText{
+		Scopes: k.scopes, ID: k.id, Exchanged: k.exchanged, User: k.user, Accepted: k.accepted, Tried: k.tried,
+		Epoch: k.epoch, Ending: k.ending, Failures: k.failures, Next: k.next, Owner: k.owner, Owned: k.owned,
+	}
+	if k.token != nil {
+		tok := k.token()
+		t.Access, t.Refresh, t.Type, t.Expiry, t.ExpiresIn = tok.AccessToken, tok.RefreshToken, tok.TokenType, tok.Expiry, tok.ExpiresIn
+		t.Members = l.members(tok)
+	}
+	plain, err := json.Marshal(t)
+	if err != nil {
+		return 0, err
+	}
+	sealed, err := l.keys.Seal(ctx, plain, l.binding(forKept, k.key))
+	if err != nil {
+		return 0, err
+	}
+	return l.store.Put(ctx, k.key, sealed, version)
+}
+
+// members returns the members of the token answer that are kept.
+func (l *login) members(tok *oauth2.Token) map[string]any {
+	m := map[string]any{}
+	if scope := tok.Extra("scope"); scope != nil {
+		m["scope"] = scope
+	}
+	return m
+}
+
+// readKept reads a login. It returns errNotSealed, or an error that matches
+// seal.ErrUnsealed, if the login is not of this Login.
+func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Version, error) {
+	stored, err := l.store.Get(ctx, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	plain, err := l.keys.Open(ctx, stored.Value(), l.binding(forKept, key))
+	if err != nil {
+		return nil, 0, err
+	}
+	var t keptText
+	if json.Unmarshal(plain, &t) != nil {
+		return nil, 0, errNotSealed // written by another version
+	}
+	k := &kept{
+		key: key, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
+		epoch: t.Epoch, ending: t.Ending, failures: t.Failures, next: t.Next, owner: t.Owner, owned: t.Owned,
+	}
+	if t.Access != "" || t.Refresh != "" {
+		tok := (&oauth2.Token{
+			AccessToken: t.Access, RefreshToken: t.Refresh, TokenType: t.Type, Expiry: t.Expiry, ExpiresIn: t.ExpiresIn,
+		}).WithExtra(t.Members)
+		k.token = func() *oauth2.Token { return tok }
+	}
+	return k, stored.Version, nil
+}

@@ -1,0 +1,313 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+const (
+	revokeTime   = 5 * time.Second  // is left for a revocation even if what came before used up the time
+	keepTime     = 3 * time.Second  // the same for keeping a login
+	workOnTime   = 20 * time.Second // bounds one try in the background
+	ownTime      = time.Minute      // for which a process claims a login; longer than any of the times above
+	keptRetry    = 10 * time.Second // after a failure of the store
+	maxUnwritten = 1000             // logins that are in the memory of this process only (G10)
+)
+
+// unwritten are the logins that the store has not taken yet. Its zero value is
+// ready.
+type unwritten struct {
+	mu   sync.Mutex // guards list; never held across I/O
+	list map[string]*kept
+}
+
+// unfinished ends the request of a login that failed after its exchange. If
+// the login has ended for good, its tokens are revoked: a live token that
+// nobody holds is a risk. Otherwise the login is kept, and err leads to another
+// try (G21).
+func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, returnTo string, k *kept, err error) error {
+	ctx = context.WithoutCancel(ctx)
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = failed("", err)
+	}
+	if isFinal(err) {
+		e.add(l.drop(ctx, k))
+		return e
+	}
+	if !l.offerResume(ctx, w, state, returnTo, k) {
+		e.add("this browser cannot try again, because its cookie could not be sealed")
+	}
+	if k.epoch != "" {
+		k.saved()
+	} else {
+		k.failed()
+	}
+	e.add(l.keep(ctx, k))
+	e.Retry = l.resumePath(returnTo)
+	return e
+}
+
+// add adds half a sentence to the cause.
+func (e *Error) add(text string) {
+	if e.Cause != "" {
+		e.Cause += "; "
+	}
+	e.Cause += text
+}
+
+// keep stores a login and works on it in the background. If the store does not
+// take it, this process keeps it in memory, and tries again. It says what it
+// did.
+func (l *login) keep(ctx context.Context, k *kept) string {
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	if err := l.enlistKept(ctx, k); err != nil && !l.unwritten.add(k) {
+		return "it could not be kept"
+	}
+	l.keeping.Go(func(ctx context.Context) { l.tend(ctx, k.key, k.next) })
+	return fmt.Sprintf("it is kept for %v", keptLife)
+}
+
+// enlistKept stores a login for the first time. The index of due work comes
+// first, so that a crash loses nothing that is stored.
+func (l *login) enlistKept(ctx context.Context, k *kept) error {
+	if err := l.keeping.Enlist(ctx, k.key, k.next); err != nil {
+		return err
+	}
+	_, version, err := l.readKept(ctx, k.key)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	_, err = l.writeKept(ctx, k, version)
+	return err
+}
+
+func (u *unwritten) add(k *kept) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.list) >= maxUnwritten {
+		return false
+	}
+	if u.list == nil {
+		u.list = map[string]*kept{}
+	}
+	u.list[k.key] = k
+	return true
+}
+
+// take removes and returns a login, or nil.
+func (u *unwritten) take(key string) *kept {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	k := u.list[key]
+	delete(u.list, key)
+	return k
+}
+
+// flush stores a login that is in memory only. It returns false if that fails.
+func (l *login) flush(ctx context.Context, key string) bool {
+	k := l.unwritten.take(key)
+	if k == nil {
+		return true
+	}
+	if l.enlistKept(ctx, k) == nil {
+		return true
+	}
+	l.unwritten.add(k)
+	return false
+}
+
+// tend works on a login from time to time until it is finished, or until the
+// Keeper is closed. Other processes find the login in the index of due work.
+func (l *login) tend(ctx context.Context, key string, next time.Time) {
+	for !next.IsZero() && sleep(ctx, time.Until(next)) == nil {
+		if l.flush(ctx, key) {
+			next, _ = l.workKept(ctx, key)
+		} else {
+			next = time.Now().Add(keptRetry)
+		}
+	}
+	if ctx.Err() == nil {
+		return
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	if !l.flush(last, key) {
+		if k := l.unwritten.take(key); k != nil {
+			l.revoke(last, k)
+		}
+	}
+}
+
+// drop revokes the tokens of a login that has ended. If the server does not
+// confirm that, it is repeated in the background. Drop says what it did.
+func (l *login) drop(ctx context.Context, k *kept) string {
+	if k.token == nil {
+		return "no token was left"
+	}
+	if revokesAll {
+		// Revoking one token would end the other grants of this user as well. Only
+		// Disconnect does that.
+		return "the new token was not revoked, because that would end all grants of the user"
+	}
+	switch err := l.revoke(ctx, k); {
+	case err == nil:
+		return "the new token was revoked"
+	case errors.Is(err, errors.ErrUnsupported):
+		return "the server cannot revoke the new token"
+	}
+	k.ending, k.failures = true, 0
+	k.failed()
+	l.keep(ctx, k)
+	return "the new token could not be revoked yet"
+}
+
+// revoke revokes the tokens of a login: the refresh token first, because a
+// server need not end one token with the other.
+func (l *login) revoke(ctx context.Context, k *kept) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	tok := k.token()
+	var err error
+	if tok.RefreshToken != "" {
+		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
+	}
+	if tok.AccessToken != "" {
+		err = errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken))
+	}
+	return err
+}
+
+// workKept works on a stored login that is due. It returns when it is due
+// again, or zero if nothing is left to do. It returns false if the login is not
+// of this Login.
+func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine bool) {
+	ctx, cancel := context.WithTimeout(ctx, workOnTime)
+	defer cancel()
+	k, version, err := l.readKept(ctx, key)
+	now := time.Now()
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return time.Time{}, true
+	case err != nil && notOurs(err):
+		return time.Time{}, false
+	case err != nil:
+		return now.Add(keptRetry), true
+	case k.owner != "" && now.Before(k.owned):
+		return k.owned, true
+	case now.Before(k.next):
+		return k.next, true
+	case k.epoch != "":
+		if l.store.Delete(ctx, key, version) != nil {
+			return now.Add(keptRetry), true
+		}
+		return time.Time{}, true
+	}
+	version, err = l.own(ctx, k, version)
+	if err != nil {
+		return now.Add(keptRetry), true
+	}
+	done := l.advance(ctx, k)
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	if done {
+		_ = l.store.Delete(ctx, key, version) // otherwise the next try of another process ends it
+		return time.Time{}, true
+	}
+	if _, err := l.writeKept(ctx, k, version); err != nil {
+		return now.Add(ownTime), true
+	}
+	return k.next, true
+}
+
+// own claims a login for this process, by compare-and-swap.
+func (l *login) own(ctx context.Context, k *kept, version storage.Version) (storage.Version, error) {
+	k.owner, k.owned = l.self, time.Now().Add(ownTime).Round(0).UTC()
+	return l.writeKept(ctx, k, version)
+}
+
+// advance makes one try in the background. It reports whether the record can be
+// deleted.
+func (l *login) advance(ctx context.Context, k *kept) (done bool) {
+	late := !time.Now().Before(k.until())
+	if late && !k.ending && k.user.Subject != "" && l.client.Provider().SingleGrant && l.save(ctx, k) == nil {
+		return true // the exchange has ended the tokens of the user's other login
+	}
+	if late || k.ending {
+		return l.advanceEnd(ctx, k)
+	}
+	switch err := l.settleSafely(ctx, k); {
+	case err == nil:
+		k.saved()
+	case isFinal(err):
+		return l.advanceEnd(ctx, k)
+	default:
+		k.failed()
+	}
+	return false
+}
+
+// advanceEnd revokes the tokens of a login that has ended.
+func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
+	if k.token == nil || revokesAll {
+		return true
+	}
+	if err := l.revoke(ctx, k); err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return true
+	}
+	if !k.ending {
+		k.ending, k.failures = true, 0
+	}
+	k.failed()
+	return time.Now().After(k.until().Add(revokeLimit))
+}
+
+// settleSafely is settle in the background, where a panic of the app must not
+// end the process.
+func (l *login) settleSafely(ctx context.Context, k *kept) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = failed("a function of the app panicked", errHopeless)
+		}
+	}()
+	return l.settle(ctx, k)
+}
+
+// forgetKept ends the logins of a subject that could not finish yet.
+func (l *login) forgetKept(ctx context.Context, subject string) error {
+	keys, err := l.keeping.Enlisted(ctx, keptPrefix)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, key := range keys {
+		k, version, err := l.readKept(ctx, key)
+		switch {
+		case err != nil && (notOurs(err) || errors.Is(err, storage.ErrNotFound)):
+			continue
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case k.user.Subject != subject:
+			continue
+		}
+		if version, err = l.own(ctx, k, version); err == nil && k.token != nil {
+			err = l.revoke(ctx, k)
+		}
+		if err == nil || errors.Is(err, errors.ErrUnsupported) {
+			err = l.store.Delete(ctx, key, version)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+const revokesAll = false
