@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/scanner"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,24 +50,38 @@ func word(pattern string) *regexp.Regexp {
 }
 
 // TestLanguage looks at every comment of the packages that are not older: at
-// the length of its lines and at its words.
+// the length of its lines and at its words. It includes the modules that are
+// not part of the workspace.
 func TestLanguage(t *testing.T) {
+	var names []string
 	for _, p := range list(t, "linux", "work") {
 		if slices.Contains(older, p.short()) {
 			continue
 		}
-		names, err := filepath.Glob(filepath.Join(p.Dir, "*.go"))
+		files, err := filepath.Glob(filepath.Join(root, p.short(), "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range names {
-			source, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
+		names = append(names, files...)
+	}
+	for _, dir := range []string{"bench", ".ci"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(name string, _ fs.DirEntry, err error) error {
+			if filepath.Ext(name) == ".go" {
+				names = append(names, name)
 			}
-			for _, fault := range languageFaults(source) {
-				t.Errorf("%s/%s:%s", p.short(), filepath.Base(name), fault)
-			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range languageFaults(source) {
+			t.Errorf("%s:%s", name, fault)
 		}
 	}
 }

@@ -1,9 +1,10 @@
 // Program report measures authtrip beside its peers and prints the tables of
 // docs/performance.md.
 //
-//	cd bench && go run ./cmd/report            # print all tables
-//	cd bench && go run ./cmd/report -write     # and put them, and the plots, into docs/performance
-//	cd bench && go run ./cmd/report -only transport,tokens -scale quick
+//	cd bench
+//	go run ./cmd/report          # print all tables
+//	go run ./cmd/report -write   # and write tables and plots to docs
+//	go run ./cmd/report -only transport,tokens -scale quick
 package main
 
 import (

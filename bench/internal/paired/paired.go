@@ -148,8 +148,8 @@ func (r *runner) share(took time.Duration, least int) bool {
 	return len(r.workers) == 1 || r.size >= least*len(r.workers) || took/time.Duration(r.size) >= long
 }
 
-// best returns the shortest time of several batches: the one in which the least
-// else went on.
+// best returns the shortest time of several batches. In that batch, the machine
+// did the least other work.
 func (r *runner) best(tries int) (time.Duration, error) {
 	best := time.Duration(math.MaxInt64)
 	for range tries {

@@ -74,8 +74,8 @@ func TestInstall(t *testing.T) {
 // user is somebody who has Go and this module proxy.
 //
 // Modules of others come from the module cache of this machine, which is warm.
-// Our modules come from the folder: they have a version that exists nowhere
-// else, and they leave the cache when the test ends.
+// Our modules come from the folder. Their version exists nowhere else. They
+// leave the cache when the test ends.
 type user struct {
 	version, proxy, bin, cache string
 	env                        []string

@@ -10,7 +10,7 @@ import (
 	"github.com/authtrip/authtrip/.ci/tools/internal/modtree"
 )
 
-// TestTheGoCommandAddsNoLine makes sure that go.work.sum is complete: in a fresh
+// TestTheGoCommandAddsNoLine makes sure that go.work.sum is complete: in a new
 // copy of the tree, commands that read all modules change no file.
 func TestTheGoCommandAddsNoLine(t *testing.T) {
 	const root = "../../../.."

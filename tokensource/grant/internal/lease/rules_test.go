@@ -124,6 +124,10 @@ func TestIntentEnds(t *testing.T) {
 	if got := rules().Left(lease.Watch{ID: "another"}, unknown, at(time.Hour)); got != 5*time.Second {
 		t.Errorf("Left of an intent that was never seen = %s, want 5s", got)
 	}
+	later := lease.Clock{Wall: start.Add(20 * time.Second), Mono: 55 * time.Second}
+	if got := rules().Left(lease.Watch{ID: "another", Last: later.Mono}, unknown, later); got != time.Minute {
+		t.Errorf("Left of an intent that follows one that was watched for 55s = %s, want a minute", got)
+	}
 	if got := rules().Left(lease.Watch{}, lease.Intent{}, at(0)); got != 0 {
 		t.Errorf("Left of no intent = %s, want 0", got)
 	}
