@@ -87,12 +87,12 @@ func parseForm(w http.ResponseWriter, r *http.Request) bool {
 	body := *r
 	body.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	body.URL, body.Form = new(url.URL), nil
-	err := body.ParseMultipartForm(maxForm) // all of it in memory
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = nil
+	err := body.ParseForm()
+	if err == nil {
+		err = body.ParseMultipartForm(maxForm) // all of it in memory
 	}
 	r.PostForm = body.PostForm
-	return err == nil
+	return err == nil || errors.Is(err, http.ErrNotMultipart)
 }
 
 // maxLocation bounds a redirect of this package. Proxies take 4 KiB for all

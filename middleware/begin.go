@@ -103,6 +103,9 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if f.client, err = l.clientOf(f); err != nil {
 		return flow{}, err
 	}
+	if err := l.checkScopes(f.client.Scopes()); err != nil {
+		return flow{}, err
+	}
 	params := cloneParams(l.options.Params)
 	if params == nil {
 		params = url.Values{}

@@ -9,6 +9,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -29,7 +30,11 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	state, asked := f.state.Reveal(), time.Now()
 	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
 	if err != nil {
-		return failed("the code could not be exchanged", err)
+		e := failed("the code could not be exchanged", err)
+		if tok, ok := oauth.Unusable(err); ok { // the server granted, and the answer is of no use
+			e.add(l.drop(ctx, newKept(keptKey(state), tok, f.scopes, asked)))
+		}
+		return e
 	}
 	k := newKept(keptKey(state), tok, f.scopes, asked)
 	err = l.persist(ctx, k)

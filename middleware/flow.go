@@ -135,7 +135,7 @@ func (l *login) find(r *http.Request, state string) (name string, f flow, err er
 	switch {
 	case err != nil:
 		return "", flow{}, l.unsealed(opCallback, err)
-	case !f.callback.at(l.site, r):
+	case !l.site.arrived(r, f.callback):
 		return "", flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: "the answer came to another address than the one that was asked for"}
 	case !time.Now().Before(f.expires):
 		return "", flow{}, &Error{Op: opCallback, Kind: ErrFlowNotFound, Cause: causeExpired, returnTo: f.returnTo}

@@ -38,7 +38,9 @@ type setup struct {
 	fake        *xapi.Server
 	store       storage.Store
 	keys        seal.AEAD
+	clientID    string // "" is the default one
 	redirectURL string
+	moreURLs    []string // that are registered as well
 	provider    func(*provider.Provider)
 	options     middleware.Options
 }
@@ -87,10 +89,13 @@ func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 func newClient(t testing.TB, fake *xapi.Server, s setup) *oauth.Client {
 	t.Helper()
 	app := oauthtest.ConfidentialApp()
+	if s.clientID != "" {
+		app.ClientID = s.clientID
+	}
 	if s.redirectURL == "" {
 		s.redirectURL = "https://app.example/callback"
 	}
-	app.RedirectURLs = []string{s.redirectURL}
+	app.RedirectURLs = append([]string{s.redirectURL}, s.moreURLs...)
 	if err := fake.Register(app); err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +154,16 @@ func (a answer) title() string {
 		return title
 	}
 	return a.body
+}
+
+// url is where the browser keeps its cookies.
+func (b *browser) url() *url.URL {
+	b.t.Helper()
+	u, err := url.Parse(b.origin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return u
 }
 
 // at sends the same browser, with its cookies, to another replica.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -133,11 +134,15 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	return l.store.Put(ctx, k.key, sealed, version)
 }
 
-// members returns the members of the token answer that are kept.
+// members returns the members of the token answer that the Keeper reads: the
+// scope, and those in which there is something that the provider keeps.
 func (l *login) members(tok *oauth2.Token) map[string]any {
 	m := map[string]any{}
-	if scope := tok.Extra("scope"); scope != nil {
-		m["scope"] = scope
+	for _, path := range append([]string{"scope"}, l.client.Provider().KeepMembers...) {
+		name, _, _ := strings.Cut(path, ".")
+		if v := tok.Extra(name); v != nil {
+			m[name] = v
+		}
 	}
 	return m
 }

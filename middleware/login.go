@@ -64,6 +64,7 @@ type login struct {
 	client   *oauth.Client
 	keys     seal.AEAD
 	options  Options
+	asks     bool // the provider, at its IdentityURL, who the user is
 	sessions Sessions
 	site     site
 	tag      string // names this Login in cookies, sealed values and the store
@@ -116,7 +117,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	}
 	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.path)[:8]
 	l := &login{
-		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag,
+		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag, asks: o.Identify == nil,
 		cookies:  newCookies(s.secure, tag),
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),

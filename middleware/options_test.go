@@ -115,7 +115,13 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 func newGrants(t *testing.T, s setup) *grant.Keeper {
 	t.Helper()
-	grants, err := grant.New(newClient(t, xapi.New(t, nil), s), storage.NewMemory(), nil)
+	if s.fake == nil {
+		s.fake = xapi.New(t, nil)
+	}
+	if s.store == nil {
+		s.store = storage.NewMemory()
+	}
+	grants, err := grant.New(newClient(t, s.fake, s), s.store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,10 +155,14 @@ func (c callback) hash() []byte {
 	return sum[:4]
 }
 
-// at reports whether r, which Callback serves, can have come to this redirect
-// URL. Its host is not compared, because a proxy may have another name for it.
-func (c callback) at(s site, r *http.Request) bool {
+// arrived reports whether r, which Callback serves, can have come to the
+// redirect URL c. The path decides, whole or as far as it is known. The host is
+// not compared, because a proxy may have another name for it.
+func (s site) arrived(r *http.Request, c callback) bool {
 	public := s.publicPath(r)
+	if slices.ContainsFunc(s.callbacks, func(other callback) bool { return other.path == public }) {
+		return c.path == public
+	}
 	return endsWith(public, c.path) || endsWith(c.path, public)
 }
 

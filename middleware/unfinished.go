@@ -153,7 +153,7 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 	if k.token == nil {
 		return "no token was left"
 	}
-	if revokesAll {
+	if l.client.Provider().RevokesAll {
 		// Revoking one token would end the other grants of this user as well. Only
 		// Disconnect does that.
 		return "the new token was not revoked, because that would end all grants of the user"
@@ -257,7 +257,7 @@ func (l *login) advance(ctx context.Context, k *kept) (done bool) {
 
 // advanceEnd revokes the tokens of a login that has ended.
 func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
-	if k.token == nil || revokesAll {
+	if k.token == nil || l.client.Provider().RevokesAll {
 		return true
 	}
 	if err := l.revoke(ctx, k); err == nil || errors.Is(err, errors.ErrUnsupported) {
@@ -309,5 +309,3 @@ func (l *login) forgetKept(ctx context.Context, subject string) error {
 	}
 	return errors.Join(errs...)
 }
-
-const revokesAll = false

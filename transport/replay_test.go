@@ -240,28 +240,26 @@ func (b *hanging) Close() error {
 // A base ends a Read that hangs by Close, as HTTP/2 does when the server
 // refuses the request. Then the body cannot be replayed.
 func TestT4_CloseEndsAReadThatHangs(t *testing.T) {
-	calls := 0
-	base := roundTripper(func(req *http.Request) (*http.Response, error) {
-		calls++
-		done := make(chan struct{})
-		go func() {
-			_, _ = req.Body.Read(make([]byte, 10))
-			close(done)
-		}()
-		<-req.Context().Value(hangKey{}).(*hanging).reading
-		_ = req.Body.Close()
-		<-done
-		return response(req, 401, nil, "original"), nil
+	inBubble(t, func(t *testing.T) {
+		body, calls := &hanging{make(chan struct{}), make(chan struct{})}, 0
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			calls++
+			done := make(chan struct{})
+			go func() {
+				_, _ = req.Body.Read(make([]byte, 10))
+				close(done)
+			}()
+			<-body.reading
+			_ = req.Body.Close()
+			<-done
+			return response(req, 401, nil, "original"), nil
+		})
+		rt := newTransport(t, newSource(), base, transport.Options{})
+		if status, got := roundTrip(t, rt, newRequest(t, "POST", api, body)); status != 401 || got != "original" || calls != 1 {
+			t.Errorf("RoundTrip = %d %q after %d requests, want the 401 after 1", status, got, calls)
+		}
 	})
-	body := &hanging{make(chan struct{}), make(chan struct{})}
-	req := newRequest(t, "POST", api, body)
-	req = req.WithContext(context.WithValue(req.Context(), hangKey{}, body))
-	if status, got := roundTrip(t, newTransport(t, newSource(), base, transport.Options{}), req); status != 401 || got != "original" || calls != 1 {
-		t.Errorf("RoundTrip = %d %q after %d requests, want the 401 after 1", status, got, calls)
-	}
 }
-
-type hangKey struct{}
 
 // A body may tell at its end that it is not what it should be, after the
 // server has got all of it.

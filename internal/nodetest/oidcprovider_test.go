@@ -35,6 +35,7 @@ func TestOIDCProvider(t *testing.T) {
 		{"login", loggedIn},
 		{"rotation", rotated},
 		{"storm", storm},
+		{"logout", loggedOut},
 		{"disconnect", disconnected},
 		{"dead grant", deadGrant},
 	} {
@@ -99,17 +100,40 @@ func storm(t *testing.T, w *world) {
 	}
 }
 
-func disconnected(t *testing.T, w *world) {
+// loggedOut: the session ends, and the grant lives on.
+func loggedOut(t *testing.T, w *world) {
 	me, before := w.me.in(t), w.control(t, "counts")
 	me.post(w.app+"/logout", nil)
-	if after := w.control(t, "counts"); after.LiveRefresh != before.LiveRefresh-1 {
-		t.Errorf("the server has %d live refresh tokens, had %d: want one less", after.LiveRefresh, before.LiveRefresh)
+	if after := w.control(t, "counts"); after != before {
+		t.Errorf("a logout took the server from %+v to %+v, want no change", before, after)
 	}
+	if text, err := w.whoAmI(w.as(t.Context(), "alice")); err != nil || text != "alice" {
+		t.Errorf("a call after the logout = %q, %v, want alice", text, err)
+	}
+	if got := me.get(w.app + "/me"); got.path == "/me" {
+		t.Fatalf("the session lives on: %d %q", got.status, got.text)
+	}
+	if got := me.decide(me.get(w.app+"/me"), "alice", true); got.text != "alice" {
+		t.Errorf("the next login = %d %q, want alice", got.status, got.text)
+	}
+	// The login has replaced tokens of the same grant. Their revocation would end
+	// the new ones.
+	if after := w.control(t, "counts"); after.Refused != before.Refused || after.Exchanges != before.Exchanges+1 {
+		t.Errorf("the next login took the server from %+v to %+v, want one exchange and no refusal", before, after)
+	}
+}
+
+func disconnected(t *testing.T, w *world) {
+	me := w.me.in(t)
+	me.post(w.app+"/disconnect", nil)
 	if _, err := w.whoAmI(w.as(t.Context(), "alice")); !errors.Is(err, tokensource.ErrNoGrant) {
 		t.Errorf("a call after the end = %v, want ErrNoGrant", err)
 	}
 	if got := me.get(w.app + "/me"); got.path == "/me" {
 		t.Errorf("the session lives on: %d %q", got.status, got.text)
+	}
+	if after := w.control(t, "counts"); after.LiveRefresh != 1 { // the other user's
+		t.Errorf("the server has %d live refresh tokens, want 1", after.LiveRefresh)
 	}
 }
 
@@ -120,7 +144,7 @@ func deadGrant(t *testing.T, w *world) {
 	if got := p.decide(p.get(w.app+"/me"), "carol", true); got.text != "carol" {
 		t.Fatalf("login = %d %q, want carol", got.status, got.text)
 	}
-	w.control(t, "end-grants")
+	before := w.control(t, "end-grants").Refused
 	for range 3 {
 		if _, err := w.whoAmI(w.as(t.Context(), "carol")); !errors.Is(err, tokensource.ErrReauthorize) {
 			t.Errorf("a call without a grant = %v, want ErrReauthorize", err)
@@ -131,8 +155,8 @@ func deadGrant(t *testing.T, w *world) {
 	}
 	first := w.control(t, "counts").Refused
 	_, _ = w.whoAmI(w.as(t.Context(), "carol")) // the error is the one from above
-	if again := w.control(t, "counts").Refused; again != first || first != 1 {
-		t.Errorf("the server refused %d and then %d refreshes, want one", first, again)
+	if again := w.control(t, "counts").Refused; again != first || first != before+1 {
+		t.Errorf("the server refused %d and then %d refreshes, want one", first-before, again-first)
 	}
 	if got := p.decide(p.get(w.app+"/me"), "carol", true); got.text != "carol" {
 		t.Errorf("the second login = %d %q, want carol", got.status, got.text)
@@ -152,7 +176,7 @@ func newWorld(t *testing.T) *world {
 	mux := http.NewServeMux()
 	live := httptest.NewServer(mux)
 	t.Cleanup(live.Close)
-	const clientID, secret = "app", "a+secret,with:a%20colon"
+	const clientID, secret = "app", "a secret, with+a%20colon:"
 	w := &world{app: live.URL}
 	w.issuer = serve(t, "op.mjs", "CLIENT_ID="+clientID, "CLIENT_SECRET="+secret, "CALLBACK="+live.URL+"/callback")
 	client, err := oauth.New(w.provider(), oauth.Registration{
@@ -210,6 +234,7 @@ func (w *world) provider() *provider.Provider {
 		RevocationURL:    w.issuer + "/token/revocation",
 		APIOrigins:       []string{w.issuer},
 		RefreshScope:     "offline_access",
+		RevokesAll:       true, // it keeps one grant for each client and browser session
 		IdentityURL:      w.issuer + "/me",
 		ParseIdentity: func(body []byte) (provider.Identity, error) {
 			var user struct {

@@ -1,5 +1,5 @@
-// Package readme_test holds the Go code of the README, so that it compiles,
-// runs, and stays what the README shows.
+// Package readme_test holds the Go code of the README and of the pages in docs.
+// So it compiles, runs, and stays what a reader sees.
 package readme_test
 
 import (
@@ -10,24 +10,46 @@ import (
 	"testing"
 )
 
-const root = "../../"
+const root = "../.."
 
-func TestTheCodeInTheREADMEIsCompiledCode(t *testing.T) {
-	readme := read(t, root+"README.md")
-	source := flat(read(t, "code_test.go"))
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
-	if len(blocks) == 0 {
-		t.Fatal("the README has no Go code")
-	}
-	for _, block := range blocks {
-		if !strings.Contains(source, flat(block[1])) {
-			t.Errorf("this code of the README does not stand in code_test.go:\n%s", block[1])
+// pages returns the README, the other documents beside it, and docs.
+func pages(t *testing.T) (names []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
 		}
+		names = append(names, found...)
+	}
+	return names
+}
+
+func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := ""
+	for _, name := range files {
+		source += flat(read(t, name))
+	}
+	shown := 0
+	for _, page := range pages(t) {
+		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, page), -1) {
+			shown++
+			if !strings.Contains(source, flat(block[1])) {
+				t.Errorf("this code of %s stands in no file here:\n%s", filepath.Base(page), block[1])
+			}
+		}
+	}
+	if shown == 0 {
+		t.Error("no page has Go code")
 	}
 }
 
-// flat removes indentation and empty lines: the README shows function bodies
-// without their function.
+// flat removes indentation and empty lines: the pages show the bodies of
+// functions without the functions.
 func flat(code string) string {
 	var b strings.Builder
 	for line := range strings.Lines(code) {
@@ -38,16 +60,32 @@ func flat(code string) string {
 	return b.String()
 }
 
-func TestEveryLinkToAFileOfThisRepositoryLeadsSomewhere(t *testing.T) {
-	documents, err := filepath.Glob(root + "*.md")
+func TestTheREADMEIsShort(t *testing.T) {
+	const limit = 200
+	if n := strings.Count(read(t, filepath.Join(root, "README.md")), "\n"); n > limit {
+		t.Errorf("the README has %d lines, at most %d are allowed: move text to docs", n, limit)
+	}
+}
+
+func TestEveryPageIsLinkedFromTheREADME(t *testing.T) {
+	readme := read(t, filepath.Join(root, "README.md"))
+	found, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range documents {
-		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(read(t, document), "")
-		for _, link := range regexp.MustCompile(`\]\(([^):#]+)\)`).FindAllStringSubmatch(prose, -1) {
-			if _, err := os.Stat(root + link[1]); err != nil {
-				t.Errorf("%s links to %s, which is not there", filepath.Base(document), link[1])
+	for _, page := range found {
+		if name := "docs/" + filepath.Base(page); !strings.Contains(readme, "]("+name+")") {
+			t.Errorf("the README has no link to %s", name)
+		}
+	}
+}
+
+func TestEveryLinkToAFileOfThisRepositoryLeadsSomewhere(t *testing.T) {
+	for _, page := range pages(t) {
+		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(read(t, page), "")
+		for _, link := range regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`).FindAllStringSubmatch(prose, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), link[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", filepath.Base(page), link[1])
 			}
 		}
 	}

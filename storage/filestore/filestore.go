@@ -18,6 +18,11 @@ type Options struct {
 	// and still survive the death of the process. But after a power failure
 	// the last writes may be lost, or their files may be damaged.
 	InsecureNoSync bool
+
+	// InsecureOtherOwner accepts a directory that belongs to neither the user of
+	// the process nor root. What is lost: its owner can delete records, and can put
+	// others or older ones in their place.
+	InsecureOtherOwner bool
 }
 
 // Store is a storage.Store in one directory, with one file for each key. The
@@ -29,9 +34,7 @@ type Options struct {
 // Methods wait for the locks of other processes until ctx ends, and no longer.
 // A system call that has begun is not interrupted.
 type Store struct {
-	dir    string
-	root   *os.Root
-	self   *os.File // the directory, to sync it
+	*place
 	shards [shardCount]*shard
 	noSync bool
 	done   chan struct{} // closed by Close
@@ -44,9 +47,9 @@ var (
 )
 
 // Open returns the store in directory dir. It creates dir with mode 0700 if
-// dir does not exist. Files have mode 0600. Files that root creates belong to
-// the owner and the group of dir. Nil options mean all defaults. Call
-// [Store.Close] at the end.
+// dir does not exist. Files have mode 0600. Open refuses a directory of another
+// user, unless that user is root: run the program as the user of the directory.
+// Nil options mean all defaults. Call [Store.Close] at the end.
 func Open(dir string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -58,16 +61,16 @@ func Open(dir string, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	f := &Store{dir: dir, noSync: o.InsecureNoSync, done: make(chan struct{})}
+	f := &Store{place: &place{dir: dir}, noSync: o.InsecureNoSync, done: make(chan struct{})}
 	f.close = sync.OnceValue(f.shut)
-	if err := f.open(); err != nil {
+	if err := f.open(o); err != nil {
 		_ = f.Close() // the first error says more
 		return nil, f.explain("open", err)
 	}
 	return f, nil
 }
 
-func (f *Store) open() error {
+func (f *Store) open(o *Options) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
@@ -78,8 +81,16 @@ func (f *Store) open() error {
 	if f.self, err = f.root.Open("."); err != nil {
 		return err
 	}
+	if f.info, err = f.self.Stat(); err != nil {
+		return err
+	}
+	if !o.InsecureOtherOwner {
+		if err := checkOwner(f.info); err != nil {
+			return err
+		}
+	}
 	for i := range f.shards {
-		if f.shards[i], err = openShard(f.root, f.self, i); err != nil {
+		if f.shards[i], err = openShard(f.place, i); err != nil {
 			return err
 		}
 	}
@@ -132,7 +143,13 @@ func (f *Store) Get(ctx context.Context, key string) (storage.Record, error) {
 	}
 	name := fileName(key)
 	data, err := f.read(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err == nil || missing {
+		if err := f.check(); err != nil {
+			return storage.Record{}, f.explain("get", err)
+		}
+	}
+	if missing {
 		return storage.Record{}, storage.ErrNotFound
 	}
 	if err != nil {
@@ -163,7 +180,7 @@ func (f *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 		if stored != old {
 			return storage.ErrConflict
 		}
-		return f.write(s.temp, name, encodeFile(version, value))
+		return f.write(s, name, encodeFile(version, value))
 	})
 	if err != nil {
 		return 0, err
@@ -177,7 +194,7 @@ func (f *Store) Delete(ctx context.Context, key string, old storage.Version) err
 	if err := storage.CheckCall(ctx, key); err != nil {
 		return err
 	}
-	err := f.change(ctx, "delete", key, func(name string, _ *shard) error {
+	err := f.change(ctx, "delete", key, func(name string, s *shard) error {
 		stored, err := f.version(name)
 		switch {
 		case err != nil:
@@ -186,6 +203,9 @@ func (f *Store) Delete(ctx context.Context, key string, old storage.Version) err
 			return errUnchanged
 		case stored != old:
 			return storage.ErrConflict
+		}
+		if err := s.intact(); err != nil {
+			return err
 		}
 		return f.root.Remove(name)
 	})
@@ -207,10 +227,16 @@ var errUnchanged = errors.New("filestore: unchanged")
 func (f *Store) change(ctx context.Context, op, key string, do func(name string, s *shard) error) error {
 	s := f.shards[shardOf(key)]
 	if err := s.lock(ctx, f.done); err != nil {
+		if errors.Is(err, errGone) {
+			err = f.explain(op, err)
+		}
 		return err
 	}
 	defer s.leave()
 	err := do(fileName(key), s)
+	if err == nil {
+		err = s.intact() // otherwise another process may have written at the same time
+	}
 	if e := s.unlock(); err == nil {
 		err = e
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -34,40 +35,82 @@ var errClosed = fmt.Errorf("filestore: the store is closed: %w", fs.ErrClosed)
 // shard is a lock for some of the keys. Goroutines of one process take turns
 // before they ask for the lock of the file, so they need not poll.
 //
-// The file is never deleted. The lock of a deleted file does not exclude the
-// lock of a new file with the same name.
+// No process of this package deletes the file. The lock of a deleted file does
+// not exclude the lock of a new file with the same name. If another program
+// deletes it, the store notices when it takes the lock, and opens the new file.
+// A write meanwhile ends with an error.
 type shard struct {
-	turn chan struct{} // holds one element while a goroutine has the lock or waits for it
-	file *os.File
-	temp string // the temporary file; only the holder of the lock writes it
+	turn  chan struct{} // holds one element while a goroutine has the lock or waits for it
+	place *place
+	name  string // of the lock file
+	temp  string // the temporary file; only the holder of the lock writes it
+
+	file *os.File    // only the goroutine that holds the turn changes it
+	info fs.FileInfo // of file
 }
 
-// openShard opens the lock file of shard i in root, which is dir. It removes
-// the temporary file of a process that died.
-func openShard(root *os.Root, dir *os.File, i int) (*shard, error) {
-	file, err := openLock(root, dir, fmt.Sprintf("lock-%02x", i))
-	if err != nil {
+// openShard opens the lock file of shard i. It removes the temporary file of a
+// process that died.
+func openShard(p *place, i int) (*shard, error) {
+	s := &shard{turn: make(chan struct{}, 1), place: p, name: fmt.Sprintf("lock-%02x", i), temp: fmt.Sprintf("temp-%02x", i)}
+	if err := s.open(); err != nil {
 		return nil, err
 	}
-	s := &shard{turn: make(chan struct{}, 1), file: file, temp: fmt.Sprintf("temp-%02x", i)}
-	locked, err := tryLock(file)
+	locked, err := tryLock(s.file)
 	if err == nil && locked { // otherwise another process is writing it
-		_ = root.Remove(s.temp) // it rarely exists
-		err = unlock(file)
+		_ = p.root.Remove(s.temp) // it rarely exists
+		err = unlock(s.file)
 	}
 	if err != nil {
-		_ = file.Close()
+		_ = s.file.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func openLock(root *os.Root, dir *os.File, name string) (*os.File, error) {
-	file, err := create(root, dir, name)
+// open opens the lock file, which it creates if necessary.
+func (s *shard) open() error {
+	file, err := create(s.place.root, s.name)
 	if errors.Is(err, fs.ErrExist) {
-		return root.OpenFile(name, os.O_RDWR, 0)
+		file, err = openRegular(s.place.root, s.name, os.O_RDWR)
 	}
-	return file, err
+	if errors.Is(err, errIrregular) {
+		err = fmt.Errorf("filestore: %s: %w", filepath.Join(s.place.dir, s.name), err)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close() // nothing was written
+		return err
+	}
+	s.file, s.info = file, info
+	return nil
+}
+
+// reopen opens the lock file that is there now.
+func (s *shard) reopen() error {
+	old := s.file
+	if err := s.open(); err != nil {
+		return err
+	}
+	return old.Close() // which also unlocks it
+}
+
+// errNoLock says that a lock file was deleted while a write was under way.
+var errNoLock = errors.New("another program has deleted the lock files, so two processes may have written at the same time: " +
+	"exclude the directory from cleaning; read again")
+
+// intact returns an error unless the lock that is held still excludes others.
+func (s *shard) intact() error {
+	if err := s.place.check(); err != nil {
+		return err
+	}
+	if !s.place.names(s.name, s.info) {
+		return errNoLock
+	}
+	return nil
 }
 
 // lock waits for the turn and then for the lock, until ctx ends or done is
@@ -96,7 +139,15 @@ func (s *shard) await(ctx context.Context, done <-chan struct{}) error {
 			return fmt.Errorf("filestore: %s: %w", s.file.Name(), err)
 		}
 		if locked {
-			return nil
+			if err = s.intact(); err == nil {
+				return nil
+			}
+			if errors.Is(err, errNoLock) {
+				err = s.reopen()
+			}
+			if err != nil {
+				return errors.Join(err, unlock(s.file))
+			}
 		}
 		if err := pause(ctx, done, wait); err != nil {
 			return err

@@ -19,9 +19,9 @@ const firstRead = 4 << 10
 
 // read returns the content of a file.
 func (f *Store) read(name string) ([]byte, error) {
-	file, err := f.root.Open(name)
+	file, err := openRegular(f.root, name, os.O_RDONLY)
 	if err != nil {
-		return nil, err
+		return nil, f.irregular(name, err)
 	}
 	defer func() { _ = file.Close() }() // only read
 	data := make([]byte, firstRead)
@@ -37,12 +37,12 @@ func (f *Store) read(name string) ([]byte, error) {
 // version returns the version in a file, or zero if the file does not exist. It
 // reads only the header.
 func (f *Store) version(name string) (storage.Version, error) {
-	file, err := f.root.Open(name)
+	file, err := openRegular(f.root, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, f.irregular(name, err)
 	}
 	defer func() { _ = file.Close() }() // only read
 	header := make([]byte, fileHeader)
@@ -65,14 +65,17 @@ func ignoreEOF(err error) error {
 }
 
 // write replaces the content of the file name with data, or changes nothing. It
-// writes the file temp first.
-func (f *Store) write(temp, name string, data []byte) error {
-	err := f.writeTemp(temp, data)
+// writes the temporary file of the shard first.
+func (f *Store) write(s *shard, name string, data []byte) error {
+	err := f.writeTemp(s.temp, data)
 	if err == nil {
-		err = f.root.Rename(temp, name)
+		err = s.intact() // once more, because the disk may have needed long
+	}
+	if err == nil {
+		err = f.root.Rename(s.temp, name)
 	}
 	if err != nil {
-		_ = f.root.Remove(temp) // if it remains, the next write removes it
+		_ = f.root.Remove(s.temp) // if it remains, the next write removes it
 	}
 	return err
 }
@@ -95,28 +98,46 @@ func (f *Store) writeTemp(temp string, data []byte) error {
 // createTemp creates the file temp. If the file exists, a process died while it
 // wrote, and createTemp replaces it.
 func (f *Store) createTemp(temp string) (*os.File, error) {
-	file, err := create(f.root, f.self, temp)
+	file, err := create(f.root, temp)
 	if !errors.Is(err, fs.ErrExist) {
 		return file, err
 	}
 	if err := f.root.Remove(temp); err != nil {
 		return nil, err
 	}
-	return create(f.root, f.self, temp)
+	return create(f.root, temp)
 }
 
-// create creates a file that belongs to the owner of dir. It returns an error
-// if the file exists.
-//
-// An existing file may be a link to a file of root. A user who may write to the
-// directory, and not to that file, could have made the link. So an existing
-// file is neither written nor given to the owner of dir.
-func create(root *os.Root, dir *os.File, name string) (*os.File, error) {
-	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+// create creates a file. It returns an error if the file exists: it may be a
+// link to a file outside of the directory, which must not be written.
+func create(root *os.Root, name string) (*os.File, error) {
+	return root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// errIrregular says that a name of the store belongs to something else than a
+// file: a pipe, a device, a socket, a link or a directory. Opening or reading it
+// might block for ever, or have an effect.
+var errIrregular = fmt.Errorf("%w: it is no regular file", storage.ErrCorrupt)
+
+// openRegular opens an existing file. It returns an error that wraps
+// errIrregular if the name does not belong to a regular file. It never blocks,
+// also if the name belongs to something else a moment later.
+func openRegular(root *os.Root, name string, flag int) (*os.File, error) {
+	info, err := root.Lstat(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := matchOwner(file, dir); err != nil {
+	if !info.Mode().IsRegular() {
+		return nil, errIrregular
+	}
+	file, err := root.OpenFile(name, flag|nonBlocking, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = file.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
+	if err != nil {
 		_ = file.Close() // nothing was written
 		return nil, err
 	}
@@ -145,7 +166,10 @@ func (f *Store) list(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer release(f.shards[:])
-	names, err := f.names()
+	names, err := f.fileNames()
+	if err == nil {
+		err = f.check()
+	}
 	if err != nil {
 		return nil, f.explain("keys", err)
 	}
@@ -158,7 +182,7 @@ func (f *Store) list(ctx context.Context) ([]string, error) {
 	return keys, nil
 }
 
-func (f *Store) names() ([]string, error) {
+func (f *Store) fileNames() ([]string, error) {
 	dir, err := f.root.Open(".")
 	if err != nil {
 		return nil, err
@@ -173,6 +197,8 @@ func (f *Store) explain(op string, err error) error {
 	switch {
 	case err == nil, errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrCorrupt), errors.Is(err, errUnchanged):
 		return err
+	case errors.Is(err, errGone): // its own text says what to do
+		return fmt.Errorf("filestore: %s in %s: %w", op, f.dir, err)
 	case advice != "":
 	case errors.Is(err, fs.ErrClosed):
 		return errClosed
@@ -189,4 +215,12 @@ func (f *Store) explain(op string, err error) error {
 // corrupt adds the path of the damaged file and an advice to an error.
 func (f *Store) corrupt(name string, why error) error {
 	return fmt.Errorf("%w; restore %s from a backup, or remove it and lose the record", why, filepath.Join(f.dir, name))
+}
+
+// irregular is corrupt for an error of openRegular, if it is errIrregular.
+func (f *Store) irregular(name string, err error) error {
+	if errors.Is(err, errIrregular) {
+		return f.corrupt(name, err)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ package filestore
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 )
 
@@ -13,6 +14,8 @@ func unlock(*os.File) error { return errors.ErrUnsupported }
 
 func syncDir(*os.File) error { return nil }
 
-func matchOwner(_, _ *os.File) error { return nil }
+const nonBlocking = 0
+
+func checkOwner(fs.FileInfo) error { return nil }
 
 func adviceFor(error) string { return "" }

@@ -4,6 +4,8 @@ package filestore
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -50,36 +52,23 @@ func syncDir(dir *os.File) error {
 	return err
 }
 
-// matchOwner gives a file that root has just created to the owner and the group
-// of dir. Otherwise a program that runs as that owner could not read what root
-// wrote.
-func matchOwner(file, dir *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	has, err := owner(file)
-	if err != nil {
-		return err
-	}
-	want, err := owner(dir)
-	if err != nil || has == want { // some file systems have one owner for all files, and refuse chown
-		return err
-	}
-	return file.Chown(want.uid, want.gid)
-}
+// nonBlocking makes opening a pipe return at once.
+const nonBlocking = syscall.O_NONBLOCK
 
-type ownership struct{ uid, gid int }
-
-func owner(file *os.File) (ownership, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return ownership{}, err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
+// checkOwner returns an error if a directory belongs to another user than that
+// of the process, and not to root. Its owner could exchange the files in it. A
+// process of root must not leave files there that the owner cannot read, or
+// give files away.
+func checkOwner(dir fs.FileInfo) error {
+	stat, ok := dir.Sys().(*syscall.Stat_t)
 	if !ok {
-		return ownership{}, errors.ErrUnsupported
+		return errors.ErrUnsupported
 	}
-	return ownership{int(stat.Uid), int(stat.Gid)}, nil
+	if user := os.Geteuid(); stat.Uid != 0 && int64(stat.Uid) != int64(user) {
+		return fmt.Errorf("the directory belongs to user %d, and this process is user %d: "+
+			"run it as user %d, or give the directory to user %d: %w", stat.Uid, user, stat.Uid, user, errOwner)
+	}
+	return nil
 }
 
 // adviceFor returns an advice for an error that only this kind of system has.
@@ -93,6 +82,8 @@ func adviceFor(err error) string {
 		return "not a directory: name one, or a new name"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "raise the limit of open files"
+	case errors.Is(err, syscall.ESTALE):
+		return "the file server has another directory in its place: open the store again"
 	}
 	return ""
 }

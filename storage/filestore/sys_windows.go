@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 	"unsafe"
@@ -65,9 +66,12 @@ func control(file *os.File, name string, call func(fd uintptr) (uintptr, error))
 // journals it soon.
 func syncDir(*os.File) error { return nil }
 
-// matchOwner does nothing. On Windows a file inherits the rights of its
+// nonBlocking is not needed: a name in a directory is never a pipe.
+const nonBlocking = 0
+
+// checkOwner does nothing. On Windows a file inherits the rights of its
 // directory.
-func matchOwner(_, _ *os.File) error { return nil }
+func checkOwner(fs.FileInfo) error { return nil }
 
 // adviceFor returns an advice for an error that only this kind of system has.
 func adviceFor(err error) string {

@@ -26,6 +26,8 @@ func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	}
 	events, err := f.events()
 	switch {
+	case errors.Is(err, syscall.EMFILE) && noDescriptors():
+		return f.explain("watch", err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("filestore: watch in %s: raise fs.inotify.max_user_instances or max_user_watches: %w", f.dir, err)
 	case err != nil:
@@ -53,6 +55,17 @@ func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	return f.explain("watch", err)
 }
 
+// noDescriptors reports whether the process can open no more files. The kernel
+// has the same error for too many instances of inotify.
+func noDescriptors() bool {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		return true
+	}
+	_ = file.Close() // nothing was read
+	return false
+}
+
 // events returns a file from which the inotify events of the directory are
 // read: files that are renamed into it, and files that are deleted.
 func (f *Store) events() (*os.File, error) {
@@ -71,31 +84,12 @@ func (f *Store) events() (*os.File, error) {
 		_ = events.Close()
 		return nil, os.NewSyscallError("inotify_add_watch", err)
 	}
-	if err := f.unmoved(); err != nil {
+	if err := f.check(); err != nil {
 		_ = events.Close()
 		return nil, err
 	}
 	return events, nil
 }
-
-// unmoved returns an error if the path of the store now names another directory
-// than the open one.
-func (f *Store) unmoved() error {
-	there, err := os.Stat(f.dir)
-	if err != nil {
-		return err
-	}
-	ours, err := f.self.Stat()
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(there, ours) {
-		return errGone
-	}
-	return nil
-}
-
-var errGone = fmt.Errorf("the directory is gone: %w", fs.ErrNotExist)
 
 // notify calls changed for each event until reading fails, and returns the
 // error.

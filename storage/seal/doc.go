@@ -6,8 +6,10 @@
 // [AEAD] is the interface that those packages need: Seal and Open, each with
 // associated data. [Keys] implements it with a ring of keys that are held in
 // memory. A key management service can implement it too, which is why both
-// methods have a context. [Rotator] is an AEAD that also knows which values
-// were sealed with an older key.
+// methods have a context. Put an [Envelope] around such a service: it is then
+// asked once for each data key, and not once for each value. [Live] is for keys
+// that are replaced while the program runs. [Rotator] is an AEAD that also
+// knows which values were sealed with an older key.
 //
 // Make a ring with [NewKeys], or read one from an environment variable with
 // [ParseKeys]. [NewKey] makes a new key.

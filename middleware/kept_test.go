@@ -1,0 +1,442 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+var boom = errors.New("boom")
+
+// works checks that the grant of the default user has a token that X accepts.
+func (w *world) works(t *testing.T, what string) {
+	t.Helper()
+	tok, err := w.grants.Source(oauthtest.DefaultUser().ID).Token(t.Context())
+	if err != nil {
+		t.Errorf("%s: Token = %v, want one", what, err)
+		return
+	}
+	if user, err := w.client.Identity(t.Context(), tok); err != nil {
+		t.Errorf("%s: the token gives %v, %v, want the user", what, user, err)
+	}
+}
+
+// G21: A login destroys nothing. What fails once after the exchange is repeated
+// at once, and the user sees nothing of it.
+func TestG21_AFailureAfterTheExchangeIsRepeated(t *testing.T) {
+	me := oauthtest.Match{Path: xapi.PathMe}
+	var fails atomic.Int64
+	onLogin := func(context.Context, provider.Identity) error {
+		if fails.Add(-1) >= 0 {
+			return boom
+		}
+		return nil
+	}
+	for name, fail := range map[string]func(w *world){
+		"users/me answers 503":       func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 503}, 1) },
+		"users/me answers 503 twice": func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 503}, 2) },
+		"users/me answers 429":       func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 429}, 1) },
+		"users/me answers 402":       func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 402}, 1) },
+		"users/me answers 401":       func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 401}, 1) },
+		"users/me answers HTML": func(w *world) {
+			w.fake.Inject(me, oauthtest.Fault{Status: 200, Body: "<html>", ContentType: "text/html"}, 1)
+		},
+		"users/me drops the connection":  func(w *world) { w.fake.Inject(me, oauthtest.Fault{Drop: true}, 1) },
+		"OnLogin fails once":             func(*world) { fails.Store(1) },
+		"OnLogin fails twice":            func(*world) { fails.Store(2) },
+		"users/me and then OnLogin fail": func(w *world) { w.fake.Inject(me, oauthtest.Fault{Status: 500}, 1); fails.Store(1) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fails.Store(0)
+			w := newWorld(t, setup{options: middleware.Options{OnLogin: onLogin}})
+			old := newBrowser(t, w.mux)
+			w.logIn(old, "")
+			time.Sleep(time.Hour)
+			fail(w)
+			b := newBrowser(t, w.mux)
+			if a := w.logIn(b, "/home"); a.location() != "/home" {
+				t.Errorf("%s: the login ended at %q, want the page", name, a.location())
+			}
+			w.works(t, name)
+			wantStatus(t, name+": the new session", b.get("/timeline"), http.StatusOK)
+			wantStatus(t, name+": the session from before", old.get("/timeline"), http.StatusOK)
+			if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+				t.Errorf("%s: revoked = %s, want nothing", name, got)
+			}
+		})
+	}
+}
+
+// keptWorld is an app whose identity calls fail until they are mended, and
+// whose user has logged in before.
+func keptWorld(t *testing.T, s setup) (w *world, b *browser, mend func()) {
+	t.Helper()
+	w = newWorld(t, s)
+	w.logIn(newBrowser(t, w.mux), "")
+	time.Sleep(time.Hour)
+	w.fake.Inject(oauthtest.Match{Path: xapi.PathMe}, oauthtest.Fault{Status: 503}, -1)
+	b = newBrowser(t, w.mux)
+	wantStatus(t, "callback while users/me fails", b.get(w.consent(b.start("/home"))), http.StatusServiceUnavailable)
+	return w, b, w.fake.ClearFaults
+}
+
+const resumeHome = "/authorize?return_to=%2Fhome&resume=1"
+
+func TestG21_TryAgainFinishesTheSameLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, mend := keptWorld(t, setup{})
+		exchanges := w.exchanges()
+		wantStatus(t, "try again while it still fails", b.get(resumeHome), http.StatusServiceUnavailable)
+		wantStatus(t, "try again in another browser", newBrowser(t, w.mux).get(resumeHome), http.StatusSeeOther)
+		mend()
+		a := b.get(resumeHome)
+		if a.StatusCode != http.StatusSeeOther || a.location() != "/home" {
+			t.Errorf("try again = %d to %q, want 303 to /home", a.StatusCode, a.location())
+		}
+		if n := w.exchanges() - exchanges; n != 0 {
+			t.Errorf("%d more exchanges, want none: it is the same login", n)
+		}
+		wantStatus(t, "the session", b.get("/timeline"), http.StatusOK)
+		w.works(t, "after the login")
+		if got := b.cookies("login"); len(got) != 0 {
+			t.Errorf("cookies left = %v, want none", got)
+		}
+		if got := keysWith(t, w.store.(*storage.Memory), "login."); len(got) != 0 {
+			t.Errorf("records left = %v, want none", got)
+		}
+		if a := b.get(resumeHome); !strings.HasPrefix(a.location(), "https://x.com/") {
+			t.Errorf("try again after that = %d to %q, want a new login", a.StatusCode, a.location())
+		}
+		if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+			t.Errorf("revoked = %s, want nothing", got)
+		}
+	})
+}
+
+// Without "try again", the background saves the grant when the user is known,
+// and begins no session. A later "try again" begins one.
+func TestG21_TheBackgroundSavesTheGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, mend := keptWorld(t, setup{})
+		time.Sleep(3 * time.Minute)
+		mend()
+		time.Sleep(5 * time.Minute) // the pause has grown to that
+		w.works(t, "after the background has saved the grant")
+		w.sessions(t, 1)
+		if got := b.cookies("session"); len(got) != 0 {
+			t.Errorf("session cookies = %v, want none", got)
+		}
+		exchanges, calls := w.exchanges(), len(w.fake.Requests())
+		if a := b.get(resumeHome); a.location() != "/home" || w.exchanges() != exchanges {
+			t.Errorf("try again = %d to %q after %d exchanges, want /home without one", a.StatusCode, a.location(), w.exchanges()-exchanges)
+		}
+		if n := len(w.fake.Requests()) - calls; n != 0 {
+			t.Errorf("try again made %d requests, want none", n)
+		}
+		wantStatus(t, "the session", b.get("/timeline"), http.StatusOK)
+	})
+}
+
+// The pause between two tries in the background doubles (G9).
+func TestG21_TheBackgroundPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			calls.Add(1)
+			return boom
+		}}})
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		calls.Store(0)
+		time.Sleep(59 * time.Minute)
+		if n := calls.Load(); n < 6 || n > 15 {
+			t.Errorf("%d tries in an hour, want about ten", n)
+		}
+	})
+}
+
+// After an hour the login ends: its tokens are revoked where the server keeps
+// many grants, and saved where the exchange has ended the older tokens.
+func TestG21_AfterAnHour(t *testing.T) {
+	identityFails := func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, boom }
+	onLoginFails := func(context.Context, provider.Identity) error { return boom }
+	for _, tt := range []struct {
+		name    string
+		single  bool
+		options middleware.Options
+		revoked string
+		saved   bool
+	}{
+		{"one grant per user, user unknown", true, middleware.Options{Identify: identityFails}, bothRevoked, false},
+		{"one grant per user, user known", true, middleware.Options{OnLogin: onLoginFails}, "[]", true},
+		{"many grants, user unknown", false, middleware.Options{Identify: identityFails}, bothRevoked, false},
+		{"many grants, user known", false, middleware.Options{OnLogin: onLoginFails}, bothRevoked, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, setup{options: tt.options, provider: func(p *provider.Provider) { p.SingleGrant = tt.single }})
+			b := newBrowser(t, w.mux)
+			b.get(w.consent(b.start("/")))
+			time.Sleep(58 * time.Minute)
+			if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+				t.Errorf("%s: revoked before the hour is over = %s, want nothing", tt.name, got)
+			}
+			time.Sleep(10 * time.Minute)
+			if got := fmt.Sprint(revoked(w.fake)); got != tt.revoked {
+				t.Errorf("%s: revoked = %s, want %s", tt.name, got, tt.revoked)
+			}
+			if _, err := w.grants.Source(oauthtest.DefaultUser().ID).Token(t.Context()); (err == nil) != tt.saved {
+				t.Errorf("%s: Token = %v, want one: %v", tt.name, err, tt.saved)
+			}
+			if got := keysWith(t, w.store.(*storage.Memory), "login."); len(got) != 0 {
+				t.Errorf("%s: records left = %v, want none", tt.name, got)
+			}
+			if a := b.get(resumeHome); !strings.HasPrefix(a.location(), "https://x.com/") {
+				t.Errorf("%s: try again = %d to %q, want a new login", tt.name, a.StatusCode, a.location())
+			}
+		})
+	}
+}
+
+// Another process finishes the login of a process that has ended.
+func TestG21_AnotherProcessFinishesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setup{fake: xapi.New(t, nil), keys: newKeys(t), store: storage.NewMemory()}
+		w, b, mend := keptWorld(t, s)
+		if err := w.grants.Close(); err != nil {
+			t.Fatal(err)
+		}
+		mend()
+		other := newWorld(t, s)
+		time.Sleep(15 * time.Minute) // a look at each part of the index
+		other.works(t, "in the other process")
+		if a := b.at(other.mux).get(resumeHome); a.location() != "/home" {
+			t.Errorf("try again = %d to %q, want /home", a.StatusCode, a.location())
+		}
+		wantStatus(t, "the session", b.at(other.mux).get("/timeline"), http.StatusOK)
+	})
+}
+
+// A process whose store fails after the exchange keeps the login in memory.
+func TestG21_TheStoreFailsAfterTheExchange(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &brokenStore{Store: storage.NewMemory()}
+			var down atomic.Bool
+			store.broken = func(string, string) bool { return down.Load() }
+			w := newWorld(t, setup{store: store, options: middleware.Options{
+				OnLogin: func(context.Context, provider.Identity) error { down.Store(true); return nil },
+			}})
+			b := newBrowser(t, w.mux)
+			a := b.get(w.consent(b.start("/home")))
+			wantStatus(t, "callback while the store fails", a, http.StatusServiceUnavailable)
+			wantStatus(t, "try again while the store fails", b.get(resumeHome), http.StatusServiceUnavailable)
+			time.Sleep(5 * time.Minute)
+			down.Store(false)
+			if !again {
+				time.Sleep(30 * time.Minute)
+				w.works(t, "after the store was mended")
+			}
+			if a := b.get(resumeHome); a.location() != "/home" || w.exchanges() != 1 {
+				t.Errorf("try again = %d to %q after %d exchanges, want /home and 1", a.StatusCode, a.location(), w.exchanges())
+			}
+			wantStatus(t, "the session", b.get("/timeline"), http.StatusOK)
+			w.works(t, "after the login")
+			if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+				t.Errorf("revoked = %s, want nothing", got)
+			}
+		})
+	}
+}
+
+// A later login stays: the kept one, which was exchanged before it, is not
+// written over it.
+func TestG21_ALaterLoginStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, mend := keptWorld(t, setup{})
+		time.Sleep(2 * time.Minute)
+		mend()
+		later := newBrowser(t, w.mux)
+		w.logIn(later, "")
+		time.Sleep(time.Hour)
+		w.works(t, "after both logins")
+		wantStatus(t, "the session of the later login", later.get("/timeline"), http.StatusOK)
+		if got := b.cookies("session"); len(got) != 0 {
+			t.Errorf("session cookies of the kept login = %v, want none", got)
+		}
+	})
+}
+
+// A login that the app refuses at "try again" has ended: its tokens are revoked.
+func TestG21_RefusedAtTryAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reason := boom
+		var errs seen
+		w := newWorld(t, setup{options: middleware.Options{
+			OnError: errs.onError,
+			OnLogin: func(context.Context, provider.Identity) error { return reason },
+		}})
+		b := newBrowser(t, w.mux)
+		wantStatus(t, "callback while OnLogin fails", b.get(w.consent(b.start("/home"))), http.StatusInternalServerError)
+		reason = middleware.ErrRefused
+		wantStatus(t, "try again", b.get(resumeHome), http.StatusForbidden)
+		if e := errs.facts(t, "try again", middleware.ErrRefused); e.Retry != "/authorize?return_to=%2Fhome" {
+			t.Errorf("Retry = %q, want a new login", e.Retry)
+		}
+		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
+			t.Errorf("revoked = %s, want %s", got, bothRevoked)
+		}
+		if got := b.cookies("authtrip"); len(got) != 0 {
+			t.Errorf("cookies = %v, want none", got)
+		}
+	})
+}
+
+// If OnLogin panics, the tokens are revoked and the panic goes on.
+func TestG21_OnLoginPanics(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			panics := true
+			w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+				if panics {
+					panic(boom)
+				}
+				return nil
+			}}})
+			if fails {
+				w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+			}
+			b := newBrowser(t, w.mux)
+			callback := w.consent(b.start("/"))
+			func() {
+				defer func() {
+					if got := recover(); got != any(boom) {
+						t.Errorf("recovered %v, want the panic of OnLogin", got)
+					}
+				}()
+				b.get(callback)
+			}()
+			if fails {
+				time.Sleep(time.Minute)
+				w.fake.ClearFaults()
+				time.Sleep(20 * time.Minute)
+			}
+			if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
+				t.Errorf("revoked (the server failed at first: %v) = %s, want %s", fails, got, bothRevoked)
+			}
+			if got := keysWith(t, w.store.(*storage.Memory), "login.", "grant."); len(got) != 0 {
+				t.Errorf("records left = %v, want none", got)
+			}
+			panics = false
+			w.logIn(b, "")
+		})
+	}
+}
+
+// In the background, a panic of the app ends the login and not the process.
+func TestG21_OnLoginPanicsInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			if calls.Add(1) > 3 {
+				panic(boom)
+			}
+			return boom
+		}}})
+		b := newBrowser(t, w.mux)
+		wantStatus(t, "callback", b.get(w.consent(b.start("/"))), http.StatusInternalServerError)
+		time.Sleep(time.Hour)
+		if got := fmt.Sprint(revoked(w.fake)[:2]); got != bothRevoked {
+			t.Errorf("revoked = %s, want %s", got, bothRevoked)
+		}
+		if got := keysWith(t, w.store.(*storage.Memory), "login."); len(got) != 0 || calls.Load() != 4 {
+			t.Errorf("records left = %v after %d calls of OnLogin, want none after 4", got, calls.Load())
+		}
+	})
+}
+
+// Where one revocation ends all grants of the user at the server, only
+// Disconnect revokes.
+func TestM5_WhereARevocationEndsAllGrants(t *testing.T) {
+	w := newWorld(t, setup{
+		provider: func(p *provider.Provider) { p.RevokesAll = true },
+		options: middleware.Options{OnLogin: func(_ context.Context, user provider.Identity) error {
+			if user.Subject == "7" {
+				return middleware.ErrRefused
+			}
+			return nil
+		}},
+	})
+	if err := w.fake.AddUser(oauthtest.User{ID: "7", Username: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	w.fake.Set(func(k *xapi.Knobs) { k.Authorize.User = "7" })
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "callback of a user who is refused", b.get(w.consent(b.start("/"))), http.StatusForbidden)
+	w.fake.Set(func(k *xapi.Knobs) { k.Authorize.User = "" })
+	w.logIn(b, "")
+	wantStatus(t, "logout", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
+	if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+		t.Errorf("revoked = %s, want nothing", got)
+	}
+	w.logIn(b, "")
+	wantStatus(t, "disconnect", b.do(http.MethodPost, "/disconnect"), http.StatusSeeOther)
+	if n := revocations(w.fake); n == 0 {
+		t.Error("no revocation, want that of the disconnect")
+	}
+}
+
+// What is stored of a kept login shows no token, and Forget ends it.
+func TestG21_WhatIsKeptIsSealedAndCanBeForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tok *oauth2.Token
+		w := newWorld(t, setup{options: middleware.Options{
+			Identify: func(_ context.Context, got *oauth2.Token) (provider.Identity, error) {
+				tok = got
+				return provider.Identity{Subject: oauthtest.DefaultUser().ID}, nil
+			},
+			OnLogin: func(context.Context, provider.Identity) error { return boom },
+		}})
+		store := w.store.(*storage.Memory)
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		keys := keysWith(t, store, "login.")
+		if len(keys) != 1 {
+			t.Fatalf("kept logins = %v, want one", keys)
+		}
+		record, err := store.Get(t.Context(), keys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{tok.AccessToken, tok.RefreshToken, oauthtest.DefaultUser().ID} {
+			if strings.Contains(string(record.Value()), secret) {
+				t.Errorf("the record shows %q", secret)
+			}
+		}
+		if err := w.login.Forget(t.Context(), "somebody else"); err != nil || len(keysWith(t, store, "login.")) != 1 {
+			t.Errorf("Forget of another user = %v, want nil, and the login is kept", err)
+		}
+		if err := w.login.Forget(t.Context(), oauthtest.DefaultUser().ID); err != nil {
+			t.Fatal(err)
+		}
+		if got := keysWith(t, store, "login."); len(got) != 0 {
+			t.Errorf("records left = %v, want none", got)
+		}
+		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
+			t.Errorf("revoked = %s, want %s", got, bothRevoked)
+		}
+	})
+}
