@@ -26,7 +26,7 @@ func utf16LE(s string) string {
 	return string(out)
 }
 
-// G14: if the server granted, the form of its answer never costs the grant.
+// G14: If the server granted, the form of its answer never costs the grant.
 func TestG14_AnswersThatGrant(t *testing.T) {
 	const end = `"access_token":"at-1","expires_in":3600,"refresh_token":"rt-1"}`
 	const good = `{"token_type":"bearer","scope":"a b",` + end
@@ -109,7 +109,7 @@ func TestG14_AnswersThatGrant(t *testing.T) {
 	}
 }
 
-// G15: an answer that is not one of an authorization server redeemed nothing,
+// G15: An answer that is not one of an authorization server redeemed nothing,
 // and is never in doubt.
 func TestG15_AnswersThatRedeemedNothing(t *testing.T) {
 	portal := strings.Repeat("<p>Please accept the terms to use this network.</p>", 99)

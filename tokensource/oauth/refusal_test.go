@@ -40,7 +40,7 @@ func knows(a provider.Answer) provider.Verdict {
 	return provider.Verdict{}
 }
 
-// G16: a refusal is classified by who can cure it, on the answer as it came.
+// G16: A refusal is classified by who can cure it, on the answer as it came.
 func TestG16_WhoCanCureARefusal(t *testing.T) {
 	user, operator, passing := tokensource.ErrReauthorize, tokensource.ErrClient, tokensource.ErrTemporary
 	page := oauthtest.Fault{Status: 500, Body: "<html><title>Server Error (500)</title></html>", ContentType: "text/html"}
