@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,6 +25,15 @@ func utf16LE(s string) string {
 		out = append(out, byte(u), byte(u>>8))
 	}
 	return string(out)
+}
+
+// quote returns s as a JSON string.
+func quote(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // G14: If the server granted, the form of its answer never costs the grant.
@@ -67,6 +77,10 @@ func TestG14_AnswersThatGrant(t *testing.T) {
 		"spaces and line breaks around":                ok("\r\n\t " + good + "\r\n\r\n"),
 		"NUL behind":                                   ok(good + "\x00\x00"),
 		"a warning behind":                             ok(good + "<br />\n<b>Warning</b>: session_start()"),
+		"a warning before it":                          ok("Notice: undefined index {main} in a.php\n" + good),
+		"a warning in HTML before it":                  ok("<br />\n<b>Notice</b>: undefined index<br />\n" + good),
+		"a prefix against inclusion":                   ok(")]}',\n" + good),
+		"encoded twice":                                ok(quote(good)),
 		"a brace behind":                               ok(good + "}"),
 		"an empty object behind":                       ok(good + "{}"),
 		"an empty error":                               ok(`{"error":"","scope":"a b",` + end),
