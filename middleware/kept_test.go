@@ -441,3 +441,58 @@ func TestG21_WhatIsKeptIsSealedAndCanBeForgotten(t *testing.T) {
 		}
 	})
 }
+
+// A login that ends without the user is reported, and so is a token that cannot
+// be revoked for a week.
+func TestG21_TheEndIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events recorder
+		w := newWorld(t, setup{options: middleware.Options{
+			OnEvent:  events.on,
+			Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, boom },
+		}})
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+		b := newBrowser(t, w.mux)
+		a := b.get(w.consent(b.start("/")))
+		if want := "Your login is not finished yet"; a.title() != want {
+			t.Errorf("page = %q, want %q", a.title(), want)
+		}
+		if got := fmt.Sprint(events.take()); got != "[login started login failed]" {
+			t.Errorf("events = %s, want the failure of the request", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := fmt.Sprint(events.take()); got != "[login failed]" {
+			t.Errorf("events after an hour = %s, want the end", got)
+		}
+		time.Sleep(8 * 24 * time.Hour)
+		if got := fmt.Sprint(events.take()); got != "[login failed]" {
+			t.Errorf("events after a week = %s, want one for the tokens", got)
+		}
+		if got := keysWith(t, w.store.(*storage.Memory), "login."); len(got) != 0 {
+			t.Errorf("records left = %v, want none", got)
+		}
+	})
+}
+
+// At the end of the hour, a store that fails is asked again.
+func TestG21_TheStoreFailsAtTheEndOfTheHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		store := &brokenStore{Store: storage.NewMemory(), broken: func(op, key string) bool {
+			return down.Load() && op == "put" && strings.HasPrefix(key, "grant.")
+		}}
+		w := newWorld(t, setup{store: store, options: middleware.Options{
+			OnLogin: func(context.Context, provider.Identity) error { return boom },
+		}})
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		down.Store(true)
+		time.Sleep(90 * time.Minute)
+		if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+			t.Errorf("revoked while the store fails = %s, want nothing", got)
+		}
+		down.Store(false)
+		time.Sleep(15 * time.Minute)
+		w.works(t, "after the store was mended")
+	})
+}

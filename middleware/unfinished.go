@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
@@ -53,7 +54,7 @@ func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, re
 		k.failed()
 	}
 	e.add(l.keep(ctx, k))
-	e.Retry = l.resumePath(returnTo)
+	e.Retry, e.kept = l.resumePath(returnTo), true
 	return e
 }
 
@@ -262,36 +263,71 @@ func (l *login) own(ctx context.Context, k *kept, version storage.Version) (stor
 // deleted.
 func (l *login) advance(ctx context.Context, k *kept) (done bool) {
 	late := !time.Now().Before(k.until())
-	if late && !k.ending && k.user.Subject != "" && l.client.Provider().SingleGrant && l.save(ctx, k) == nil {
-		return true // the exchange has ended the tokens of the user's other login
-	}
-	if late || k.ending {
+	switch {
+	case k.ending:
 		return l.advanceEnd(ctx, k)
+	case late && k.user.Subject != "" && l.client.Provider().SingleGrant:
+		return l.saveLate(ctx, k)
+	case late:
+		return l.giveUp(ctx, k, errLate)
 	}
 	switch err := l.settleSafely(ctx, k); {
 	case err == nil:
 		k.saved()
 	case isFinal(err):
-		return l.advanceEnd(ctx, k)
+		return l.giveUp(ctx, k, err)
 	default:
 		k.failed()
 	}
 	return false
 }
 
-// advanceEnd revokes the tokens of a login that has ended.
+var errLate = fmt.Errorf("middleware: it could not be finished within %v", keptLife)
+
+// saveLate stores the grant of a known user at the end of the hour, where the
+// exchange has ended the tokens of the user's other login.
+func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
+	err := l.save(ctx, k)
+	switch {
+	case err == nil:
+		return true
+	case isFinal(err), time.Now().After(k.until().Add(saveLimit)):
+		return l.giveUp(ctx, k, err)
+	}
+	k.failed()
+	return false
+}
+
+// giveUp reports a login that has ended without a session, and revokes its
+// tokens.
+func (l *login) giveUp(ctx context.Context, k *kept, reason error) (done bool) {
+	l.tell(ctx, tokensource.Event{
+		Kind: EventLoginFailed, Subject: k.user.Subject, Err: failed("the login was kept, and has ended", reason),
+	})
+	return l.advanceEnd(ctx, k)
+}
+
+// advanceEnd revokes the tokens of a login that has ended. After a week of
+// failures it reports that, and stops.
 func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
 	if k.token == nil || l.client.Provider().RevokesAll {
 		return true
 	}
-	if err := l.revoke(ctx, k); err == nil || errors.Is(err, errors.ErrUnsupported) {
+	err := l.revoke(ctx, k)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return true
 	}
 	if !k.ending {
 		k.ending, k.failures = true, 0
 	}
 	k.failed()
-	return time.Now().After(k.until().Add(revokeLimit))
+	if time.Now().Before(k.until().Add(revokeLimit)) {
+		return false
+	}
+	l.tell(ctx, tokensource.Event{
+		Kind: EventLoginFailed, Subject: k.user.Subject, Err: failed("the tokens of a login that ended could not be revoked for a week", err),
+	})
+	return true
 }
 
 // settleSafely is settle in the background, where a panic of the app must not
