@@ -496,3 +496,23 @@ func TestG21_TheStoreFailsAtTheEndOfTheHour(t *testing.T) {
 		w.works(t, "after the store was mended")
 	})
 }
+
+// A server that grants, and whose access token no request can carry: what came
+// is revoked.
+func TestM2_TokensOfNoUseAreRevoked(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	w.fake.Set(func(k *xapi.Knobs) {
+		k.Token.Granted = func(a *oauthtest.Answer) {
+			a.Body = strings.Replace(a.Body, `"access_token":"`, `"access_token":"line\nbreak`, 1)
+		}
+	})
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "callback", b.get(w.consent(b.start("/"))), http.StatusInternalServerError)
+	if e := errs.facts(t, "callback", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "the new token was revoked") {
+		t.Errorf("Cause = %q, want the tokens revoked", e.Cause)
+	}
+	if got := fmt.Sprint(revoked(w.fake)); got != "[refresh_token]" {
+		t.Errorf("revoked = %s, want the refresh token, which is all that can be sent", got)
+	}
+}
