@@ -26,9 +26,10 @@ const (
 // unwritten are the logins that the store has not taken yet, and the number of
 // logins that this process works on. Its zero value is ready.
 type unwritten struct {
-	mu     sync.Mutex // guards the rest; never held across I/O
-	list   map[string]*kept
-	tended int // logins that this process works on
+	mu      sync.Mutex // guards the rest; never held across I/O
+	list    map[string]*kept
+	storing map[string]bool // those that an attempt to store is under way for
+	tended  int             // logins that this process works on
 }
 
 // unfinished ends the request of a login that failed after its exchange. If
@@ -127,48 +128,74 @@ func (u *unwritten) end() {
 	u.tended--
 }
 
-// take removes and returns a login, or nil.
-func (u *unwritten) take(key string) *kept {
+// take returns a login for one attempt to store it, which must end with
+// release. It returns false if the login is not there, or if another attempt is
+// under way, and then busy is true.
+func (u *unwritten) take(key string) (k *kept, ok, busy bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	k := u.list[key]
-	delete(u.list, key)
-	return k
+	if k = u.list[key]; k == nil || u.storing[key] {
+		return nil, false, k != nil
+	}
+	if u.storing == nil {
+		u.storing = map[string]bool{}
+	}
+	u.storing[key] = true
+	return k, true, false
+}
+
+// release ends an attempt. The login goes if nothing is left to do.
+func (u *unwritten) release(key string, gone bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.storing, key)
+	if gone {
+		delete(u.list, key)
+	}
 }
 
 // flush stores a login that is in memory only. It returns false if that fails.
 func (l *login) flush(ctx context.Context, key string) bool {
-	k := l.unwritten.take(key)
-	if k == nil {
-		return true
+	k, ok, busy := l.unwritten.take(key)
+	if !ok {
+		return !busy
 	}
-	if l.enlistKept(ctx, k) == nil {
-		return true
+	stored := l.enlistKept(ctx, k) == nil
+	l.unwritten.release(key, stored)
+	return stored
+}
+
+// abandon ends a login that is in memory only: this process ends, or the store
+// has failed for too long. Nobody else knows its tokens.
+func (l *login) abandon(ctx context.Context, key string) {
+	if k, ok, _ := l.unwritten.take(key); ok {
+		l.giveUp(ctx, k, errStoreAway)
+		l.unwritten.release(key, true)
 	}
-	l.unwritten.add(k)
-	return false
 }
 
 // tend works on a login from time to time until it is finished, or until the
 // Keeper is closed. Other processes find the login in the index of due work.
 func (l *login) tend(ctx context.Context, key string, next time.Time) {
 	defer l.unwritten.end()
+	last := time.Now().Add(keptLife + saveLimit)
 	for !next.IsZero() && sleep(ctx, time.Until(next)) == nil {
 		if l.flush(ctx, key) {
 			next, _ = l.workKept(ctx, key)
-		} else {
-			next = time.Now().Add(keptRetry)
+			continue
+		}
+		if next = time.Now().Add(keptRetry); next.After(last) {
+			l.abandon(ctx, key)
+			return
 		}
 	}
 	if ctx.Err() == nil {
 		return
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
-	if !l.flush(last, key) {
-		if k := l.unwritten.take(key); k != nil {
-			l.revoke(last, k)
-		}
+	if !l.flush(ctx, key) {
+		l.abandon(ctx, key)
 	}
 }
 
