@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -147,8 +148,9 @@ func (e entries) encode() []byte { return append([]byte{ledgerVersion}, e...) }
 // has reports whether the state of u is in the list, and whether with its code.
 func (e entries) has(u use) (used, same bool) {
 	for at := 0; at < len(e); at += entrySize {
-		if [entryHash]byte(e[at:at+entryHash]) == u.state {
-			return true, [codeHash]byte(e[at+entryHash:at+entryHash+codeHash]) == u.code
+		state, code := e[at:at+entryHash], e[at+entryHash:at+entryHash+codeHash]
+		if subtle.ConstantTimeCompare(state, u.state[:]) == 1 {
+			return true, subtle.ConstantTimeCompare(code, u.code[:]) == 1
 		}
 	}
 	return false, false

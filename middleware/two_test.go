@@ -194,6 +194,18 @@ func TestM8_OneRedirectURLForTwoServers(t *testing.T) {
 			t.Errorf("New with %s = %v, want refused: %v", tt.name, err, tt.refused)
 		}
 	}
+	// A Keeper that is closed gives its addresses back.
+	store := storage.NewMemory()
+	closed := newGrants(t, setup{store: store, provider: named("a")})
+	if _, err := middleware.New(closed, newKeys(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := middleware.New(newGrants(t, setup{store: store, provider: named("b")}), newKeys(t), nil); err != nil {
+		t.Errorf("New after the other Keeper was closed = %v", err)
+	}
 	// On a mux that knows its patterns, also with two stores.
 	one, two := newWorld(t, setup{provider: named("a")}), newWorld(t, setup{provider: named("b")})
 	defer func() {
