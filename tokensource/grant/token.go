@@ -44,10 +44,11 @@ type server = about.Server
 const patience = 250 * time.Millisecond
 
 // Token returns a valid access token for the subject that ctx names, see
-// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names none.
-// Otherwise it returns a [*tokensource.Error]: ErrNoGrant or ErrReauthorize if the user must log in,
-// ErrTemporary or ErrClient if a refresh was needed and failed. No caller waits
-// longer than ctx allows. The refresh itself goes on without the caller.
+// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names no
+// subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or
+// ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a
+// refresh was needed and failed. No caller waits longer than ctx allows. The
+// refresh itself goes on without the caller.
 func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 	subject, ok := k.Subject(ctx)
 	if !ok {
@@ -73,15 +74,15 @@ func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Tok
 }
 
 // ReadyFor returns the header values that this Keeper stores beside its tokens.
-// It is for package transport: its result type is internal.
+// It is for packages transport and middleware: its result type is internal.
 func (k *Keeper) ReadyFor(src any) bearer.Ready {
 	if src != any(k) {
 		return nil
 	}
-	return keeperReady{k}
+	return keeperReady{upkeep{k}}
 }
 
-type keeperReady struct{ k *Keeper }
+type keeperReady struct{ upkeep }
 
 func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
 	subject, _ := r.k.Subject(ctx)

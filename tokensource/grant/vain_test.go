@@ -232,7 +232,8 @@ func TestTheServerIssuesTheExpiringTokenAgain(t *testing.T) {
 	})
 }
 
-// However many users need a new token, the server gets so many requests at once.
+// However many users need a new token, the server gets a bounded number of
+// requests at once.
 func TestG10_RefreshesInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
