@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// command is one word of the command line, the flags and arguments after it, and
-// its help.
+// command is one word of the command line, the flags and arguments after it,
+// and its help.
 type command struct {
 	name  string
 	args  []string // the names of its arguments, for the help
