@@ -100,6 +100,8 @@ STORE is one of
 commas, the one that seals first. Without it sealed grants can be listed by storage key, exported, imported, copied, and
 deleted by storage key.
 
+Run grantctl as the user that runs the app: with file: and sqlite: it refuses what belongs to somebody else.
+
 Stop the app before you move grants to another store (export, import, copy), and start it on the new one. An app that still
 runs on the old store goes on redeeming refresh tokens there, and the copies are spent: servers take a second use for theft.
 
