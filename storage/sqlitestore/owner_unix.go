@@ -13,8 +13,8 @@ import (
 // errOwner says that the file belongs to a user who is not trusted.
 var errOwner = errors.New("Options.InsecureOtherOwner accepts it")
 
-// checkOwner returns an error if a file belongs to another user than that of the
-// process, and not to root. Its owner could read and change the records.
+// checkOwner returns an error if a file belongs to another user than that of
+// the process, and not to root. Its owner could read and change the records.
 func checkOwner(file fs.FileInfo) error {
 	stat, ok := file.Sys().(*syscall.Stat_t)
 	if !ok {
