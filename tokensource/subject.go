@@ -7,7 +7,7 @@ import "context"
 // [Source] accepts only the subjects of its own Owner (M8). Package grant sets
 // it: use the WithSubject and Subject methods of its Keeper.
 type Owner struct {
-	Authority string // the issuer of the authorization server; its token endpoint if it has no issuer
+	Authority string // the issuer of the server; its token endpoint without an issuer
 	ClientID  string
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
@@ -418,8 +420,9 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 
 // checkSubject refuses what no provider uses as the identifier of a user.
 func checkSubject(subject string) error {
-	if subject == "" || len(subject) > 512 || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return errors.New("grant: a subject is 1 to 512 bytes without control characters")
+	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
+		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
 	}
 	return nil
 }
