@@ -42,10 +42,10 @@ var paths = []string{PathMe, PathTweets, PathStream, PathEcho, PathRedirect}
 
 // handle answers what is not a part of OAuth 2.0 at X.
 func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtest.Token) *oauthtest.Answer {
-	switch {
-	case r.URL.Path == PathAppToken:
+	switch r.URL.Path {
+	case PathAppToken:
 		return s.appToken(r)
-	case r.URL.Path == PathInvalidate:
+	case PathInvalidate:
 		return s.invalidate(r)
 	}
 	e, a := endpointOf(r)
