@@ -184,8 +184,8 @@ func TestT2_InsecureHTTP(t *testing.T) {
 	}
 }
 
-// A provider of a development setup has http endpoints, and says so once. Origins
-// that the program lists need the switch of the Transport.
+// A provider of a development setup has http endpoints, and says so once.
+// Origins that the program lists need the switch of the Transport.
 func TestT2_AProviderWithInsecureHTTP(t *testing.T) {
 	src := describedSource{newSource(), tokensource.APIFacts{InsecureHTTP: true}}
 	src.origins = []string{"http://api:8081"}
