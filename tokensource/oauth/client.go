@@ -26,10 +26,10 @@ type Client struct {
 type Options struct {
 	// HTTPClient carries the requests to the authorization server. Only its
 	// Transport is used: no cookies, no redirects, and the timeout is the
-	// Client's own. Nil means http.DefaultTransport, which uses the proxy that
-	// the environment names (HTTPS_PROXY). For no proxy, or for another one,
-	// bring an http.Transport. Only a proxy that the program itself trusts with a
-	// certificate can read what is sent: to every other one it is encrypted.
+	// Client's own. Nil means http.DefaultTransport with the proxy that the
+	// environment names for https (HTTPS_PROXY), and with no proxy for http. For
+	// no proxy, or for another one, bring an http.Transport. A proxy cannot read
+	// what is sent by https, unless the program trusts its certificate.
 	//
 	// Each request travels on a connection of its own, because an idle one may be
 	// dead (G3). That is so if the Transport is an *http.Transport. A
@@ -129,6 +129,12 @@ func (c *Client) RedirectURL() string { return c.registration.RedirectURL }
 
 // Scopes returns the scopes that c asks for.
 func (c *Client) Scopes() []string { return slices.Clone(c.registration.Scopes) }
+
+// Public reports whether c is a public client: it has no credential ([RFC 6749]
+// section 2.1).
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+func (c *Client) Public() bool { return c.registration.Credential.IsZero() }
 
 // Timeout returns the limit of one call.
 func (c *Client) Timeout() time.Duration { return c.timeout }

@@ -143,7 +143,7 @@ const (
 func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 	switch c.precedence(o, ev.Now) {
 	case installed:
-		return o.end(c, Outcome{}, notes{Authorized: true})
+		return o.end(c, Outcome{Over: o.current.Over}, notes{Authorized: o.current.Over == ""})
 	case yield:
 		return o.yield(c, ev)
 	case probe:
