@@ -202,7 +202,7 @@ func TestT4_TheRefusedBaseReadsOn(t *testing.T) {
 			old = req.Body
 			return response(req, 401, nil, ""), nil
 		}
-		if n, err := old.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF { //nolint:errorlint // the very error
+		if n, err := old.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
 			t.Errorf("Read() of the refused copy = %d, %v, want an error", n, err)
 		}
 		_ = old.Close()

@@ -87,7 +87,7 @@ func TestAReverseProxyReplaysWhatItReceives(t *testing.T) {
 	defer front.Close()
 	for n := range 3 {
 		body := fmt.Sprintf("body %d", n)
-		resp, err := http.Post(front.URL, "text/plain", oneWay(body)) //nolint:noctx // a plain client, as a browser is
+		resp, err := http.Post(front.URL, "text/plain", oneWay(body))
 		if err != nil {
 			t.Fatal(err)
 		}
