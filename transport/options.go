@@ -59,7 +59,8 @@ type Options struct {
 	// OnEvent is called when a request gets no token (EventWithoutToken), because
 	// of its origin or because the source has none. It is not called for a request
 	// with an Authorization header of its own. It is called concurrently, and
-	// before the request is sent. Nil means no calls.
+	// before the request is sent. A request that it sends under its context gets no
+	// token and is not reported. Nil means no calls.
 	OnEvent func(context.Context, tokensource.Event)
 
 	// Strict refuses a request to an origin that gets no token, with
