@@ -124,8 +124,8 @@ func TestAnOAuth2TransportInTheSameClient(t *testing.T) {
 	}
 }
 
-// go-retryablehttp repeats over a Transport, which renews below it: each attempt
-// is whole, and a dead grant ends the attempts.
+// go-retryablehttp repeats over a Transport, which renews below it: each
+// attempt is whole, and a dead grant ends the attempts.
 func TestGoRetryableHTTPOverATransport(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		base := &script{answers: []answer{{status: 503}, rejected, {status: 503}, ok200}}
