@@ -79,8 +79,8 @@ type login struct {
 	self      string // names this process
 }
 
-// upkeep is what a Login needs of its Keeper besides the public methods. See
-// Keeper.Upkeep.
+// upkeep is what a Login needs of its Keeper besides the public methods. It
+// comes with Keeper.ReadyFor.
 type upkeep interface {
 	Go(work func(context.Context)) bool
 	Watch(func(storage.Change))
@@ -122,7 +122,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		guard:    newGuard(s),
-		store:    grants.Store(), keeping: grants.Upkeep(), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
+		store:    grants.Store(), keeping: grants.ReadyFor(grants).(upkeep), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}

@@ -4,10 +4,10 @@ import "context"
 
 // An Owner is what a subject belongs to: one client of one authorization
 // server. Another server may give the same identifier to another user. So a
-// [Source] accepts only the subjects of its own Owner (M8). Package grant
-// fills it in: use the WithSubject and Subject methods of its Keeper.
+// [Source] accepts only the subjects of its own Owner (M8). Package grant sets
+// it: use the WithSubject and Subject methods of its Keeper.
 type Owner struct {
-	Authority string // the issuer of the authorization server; its token endpoint if it has no issuer
+	Authority string // the issuer of the server; its token endpoint without an issuer
 	ClientID  string
 }
 
@@ -20,8 +20,8 @@ type subject struct {
 
 type subjectKey struct{}
 
-// WithSubject returns a context that names a subject of owner: the user, as
-// the authorization server names the user. A [Source] of that owner supplies the
+// WithSubject returns a context that names a subject of owner: the user, as the
+// authorization server names the user. A [Source] of that owner supplies the
 // token of the subject. So one http.Client serves every user. The context keeps
 // the subjects of other owners, so that two logins can be stacked. An empty
 // name means that the context names no subject of owner.

@@ -42,6 +42,7 @@ var arrows = []row{
 	{"internal/bearer", oauth2, ""},
 	{"internal/cache", oauth2, "internal/*"},
 	{"internal/clock", "", "internal/*"},
+	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "", "internal/*"},
@@ -66,7 +67,7 @@ var arrows = []row{
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/kept internal/timed storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},

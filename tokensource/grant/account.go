@@ -50,6 +50,13 @@ type Grant struct {
 	// Any process that shares the store revokes them.
 	Unrevoked int
 
+	// UnrevokedSince is when the oldest of these tokens was dropped, RevokeTries
+	// how often its revocation was tried, and RevokeAt when the next try of any of
+	// them may follow. They are zero if there is none.
+	UnrevokedSince time.Time
+	RevokeTries    uint64
+	RevokeAt       time.Time
+
 	// RedeemingSince and RedeemingUntil are the times of a redemption of the
 	// refresh token that has begun and has no stored outcome. They are zero if
 	// there is none. After RedeemingUntil the refresh token is in doubt.
@@ -73,6 +80,14 @@ func facts(r *lease.Record) Grant {
 		Refreshable: r.Token.Refresh != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
+	}
+	for _, q := range r.Queue {
+		if g.UnrevokedSince.IsZero() || q.Since.Before(g.UnrevokedSince) {
+			g.UnrevokedSince, g.RevokeTries = q.Since, q.Attempts
+		}
+		if g.RevokeAt.IsZero() || q.Next.Before(g.RevokeAt) {
+			g.RevokeAt = q.Next
+		}
 	}
 	if r.Over != lease.NoGrant {
 		g.Dead = tokensource.Reason(r.Over)
@@ -151,6 +166,36 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 	}
 	return facts(s.Entry().Record), nil
 }
+
+// Epoch returns the epoch of a subject's grant if this process knows that the
+// grant is alive and has no reason to ask the store. It makes no call.
+func (u upkeep) Epoch(subject string) (string, bool) {
+	s := u.k.cache.Load(subject)
+	if s == nil {
+		return "", false
+	}
+	e := s.Entry()
+	if e.Record == nil || e.Record.Over != "" || e.Recheck.Passed(u.k.cache.Now()) {
+		return "", false
+	}
+	return e.Record.Epoch, true
+}
+
+// Read returns the facts of a subject's grant as the store has them now. Unlike
+// [Keeper.Grant], it fails if the store fails.
+func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(s.Entry().Record), nil
+}
+
+// Recheck returns how old the knowledge of a grant may be.
+func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
 
 // LoginOptions says more about a login than its tokens do. The zero value is
 // what [Keeper.Save] uses.

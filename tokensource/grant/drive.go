@@ -81,9 +81,10 @@ type run struct {
 	seen         *pending        // the last read or write, for the cache; nil after it was published
 	written      func()          // publishes the last write; nil after that
 
-	stored   error // the last failure of the store
-	answered error // the last failure of the server, or the reason why it was not asked
-	broken   error // why tokens that were issued cannot be sent
+	stored   error  // the last failure of the store
+	answered error  // the last failure of the server, or the reason why it was not asked
+	reason   string // for the event of what the server did
+	broken   error  // why tokens that were issued cannot be sent
 
 	admitted    bool // it counts as a refresh in flight
 	justRenewed bool // a renewal is refused because the last one did not help
@@ -239,6 +240,9 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 	r.judge(err, jitter)
 	if err == nil {
 		r.refused.Clear(r.key)
+		if r.client.Public() && (tok.RefreshToken == "" || tok.RefreshToken == e.Token) {
+			r.reason = notRotated
+		}
 		t := r.issued(tok, sent.Wall, r.members)
 		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
@@ -307,7 +311,10 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 		hint = oauth.HintRefreshToken
 	}
 	err := r.client.Revoke(ctx, e.Token, hint)
-	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errors.ErrUnsupported) {
+		r.reason, err = unsupported, nil
+	}
+	if err == nil {
 		return lease.Event{OK: true}
 	}
 	r.answered = err
@@ -342,7 +349,7 @@ func (r *run) end(ctx context.Context, e lease.Effect) error {
 		r.cache.Invalidate(r.key, 0) // a logout may be stored
 	}
 	if r.loggedOut {
-		r.tell(ctx, EventLoggedOut, err)
+		r.tell(ctx, EventLoggedOut, r.reason, err)
 	}
 	r.tend(r.key, r.subject, e.Outcome.Record)
 	return err

@@ -18,7 +18,11 @@ const (
 	// EventAuthorized means that a login is stored.
 	EventAuthorized tokensource.EventKind = "grant authorized"
 
-	// EventRefreshed means that a refresh succeeded.
+	// EventRefreshed means that a refresh succeeded. Reason is "not rotated" if a
+	// public client got no new refresh token: a copy of the old one would stay
+	// valid unnoticed ([RFC 9700] section 2.2.2).
+	//
+	// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 	EventRefreshed tokensource.EventKind = "grant refreshed"
 
 	// EventScopes means that the server granted other scopes than a login asked
@@ -44,12 +48,19 @@ const (
 	EventSuperseded tokensource.EventKind = "grant superseded"
 
 	// EventLoggedOut means that a logout is stored. Err says if the server has not
-	// confirmed it.
+	// confirmed the revocation. Reason is "not revocable" if the provider has no
+	// revocation endpoint: the tokens work until they expire.
 	EventLoggedOut tokensource.EventKind = "grant logged out"
 
 	// EventUnrevoked means that a token could not be revoked for a week. The
 	// attempts have ended.
 	EventUnrevoked tokensource.EventKind = "grant unrevoked"
+)
+
+// Reasons in events.
+const (
+	notRotated  = "not rotated"
+	unsupported = "not revocable"
 )
 
 // failure returns an outcome as an error.
@@ -142,16 +153,17 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 	kinds := [...]struct {
 		happened bool
 		kind     tokensource.EventKind
+		reason   string
 		err      error
 	}{
-		{e.Authorized, EventAuthorized, nil},
-		{e.Refreshed, EventRefreshed, nil},
-		{e.Failed, EventRefreshFailed, r.answered},
-		{e.Unsaved, EventUnsaved, r.stored},
-		{e.Saved, EventSaved, nil},
-		{e.Superseded || e.Late, EventSuperseded, nil},
-		{e.Died, EventDied, nil},
-		{e.Unrevoked, EventUnrevoked, r.answered},
+		{e.Authorized, EventAuthorized, "", nil},
+		{e.Refreshed, EventRefreshed, r.reason, nil},
+		{e.Failed, EventRefreshFailed, "", r.answered},
+		{e.Unsaved, EventUnsaved, "", r.stored},
+		{e.Saved, EventSaved, "", nil},
+		{e.Superseded || e.Late, EventSuperseded, "", nil},
+		{e.Died, EventDied, "", nil},
+		{e.Unrevoked, EventUnrevoked, "", r.answered},
 	}
 	for _, n := range kinds {
 		if !n.happened {
@@ -160,13 +172,13 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 		if n.kind == EventDied {
 			n.err = r.reauthorize(e.Outcome)
 		}
-		r.tell(ctx, n.kind, n.err)
+		r.tell(ctx, n.kind, n.reason, n.err)
 	}
 }
 
 // tell calls Options.OnEvent with what happened to the grant of the run.
-func (r *run) tell(ctx context.Context, kind tokensource.EventKind, err error) {
-	r.Keeper.tell(ctx, tokensource.Event{Kind: kind, Subject: r.subject, Err: err})
+func (r *run) tell(ctx context.Context, kind tokensource.EventKind, reason string, err error) {
+	r.Keeper.tell(ctx, tokensource.Event{Kind: kind, Subject: r.subject, Reason: reason, Err: err})
 }
 
 // tellScopes reports that the server granted other scopes than those that a

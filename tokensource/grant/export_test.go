@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/due"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
@@ -22,7 +23,7 @@ func Locals(k *Keeper) int {
 // the grant under key.
 func PartOf(t *testing.T, k *Keeper, key string) string {
 	t.Helper()
-	name, err := k.partName(t.Context(), partOf(key))
+	name, err := k.partName(t.Context(), due.Of(key))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,41 +77,21 @@ func RefreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 // RecodePart decodes a part of the index of due work. It returns how many
 // entries it has, and the part encoded again.
 func RecodePart(b []byte) (int, []byte, error) {
-	p, err := decodePart(b)
-	return len(p), encodePart(p), err
+	p, err := due.Decode(b)
+	return len(p), due.Encode(p), err
 }
 
 // DueEntry is an entry of the index of due work.
-type DueEntry struct {
-	Key string
-	At  time.Time
-}
+type DueEntry = due.Entry
 
 // Entered returns a part of the index after key was entered, and whether that
 // changed it.
-func Entered(part []DueEntry, key string, due, earliest time.Time) ([]DueEntry, bool) {
-	p, changed := partFrom(part).with(key, due, earliest)
-	return p.entries(), changed
+func Entered(part []DueEntry, key string, at, earliest time.Time) ([]DueEntry, bool) {
+	return due.Part(part).With(key, at, earliest)
 }
 
 // WorkedOff returns a part of the index after the entry done was worked off,
 // and is due again at a time.
 func WorkedOff(part []DueEntry, done DueEntry, again time.Time) []DueEntry {
-	return partFrom(part).after([]outcome{{dueEntry{done.Key, done.At}, again}}).entries()
-}
-
-func partFrom(list []DueEntry) duePart {
-	var p duePart
-	for _, e := range list {
-		p = append(p, dueEntry{e.Key, e.At})
-	}
-	return p
-}
-
-func (p duePart) entries() []DueEntry {
-	var list []DueEntry
-	for _, e := range p {
-		list = append(list, DueEntry{e.key, e.at})
-	}
-	return list
+	return due.Part(part).After([]due.Done{{Entry: done, Again: again}})
 }

@@ -117,6 +117,30 @@ func TestG20_ALoginRevokesTheTokensThatItReplaces(t *testing.T) {
 	}
 }
 
+// Where a revocation ends all grants of the user, it would end the new login
+// too. Then a login revokes nothing.
+func TestALoginRevokesNothingWhereThatEndsAllGrants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		w.clientFor(func(p *provider.Provider) { p.SingleGrant, p.RevokesAll = false, true })
+		g := w.Process(nil)
+		for range 3 {
+			w.save(g, w.issue())
+			time.Sleep(time.Hour)
+		}
+		if n := len(w.Fake.Requests(oauthtest.Match{Path: xapi.PathRevoke})); n != 0 {
+			t.Errorf("%d revocations after three logins, want none", n)
+		}
+		if err := g.Logout(t.Context(), w.User); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.Fake.Requests(oauthtest.Match{Path: xapi.PathRevoke})); n == 0 {
+			t.Error("the logout revoked nothing")
+		}
+	})
+}
+
 // overtaken has a Save whose write takes effect and whose answer is lost.
 // Before the next read of that process, meanwhile runs.
 func overtaken(t *testing.T, w world, tok *oauth2.Token, meanwhile func(elsewhere *grant.Keeper)) (saving, elsewhere *grant.Keeper, err error) {

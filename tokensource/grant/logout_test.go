@@ -169,10 +169,15 @@ func TestLogoutWithoutARevocationEndpoint(t *testing.T) {
 		w.Client = client
 		g := w.Process(nil)
 		w.Login(g)
+		var reason string
+		w.OnEvent = func(e tokensource.Event) { reason = e.Reason }
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Errorf("Logout() = %v, want nil", err)
 		}
 		w.wantEnded()
+		if reason != "not revocable" {
+			t.Errorf("the event gives the reason %q, want that the tokens could not be revoked", reason)
+		}
 	})
 }
 

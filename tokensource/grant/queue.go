@@ -2,15 +2,14 @@ package grant
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/due"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -163,8 +162,8 @@ func (k *Keeper) tend(key, subject string, r *lease.Record) {
 
 // overdue reports whether a record, which may be nil, has something due.
 func (k *Keeper) overdue(r *lease.Record) bool {
-	due := k.rules.Due(r)
-	return !due.IsZero() && !k.clock.Wall().Before(due)
+	at := k.rules.Due(r)
+	return !at.IsZero() && !k.clock.Wall().Before(at)
 }
 
 // chore runs the background writer of a grant after beginChore. It returns when
@@ -184,11 +183,8 @@ func (k *Keeper) chore(key, subject string) (time.Time, error) {
 // records, each with a part of the grants. Every process looks at one record
 // per Options.DueInterval, in turn, and begins at a place of its own.
 const (
-	dueParts  = 256
-	dueFormat = 1
-	dueLimit  = 8192 // grants in one part (G10); work on more of them waits until they are used
-	dueBatch  = 16   // grants that one look works on
-	dueTries  = 5    // writes of one part that other processes may overtake
+	dueBatch = 16 // records that one look works on
+	dueTries = 5  // writes of one part that other processes may overtake
 
 	// dueGrace is the least time from the writing of an entry to the work on it.
 	// The entry is written before the grant. Without this time, another process
@@ -204,9 +200,9 @@ const (
 func (k *Keeper) workOff() {
 	ctx, cancel := k.untilClose()
 	defer cancel()
-	first := k.jitter("due", 0) % dueParts
+	first := k.jitter("due", 0) % due.Parts
 	for n := uint64(1); k.sleep(ctx, pacing.Spread(k.o.DueInterval, k.jitter("due", n))); n++ {
-		k.workOffPart(ctx, (first+n)%dueParts)
+		k.workOffPart(ctx, (first+n)%due.Parts)
 	}
 }
 
@@ -222,18 +218,18 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 	if err != nil {
 		return
 	}
-	var done []outcome
+	var done []due.Done
 	now := k.clock.Wall()
 	for _, e := range list {
-		if len(done) == dueBatch || ctx.Err() != nil || e.at.After(now) {
+		if len(done) == dueBatch || ctx.Err() != nil || e.At.After(now) {
 			continue
 		}
-		if again, ok := k.workOn(ctx, e.key); ok {
-			done = append(done, outcome{e, again})
+		if again, ok := k.workOn(ctx, e.Key); ok {
+			done = append(done, due.Done{Entry: e, Again: again})
 		}
 	}
 	for try := 0; len(done) > 0 && try < dueTries; try++ {
-		_, err := k.store.Put(ctx, name, encodePart(list.after(done)), version)
+		_, err := k.store.Put(ctx, name, due.Encode(list.After(done)), version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return
 		}
@@ -245,7 +241,7 @@ func (k *Keeper) workOffPart(ctx context.Context, part uint64) {
 
 // again returns when to look at a grant again after its background writer has
 // ended.
-func (k *Keeper) again(due time.Time, err error) time.Time {
+func (k *Keeper) again(at time.Time, err error) time.Time {
 	e, ok := errors.AsType[*tokensource.Error](err)
 	switch {
 	case ok && e.Op == "load" && e.Kind == nil: // nobody can read it
@@ -253,7 +249,7 @@ func (k *Keeper) again(due time.Time, err error) time.Time {
 	case err != nil:
 		return k.clock.Wall()
 	}
-	return due
+	return at
 }
 
 // enlist enters a grant into the index, before the grant is written. The error
@@ -262,8 +258,8 @@ func (k *Keeper) again(due time.Time, err error) time.Time {
 // A grant whose part nobody can read gets no entry, as in a part that is full.
 // Its work is in the record, and is done when the grant is used. Otherwise one
 // bad part would stop every logout of its users.
-func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
-	name, err := k.partName(ctx, partOf(key))
+func (k *Keeper) enlist(ctx context.Context, key string, at time.Time) error {
+	name, err := k.partName(ctx, due.Of(key))
 	if err != nil {
 		return err
 	}
@@ -275,11 +271,11 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 		if err != nil {
 			return err
 		}
-		next, changed := list.with(key, due, k.clock.Wall().Add(dueGrace+2*k.o.StoreTimeout))
+		next, changed := list.With(key, at, k.clock.Wall().Add(dueGrace+2*k.o.StoreTimeout))
 		if !changed {
 			return nil
 		}
-		_, err = k.store.Put(ctx, name, encodePart(next), version)
+		_, err = k.store.Put(ctx, name, due.Encode(next), version)
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
@@ -290,7 +286,7 @@ func (k *Keeper) enlist(ctx context.Context, key string, due time.Time) error {
 // unusable reports whether err is that of a part that another attempt cannot
 // read either: its key is gone, it is damaged, or a later version wrote it.
 func unusable(err error) bool {
-	return errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || errors.Is(err, errLaterPart)
+	return errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || errors.Is(err, due.ErrLater)
 }
 
 // partName returns the storage key of a part. Two clients that share a store
@@ -302,7 +298,7 @@ func (k *Keeper) partName(ctx context.Context, part uint64) (string, error) {
 
 // readPart reads a part of the index. A part that is damaged counts as empty:
 // otherwise no logout could be stored.
-func (k *Keeper) readPart(ctx context.Context, name string) (duePart, storage.Version, error) {
+func (k *Keeper) readPart(ctx context.Context, name string) (due.Part, storage.Version, error) {
 	stored, err := k.store.Get(ctx, name)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, 0, nil
@@ -310,113 +306,124 @@ func (k *Keeper) readPart(ctx context.Context, name string) (duePart, storage.Ve
 	if err != nil {
 		return nil, 0, err
 	}
-	list, err := decodePart(stored.Value())
+	list, err := due.Decode(stored.Value())
 	return list, stored.Version, err
 }
 
-// dueEntry says when a grant has something due.
-type dueEntry struct {
-	key string
-	at  time.Time
+// upkeep is what package middleware needs of a Keeper besides its public
+// methods: work in the background that Close waits for, notifications of the
+// store, and entries of its own in the index of due work. It comes with
+// [Keeper.ReadyFor], so that programs do not have to look at it.
+type upkeep struct{ k *Keeper }
+
+// hooks are the functions that package middleware has registered. Its zero
+// value is ready.
+type hooks struct {
+	mu       sync.Mutex // guards the rest; never held while calling out
+	watchers []func(storage.Change)
+	workers  []worker
 }
 
-// duePart is one part of the index, in the order of the keys.
-type duePart []dueEntry
-
-// outcome is a worked off entry, and when it is due again.
-type outcome struct {
-	entry dueEntry
-	again time.Time // zero means never
+// worker works on the entries of the index of due work whose keys begin with a
+// prefix.
+type worker struct {
+	prefix string
+	work   func(ctx context.Context, key string) (again time.Time, mine bool)
 }
 
-// partOf returns the part that a grant belongs to.
-func partOf(key string) uint64 {
-	h := uint64(0)
-	for _, c := range []byte(key) {
-		h = (h ^ uint64(c)) * 1099511628211 // FNV-1a
+// Go runs work in the background. The context of work ends when Close is
+// called, and Close waits for work. Go returns false after Close.
+func (u upkeep) Go(work func(ctx context.Context)) bool {
+	if !u.k.begin() {
+		return false
 	}
-	return h >> 32 % dueParts
+	go func() {
+		defer u.k.work.Done()
+		ctx, cancel := u.k.untilClose()
+		defer cancel()
+		work(ctx)
+	}()
+	return true
 }
 
-func (p duePart) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(p, key, func(e dueEntry, key string) int { return strings.Compare(e.key, key) })
+// Watch calls f with each change of which the store notifies. The zero Change
+// means that any record may have changed. The function must return quickly.
+func (u upkeep) Watch(f func(storage.Change)) {
+	h := u.k.hooks
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers = append(h.watchers, f)
 }
 
-// with returns the part after a grant was entered that is due at a time, but
-// not before earliest. It returns false if nothing changes.
-func (p duePart) with(key string, due, earliest time.Time) (duePart, bool) {
-	i, found := p.find(key)
-	if found && p[i].at.Before(due) {
-		due = p[i].at
-	}
-	if due.Before(earliest) {
-		due = earliest
-	}
-	due = due.Truncate(time.Second)
-	switch {
-	case found && p[i].at.Equal(due), !found && len(p) >= dueLimit:
-		return p, false
-	case found:
-		next := slices.Clone(p)
-		next[i].at = due
-		return next, true
-	}
-	return slices.Insert(slices.Clone(p), i, dueEntry{key, due}), true
+// Work calls w with the entries of the index of due work that are due and whose
+// keys begin with prefix. It returns when the entry is due again. The zero time
+// means never. It returns false if the entry is not its own.
+func (u upkeep) Work(prefix string, w func(ctx context.Context, key string) (again time.Time, mine bool)) {
+	h := u.k.hooks
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.workers = append(h.workers, worker{prefix, w})
 }
 
-// after returns the part after entries were worked off. An entry that another
-// process has changed meanwhile stays.
-func (p duePart) after(done []outcome) duePart {
-	next := slices.Clone(p)
-	for _, o := range done {
-		i, found := next.find(o.entry.key)
-		switch {
-		case !found || !next[i].at.Equal(o.entry.at):
-		case o.again.IsZero():
-			next = slices.Delete(next, i, i+1)
-		default:
-			next[i].at = o.again.Truncate(time.Second)
+// Enlist enters a record into the index of due work. A crash after Enlist, and
+// before the record is written, does no harm: the worker finds no record.
+func (u upkeep) Enlist(ctx context.Context, key string, at time.Time) error {
+	return u.k.enlist(ctx, key, at)
+}
+
+// Enlisted returns the keys in the index of due work that begin with prefix. It
+// reads all parts of the index.
+func (u upkeep) Enlisted(ctx context.Context, prefix string) ([]string, error) {
+	var keys []string
+	for part := range uint64(due.Parts) {
+		name, err := u.k.partName(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		list, _, err := u.k.readPart(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range list {
+			if strings.HasPrefix(e.Key, prefix) {
+				keys = append(keys, e.Key)
+			}
 		}
 	}
-	return next
+	return keys, nil
 }
 
-// encodePart returns a part as bytes: the format, and for each entry the length
-// of the key, the key, and the time in seconds since 1970.
-func encodePart(p duePart) []byte {
-	b := []byte{dueFormat}
-	for _, e := range p {
-		b = binary.AppendUvarint(b, uint64(len(e.key)))
-		b = append(b, e.key...)
-		b = binary.AppendVarint(b, e.at.Unix())
+// notify passes a notification of the store on to package middleware.
+func (h *hooks) notify(c storage.Change) {
+	h.mu.Lock()
+	watchers := h.watchers
+	h.mu.Unlock()
+	for _, f := range watchers {
+		f(c)
 	}
-	return b
 }
 
-// errLaterPart is the error of a part in another format.
-var errLaterPart = errors.New("grant: a later version wrote this part of the index of due work: upgrade this one")
-
-// decodePart is the inverse of encodePart. A part that is damaged counts as
-// empty. A format of a later version is an error, so that it is not
-// overwritten.
-func decodePart(b []byte) (duePart, error) {
-	if len(b) > 0 && b[0] != dueFormat {
-		return nil, fmt.Errorf("%w (format %d, expected %d)", errLaterPart, b[0], dueFormat)
-	}
-	var p duePart
-	for b = b[min(1, len(b)):]; len(b) > 0; {
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return nil, nil
+// workOn works on one entry of the index of due work. It returns when the entry
+// is due again. It returns false if nothing was done: another operation works
+// on the grant, or this process has no worker for such an entry, and leaves it
+// to the others.
+func (k *Keeper) workOn(ctx context.Context, key string) (again time.Time, done bool) {
+	if strings.HasPrefix(key, grantPrefix) {
+		if !k.grants.beginChore(key, k.clock.Mono()) {
+			return time.Time{}, false
 		}
-		key := string(b[n : n+int(size)]) //nolint:gosec // at most len(b)
-		b = b[n+int(size):]               //nolint:gosec // at most len(b)
-		at, n := binary.Varint(b)
-		if n <= 0 || len(p) > 0 && p[len(p)-1].key >= key {
-			return nil, nil
-		}
-		b = b[n:]
-		p = append(p, dueEntry{key, time.Unix(at, 0)})
+		return k.again(k.chore(key, "")), true
 	}
-	return p, nil
+	k.hooks.mu.Lock()
+	workers := k.hooks.workers
+	k.hooks.mu.Unlock()
+	for _, w := range workers {
+		if !strings.HasPrefix(key, w.prefix) {
+			continue
+		}
+		if again, mine := w.work(ctx, key); mine {
+			return again, true
+		}
+	}
+	return time.Time{}, false
 }

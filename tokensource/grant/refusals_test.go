@@ -273,3 +273,45 @@ func (w world) wantStored(refresh string) {
 		}
 	})
 }
+
+// A refresh token of a public client that the server does not replace could be
+// copied and used beside the app, unnoticed. The event says so.
+func TestARefreshTokenThatIsNotRotated(t *testing.T) {
+	for name, tt := range map[string]struct {
+		app    oauthtest.App
+		answer string
+		want   string
+	}{
+		"public client, no new refresh token":       {oauthtest.PublicApp(), `,"refresh_token":null`, "not rotated"},
+		"public client, a new refresh token":        {oauthtest.PublicApp(), `,"refresh_token":"rt-2"`, ""},
+		"confidential client, no new refresh token": {oauthtest.ConfidentialApp(), ``, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := oauth.Registration{ClientID: tt.app.ClientID, RedirectURL: tt.app.RedirectURLs[0], Scopes: testworld.Scopes}
+				if secret := tt.app.Secret(); secret != "" {
+					r.Credential = oauth.Secret(secret)
+				}
+				var err error
+				if w.Client, err = oauth.New(w.Fake.Provider(""), r, &w.Options); err != nil {
+					t.Fatal(err)
+				}
+				g := w.Process(nil)
+				w.Login(g)
+				reason := "no event"
+				w.OnEvent = func(e tokensource.Event) {
+					if e.Kind == grant.EventRefreshed {
+						reason = e.Reason
+					}
+				}
+				w.RefreshFault(wire.JSON(http.StatusOK, `{"access_token":"at-2","token_type":"bearer","expires_in":7200`+tt.answer+`}`), 1)
+				time.Sleep(2 * time.Hour)
+				w.Token(g)
+				if reason != tt.want {
+					t.Errorf("the event gives the reason %q, want %q", reason, tt.want)
+				}
+			})
+		})
+	}
+}

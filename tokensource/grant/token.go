@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
@@ -44,10 +46,11 @@ type server = about.Server
 const patience = 250 * time.Millisecond
 
 // Token returns a valid access token for the subject that ctx names, see
-// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names none.
-// Otherwise it returns a [*tokensource.Error]: ErrNoGrant or ErrReauthorize if the user must log in,
-// ErrTemporary or ErrClient if a refresh was needed and failed. No caller waits
-// longer than ctx allows. The refresh itself goes on without the caller.
+// [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names no
+// subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or
+// ErrReauthorize if the user must log in, ErrTemporary or ErrClient if a
+// refresh was needed and failed. No caller waits longer than ctx allows. The
+// refresh itself goes on without the caller.
 func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 	subject, ok := k.Subject(ctx)
 	if !ok {
@@ -73,15 +76,15 @@ func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Tok
 }
 
 // ReadyFor returns the header values that this Keeper stores beside its tokens.
-// It is for package transport: its result type is internal.
+// It is for packages transport and middleware: its result type is internal.
 func (k *Keeper) ReadyFor(src any) bearer.Ready {
 	if src != any(k) {
 		return nil
 	}
-	return keeperReady{k}
+	return keeperReady{upkeep{k}}
 }
 
-type keeperReady struct{ k *Keeper }
+type keeperReady struct{ upkeep }
 
 func (r keeperReady) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
 	subject, _ := r.k.Subject(ctx)
@@ -417,8 +420,9 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 
 // checkSubject refuses what no provider uses as the identifier of a user.
 func checkSubject(subject string) error {
-	if subject == "" || len(subject) > 512 || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return errors.New("grant: a subject is 1 to 512 bytes without control characters")
+	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
+		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func newAPI(t *testing.T) *api {
 	return a
 }
 
-// G9: A renewal that did not help doubles the pause before the next one.
+// A renewal that did not help doubles the pause before the next one (G9).
 func TestG9_AnAPIThatRejectsEveryToken(t *testing.T) {
 	for _, tt := range []struct {
 		calls int
@@ -190,7 +190,7 @@ func same(tok *oauth2.Token, refresh string) string {
 	return fmt.Sprintf(`{"access_token":%q,"token_type":"bearer","expires_in":7200,"refresh_token":%q}`, tok.AccessToken, refresh)
 }
 
-// G19: No Source returns neither a token nor an error. If the server issues the
+// No Source returns neither a token nor an error. If the server issues the
 // rejected token again, the renewal says so.
 func TestG19_TheServerIssuesTheRejectedTokenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -232,7 +232,8 @@ func TestTheServerIssuesTheExpiringTokenAgain(t *testing.T) {
 	})
 }
 
-// However many users need a new token, the server gets so many requests at once.
+// However many users need a new token, the server gets a bounded number of
+// requests at once.
 func TestG10_RefreshesInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

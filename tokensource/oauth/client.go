@@ -130,5 +130,11 @@ func (c *Client) RedirectURL() string { return c.registration.RedirectURL }
 // Scopes returns the scopes that c asks for.
 func (c *Client) Scopes() []string { return slices.Clone(c.registration.Scopes) }
 
+// Public reports whether c is a public client: it has no credential ([RFC 6749]
+// section 2.1).
+//
+// [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
+func (c *Client) Public() bool { return c.registration.Credential.IsZero() }
+
 // Timeout returns the limit of one call.
 func (c *Client) Timeout() time.Duration { return c.timeout }

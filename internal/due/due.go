@@ -1,0 +1,132 @@
+// Package due is one part of the index of due work: which records need work
+// that no caller asks for, and when.
+//
+// A part is a small value in a store. [Part.With] enters a record, and
+// [Part.After] takes out what was worked off. Neither changes the part that it
+// is called on. Everything is safe for concurrent use. The only error is that
+// of [Decode].
+package due
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// Parts is the number of parts of the index.
+	Parts = 256
+
+	format = 1
+	limit  = 8192 // records in one part (G10); work on more of them waits until they are used
+)
+
+// Entry says when a record has something due.
+type Entry struct {
+	Key string // of the record in the store
+	At  time.Time
+}
+
+// Part is one part of the index, in the order of the keys.
+type Part []Entry
+
+// Done is an entry that was worked off, and when it is due again.
+type Done struct {
+	Entry
+	Again time.Time // zero means never
+}
+
+// Of returns the number of the part that a record belongs to.
+func Of(key string) uint64 {
+	h := uint64(0)
+	for _, c := range []byte(key) {
+		h = (h ^ uint64(c)) * 1099511628211 // FNV-1a
+	}
+	return h >> 32 % Parts
+}
+
+func (p Part) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(p, key, func(e Entry, key string) int { return strings.Compare(e.Key, key) })
+}
+
+// With returns the part after a grant was entered that is due at a time, but
+// not before earliest. It returns false if nothing changes.
+func (p Part) With(key string, due, earliest time.Time) (Part, bool) {
+	i, found := p.find(key)
+	if found && p[i].At.Before(due) {
+		due = p[i].At
+	}
+	if due.Before(earliest) {
+		due = earliest
+	}
+	due = due.Truncate(time.Second)
+	switch {
+	case found && p[i].At.Equal(due), !found && len(p) >= limit:
+		return p, false
+	case found:
+		next := slices.Clone(p)
+		next[i].At = due
+		return next, true
+	}
+	return slices.Insert(slices.Clone(p), i, Entry{key, due}), true
+}
+
+// After returns the part after entries were worked off. An entry that another
+// process has changed meanwhile stays.
+func (p Part) After(done []Done) Part {
+	next := slices.Clone(p)
+	for _, o := range done {
+		i, found := next.find(o.Key)
+		switch {
+		case !found || !next[i].At.Equal(o.At):
+		case o.Again.IsZero():
+			next = slices.Delete(next, i, i+1)
+		default:
+			next[i].At = o.Again.Truncate(time.Second)
+		}
+	}
+	return next
+}
+
+// Encode returns a part as bytes: the format, and for each entry the length
+// of the key, the key, and the time in seconds since 1970.
+func Encode(p Part) []byte {
+	b := []byte{format}
+	for _, e := range p {
+		b = binary.AppendUvarint(b, uint64(len(e.Key)))
+		b = append(b, e.Key...)
+		b = binary.AppendVarint(b, e.At.Unix())
+	}
+	return b
+}
+
+// ErrLater is the error of a part in another format.
+var ErrLater = errors.New("grant: a later version wrote this part of the index of due work: upgrade this one")
+
+// Decode is the inverse of [Encode]. A part that is damaged counts as
+// empty. A format of a later version is an error, so that it is not
+// overwritten.
+func Decode(b []byte) (Part, error) {
+	if len(b) > 0 && b[0] != format {
+		return nil, fmt.Errorf("%w (format %d, expected %d)", ErrLater, b[0], format)
+	}
+	var p Part
+	for b = b[min(1, len(b)):]; len(b) > 0; {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return nil, nil
+		}
+		key := string(b[n : n+int(size)]) //nolint:gosec // at most len(b)
+		b = b[n+int(size):]               //nolint:gosec // at most len(b)
+		at, n := binary.Varint(b)
+		if n <= 0 || len(p) > 0 && p[len(p)-1].Key >= key {
+			return nil, nil
+		}
+		b = b[n:]
+		p = append(p, Entry{key, time.Unix(at, 0)})
+	}
+	return p, nil
+}
