@@ -4,9 +4,9 @@
 // Servers differ in form more than in content: a byte order mark, a media type
 // that is wrong or missing, the encoding of forms in place of JSON, an answer
 // that goes on after its object. None of that changes what the members say. So
-// this package looks at the bytes only, and refuses nothing that can be read. It says whether a
-// member is there twice and whether the object was complete. Its callers decide
-// what that means.
+// this package looks at the bytes only, and refuses nothing that can be read.
+// It says whether a member is there twice and whether the object was complete.
+// Its callers decide what that means.
 //
 // All functions are safe for concurrent use. The values can be secrets, so
 // nothing here puts them into an error.
