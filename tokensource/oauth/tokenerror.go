@@ -50,7 +50,7 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		e.Unrecognized = verdict.Cure == provider.OperatorCures && !aboutClient(a.status, code)
 	}
 	c.cured(e, verdict.Cure, a, code)
-	if a.success() && code == "" && e.Kind == tokensource.ErrTemporary {
+	if a.success() && code == "" && errors.Is(e, tokensource.ErrTemporary) {
 		e.Err = errNoAnswer
 	}
 	return e
