@@ -280,6 +280,29 @@ func TestG21_ALaterLoginStays(t *testing.T) {
 	})
 }
 
+// The same holds if the kept one waits for the app, and its user is known.
+func TestG21_ALaterLoginStaysIfOnLoginFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			if fails.Load() {
+				return errBoom
+			}
+			return nil
+		}}})
+		fails.Store(true)
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		time.Sleep(2 * time.Minute)
+		fails.Store(false)
+		later := newBrowser(t, w.mux)
+		w.logIn(later, "")
+		time.Sleep(time.Hour)
+		w.works(t, "after both logins")
+		wantStatus(t, "the session of the later login", later.get("/timeline"), http.StatusOK)
+	})
+}
+
 // A login that the app refuses at "try again" has ended: its tokens are
 // revoked.
 func TestG21_RefusedAtTryAgain(t *testing.T) {
