@@ -1,14 +1,19 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -244,5 +249,118 @@ func TestM3_OtherMethods(t *testing.T) {
 	}
 	if a := b.get(callback); a.location() != "/home" {
 		t.Errorf("the true answer after all of that = %d to %q, want 303 to /home", a.StatusCode, a.location())
+	}
+}
+
+// TestM3_ForeignParameters: what the callback does not read can have any form.
+func TestM3_ForeignParameters(t *testing.T) {
+	for _, extra := range []string{
+		"session_state=abc;def", "session_state=a%zzb", "x=1;y=2", "%zz=1", "=", "&&", "scope=a&scope=b", "x=%00", "x=\xff", "error_uri=%zz&error_uri=b", ";",
+		"x=" + strings.Repeat("a", 20<<10),
+	} {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		callback := w.consent(b.start("/home"))
+		path, query, _ := strings.Cut(callback, "?")
+		for i, target := range []string{path + "?" + query + "&" + extra, path + "?" + extra + "&" + query} {
+			if i > 0 {
+				path, query, _ = strings.Cut(w.consent(b.start("/home")), "?")
+				target = path + "?" + extra + "&" + query
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			_, r.URL.RawQuery, _ = strings.Cut(target, "?")
+			for _, c := range b.jar.Cookies(b.url()) {
+				r.AddCookie(c)
+			}
+			if a := b.send(r, b.url()); a.location() != "/home" {
+				t.Errorf("callback with %.40q = %d %q to %q, want 303 to /home", extra, a.StatusCode, a.title(), a.location())
+			}
+		}
+	}
+}
+
+// TestM3_BackAndAnotherAccount: the user logs in as A, goes back to the consent
+// page, and chooses B there.
+func TestM3_BackAndAnotherAccount(t *testing.T) {
+	var errs seen
+	var subject string
+	w := newWorld(t, setup{options: middleware.Options{
+		OnError: errs.onError,
+		Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{Subject: subject}, nil
+		},
+	}})
+	b := newBrowser(t, w.mux)
+	first := b.get("/authorize?return_to=/timeline")
+	consent, cookie := first.location(), first.Cookies()[0]
+	asA := w.consent(consent)
+	subject = "a"
+	if a := b.get(asA); a.location() != "/timeline" {
+		t.Fatalf("login as A = %d to %q", a.StatusCode, a.location())
+	}
+	asB := w.consent(consent) // another code with the same state
+	subject = "b"
+	for _, headers := range [][]string{nil, {"Cookie", cookie.Name + "=" + cookie.Value}} {
+		a := b.get(asB, headers...)
+		wantStatus(t, "B chosen after A has logged in", a, http.StatusBadRequest)
+		errs.want(t, "B chosen after A has logged in", middleware.ErrFlowUsed)
+		if !strings.Contains(a.body, "You are logged in already") || !strings.Contains(a.body, "/authorize") {
+			t.Errorf("the page does not say it: %s", a.body)
+		}
+	}
+	if a := b.get("/timeline"); a.body != "timeline of a" {
+		t.Errorf("page = %q, want that of A, until B logs in", a.body)
+	}
+	if a := b.get(w.consent(b.start("/timeline"))); a.location() != "/timeline" {
+		t.Errorf("new login as B = %d to %q", a.StatusCode, a.location())
+	}
+	if a := b.get("/timeline"); a.body != "timeline of b" {
+		t.Errorf("page = %q, want that of B", a.body)
+	}
+	if n := w.exchanges(); n != 2 {
+		t.Errorf("%d exchanges, want 2", n)
+	}
+}
+
+// TestM3_CodeOfAnotherFlow: attack A03. The server refuses the code, because the
+// verifier is that of the flow whose state came.
+func TestM3_CodeOfAnotherFlow(t *testing.T) {
+	w := newWorld(t, setup{})
+	victim, attacker := newBrowser(t, w.mux), newBrowser(t, w.mux)
+	stolen := query(t, w.consent(victim.start("/")), "code")
+	state := query(t, attacker.start("/"), "state")
+	a := attacker.get("/callback?code=" + stolen + "&state=" + state)
+	if a.StatusCode < 400 || len(attacker.cookies("session")) != 0 {
+		t.Errorf("callback with a stolen code = %d, cookies %v, want a refusal", a.StatusCode, attacker.cookies(""))
+	}
+	if n := len(w.fake.Grants()); n != 0 {
+		t.Errorf("%d grants, want none", n)
+	}
+}
+
+// TestM3_ChallengeRemoved: attack A05. Somebody on the way removes the challenge,
+// so that the code would be good without a verifier. The verifier is sent all the
+// same, and the server refuses it.
+func TestM3_ChallengeRemoved(t *testing.T) {
+	server, err := oauthtest.NewServer(&oauthtest.Options{Provider: provider.X()}) // takes a request without a challenge
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, setup{fake: &xapi.Server{Server: server}})
+	b := newBrowser(t, w.mux)
+	u, err := url.Parse(b.start("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Del("code_challenge")
+	q.Del("code_challenge_method")
+	u.RawQuery = q.Encode()
+	a := b.get(w.consent(u.String()))
+	if a.StatusCode < 400 || len(b.cookies("session")) != 0 {
+		t.Errorf("callback = %d, cookies %v, want a refusal", a.StatusCode, b.cookies(""))
+	}
+	if n := w.exchanges(); n != 1 {
+		t.Errorf("%d exchanges, want the one that the server refuses", n)
 	}
 }

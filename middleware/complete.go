@@ -21,6 +21,8 @@ const (
 	settleTries  = 3                      // in one request
 	settlePause  = 300 * time.Millisecond // before the second try; longer before the next one
 	longestPause = 2 * time.Second        // that a browser waits for the server
+
+	proveTime = 5 * time.Second // bounds the question whether the older grant lives
 )
 
 // complete turns a code into a stored grant and a session. The state has been
@@ -110,9 +112,35 @@ func (l *login) steps(ctx context.Context, k *kept) error {
 		k.accepted = true
 	}
 	if k.epoch == "" {
+		l.prove(ctx, k.user.Subject)
 		return l.save(ctx, k)
 	}
 	return nil
+}
+
+// prove finds out whether the user has withdrawn access since the last login,
+// so that no session from before lives on with the new login (M9). It asks only
+// if there are such sessions. Where the server keeps one grant of a user, the
+// exchange has ended the older tokens in any case, and nothing can be found
+// out.
+func (l *login) prove(ctx context.Context, subject string) {
+	p := l.client.Provider()
+	if p.SingleGrant || p.IdentityURL == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.grants.WithSubject(ctx, subject), proveTime)
+	defer cancel()
+	f, err := l.factsOf(ctx, subject, true)
+	if err != nil || f.epoch == "" || f.record == nil {
+		return
+	}
+	tok, err := l.grants.Token(ctx)
+	if err != nil {
+		return // if the user has withdrawn access, the grant is dead now
+	}
+	if _, err = l.client.Identity(ctx, tok); errors.Is(err, tokensource.ErrReauthorize) {
+		_, _ = l.grants.Renew(ctx, tok) // the same
+	}
 }
 
 // accept asks the app whether the user may log in.

@@ -22,7 +22,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// TestM2_BrowserLeaves: the work that a code started is finished, since the code cannot be sent again.
+// TestM2_BrowserLeaves: the work that a code started is finished, since the
+// code cannot be sent again.
 func TestM2_BrowserLeaves(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -38,7 +39,8 @@ func TestM2_BrowserLeaves(t *testing.T) {
 	}
 }
 
-// TestM2_Deadline: a token endpoint that hangs does not hold the browser for longer than a code lives.
+// TestM2_Deadline: a token endpoint that hangs does not hold the browser for
+// longer than a code lives.
 func TestM2_Deadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs seen
@@ -135,7 +137,8 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 	}
 }
 
-// TestM2_StoreDown: without the store nobody can tell whether a state was used, so no code is sent.
+// TestM2_StoreDown: without the store nobody can tell whether a state was used,
+// so no code is sent.
 func TestM2_StoreDown(t *testing.T) {
 	for _, op := range []string{"get", "put"} {
 		var errs seen
@@ -178,7 +181,8 @@ func (brokenSessions) Set(http.ResponseWriter, *http.Request, string, string) er
 
 func revocations(fake *xapi.Server) int { return len(revoked(fake)) }
 
-// bothRevoked is what revoked returns once a token response was discarded: a server need not end one token with the other.
+// bothRevoked is what revoked returns once a token response was discarded: a
+// server need not end one token with the other.
 const bothRevoked = "[refresh_token access_token]"
 
 // revoked returns the kinds of the tokens that were revoked, in order.

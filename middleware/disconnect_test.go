@@ -42,7 +42,8 @@ func TestM5_Disconnect(t *testing.T) {
 	wantStatus(t, "disconnect when logged out", b.do(http.MethodPost, "/disconnect"), http.StatusSeeOther)
 }
 
-// A server that does not answer holds up the browser for no longer than a proxy waits, and the logout goes on.
+// A server that does not answer holds up the browser for no longer than a proxy
+// waits, and the logout goes on.
 func TestM5_RevocationHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs seen
@@ -100,7 +101,8 @@ func TestM5_RevocationFails(t *testing.T) {
 	})
 }
 
-// TestM5_RetryIsForThatDisconnect: the cookie of a failed logout ends no later grant, is no session, and expires.
+// TestM5_RetryIsForThatDisconnect: the cookie of a failed logout ends no later
+// grant, is no session, and expires.
 func TestM5_RetryIsForThatDisconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
@@ -142,7 +144,8 @@ func TestM5_RetryIsForThatDisconnect(t *testing.T) {
 	})
 }
 
-// TestM5_RetryIsNoSession: when not even the store could be told, the grant lives on, but nobody is logged in.
+// TestM5_RetryIsNoSession: when not even the store could be told, the grant
+// lives on, but nobody is logged in.
 func TestM5_RetryIsNoSession(t *testing.T) {
 	store := &brokenStore{Store: storage.NewMemory()}
 	w := newWorld(t, setup{store: store})

@@ -21,7 +21,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// world is an app with a login, on a store that other apps may share, and the fake of X behind it.
+// world is an app with a login, on a store that other apps may share, and the
+// fake of X behind it.
 type world struct {
 	t      testing.TB
 	fake   *xapi.Server
@@ -76,7 +77,8 @@ func newWorld(t testing.TB, s setup) *world {
 	return w
 }
 
-// timeline is a page for users who are logged in. It shows who the context says is acting.
+// timeline is a page for users who are logged in. It shows who the context says
+// is acting.
 func (w *world) timeline(rw http.ResponseWriter, r *http.Request) {
 	subject, _ := w.login.Subject(r)
 	acting, _ := w.grants.Subject(r.Context())
@@ -122,7 +124,8 @@ func newKeys(t testing.TB) *seal.Keys {
 	return keys
 }
 
-// browser is a person's browser: a cookie jar, and the headers of a page that is opened.
+// browser is a person's browser: a cookie jar, and the headers of a page that
+// is opened.
 type browser struct {
 	t       *testing.T
 	handler http.Handler
@@ -177,7 +180,8 @@ func (b *browser) get(target string, headers ...string) answer {
 	return b.do(http.MethodGet, target, headers...)
 }
 
-// do sends a request as a page that is opened; headers are pairs that replace what a browser sends, "" to leave one out.
+// do sends a request as a page that is opened; headers are pairs that replace
+// what a browser sends, "" to leave one out.
 func (b *browser) do(method, target string, headers ...string) answer {
 	b.t.Helper()
 	u, err := url.Parse(b.origin + target)
@@ -229,7 +233,8 @@ func (b *browser) start(returnTo string) string {
 	return a.location()
 }
 
-// consent plays the user at the fake and returns the path and query of the callback.
+// consent plays the user at the fake and returns the path and query of the
+// callback.
 func (w *world) consent(authorizationURL string) string {
 	w.t.Helper()
 	callback, err := w.fake.Authorize(w.t.Context(), "", authorizationURL)
@@ -337,8 +342,8 @@ func (s *brokenStore) Delete(ctx context.Context, key string, old storage.Versio
 	return s.Store.Delete(ctx, key, old)
 }
 
-// grantKey returns the storage key of the default user's grant, or of the record
-// that the store needs to compute it and cannot read.
+// grantKey returns the storage key of the default user's grant, or of the
+// record that the store needs to compute it and cannot read.
 func (w *world) grantKey() string {
 	w.t.Helper()
 	key, err := grant.Key(w.t.Context(), w.store, w.client.Provider().Authority(), w.client.ClientID(), oauthtest.DefaultUser().ID)

@@ -30,7 +30,7 @@ const (
 // are here only, and in the store while it waits.
 type kept struct {
 	key       string               // of the record
-	token     func() *oauth2.Token // in a closure, so that nothing prints it; nil after the tokens were stored or revoked
+	token     func() *oauth2.Token // a closure, which nothing prints; nil when the tokens are stored
 	scopes    []string             // that were asked for; nil means those of the client
 	id        string               // names the login for the Keeper
 	exchanged time.Time

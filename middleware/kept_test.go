@@ -280,7 +280,8 @@ func TestG21_ALaterLoginStays(t *testing.T) {
 	})
 }
 
-// A login that the app refuses at "try again" has ended: its tokens are revoked.
+// A login that the app refuses at "try again" has ended: its tokens are
+// revoked.
 func TestG21_RefusedAtTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reason := boom

@@ -1,11 +1,13 @@
 package middleware_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -20,7 +22,8 @@ import (
 
 // M7: Keys rotate: the first key seals, and all keys open.
 //
-// TestM7_KeysRotate takes flows and sessions from an old set of keys to a new one, and past it.
+// TestM7_KeysRotate takes flows and sessions from an old set of keys to a new
+// one, and past it.
 func TestM7_KeysRotate(t *testing.T) {
 	fake, store := xapi.New(t, nil), storage.NewMemory()
 	oldKey, newKey := seal.NewKey(), seal.NewKey()
@@ -41,15 +44,94 @@ func TestM7_KeysRotate(t *testing.T) {
 	if a := b.at(during.mux).get(callback); a.location() != "/begun-with-the-old-key" {
 		t.Errorf("old flow at both keys = %d to %q, want its page", a.StatusCode, a.location())
 	}
-	// The first key seals: what came out of the rotation is good where only the new key is left, and nowhere else.
+	// The first key seals: what came out of the rotation is good where only the new
+	// key is left, and nowhere else.
 	wantStatus(t, "new session at the new key", b.at(after.mux).get("/timeline"), http.StatusOK)
 	wantStatus(t, "new session at the old key", b.at(before.mux).get("/timeline"), http.StatusSeeOther)
 	retired := before.consent(b.at(before.mux).start("/"))
 	wantStatus(t, "flow of a retired key", b.at(after.mux).get(retired), http.StatusBadRequest)
 }
 
-// TestM7_KeysLost: lists of used logins that do not open are the operator's business, and are never written over. A process
-// that has not got the new key yet would forget what the others have used up.
+// keyService counts the calls of a key service.
+type keyService struct {
+	seal.AEAD
+	calls atomic.Int64
+}
+
+func (k *keyService) Seal(ctx context.Context, plaintext, associated []byte) ([]byte, error) {
+	k.calls.Add(1)
+	return k.AEAD.Seal(ctx, plaintext, associated)
+}
+
+func (k *keyService) Open(ctx context.Context, sealed, associated []byte) ([]byte, error) {
+	k.calls.Add(1)
+	return k.AEAD.Open(ctx, sealed, associated)
+}
+
+// TestM7_AKeyServiceIsAskedOncePerKey: with an envelope around it, cookies cost
+// no call.
+func TestM7_AKeyServiceIsAskedOncePerKey(t *testing.T) {
+	service := &keyService{AEAD: newKeys(t)}
+	envelope := func() *seal.Envelope {
+		e, err := seal.NewEnvelope(service, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	s := setup{fake: xapi.New(t, nil), store: storage.NewMemory(), keys: envelope()}
+	here := newWorld(t, s)
+	s.keys = envelope()
+	there := newWorld(t, s)
+	for range 10 {
+		b := newBrowser(t, here.mux)
+		for range 5 {
+			b.start("/")
+		}
+		a := here.logIn(b, "")
+		for _, c := range a.Cookies() {
+			if len(c.Name)+len(c.Value) > 4096 {
+				t.Errorf("cookie %s has %d bytes", c.Name, len(c.Value))
+			}
+		}
+		for range 5 {
+			wantStatus(t, "page here", b.get("/timeline"), http.StatusOK)
+			wantStatus(t, "page there", b.at(there.mux).get("/timeline"), http.StatusOK)
+		}
+	}
+	if n := service.calls.Load(); n != 2 {
+		t.Errorf("170 requests at two processes cost %d calls of the key service, want 2: one for each process", n)
+	}
+}
+
+// TestM7_CookiesAndStoreHaveSeparateKeys: the keys of the store make no session,
+// and those of the cookies read no grant.
+func TestM7_CookiesAndStoreHaveSeparateKeys(t *testing.T) {
+	base, storeKey, cookieKey := storage.NewMemory(), seal.NewKey(), seal.NewKey()
+	world := func(store, cookies []byte) *world {
+		keys, err := seal.NewKeys(cookies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newWorld(t, setup{store: sealedBy(t, base, store), keys: keys})
+	}
+	app := world(storeKey, cookieKey)
+	b := newBrowser(t, app.mux)
+	session := sessionOf(t, app.logIn(b, ""))
+	wantStatus(t, "the session of the app", b.get("/timeline"), http.StatusOK)
+	thief := world(storeKey, storeKey)
+	wantStatus(t, "the session where the cookies have another key", b.at(thief.mux).get("/timeline"), http.StatusSeeOther)
+	forged := thief.logInAs(newBrowser(t, thief.mux), firefox)
+	planted := newBrowser(t, app.mux).get("/timeline", "Cookie", session.Name+"="+forged.Value)
+	wantStatus(t, "a session sealed with the key of the store", planted, http.StatusSeeOther)
+	if _, err := sealedBy(t, base, cookieKey).Get(t.Context(), app.grantKey()); !errors.Is(err, seal.ErrUnsealed) {
+		t.Errorf("the grant with the key of the cookies = %v, want ErrUnsealed", err)
+	}
+}
+
+// TestM7_KeysLost: lists of used logins that do not open are the operator's
+// business, and are never written over. A process that has not got the new key
+// yet would forget what the others have used up.
 func TestM7_KeysLost(t *testing.T) {
 	oldKey, newKey := seal.NewKey(), seal.NewKey()
 	for _, tt := range []struct {
@@ -89,7 +171,8 @@ func TestM7_KeysLost(t *testing.T) {
 	}
 }
 
-// TestM7_GrantUnreadable: a grant that does not open is no outage either, wherever it is met, and logs nobody out.
+// TestM7_GrantUnreadable: a grant that does not open is no outage either,
+// wherever it is met, and logs nobody out.
 func TestM7_GrantUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, base, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
@@ -120,7 +203,8 @@ func TestM7_GrantUnreadable(t *testing.T) {
 	})
 }
 
-// TestM7_GrantDamaged: a grant that opens and makes no sense is met in the same way.
+// TestM7_GrantDamaged: a grant that opens and makes no sense is met in the same
+// way.
 func TestM7_GrantDamaged(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
@@ -180,7 +264,8 @@ func sealedBy(t *testing.T, base storage.Store, primary []byte, older ...[]byte)
 	return s
 }
 
-// deleteLedger deletes all lists of used logins below their seal, as an operator does who has lost the key.
+// deleteLedger deletes all lists of used logins below their seal, as an
+// operator does who has lost the key.
 func deleteLedger(t *testing.T, base storage.Store) {
 	t.Helper()
 	for _, key := range ledgerKeys() {

@@ -19,7 +19,8 @@ type userKey struct{ login *login }
 // sets Cache-Control, that counts.
 //
 // If the user is not logged in, a browser is sent to log in, and returns to the
-// page. A program gets 401 and JSON with "error" and "authorize_url".
+// page. A program gets 401 and JSON with "error" and "authorize_url". The routes
+// of the Login itself pass, so a whole mux can be behind Require.
 //
 // If the store or the session library fails, nobody is logged out. A process
 // honours the sessions that it knows for 15 minutes, and then answers with 503
@@ -27,8 +28,8 @@ type userKey struct{ login *login }
 func (l *Login) Require(next http.Handler) http.Handler {
 	in := l.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if in.site.own(r) {
-			next.ServeHTTP(w, r) // otherwise nobody could log in
+		if route, ok := in.site.pass(r); ok {
+			next.ServeHTTP(w, route) // otherwise nobody could log in
 			return
 		}
 		v, err := in.current(r)

@@ -143,7 +143,8 @@ func TestM6_Subject(t *testing.T) {
 	}
 }
 
-// brokenKeys fails with err while it is set, as a key service does in an outage.
+// brokenKeys fails with err while it is set, as a key service does in an
+// outage.
 type brokenKeys struct {
 	seal.AEAD
 	err error

@@ -28,7 +28,8 @@ func TestM6_SessionCookie(t *testing.T) {
 	}
 }
 
-// TestM6_SessionIsNew: no value from before the login is worth anything after it (attack A15).
+// TestM6_SessionIsNew: no value from before the login is worth anything after
+// it (attack A15).
 func TestM6_SessionIsNew(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -42,7 +43,8 @@ func TestM6_SessionIsNew(t *testing.T) {
 	wantStatus(t, "a flow's value as session", planted, http.StatusSeeOther)
 }
 
-// TestM6_CookieTossing sends what a sibling subdomain or a broken proxy could add (attack A16).
+// TestM6_CookieTossing sends what a sibling subdomain or a broken proxy could
+// add (attack A16).
 func TestM6_CookieTossing(t *testing.T) {
 	w := newWorld(t, setup{})
 	mine := sessionOf(t, w.logIn(newBrowser(t, w.mux), ""))
@@ -92,7 +94,8 @@ func TestM6_SessionExpires(t *testing.T) {
 	}
 }
 
-// TestM6_SessionEndsWithTheGrant: a disconnect anywhere ends every session, and a later login does not bring them back.
+// TestM6_SessionEndsWithTheGrant: a disconnect anywhere ends every session, and
+// a later login does not bring them back.
 func TestM6_SessionEndsWithTheGrant(t *testing.T) {
 	w := newWorld(t, setup{})
 	phone, desk := newBrowser(t, w.mux), newBrowser(t, w.mux)
@@ -109,7 +112,8 @@ func TestM6_SessionEndsWithTheGrant(t *testing.T) {
 	wantStatus(t, "the new session after that", desk.get("/timeline"), http.StatusOK)
 }
 
-// TestM6_DeadGrant: whoever withdrew access at the provider is sent to log in, which revives the grant.
+// TestM6_DeadGrant: whoever withdrew access at the provider is sent to log in,
+// which revives the grant.
 func TestM6_DeadGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})

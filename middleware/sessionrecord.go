@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
@@ -94,13 +95,13 @@ func (r *sessionRecord) missing(before []storedSession, replaced string) map[str
 // setUser keeps who the user is.
 func (r *sessionRecord) setUser(user provider.Identity) {
 	if text, err := json.Marshal(user); err != nil || len(text) > maxUser {
-		user = provider.Identity{Subject: user.Subject, Username: cut(user.Username), Name: cut(user.Name)}
+		user = provider.Identity{Subject: user.Subject, Username: cut(user.Username), Name: cut(user.Name), Picture: cut(user.Picture)}
 	}
 	r.User = user
 }
 
 // cut bounds a text that is for display.
-func cut(s string) string { return s[:min(len(s), 512)] }
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 1024)], "") }
 
 // clone returns a copy that can be changed, without the sessions that have
 // expired.

@@ -59,7 +59,8 @@ func (l *login) visitOf(r *http.Request) (visit, bool) {
 }
 
 // Sessions returns the sessions of a user, the latest first. It asks the store.
-// The error matches tokensource.ErrTemporary or ErrUnreadable. A user who is not logged in has no sessions.
+// The error matches tokensource.ErrTemporary or ErrUnreadable. A user who is
+// not logged in has no sessions.
 func (l *Login) Sessions(ctx context.Context, subject string) ([]Session, error) {
 	in := l.inner()
 	f, err := in.factsOf(ctx, subject, true)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,12 +13,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/internal/exposure"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -355,6 +359,31 @@ func TestM9_AStolenCookieDiesWithTheWithdrawal(t *testing.T) {
 	})
 }
 
+// The same holds if the app has not noticed the withdrawal when the user logs
+// in again, where the server keeps several grants of a user.
+func TestM9_AStolenCookieDiesWithAWithdrawalThatNobodyNoticed(t *testing.T) {
+	for _, withdrawn := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			many := provider.X()
+			many.SingleGrant = false
+			w := newWorld(t, setup{fake: xapi.New(t, &oauthtest.Options{Provider: many})})
+			stolen := w.logInAs(newBrowser(t, w.mux), firefox)
+			time.Sleep(time.Hour)
+			want := http.StatusOK
+			if withdrawn {
+				want = http.StatusSeeOther
+				if err := w.fake.RevokeGrant(oauthtest.DefaultUser().ID, w.client.ClientID()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fresh := w.logInAs(newBrowser(t, w.mux), safari)
+			wantStatus(t, fmt.Sprintf("the older session after a login (access withdrawn: %v)", withdrawn), w.with(t, stolen), want)
+			wantStatus(t, "the new session", w.with(t, fresh), http.StatusOK)
+			w.works(t, "the new grant")
+		})
+	}
+}
+
 // M10: Name, picture and chosen claims of the user are available after login
 // without another call.
 func TestM10_TheSessionKnowsTheUser(t *testing.T) {
@@ -393,6 +422,29 @@ func newRequest(t *testing.T, target string) *http.Request {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// The picture and the claims come from the app's own Identify as well.
+func TestM10_PictureAndClaims(t *testing.T) {
+	want := provider.Identity{
+		Subject: "7", Name: "Ada <b>", Username: "ada", Picture: "https://img.example/7", Claims: map[string]string{"email": "ada@example.com"},
+	}
+	identify := func(context.Context, *oauth2.Token) (provider.Identity, error) { return want, nil }
+	s := setup{fake: xapi.New(t, nil), store: storage.NewMemory(), keys: newKeys(t), options: middleware.Options{Identify: identify}}
+	w := newWorld(t, s)
+	c := w.logInAs(newBrowser(t, w.mux), firefox)
+	other := newWorld(t, s) // another process
+	r := newRequest(t, "/")
+	r.AddCookie(c)
+	if got, ok := other.login.Session(r); !ok || !reflect.DeepEqual(got.User, want) {
+		t.Errorf("Session = %+v, %v, want %+v", got.User, ok, want)
+	}
+	want.Claims["all"] = strings.Repeat("x", 20<<10)
+	r = newRequest(t, "/")
+	r.AddCookie(w.logInAs(newBrowser(t, w.mux), firefox))
+	if got, ok := w.login.Session(r); !ok || got.User.Name != want.Name || got.User.Picture != want.Picture || got.User.Claims != nil {
+		t.Errorf("Session with claims of 20 KiB = %+v, %v, want all but the claims", got.User, ok)
+	}
 }
 
 // Forget leaves nothing of a user, and nothing of it can be used.

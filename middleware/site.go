@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -142,6 +143,23 @@ func (s site) publicPath(r *http.Request) string {
 func (s site) own(r *http.Request) bool {
 	public := s.publicPath(r)
 	return slices.Contains(s.paths(), public) && endsWith(public, r.URL.Path)
+}
+
+// routeKey is in the context of a request for a route. Its value is the path of
+// the route.
+type routeKey struct{}
+
+// pass reports whether Require must let r pass, because it is for a route of
+// this Login, or of another one whose Require is in front. The request that it
+// returns tells the next Require so.
+func (s site) pass(r *http.Request) (*http.Request, bool) {
+	if path, ok := r.Context().Value(routeKey{}).(string); ok && endsWith(path, r.URL.Path) {
+		return r, true
+	}
+	if !s.own(r) {
+		return nil, false
+	}
+	return r.WithContext(context.WithValue(r.Context(), routeKey{}, s.publicPath(r))), true
 }
 
 // endsWith reports whether the last segments of path are those of end.

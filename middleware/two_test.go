@@ -289,8 +289,11 @@ func TestM8_StackedRequire(t *testing.T) {
 	})
 	mux.Handle("/both", one.login.Require(two.login.Require(page)))
 	mux.Handle("/all/", two.login.Require(one.login.Require(page)))
-	for _, path := range []string{"/both", "/all/x"} {
-		b := newBrowser(t, mux)
+	mux.Handle("/page", page)
+	for path, handler := range map[string]http.Handler{
+		"/both": mux, "/all/x": mux, "/page": one.login.Require(two.login.Require(mux)),
+	} {
+		b := newBrowser(t, handler)
 		a := b.get(path)
 		for steps := 0; a.StatusCode == http.StatusSeeOther && steps < 10; steps++ {
 			target := a.location()

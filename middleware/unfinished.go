@@ -19,13 +19,15 @@ const (
 	ownTime      = time.Minute      // for which a process claims a login; longer than any of the times above
 	keptRetry    = 10 * time.Second // after a failure of the store
 	maxUnwritten = 1000             // logins that are in the memory of this process only (G10)
+	maxTended    = 1000             // other logins that this process works on by itself
 )
 
-// unwritten are the logins that the store has not taken yet. Its zero value is
-// ready.
+// unwritten are the logins that the store has not taken yet, and the number of
+// logins that this process works on. Its zero value is ready.
 type unwritten struct {
-	mu   sync.Mutex // guards list; never held across I/O
-	list map[string]*kept
+	mu     sync.Mutex // guards the rest; never held across I/O
+	list   map[string]*kept
+	tended int // logins that this process works on
 }
 
 // unfinished ends the request of a login that failed after its exchange. If
@@ -72,7 +74,9 @@ func (l *login) keep(ctx context.Context, k *kept) string {
 	if err := l.enlistKept(ctx, k); err != nil && !l.unwritten.add(k) {
 		return "it could not be kept"
 	}
-	l.keeping.Go(func(ctx context.Context) { l.tend(ctx, k.key, k.next) })
+	if key, next := k.key, k.next; l.unwritten.begin(key) && !l.keeping.Go(func(ctx context.Context) { l.tend(ctx, key, next) }) {
+		l.unwritten.end()
+	}
 	return fmt.Sprintf("it is kept for %v", keptLife)
 }
 
@@ -103,6 +107,25 @@ func (u *unwritten) add(k *kept) bool {
 	return true
 }
 
+// begin counts a login that this process works on. It returns false, and counts
+// nothing, if there are too many. The index of due work has the others.
+func (u *unwritten) begin(key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tended >= maxTended && u.list[key] == nil {
+		return false
+	}
+	u.tended++
+	return true
+}
+
+// end is the end of what begin has counted.
+func (u *unwritten) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.tended--
+}
+
 // take removes and returns a login, or nil.
 func (u *unwritten) take(key string) *kept {
 	u.mu.Lock()
@@ -128,6 +151,7 @@ func (l *login) flush(ctx context.Context, key string) bool {
 // tend works on a login from time to time until it is finished, or until the
 // Keeper is closed. Other processes find the login in the index of due work.
 func (l *login) tend(ctx context.Context, key string, next time.Time) {
+	defer l.unwritten.end()
 	for !next.IsZero() && sleep(ctx, time.Until(next)) == nil {
 		if l.flush(ctx, key) {
 			next, _ = l.workKept(ctx, key)

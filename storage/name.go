@@ -25,6 +25,34 @@ func NameKey(owner string) string {
 	return NamePrefix + digest(sha256.New(), []string{NamePrefix, owner})[:32]
 }
 
+// KeepNames makes the names of an owner in a sealed store those that a store
+// without keys has. It is for a store whose records were written without
+// [Sealed] and are sealed later. Otherwise no process finds them under the
+// names of the sealed store. What is lost: a reader of the database can find a
+// user by hashing likely names.
+//
+// Call it before the first [Name] of the owner, with the store that Sealed
+// returned. A second call does nothing. If the owner has a name key already,
+// the error wraps [ErrConflict].
+func KeepNames(ctx context.Context, store Store, owner string) error {
+	s, ok := store.(sealer)
+	if !ok {
+		return errors.New("storage: KeepNames of a store that is not sealed: pass the one that Sealed returned")
+	}
+	at := NameKey(owner)
+	_, err := s.parts().Put(ctx, at, []byte{plainNames}, 0)
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	switch key, err := readNameKey(ctx, s.parts(), at); {
+	case err != nil:
+		return err
+	case key != nil:
+		return fmt.Errorf("storage: the owner has a name key already: %w", ErrConflict)
+	}
+	return nil
+}
+
 // Namer is a Store that makes names which nobody without its keys can compute.
 // The store that [Sealed] returns is one.
 type Namer interface {
@@ -39,8 +67,8 @@ type Namer interface {
 // one part ends and the next begins.
 //
 // Owner says whose records these are, such as the authorization server and the
-// client of an app. Each owner has a name key of its own. So apps with different
-// seal keys can share a store, if they have different owners.
+// client of an app. Each owner has a name key of its own. So apps with
+// different seal keys can share a store, if they have different owners.
 //
 // If store is a [Namer], the digits are an HMAC-SHA256 ([RFC 2104]) with a
 // random key that the store keeps as a sealed record (see [NameKey]). So a
@@ -63,13 +91,18 @@ func Name(ctx context.Context, store Store, prefix, owner string, parts ...strin
 			return "", err
 		}
 	} else {
-		digits = digest(sha256.New(), append([]string{owner}, all...))
+		digits = plainName(owner, all)
 	}
 	key := prefix + digits
 	if err := CheckKey(key); err != nil {
 		return "", err
 	}
 	return key, nil
+}
+
+// plainName returns the digits of a name without a key.
+func plainName(owner string, parts []string) string {
+	return digest(sha256.New(), append([]string{owner}, parts...))
 }
 
 // digest writes the number of bytes of each part and the part to h, and
@@ -85,9 +118,11 @@ func digest(h hash.Hash, parts []string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// The record of the name key is one byte of format and the key.
+// The record of the name key is one byte of format and the key. In another
+// format there is no key: see [KeepNames].
 const (
 	nameFormat  = 1
+	plainNames  = 2
 	nameKeySize = 32
 )
 
@@ -128,6 +163,9 @@ func (n *names) name(ctx context.Context, store Store, owner string, parts []str
 		return "", fmt.Errorf("storage: name key: %w", err)
 	}
 	f := func(parts []string) string { return digest(hmac.New(sha256.New, key), parts) }
+	if key == nil {
+		f = func(parts []string) string { return plainName(owner, parts) }
+	}
 	n.made.Store(owner, f)
 	return f(parts), nil
 }
@@ -151,12 +189,16 @@ func nameKey(ctx context.Context, store Store, at string) ([]byte, error) {
 	return value[1:], err
 }
 
+// readNameKey returns the name key, or nil if names have no key.
 func readNameKey(ctx context.Context, store Store, at string) ([]byte, error) {
 	r, err := store.Get(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	value := r.Value()
+	if len(value) == 1 && value[0] == plainNames {
+		return nil, nil
+	}
 	if len(value) != 1+nameKeySize || value[0] != nameFormat {
 		return nil, fmt.Errorf("%w: the record %q holds no name key", ErrCorrupt, at)
 	}

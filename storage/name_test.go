@@ -246,8 +246,8 @@ func TestNameRefuses(t *testing.T) {
 	}
 }
 
-// TestAppsWithTheirOwnSealKeysShareAStore has two apps with different owners and
-// different keys. Neither may meet the records of the other.
+// TestAppsWithTheirOwnSealKeysShareAStore has two apps with different owners
+// and different keys. Neither may meet the records of the other.
 func TestAppsWithTheirOwnSealKeysShareAStore(t *testing.T) {
 	memory := storage.NewMemory()
 	seen := map[string]string{}
@@ -272,6 +272,44 @@ func TestAppsWithTheirOwnSealKeysShareAStore(t *testing.T) {
 	}
 	if len(seen) != 8 {
 		t.Errorf("4 owners with and without keys have %d names, want 8", len(seen))
+	}
+}
+
+// TestKeepNames seals a store that has records. Its names must stay, in every
+// process and with new seal keys.
+func TestKeepNames(t *testing.T) {
+	memory := storage.NewMemory()
+	want := name(t, memory, "user.", "alice")
+	first := sealedStore(t, memory, ring(t, key(1)))
+	for range 2 {
+		if err := storage.KeepNames(t.Context(), first, owner); err != nil {
+			t.Errorf("KeepNames() = %v, want no error", err)
+		}
+	}
+	if got := name(t, first, "user.", "alice"); got != want {
+		t.Errorf("Name() = %q, want %q as without keys", got, want)
+	}
+	both := sealedStore(t, memory, ring(t, key(2), key(1)))
+	if _, err := storage.Reseal(t.Context(), both); err != nil {
+		t.Errorf("Reseal() = %v, want no error", err)
+	}
+	for i, s := range []storage.Store{both, sealedStore(t, memory, ring(t, key(2)))} {
+		if got := name(t, s, "user.", "alice"); got != want {
+			t.Errorf("Name() in store %d = %q, want %q as before", i, got, want)
+		}
+	}
+	other, err := storage.Name(t.Context(), both, "user.", "another owner", "alice")
+	if plain, e := storage.Name(t.Context(), memory, "user.", "another owner", "alice"); err != nil || e != nil || other == plain {
+		t.Errorf("Name() of another owner = %q, %v, %v, want a keyed one", other, err, e)
+	}
+	if err := storage.KeepNames(t.Context(), both, "another owner"); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("KeepNames() of an owner with a name key = %v, want %v", err, storage.ErrConflict)
+	}
+	if err := storage.KeepNames(t.Context(), memory, owner); err == nil {
+		t.Error("KeepNames() of a store without keys = nil, want an error")
+	}
+	if err := storage.KeepNames(t.Context(), sealedStore(t, memory, newKeys(t)), owner); !errors.Is(err, seal.ErrUnknownKey) {
+		t.Errorf("KeepNames() with other seal keys = %v, want %v", err, seal.ErrUnknownKey)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -93,6 +94,25 @@ func TestT9_TheRequestIsNotEvenCopied(t *testing.T) {
 	}), transport.Options{})
 	if status, _ := roundTrip(t, rt, req); status != 401 || src.calls != 0 || src.asked.Load() != 0 {
 		t.Errorf("RoundTrip = %d after %d tokens and %d renewals, want 401 and none", status, src.calls, src.asked.Load())
+	}
+}
+
+// A library may fetch the app's own token at X with Basic, through the client
+// that has the user's token. Its credential stays, under both host names of X.
+func TestT9_AnAppTokenOfXIsFetchedWithBasic(t *testing.T) {
+	x := provider.X()
+	src := &scopedSource{fakeSource: newSource(), endpoints: x.Endpoints()}
+	src.origins = x.APIOrigins
+	for _, host := range []string{"https://api.x.com", "https://api.twitter.com", "https://API.X.com:443"} {
+		for _, path := range []string{"/oauth2/token", "/oauth2/token?grant_type=client_credentials", "/oauth2/invalidate_token", "/2/oauth2/token", "/2/oauth2/revoke"} {
+			base := &script{answers: []answer{ok200}}
+			req := newRequest(t, "POST", host+path, strings.NewReader("grant_type=client_credentials"))
+			req.SetBasicAuth("key", "secret")
+			roundTrip(t, newTransport(t, src, base, transport.Options{}), req)
+			if got := base.auths(); !strings.HasPrefix(got, "Basic ") {
+				t.Errorf("POST %s%s was sent with %q, want Basic", host, path, got)
+			}
+		}
 	}
 }
 

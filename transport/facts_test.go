@@ -57,7 +57,7 @@ func TestFactsAreCopied(t *testing.T) {
 	}
 }
 
-// T6: Which answers are rate limits, and until when, are facts about the API.
+// Which answers are rate limits, and until when, are facts about the API (T6).
 func TestT6_TheSourceDescribesTheRateLimits(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where the clock of a bubble starts
 	epoch := func(d time.Duration) string { return fmt.Sprint(now.Add(d).Unix()) }

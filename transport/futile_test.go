@@ -56,8 +56,8 @@ func TestAResourceThatRejectsForEverIsRenewedForRarely(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			src := eager{newSource()}
 			rt := newTransport(t, src, forbidding(tt.refuses, tt.status), transport.Options{Rejected: transport.RejectedOn(401, 403)})
-			const calls = 240
-			for n := range calls { // an hour
+			const calls = 960
+			for n := range calls { // four hours
 				for _, path := range tt.paths {
 					status, body := roundTrip(t, rt, newRequest(t, "GET", api+strings.ReplaceAll(path, "%d", fmt.Sprint(n)), nil))
 					if want := path != "/ok"; want != (status == tt.status && body == "refused") {
@@ -66,8 +66,8 @@ func TestAResourceThatRejectsForEverIsRenewedForRarely(t *testing.T) {
 				}
 				time.Sleep(15 * time.Second)
 			}
-			if got := src.renewals.Load(); got < 5 || got > 15 {
-				t.Errorf("%s: %d renewals for %d calls in an hour, want 5 to 15", tt.name, got, calls)
+			if got := src.renewals.Load(); got < 20 || got > 40 {
+				t.Errorf("%s: %d renewals for %d calls in four hours, want 20 to 40", tt.name, got, calls)
 			}
 		})
 	}

@@ -109,7 +109,6 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	c.renewer, _ = src.(tokensource.Renewer)
 	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
 	c.ready = bearer.ReadyOf(src)
-	c.accepter, _ = c.ready.(accepter)
 	c.rejected = o.Rejected
 	if c.rejected == nil {
 		c.rejected = RejectedOn(facts.RejectedStatuses...) //nolint:bodyclose // it only judges responses

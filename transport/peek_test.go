@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -27,7 +28,7 @@ func expiredInBody(resp *http.Response) bool {
 
 const expiredBody = `{"data":null,"errors":[{"message":"the token has expired","extensions":{"code":"TOKEN_EXPIRED"}}]}`
 
-// T3: A predicate may look at the beginning of the body, whatever the status.
+// A predicate may look at the beginning of the body, whatever the status (T3).
 func TestT3_ExpiredToldInTheBody(t *testing.T) {
 	asJSON := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	long := strings.Repeat(" ", 100<<10)
@@ -96,8 +97,8 @@ func TestT3_ExpiredToldInAPackedBody(t *testing.T) {
 	}
 }
 
-// T5: A stream stays a stream when a predicate looks at it: it opens within a
-// second, and each part is there when it arrives.
+// A stream stays a stream when a predicate looks at it: it opens within a
+// second, and each part is there when it arrives (T5).
 func TestT5_AStreamThatAPredicateLooksAt(t *testing.T) {
 	for name, first := range map[string]string{"it begins at once": "{}\r\n", "it begins later": ""} {
 		inBubble(t, func(t *testing.T) {
@@ -156,12 +157,17 @@ func TestPeek(t *testing.T) {
 			{"a long body", long, 1 << 20, long[:64<<10]},
 		} {
 			resp := response(nil, 200, nil, tt.body)
+			tracked := resp.Body.(*trackedBody)
 			for range 2 {
 				got := transport.Peek(resp, tt.limit)
 				if string(got) != tt.want {
 					t.Errorf("%s: Peek = %d bytes, want %d", tt.name, len(got), len(tt.want))
 				}
 				clear(got) // it is a copy
+			}
+			synctest.Wait()
+			if n := tracked.read.Load(); n > 65<<10 {
+				t.Errorf("%s: Peek read %d bytes, want at most 64 KiB", tt.name, n)
 			}
 			if all, err := io.ReadAll(resp.Body); string(all) != tt.body || err != nil {
 				t.Errorf("%s: the reader gets %d bytes, %v, want all %d", tt.name, len(all), err, len(tt.body))

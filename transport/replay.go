@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -90,8 +89,8 @@ func (c *core) accepted(req *http.Request, resp *http.Response, tok *oauth2.Toke
 		return
 	}
 	c.futile.accepted(req, tok)
-	if c.accepter != nil {
-		c.accepter.Accepted(req.Context(), tok, false)
+	if c.ready != nil {
+		c.ready.Accepted(req.Context(), tok, false)
 	}
 }
 
@@ -106,8 +105,8 @@ func (c *core) renewed(req *http.Request, resp *http.Response, sent, fresh *oaut
 		return
 	}
 	c.futile.renewed(req, sent, fresh, true)
-	if c.accepter != nil {
-		c.accepter.Accepted(req.Context(), fresh, true)
+	if c.ready != nil {
+		c.ready.Accepted(req.Context(), fresh, true)
 	}
 }
 
@@ -126,8 +125,4 @@ func discard(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, body, maxDrain)
 	late.Stop()
 	body.Close()
-}
-
-type accepter interface {
-	Accepted(ctx context.Context, tok *oauth2.Token, renewed bool)
 }

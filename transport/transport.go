@@ -26,7 +26,6 @@ type core struct {
 	renewer    tokensource.Renewer           // src, or nil if it cannot renew
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
-	accepter   accepter                      // ready, or nil
 	base       http.RoundTripper
 	origins    origins
 	endpoints  endpoints

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// command is what can be done: one word of the command line, the flags and
-// arguments after it, and its help.
+// command is one word of the command line, the flags and arguments after it, and
+// its help.
 type command struct {
 	name  string
-	args  []string // what must be named, for the help
+	args  []string // the names of its arguments, for the help
 	about string   // in one line
 	help  string   // the rest of it
 	setup func(*flag.FlagSet) action
@@ -22,15 +22,15 @@ type command struct {
 // action does what a command is for, once its flags are set.
 type action func(ctx context.Context, c *console, args []string) error
 
-// usageError says what is wrong with the command line. It never repeats it:
-// there may be a password in a URL.
+// usageError says what is wrong with the command line. It never repeats the
+// command line, because there may be a password in a URL.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
 func commands() []*command {
 	return []*command{
-		listCommand(), showCommand(), deleteCommand(), resealCommand(), exportCommand(), importCommand(), copyCommand(),
+		listCommand(), showCommand(), deleteCommand(), sealCommand(), resealCommand(), exportCommand(), importCommand(), copyCommand(),
 	}
 }
 
@@ -52,8 +52,8 @@ func dispatch(ctx context.Context, c *console, args []string) error {
 	return usageError("no such command: -h lists them")
 }
 
-// run parses args, where flags may stand before, between and after the
-// arguments, and does the rest.
+// run parses args and carries out the command. Flags may stand before, between
+// and after the arguments.
 func (cmd *command) run(ctx context.Context, c *console, args []string) error {
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -90,8 +90,9 @@ STORE is one of
   file:DIR                            the directory given to filestore.Open
   sqlite:PATH[?table=NAME]            the file given to sqlitestore.Open
   postgres://...[?table=NAME]         the URL given to postgresstore.Open; import and copy make the table
-  redis://...[?prefix=NAME:]          the URL given to redisstore.Open; rediss:// for TLS; of a Cluster, that of
-                                      any of its nodes
+  rediss://...[?prefix=NAME:]         the URL given to redisstore.Open; of a Cluster, that of any of its nodes;
+                                      redis:// has no TLS and is for this machine only, unless the URL has
+                                      insecure_no_tls=true; what is lost: the network can read the password
   env:NAME                            what the environment variable NAME says: so no password is seen in the
                                       list of processes
 

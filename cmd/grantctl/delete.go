@@ -49,7 +49,7 @@ func deleteCommand() *command {
 					if *asJSON {
 						return writeJSON(c.stdout, map[string]string{"deleted": e.key})
 					}
-					fmt.Fprintf(c.stdout, "deleted %s; its tokens were not revoked at the server\n", e.key)
+					fmt.Fprintf(c.stdout, "deleted %s%s\n", e.key, map[bool]string{true: "; its tokens were not revoked at the server"}[e.isGrant()])
 					return nil
 				})
 			}
@@ -57,7 +57,7 @@ func deleteCommand() *command {
 	}
 }
 
-// findOne is find for what must not be ambiguous.
+// findOne is find for a command that needs exactly one record.
 func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, error) {
 	f, err := v.find(ctx, name, s)
 	switch {
@@ -69,7 +69,7 @@ func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, er
 		return entry{}, fmt.Errorf("%d grants cannot be read, and may be the subject's too: name the storage key, which show prints, or -issuer and -client", f.unread)
 	case strings.HasPrefix(f.entries[0].key, storage.NamePrefix):
 		return entry{}, fmt.Errorf("%s holds the key that all storage keys of grants are made with: without it every grant is lost", f.entries[0].key)
-	case strings.HasPrefix(f.entries[0].key, "due."):
+	case kindOf(f.entries[0].key).name == "due":
 		return entry{}, errors.New("this record lists revocations that are still to be made: it empties itself when they are made")
 	case errors.Is(f.entries[0].err, storage.ErrCorrupt):
 		return entry{}, f.entries[0].err // there is no version to compare; the store's error says what to do
@@ -82,8 +82,7 @@ func confirm(ctx context.Context, c *console, e entry, name string) error {
 	if err := show(c.stderr, []entry{e}, false); err != nil {
 		return err
 	}
-	fmt.Fprint(c.stderr, "\nThe user must log in again. The tokens are not revoked at the server: Logout does that.\n",
-		"To delete it, type its name once more: ")
+	fmt.Fprint(c.stderr, "\n", loss(e), "\nTo delete it, type its name once more: ")
 	line, err := readLine(ctx, c.stdin)
 	if err != nil {
 		fmt.Fprintln(c.stderr)
@@ -97,10 +96,23 @@ func confirm(ctx context.Context, c *console, e entry, name string) error {
 	return nil
 }
 
+// loss says what is lost with a record.
+func loss(e entry) string {
+	switch kindOf(e.key).name {
+	case "grant":
+		return "The user must log in again. The tokens are not revoked at the server: Logout does that."
+	case "sessions":
+		return "All sessions of the user end. The grant stays."
+	case "pending login":
+		return "The login cannot be finished. Its tokens are not revoked at the server."
+	}
+	return "A program that needs the record may fail without it."
+}
+
 // readLine returns what is typed up to the end of the line. With an error it
-// returns what came before: that of the end of input, or the cause of the end
-// of ctx. The read then goes on by itself, since no way to end it works with
-// every terminal, pipe and file: the program is about to end.
+// returns what came before the error. The error is that of the end of input, or
+// the cause of the end of ctx. The read then goes on by itself, because no way to
+// end it works with every terminal, pipe and file. The program ends soon.
 func readLine(ctx context.Context, r io.Reader) (string, error) {
 	type result struct {
 		line string

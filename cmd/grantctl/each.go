@@ -10,8 +10,8 @@ import (
 )
 
 // each calls do with every record as it is stored, in no order, until do fails.
-// Damaged records are named on stderr and left out, and then the error at the
-// end says so: it is an errIncomplete.
+// It leaves out damaged records and names them on stderr. Its error is then an
+// errIncomplete.
 func (v *vault) each(ctx context.Context, stderr io.Writer, do func(key string, value []byte) error) error {
 	var damaged errIncomplete
 	for key, err := range v.Keys(ctx) {
@@ -23,7 +23,7 @@ func (v *vault) each(ctx context.Context, stderr io.Writer, do func(key string, 
 		case errors.Is(err, storage.ErrNotFound): // deleted meanwhile
 			continue
 		case errors.Is(err, storage.ErrCorrupt):
-			fmt.Fprintf(stderr, "left out: %s: %v\n", key, err)
+			fmt.Fprintf(stderr, "left out: %s: %s\n", key, printable(err.Error()))
 			damaged++
 			continue
 		case err == nil:

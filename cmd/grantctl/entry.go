@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
@@ -21,7 +20,7 @@ type entry struct {
 	err    error        // why it cannot be read
 }
 
-// sealing says what a value is sealed with.
+// sealing says how a value is sealed.
 type sealing string
 
 const (
@@ -33,15 +32,11 @@ const (
 
 var errNoKeys = errors.New("it is sealed, and " + keysVariable + " is not set")
 
-// grantPrefix begins the storage keys of grants (grant.Key). Others are of
-// package middleware, or the app's.
-const grantPrefix = "grant."
+func (e entry) isGrant() bool { return kindOf(e.key) == grantKind }
 
-func (e entry) isGrant() bool { return strings.HasPrefix(e.key, grantPrefix) }
-
-// entries reads every record of the store, in no order. Records that are
-// deleted meanwhile are left out; one that is damaged has an err. The error
-// beside an entry ends it.
+// entries reads every record of the store, in no order. It leaves out records
+// that are deleted meanwhile. A damaged record has an err. An error beside an
+// entry ends the iteration.
 func (v *vault) entries(ctx context.Context) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		for key, err := range v.Keys(ctx) {
@@ -73,8 +68,8 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 	return v.examine(ctx, key, r)
 }
 
-// examine finds out what r is. Its error is that of keys which cannot be asked;
-// what is wrong with r stands in the entry.
+// examine finds out what r is. Its error means that the keys cannot be used. What
+// is wrong with r is in the entry.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
 	plain := r.Value()
@@ -111,12 +106,12 @@ func grantIn(plain []byte) (*grant.Grant, error) {
 	return &g, nil
 }
 
-// plainRun is how many readable characters in a row nothing sealed has: by
-// chance it happens once in 10^13 bytes.
+// plainRun is how many readable characters in a row no sealed value has. By chance
+// that happens once in 10^13 bytes.
 const plainRun = 32
 
-// isPlain reports whether value is not sealed, as far as that shows: it is a
-// grant, or has readable text in it, such as a token.
+// isPlain reports whether value is visibly not sealed: it is a grant, or it has
+// readable text in it, such as a token.
 func isPlain(key string, value []byte) bool {
 	if _, err := grant.Inspect(value); err == nil {
 		return true
@@ -144,8 +139,7 @@ func (v *vault) unseal(ctx context.Context, key string, r storage.Record) ([]byt
 	return opened.Value(), err
 }
 
-// held is a store whose record was read already, so that opening it needs no
-// second look.
+// held is a store whose record was read already, so that it is not read twice.
 type held struct {
 	storage.Store
 	record storage.Record
@@ -167,7 +161,7 @@ func (e entry) state(now time.Time) string {
 	case e.err != nil:
 		return "cannot be read"
 	case g == nil:
-		return "no grant"
+		return kindOf(e.key).name
 	case !g.LoggedOut.IsZero():
 		return "logged out"
 	case g.Dead != "":

@@ -14,7 +14,7 @@ var Run = run
 
 // Condition is what list says of a grant that is sealed with the first key.
 func Condition(g grant.Grant, now time.Time) string {
-	return entry{key: grantPrefix, seal: sealFirst, grant: &g}.condition(now)
+	return entry{key: grantKind.prefix, seal: sealFirst, grant: &g}.condition(now)
 }
 
 // Printable is printable.
@@ -29,10 +29,33 @@ func List(ctx context.Context, b interface {
 	storage.Lister
 	Close() error
 }, stdout, stderr io.Writer) error {
-	return list(ctx, &console{stdout: stdout, stderr: stderr}, &vault{backend: b}, false)
+	return new(lister).list(ctx, &console{stdout: stdout, stderr: stderr}, &vault{backend: b})
 }
 
-// Counted returns store as reseal sees it, which tells its progress to w.
+// Counted returns store as reseal sees it, which prints its progress to w.
 func Counted(store *storage.Memory, w io.Writer) storage.Lister {
 	return counted{pretended{store}, w}
 }
+
+// WithoutControls is withoutControls.
+var WithoutControls = withoutControls
+
+// Seal seals what is in b, with the keys of the environment.
+func Seal(ctx context.Context, b interface {
+	storage.Store
+	storage.Lister
+}, stdout, stderr io.Writer) error {
+	keys, err := keysFromEnvironment()
+	if err != nil {
+		return err
+	}
+	return sealAll(ctx, &console{stdout: stdout, stderr: stderr}, &vault{unclosed{b, b}, keys}, false)
+}
+
+// unclosed is a store without Close.
+type unclosed struct {
+	storage.Store
+	storage.Lister
+}
+
+func (unclosed) Close() error { return nil }

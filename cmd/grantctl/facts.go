@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // facts is an entry as -json prints it.
 type facts struct {
 	Key            string    `json:"key"`
+	Kind           string    `json:"kind"`
 	State          string    `json:"state"`
 	Reason         string    `json:"reason,omitempty"` // of state dead
 	Code           string    `json:"code,omitempty"`   // the server's, with state dead
@@ -36,10 +38,13 @@ type facts struct {
 	Epoch          string    `json:"epoch,omitempty"`
 	LoggedOut      time.Time `json:"logged_out,omitzero"`
 	Unrevoked      int       `json:"unrevoked,omitempty"` // tokens that the server has yet to revoke
+	UnrevokedSince time.Time `json:"unrevoked_since,omitzero"`
+	RevokeTries    uint64    `json:"revoke_tries,omitempty"`
+	RevokeAt       time.Time `json:"revoke_at,omitzero"` // the next try
 }
 
 func (e entry) facts(now time.Time) facts {
-	f := facts{Key: e.key, State: e.state(now), Seal: e.seal}
+	f := facts{Key: e.key, Kind: kindOf(e.key).name, State: e.state(now), Seal: e.seal}
 	if e.err != nil {
 		f.Error = e.err.Error()
 	}
@@ -50,6 +55,7 @@ func (e entry) facts(now time.Time) facts {
 		f.RedeemingSince, f.RedeemingUntil, f.Doubts = g.RedeemingSince.UTC(), g.RedeemingUntil.UTC(), g.Doubts
 		f.Failures, f.RetryAt = g.Failures, g.RetryAt.UTC()
 		f.LoggedOut, f.Unrevoked = g.LoggedOut.UTC(), g.Unrevoked
+		f.UnrevokedSince, f.RevokeTries, f.RevokeAt = g.UnrevokedSince.UTC(), g.RevokeTries, g.RevokeAt.UTC()
 	}
 	return f
 }
@@ -65,6 +71,9 @@ func (e entry) condition(now time.Time) string {
 		parts[0] += ": its key is not in " + keysVariable
 	case errors.Is(e.err, seal.ErrTampered):
 		parts[0] += ": changed, or sealed for another place"
+	}
+	if g := e.grant; g != nil && g.Unrevoked > 0 {
+		parts = append(parts, fmt.Sprintf("%d to be revoked, next try %s", g.Unrevoked, timeText(g.RevokeAt)))
 	}
 	switch e.seal {
 	case sealOlder:
@@ -85,7 +94,18 @@ func printable(s string) string {
 	return s
 }
 
-// or returns s fit for a terminal, or a dash if there is none.
+// withoutControls returns a message in which a question mark stands for whatever
+// a terminal would obey, as in the text of a server. Lines stay.
+func withoutControls(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
+// or returns s fit for a terminal, or a dash for an empty s.
 func or(s string) string {
 	if s == "" {
 		return "-"

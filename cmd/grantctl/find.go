@@ -31,9 +31,9 @@ type found struct {
 	unread  int // how many grants could not be read, which may be the subject's as well
 }
 
-// find returns the record that is stored under name, or else the grants of the
-// subject of that name. Unless the selector is complete it looks at every grant
-// for that.
+// find returns the record that is stored under name. If there is none, it
+// returns the grants of the subject of that name. Unless the selector is
+// complete, it reads every grant for that.
 func (v *vault) find(ctx context.Context, name string, s selector) (found, error) {
 	key, complete := name, s.complete()
 	if complete {

@@ -92,7 +92,8 @@ func (r result) objects(t *testing.T) []map[string]any {
 	return list
 }
 
-// app is an app that has users at a fake of X, and keeps their grants in a store, sealed.
+// app is an app that has users at a fake of X, and keeps their grants in a
+// store, sealed.
 type app struct {
 	*testing.T
 	fake    *xapi.Server
@@ -132,7 +133,8 @@ func newAppOn(t *testing.T, store storage.Store, url string) *app {
 	return a
 }
 
-// newKey returns a key as it stands in the environment. Grantctl must never print it.
+// newKey returns a key as it stands in the environment. Grantctl must never
+// print it.
 func (a *app) newKey() string {
 	key := base64.StdEncoding.EncodeToString(seal.NewKey())
 	a.secrets = append(a.secrets, key)
@@ -142,7 +144,8 @@ func (a *app) newKey() string {
 // setKeys gives keys to the grantctl that runs next.
 func (a *app) setKeys(keys ...string) { a.Setenv("AUTHTRIP_KEYS", strings.Join(keys, ",")) }
 
-// grants returns the engine on the app's store, sealed with keys unless there are none.
+// grants returns the engine on the app's store, sealed with keys unless there
+// are none.
 func (a *app) grants(keys ...string) *grant.Keeper {
 	a.Helper()
 	return a.grantsOn(a.store, keys...)
@@ -179,8 +182,8 @@ func (a *app) sealed(store storage.Store, keys ...string) storage.Store {
 	return s
 }
 
-// sealedAs seals the grant of a user with other keys, or not at all, and returns
-// the user.
+// sealedAs seals the grant of a user with other keys, or not at all, and
+// returns the user.
 func (a *app) sealedAs(user string, keys ...string) string {
 	a.Helper()
 	key := a.key(user)
@@ -248,7 +251,8 @@ func (a *app) get(user string) storage.Record {
 	return r
 }
 
-// wantNoSecret fails if r tells one of the app's secrets, as it is or in base64.
+// wantNoSecret fails if r tells one of the app's secrets, as it is or in
+// base64.
 func (a *app) wantNoSecret(what string, r result) {
 	a.Helper()
 	for _, s := range a.secrets {

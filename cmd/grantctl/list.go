@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,8 +27,12 @@ opened stands under its storage key. States:
   cannot be read     written by a later version, or no grant
   damaged            the store says so
 
+"N to be revoked, next try T" beside a state counts tokens that the server has not confirmed as revoked. Any process that
+shares the store tries again, for a week.
+
 Examples:
   grantctl list file:/var/lib/app/grants
+  grantctl list -due file:/var/lib/app/grants
   grantctl list -json env:DATABASE_URL | jq -r 'select(.state == "dead") | .subject'
 `
 
@@ -35,47 +40,93 @@ func listCommand() *command {
 	return &command{
 		name: "list", args: []string{"STORE"}, about: "print a line for every grant", help: listHelp,
 		setup: func(f *flag.FlagSet) action {
-			asJSON := f.Bool("json", false, "print an object for every grant, one a line")
+			var l lister
+			f.BoolVar(&l.json, "json", false, "print an object for every grant, one a line")
+			f.BoolVar(&l.due, "due", false, "only grants with tokens that are still to be revoked")
+			f.BoolVar(&l.all, "all", false, "also sessions, pending logins and other records")
 			return func(ctx context.Context, c *console, args []string) error {
-				return with(ctx, args[0], mustExist, func(v *vault) error { return list(ctx, c, v, *asJSON) })
+				return with(ctx, args[0], mustExist, func(v *vault) error { return l.list(ctx, c, v) })
 			}
 		},
 	}
 }
 
-func list(ctx context.Context, c *console, v *vault, asJSON bool) error {
+// lister lists records, and counts.
+type lister struct {
+	json, due, all bool
+
+	kinds     map[kind]int
+	unrevoked int // tokens
+	owing     int // grants that have them
+}
+
+func (l *lister) list(ctx context.Context, c *console, v *vault) error {
+	l.kinds = map[kind]int{}
 	t := newTable(c.stdout)
-	grants, others, err := listRows(ctx, c, v, t, asJSON)
+	err := l.rows(ctx, c, v, t)
 	if e := t.w.Flush(); err == nil { // after an error too: what was read before it is worth seeing
 		err = e
 	}
 	if err == nil {
-		fmt.Fprintf(c.stderr, "grants: %d; other records: %d\n", grants, others)
+		l.printCounts(c.stderr)
 	}
 	return err
 }
 
-// listRows prints a line for every grant, and counts.
-func listRows(ctx context.Context, c *console, v *vault, t *table, asJSON bool) (grants, others int, err error) {
+// rows prints a line for every record that is wanted.
+func (l *lister) rows(ctx context.Context, c *console, v *vault, t *table) error {
 	for e, err := range v.entries(ctx) {
 		if err != nil {
-			return grants, others, err
+			return err
 		}
-		if !e.isGrant() {
-			others++
+		l.count(e)
+		if !l.wants(e) {
 			continue
 		}
-		grants++
-		if asJSON {
+		if l.json {
 			err = writeJSON(c.stdout, e.facts(time.Now()))
 		} else {
 			err = t.row(e, time.Now())
 		}
 		if err != nil {
-			return grants, others, err
+			return err
 		}
 	}
-	return grants, others, nil
+	return nil
+}
+
+func (l *lister) wants(e entry) bool {
+	if l.due {
+		return e.grant != nil && e.grant.Unrevoked > 0
+	}
+	return l.all || e.isGrant()
+}
+
+func (l *lister) count(e entry) {
+	l.kinds[kindOf(e.key)]++
+	if e.grant != nil && e.grant.Unrevoked > 0 {
+		l.unrevoked += e.grant.Unrevoked
+		l.owing++
+	}
+}
+
+// printCounts prints how many records of each kind there are.
+func (l *lister) printCounts(w io.Writer) {
+	others := 0
+	var parts []string
+	for _, k := range append(slices.Clone(otherKinds), unknownKind) {
+		if n := l.kinds[k]; n > 0 {
+			others += n
+			parts = append(parts, fmt.Sprintf("%s: %d", k.name, n))
+		}
+	}
+	fmt.Fprintf(w, "grants: %d; other records: %d\n", l.kinds[grantKind], others)
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "of these, %s\n", strings.Join(parts, "; "))
+	}
+	if l.owing > 0 {
+		fmt.Fprintf(w, "to be revoked: %d tokens of %d grants; list -due shows them\n", l.unrevoked, l.owing)
+	}
 }
 
 // table prints entries in columns.
@@ -84,8 +135,8 @@ type table struct {
 	rows int
 }
 
-// tableRows is how many lines share the width of their columns: so many wait in
-// memory.
+// tableRows is how many lines share the width of their columns. So many lines
+// wait in memory.
 const tableRows = 200
 
 func newTable(w io.Writer) *table {

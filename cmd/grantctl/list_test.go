@@ -17,7 +17,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// zoo is a store with a grant in every state that can be made without waiting, by user.
+// zoo is a store with a grant in every state that can be made without waiting,
+// by user.
 type zoo struct {
 	*app
 	state map[string]string // what list must say, by subject or storage key

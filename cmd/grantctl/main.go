@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	fmt.Fprintln(stderr, "grantctl:", err)
+	fmt.Fprintln(stderr, "grantctl:", withoutControls(err.Error()))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}

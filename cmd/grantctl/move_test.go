@@ -15,7 +15,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// Grants that were moved to another kind of store are refreshed there as if nothing had happened.
+// Grants that were moved to another kind of store are refreshed there as if
+// nothing had happened.
 func TestMove(t *testing.T) {
 	for _, way := range []string{"export and import", "copy"} {
 		t.Run(way, func(t *testing.T) {
@@ -106,7 +107,8 @@ func TestExportRefusesPlaintext(t *testing.T) {
 	ctl(t, "", "copy", a.url, "file:"+filepath.Join(t.TempDir(), "grants")).want(t, 1, "is not sealed")
 }
 
-// To a terminal plaintext is not written at all. The null device is as much of one as a test can have.
+// To a terminal plaintext is not written at all. The null device is as much of
+// one as a test can have.
 func TestExportRefusesPlaintextOnATerminal(t *testing.T) {
 	a := newApp(t)
 	a.user(a.grants(), 1)
@@ -156,7 +158,7 @@ func TestExportLeavesOutDamage(t *testing.T) {
 	if n := len(r.objects(t)); n != 11 {
 		t.Errorf("export wrote %d records, want 11", n)
 	}
-	z.setKeys() // else what they do not open would end it
+	z.setKeys() // otherwise the first value that they do not open would end it
 	ctl(t, "", "copy", "-n", "-insecure-plaintext", z.url, "file:"+filepath.Join(t.TempDir(), "x")).want(t, 1, "left out", "created: 11;")
 }
 

@@ -8,14 +8,20 @@ import (
 )
 
 // openRedis opens the records under a prefix of a Redis database. A prefix
-// without records is no store: nothing else tells it from one that was
-// mistyped.
+// without records is no store, because it may be mistyped.
 func openRedis(ctx context.Context, name, _ string, m mode) (backend, error) {
 	url, prefix, err := take(name, "prefix")
 	if err != nil {
 		return nil, err
 	}
-	s, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: prefix})
+	url, noTLS, err := take(url, "insecure_no_tls")
+	if err != nil {
+		return nil, err
+	}
+	if noTLS != "" && noTLS != "true" {
+		return nil, usageError("STORE has insecure_no_tls with another value than true")
+	}
+	s, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: prefix, InsecureNoTLS: noTLS == "true"})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// No password of a store's URL is printed, whatever is wrong with the URL or the server.
+// No password of a store's URL is printed, whatever is wrong with the URL or
+// the server.
 func TestPasswordsAreNotPrinted(t *testing.T) {
 	a := newApp(t)
 	a.user(a.grants(a.newKey()), 1)
@@ -23,7 +24,7 @@ func TestPasswordsAreNotPrinted(t *testing.T) {
 		} {
 			store := scheme + "://" + rest
 			if strings.HasPrefix(scheme, "redis") {
-				store = withQuery(store, "max_retries=-1") // else each takes seconds
+				store = withQuery(store, "max_retries=-1") // otherwise each takes seconds
 			}
 			stores = append(stores, store)
 		}

@@ -67,7 +67,7 @@ func reseal(ctx context.Context, c *console, v *vault, asJSON bool) error {
 			"retire no key before you know why; show STORE KEY says it", len(done.Unopened))
 	case err != nil:
 		return fmt.Errorf("not finished; run it again, it does the rest: %w", err)
-	case done.Seen == 0: // whoever mistypes a name must not retire the keys of another store
+	case done.Seen == 0: // an operator who mistypes a name must not retire the keys of another store
 		return errors.New("there are no records here: is STORE right?")
 	}
 	fmt.Fprintln(c.stderr, retirable(keyCount()))
@@ -78,7 +78,7 @@ func printResealed(c *console, done storage.Resealed, asJSON bool) error {
 	if asJSON {
 		return writeJSON(c.stdout, resealed{done.Seen, done.Rewritten, append([]string{}, done.Unopened...)})
 	}
-	fmt.Fprintf(c.stdout, "records: %d; sealed anew: %d; cannot be opened: %d\n", done.Seen, done.Rewritten, len(done.Unopened))
+	fmt.Fprintf(c.stdout, "records: %d; sealed again: %d; cannot be opened: %d\n", done.Seen, done.Rewritten, len(done.Unopened))
 	for _, key := range done.Unopened {
 		fmt.Fprintln(c.stdout, "cannot be opened:", key)
 	}
@@ -97,7 +97,7 @@ func retirable(n int) string {
 	return fmt.Sprintf("keys 2 to %d of %s%s", n, keysVariable, condition)
 }
 
-// counted is a store that tells how far whoever lists it has come.
+// counted is a store that prints how many keys it has listed.
 type counted struct {
 	backend
 	to io.Writer

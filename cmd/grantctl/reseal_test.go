@@ -18,7 +18,7 @@ func TestReseal(t *testing.T) {
 	users := []string{a.user(all, 1), a.sealedAs(a.user(all, 2), second), a.sealedAs(a.user(all, 3), third)}
 	a.setKeys(first, second, third)
 	r := ctl(t, "", "reseal", a.url)
-	r.want(t, 0, "records: 4; sealed anew: 2; cannot be opened: 0\n", "keys 2 to 3 of AUTHTRIP_KEYS can be retired")
+	r.want(t, 0, "records: 4; sealed again: 2; cannot be opened: 0\n", "keys 2 to 3 of AUTHTRIP_KEYS can be retired")
 	a.wantNoSecret("reseal", r)
 	ctl(t, "", "reseal", "-json", a.url).want(t, 0, `{"seen":4,"rewritten":0,"unopened":[]}`+"\n") // again: nothing to do
 
@@ -40,7 +40,8 @@ func TestResealTwoKeys(t *testing.T) {
 	ctl(t, "", "reseal", a.url).want(t, 0, "\nkey 2 of AUTHTRIP_KEYS can be retired"[1:])
 }
 
-// What cannot be opened is named and left as it is, and the rest is done all the same.
+// What cannot be opened is named and left as it is, and the rest is done all
+// the same.
 func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	a := newApp(t)
 	first, second, lost := a.newKey(), a.newKey(), a.newKey()
@@ -50,7 +51,7 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	before := a.get(unopened)
 	a.setKeys(first, second)
 	r := ctl(t, "", "reseal", a.url)
-	r.want(t, 1, "records: 4; sealed anew: 2; cannot be opened: 2\n", "cannot be opened: "+a.key(unopened)+"\n",
+	r.want(t, 1, "records: 4; sealed again: 2; cannot be opened: 2\n", "cannot be opened: "+a.key(unopened)+"\n",
 		"cannot be opened: "+a.key(plain)+"\n", "retire no key")
 	if strings.Contains(r.stderr, "can be retired") {
 		t.Errorf("reseal said %q though two records were left", r.stderr)
@@ -65,11 +66,12 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 
 func TestResealLeavesDamage(t *testing.T) {
 	z := newZoo(t)
-	ctl(t, "", "reseal", z.url).want(t, 1, "records: 12; sealed anew: 1; cannot be opened: 4\n",
+	ctl(t, "", "reseal", z.url).want(t, 1, "records: 12; sealed again: 1; cannot be opened: 4\n",
 		"cannot be opened: "+z.key("9000008")+"\n", "4 records are damaged, or cannot be opened", "retire no key")
 }
 
-// Where there is nothing, nothing is said of keys: they may belong to the store whose name was mistyped.
+// Where there is nothing, nothing is said of keys: they may belong to the store
+// whose name was mistyped.
 func TestResealOfNothing(t *testing.T) {
 	a := newApp(t)
 	a.setKeys(a.newKey(), a.newKey())
@@ -84,7 +86,8 @@ func TestResealNeedsKeys(t *testing.T) {
 	ctl(t, "", "reseal", a.url).want(t, 1, "set AUTHTRIP_KEYS to the new key, a comma, and the old ones")
 }
 
-// Users log in again while their grants are resealed: no login is lost, and in the end the first key opens everything.
+// Users log in again while their grants are resealed: no login is lost, and in
+// the end the first key opens everything.
 func TestResealBesideTheApp(t *testing.T) {
 	a := newApp(t)
 	first, second := a.newKey(), a.newKey()
@@ -119,7 +122,7 @@ func TestResealBesideTheApp(t *testing.T) {
 		ctl(t, "", "reseal", a.url).want(t, 0, "cannot be opened: 0\n")
 	}
 	wg.Wait()
-	ctl(t, "", "reseal", a.url).want(t, 0, "sealed anew: 0; cannot be opened: 0")
+	ctl(t, "", "reseal", a.url).want(t, 0, "sealed again: 0; cannot be opened: 0")
 	alone := a.grants(first)
 	for n, id := range ids {
 		if tok, err := alone.Source(id).Token(t.Context()); err != nil || tok.AccessToken != last[n] {

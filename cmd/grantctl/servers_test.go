@@ -14,8 +14,8 @@ import (
 // key for good, and no run has the keys of another one.
 var run = strconv.FormatInt(time.Now().UnixNano(), 36)
 
-// targets are the stores that grants are moved to. Those on servers are named by way of the environment, as people do who have
-// a password in the URL.
+// targets are the stores that grants are moved to. Those on servers are named
+// by way of the environment, as people do who have a password in the URL.
 var targets = map[string]func(*testing.T) string{
 	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "grants.db") },
 	"postgres": func(t *testing.T) string {
@@ -47,7 +47,8 @@ func emptied(t *testing.T, store string) {
 	}
 }
 
-// A prefix of Redis under which there is nothing is no store: it may be mistyped.
+// A prefix of Redis under which there is nothing is no store: it may be
+// mistyped.
 func TestNoSuchPrefix(t *testing.T) {
 	a := newApp(t)
 	a.setKeys(a.newKey(), a.newKey())
@@ -62,7 +63,8 @@ func TestNoSuchPrefix(t *testing.T) {
 	ctl(t, "", "export", store).want(t, 1, "there is no such store")
 }
 
-// Every command works on every kind of store: grants go there, are sealed anew, and come back alive.
+// Every command works on every kind of store: grants go there, are sealed again,
+// and come back alive.
 func TestThereAndBack(t *testing.T) {
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +82,7 @@ func TestThereAndBack(t *testing.T) {
 			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 3;")
 			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 0; there already: 3;")
 			ctl(t, "", "list", there).want(t, 0, user+"  ", other+"  ", "alive, sealed with an old key\n", "grants: 2;")
-			ctl(t, "", "reseal", there).want(t, 0, "records: 3; sealed anew: 3;")
+			ctl(t, "", "reseal", there).want(t, 0, "records: 3; sealed again: 3;")
 			ctl(t, "", "delete", "-yes", there, other).want(t, 0, "deleted "+a.key(other))
 			ctl(t, "", "show", there, user).want(t, 0, "sealed with      first key\n")
 			out := ctl(t, "", "export", there).want(t, 0, "exported: 2.")

@@ -60,8 +60,7 @@ func show(w io.Writer, entries []entry, asJSON bool) error {
 	return nil
 }
 
-// describe prints the facts of e, one a line. Those that there is nothing to
-// say of are left out.
+// describe prints the facts of e, one a line. It leaves out facts that are empty.
 func describe(w io.Writer, e entry, now time.Time) error {
 	t := tabwriter.NewWriter(w, len("redeeming since")+2, 0, 2, ' ', 0)
 	say := func(name, value string) {
@@ -71,6 +70,9 @@ func describe(w io.Writer, e entry, now time.Time) error {
 	}
 	f := e.facts(now)
 	say("storage key", f.Key)
+	if k := kindOf(e.key); k != grantKind {
+		say("record", k.about)
+	}
 	say("state", e.condition(now))
 	say("server's code", f.Code)
 	say("trouble", f.Error)
@@ -94,6 +96,9 @@ func describe(w io.Writer, e entry, now time.Time) error {
 	say("epoch", f.Epoch)
 	say("logged out", timeText(f.LoggedOut))
 	say("to be revoked", count(uint64(f.Unrevoked))) //nolint:gosec // a length
+	say("  since", timeText(f.UnrevokedSince))
+	say("  tries so far", count(f.RevokeTries))
+	say("  next try", timeText(f.RevokeAt))
 	return t.Flush()
 }
 

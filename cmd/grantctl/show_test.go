@@ -28,7 +28,7 @@ func TestShow(t *testing.T) {
 		{"a later format", []string{z.url, z.key("9000007")}, []string{"upgrade this one"}},
 		{"damaged", []string{z.url, z.key("9000008")}, []string{"restore", "from a backup"}},
 		{"no grant", []string{z.url, "middleware.used.07"}, []string{"cannot be opened"}},
-		{"JSON", []string{"-json", z.url, "9000001"}, []string{`{"key":"` + z.key("9000001") + `","state":"alive","seal":"first key","subject":"9000001","issuer":"` + z.issuer() + `"`}},
+		{"JSON", []string{"-json", z.url, "9000001"}, []string{`{"key":"` + z.key("9000001") + `","kind":"grant","state":"alive","seal":"first key","subject":"9000001","issuer":"` + z.issuer() + `"`}},
 	}
 	for _, tt := range tests {
 		r := ctl(t, "", append([]string{"show"}, tt.args...)...)
@@ -96,7 +96,8 @@ func TestOneSubjectTwoGrants(t *testing.T) {
 	ctl(t, "", "delete", "-yes", a.url, user).want(t, 0, "deleted "+other)
 }
 
-// Grants that cannot be read may be the subject's too: show says so, and delete wants to know exactly which one is meant.
+// Grants that cannot be read may be the subject's too: show says so, and delete
+// wants to know exactly which one is meant.
 func TestOneSubjectAndUnreadGrants(t *testing.T) {
 	a := newApp(t)
 	key, lost := a.newKey(), a.newKey()
@@ -131,7 +132,8 @@ func TestKeyAndSelector(t *testing.T) {
 	a.get(unread)
 }
 
-// otherClient stores a grant of the same subject for another app, and returns its key.
+// otherClient stores a grant of the same subject for another app, and returns
+// its key.
 func (a *app) otherClient(user string) string {
 	a.Helper()
 	const id = "another-client"

@@ -21,7 +21,6 @@ type app struct {
 	api      *http.Client // adds the token of the user whom a request's context names
 	timeline *timeline
 	results  results
-	names    names
 	stopped  chan struct{} // closed when the server shuts down
 }
 
@@ -75,11 +74,9 @@ func (a *app) atHome(next http.Handler) http.Handler {
 	})
 }
 
-// welcome drops what was said to the user before this login, and keeps the
-// name.
+// welcome drops what was said to the user before this login.
 func (a *app) welcome(_ context.Context, user provider.Identity) error {
 	a.results.forget(user.Subject)
-	a.names.set(user)
 	return nil
 }
 

@@ -99,7 +99,10 @@ func parallelTabs(t *testing.T, w *window, app *program) {
 
 func logOut(t *testing.T, w *window, app *program) {
 	w.open(app.url, "#account", "Connected")
-	w.click("#logout", "#notice", "Both tokens were revoked at X")
+	w.click("#logout", "#notice", "You are logged out")
+	w.see("#connect", "Connect an account")
+	w.connect(app.url)
+	w.click("#disconnect", "#notice", "You are logged out")
 	w.see(".rows", "token_type_hint=refresh_token token=••••")
 	w.see("#connect", "Connect an account")
 	w.shoot("logout")

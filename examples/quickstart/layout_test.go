@@ -17,10 +17,12 @@ func TestBrowser_Layout(t *testing.T) {
 	w.see("#fake", "This is a fake.")
 	w.wantFit("the consent page")
 	w.click("#cancel", "h1", "Access was not given")
+	w.see("body", "authtrip quickstart")
 	w.wantFit("the denied page")
+	w.click(`a[href="/"]`, "h1", "OAuth that stays logged in")
 	w.connect(app.url)
 	w.wantFit("the page of a user")
-	w.wantContrast("#text", "#call", "#many", "#kill", "#clear", "#logout")
+	w.wantContrast("#text", "#call", "#many", "#kill", "#clear", "#logout", "#disconnect")
 	for range 2 { // the second post is refused with one long line of JSON
 		w.do("type", chromedp.SetValue("#text", "twice"))
 		w.pressKey("#post")
@@ -44,10 +46,12 @@ func TestBrowser_Focus(t *testing.T) {
 	w.pressKey("#call") // access was withdrawn
 	w.see("#notice", "the refresh was refused")
 	w.wantFocus("#connect")
-	w.connect(app.url)
-	w.pressKey("#logout")
-	w.see("#notice", "You are logged out")
-	w.wantFocus("#connect")
+	for _, end := range []string{"#logout", "#disconnect"} {
+		w.connect(app.url)
+		w.pressKey(end)
+		w.see("#notice", "You are logged out")
+		w.wantFocus("#connect")
+	}
 }
 
 // TestBrowser_FocusInTheTimeline reads in the list of requests while new ones

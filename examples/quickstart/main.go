@@ -103,7 +103,7 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 		return err
 	}
 	a.login, err = middleware.New(a.grants, keys, &middleware.Options{
-		AfterLogout: "/?notice=bye&at=connect", OnLogin: a.welcome, OnError: explain,
+		AppName: "authtrip quickstart", AfterLogout: "/?notice=bye&at=connect", OnLogin: a.welcome, OnError: explain,
 	})
 	if err != nil {
 		return err

@@ -43,15 +43,15 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	view := pageView{Fake: a.upstream.fake != nil, Notice: notices[query.Get("notice")], At: query.Get("at"), Many: manyCalls}
 	view.Timeline.Counters, view.Timeline.Rows, _ = a.timeline.view()
-	if subject, ok := a.login.Subject(r); ok {
-		grant, err := a.grants.Grant(r.Context(), subject)
+	if session, ok := a.login.Session(r); ok {
+		grant, err := a.grants.Grant(r.Context(), session.User.Subject)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		view.Grant, view.Token = &grant, lifetime(time.Until(grant.Expiry))
-		view.Who = a.names.of(subject)
-		view.Result = a.results.of(subject)
+		view.Who = called(session.User)
+		view.Result = a.results.of(session.User.Subject)
 	}
 	var text bytes.Buffer
 	if err := pages.Execute(&text, view); err != nil {
@@ -67,7 +67,8 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 var notices = map[string]string{
 	"ended": "Access was withdrawn at X: the refresh was refused. The grant is marked dead and is never tried again, " +
 		"until you connect.",
-	"bye": "You are logged out. Both tokens were revoked at X, and the stored grant is deleted.",
+	"bye": "You are logged out in this browser. After a log out, the grant lives on. After a disconnect, both tokens are revoked " +
+		"at X, and the stored grant is deleted: the wire shows which it was.",
 }
 
 func (a *app) protect(h http.Header) {

@@ -113,7 +113,9 @@ func TestEnd(t *testing.T) {
 	p.press("/call", nil).want(t, "call without a grant", http.StatusOK, `id="notice"`, "the refresh was refused", `id="connect"`)
 	p.connect("allow").wantFresh(t, "connect again")
 	p.press("/kill", nil).want(t, "kill", http.StatusOK, "no longer accepts")
-	p.press("/logout", nil).want(t, "log out", http.StatusOK, "Both tokens were revoked", "token_type_hint=access_token", `id="connect"`)
+	p.press("/logout", nil).want(t, "log out", http.StatusOK, "You are logged out", `id="connect"`)
+	p.connect("allow").wantFresh(t, "connect after a log out")
+	p.press("/disconnect", nil).want(t, "disconnect", http.StatusOK, "You are logged out", "token_type_hint=access_token", `id="connect"`)
 	if got := p.press("/call", nil); !strings.HasPrefix(got.url.Path, "/i/oauth2/authorize") {
 		t.Errorf("POST /call without a login led to %s, want the consent page", got.url.Path)
 	}
@@ -265,7 +267,13 @@ func TestRealX(t *testing.T) {
 		t.Errorf("the program said %q, want %q", app.output(), want)
 	}
 	p := newPerson(t, app)
-	p.home().want(t, "start", 200, "This is the real X")
+	got := p.home()
+	got.want(t, "start", 200, "This is the real X", "X_CLIENT_ID is set")
+	for _, fakeOnly := range []string{"kill its token", "Expire or kill", "A fake X asks", "No account or password"} {
+		if strings.Contains(got.text, fakeOnly) {
+			t.Errorf("the start page of the real X promises %q", fakeOnly)
+		}
+	}
 	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.url+"/authorize", nil)
 	if err != nil {
@@ -282,6 +290,20 @@ func TestRealX(t *testing.T) {
 	for _, path := range []string{"/kill", "/expire", "/withdraw", "/many"} {
 		if got := p.press(path, nil); got.status != http.StatusNotFound {
 			t.Errorf("POST %s at the real X = %d, want 404", path, got.status)
+		}
+	}
+}
+
+// TestHelp: -h names every flag and every variable.
+func TestHelp(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), binary, "-h")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("quickstart -h = %v, want status 0", err)
+	}
+	for _, name := range []string{"-addr", "-data", "X_CLIENT_ID", "X_CLIENT_SECRET", "HTTPS_PROXY", "XDG_CONFIG_HOME"} {
+		if !strings.Contains(string(out), name) {
+			t.Errorf("quickstart -h does not name %s: %s", name, out)
 		}
 	}
 }

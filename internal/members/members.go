@@ -4,7 +4,7 @@
 // Servers differ in form more than in content: a byte order mark, a media type
 // that is wrong or missing, the encoding of forms in place of JSON, an answer
 // that goes on after its object. None of that changes what the members say. So
-// this package looks at the bytes only, and refuses nothing. It says whether a
+// this package looks at the bytes only, and refuses nothing that can be read. It says whether a
 // member is there twice and whether the object was complete. Its callers decide
 // what that means.
 //
@@ -47,8 +47,37 @@ func Read(body []byte) (Object, bool) {
 		return Object{}, false
 	case body[0] == '{':
 		return readJSON(body), true
+	case body[0] == '"': // an object that was encoded twice
+		var inner string
+		if json.Unmarshal(body, &inner) == nil && strings.HasPrefix(strings.TrimSpace(inner), "{") {
+			return readJSON([]byte(inner)), true
+		}
+		return Object{}, false
 	}
-	return readForm(string(body))
+	if o, ok := readForm(string(body)); ok {
+		return o, true
+	}
+	return readBehind(body)
+}
+
+// readBehind reads an object at the end of body, behind text of any kind. Some
+// servers print a warning of their own before the answer. A page that has an
+// object inside is none: more follows there.
+func readBehind(body []byte) (Object, bool) {
+	const attempts = 16
+	for range attempts {
+		start := bytes.Index(body, []byte(`{"`))
+		if start < 0 {
+			break
+		}
+		body = body[start:]
+		dec, o := json.NewDecoder(bytes.NewReader(body)), Object{}
+		if o.Whole = o.read(dec); o.Whole && int(dec.InputOffset()) == len(body) {
+			return o, true
+		}
+		body = body[1:]
+	}
+	return Object{}, false
 }
 
 // text returns body in UTF-8 and without a byte order mark.

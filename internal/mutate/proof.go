@@ -33,15 +33,23 @@ const lease = "./tokensource/grant/internal/lease"
 var proofs = map[string]proof{
 	"rules":      {quick("-skip=^TestExplor|^TestCost", lease)},
 	"engine":     {quick("./tokensource/grant")},
-	"cache":      {quick("./internal/cache", "./internal/pacing")},
+	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/due", "./internal/kept")},
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
+	"contract":   {quick("./tokensource", "./tokensource/provider", "./tokensource/derived", "./internal/redact")},
+	"middleware": {quick("./middleware")},
+	"files":      {quick("./storage/filestore")},
+	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
+	"operator":   {quick("./cmd/grantctl")},
+	"fake":       {quick("./tokensource/oauthtest/...")},
+	"house":      {quick("./internal/house", "./internal/guarantees")},
 	"explore":    {long("-run=^TestExploration$", lease), long("-run=^TestCost", lease)},
 	"simulation": {simulate(1), simulate(2), simulate(3)},
 }
 
-var proofOrder = []string{"rules", "cache", "engine", "protocol", "transport", "storage", "explore", "simulation"}
+// proofOrder leaves out what only looks at its own package, or needs servers.
+var proofOrder = []string{"rules", "cache", "engine", "protocol", "transport", "storage", "contract", "middleware", "explore", "simulation"}
 
 func quick(args ...string) run { return run{args: args, limit: 2 * time.Minute} }
 

@@ -132,7 +132,8 @@ func onThreadThatEnds(do func()) (id int) {
 	return <-ids
 }
 
-// awaitEndOfThread returns when the kernel has forgotten a thread of this process.
+// awaitEndOfThread returns when the kernel has forgotten a thread of this
+// process.
 func awaitEndOfThread(t *testing.T, id int) {
 	t.Helper()
 	task := fmt.Sprintf("/proc/self/task/%d", id)

@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// diesWithUs does nothing here: a server outlives a test process that is killed.
+// diesWithUs does nothing here: a server outlives a test process that is
+// killed.
 func diesWithUs(*exec.Cmd, syscall.Signal) {}

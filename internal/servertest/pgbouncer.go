@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// PgBouncer returns a private PgBouncer in front of a PostgreSQL server. It pools
-// transactions: two statements of a client may go to two sessions of the server.
-// If the server is not private, the test is skipped.
+// PgBouncer returns a private PgBouncer in front of a PostgreSQL server. It
+// pools transactions: two statements of a client may go to two sessions of the
+// server. If the server is not private, the test is skipped.
 func PgBouncer(t testing.TB, postgres *Server) *Server {
 	t.Helper()
 	postgres.needOwn(t)

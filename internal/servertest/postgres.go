@@ -69,7 +69,7 @@ func postgresOn(bin, dir string) *Server {
 	s.command = func(port string) *exec.Cmd {
 		cmd := exec.Command(bin, "-D", filepath.Join(dir, "data"), "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200") //nolint:noctx // lives until Stop
 		asServerUser(cmd)
-		diesWithUs(cmd, syscall.SIGQUIT) // the "immediate" shutdown: SIGKILL would leave its own processes behind for a while
+		diesWithUs(cmd, syscall.SIGQUIT) // after SIGKILL, its own processes would go on for a while
 		cmd.Dir = dir
 		return cmd
 	}
@@ -84,7 +84,8 @@ func postgresReady(ctx context.Context, addr string) error {
 		return err
 	}
 	defer conn.Close()
-	// Length, protocol 3.0, "user" and "database", each ended by a zero byte, and one more.
+	// Length, protocol 3.0, "user" and "database", each ended by a zero byte,
+	// and one more.
 	const parameters = "user\x00postgres\x00database\x00postgres\x00\x00"
 	message := append([]byte{0, 0, 0, byte(8 + len(parameters)), 0, 3, 0, 0}, parameters...)
 	if _, err := conn.Write(message); err != nil {

@@ -16,9 +16,9 @@ import (
 // a private one.
 const RedisEnv = "AUTHTRIP_TEST_REDIS"
 
-// Redis returns a Redis server: the one that [RedisEnv] names, or a private one.
-// The private one writes every change to disk before it answers. The strings in
-// more are further arguments of it, such as "--appendonly", "no".
+// Redis returns a Redis server: the one that [RedisEnv] names, or a private
+// one. The private one writes every change to disk before it answers. The
+// strings in more are further arguments of it, such as "--appendonly", "no".
 func Redis(t testing.TB, more ...string) *Server {
 	t.Helper()
 	if url := os.Getenv(RedisEnv); url != "" {

@@ -3,11 +3,11 @@
 //
 // # What it is for
 //
-// [Postgres], [PostgresStandby], [PgBouncer] and [Redis] start a server from the
-// binaries of the machine, on a free loopback port and in a temporary directory. They stop it at the end of the
-// test. On Linux the server also ends with the process of the test, however that
-// process ends. If a variable names a server ([PostgresEnv], [RedisEnv]), the
-// test gets that one.
+// [Postgres], [PostgresStandby], [PgBouncer] and [Redis] start a server from
+// the binaries of the machine, on a free loopback port and in a temporary
+// directory. They stop it at the end of the test. On Linux the server also ends
+// with the process of the test, however that process ends. If a variable names
+// a server ([PostgresEnv], [RedisEnv]), the test gets that one.
 //
 // # Types
 //
@@ -15,8 +15,8 @@
 //
 // # Concurrency
 //
-// The methods of a Server are for one goroutine at a time. Different servers are
-// independent.
+// The methods of a Server are for one goroutine at a time. Different servers
+// are independent.
 //
 // # Errors
 //
@@ -42,8 +42,8 @@ import (
 	"time"
 )
 
-// Server is a server that a test runs on. Its methods are for one goroutine at a
-// time.
+// Server is a server that a test runs on. Its methods are for one goroutine at
+// a time.
 type Server struct {
 	// URL is where clients connect: "postgres://…" or "redis://…".
 	URL string
@@ -67,8 +67,8 @@ const hangs = 2 * time.Minute
 // stopped and killed.
 func (s *Server) Own() bool { return s.command != nil }
 
-// Start starts the server again after Stop or Kill, at the same address and with
-// the same data. It returns when the server answers.
+// Start starts the server again after Stop or Kill, at the same address and
+// with the same data. It returns when the server answers.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	s.needOwn(t)
@@ -163,8 +163,8 @@ func (s *Server) begin(t testing.TB, scheme, rest string) *Server {
 }
 
 // freePort returns a port below those that the kernel gives to connections and
-// to listeners without a port of their own (Linux: 32768 and above). So no other
-// process gets the port before the server starts, or while it is stopped.
+// to listeners without a port of their own (Linux: 32768 and above). So no
+// other process gets the port before the server starts, or while it is stopped.
 func freePort(t testing.TB) string {
 	t.Helper()
 	const first, last = 20_000, 32_767
@@ -201,8 +201,8 @@ func find(t testing.TB, name, pattern, advice string) string {
 	return ""
 }
 
-// tempDir returns a directory that the server's user can use. Its path is short,
-// because PostgreSQL puts a socket into it.
+// tempDir returns a directory that the server's user can use. Its path is
+// short, because PostgreSQL puts a socket into it.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "authtrip-") //nolint:usetesting // its path would be too long for a socket

@@ -12,14 +12,14 @@
 // header with a format, the version of the record, the length of the value and
 // a checksum. A write goes to a temporary file, which then replaces the old
 // file: a reader sees the old record or the new one. The 32 files "lock-00" to
-// "lock-1f" are the locks for writers. Exclude the directory from cleaners. If a
-// lock file is deleted nevertheless, the store notices before the next write, and
-// a write that was under way ends with an error.
+// "lock-1f" are the locks for writers. Exclude the directory from cleaners. If
+// a lock file is deleted nevertheless, the store notices before the next write,
+// and a write that was under way ends with an error.
 //
-// If the directory is renamed, deleted or replaced, every method returns an error
-// that wraps fs.ErrNotExist, until the store is opened again. If a name of the
-// store belongs to something else than a file, such as a pipe, the error wraps
-// storage.ErrCorrupt.
+// If the directory is renamed, deleted or replaced, every method returns an
+// error that wraps fs.ErrNotExist, until the store is opened again. If a name
+// of the store belongs to something else than a file, such as a pipe, the error
+// wraps storage.ErrCorrupt.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
 //

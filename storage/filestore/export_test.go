@@ -19,7 +19,8 @@ var (
 func (f *Store) Explain(err error) error { return f.explain("put", err) }
 
 // PutAfter writes a record, whatever its version is, and calls before when it
-// has the lock. It calls after when the record is written, still under the lock.
+// has the lock. It calls after when the record is written, still under the
+// lock.
 func (f *Store) PutAfter(ctx context.Context, key string, value []byte, before, after func()) error {
 	return f.change(ctx, "put", key, func(name string, s *shard) error {
 		before()

@@ -181,8 +181,8 @@ func wantGone(t *testing.T, f *filestore.Store, v storage.Version) {
 	want("Keys()", err)
 }
 
-// TestNoFileUnderARecordsName puts other things under the name of a record. Every
-// method must return an error soon, and change nothing.
+// TestNoFileUnderARecordsName puts other things under the name of a record.
+// Every method must return an error soon, and change nothing.
 func TestNoFileUnderARecordsName(t *testing.T) {
 	things := map[string]func(name string) error{
 		"pipe":      func(name string) error { return syscall.Mkfifo(name, 0o600) },

@@ -115,8 +115,8 @@ func create(root *os.Root, name string) (*os.File, error) {
 }
 
 // errIrregular says that a name of the store belongs to something else than a
-// file: a pipe, a device, a socket, a link or a directory. Opening or reading it
-// might block for ever, or have an effect.
+// file: a pipe, a device, a socket, a link or a directory. Opening or reading
+// it might block for ever, or have an effect.
 var errIrregular = fmt.Errorf("%w: it is no regular file", storage.ErrCorrupt)
 
 // openRegular opens an existing file. It returns an error that wraps

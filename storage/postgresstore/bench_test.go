@@ -17,15 +17,18 @@ import (
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
-// The store and the bare driver take turns in batches, each on a table and on connections of its own, and what counts is the
-// ratio within a round: this machine's noise is far larger than the differences. One iteration is one round.
+// The store and the bare driver take turns in batches, each on a table and on
+// connections of its own, and what counts is the ratio within a round: this
+// machine's noise is far larger than the differences. One iteration is one
+// round.
 
 const (
 	benchValue = 2048 // bytes
 	benchBatch = 96   // operations
 )
 
-// contender is what is measured: what goroutine i does once, with a value that is never the same.
+// contender is what is measured: what goroutine i does once, with a value that
+// is never the same.
 type contender struct {
 	name       string
 	load, save func(i int, value []byte) error
@@ -39,7 +42,8 @@ func BenchmarkPairedSave(b *testing.B) {
 	paired(b, func(c contender) func(int, []byte) error { return c.save }, storeContender, poolContender, connContender)
 }
 
-// BenchmarkPairedNotify compares Put, which notifies afterwards, with the same write that notifies in its own transaction.
+// BenchmarkPairedNotify compares Put, which notifies afterwards, with the same
+// write that notifies in its own transaction.
 func BenchmarkPairedNotify(b *testing.B) {
 	paired(b, func(c contender) func(int, []byte) error { return c.save }, storeContender, withinContender)
 }
@@ -156,7 +160,8 @@ func poolContender(b *testing.B, goroutines int) contender {
 	}
 }
 
-// connContender is the least that the driver can do: a connection for each goroutine, prepared, no conversions.
+// connContender is the least that the driver can do: a connection for each
+// goroutine, prepared, no conversions.
 func connContender(b *testing.B, goroutines int) contender {
 	table, keys, ctx := bareTable(b), benchKeys(goroutines), context.Background()
 	conns := make([]*pgconn.PgConn, goroutines)
@@ -194,7 +199,8 @@ func connContender(b *testing.B, goroutines int) contender {
 	}
 }
 
-// withinContender writes as the store does, and notifies in the same transaction.
+// withinContender writes as the store does, and notifies in the same
+// transaction.
 func withinContender(b *testing.B, goroutines int) contender {
 	pool, table, keys := benchPool(b, goroutines), bareTable(b), benchKeys(goroutines)
 	save := "WITH written AS (" + fmt.Sprintf(bareSave, table) + " RETURNING key) SELECT pg_notify('within', key) FROM written"

@@ -31,7 +31,7 @@ func TestExecMode(t *testing.T) {
 	runPool(t, 200, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec })
 }
 
-// TestSerializable has the server take back statements that run into each other.
+// TestSerializable makes the server roll back statements that collide.
 func TestSerializable(t *testing.T) {
 	runPool(t, 200, func(c *pgxpool.Config) {
 		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"

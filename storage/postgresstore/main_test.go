@@ -17,7 +17,8 @@ import (
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
-// hangs is how long anything may take. After that, a test reports that it hangs.
+// hangs is how long anything may take. After that, a test reports that it
+// hangs.
 const hangs = 2 * time.Minute
 
 func TestMain(m *testing.M) {
@@ -30,7 +31,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// shared is the server of all tests of this binary: initdb takes a second. Tests run one after another.
+// shared is the server of all tests of this binary: initdb takes a second.
+// Tests run one after another.
 var shared struct {
 	mu       sync.Mutex
 	server   *servertest.Server
@@ -42,7 +44,8 @@ type wholeBinary struct{ testing.TB }
 
 func (wholeBinary) Cleanup(f func()) { shared.cleanups = append(shared.cleanups, f) }
 
-// server returns the server, which it starts if need be, or skips the test if there can be none.
+// server returns the server, which it starts if need be, or skips the test if
+// there can be none.
 func server(t testing.TB) *servertest.Server {
 	t.Helper()
 	shared.mu.Lock()
@@ -53,7 +56,8 @@ func server(t testing.TB) *servertest.Server {
 	return shared.server
 }
 
-// newPool returns a pool that is closed at the end of the test. Configure may be nil.
+// newPool returns a pool that is closed at the end of the test. Configure may
+// be nil.
 func newPool(t testing.TB, configure func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(server(t).URL)
@@ -81,7 +85,8 @@ func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 
 var tables atomic.Int64
 
-// newTable returns the name of a table that does not exist, and is dropped at the end of the test.
+// newTable returns the name of a table that does not exist, and is dropped at
+// the end of the test.
 func newTable(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("records_%d_%d", os.Getpid(), tables.Add(1))
@@ -90,7 +95,8 @@ func newTable(t testing.TB) string {
 	return name
 }
 
-// newStore returns a store on a table in a pool, which it creates if need be, until the end of the test.
+// newStore returns a store on a table in a pool, which it creates if need be,
+// until the end of the test.
 func newStore(t testing.TB, pool *pgxpool.Pool, table string) *postgresstore.Store {
 	t.Helper()
 	return closeAtEnd(t)(postgresstore.New(context.Background(), pool, &postgresstore.Options{Table: table, CreateTable: true}))

@@ -31,9 +31,9 @@ const notify = "SELECT pg_notify($1, change) FROM unnest($2::text[]) AS change"
 
 // notifier notifies other processes of changes, by NOTIFY.
 //
-// It does so after the write, and not within its transaction. A transaction that
-// notifies holds a lock of the whole database while it commits. So all such
-// commits would wait for each other's write to disk. A transaction of
+// It does so after the write, and not within its transaction. A transaction
+// that notifies holds a lock of the whole database while it commits. So all
+// such commits would wait for each other's write to disk. A transaction of
 // notifications alone writes nothing that it would wait for.
 type notifier struct {
 	pool    *pgxpool.Pool
@@ -58,8 +58,8 @@ func startNotifier(pool *pgxpool.Pool, channel string) *notifier {
 }
 
 // add remembers a change. Two changes of one key become one change with an
-// unknown version, because they may be added in another order than that of their
-// commits.
+// unknown version, because they may be added in another order than that of
+// their commits.
 func (n *notifier) add(c storage.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

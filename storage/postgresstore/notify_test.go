@@ -6,7 +6,8 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Writers of one process may add their changes in another order than they committed.
+// Writers of one process may add their changes in another order than they
+// committed.
 func TestChangesOfOneKeyBecomeOneOfAnyVersion(t *testing.T) {
 	n := &notifier{keys: map[string]storage.Version{}, wake: make(chan struct{}, 1)}
 	n.add(storage.Change{Key: "twice", Version: 1})

@@ -19,7 +19,8 @@ import (
 
 const secret = "Tr0ub4dor"
 
-// withUser returns the server's URL with another user, and the secret as password.
+// withUser returns the server's URL with another user, and the secret as
+// password.
 func withUser(t *testing.T, user string) string {
 	t.Helper()
 	u, err := url.Parse(server(t).URL)
@@ -177,7 +178,8 @@ func TestManyCreateTheTableAtOnce(t *testing.T) {
 	}
 }
 
-// TestPrivileges runs the schema as its owner, and the store as a user who may only use the table.
+// TestPrivileges runs the schema as its owner, and the store as a user who may
+// only use the table.
 func TestPrivileges(t *testing.T) {
 	pool, table := newPool(t, nil), newTable(t)
 	schema, err := postgresstore.Schema(table)

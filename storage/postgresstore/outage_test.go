@@ -42,7 +42,8 @@ func TestRestart(t *testing.T) {
 	want(t, s, "after")
 }
 
-// lockRow locks the row of key, as a transaction of somebody else may, until the function that it returns is called.
+// lockRow locks the row of key, as a transaction of somebody else may, until
+// the function that it returns is called.
 func lockRow(t *testing.T, pool *pgxpool.Pool, table, key string) (tx pgx.Tx, release func()) {
 	t.Helper()
 	tx, err := pool.Begin(context.Background())
@@ -106,8 +107,10 @@ func TestCancelledWhileARowIsLocked(t *testing.T) {
 	put(t, s, "k", "afterwards", v)
 }
 
-// TestStatementsTakenBack has a statement wait for another transaction that changes the row. Under REPEATABLE READ and above
-// the server then refuses it with a serialization failure, and only another attempt finds out what is true.
+// TestStatementsTakenBack has a statement wait for another transaction that
+// changes the row. Under REPEATABLE READ and above the server then refuses it
+// with a serialization failure, and only another attempt finds out what is
+// true.
 func TestStatementsTakenBack(t *testing.T) {
 	for _, level := range []string{"read committed", "repeatable read", "serializable"} {
 		strict := newPool(t, func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["default_transaction_isolation"] = level })

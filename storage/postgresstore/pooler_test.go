@@ -29,8 +29,8 @@ func allBytes() string {
 
 var modes = []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"}
 
-// TestValuesInEveryFormOfBytea reads and writes in every mode of the driver, with
-// both forms that a server may have for values in text.
+// TestValuesInEveryFormOfBytea reads and writes in every mode of the driver,
+// with both forms that a server may have for values in text.
 func TestValuesInEveryFormOfBytea(t *testing.T) {
 	for _, form := range []string{"escape", "hex"} {
 		for _, mode := range modes {
@@ -47,8 +47,8 @@ func TestValuesInEveryFormOfBytea(t *testing.T) {
 }
 
 // TestPgBouncerInTransactionMode runs the store behind a pooler that gives each
-// transaction another session, in the mode that the README names, beside another
-// form of values in text.
+// transaction another session, in the mode that the README names, beside
+// another form of values in text.
 func TestPgBouncerInTransactionMode(t *testing.T) {
 	bouncer := servertest.PgBouncer(t, server(t))
 	exec(t, newPool(t, nil), "ALTER ROLE postgres SET bytea_output = escape")
@@ -83,8 +83,8 @@ func TestPgBouncerInTransactionMode(t *testing.T) {
 	}
 }
 
-// TestModeThatPgBouncerCannotCarrySaysWhatToDo uses prepared statements behind a
-// pooler that does not know them.
+// TestModeThatPgBouncerCannotCarrySaysWhatToDo uses prepared statements behind
+// a pooler that does not know them.
 func TestModeThatPgBouncerCannotCarrySaysWhatToDo(t *testing.T) {
 	bouncer := servertest.PgBouncer(t, server(t))
 	url := bouncer.URL + "&pool_max_conns=8&default_query_exec_mode=cache_statement"

@@ -82,14 +82,14 @@ type Store struct {
 //
 // Connections use TLS, with a certificate that names the host, unless the URL
 // says otherwise: sslmode=require accepts any certificate, and sslmode=disable
-// uses no TLS. What is lost then: somebody between the two can pretend to be the
-// server, or read the password and all records. Without an sslmode, a host of
-// this machine may have any certificate, and needs no TLS if there is no
+// uses no TLS. What is lost then: somebody between the two can pretend to be
+// the server, or read the password and all records. Without an sslmode, a host
+// of this machine may have any certificate, and needs no TLS if there is no
 // password. sslmode=prefer and sslmode=allow mean the same as none.
 //
-// If the URL names several hosts, the store uses the one that takes writes. When
-// another host takes over, the pool drops its connections to the old one, and
-// reads are repeated, as are writes that the old host refused.
+// If the URL names several hosts, the store uses the one that takes writes.
+// When another host takes over, the pool drops its connections to the old one,
+// and reads are repeated, as are writes that the old host refused.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	config, err := configOf(url)
 	if err != nil {
@@ -110,9 +110,9 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 // New returns the store in the database of pool. Close does not close the pool.
 // Close the store before the pool. Nil options mean all defaults.
 //
-// The pool decides whether connections use TLS. The store calls its Reset method
-// when a server shuts down or takes no writes any more. Reset does not disturb
-// connections that are in use.
+// The pool decides whether connections use TLS. The store calls its Reset
+// method when a server shuts down or takes no writes any more. Reset does not
+// disturb connections that are in use.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: no pool: make one with pgxpool.New, or use Open")

@@ -19,9 +19,9 @@ type statements struct {
 }
 
 // statementsOf returns the statements for a table and a mode of the driver. In
-// two modes the server sends values as text. What the text of a bytea looks like
-// depends on the setting bytea_output, and the driver reads only one form. So
-// the statement itself chooses the form.
+// two modes the server sends values as text. What the text of a bytea looks
+// like depends on the setting bytea_output, and the driver reads only one form.
+// So the statement itself chooses the form.
 func statementsOf(t table, mode pgx.QueryExecMode) statements {
 	from := " FROM " + t.String() + " WHERE key "
 	value, text := "value", mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol

@@ -12,8 +12,9 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// TestRowsStayOnTheirPage rewrites records of many sizes. Their new versions must find room beside the old ones, and in the
-// table itself: else every write would write to indexes too.
+// TestRowsStayOnTheirPage rewrites records of many sizes. Their new versions
+// must find room beside the old ones, and in the table itself. Otherwise every
+// write would write to indexes too.
 func TestRowsStayOnTheirPage(t *testing.T) {
 	pool, table := newPool(t, nil), newTable(t)
 	s := newStore(t, pool, table)
@@ -30,13 +31,14 @@ func TestRowsStayOnTheirPage(t *testing.T) {
 		for range 8 {
 			rewrite()
 		}
-		if after := pages(t, pool, table); after > before+2 { // whoever reads at the wrong moment delays the cleaning of a page
+		if after := pages(t, pool, table); after > before+2 { // a read at the wrong moment delays the cleaning of a page
 			t.Errorf("12 records of %d bytes, rewritten: %d pages, want %d as before", size, after, before)
 		}
 	}
 }
 
-// pages returns the number of the table's pages, and fails the test if values stand elsewhere.
+// pages returns the number of the table's pages, and fails the test if values
+// stand elsewhere.
 func pages(t *testing.T, pool *pgxpool.Pool, table string) (n int) {
 	t.Helper()
 	var outside int
@@ -56,8 +58,8 @@ func random(n int) []byte {
 	return b
 }
 
-// TestKeysAreListedInBatches lists more keys than are read at a time, on the only connection there is, and uses the store in
-// the loop.
+// TestKeysAreListedInBatches lists more keys than are read at a time, on the
+// only connection there is, and uses the store in the loop.
 func TestKeysAreListedInBatches(t *testing.T) {
 	pool, table := newPool(t, func(c *pgxpool.Config) { c.MaxConns = 1 }), newTable(t)
 	s := newStore(t, pool, table)

@@ -22,7 +22,8 @@ type pair struct {
 	url                      string // of both
 }
 
-// newPair starts the servers. The standby has received all that the primary has.
+// newPair starts the servers. The standby has received all that the primary
+// has.
 func newPair(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{primary: servertest.Postgres(t)}
@@ -49,7 +50,8 @@ func poolOf(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-// open returns the store on both servers, and opens all connections of its pool.
+// open returns the store on both servers, and opens all connections of its
+// pool.
 func (p *pair) open(t *testing.T) *postgresstore.Store {
 	t.Helper()
 	s := closeAtEnd(t)(postgresstore.Open(t.Context(), p.url, &postgresstore.Options{CreateTable: true}))
@@ -132,8 +134,8 @@ func TestPrimaryTurnsReadOnlyWhileConnectionsStayOpen(t *testing.T) {
 	}
 }
 
-// wantAdviceOfTheStandby uses the standby alone, which never takes writes. Reads
-// must work.
+// wantAdviceOfTheStandby uses the standby alone, which never takes writes.
+// Reads must work.
 func (p *pair) wantAdviceOfTheStandby(t *testing.T) {
 	t.Helper()
 	p.await(t, p.standbyPool, "SELECT to_regclass('authtrip_records') IS NOT NULL")

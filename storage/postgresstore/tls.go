@@ -11,8 +11,8 @@ import (
 //
 // Without an sslmode, as with sslmode=prefer, the driver tries a host with TLS
 // and then without. So an attacker, or a server that has lost its certificate,
-// would get the password in clear. The driver also accepts any certificate. Here
-// such a host must use TLS, and show a certificate for its name.
+// would get the password in clear. The driver also accepts any certificate.
+// Here such a host must use TLS, and show a certificate for its name.
 //
 // A host of this machine may have any certificate. It may do without TLS if
 // there is no password. Every other sslmode says what it means, and stays:

@@ -11,7 +11,8 @@ import (
 	"github.com/authtrip/authtrip/storage/postgresstore"
 )
 
-// TestHowAURLIsConnectedTo says for each spelling whether a connection uses TLS.
+// TestHowAURLIsConnectedTo says for each spelling whether a connection uses
+// TLS.
 func TestHowAURLIsConnectedTo(t *testing.T) {
 	for _, name := range []string{"PGSSLMODE", "PGPASSWORD", "PGHOST", "PGSERVICE", "PGSSLROOTCERT"} {
 		t.Setenv(name, "")
@@ -54,9 +55,9 @@ func TestHowAURLIsConnectedTo(t *testing.T) {
 	}
 }
 
-// TestPasswordIsNotSentToAServerThatRefusesTLS has a server that refuses TLS and
-// asks for the password in clear, at a loopback address, and at one that other
-// machines can reach.
+// TestPasswordIsNotSentToAServerThatRefusesTLS has a server that refuses TLS
+// and asks for the password in clear, at a loopback address, and at one that
+// other machines can reach.
 func TestPasswordIsNotSentToAServerThatRefusesTLS(t *testing.T) {
 	for _, address := range append(ownAddresses(t), "127.0.0.1") {
 		for query, sent := range map[string]bool{

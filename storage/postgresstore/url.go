@@ -34,8 +34,8 @@ func configOf(url string) (*pgxpool.Config, error) {
 }
 
 // parseURL returns the configuration that a URL describes. No error shows a
-// password. The driver masks what it recognizes as a password, and in a URL with
-// a mistake that is guesswork.
+// password. The driver masks what it recognizes as a password, and in a URL
+// with a mistake that is guesswork.
 func parseURL(raw string) (*pgxpool.Config, error) {
 	u, err := url.Parse(raw)
 	isURL := err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") // pgx takes "host=… user=…" too

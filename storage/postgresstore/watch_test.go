@@ -101,7 +101,8 @@ func TestCloseTellsWhatIsLeft(t *testing.T) {
 	}
 }
 
-// TestManyKeysBecomeAnyKey holds the only connection of the pool while more keys wait than are remembered.
+// TestManyKeysBecomeAnyKey holds the only connection of the pool while more
+// keys wait than are remembered.
 func TestManyKeysBecomeAnyKey(t *testing.T) {
 	table := newTable(t)
 	w := watch(t, openStore(t, table))
@@ -112,8 +113,10 @@ func TestManyKeysBecomeAnyKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The notifier takes what is there once, then waits for the connection. Twice 1,024 keys and one more are too many either
-	// before or after that, and not both: so that "any key" comes once, and does not cover the key that is told next.
+	// The notifier takes what is there once, then waits for the connection.
+	// Twice 1,024 keys and one more are too many either before or after that,
+	// and not both: so that "any key" comes once, and does not cover the key
+	// that is told next.
 	for i := range 2049 {
 		s.Tell(storage.Change{Key: fmt.Sprintf("k%d", i)})
 	}
@@ -146,7 +149,8 @@ func TestChannel(t *testing.T) {
 	w.wantNews(t, "k")
 }
 
-// TestHooksOfThePool has the pool learn its password when it connects, and notifications of its own.
+// TestHooksOfThePool has the pool learn its password when it connects, and
+// notifications of its own.
 func TestHooksOfThePool(t *testing.T) {
 	table := newTable(t)
 	var connects, stolen atomic.Int64
@@ -190,7 +194,8 @@ func TestWatchFailsToConnect(t *testing.T) {
 	}
 }
 
-// deafConn is a connection to a machine that can vanish: nothing arrives any more, and nothing says so.
+// deafConn is a connection to a machine that can vanish: nothing arrives any
+// more, and nothing says so.
 type deafConn struct {
 	net.Conn
 	gone *atomic.Bool

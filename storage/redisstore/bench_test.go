@@ -22,9 +22,11 @@ const (
 	benchBatch = 800  // operations of a batch, by all goroutines together
 )
 
-// BenchmarkPaired compares the store with the bare driver, which gets and sets the same bytes. Batches of both alternate
-// in one process, so that what else the machine does strikes both; "ratio" is the median of the ratios. For saves,
-// "ratio÷script" compares with a third one: the driver that runs the script of Put.
+// BenchmarkPaired compares the store with the bare driver, which gets and sets
+// the same bytes. Batches of both alternate in one process, so that what else
+// the machine does strikes both; "ratio" is the median of the ratios. For
+// saves, "ratio÷script" compares with a third one: the driver that runs the
+// script of Put.
 func BenchmarkPaired(b *testing.B) {
 	for _, fsync := range []string{"always", "no"} {
 		server := servertest.Redis(b, durability(fsync)...)
@@ -82,7 +84,8 @@ func median(all []float64) float64 {
 	return all[len(all)/2]
 }
 
-// batch has workers share the operations of a batch, and returns how long it took.
+// batch has workers share the operations of a batch, and returns how long it
+// took.
 func batch(b *testing.B, c contender, op string, workers int) time.Duration {
 	ctx := b.Context() // can end, as that of a request can
 	var done sync.WaitGroup

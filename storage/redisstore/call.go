@@ -23,8 +23,8 @@ const (
 )
 
 // do calls f, which carries out a command with ctx. After an error, nobody may
-// read what f sets: do returns when ctx ends, and f may go on until the client's
-// own timeout.
+// read what f sets: do returns when ctx ends, and f may go on until the
+// client's own timeout.
 //
 // That needs a goroutine, which costs as much as a round trip to a near server.
 // So there is none while the server answers. Then the client ends the call at
@@ -105,9 +105,9 @@ func (s *Store) create(ctx context.Context, key string, version storage.Version,
 	return nil
 }
 
-// change runs a script where a version must be stored. If the answer is lost, it
-// runs the script once more. That cannot write twice, because the version that
-// was stored before never returns. A conflict of the second attempt proves
+// change runs a script where a version must be stored. If the answer is lost,
+// it runs the script once more. That cannot write twice, because the version
+// that was stored before never returns. A conflict of the second attempt proves
 // nothing: the first attempt may have succeeded, and another writer come after
 // it.
 func (s *Store) change(ctx context.Context, sc script, key string, args []any) error {

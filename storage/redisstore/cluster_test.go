@@ -89,7 +89,8 @@ func TestCluster(t *testing.T) {
 	t.Run("URLOfANode", func(t *testing.T) { urlOfANode(t, client, addrs) })
 }
 
-// allMasters looks that records are spread over all masters, so that the lists of the suite have come from all.
+// allMasters looks that records are spread over all masters, so that the lists
+// of the suite have come from all.
 func allMasters(t *testing.T, client redis.UniversalClient, addrs []string) {
 	s := onClient(t, client, newPrefix())
 	for i := range 100 {
@@ -105,7 +106,8 @@ func allMasters(t *testing.T, client redis.UniversalClient, addrs []string) {
 	}
 }
 
-// urlOfANode opens the Cluster by one of its nodes, and looks that a client of one node is not taken for the Cluster.
+// urlOfANode opens the Cluster by one of its nodes, and looks that a client of
+// one node is not taken for the Cluster.
 func urlOfANode(t *testing.T, client redis.UniversalClient, addrs []string) {
 	prefix := newPrefix()
 	s := onClient(t, client, prefix)

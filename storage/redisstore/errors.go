@@ -19,8 +19,8 @@ var (
 
 	errNoClient = errors.New("redisstore: nil client: make one with redis.NewClient or redis.NewUniversalClient")
 
-	// errNoRecord means that a key of the store holds a value that the store has not
-	// written.
+	// errNoRecord means that a key of the store holds a value that the store
+	// has not written.
 	errNoRecord = fmt.Errorf("%w: what Redis keeps there was not written by this package", storage.ErrCorrupt)
 
 	// errOvertaken stands for a conflict that does not prove that nothing was

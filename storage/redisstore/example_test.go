@@ -36,7 +36,8 @@ func ExampleOpen() {
 	}
 }
 
-// A Cluster, or with MasterName the servers behind Sentinel. New does not connect, so this runs without any.
+// A Cluster, or with MasterName the servers behind Sentinel. New does not
+// connect, so this runs without any.
 func ExampleNew() {
 	client := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs:                 []string{"redis-1:6379", "redis-2:6379", "redis-3:6379"},

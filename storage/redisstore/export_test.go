@@ -12,7 +12,8 @@ import (
 // SetQuiet sets how often Watch asks for a sign of life.
 func (s *Store) SetQuiet(d time.Duration) { s.quiet = d }
 
-// IsOvertaken reports whether err says that a write may have happened, and was overwritten.
+// IsOvertaken reports whether err says that a write may have happened, and was
+// overwritten.
 func IsOvertaken(err error) bool { return errors.Is(err, errOvertaken) }
 
 // IsDirect reports whether s leaves it to its client to end calls in time.

@@ -17,7 +17,8 @@ import (
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
 
-// TestAnswerLost loses the answer to a script that the server has run, with its connection.
+// TestAnswerLost loses the answer to a script that the server has run, with its
+// connection.
 func TestAnswerLost(t *testing.T) {
 	server := servertest.Redis(t)
 	p := newProxy(t, server.URL)
@@ -59,8 +60,9 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// TestAnswerLostAndOvertaken has another writer come between the write whose answer is lost and the second attempt. That is
-// no conflict: something was written.
+// TestAnswerLostAndOvertaken has another writer come between the write whose
+// answer is lost and the second attempt. That is no conflict: something was
+// written.
 func TestAnswerLostAndOvertaken(t *testing.T) {
 	server := servertest.Redis(t)
 	p := newProxy(t, server.URL)
@@ -94,8 +96,9 @@ func TestAnswerLostAndOvertaken(t *testing.T) {
 	want(t, s, "k", "created again")
 }
 
-// TestCreateLost loses the answer to a create. It must not be sent again: somebody may have deleted the record meanwhile, and
-// its version must never return.
+// TestCreateLost loses the answer to a create. It must not be sent again:
+// somebody may have deleted the record meanwhile, and its version must never
+// return.
 func TestCreateLost(t *testing.T) {
 	server := servertest.Redis(t)
 	p := newProxy(t, server.URL)
@@ -134,8 +137,9 @@ func TestCreateLost(t *testing.T) {
 	}
 }
 
-// TestMasterUnknown has a client that fails to connect as Sentinel's does when no Sentinel knows the master: with an error
-// that wraps redis.Nil. It says nothing about a record, and a watch goes on.
+// TestMasterUnknown has a client that fails to connect as Sentinel's does when
+// no Sentinel knows the master: with an error that wraps redis.Nil. It says
+// nothing about a record, and a watch goes on.
 func TestMasterUnknown(t *testing.T) {
 	server := servertest.Redis(t)
 	o := connect(t, server.URL).Options()
@@ -164,7 +168,8 @@ func TestMasterUnknown(t *testing.T) {
 	w.wantNews(t, "k")
 }
 
-// TestReplica deletes on a replica, which may lag behind: what it does not have may well exist.
+// TestReplica deletes on a replica, which may lag behind: what it does not have
+// may well exist.
 func TestReplica(t *testing.T) {
 	server := servertest.Redis(t, "--replicaof", "127.0.0.1", "1")
 	if !server.Own() {
@@ -201,7 +206,8 @@ func (b *breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// TestKeysBroken breaks the connection in the middle of a walk. Another one may lead to a server that knows nothing of it.
+// TestKeysBroken breaks the connection in the middle of a walk. Another one may
+// lead to a server that knows nothing of it.
 func TestKeysBroken(t *testing.T) {
 	server := servertest.Redis(t, "--appendonly", "no")
 	p := newProxy(t, server.URL)
@@ -228,10 +234,12 @@ func TestKeysBroken(t *testing.T) {
 	}
 }
 
-// opaque is a connection that cannot be looked at before it is used, like one of TLS.
+// opaque is a connection that cannot be looked at before it is used, like one
+// of TLS.
 type opaque struct{ net.Conn }
 
-// TestKeysOverIdle lists keys when all idle connections have been closed by the server, which nobody has noticed.
+// TestKeysOverIdle lists keys when all idle connections have been closed by the
+// server, which nobody has noticed.
 func TestKeysOverIdle(t *testing.T) {
 	p := newProxy(t, servertest.Redis(t).URL)
 	o := connect(t, p.url).Options()
@@ -249,7 +257,8 @@ func TestKeysOverIdle(t *testing.T) {
 	}
 }
 
-// TestKeysLeavesConnections looks at each key while it lists them, with a client of one connection.
+// TestKeysLeavesConnections looks at each key while it lists them, with a
+// client of one connection.
 func TestKeysLeavesConnections(t *testing.T) {
 	s := open(t, servertest.Redis(t).URL+"?pool_size=1&pool_timeout=500ms&max_retries=-1", newPrefix())
 	put(t, s, "a", "value", 0)
@@ -277,7 +286,8 @@ func calls(s *redisstore.Store) map[string]func(ctx context.Context) error {
 	}
 }
 
-// TestSilentServer calls a server that has fallen silent, with connections that are open. Each call must end when its ctx does.
+// TestSilentServer calls a server that has fallen silent, with connections that
+// are open. Each call must end when its ctx does.
 func TestSilentServer(t *testing.T) {
 	server := servertest.Redis(t)
 	for name, handle := range map[string]func(t *testing.T, url string) *redisstore.Store{
@@ -341,7 +351,8 @@ func TestMuteServer(t *testing.T) {
 	}
 }
 
-// TestScriptsForgotten has the server forget the scripts, as it does when it starts.
+// TestScriptsForgotten has the server forget the scripts, as it does when it
+// starts.
 func TestScriptsForgotten(t *testing.T) {
 	server := servertest.Redis(t)
 	s, client := open(t, server.URL, newPrefix()), connect(t, server.URL)
@@ -363,7 +374,8 @@ func TestScriptsForgotten(t *testing.T) {
 	}
 }
 
-// TestNoScripts uses a server without scripts. It answers with the arguments, which must not be passed on.
+// TestNoScripts uses a server without scripts. It answers with the arguments,
+// which must not be passed on.
 func TestNoScripts(t *testing.T) {
 	server := servertest.Redis(t, "--rename-command", "EVALSHA", "")
 	if !server.Own() {
@@ -380,7 +392,8 @@ func TestNoScripts(t *testing.T) {
 const permissions = "~authtrip:* &authtrip:changes -@all +hello +select +ping " +
 	"+get +scan +subscribe +evalsha +eval +getrange +exists +set +del +publish"
 
-// TestPermissions uses a user who may only what README.md lists, and one who may a bit less.
+// TestPermissions uses a user who may only what README.md lists, and one who
+// may a bit less.
 func TestPermissions(t *testing.T) {
 	server := servertest.Redis(t)
 	admin := connect(t, server.URL)

@@ -12,8 +12,8 @@ import (
 // answers.
 const scanCount = 1000
 
-// firstTries is on how many connections a walk may be tried to begin. The client
-// tries as many for a command by default.
+// firstTries is on how many connections a walk may be tried to begin. The
+// client tries as many for a command by default.
 const firstTries = 4
 
 // Keys implements storage.Lister. It reads the names of all keys of the
@@ -44,9 +44,9 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// scan returns the keys of one node that are not in seen, and adds them to seen.
-// It returns the connection before it ends, because the caller of Keys needs
-// one, and there may be no other.
+// scan returns the keys of one node that are not in seen, and adds them to
+// seen. It returns the connection before it ends, because the caller of Keys
+// needs one, and there may be no other.
 func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]struct{}) ([]string, error) {
 	conn, names, cursor, err := s.first(ctx, node)
 	if err != nil {
@@ -72,9 +72,9 @@ func (s *Store) scan(ctx context.Context, node *redis.Client, seen map[string]st
 	}
 }
 
-// first asks for the first keys, and returns the connection that has answered. A
-// connection that was idle may be broken. At the beginning of a walk another one
-// is as good.
+// first asks for the first keys, and returns the connection that has answered.
+// A connection that was idle may be broken. At the beginning of a walk another
+// one is as good.
 func (s *Store) first(ctx context.Context, node *redis.Client) (conn *redis.Conn, names []string, next uint64, err error) {
 	for range firstTries {
 		conn = node.Conn()

@@ -16,7 +16,8 @@ import (
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
 
-// TestOpenHidesPassword makes Open fail in every way. No error may show the password, or a part of it.
+// TestOpenHidesPassword makes Open fail in every way. No error may show the
+// password, or a part of it.
 func TestOpenHidesPassword(t *testing.T) {
 	server := servertest.Redis(t)
 	host := strings.TrimSuffix(strings.TrimPrefix(server.URL, "redis://"), "/0")
@@ -58,7 +59,8 @@ func TestOpenAdvises(t *testing.T) {
 	}
 }
 
-// TestOpenNeedsSlashes opens what would be localhost, with the host as nothing that means anything.
+// TestOpenNeedsSlashes opens what would be localhost, with the host as nothing
+// that means anything.
 func TestOpenNeedsSlashes(t *testing.T) {
 	for _, url := range []string{"redis:127.0.0.1:1", "rediss:host.example", "redis:user:secret@host:6379", "redis:6379/0"} {
 		s, err := redisstore.Open(t.Context(), url, nil)
@@ -68,7 +70,8 @@ func TestOpenNeedsSlashes(t *testing.T) {
 	}
 }
 
-// TestOpenDialsOnce looks that Close need not wait for several attempts to connect.
+// TestOpenDialsOnce looks that Close need not wait for several attempts to
+// connect.
 func TestOpenDialsOnce(t *testing.T) {
 	s := open(t, servertest.Redis(t).URL, newPrefix())
 	if n := redisstore.ClientOptions(s).DialerRetries; n != 1 {
@@ -209,7 +212,8 @@ func wantClosed(t *testing.T, call string, err error) {
 	}
 }
 
-// TestCloseClient closes the client under a store: an error, and the end of Watch.
+// TestCloseClient closes the client under a store: an error, and the end of
+// Watch.
 func TestCloseClient(t *testing.T) {
 	client := connect(t, servertest.Redis(t).URL)
 	s := onClient(t, client, newPrefix())

@@ -47,8 +47,8 @@ func checkName(option, name string) error {
 	return nil
 }
 
-// errURL says nothing about the URL, not even what the parser says. There may be
-// a password in every part of it.
+// errURL says nothing about the URL, not even what the parser says. There may
+// be a password in every part of it.
 var errURL = errors.New("redisstore: not a URL of Redis: want redis://user:password@host:6379/0 (rediss:// for TLS), the " +
 	"password percent-encoded, and as its query only what redis.ParseURL knows")
 

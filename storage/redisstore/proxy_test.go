@@ -116,7 +116,8 @@ func (p *proxy) answers(client, server net.Conn, lose *atomic.Bool) {
 	}
 }
 
-// muteServer accepts connections and never answers. It returns its URL, and a channel that tells of each connection.
+// muteServer accepts connections and never answers. It returns its URL, and a
+// channel that reports each connection.
 func muteServer(t testing.TB) (string, <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

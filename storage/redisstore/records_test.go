@@ -30,7 +30,8 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestCorrupt puts what is no record where one should be. Nothing may read, overwrite or delete it.
+// TestCorrupt puts what is no record where one should be. Nothing may read,
+// overwrite or delete it.
 func TestCorrupt(t *testing.T) {
 	server := servertest.Redis(t)
 	prefix := newPrefix()
@@ -100,7 +101,8 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// TestManyKeys lists more keys than fit into one answer, and ends the loop in the middle.
+// TestManyKeys lists more keys than fit into one answer, and ends the loop in
+// the middle.
 func TestManyKeys(t *testing.T) {
 	server := servertest.Redis(t, "--appendonly", "no")
 	prefix := newPrefix()

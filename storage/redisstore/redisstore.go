@@ -83,8 +83,8 @@ type Store struct {
 	*state
 }
 
-// state is what changes while a Store is in use. It is behind a pointer, because
-// printing a Store reads its fields, and must not race with calls.
+// state is what changes while a Store is in use. It is behind a pointer,
+// because printing a Store reads its fields, and must not race with calls.
 type state struct {
 	answered atomic.Int64 // when the server last answered, in nanoseconds after start
 

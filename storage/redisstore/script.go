@@ -15,12 +15,12 @@ const (
 )
 
 // Both scripts touch one key only, so that they run on a Cluster. A channel is
-// no key. ARGV[1] is the version that must be stored: eight bytes, or nothing if
-// there must be no record. GETRANGE fails for a value that is no string, before
-// anything is written. It returns an empty string for a missing key and for an
-// empty string. ARGV[2] is the channel and ARGV[3] the notification. PUBLISH
-// comes first, so that nothing is written if it is forbidden. No other client
-// can read before the script has ended.
+// no key. ARGV[1] is the version that must be stored: eight bytes, or nothing
+// if there must be no record. GETRANGE fails for a value that is no string,
+// before anything is written. It returns an empty string for a missing key and
+// for an empty string. ARGV[2] is the channel and ARGV[3] the notification.
+// PUBLISH comes first, so that nothing is written if it is forbidden. No other
+// client can read before the script has ended.
 //
 // putScript writes the record ARGV[4]. Its version is random. So the script
 // recognizes the record of an earlier attempt whose answer was lost. The record

@@ -16,7 +16,8 @@ import (
 	"github.com/authtrip/authtrip/internal/servertest"
 )
 
-// TestSentinel has Sentinel make the replica the master. The store must follow, and its watch must hear of it.
+// TestSentinel has Sentinel make the replica the master. The store must follow,
+// and its watch must be notified.
 func TestSentinel(t *testing.T) {
 	master := servertest.Redis(t)
 	if !master.Own() {

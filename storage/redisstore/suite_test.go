@@ -18,7 +18,8 @@ import (
 	"github.com/authtrip/authtrip/storage/storagetest"
 )
 
-// stores counts the prefixes of this run; a server of somebody else's has seen other runs.
+// stores counts the prefixes of this run; a server of somebody else's has seen
+// other runs.
 var stores atomic.Int64
 
 func newPrefix() string { return fmt.Sprintf("test:%d:%d:", os.Getpid(), stores.Add(1)) }
@@ -28,7 +29,8 @@ func TestSuite(t *testing.T) {
 	runSuite(t, func(t *testing.T, prefix string) storage.Store { return open(t, server.URL, prefix) })
 }
 
-// TestSuiteClient runs the suite on a client of the caller's own, with default settings: each call takes a goroutine.
+// TestSuiteClient runs the suite on a client of the caller's own, with default
+// settings: each call takes a goroutine.
 func TestSuiteClient(t *testing.T) {
 	client := connect(t, servertest.Redis(t).URL)
 	runSuite(t, func(t *testing.T, prefix string) storage.Store { return onClient(t, client, prefix) })

@@ -23,8 +23,8 @@ func (o *Options) checkTLS(settings *redis.Options) error {
 	return errNoTLS
 }
 
-// isLocal reports whether an address is one of this machine: a loopback address,
-// or a name that never leaves the machine ([RFC 6761], section 6.3).
+// isLocal reports whether an address is one of this machine: a loopback
+// address, or a name that never leaves the machine ([RFC 6761], section 6.3).
 //
 // [RFC 6761]: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 func isLocal(addr string) bool {

@@ -12,8 +12,8 @@ import (
 
 const secret = "Tr0ub4dor"
 
-// TestNoTLSToAnotherMachine opens servers of other machines without TLS. Nothing
-// may be sent, and no name may be looked up.
+// TestNoTLSToAnotherMachine opens servers of other machines without TLS.
+// Nothing may be sent, and no name may be looked up.
 func TestNoTLSToAnotherMachine(t *testing.T) {
 	for _, host := range []string{
 		"redis.example", "redis.example:6380", "192.0.2.7:6379", "[2001:db8::7]:6379", "redis", "localhost.example", "127.0.0.1.example:1", "0.0.0.0:1",
@@ -27,8 +27,8 @@ func TestNoTLSToAnotherMachine(t *testing.T) {
 	}
 }
 
-// TestNoTLSToThisMachine opens addresses that never leave the machine. The error
-// must be that of the connection.
+// TestNoTLSToThisMachine opens addresses that never leave the machine. The
+// error must be that of the connection.
 func TestNoTLSToThisMachine(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "LOCALHOST:1", "[::1]:1"} {
 		_, err := redisstore.Open(t.Context(), "redis://"+host+"/0?max_retries=-1", nil)
@@ -42,8 +42,8 @@ func TestNoTLSToThisMachine(t *testing.T) {
 	}
 }
 
-// TestNoTLSByChoice opens a server at an address of this machine that others can
-// reach. It gets the password by choice only.
+// TestNoTLSByChoice opens a server at an address of this machine that others
+// can reach. It gets the password by choice only.
 func TestNoTLSByChoice(t *testing.T) {
 	address := ownAddress(t)
 	for _, insecure := range []bool{false, true} {

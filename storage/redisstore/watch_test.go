@@ -13,7 +13,8 @@ import (
 
 var errCause = errors.New("cancelled on purpose")
 
-// hangs is how long anything may take. After that, a test reports that it hangs.
+// hangs is how long anything may take. After that, a test reports that it
+// hangs.
 const hangs = 2 * time.Minute
 
 // watching is a Watch that runs.
@@ -32,7 +33,7 @@ func watch(t testing.TB, s storage.Watcher) *watching {
 	return w
 }
 
-// wantNews waits until the watcher is told of key, exactly.
+// wantNews waits until the watcher is notified of key, exactly.
 func (w *watching) wantNews(t testing.TB, key string) {
 	t.Helper()
 	limit := time.After(hangs)

@@ -21,8 +21,9 @@ const (
 // side does the operation i that is measured.
 type side func(b *testing.B, i int)
 
-// paired measures two sides in turn, in batches of so many calls, and reports the median of the batches' ratios: figures of two separate
-// runs differ by more than the sides do.
+// paired measures two sides in turn, in batches of so many calls, and reports
+// the median of the batches' ratios: figures of two separate runs differ by
+// more than the sides do.
 func paired(b *testing.B, batch int, store, floor side) {
 	var ratios, of, floors []float64
 	n := 0
@@ -133,7 +134,8 @@ func (s *subject) save(ctx context.Context) side {
 	}
 }
 
-// floor is the bare driver: one connection, prepared statements, the same table and pragmas, no checks.
+// floor is the bare driver: one connection, prepared statements, the same table
+// and pragmas, no checks.
 type floor struct {
 	get, swap *sql.Stmt
 	values    [][]byte

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -10,22 +11,29 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// How long to wait before asking again for a lock that another process has:
-// less than a write takes, then about as long.
+// Pauses before the store asks again for a lock that another process has. The
+// first is shorter than a write takes, and the longest is about as long.
 const (
 	pollFirst = 100 * time.Microsecond
 	pollMost  = 1 * time.Millisecond
 )
 
-// with calls try with a handle that nobody else has meanwhile, again and again
-// while the database is locked.
+// with calls try with a handle that no other call uses, repeatedly while the
+// database is locked. Afterwards it checks that the database is still the one
+// at its path.
 func (s *Store) with(ctx context.Context, pool chan *handle, try func(context.Context, *handle) error) error {
 	h, err := s.take(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer func() { pool <- h }()
-	return s.retry(ctx, func(ctx context.Context) error { return try(ctx, h) })
+	err = s.retry(ctx, func(ctx context.Context) error { return try(ctx, h) })
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		if gone := s.present(); gone != nil {
+			return gone
+		}
+	}
+	return err
 }
 
 // take waits for a handle until ctx ends or the store is closed.
@@ -47,10 +55,10 @@ func (s *Store) take(ctx context.Context, pool chan *handle) (*handle, error) {
 // closed. It polls: SQLite's own wait (busy_timeout) sleeps up to 100 ms at a
 // time, and would not end with ctx here.
 //
-// On a database of ours try gets a context that does not end. A statement on
-// one row needs no interruption, and for a context that can end the driver
-// starts a goroutine for each. On the caller's database a statement may have to
-// wait for a connection, or in its busy_timeout.
+// On a database that Open opened, try gets a context that does not end. A
+// statement on one row needs no interruption, and for a context that can end
+// the driver starts a goroutine. On the caller's database a statement may have
+// to wait for a connection, or in its busy_timeout.
 func (s *Store) retry(ctx context.Context, try func(context.Context) error) error {
 	each := ctx
 	if s.own {
@@ -74,8 +82,8 @@ func (s *Store) retry(ctx context.Context, try func(context.Context) error) erro
 	}
 }
 
-// locked reports whether somebody else has a lock that the statement needs. The
-// statement has then done nothing.
+// locked reports whether another connection has a lock that the statement
+// needs. The statement has then done nothing.
 func locked(err error) bool {
 	code := primary(err)
 	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED

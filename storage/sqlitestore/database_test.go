@@ -12,7 +12,8 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
-// badTables are names that would be more than a name in SQL, or that SQLite does not take.
+// badTables are names that would be more than a name in SQL, or that SQLite
+// does not take.
 func badTables() []string {
 	return []string{
 		"1table", "a b", "a-b", "a.b", "main.t", `a"b`, `"`, "a'b", "a;b", "a`b", "[a]", "a\x00b", "a\n", "tablé", "a/*", "a--",
@@ -48,7 +49,8 @@ func tables(t *testing.T, db *sql.DB) string {
 	return names
 }
 
-// TestGoodTables keeps stores in several tables of one database, also under names that are words of SQL.
+// TestGoodTables keeps stores in several tables of one database, also under
+// names that are words of SQL.
 func TestGoodTables(t *testing.T) {
 	db := openDB(t, filepath.Join(t.TempDir(), "app.db"))
 	for _, name := range []string{"", "a", "_", "T1", "select", "table", "key", strings.Repeat("t", 63)} {
@@ -61,7 +63,8 @@ func TestGoodTables(t *testing.T) {
 	}
 }
 
-// TestSchemaByHand runs what Schema returns, as a migration would, before New and beside CreateTable.
+// TestSchemaByHand runs what Schema returns, as a migration would, before New
+// and beside CreateTable.
 func TestSchemaByHand(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
 	db := openDB(t, path)
@@ -110,7 +113,8 @@ func TestNewRefuses(t *testing.T) {
 	wantError(t, "New() on a table of somebody else's", err, "as Schema has it", nil)
 }
 
-// TestReadOnly writes where nothing can be written: the old value must stay, and the error must help.
+// TestReadOnly writes where nothing can be written: the old value must stay,
+// and the error must help.
 func TestReadOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, nil)
@@ -133,7 +137,8 @@ func TestDiskFull(t *testing.T) {
 	put(t, s, "k", "small", v)
 }
 
-// TestCorruptRows plants rows that Put never writes, in a table without the checks of Schema.
+// TestCorruptRows plants rows that Put never writes, in a table without the
+// checks of Schema.
 func TestCorruptRows(t *testing.T) {
 	db := openDB(t, filepath.Join(t.TempDir(), "app.db"))
 	execute(t, db, "CREATE TABLE authtrip_records (key TEXT PRIMARY KEY, version, value)")
@@ -158,7 +163,8 @@ func TestCorruptRows(t *testing.T) {
 	}
 }
 
-// TestStrangeKeys plants rows under what is no key: they are not listed, and the others are.
+// TestStrangeKeys plants rows under what is no key: they are not listed, and
+// the others are.
 func TestStrangeKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, &sqlitestore.Options{InsecureNoSync: true})
@@ -217,7 +223,8 @@ func damage(t *testing.T, path string) {
 	}
 }
 
-// TestBackup copies the database as README.md says, while the store is open, and opens the copy.
+// TestBackup copies the database as README.md says, while the store is open,
+// and opens the copy.
 func TestBackup(t *testing.T) {
 	path, copied := filepath.Join(t.TempDir(), "grants.db"), filepath.Join(t.TempDir(), "backup.db")
 	s := open(t, path, nil)

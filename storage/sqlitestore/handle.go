@@ -10,13 +10,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// handle is what one call at a time works with: the statements, prepared.
+// handle holds prepared statements. One call at a time uses them.
 type handle struct {
 	get, create, swap, remove, list *sql.Stmt
 }
 
 // open makes the database ready, and prepares the statements on connections
-// that are kept: to find a connection for each call, and the statement on it,
+// that it keeps. To find a connection for each call, and the statement on it,
 // would cost a fifth of a read.
 func (s *Store) open(ctx context.Context, o *Options) error {
 	conn, err := s.connect(ctx, o.InsecureNoSync)
@@ -53,7 +53,7 @@ func (s *Store) open(ctx context.Context, o *Options) error {
 		}
 		s.lend(s.reading, reader)
 	}
-	return nil
+	return s.remember()
 }
 
 // connect returns a new connection, which writes durably unless noSync is set.
@@ -79,7 +79,7 @@ func (s *Store) connect(ctx context.Context, noSync bool) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// switchToWAL makes the database write ahead, which it remembers. Readers and
+// switchToWAL gives the database a write-ahead log, permanently. Readers and
 // the writer then do not wait for each other.
 func (s *Store) switchToWAL(ctx context.Context, conn *sql.Conn) error {
 	var mode string
@@ -114,7 +114,8 @@ func (s *Store) attach(ctx context.Context, createTable bool) error {
 	return nil
 }
 
-// lend puts h where calls take it from. Close waits until it is back.
+// lend puts h into the pool that calls take it from. Close waits until it is
+// back.
 func (s *Store) lend(pool chan *handle, h *handle) {
 	pool <- h
 	s.lent++

@@ -76,7 +76,8 @@ func TestMustExist(t *testing.T) {
 	put(t, s, "k", "new", v)
 }
 
-// TestPaths opens files whose names mean something in a URI or to the driver: each must be that file and no other.
+// TestPaths opens files whose names mean something in a URI or to the driver:
+// each must be that file and no other.
 func TestPaths(t *testing.T) {
 	dir := t.TempDir()
 	names := []string{"a b.db", "a#b.db", "a%20b.db", "%41.db", "é.db", "a;b&c=d.db", "a'b.db", "vfs=unix", "sqlite"}
@@ -139,7 +140,8 @@ func TestUnwritable(t *testing.T) {
 	wantError(t, "Open() of a file without permission", err, "let this user", nil)
 }
 
-// TestOpenAtOnce opens a new database by many handles at the same time: all must succeed, and see each other.
+// TestOpenAtOnce opens a new database by many handles at the same time: all
+// must succeed, and see each other.
 func TestOpenAtOnce(t *testing.T) {
 	for range 10 {
 		path := filepath.Join(t.TempDir(), "grants.db")
@@ -181,7 +183,8 @@ func TestOpenAtOnce(t *testing.T) {
 	}
 }
 
-// TestVersions looks for versions whose highest bit is set, which SQLite keeps as negative numbers: they must come back.
+// TestVersions looks for versions whose highest bit is set, which SQLite keeps
+// as negative numbers: they must come back.
 func TestVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, &sqlitestore.Options{InsecureNoSync: true})

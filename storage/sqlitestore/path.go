@@ -23,8 +23,8 @@ func absolute(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// dsn returns the data source name of file. Whatever SQLite or the driver would
-// understand in it is escaped.
+// dsn returns the data source name of file. Characters that have a meaning for
+// SQLite or the driver are escaped.
 func dsn(file string) string {
 	file = filepath.ToSlash(file)
 	if !strings.HasPrefix(file, "/") {
@@ -33,13 +33,13 @@ func dsn(file string) string {
 	return (&url.URL{Scheme: "file", Path: file}).String()
 }
 
-// creating is held while a database file is created, and guards the file's
-// locks: when any of its descriptors is closed, the system drops all locks that
-// the process has on the file. So nobody may have opened the database by then.
-var creating sync.Mutex
+// creating is held while a database file is created. When a process closes any
+// descriptor of a file, the system drops all locks of the process on that file.
+// So no other goroutine may have opened the database by then.
+var creating sync.Mutex // guards the creation of files; held across it
 
-// create creates file, for its owner's eyes only, if it does not exist. SQLite
-// gives the files that it adds the same mode.
+// create creates file with mode 0600 if it does not exist. SQLite gives the
+// same mode to the files that it adds.
 func create(file string) error {
 	creating.Lock()
 	defer creating.Unlock()
@@ -53,8 +53,7 @@ func create(file string) error {
 	return f.Close()
 }
 
-// regular returns an error unless file, which exists, is one that may be a
-// database.
+// regular returns an error unless file exists and may be a database.
 func regular(file string) error {
 	info, err := os.Stat(file)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
-// hangs is how long anything may take. After that, a test reports that it hangs.
+// hangs is how long anything may take. After that, a test reports that it
+// hangs.
 const hangs = 2 * time.Minute
 
 const (
@@ -66,7 +67,8 @@ func child(t *testing.T, role, path string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// increment adds one to the number under key by compare-and-swap, as often as it takes.
+// increment adds one to the number under key by compare-and-swap, as often as
+// it takes.
 func increment(s storage.Store, key string) error {
 	for {
 		r, err := s.Get(context.Background(), key)
@@ -84,7 +86,8 @@ func increment(s storage.Store, key string) error {
 	}
 }
 
-// TestProcesses increments one counter in several processes, which also create the database: no increment may be lost.
+// TestProcesses increments one counter in several processes, which also create
+// the database: no increment may be lost.
 func TestProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	var children sync.WaitGroup
@@ -102,7 +105,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestKilled kills a process again and again while it writes: what is there must be whole, and the store must go on.
+// TestKilled kills a process again and again while it writes: what is there
+// must be whole, and the store must go on.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	before := 0
@@ -178,7 +182,8 @@ func hold(t *testing.T, path, begin string) (release func()) {
 // errCause is why the tests cancel.
 var errCause = errors.New("cancelled on purpose")
 
-// wantCancelled calls f, cancels its context while it waits, and fails the test unless it returns the cause soon.
+// wantCancelled calls f, cancels its context while it waits, and fails the test
+// unless it returns the cause soon.
 func wantCancelled(t *testing.T, call string, f func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -200,8 +205,9 @@ func wantCancelled(t *testing.T, call string, f func(ctx context.Context) error)
 	}
 }
 
-// TestLocked calls the methods while another process holds the write lock: reads go on, writes wait as long as ctx lasts,
-// and then until the lock is free.
+// TestLocked calls the methods while another process holds the write lock:
+// reads go on, writes wait as long as ctx lasts, and then until the lock is
+// free.
 func TestLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	stores := map[string]*sqlitestore.Store{"Open": open(t, path, nil)}
@@ -228,7 +234,8 @@ func TestLocked(t *testing.T) {
 	}
 }
 
-// wantWaits fails the test unless Put waits until release has been called, and then succeeds.
+// wantWaits fails the test unless Put waits until release has been called, and
+// then succeeds.
 func wantWaits(t *testing.T, s storage.Store, key string, v storage.Version, release func()) {
 	t.Helper()
 	result := make(chan error, 1)
@@ -252,7 +259,8 @@ func wantWaits(t *testing.T, s storage.Store, key string, v storage.Version, rel
 	}
 }
 
-// TestOpenLocked opens a database that another process has locked as a whole, so that not even WAL can be switched on.
+// TestOpenLocked opens a database that another process has locked as a whole,
+// so that not even WAL can be switched on.
 func TestOpenLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	execute(t, openDB(t, path), "CREATE TABLE other (id INTEGER)")
@@ -280,7 +288,8 @@ func TestOpenLocked(t *testing.T) {
 	}
 }
 
-// TestCloseWhileLocked closes a store whose Put waits for another process: it must not wait any longer.
+// TestCloseWhileLocked closes a store whose Put waits for another process: it
+// must not wait any longer.
 func TestCloseWhileLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, nil)

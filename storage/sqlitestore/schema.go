@@ -7,7 +7,7 @@ import (
 
 const (
 	defaultTable = "authtrip_records"
-	maxTable     = 63 // bytes; what PostgreSQL takes, so that one name does for both
+	maxTable     = 63 // bytes, as in PostgreSQL, so that both stores can have the same name
 )
 
 // Schema returns the SQL that creates the table, for migrations of your own.
@@ -24,8 +24,8 @@ func Schema(table string) (string, error) {
 	return newQueries(table).schema, nil
 }
 
-// checkTable refuses names that are not plain ones. The error does not show the
-// name: it may come from anywhere.
+// checkTable refuses names that are not plain. The error does not show the
+// name, which may come from anywhere.
 func checkTable(name string) error {
 	if name == "" || len(name) > maxTable || !plain(name) {
 		return errors.New("sqlitestore: bad table name: use 1 to 63 of [A-Za-z0-9_], not beginning with a digit")

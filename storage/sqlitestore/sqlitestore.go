@@ -70,9 +70,10 @@ type Options struct {
 // interrupted. If SQLite notices damage, the error wraps storage.ErrCorrupt.
 type Store struct {
 	db      *sql.DB
-	own     bool   // opened by us, so closed by us
+	own     bool   // Open opened it, and Close closes it
 	where   string // for errors
 	queries queries
+	files   []opened      // of a database that Open opened
 	opened  []io.Closer   // statements and connections
 	lent    int           // handles in writing and reading
 	writing chan *handle  // one: goroutines of this process take turns, so that they need not poll
@@ -122,8 +123,9 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 		return nil, s.explain(ctx, "open", err)
 	}
 	if err := s.open(ctx, o); err != nil {
-		_ = s.Close() // the first error says more
-		return nil, s.explain(ctx, "open", err)
+		err = s.explain(ctx, "open", err) // before Close, which makes the reason disappear
+		_ = s.Close()                     // the first error says more
+		return nil, err
 	}
 	return s, nil
 }
@@ -182,7 +184,8 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) shut() error {
 	close(s.done)
 	for range s.lent {
-		// For ever: nobody is at work when a statement is closed, and nobody begins.
+		// The handles do not come back. So no call is under way when a statement is
+		// closed, and none begins.
 		select {
 		case <-s.writing:
 		case <-s.reading:

@@ -54,8 +54,8 @@ func run(t *testing.T, o *sqlitestore.Options, swaps int, keys *seal.Keys) {
 	storagetest.Run(t, first, &storagetest.Options{Reopen: reopen, Swaps: swaps})
 }
 
-// TestNew runs the suite on databases of the caller's: as SQLite has them by default, in WAL mode with a busy_timeout,
-// and with one connection for all.
+// TestNew runs the suite on databases of the caller's: as SQLite has them by
+// default, in WAL mode with a busy_timeout, and with one connection for all.
 func TestNew(t *testing.T) {
 	tests := []struct {
 		name, query string
@@ -154,7 +154,8 @@ func want(t testing.TB, s storage.Store, key, value string, version storage.Vers
 	}
 }
 
-// wantError fails the test unless err says text, and is target if that is not nil.
+// wantError fails the test unless err says text, and is target if that is not
+// nil.
 func wantError(t testing.TB, call string, err error, text string, target error) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), text) || target != nil && !errors.Is(err, target) {
@@ -186,8 +187,9 @@ func TestClose(t *testing.T) {
 	execute(t, db, "SELECT 1") // New's Close leaves the database open
 }
 
-// TestClosedWhileWriting closes a store in the middle of writes: each must succeed or say that the store is closed, and
-// all that succeeded must be there.
+// TestClosedWhileWriting closes a store in the middle of writes: each must
+// succeed or say that the store is closed, and all that succeeded must be
+// there.
 func TestClosedWhileWriting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grants.db")
 	s := open(t, path, nil)

@@ -50,6 +50,13 @@ type Grant struct {
 	// Any process that shares the store revokes them.
 	Unrevoked int
 
+	// UnrevokedSince is when the oldest of these tokens was dropped, RevokeTries
+	// how often its revocation was tried, and RevokeAt when the next try of any of
+	// them may follow. They are zero if there is none.
+	UnrevokedSince time.Time
+	RevokeTries    uint64
+	RevokeAt       time.Time
+
 	// RedeemingSince and RedeemingUntil are the times of a redemption of the
 	// refresh token that has begun and has no stored outcome. They are zero if
 	// there is none. After RedeemingUntil the refresh token is in doubt.
@@ -73,6 +80,14 @@ func facts(r *lease.Record) Grant {
 		Refreshable: r.Token.Refresh != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
+	}
+	for _, q := range r.Queue {
+		if g.UnrevokedSince.IsZero() || q.Since.Before(g.UnrevokedSince) {
+			g.UnrevokedSince, g.RevokeTries = q.Since, q.Attempts
+		}
+		if g.RevokeAt.IsZero() || q.Next.Before(g.RevokeAt) {
+			g.RevokeAt = q.Next
+		}
 	}
 	if r.Over != lease.NoGrant {
 		g.Dead = tokensource.Reason(r.Over)

@@ -21,7 +21,7 @@ func TestGrantsRefusesWrongSubjects(t *testing.T) {
 		testworld.WantIs(t, err, tokensource.ErrNoSubject)
 		_, err = g.Renew(t.Context(), &oauth2.Token{AccessToken: "t"})
 		testworld.WantIs(t, err, tokensource.ErrNoSubject)
-		for _, subject := range []string{"", "a\x00b", strings.Repeat("x", 513)} {
+		for _, subject := range []string{"", "a\x00b", "a\nb", "a\r\nb", "a\x1b[31m", "a\x7f", strings.Repeat("x", 513)} {
 			_, tokenErr := g.Source(subject).Token(t.Context())
 			_, renewErr := g.Source(subject).Renew(t.Context(), &oauth2.Token{AccessToken: "t"})
 			_, saveErr := g.Save(t.Context(), subject, &oauth2.Token{AccessToken: "t"})

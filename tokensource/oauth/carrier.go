@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -51,9 +52,24 @@ func (c *carrier) transport() http.RoundTripper {
 	if f == nil || f.of != pooled {
 		f = &freshTransport{of: pooled, transport: pooled.Clone()}
 		f.transport.DisableKeepAlives = true
+		if c.given == nil {
+			f.transport.Proxy = httpsOnly(pooled.Proxy)
+		}
 		c.fresh.Store(f)
 	}
 	return f.transport
+}
+
+// httpsOnly returns the proxy of the environment for https, where it sees
+// nothing. Through it, http in a private network (Provider.InsecureHTTP) would
+// show every secret to one more machine.
+func httpsOnly(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(req *http.Request) (*url.URL, error) {
+		if proxy == nil || req.URL.Scheme != "https" {
+			return nil, nil //nolint:nilnil // http.Transport means: no proxy
+		}
+		return proxy(req)
+	}
 }
 
 var (

@@ -26,10 +26,10 @@ type Client struct {
 type Options struct {
 	// HTTPClient carries the requests to the authorization server. Only its
 	// Transport is used: no cookies, no redirects, and the timeout is the
-	// Client's own. Nil means http.DefaultTransport, which uses the proxy that
-	// the environment names (HTTPS_PROXY). For no proxy, or for another one,
-	// bring an http.Transport. Only a proxy that the program itself trusts with a
-	// certificate can read what is sent: to every other one it is encrypted.
+	// Client's own. Nil means http.DefaultTransport with the proxy that the
+	// environment names for https (HTTPS_PROXY), and with no proxy for http. For
+	// no proxy, or for another one, bring an http.Transport. A proxy cannot read
+	// what is sent by https, unless the program trusts its certificate.
 	//
 	// Each request travels on a connection of its own, because an idle one may be
 	// dead (G3). That is so if the Transport is an *http.Transport. A

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
+
+const someAccess = "an-access-t0ken-that-nobody-issued"
 
 const someTokens = `{"access_token":"a","token_type":"Bearer","refresh_token":"r"}`
 
@@ -139,6 +143,34 @@ func TestG3_ADeadConnectionIsNotUsed(t *testing.T) {
 	}
 }
 
+// The proxy of the environment is for https only: it would read what is sent by
+// http. A program that brings a transport decides itself.
+func TestTheProxyOfTheEnvironment(t *testing.T) {
+	answer := func(conn net.Conn, _ int, _ string) bool {
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(someTokens), someTokens)
+		return false
+	}
+	base := newServer(t, answer)
+	proxied := 0
+	proxy, err := url.Parse(newServer(t, answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { proxied++; return proxy, nil }}
+	old := http.DefaultTransport
+	defer func() { http.DefaultTransport = old }()
+	http.DefaultTransport = transport
+	if _, err := elsewhere(t, base, nil).Refresh(t.Context(), someRefresh); err != nil || proxied != 0 {
+		t.Errorf("Refresh() by http = %v, with %d looks for a proxy, want none", err, proxied)
+	}
+	if _, err := elsewhere(t, "https://127.0.0.1:1", nil).Refresh(t.Context(), someRefresh); err == nil || proxied != 1 {
+		t.Errorf("Refresh() by https = %v, with %d looks for a proxy, want 1", err, proxied)
+	}
+	if _, err := elsewhere(t, base, &http.Client{Transport: transport}).Refresh(t.Context(), someRefresh); err != nil || proxied != 2 {
+		t.Errorf("Refresh() with a transport of the program = %v, with %d looks for a proxy, want 2", err, proxied)
+	}
+}
+
 // A program may replace http.DefaultTransport after the Client was made.
 func TestTheDefaultTransportIsLookedUpForEachRequest(t *testing.T) {
 	old := http.DefaultTransport
@@ -240,12 +272,12 @@ func TestMalformedHTTPIsNotQuoted(t *testing.T) {
 			return false
 		})
 		client := elsewhere(t, base, nil)
-		for _, op := range operations {
+		for _, op := range append(slices.Clone(bounded), operations[1]) {
 			err := op.run(t.Context(), client)
 			if op.name != "revoke" && err == nil {
 				t.Errorf("%s, %s = nil, want an error", name, op.name)
 			}
-			exposure.Check(t, name+", "+op.name, err, secret, someRefresh, someCode, rfcVerifier)
+			exposure.Check(t, name+", "+op.name, err, secret, someRefresh, someCode, rfcVerifier, someAccess)
 		}
 	}
 }

@@ -27,6 +27,21 @@
 // because both would carry credentials to other places ([RFC 9700] section
 // 4.12).
 //
+// Each request travels on a connection of its own, and requests of one kind are
+// bounded in number. See [Options].
+//
+// # Answers
+//
+// If the server granted, the form of its answer never costs the grant: any 2xx,
+// any or no media type, JSON or the encoding of forms, scopes as a list or with
+// commas, a missing token_type. Refused is what no request can carry. What came
+// with it is not lost, see [Unusable].
+//
+// An answer with an error code is a refusal, whatever its status. Who can cure
+// it is decided on the answer as it came, first by Provider.Classify. An answer
+// with neither a token nor an error code is none of an authorization server: it
+// redeemed nothing, and the failure is temporary.
+//
 // # Secrets
 //
 // No secret is kept in a field that package fmt or an encoder can read. Errors

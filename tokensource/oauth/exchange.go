@@ -124,7 +124,7 @@ func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
 		return nil, err
 	}
 	if !a.success() {
-		if a.cut != nil {
+		if a.cut != nil && !hasError(read(a.body)) {
 			return nil, &tokensource.Error{Op: call.op, Kind: tokensource.ErrTemporary, Status: a.status, Err: a.cut}
 		}
 		return nil, c.failure(call.op, a)
@@ -137,7 +137,7 @@ func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
 	}
 	r := c.readResponse(a.body, a.sent, assumed)
 	switch {
-	case a.cut == nil && r.refused(): // no means no (G15)
+	case hasError(r.members): // no means no (G15)
 		return nil, c.failure(call.op, a)
 	case r.complete() && r.bad != nil:
 		return nil, notUsable(call.op, a, r)

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,16 @@ func utf16LE(s string) string {
 	return string(out)
 }
 
-// G14: if the server granted, the form of its answer never costs the grant.
+// quote returns s as a JSON string.
+func quote(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// G14: If the server granted, the form of its answer never costs the grant.
 func TestG14_AnswersThatGrant(t *testing.T) {
 	const end = `"access_token":"at-1","expires_in":3600,"refresh_token":"rt-1"}`
 	const good = `{"token_type":"bearer","scope":"a b",` + end
@@ -67,6 +77,10 @@ func TestG14_AnswersThatGrant(t *testing.T) {
 		"spaces and line breaks around":                ok("\r\n\t " + good + "\r\n\r\n"),
 		"NUL behind":                                   ok(good + "\x00\x00"),
 		"a warning behind":                             ok(good + "<br />\n<b>Warning</b>: session_start()"),
+		"a warning before it":                          ok("Notice: undefined index {main} in a.php\n" + good),
+		"a warning in HTML before it":                  ok("<br />\n<b>Notice</b>: undefined index<br />\n" + good),
+		"a prefix against inclusion":                   ok(")]}',\n" + good),
+		"encoded twice":                                ok(quote(good)),
 		"a brace behind":                               ok(good + "}"),
 		"an empty object behind":                       ok(good + "{}"),
 		"an empty error":                               ok(`{"error":"","scope":"a b",` + end),
@@ -109,7 +123,7 @@ func TestG14_AnswersThatGrant(t *testing.T) {
 	}
 }
 
-// G15: an answer that is not one of an authorization server redeemed nothing,
+// G15: An answer that is not one of an authorization server redeemed nothing,
 // and is never in doubt.
 func TestG15_AnswersThatRedeemedNothing(t *testing.T) {
 	portal := strings.Repeat("<p>Please accept the terms to use this network.</p>", 99)

@@ -1,14 +1,17 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -36,15 +39,15 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	switch {
 	case a.cut != nil:
 		return provider.Identity{}, &tokensource.Error{Op: opIdentity, Kind: tokensource.ErrTemporary, Status: a.status, Err: a.cut}
-	case a.status != http.StatusOK:
-		return provider.Identity{}, c.identityFailure(a)
+	case !a.success():
+		return provider.Identity{}, c.identityFailure(a, nil)
 	}
-	id, err := c.provider.ParseIdentity(a.body)
+	id, err := c.provider.ParseIdentity(bytes.TrimPrefix(a.body, []byte("\ufeff")))
 	if err == nil && id.Subject == "" {
 		err = errors.New("the provider named no subject")
 	}
 	if err != nil {
-		return provider.Identity{}, &tokensource.Error{Op: opIdentity, Kind: tokensource.ErrTemporary, Status: a.status, Err: err}
+		return provider.Identity{}, c.identityFailure(a, err)
 	}
 	return id, nil
 }
@@ -65,29 +68,45 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	req.Header.Set("User-Agent", userAgent)
 	a, err := c.send(opIdentity, req, new(sending))
-	a.secrets = []string{tok.AccessToken}
+	if len(tok.AccessToken) >= minSecret {
+		a.secrets = []string{tok.AccessToken}
+	}
 	return a, err
 }
 
 // identityFailure makes an answer that named no user into an error. The
-// provider judges first (G16).
-func (c *Client) identityFailure(a answer) *tokensource.Error {
+// provider judges first (G16). Unread is why an answer with a status that means
+// success could not be read.
+func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
+	var verdict provider.Verdict
 	if c.provider.Classify != nil {
-		verdict := c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
-		if verdict != (provider.Verdict{}) {
-			e := c.failure(opIdentity, a)
-			e.Code, e.Description = verdict.Code, "" // the body of an API is no error answer of RFC 6749
-			return e
-		}
+		verdict = c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
 	}
-	e := &tokensource.Error{Op: opIdentity, Status: a.status, Kind: tokensource.ErrClient}
-	switch {
-	case a.status == http.StatusUnauthorized:
-		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
-	case a.status == http.StatusForbidden:
+	e := &tokensource.Error{Op: opIdentity, Status: a.status, Hint: verdict.Hint, Err: unread}
+	e.Code = redact.Text(verdict.Code, maxCode, a.secrets...)
+	if verdict.Cure == provider.ByDefault {
+		verdict.Cure = c.judgeIdentity(a)
+	}
+	if e.Hint == "" && verdict.Cure == provider.OperatorCures && a.status == http.StatusForbidden {
 		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
-	case a.status >= 500 || a.status == http.StatusTooManyRequests:
-		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
 	}
+	c.cured(e, verdict.Cure, a, verdict.Code)
 	return e
+}
+
+// judgeIdentity says who can cure that an answer named no user.
+func (c *Client) judgeIdentity(a answer) provider.Cure {
+	facts := c.provider.API
+	rejected := facts.RejectedStatuses
+	if rejected == nil {
+		rejected = []int{http.StatusUnauthorized}
+	}
+	limited := slices.Contains(facts.LimitStatuses, a.status) && retryAfter(a.header, time.Now()) > 0
+	switch {
+	case limited, a.success(), a.status >= 500, a.status == http.StatusTooManyRequests:
+		return provider.TimeCures
+	case slices.Contains(rejected, a.status):
+		return provider.UserCanCure
+	}
+	return provider.OperatorCures
 }

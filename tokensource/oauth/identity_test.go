@@ -137,3 +137,51 @@ func TestIdentityGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// The facts of the provider hold for this answer too.
+func TestIdentityAnswersByTheProvidersFacts(t *testing.T) {
+	const user = `{"data":{"id":"7"}}`
+	limit := http.Header{"Retry-After": {"30"}}
+	tests := []struct {
+		name  string
+		fault oauthtest.Fault
+		kind  error // nil: the user
+		want  string
+	}{
+		{"201", wire.JSON(201, user), nil, ""},
+		{"a byte order mark", wire.JSON(200, "\ufeff"+user), nil, ""},
+		{"403 of a rejected token", oauthtest.Fault{Status: 403}, tokensource.ErrReauthorize, "refused"},
+		{"401 where 403 rejects", oauthtest.Fault{Status: 401}, tokensource.ErrClient, "HTTP 401"},
+		{"403 of a rate limit", oauthtest.Fault{Status: 403, Header: limit}, tokensource.ErrTemporary, "retry after 30s"},
+		{"a refusal with 200", wire.JSON(200, `{"ok":false,"error":"token_revoked"}`), tokensource.ErrReauthorize, "token_revoked"},
+		{"a refusal with a hint", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "buy credits"},
+		{"a hint alone", wire.JSON(503, `{"title":"CreditsDepleted"}`), tokensource.ErrTemporary, "buy credits"},
+	}
+	for _, tt := range tests {
+		w, s := newWorld(t), confidential()
+		s.p.API = tokensource.APIFacts{RejectedStatuses: []int{403}, LimitStatuses: []int{403}}
+		s.p.Classify = func(a provider.Answer) provider.Verdict {
+			switch {
+			case a.Op == "identity" && a.Code() == "token_revoked":
+				return provider.Verdict{Cure: provider.UserCanCure, Code: a.Code()}
+			case a.Member("title") == "CreditsDepleted" && a.Status == 402:
+				return provider.Verdict{Cure: provider.OperatorCures, Hint: "buy credits"}
+			case a.Member("title") == "CreditsDepleted":
+				return provider.Verdict{Hint: "buy credits"}
+			}
+			return provider.Verdict{}
+		}
+		w.Fake.Inject(oauthtest.Match{}, tt.fault, 1)
+		got, err := w.at(s).Identity(t.Context(), &oauth2.Token{AccessToken: "an-access-t0ken"})
+		if tt.kind == nil {
+			if err != nil || got.Subject != "7" {
+				t.Errorf("%s: Identity() = %q, %v, want the user", tt.name, got.Subject, err)
+			}
+			continue
+		}
+		testworld.WantIs(t, err, tt.kind)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Identity() = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}

@@ -22,7 +22,7 @@ import (
 var bounded = []operation{
 	operations[0], operations[2],
 	{"identity", func(ctx context.Context, c *oauth.Client) error {
-		_, err := c.Identity(ctx, &oauth2.Token{AccessToken: "a"})
+		_, err := c.Identity(ctx, &oauth2.Token{AccessToken: someAccess})
 		return err
 	}},
 	{"client_credentials", func(ctx context.Context, c *oauth.Client) error {

@@ -40,7 +40,7 @@ func knows(a provider.Answer) provider.Verdict {
 	return provider.Verdict{}
 }
 
-// G16: a refusal is classified by who can cure it, on the answer as it came.
+// G16: A refusal is classified by who can cure it, on the answer as it came.
 func TestG16_WhoCanCureARefusal(t *testing.T) {
 	user, operator, passing := tokensource.ErrReauthorize, tokensource.ErrClient, tokensource.ErrTemporary
 	page := oauthtest.Fault{Status: 500, Body: "<html><title>Server Error (500)</title></html>", ContentType: "text/html"}
@@ -100,6 +100,9 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		{"an error object with 200", nil, wire.JSON(200, `{"error":{"code":190,"message":"x"}}`), operator, ""},
 		{"an error that is true, beside a token", nil, wire.JSON(200, `{"error":true,"access_token":"a"}`), operator, "true"},
 		{"an error twice, beside a token", nil, wire.JSON(200, `{"error":"","error":"invalid_grant","access_token":"a"}`), operator, ""},
+		{"an error with 400, cut off behind its code", nil, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_grant","x":1}`, Truncate: 26}, user, "invalid_grant"},
+		{"an error with 200, cut off behind its code", nil, oauthtest.Fault{Status: 200, Body: `{"error":"invalid_grant","x":1}`, Truncate: 26}, user, "invalid_grant"},
+		{"an error with 400, cut off in its code", nil, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_grant","x":1}`, Truncate: 15}, passing, ""},
 		{"407 of a proxy", nil, oauthtest.Fault{Status: 407, Body: xapi.HTMLPage}, passing, ""},
 		{"511 of a portal", nil, oauthtest.Fault{Status: 511, Body: xapi.HTMLPage}, passing, ""},
 		{"451 in HTML", nil, oauthtest.Fault{Status: 451, Body: xapi.HTMLPage}, passing, ""},

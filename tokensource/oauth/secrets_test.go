@@ -2,7 +2,14 @@ package oauth_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,5 +68,71 @@ func TestDescriptionsAreMadeFitForLogs(t *testing.T) {
 		if text := err.Error(); strings.ContainsAny(text, "\r\n\x1b\x00") {
 			t.Errorf("%s: Error() = %q", tt.name, text)
 		}
+	}
+}
+
+// echoing is a server that repeats each request in its description of an error,
+// in one encoding.
+type echoing struct{ encode func(string) string }
+
+func (e echoing) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := ""
+	if req.Body != nil {
+		text, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(text)
+		req.Body.Close()
+	}
+	echo := e.encode("Authorization: " + req.Header.Get("Authorization") + " " + body)
+	answer := `{"error":"` + echo[:min(len(echo), 40)] + `","error_description":` + quote(echo) + `}`
+	resp := httptest.NewRecorder()
+	resp.WriteHeader(http.StatusBadRequest)
+	resp.Body.WriteString(answer)
+	return resp.Result(), nil
+}
+
+// A server may repeat the client's Authorization header and the form in any
+// encoding.
+func TestEchoedRequestsAreNotShown(t *testing.T) {
+	hexed := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	based := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	decoded := func(s string) string { // the header and the form as the server reads them
+		s, _ = url.QueryUnescape(s)
+		for part := range strings.FieldsSeq(s) {
+			if b, err := base64.StdEncoding.DecodeString(part); err == nil {
+				s += " " + string(b)
+			}
+		}
+		return s
+	}
+	for name, encode := range map[string]func(string) string{
+		"as it came": strings.Clone, "decoded": decoded, "upper case": strings.ToUpper, "decoded, in upper case": func(s string) string { return strings.ToUpper(decoded(s)) },
+		"percent": url.QueryEscape, "percent twice": func(s string) string { return url.QueryEscape(url.QueryEscape(s)) },
+		"hex": hexed, "hex of what was decoded": func(s string) string { return hexed(decoded(s)) },
+		"HEX": func(s string) string { return strings.ToUpper(hexed(s)) }, "base64": based,
+		"base64 of what was decoded": func(s string) string { return based(decoded(s)) },
+		"the end alone":              func(s string) string { return s[len(s)-20:] },
+	} {
+		s := confidential()
+		s.o = &oauth.Options{HTTPClient: &http.Client{Transport: echoing{encode}}}
+		client, err := s.client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs []error
+		sent := []string{secret, someRefresh, someCode, rfcVerifier, someAccess}
+		for _, op := range append(slices.Clone(bounded), operations[1]) {
+			err := op.run(t.Context(), client)
+			errs = append(errs, err)
+			text := strings.ToLower(err.Error())
+			for _, s := range sent {
+				if strings.Contains(text, strings.ToLower(s[:8])) || strings.Contains(text, strings.ToLower(s[len(s)-8:])) {
+					t.Errorf("%s, %s = %q: it shows a part of %q", name, op.name, text, s)
+				}
+			}
+		}
+		exposure.Check(t, name, errs, sent...)
 	}
 }

@@ -90,7 +90,7 @@ func judge(a provider.Answer, code string, readable bool) provider.Cure {
 		return provider.UserCanCure
 	case page && fromGateway(a.Status):
 		return provider.TimeCures
-	case a.Status >= 200 && a.Status <= 299 && !(response{members: read(a.Body())}).refused():
+	case a.Status >= 200 && a.Status <= 299 && !hasError(read(a.Body())):
 		return provider.TimeCures
 	}
 	return provider.OperatorCures

@@ -66,10 +66,10 @@ func (r response) complete() bool {
 	return r.tok != nil && (r.members.Whole || r.bad == nil && r.tok.RefreshToken != "")
 }
 
-// refused reports whether the answer has an error, so that it is no success
+// hasError reports whether an answer has an error, so that it is no success
 // whatever its status (G15). The code may be one that nobody can read.
-func (r response) refused() bool {
-	raw, times := r.members.Raw("error")
+func hasError(o members.Object) bool {
+	raw, times := o.Raw("error")
 	none := []string{"", "null", `""`, "false", "0", "{}", "[]"}
 	return times > 0 && !slices.Contains(none, strings.TrimSpace(string(raw)))
 }

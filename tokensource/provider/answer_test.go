@@ -80,3 +80,31 @@ func TestKeptMembers(t *testing.T) {
 		t.Errorf("Kept() = %v, want %v", got, want)
 	}
 }
+
+// FuzzAnswer reads what any server may send as a classifier would.
+func FuzzAnswer(f *testing.F) {
+	for _, body := range []string{
+		`{"error":"invalid_grant","error_description":"x"}`, `{"errors":[{"errorType":"invalid_grant"}]}`, "error=a&error_description=b+c",
+		`<html>`, ``, `{"error":{"code":190}}`, `{"error":"a","error":"b"}`, "\ufeff{}", `{"errors":[[[[`,
+	} {
+		f.Add(400, []byte(body), "errors.0.errorType")
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte, path string) {
+		a := provider.NewAnswer("refresh", status, nil, body)
+		if len(a.Body()) > 64<<10 || !strings.HasPrefix(string(body), string(a.Body())) {
+			t.Errorf("Body() of %q has %d bytes", body, len(a.Body()))
+		}
+		if a.Member("error") != a.Code() || a.Member("error_description") != a.Description() {
+			t.Errorf("%q: Code() = %q, Description() = %q", body, a.Code(), a.Description())
+		}
+		if text := a.Member(path); len(text) > 3*len(body) {
+			t.Errorf("Member(%q) of %q = %q: it is longer than the body", path, body, text)
+		}
+		for _, op := range []string{"exchange", "refresh", "identity", "revoke"} {
+			v := provider.X().Classify(provider.NewAnswer(op, status, nil, body))
+			if v.Cure == provider.UserCanCure && status != 400 && status != 401 {
+				t.Errorf("Classify(%s, %d, %q) = %+v: a grant is taken for dead", op, status, body, v)
+			}
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 func (p *Provider) Clone() *Provider {
 	c := *p
 	c.APIOrigins = slices.Clone(p.APIOrigins)
+	c.OtherEndpoints = slices.Clone(p.OtherEndpoints)
 	c.Scopes = slices.Clone(p.Scopes)
 	c.IdentityScopes = slices.Clone(p.IdentityScopes)
 	c.KeepMembers = slices.Clone(p.KeepMembers)
@@ -38,11 +39,11 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation and client credentials. A resource server's token
-// is never sent there.
+// directly: token, revocation, client credentials and OtherEndpoints. A token
+// of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
-	for _, endpoint := range []string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL} {
+	for _, endpoint := range append([]string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL}, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
 		}

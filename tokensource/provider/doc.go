@@ -13,6 +13,9 @@
 // Provider from its documentation. The zero value of every optional field
 // means that the server follows the RFCs.
 //
+// Where a server words its refusals in its own way, Provider.Classify looks at
+// the [Answer] and returns a [Verdict]: who can cure it.
+//
 // # Concurrency
 //
 // A Provider is data. Constructors copy it. It must not be changed while one

@@ -68,6 +68,11 @@ type Provider struct {
 	// TokenURL.
 	ClientCredentialsURL string
 
+	// OtherEndpoints are further endpoints of the authorization server, such as
+	// pushed authorization, device authorization, introspection and registration,
+	// and former names of the others. No token of a user is sent there.
+	OtherEndpoints []string
+
 	// Issuer is compared with iss in the authorization response ([RFC 9207]) if
 	// the server sends one. Empty refuses nothing.
 	//

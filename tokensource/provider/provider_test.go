@@ -20,6 +20,7 @@ func example() *provider.Provider {
 		ClientCredentialsURL: "https://as.example/app-token",
 		IdentityURL:          "https://api.example/me",
 		ParseIdentity:        func([]byte) (provider.Identity, error) { return provider.Identity{Subject: "1"}, nil },
+		OtherEndpoints:       []string{"https://as.example/device", "https://as.example/par"},
 		APIOrigins:           []string{"https://api.example", "https://api.example:8443"},
 		Issuer:               "https://as.example",
 		IssuerRequired:       true,
@@ -106,6 +107,8 @@ func TestValidate(t *testing.T) {
 		{"empty fragment", func(p *provider.Provider) { p.AuthorizationURL = "https://as.example/a#" }, "fragment"},
 		{"http revocation", func(p *provider.Provider) { p.RevocationURL = "http://as.example/revoke" }, "RevocationURL"},
 		{"http app token", func(p *provider.Provider) { p.ClientCredentialsURL = "http://as.example/app" }, "ClientCredentialsURL"},
+		{"http other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{"http://as.example/device"} }, "OtherEndpoints"},
+		{"empty other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{""} }, "OtherEndpoints"},
 		{"http identity", func(p *provider.Provider) { p.IdentityURL = "http://api.example/me" }, "IdentityURL"},
 
 		{"http origin", func(p *provider.Provider) { p.APIOrigins = []string{"http://api.example"} }, "must be https"},
@@ -144,7 +147,7 @@ func TestValidate(t *testing.T) {
 func TestClone(t *testing.T) {
 	p := example()
 	c := p.Clone()
-	c.Name, c.Scopes[0], c.APIOrigins[0] = "other", "changed", "https://changed.example"
+	c.Name, c.Scopes[0], c.APIOrigins[0], c.OtherEndpoints[0] = "other", "changed", "https://changed.example", "https://changed.example/par"
 	c.IdentityScopes[0], c.KeepMembers[0], c.AuthorizationParams["access_type"][0] = "changed", "changed", "changed"
 	c.AuthorizationParams.Set("new", "parameter")
 	c.API.RejectedStatuses[0], c.API.LimitStatuses[0], c.API.LimitHeaders[0].Reset = 402, 402, "changed"

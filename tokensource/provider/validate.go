@@ -36,6 +36,11 @@ func (p *Provider) Validate() error {
 			return fmt.Errorf("provider %s: %s: %w", p.Name, e.field, err)
 		}
 	}
+	for _, endpoint := range p.OtherEndpoints {
+		if err := p.checkEndpoint(endpoint); err != nil {
+			return fmt.Errorf("provider %s: OtherEndpoints: %w", p.Name, err)
+		}
+	}
 	for _, origin := range p.APIOrigins {
 		if err := p.checkOrigin(origin); err != nil {
 			return fmt.Errorf("provider %s: APIOrigins: %w", p.Name, err)

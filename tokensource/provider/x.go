@@ -40,6 +40,17 @@ var xScopes = []string{
 // its names, the Ads API (scopes ads.read and ads.write), and uploads.
 var xAPIOrigins = []string{"https://api.x.com", "https://api.twitter.com", "https://ads-api.x.com", "https://upload.x.com"}
 
+// xOtherEndpoints take the credential of the app and no token of a user: the
+// endpoints under X's former host name, which is an API origin too, and the
+// revocation of an app's own token.
+var xOtherEndpoints = []string{
+	"https://api.x.com/oauth2/invalidate_token",
+	"https://api.twitter.com/2/oauth2/token",
+	"https://api.twitter.com/2/oauth2/revoke",
+	"https://api.twitter.com/oauth2/token",
+	"https://api.twitter.com/oauth2/invalidate_token",
+}
+
 // X returns the facts of X (Twitter): OAuth 2.0 Authorization Code with PKCE,
 // for public and confidential clients. Each call returns a new value. So a
 // caller may change it, for example append a scope that is new at X.
@@ -53,6 +64,7 @@ func X() *Provider {
 		TokenURL:             "https://api.x.com/2/oauth2/token",
 		RevocationURL:        "https://api.x.com/2/oauth2/revoke",
 		ClientCredentialsURL: "https://api.x.com/oauth2/token",
+		OtherEndpoints:       slices.Clone(xOtherEndpoints),
 		ClientAuth:           Basic,
 		ClientIDInBody:       true, // X has asked for it beside Basic at times, and accepts it always
 		APIOrigins:           slices.Clone(xAPIOrigins),

@@ -37,6 +37,19 @@ func TestX(t *testing.T) {
 	}
 }
 
+// The API of X has its former host name too, and so have the endpoints that must
+// not get a user's token.
+func TestXEndpoints(t *testing.T) {
+	got := provider.X().Endpoints()
+	for _, host := range []string{"https://api.x.com", "https://api.twitter.com"} {
+		for _, path := range []string{"/2/oauth2/token", "/2/oauth2/revoke", "/oauth2/token", "/oauth2/invalidate_token"} {
+			if !slices.Contains(got, host+path) {
+				t.Errorf("X().Endpoints() lacks %s%s", host, path)
+			}
+		}
+	}
+}
+
 func TestXScopes(t *testing.T) {
 	got := provider.X().Scopes
 	for _, s := range []string{"tweet.read", "tweet.write", "users.read", "users.email", "offline.access", "media.write", "dm.read", "ads.write"} {
