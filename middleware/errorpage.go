@@ -44,9 +44,9 @@ type pageData struct {
 	App, Home         string
 }
 
-// ErrorPage is the default answer for err, an *Error. A browser gets a page that
-// says what happened, where to try again, and how to get back to the app. A
-// program gets JSON with "error", "message" and "retry". It shows nothing of
+// ErrorPage is the default answer for err, an *Error. A browser gets a page
+// that says what happened, where to try again, and how to get back to the app.
+// A program gets JSON with "error", "message" and "retry". It shows nothing of
 // Error.Err. The page loads nothing, runs no script and cannot be framed.
 func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*Error](err)

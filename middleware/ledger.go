@@ -22,7 +22,10 @@ import (
 // only one. Another Login has other lists, because it may have other keys.
 type ledger struct {
 	store storage.Store
-	owner string // the Login, in digits: some file systems do not tell upper case from lower case
+
+	// owner names the Login, in digits. Some file systems do not tell upper case
+	// from lower case.
+	owner string
 }
 
 // ledgerOf returns the ledger of a client with one redirect URL.

@@ -142,8 +142,8 @@ func TestServiceWorker(t *testing.T) {
 }
 
 // TestLogoutLeadsToTheServer: after the logout, the next page sends the browser
-// to the authorization server. Chromium applies the form-action of a page to all
-// redirects that follow.
+// to the authorization server. Chromium applies the form-action of a page to
+// all redirects that follow.
 func TestLogoutLeadsToTheServer(t *testing.T) {
 	for _, path := range []string{"/logout", "/disconnect"} {
 		a := newApp(t, "/callback", everything, middleware.Options{AfterLogout: "/private"})
@@ -157,8 +157,8 @@ func TestLogoutLeadsToTheServer(t *testing.T) {
 	}
 }
 
-// TestPageAfterLogout: a page that can be validated, as a file can, is not shown
-// again after the logout, or to the next user.
+// TestPageAfterLogout: a page that can be validated, as a file can, is not
+// shown again after the logout, or to the next user.
 func TestPageAfterLogout(t *testing.T) {
 	a := newApp(t, "/callback", everything, middleware.Options{})
 	a.login.Mount(a.mux)

@@ -46,7 +46,8 @@ func newTab(t *testing.T) *tab {
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
-	// The first use of a context must not be one that ends: the tab would end with it.
+	// The first use of a context must not be one that ends: the tab would end with
+	// it.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +131,8 @@ func (b *tab) until(what string, done func() bool) {
 	}
 }
 
-// click clicks on the first element of a kind, and waits for the text of the page
-// that follows.
+// click clicks on the first element of a kind, and waits for the text of the
+// page that follows.
 func (b *tab) click(selector, text string) {
 	b.t.Helper()
 	b.until(selector, func() bool {

@@ -3,11 +3,11 @@
 //
 // # What it is for
 //
-// [Postgres], [PostgresStandby], [PgBouncer], [Redis] and [Nginx] start a server
-// from the binaries of the machine, on a free loopback port and in a temporary
-// directory. They stop it at the end of the test. On Linux the server also ends
-// with the process of the test, however that process ends. If a variable names a
-// server ([PostgresEnv], [RedisEnv]), the test gets that one.
+// [Postgres], [PostgresStandby], [PgBouncer], [Redis] and [Nginx] start a
+// server from the binaries of the machine, on a free loopback port and in a
+// temporary directory. They stop it at the end of the test. On Linux the server
+// also ends with the process of the test, however that process ends. If a
+// variable names a server ([PostgresEnv], [RedisEnv]), the test gets that one.
 //
 // # Types
 //
