@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzCallbackQuery sends any query to a browser that has a flow under way. Without its state nothing may happen.
+// FuzzCallbackQuery sends any query to a browser that has a flow under way.
+// Without its state nothing may happen.
 func FuzzCallbackQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "code=c&state=s", "error=access_denied&state=", "denied=x", "state=s&state=s&code=c", "code=%zz", "iss=x&code=c&state=s",
@@ -57,7 +58,8 @@ func FuzzFlowCookie(f *testing.F) {
 	})
 }
 
-// FuzzReturnPath compares what is accepted with two other readers of URLs: net/url and what browsers do (WHATWG).
+// FuzzReturnPath compares what is accepted with two other readers of URLs:
+// net/url and what browsers do (WHATWG).
 func FuzzReturnPath(f *testing.F) {
 	for _, seed := range []string{
 		"/", "/a?b#c", "//evil.example", `/\evil.example`, "/%2f%2fevil.example", "/\t/evil.example", "/.//evil.example",
@@ -86,8 +88,9 @@ func FuzzReturnPath(f *testing.F) {
 	})
 }
 
-// leavesSite is the part of WHATWG's URL parser that decides whether a reference changes the host: white space at the
-// ends, tabs and line breaks everywhere are dropped, and a backslash is a slash.
+// leavesSite is the part of WHATWG's URL parser that decides whether a
+// reference changes the host: white space at the ends, tabs and line breaks
+// everywhere are dropped, and a backslash is a slash.
 func leavesSite(ref string) bool {
 	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' })
 	ref = strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(ref)

@@ -72,7 +72,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestIdentifyOfAProviderWithoutIdentity: whoever has no IdentityURL says who the user is.
+// TestIdentifyOfAProviderWithoutIdentity: without an IdentityURL, the app says
+// who the user is.
 func TestIdentifyOfAProviderWithoutIdentity(t *testing.T) {
 	w := newWorld(t, setup{
 		provider: func(p *provider.Provider) { p.IdentityURL, p.ParseIdentity = "", nil },
@@ -87,7 +88,8 @@ func TestIdentifyOfAProviderWithoutIdentity(t *testing.T) {
 	}
 }
 
-// Nothing that can be printed shows a secret: pages, errors, and the Login itself.
+// Nothing that can be printed shows a secret: pages, errors, and the Login
+// itself.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})

@@ -60,7 +60,7 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request) (bool, error) {
 	k, version, err := l.reopen(ctx, keptKey(p.State))
 	if err != nil {
 		e := stopped(opCallback, "the login cannot be read now", err)
-		e.Retry = l.resumePath(p.ReturnTo)
+		e.Retry, e.kept = l.resumePath(p.ReturnTo), true
 		return false, e
 	}
 	if k == nil {
@@ -150,6 +150,6 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	k.owner = ""
 	_, _ = l.writeKept(last, k, version) // otherwise the claim ends by itself
-	e.Retry = l.resumePath(p.ReturnTo)
+	e.Retry, e.kept = l.resumePath(p.ReturnTo), true
 	return e
 }
