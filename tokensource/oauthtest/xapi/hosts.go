@@ -12,8 +12,8 @@ const (
 	hostUpload = "upload.x.com"
 )
 
-// elsewhere returns what a request to one of these hosts needs, and whether r is
-// one.
+// elsewhere returns what a request to one of these hosts needs, and whether r
+// is one.
 func elsewhere(r *http.Request) (endpoint, bool) {
 	var scope string
 	switch strings.TrimSuffix(strings.ToLower(r.Host), ":443") {
