@@ -244,7 +244,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 			r.reason = notRotated
 		}
 		t := r.issued(tok, sent.Wall, r.members)
-		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
+		r.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
 	}
 	r.answered = err
