@@ -17,9 +17,9 @@ const maxForm = 16 << 10
 //
 // Authorize refuses a return_to that is not a local path (ErrReturnPath), and a
 // request that does not open a page (ErrNotNavigation). If another site led a
-// user who is logged in to it, or posted to it, the error is ErrCrossOrigin, and
-// the default page asks the user. The session of a browser stays until a new
-// login is finished.
+// user who is logged in to it, or posted to it, the error is ErrCrossOrigin,
+// and the default page asks the user. The session of a browser stays until a
+// new login is finished.
 func (l *Login) Authorize() http.Handler {
 	in := l.inner()
 	return in.route(opAuthorize, in.authorize, http.MethodGet, http.MethodPost)

@@ -8,7 +8,8 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 )
 
-// TestM2_AuthorizeIsOpened: a login cannot be started behind the user's back (R016).
+// TestM2_AuthorizeIsOpened: a login cannot be started behind the user's back
+// (R016).
 func TestM2_AuthorizeIsOpened(t *testing.T) {
 	tests := []struct {
 		method  string

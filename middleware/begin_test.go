@@ -14,8 +14,8 @@ import (
 
 const secondURL = "https://app.example/second/callback"
 
-// M11: What one login asks for can be chosen by the app for each request, and by
-// nobody else.
+// M11: What one login asks for can be chosen by the app for each request, and
+// by nobody else.
 func TestM11_ChosenByTheApp(t *testing.T) {
 	w := newWorld(t, setup{moreURLs: []string{secondURL}, options: middleware.Options{
 		Params: url.Values{"prompt": {"consent"}, "ui_locales": {"de"}}, RedirectURLs: []string{secondURL},

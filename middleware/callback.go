@@ -41,9 +41,9 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	return l.answered(w, correlate(r.WithContext(ctx), p.state.Reveal()), p)
 }
 
-// answered finishes the login that p is the answer to. An error needs no note in
-// the ledger: there is nothing to send, and the flow ends with its cookie. So
-// a visitor without a code causes no write to the store.
+// answered finishes the login that p is the answer to. An error needs no note
+// in the ledger: there is nothing to send, and the flow ends with its cookie.
+// So a visitor without a code causes no write to the store.
 func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) error {
 	ctx, state, code := r.Context(), p.state.Reveal(), p.code.Reveal()
 	name, f, err := l.find(r, state)

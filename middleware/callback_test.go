@@ -21,7 +21,8 @@ import (
 // M3: A callback with a wrong, missing or replayed state, another issuer, or
 // duplicate or oversized parameters is refused before any request.
 //
-// TestM3_Refused sends what the callback must refuse before any request, to a browser with a flow under way.
+// TestM3_Refused sends what the callback must refuse before any request, to a
+// browser with a flow under way.
 func TestM3_Refused(t *testing.T) {
 	long := strings.Repeat("a", 16<<10+1)
 	tests := []struct {
@@ -78,7 +79,8 @@ func TestM3_Refused(t *testing.T) {
 	if n := len(w.fake.Requests()); n != 0 {
 		t.Errorf("%d requests were made for callbacks that had to be refused first", n)
 	}
-	// None of it used up the flow: what anybody can send must not end a user's login.
+	// None of it used up the flow: what anybody can send must not end a user's
+	// login.
 	if a := b.get(w.consent(target)); a.location() != "/home" {
 		t.Errorf("the true answer after all of that = %d to %q, want 303 to /home", a.StatusCode, a.location())
 	}
@@ -202,7 +204,8 @@ func TestM3_Replay(t *testing.T) {
 	}
 	replay := cookie.Name + "=" + cookie.Value
 
-	// Whoever is logged in sees no error: the flow's page if the flow is still known, else AfterLogin.
+	// A user who is logged in sees no error. The login ends at the page of the
+	// flow, if the flow is still known. Otherwise it ends at AfterLogin.
 	if a := b.get(callback, "Cookie", replay); a.location() != "/timeline" {
 		t.Errorf("second callback, logged in = %d to %q, want 303 to /timeline", a.StatusCode, a.location())
 	}
@@ -226,7 +229,8 @@ func TestM3_Replay(t *testing.T) {
 	}
 }
 
-// TestM3_OtherMethods: nothing but the opening of the page uses a flow up (attack A44).
+// TestM3_OtherMethods: nothing but the opening of the page uses a flow up
+// (attack A44).
 func TestM3_OtherMethods(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
@@ -322,8 +326,8 @@ func TestM3_BackAndAnotherAccount(t *testing.T) {
 	}
 }
 
-// TestM3_CodeOfAnotherFlow: attack A03. The server refuses the code, because the
-// verifier is that of the flow whose state came.
+// TestM3_CodeOfAnotherFlow: attack A03. The server refuses the code, because
+// the verifier is that of the flow whose state came.
 func TestM3_CodeOfAnotherFlow(t *testing.T) {
 	w := newWorld(t, setup{})
 	victim, attacker := newBrowser(t, w.mux), newBrowser(t, w.mux)
@@ -338,9 +342,9 @@ func TestM3_CodeOfAnotherFlow(t *testing.T) {
 	}
 }
 
-// TestM3_ChallengeRemoved: attack A05. Somebody on the way removes the challenge,
-// so that the code would be good without a verifier. The verifier is sent all the
-// same, and the server refuses it.
+// TestM3_ChallengeRemoved: attack A05. Somebody on the way removes the
+// challenge, so that the code would be good without a verifier. The verifier is
+// sent all the same, and the server refuses it.
 func TestM3_ChallengeRemoved(t *testing.T) {
 	server, err := oauthtest.NewServer(&oauthtest.Options{Provider: provider.X()}) // takes a request without a challenge
 	if err != nil {

@@ -1,9 +1,9 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -12,7 +12,7 @@ import (
 
 // claims are what the Logins of this process have for themselves, for each
 // store that they share. It is no setting: Logins on different stores do not
-// meet. An entry goes with the last Login that has it.
+// meet. An entry goes when the Keepers of all Logins that have it are closed.
 var claims = struct {
 	sync.Mutex // guards entries; never held across I/O
 	entries    map[claimKey]*claimed
@@ -59,17 +59,22 @@ func claim(l *login) error {
 			claims.entries[key] = &mine
 		}
 		claims.entries[key].logins++
-		runtime.AddCleanup(l, release, key)
+	}
+	if !l.keeping.Go(func(ctx context.Context) { <-ctx.Done(); release(store, wanted) }) {
+		go release(store, wanted) // the Keeper is closed
 	}
 	return nil
 }
 
-// release gives up one claim of a Login that is gone.
-func release(key claimKey) {
+// release gives up the claims of a Login.
+func release(store storage.Store, wanted map[string]claimed) {
 	claims.Lock()
 	defer claims.Unlock()
-	c := claims.entries[key]
-	if c.logins--; c.logins == 0 {
-		delete(claims.entries, key)
+	for thing := range wanted {
+		key := claimKey{store, thing}
+		c := claims.entries[key]
+		if c.logins--; c.logins == 0 {
+			delete(claims.entries, key)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return l.unfinished(ctx, w, state, f.returnTo, k, err)
 	}
-	l.cookies.drop(w, r, l.cookies.kept()) // a login that could be tried again is of the past
+	l.cookies.drop(w, r, l.cookies.kept()) // a login that waited is obsolete
 	return nil
 }
 

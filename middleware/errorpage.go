@@ -44,9 +44,9 @@ type pageData struct {
 	App, Home         string
 }
 
-// ErrorPage is the default answer for err, an *Error. A browser gets a page that
-// says what happened, where to try again, and how to get back to the app. A
-// program gets JSON with "error", "message" and "retry". It shows nothing of
+// ErrorPage is the default answer for err, an *Error. A browser gets a page
+// that says what happened, where to try again, and how to get back to the app.
+// A program gets JSON with "error", "message" and "retry". It shows nothing of
 // Error.Err. The page loads nothing, runs no script and cannot be framed.
 func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*Error](err)
@@ -111,8 +111,10 @@ var wordings = []wording{
 	{ErrLoginFailed, "login_failed", "Login failed", "The login could not be completed.", ""},
 }
 
-// asked are wordings that depend on what the browser had asked for.
+// These wordings depend on what the browser had asked for.
 var (
+	keptLogin  = wording{nil, "login_not_finished", "Your login is not finished yet", "Something that this site needs does not answer. Please try again in a moment. You do not have to give access again.", "Try again"}
+	halfLogout = wording{nil, "logout_failed", "You are logged out in this browser", "This site could not store that yet. Please try again in a moment.", "Try again"}
 	askLogin   = wording{nil, "cross_origin", "Log in again?", "Another site led you here. You may be logged in already.", "Log in again"}
 	otherLogin = wording{nil, "flow_used", "You are logged in already", "You went back and chose again after this login was finished. To use that account, log in again.", "Log in again"}
 )
@@ -124,6 +126,10 @@ func (e *Error) about() wording {
 		return askLogin
 	case errors.Is(e.Kind, ErrFlowUsed) && e.other:
 		return otherLogin
+	case e.kept:
+		return keptLogin
+	case errors.Is(e.Kind, ErrLogoutFailed) && e.Op == opLogout:
+		return halfLogout
 	}
 	found := wording{code: "error", title: "Something went wrong", text: "The request could not be answered."}
 	if errors.Is(e.Kind, ErrMethod) {

@@ -65,7 +65,8 @@ func TestErrorPage(t *testing.T) {
 	}
 }
 
-// TestErrorPage_Policy: the page allows its own style by hash, and nothing else; it cannot be framed (attack A45).
+// TestErrorPage_Policy: the page allows its own style by hash and nothing more.
+// It cannot be framed (attack A45).
 func TestErrorPage_Policy(t *testing.T) {
 	page := render(&middleware.Error{Kind: middleware.ErrAccessDenied, Retry: "/authorize"}, "text/html")
 	_, rest, _ := strings.Cut(page.body, "<style>")
@@ -83,7 +84,8 @@ func TestErrorPage_Policy(t *testing.T) {
 	}
 }
 
-// TestErrorPage_Links: no link of the page leads anywhere but to where an *Error says, and never to a script.
+// TestErrorPage_Links: no link of the page leads anywhere but to where an
+// *Error says, and never to a script.
 func TestErrorPage_Links(t *testing.T) {
 	page := render(&middleware.Error{Kind: middleware.ErrAccessDenied, Retry: "javascript:alert(1)"}, "text/html")
 	if strings.Contains(html.UnescapeString(page.body), `href="javascript:`) {
@@ -101,7 +103,8 @@ func TestErrorPage_AnyError(t *testing.T) {
 	}
 }
 
-// TestOnErrorReplacesOnePage shows a page of the app's own for one kind and the default one for the rest.
+// TestOnErrorReplacesOnePage shows a page of the app's own for one kind and the
+// default one for the rest.
 func TestOnErrorReplacesOnePage(t *testing.T) {
 	w := newWorld(t, setup{options: middleware.Options{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 		if errors.Is(err, middleware.ErrAccessDenied) {

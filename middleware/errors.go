@@ -58,12 +58,15 @@ var (
 
 	// ErrLoginFailed means that the code could not be exchanged, that the user
 	// could not be identified, or that the grant or the session could not be
-	// stored. Error.Cause says which of them, and Unwrap returns the reason.
+	// stored. Error.Cause says which of them, and Unwrap returns the reason. If the
+	// login can still be finished, it is kept for an hour, and Error.Retry is where
+	// the browser finishes it.
 	ErrLoginFailed = errors.New("middleware: the login could not be completed")
 
-	// ErrLogoutFailed means that the authorization server could not be reached, or
-	// that the store did not answer. The session in this browser has ended. The
-	// logout can be tried again.
+	// ErrLogoutFailed means that a logout or a disconnect was not completed: the
+	// store did not answer, or the authorization server has not confirmed the
+	// revocation. This browser has no session any more. The request can be made
+	// again.
 	ErrLogoutFailed = errors.New("middleware: the logout was not completed")
 
 	// ErrUnreadable means that a record in the store cannot be opened or is
@@ -97,6 +100,7 @@ type Error struct {
 	Err         error  // the reason, or nil
 
 	returnTo string // where the flow was to end
+	kept     bool   // ErrLoginFailed: the login waits, and Retry finishes it
 	other    bool   // ErrFlowUsed: this answer has another code than the first one
 }
 

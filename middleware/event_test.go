@@ -74,8 +74,8 @@ func TestEventsOfALogin(t *testing.T) {
 	}
 }
 
-// TestEventsKeepTheIDOfTheProgram: a program that has an ID for its requests sees
-// it in the events.
+// TestEventsKeepTheIDOfTheProgram: a program that has an ID for its requests
+// sees it in the events.
 func TestEventsKeepTheIDOfTheProgram(t *testing.T) {
 	var got events
 	w := newWorld(t, setup{options: middleware.Options{OnEvent: got.on}})

@@ -18,14 +18,16 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// A whole login: an app on a mux of its own, the fake of X, and a browser that opens a page.
+// A whole login: an app on a mux of its own, the fake of X, and a browser that
+// opens a page.
 func Example() {
 	x, _ := xapi.NewServer(nil)
 	mux := http.NewServeMux()
 	app := httptest.NewServer(mux)
 	defer app.Close()
 
-	// At the real X: provider.X(), and the ID and secret from the developer console.
+	// At the real X: provider.X(), and the ID and secret from the developer
+	// console.
 	registered := oauthtest.ConfidentialApp()
 	registered.RedirectURLs = []string{app.URL + "/auth/callback"}
 	_ = x.Register(registered)
@@ -118,7 +120,8 @@ func ExampleLogin_Begin() {
 	_ = http.HandlerFunc(page)
 }
 
-// An API call that fails because the user has withdrawn access leads to a new login, and back to the page.
+// An API call that fails because the user has withdrawn access leads to a new
+// login, and back to the page.
 func ExampleLogin_Reauthorize() {
 	var login *middleware.Login // from middleware.New
 	var api *http.Client        // with authtrip's transport

@@ -66,8 +66,10 @@ func live() uint64 {
 	return m.HeapAlloc
 }
 
-// TestM12_Floods: what visitors without a session can make the app keep, write
-// and send is bounded (attack A19).
+// M12: What visitors without a session can make the app keep, write and send is
+// bounded, and nothing of their text is shown.
+//
+// TestM12_Floods is attack A19.
 func TestM12_Floods(t *testing.T) {
 	store := &floodStore{Store: storage.NewMemory()}
 	w := newWorld(t, setup{store: store})

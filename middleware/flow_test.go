@@ -121,7 +121,8 @@ func TestM2_Tabs(t *testing.T) {
 	}
 }
 
-// TestM2_FlowsAreBounded starts more logins than a browser keeps: the oldest ones go (attacks A17 and A19).
+// TestM2_FlowsAreBounded starts more logins than a browser keeps: the oldest
+// ones go (attacks A17 and A19).
 func TestM2_FlowsAreBounded(t *testing.T) {
 	tests := []struct {
 		name            string
@@ -164,7 +165,8 @@ func TestM2_UnreadableFlowsGoFirst(t *testing.T) {
 	}
 }
 
-// TestM2_OtherBrowser brings the answer to a browser that did not start the login (attack A01).
+// TestM2_OtherBrowser brings the answer to a browser that did not start the
+// login (attack A01).
 func TestM2_OtherBrowser(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
@@ -177,7 +179,8 @@ func TestM2_OtherBrowser(t *testing.T) {
 	}
 }
 
-// TestM2_SealedCookie changes the flow's cookie in every way that a browser or a neighbour could.
+// TestM2_SealedCookie changes the flow's cookie in every way that a browser or
+// a neighbour could.
 func TestM2_SealedCookie(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -224,7 +227,8 @@ func TestM2_SealedCookie(t *testing.T) {
 	}
 }
 
-// TestM2_FlowOfAnotherClient takes a flow to another client that has the same keys.
+// TestM2_FlowOfAnotherClient takes a flow to another client that has the same
+// keys.
 func TestM2_FlowOfAnotherClient(t *testing.T) {
 	fake, keys := xapi.New(t, nil), newKeys(t)
 	w := newWorld(t, setup{fake: fake, keys: keys})

@@ -55,7 +55,7 @@ var flowNames = func() (list []string) {
 
 // The label is in front of the sealed flow. With it, the flow of a state and
 // the oldest flow are found without opening each one. It tells nothing about
-// the state. Whoever changes it loses a flow and gains nothing.
+// the state. A browser that changes it loses a flow and gains nothing.
 const (
 	labelHash = 12
 	labelSize = labelHash + 6 // 4 bytes of the expiry in base64

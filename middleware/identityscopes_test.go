@@ -63,7 +63,9 @@ func TestNewRefusesScopesWithoutIdentity(t *testing.T) {
 // may ask for any scopes.
 func TestIdentifyNeedsNoScopes(t *testing.T) {
 	_, err := middleware.New(grantsWith(t, "ads.read", "offline.access"), newKeys(t), &middleware.Options{
-		Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{Subject: "7"}, nil },
+		Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{Subject: "7"}, nil
+		},
 	})
 	if err != nil {
 		t.Errorf("New with Identify = %v, want nil", err)

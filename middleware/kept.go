@@ -21,6 +21,7 @@ const keptPrefix = "login."
 const (
 	keptLife    = time.Hour          // from the exchange: so long a login can be finished
 	revokeLimit = 7 * 24 * time.Hour // after keptLife: so long its revocation is repeated
+	saveLimit   = 24 * time.Hour     // after keptLife: so long the store is asked to take it
 
 	firstKeptPause = 10 * time.Second // between two tries in the background; doubled each time (G9)
 	lastKeptPause  = 10 * time.Minute
@@ -71,8 +72,8 @@ func (k *kept) failed() {
 	}
 	k.failures++
 	k.next = time.Now().Add(wait).Round(0).UTC()
-	if !k.ending && k.next.After(k.until()) {
-		k.next = k.until()
+	if end := k.until(); !k.ending && k.next.After(end) && end.After(time.Now()) {
+		k.next = end
 	}
 	k.owner = ""
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-var boom = errors.New("boom")
+var errBoom = errors.New("errBoom")
 
 // works checks that the grant of the default user has a token that X accepts.
 func (w *world) works(t *testing.T, what string) {
@@ -42,7 +42,7 @@ func TestG21_AFailureAfterTheExchangeIsRepeated(t *testing.T) {
 	var fails atomic.Int64
 	onLogin := func(context.Context, provider.Identity) error {
 		if fails.Add(-1) >= 0 {
-			return boom
+			return errBoom
 		}
 		return nil
 	}
@@ -157,7 +157,7 @@ func TestG21_TheBackgroundPauses(t *testing.T) {
 		var calls atomic.Int64
 		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
 			calls.Add(1)
-			return boom
+			return errBoom
 		}}})
 		b := newBrowser(t, w.mux)
 		b.get(w.consent(b.start("/")))
@@ -172,8 +172,8 @@ func TestG21_TheBackgroundPauses(t *testing.T) {
 // After an hour the login ends: its tokens are revoked where the server keeps
 // many grants, and saved where the exchange has ended the older tokens.
 func TestG21_AfterAnHour(t *testing.T) {
-	identityFails := func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, boom }
-	onLoginFails := func(context.Context, provider.Identity) error { return boom }
+	identityFails := func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, errBoom }
+	onLoginFails := func(context.Context, provider.Identity) error { return errBoom }
 	for _, tt := range []struct {
 		name    string
 		single  bool
@@ -280,11 +280,34 @@ func TestG21_ALaterLoginStays(t *testing.T) {
 	})
 }
 
+// The same holds if the kept one waits for the app, and its user is known.
+func TestG21_ALaterLoginStaysIfOnLoginFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			if fails.Load() {
+				return errBoom
+			}
+			return nil
+		}}})
+		fails.Store(true)
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		time.Sleep(2 * time.Minute)
+		fails.Store(false)
+		later := newBrowser(t, w.mux)
+		w.logIn(later, "")
+		time.Sleep(time.Hour)
+		w.works(t, "after both logins")
+		wantStatus(t, "the session of the later login", later.get("/timeline"), http.StatusOK)
+	})
+}
+
 // A login that the app refuses at "try again" has ended: its tokens are
 // revoked.
 func TestG21_RefusedAtTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reason := boom
+		reason := errBoom
 		var errs seen
 		w := newWorld(t, setup{options: middleware.Options{
 			OnError: errs.onError,
@@ -313,7 +336,7 @@ func TestG21_OnLoginPanics(t *testing.T) {
 			panics := true
 			w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
 				if panics {
-					panic(boom)
+					panic(errBoom)
 				}
 				return nil
 			}}})
@@ -324,7 +347,7 @@ func TestG21_OnLoginPanics(t *testing.T) {
 			callback := w.consent(b.start("/"))
 			func() {
 				defer func() {
-					if got := recover(); got != any(boom) {
+					if got := recover(); got != any(errBoom) {
 						t.Errorf("recovered %v, want the panic of OnLogin", got)
 					}
 				}()
@@ -353,9 +376,9 @@ func TestG21_OnLoginPanicsInTheBackground(t *testing.T) {
 		var calls atomic.Int64
 		w := newWorld(t, setup{options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
 			if calls.Add(1) > 3 {
-				panic(boom)
+				panic(errBoom)
 			}
-			return boom
+			return errBoom
 		}}})
 		b := newBrowser(t, w.mux)
 		wantStatus(t, "callback", b.get(w.consent(b.start("/"))), http.StatusInternalServerError)
@@ -409,7 +432,7 @@ func TestG21_WhatIsKeptIsSealedAndCanBeForgotten(t *testing.T) {
 				tok = got
 				return provider.Identity{Subject: oauthtest.DefaultUser().ID}, nil
 			},
-			OnLogin: func(context.Context, provider.Identity) error { return boom },
+			OnLogin: func(context.Context, provider.Identity) error { return errBoom },
 		}})
 		store := w.store.(*storage.Memory)
 		b := newBrowser(t, w.mux)
@@ -438,6 +461,124 @@ func TestG21_WhatIsKeptIsSealedAndCanBeForgotten(t *testing.T) {
 		}
 		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
 			t.Errorf("revoked = %s, want %s", got, bothRevoked)
+		}
+	})
+}
+
+// A login that ends without the user is reported, and so is a token that cannot
+// be revoked for a week.
+func TestG21_TheEndIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events recorder
+		w := newWorld(t, setup{options: middleware.Options{
+			OnEvent:  events.on,
+			Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, errBoom },
+		}})
+		w.fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Status: 503}, -1)
+		b := newBrowser(t, w.mux)
+		a := b.get(w.consent(b.start("/")))
+		if want := "Your login is not finished yet"; a.title() != want {
+			t.Errorf("page = %q, want %q", a.title(), want)
+		}
+		if got := fmt.Sprint(events.take()); got != "[login started login failed]" {
+			t.Errorf("events = %s, want the failure of the request", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := fmt.Sprint(events.take()); got != "[login failed]" {
+			t.Errorf("events after an hour = %s, want the end", got)
+		}
+		time.Sleep(8 * 24 * time.Hour)
+		if got := fmt.Sprint(events.take()); got != "[login failed]" {
+			t.Errorf("events after a week = %s, want one for the tokens", got)
+		}
+		if got := keysWith(t, w.store.(*storage.Memory), "login."); len(got) != 0 {
+			t.Errorf("records left = %v, want none", got)
+		}
+	})
+}
+
+// At the end of the hour, a store that fails is asked again.
+func TestG21_TheStoreFailsAtTheEndOfTheHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		store := &brokenStore{Store: storage.NewMemory(), broken: func(op, key string) bool {
+			return down.Load() && op == "put" && strings.HasPrefix(key, "grant.")
+		}}
+		w := newWorld(t, setup{store: store, options: middleware.Options{
+			OnLogin: func(context.Context, provider.Identity) error { return errBoom },
+		}})
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		down.Store(true)
+		time.Sleep(90 * time.Minute)
+		if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+			t.Errorf("revoked while the store fails = %s, want nothing", got)
+		}
+		down.Store(false)
+		time.Sleep(15 * time.Minute)
+		w.works(t, "after the store was mended")
+	})
+}
+
+// A server that grants, and whose access token no request can carry: what came
+// is revoked.
+func TestM2_TokensOfNoUseAreRevoked(t *testing.T) {
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})
+	w.fake.Set(func(k *xapi.Knobs) {
+		k.Token.Granted = func(a *oauthtest.Answer) {
+			a.Body = strings.Replace(a.Body, `"access_token":"`, `"access_token":"line\nbreak`, 1)
+		}
+	})
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "callback", b.get(w.consent(b.start("/"))), http.StatusInternalServerError)
+	if e := errs.facts(t, "callback", middleware.ErrLoginFailed); !strings.Contains(e.Cause, "the new token was revoked") {
+		t.Errorf("Cause = %q, want the tokens revoked", e.Cause)
+	}
+	if got := fmt.Sprint(revoked(w.fake)); got != "[refresh_token]" {
+		t.Errorf("revoked = %s, want the refresh token, which is all that can be sent", got)
+	}
+}
+
+// A process that ends while the store fails revokes what it alone knows.
+func TestG21_TheProcessEndsWhileTheStoreFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &brokenStore{Store: storage.NewMemory()}
+		var down atomic.Bool
+		store.broken = func(string, string) bool { return down.Load() }
+		w := newWorld(t, setup{store: store, options: middleware.Options{
+			OnLogin: func(context.Context, provider.Identity) error { down.Store(true); return nil },
+		}})
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		time.Sleep(time.Minute)
+		if err := w.grants.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
+			t.Errorf("revoked = %s, want %s", got, bothRevoked)
+		}
+	})
+}
+
+// The same holds if the store fails for a day.
+func TestG21_TheStoreFailsForADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &brokenStore{Store: storage.NewMemory()}
+		var down atomic.Bool
+		store.broken = func(string, string) bool { return down.Load() }
+		w := newWorld(t, setup{store: store, options: middleware.Options{
+			OnLogin: func(context.Context, provider.Identity) error { down.Store(true); return nil },
+		}})
+		b := newBrowser(t, w.mux)
+		b.get(w.consent(b.start("/")))
+		time.Sleep(24 * time.Hour)
+		if got := fmt.Sprint(revoked(w.fake)); got != "[]" {
+			t.Errorf("revoked within the day = %s, want nothing", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
+			t.Errorf("revoked after the day = %s, want %s", got, bothRevoked)
 		}
 	})
 }

@@ -104,8 +104,8 @@ func TestM7_AKeyServiceIsAskedOncePerKey(t *testing.T) {
 	}
 }
 
-// TestM7_CookiesAndStoreHaveSeparateKeys: the keys of the store make no session,
-// and those of the cookies read no grant.
+// TestM7_CookiesAndStoreHaveSeparateKeys: the keys of the store make no
+// session, and those of the cookies read no grant.
 func TestM7_CookiesAndStoreHaveSeparateKeys(t *testing.T) {
 	base, storeKey, cookieKey := storage.NewMemory(), seal.NewKey(), seal.NewKey()
 	world := func(store, cookies []byte) *world {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -21,7 +22,10 @@ import (
 // only one. Another Login has other lists, because it may have other keys.
 type ledger struct {
 	store storage.Store
-	owner string // the Login, in digits: some file systems do not tell upper case from lower case
+
+	// owner names the Login, in digits. Some file systems do not tell upper case
+	// from lower case.
+	owner string
 }
 
 // ledgerOf returns the ledger of a client with one redirect URL.
@@ -147,8 +151,9 @@ func (e entries) encode() []byte { return append([]byte{ledgerVersion}, e...) }
 // has reports whether the state of u is in the list, and whether with its code.
 func (e entries) has(u use) (used, same bool) {
 	for at := 0; at < len(e); at += entrySize {
-		if [entryHash]byte(e[at:at+entryHash]) == u.state {
-			return true, [codeHash]byte(e[at+entryHash:at+entryHash+codeHash]) == u.code
+		state, code := e[at:at+entryHash], e[at+entryHash:at+entryHash+codeHash]
+		if subtle.ConstantTimeCompare(state, u.state[:]) == 1 {
+			return true, subtle.ConstantTimeCompare(code, u.code[:]) == 1
 		}
 	}
 	return false, false

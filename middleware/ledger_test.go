@@ -31,7 +31,8 @@ func TestM2_Replicas(t *testing.T) {
 	}
 }
 
-// TestM2_ParallelCallbacks delivers one answer many times at once, to two replicas: one exchange.
+// TestM2_ParallelCallbacks delivers one answer many times at once, to two
+// replicas: one exchange.
 func TestM2_ParallelCallbacks(t *testing.T) {
 	fake, store, keys := xapi.New(t, nil), storage.NewMemory(), newKeys(t)
 	replicas := []*world{newWorld(t, setup{fake: fake, store: store, keys: keys}), newWorld(t, setup{fake: fake, store: store, keys: keys})}
@@ -56,7 +57,8 @@ func TestM2_ParallelCallbacks(t *testing.T) {
 	}
 }
 
-// TestM2_LedgerCleansItself: what the store remembers of used logins is bounded in keys and in size.
+// TestM2_LedgerCleansItself: what the store remembers of used logins is bounded
+// in keys and in size.
 func TestM2_LedgerCleansItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storage.NewMemory()
@@ -92,7 +94,8 @@ func TestM2_LedgerCleansItself(t *testing.T) {
 	})
 }
 
-// TestM2_LedgerOutlastsTheFlow: another replica's clock may be behind and still accept a flow that is expired here.
+// TestM2_LedgerOutlastsTheFlow: another replica's clock may be behind and still
+// accept a flow that is expired here.
 func TestM2_LedgerOutlastsTheFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storage.NewMemory()
@@ -149,7 +152,8 @@ func TestM2_LedgerDamaged(t *testing.T) {
 	}
 }
 
-// TestM2_LedgerFull: no entry is dropped before its time, since that would let a state be used twice.
+// TestM2_LedgerFull: no entry is dropped before its time, since that would let
+// a state be used twice.
 func TestM2_LedgerFull(t *testing.T) {
 	full := "\x02" + strings.Repeat(strings.Repeat("h", 20)+"\xff\xff\xff\xff", 4096)
 	w := newWorld(t, setup{store: damaged{storage.NewMemory(), full}})
@@ -160,7 +164,8 @@ func TestM2_LedgerFull(t *testing.T) {
 	}
 }
 
-// conflicting refuses the first writes to the ledger as if another replica had been quicker.
+// conflicting refuses the first writes to the ledger as if another replica had
+// been quicker.
 type conflicting struct {
 	storage.Store
 	left atomic.Int64
@@ -173,7 +178,8 @@ func (s *conflicting) Put(ctx context.Context, key string, value []byte, old sto
 	return s.Store.Put(ctx, key, value, old)
 }
 
-// damaged returns the same value for every list of the ledger, whatever is written.
+// damaged returns the same value for every list of the ledger, whatever is
+// written.
 type damaged struct {
 	storage.Store
 	value string

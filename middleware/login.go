@@ -2,16 +2,19 @@
 //
 // # What it is for
 //
-// It adds three routes. /authorize sends the browser to the authorization
-// server. /callback receives the answer, and stores the grant. /logout revokes
-// the grant. Require protects pages: only users who are logged in reach them.
+// It adds four routes. /authorize sends the browser to the authorization
+// server. /callback receives the answer, stores the grant and begins a session.
+// /logout ends the session in this browser. /disconnect revokes the grant, and
+// so ends all sessions of the user. Require protects pages: only users who are
+// logged in reach them.
 //
 // # Its types
 //
 // New returns a Login for the client of a [grant.Keeper]. [Login.Mount]
 // registers its routes, [Login.Handler] serves all of them, and [Options] are
-// its settings. Sessions is the interface to the
-// session library of an app. Options.OnError receives an *Error.
+// its settings. A [Session] is one browser in which a user is logged in. It
+// says who the user is. [Sessions] is the interface to the session library of
+// an app. Options.OnError receives an *Error.
 //
 // # Example
 //
@@ -21,9 +24,23 @@
 //
 // # State
 //
-// The process keeps no state. What one login needs is in a sealed cookie of its
-// own. The store of the grants records, by compare-and-swap, that a login was
-// used. So any replica can answer any request.
+// What one login needs is in a sealed cookie of its own. The store of the
+// grants records, by compare-and-swap, that a login was used, which sessions a
+// user has, and which logins could not finish yet. So any replica can answer
+// any request. A process remembers the sessions that it has seen, and asks the
+// store again as often as the Keeper does for a grant (Recheck). Without the
+// store it honours them for 15 minutes.
+//
+// # Logins that cannot finish
+//
+// The exchange of a code may end the tokens of an earlier login. So what comes
+// after it is repeated if it fails: to ask who the user is, Options.OnLogin,
+// and the writes to the store. If it still fails, the login is kept, sealed,
+// for an hour. "Try again" on the error page finishes the same login, without
+// asking the user again. Otherwise the background goes on, in any process, and
+// stores the grant without a session. A login that is not finished within the
+// hour is revoked. Where the server keeps one grant of a user and the user is
+// known, it is stored instead.
 //
 // # Concurrency
 //

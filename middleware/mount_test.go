@@ -23,7 +23,8 @@ func (p plainPrefix) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.Handler.ServeHTTP(w, r)
 }
 
-// plainRouter is a router that knows exact paths and nothing else, as chi and gorilla do with plain patterns.
+// plainRouter is a router that knows exact paths and nothing else, as chi and
+// gorilla do with plain patterns.
 type plainRouter map[string]http.Handler
 
 func (p plainRouter) Handle(pattern string, h http.Handler) { p[pattern] = h }
@@ -93,7 +94,8 @@ func TestM1_Paths(t *testing.T) {
 	}
 }
 
-// TestM1_RequireUnderPrefix sends a browser back to the address that it asked for, not to what is left of it.
+// TestM1_RequireUnderPrefix sends a browser back to the address that it asked
+// for, not to what is left of it.
 func TestM1_RequireUnderPrefix(t *testing.T) {
 	w := newWorld(t, setup{redirectURL: "https://app.example/app/callback"})
 	page := w.login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "page") }))
@@ -105,7 +107,8 @@ func TestM1_RequireUnderPrefix(t *testing.T) {
 	}
 }
 
-// TestM2_HostHeader forges the Host header: the redirect URL is the configured one (attack A18).
+// TestM2_HostHeader forges the Host header: the redirect URL is the configured
+// one (attack A18).
 func TestM2_HostHeader(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := newBrowser(t, w.mux)
@@ -119,7 +122,8 @@ func TestM2_HostHeader(t *testing.T) {
 	}
 }
 
-// TestM1_LocalhostStartsAtTheRedirectURL: the cookie of localhost would not come to 127.0.0.1.
+// TestM1_LocalhostStartsAtTheRedirectURL: the cookie of localhost would not
+// come to 127.0.0.1.
 func TestM1_LocalhostStartsAtTheRedirectURL(t *testing.T) {
 	w := newWorld(t, setup{redirectURL: "http://127.0.0.1:8080/callback"})
 	for _, tt := range []struct{ origin, want string }{

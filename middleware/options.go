@@ -85,10 +85,15 @@ type Options struct {
 
 	// OnLogin is called when the user is known, before anything is stored. It can
 	// create or update the record of the user in the app. It refuses the user with
-	// ErrRefused, alone or wrapped. After any other error the login has failed
-	// (ErrLoginFailed). After any error the token is revoked. The ctx has the
-	// values of the request of the callback, and a deadline. Nil means that every
-	// user may log in.
+	// ErrRefused, alone or wrapped. Then the tokens are revoked.
+	//
+	// After any other error it is called again for the same login: at once, when
+	// the user tries again, and in the background for an hour. If the login still
+	// fails, the error is ErrLoginFailed. If OnLogin panics, the tokens are revoked
+	// and the panic goes on; in the background the login ends.
+	//
+	// The ctx has a deadline, and the values of the request, but not in the
+	// background. Nil means that every user may log in.
 	OnLogin func(ctx context.Context, user provider.Identity) error
 
 	// OnEvent is called with each thing that happens to a login or a session. It

@@ -38,6 +38,10 @@ func TestNewRefuses(t *testing.T) {
 		{name: "path with a host", options: middleware.Options{LogoutPath: "//evil.example/x"}, want: "LogoutPath"},
 		{name: "path with a wildcard", options: middleware.Options{LogoutPath: "/a/{x}"}, want: "LogoutPath"},
 		{name: "path with a query", options: middleware.Options{LogoutPath: "/a?x"}, want: "LogoutPath"},
+		{name: "prefix that no path has", options: middleware.Options{PathPrefix: "/app"}, want: "PathPrefix"},
+		{name: "prefix with a host", options: middleware.Options{PathPrefix: "//evil.example"}, want: "PathPrefix"},
+		{name: "prefix without a slash", redirectURL: "https://app.example/app/callback", options: middleware.Options{PathPrefix: "app"}, want: "PathPrefix"},
+		{name: "Home elsewhere", options: middleware.Options{Home: "https://evil.example"}, want: "Home"},
 		{name: "root as path", options: middleware.Options{AuthorizePath: "/"}, want: "AuthorizePath"},
 		{name: "AfterLogin elsewhere", options: middleware.Options{AfterLogin: "https://evil.example"}, want: "AfterLogin"},
 		{name: "AfterLogout elsewhere", options: middleware.Options{AfterLogout: "//evil.example"}, want: "AfterLogout"},
@@ -72,7 +76,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestIdentifyOfAProviderWithoutIdentity: whoever has no IdentityURL says who the user is.
+// TestIdentifyOfAProviderWithoutIdentity: without an IdentityURL, the app says
+// who the user is.
 func TestIdentifyOfAProviderWithoutIdentity(t *testing.T) {
 	w := newWorld(t, setup{
 		provider: func(p *provider.Provider) { p.IdentityURL, p.ParseIdentity = "", nil },
@@ -87,7 +92,8 @@ func TestIdentifyOfAProviderWithoutIdentity(t *testing.T) {
 	}
 }
 
-// Nothing that can be printed shows a secret: pages, errors, and the Login itself.
+// Nothing that can be printed shows a secret: pages, errors, and the Login
+// itself.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	var errs seen
 	w := newWorld(t, setup{options: middleware.Options{OnError: errs.onError}})

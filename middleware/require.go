@@ -19,8 +19,8 @@ type userKey struct{ login *login }
 // sets Cache-Control, that counts.
 //
 // If the user is not logged in, a browser is sent to log in, and returns to the
-// page. A program gets 401 and JSON with "error" and "authorize_url". The routes
-// of the Login itself pass, so a whole mux can be behind Require.
+// page. A program gets 401 and JSON with "error" and "authorize_url". The
+// routes of the Login itself pass, so a whole mux can be behind Require.
 //
 // If the store or the session library fails, nobody is logged out. A process
 // honours the sessions that it knows for 15 minutes, and then answers with 503

@@ -27,15 +27,21 @@ func (l *login) resumePath(returnTo string) string {
 	return l.site.authorize + "?resume=1"
 }
 
-// offerResume gives the browser a cookie with which it can finish a login.
+// offerResume gives the browser a cookie with which it can finish a login. It
+// leaves out a return path that would make the answer too large for a proxy.
 func (l *login) offerResume(ctx context.Context, w http.ResponseWriter, state, returnTo string, k *kept) bool {
 	name := l.cookies.kept()
-	value, err := l.seal(ctx, forKept, name, resumption{state, returnTo, k.until()})
-	if err != nil || len(name)+len(value) > maxCookie {
-		return false
+	for _, back := range []string{returnTo, l.options.AfterLogin} {
+		value, err := l.seal(ctx, forKept, name, resumption{state, back, k.until()})
+		if err != nil {
+			return false
+		}
+		if len(name)+len(value) <= maxAnswer {
+			l.cookies.set(w, name, value, time.Until(k.until()))
+			return true
+		}
 	}
-	l.cookies.set(w, name, value, time.Until(k.until()))
-	return true
+	return false
 }
 
 // resume finishes a login that could not finish before, without asking the user
@@ -60,7 +66,7 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request) (bool, error) {
 	k, version, err := l.reopen(ctx, keptKey(p.State))
 	if err != nil {
 		e := stopped(opCallback, "the login cannot be read now", err)
-		e.Retry = l.resumePath(p.ReturnTo)
+		e.Retry, e.kept = l.resumePath(p.ReturnTo), true
 		return false, e
 	}
 	if k == nil {
@@ -150,6 +156,6 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	k.owner = ""
 	_, _ = l.writeKept(last, k, version) // otherwise the claim ends by itself
-	e.Retry = l.resumePath(p.ReturnTo)
+	e.Retry, e.kept = l.resumePath(p.ReturnTo), true
 	return e
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxReturnPath is the longest path that a login can end at. A flow drops a path
-// that does not fit into its cookie (see flowCookie).
+// maxReturnPath is the longest path that a login can end at. A flow drops a
+// path that does not fit into its cookie (see flowCookie).
 const maxReturnPath = 2048
 
 // localPath reports whether target is a path on this host for every program

@@ -112,8 +112,8 @@ func TestM6_SessionEndsWithTheGrant(t *testing.T) {
 	wantStatus(t, "the new session after that", desk.get("/timeline"), http.StatusOK)
 }
 
-// TestM6_DeadGrant: whoever withdrew access at the provider is sent to log in,
-// which revives the grant.
+// TestM6_DeadGrant: a user who withdrew access at the provider is sent to log
+// in, which revives the grant.
 func TestM6_DeadGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})

@@ -163,7 +163,7 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 		_ = l.endSessions(ctx, old.Subject, reasonReplaced, func(s storedSession) bool { return s.Name == old.name() })
 	}
 	l.report(r, tokensource.Event{Kind: EventLoginFinished, Subject: user.Subject, Session: s.Name})
-	l.cookies.drop(w, r, l.cookies.logout()) // an attempt that could be repeated is of the past
+	l.cookies.drop(w, r, l.cookies.logout()) // an attempt that failed is obsolete
 	l.cookies.drop(w, r, l.cookies.disconnect())
 	return nil
 }

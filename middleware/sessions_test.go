@@ -284,7 +284,10 @@ func TestM9_ANotificationEndsASessionAtOnce(t *testing.T) {
 		s := setup{fake: xapi.New(t, nil), keys: newKeys(t), store: storage.NewMemory()}
 		here, there := newWorld(t, s), newWorld(t, s)
 		c := here.logInAs(newBrowser(t, here.mux), firefox)
-		wantStatus(t, "the session in the other process", there.with(t, c), http.StatusOK)
+		for range 3 { // after that it is known there, and no notification is under way
+			synctest.Wait()
+			wantStatus(t, "the session in the other process", there.with(t, c), http.StatusOK)
+		}
 		if err := here.login.EndSessions(t.Context(), oauthtest.DefaultUser().ID); err != nil {
 			t.Fatal(err)
 		}
@@ -317,6 +320,7 @@ func TestG12_AProcessWithoutTheStoreStopsHonouringSessions(t *testing.T) {
 		for range 29 {
 			time.Sleep(30 * time.Second)
 			wantStatus(t, "desk in the outage", there.with(t, desk), http.StatusOK)
+			wantStatus(t, "desk in the outage, once more", there.with(t, desk), http.StatusOK)
 			_, _ = there.grants.Source(user).Token(t.Context()) // the grant in memory is used as well
 		}
 		time.Sleep(30 * time.Second)
@@ -357,6 +361,26 @@ func TestM9_AStolenCookieDiesWithTheWithdrawal(t *testing.T) {
 			t.Errorf("the session left is of %s, want the new one", list[0].Device)
 		}
 	})
+}
+
+// The same holds if the user authorizes the app again without this Login.
+func TestM9_AStolenCookieStaysDeadAfterASave(t *testing.T) {
+	w := newWorld(t, setup{})
+	stolen := w.logInAs(newBrowser(t, w.mux), firefox)
+	user := oauthtest.DefaultUser().ID
+	if err := w.grants.Logout(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	access, refresh, err := w.fake.IssueToken(user, w.client.ClientID(), "tweet.read", "users.read", "offline.access")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.grants.Save(t.Context(), user, &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer"}); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, "the session of the grant that ended", w.with(t, stolen), http.StatusSeeOther)
+	w.sessions(t, 0)
+	w.works(t, "the grant that was saved")
 }
 
 // The same holds if the app has not noticed the withdrawal when the user logs

@@ -77,8 +77,8 @@ func TestM8_TwoDeploymentsOnOneHost(t *testing.T) {
 	testApart(t, one, two, mux)
 }
 
-// testApart logs in at one, at two, and out of one, and moves the cookies of one
-// to the names of two.
+// testApart logs in at one, at two, and out of one, and moves the cookies of
+// one to the names of two.
 func testApart(t *testing.T, one, two *world, mux http.Handler) {
 	t.Helper()
 	b := newBrowser(t, mux)
@@ -162,8 +162,8 @@ func TestM8_TwoAppsWithOwnKeys(t *testing.T) {
 	}
 }
 
-// TestM8_OneRedirectURLForTwoServers: a hostile server could pass on the code of
-// the other one (RFC 9700 section 4.4.2).
+// TestM8_OneRedirectURLForTwoServers: a hostile server could pass on the code
+// of the other one (RFC 9700 section 4.4.2).
 func TestM8_OneRedirectURLForTwoServers(t *testing.T) {
 	iss := func(name string) func(*provider.Provider) {
 		return func(p *provider.Provider) { named(name)(p); p.IssuerRequired = true }
@@ -194,6 +194,18 @@ func TestM8_OneRedirectURLForTwoServers(t *testing.T) {
 			t.Errorf("New with %s = %v, want refused: %v", tt.name, err, tt.refused)
 		}
 	}
+	// A Keeper that is closed gives its addresses back.
+	store := storage.NewMemory()
+	closed := newGrants(t, setup{store: store, provider: named("a")})
+	if _, err := middleware.New(closed, newKeys(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := middleware.New(newGrants(t, setup{store: store, provider: named("b")}), newKeys(t), nil); err != nil {
+		t.Errorf("New after the other Keeper was closed = %v", err)
+	}
 	// On a mux that knows its patterns, also with two stores.
 	one, two := newWorld(t, setup{provider: named("a")}), newWorld(t, setup{provider: named("b")})
 	defer func() {
@@ -215,7 +227,8 @@ func TestM8_MixUp(t *testing.T) {
 	b := newBrowser(t, mux)
 	evil := b.get("/hostile/authorize").location()
 	good := b.get("/honest/authorize").location()
-	// The hostile server changes the request to the honest one's client, with its own state.
+	// The hostile server changes the request to the honest one's client, with its
+	// own state.
 	state := query(t, evil, "state")
 	u, err := url.Parse(good)
 	if err != nil {
@@ -266,8 +279,8 @@ func TestM8_IssuersOfTwoServers(t *testing.T) {
 	}
 }
 
-// TestM8_StackedRequire: each Require asks for its own login, and both users are
-// known to the page.
+// TestM8_StackedRequire: each Require asks for its own login, and both users
+// are known to the page.
 func TestM8_StackedRequire(t *testing.T) {
 	users := func(id string) *xapi.Server {
 		fake := xapi.New(t, nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
@@ -25,9 +26,10 @@ const (
 // unwritten are the logins that the store has not taken yet, and the number of
 // logins that this process works on. Its zero value is ready.
 type unwritten struct {
-	mu     sync.Mutex // guards the rest; never held across I/O
-	list   map[string]*kept
-	tended int // logins that this process works on
+	mu      sync.Mutex // guards the rest; never held across I/O
+	list    map[string]*kept
+	storing map[string]bool // those that an attempt to store is under way for
+	tended  int             // logins that this process works on
 }
 
 // unfinished ends the request of a login that failed after its exchange. If
@@ -53,7 +55,7 @@ func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, re
 		k.failed()
 	}
 	e.add(l.keep(ctx, k))
-	e.Retry = l.resumePath(returnTo)
+	e.Retry, e.kept = l.resumePath(returnTo), true
 	return e
 }
 
@@ -126,48 +128,74 @@ func (u *unwritten) end() {
 	u.tended--
 }
 
-// take removes and returns a login, or nil.
-func (u *unwritten) take(key string) *kept {
+// take returns a login for one attempt to store it, which must end with
+// release. It returns false if the login is not there, or if another attempt is
+// under way, and then busy is true.
+func (u *unwritten) take(key string) (k *kept, ok, busy bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	k := u.list[key]
-	delete(u.list, key)
-	return k
+	if k = u.list[key]; k == nil || u.storing[key] {
+		return nil, false, k != nil
+	}
+	if u.storing == nil {
+		u.storing = map[string]bool{}
+	}
+	u.storing[key] = true
+	return k, true, false
+}
+
+// release ends an attempt. The login goes if nothing is left to do.
+func (u *unwritten) release(key string, gone bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.storing, key)
+	if gone {
+		delete(u.list, key)
+	}
 }
 
 // flush stores a login that is in memory only. It returns false if that fails.
 func (l *login) flush(ctx context.Context, key string) bool {
-	k := l.unwritten.take(key)
-	if k == nil {
-		return true
+	k, ok, busy := l.unwritten.take(key)
+	if !ok {
+		return !busy
 	}
-	if l.enlistKept(ctx, k) == nil {
-		return true
+	stored := l.enlistKept(ctx, k) == nil
+	l.unwritten.release(key, stored)
+	return stored
+}
+
+// abandon ends a login that is in memory only: this process ends, or the store
+// has failed for too long. Nobody else knows its tokens.
+func (l *login) abandon(ctx context.Context, key string) {
+	if k, ok, _ := l.unwritten.take(key); ok {
+		l.giveUp(ctx, k, errStoreAway)
+		l.unwritten.release(key, true)
 	}
-	l.unwritten.add(k)
-	return false
 }
 
 // tend works on a login from time to time until it is finished, or until the
 // Keeper is closed. Other processes find the login in the index of due work.
 func (l *login) tend(ctx context.Context, key string, next time.Time) {
 	defer l.unwritten.end()
+	last := time.Now().Add(keptLife + saveLimit)
 	for !next.IsZero() && sleep(ctx, time.Until(next)) == nil {
 		if l.flush(ctx, key) {
 			next, _ = l.workKept(ctx, key)
-		} else {
-			next = time.Now().Add(keptRetry)
+			continue
+		}
+		if next = time.Now().Add(keptRetry); next.After(last) {
+			l.abandon(ctx, key)
+			return
 		}
 	}
 	if ctx.Err() == nil {
 		return
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
-	if !l.flush(last, key) {
-		if k := l.unwritten.take(key); k != nil {
-			l.revoke(last, k)
-		}
+	if !l.flush(ctx, key) {
+		l.abandon(ctx, key)
 	}
 }
 
@@ -262,36 +290,71 @@ func (l *login) own(ctx context.Context, k *kept, version storage.Version) (stor
 // deleted.
 func (l *login) advance(ctx context.Context, k *kept) (done bool) {
 	late := !time.Now().Before(k.until())
-	if late && !k.ending && k.user.Subject != "" && l.client.Provider().SingleGrant && l.save(ctx, k) == nil {
-		return true // the exchange has ended the tokens of the user's other login
-	}
-	if late || k.ending {
+	switch {
+	case k.ending:
 		return l.advanceEnd(ctx, k)
+	case late && k.user.Subject != "" && l.client.Provider().SingleGrant:
+		return l.saveLate(ctx, k)
+	case late:
+		return l.giveUp(ctx, k, errLate)
 	}
 	switch err := l.settleSafely(ctx, k); {
 	case err == nil:
 		k.saved()
 	case isFinal(err):
-		return l.advanceEnd(ctx, k)
+		return l.giveUp(ctx, k, err)
 	default:
 		k.failed()
 	}
 	return false
 }
 
-// advanceEnd revokes the tokens of a login that has ended.
+var errLate = fmt.Errorf("middleware: it could not be finished within %v", keptLife)
+
+// saveLate stores the grant of a known user at the end of the hour, where the
+// exchange has ended the tokens of the user's other login.
+func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
+	err := l.save(ctx, k)
+	switch {
+	case err == nil:
+		return true
+	case isFinal(err), time.Now().After(k.until().Add(saveLimit)):
+		return l.giveUp(ctx, k, err)
+	}
+	k.failed()
+	return false
+}
+
+// giveUp reports a login that has ended without a session, and revokes its
+// tokens.
+func (l *login) giveUp(ctx context.Context, k *kept, reason error) (done bool) {
+	l.tell(ctx, tokensource.Event{
+		Kind: EventLoginFailed, Subject: k.user.Subject, Err: failed("the login was kept, and has ended", reason),
+	})
+	return l.advanceEnd(ctx, k)
+}
+
+// advanceEnd revokes the tokens of a login that has ended. After a week of
+// failures it reports that, and stops.
 func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
 	if k.token == nil || l.client.Provider().RevokesAll {
 		return true
 	}
-	if err := l.revoke(ctx, k); err == nil || errors.Is(err, errors.ErrUnsupported) {
+	err := l.revoke(ctx, k)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return true
 	}
 	if !k.ending {
 		k.ending, k.failures = true, 0
 	}
 	k.failed()
-	return time.Now().After(k.until().Add(revokeLimit))
+	if time.Now().Before(k.until().Add(revokeLimit)) {
+		return false
+	}
+	l.tell(ctx, tokensource.Event{
+		Kind: EventLoginFailed, Subject: k.user.Subject, Err: failed("the tokens of a login that ended could not be revoked for a week", err),
+	})
+	return true
 }
 
 // settleSafely is settle in the background, where a panic of the app must not

@@ -8,8 +8,8 @@ import (
 )
 
 // step is one thing that happens to the tokens of a subject: "reject a" and
-// "accept a" with the access token, "helped a" for a request that was made again
-// with the new token, "wait" for 11 minutes.
+// "accept a" with the access token, "helped a" for a request that was made
+// again with the new token, "wait" for 11 minutes.
 type step string
 
 func (s step) do(t *pacing.Trials, now time.Duration) time.Duration {

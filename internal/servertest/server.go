@@ -1,13 +1,13 @@
-// Package servertest starts private servers for tests: PostgreSQL, PgBouncer
-// and Redis.
+// Package servertest starts private servers for tests: PostgreSQL, PgBouncer,
+// Redis and nginx.
 //
 // # What it is for
 //
-// [Postgres], [PostgresStandby], [PgBouncer] and [Redis] start a server from
-// the binaries of the machine, on a free loopback port and in a temporary
-// directory. They stop it at the end of the test. On Linux the server also ends
-// with the process of the test, however that process ends. If a variable names
-// a server ([PostgresEnv], [RedisEnv]), the test gets that one.
+// [Postgres], [PostgresStandby], [PgBouncer], [Redis] and [Nginx] start a
+// server from the binaries of the machine, on a free loopback port and in a
+// temporary directory. They stop it at the end of the test. On Linux the server
+// also ends with the process of the test, however that process ends. If a
+// variable names a server ([PostgresEnv], [RedisEnv]), the test gets that one.
 //
 // # Types
 //
@@ -45,7 +45,7 @@ import (
 // Server is a server that a test runs on. Its methods are for one goroutine at
 // a time.
 type Server struct {
-	// URL is where clients connect: "postgres://…" or "redis://…".
+	// URL is where clients connect: "postgres://…", "redis://…" or "https://…".
 	URL string
 
 	name    string

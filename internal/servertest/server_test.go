@@ -13,6 +13,7 @@ var kinds = map[string]func(testing.TB) *servertest.Server{
 	"PostgreSQL": servertest.Postgres,
 	"PgBouncer":  func(t testing.TB) *servertest.Server { return servertest.PgBouncer(t, servertest.Postgres(t)) },
 	"Redis":      func(t testing.TB) *servertest.Server { return servertest.Redis(t) },
+	"nginx":      func(t testing.TB) *servertest.Server { return servertest.Nginx(t, "") },
 }
 
 func TestServers(t *testing.T) {

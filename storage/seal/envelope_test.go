@@ -25,9 +25,9 @@ type service struct {
 	slow         time.Duration
 }
 
-func newService(t testing.TB, primary []byte, older ...[]byte) *service {
+func newService(t testing.TB, primary []byte) *service {
 	s := new(service)
-	s.keys.Store(ring(t, primary, older...))
+	s.keys.Store(ring(t, primary))
 	return s
 }
 

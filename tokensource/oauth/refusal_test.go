@@ -103,6 +103,10 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		{"an error with 400, cut off behind its code", nil, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_grant","x":1}`, Truncate: 26}, user, "invalid_grant"},
 		{"an error with 200, cut off behind its code", nil, oauthtest.Fault{Status: 200, Body: `{"error":"invalid_grant","x":1}`, Truncate: 26}, user, "invalid_grant"},
 		{"an error with 400, cut off in its code", nil, oauthtest.Fault{Status: 400, Body: `{"error":"invalid_grant","x":1}`, Truncate: 15}, passing, ""},
+		{"409 of two requests that met", nil, wire.JSON(409, `{"error":"conflict"}`), passing, "conflict"},
+		{"409 with invalid_grant", nil, wire.JSON(409, `{"error":"invalid_grant"}`), user, "invalid_grant"},
+		{"408 as JSON", nil, wire.JSON(408, `{"message":"timeout"}`), passing, ""},
+		{"423 as JSON", nil, wire.JSON(423, `{"error":"locked"}`), passing, "locked"},
 		{"407 of a proxy", nil, oauthtest.Fault{Status: 407, Body: xapi.HTMLPage}, passing, ""},
 		{"511 of a portal", nil, oauthtest.Fault{Status: 511, Body: xapi.HTMLPage}, passing, ""},
 		{"451 in HTML", nil, oauthtest.Fault{Status: 451, Body: xapi.HTMLPage}, passing, ""},
@@ -119,7 +123,7 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		if !ok || tok != nil || e.Kind != tt.kind || e.Code != tt.code || e.Status != tt.fault.Status || e.InDoubt {
 			t.Errorf("%s: Refresh() = %v, want %v with code %q and no doubt", tt.name, err, tt.kind, tt.code)
 		}
-		if tt.kind == user && e.Reason != tokensource.ReasonRefused {
+		if errors.Is(tt.kind, user) && e.Reason != tokensource.ReasonRefused {
 			t.Errorf("%s: reason = %q, want %q", tt.name, e.Reason, tokensource.ReasonRefused)
 		}
 		w.only()
