@@ -230,8 +230,9 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{OK: true}
 }
 
-// admission is how long a refresh waits until it may be sent, because many
-// others are in flight.
+// admission is how long a refresh waits at most until it may be sent, because
+// many others are in flight. It waits for a quarter of the time of a request at
+// most: that time has begun.
 const admission = 5 * time.Second
 
 // admit decides whether a refresh that is to be announced in record may be sent
@@ -276,7 +277,7 @@ var errBusy = errors.New("grant: too many refreshes are in flight")
 
 // await counts a refresh in flight (G10). If there are too many, it waits.
 func (r *run) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, admission)
+	ctx, cancel := context.WithTimeout(ctx, min(admission, r.client.Timeout()/4))
 	defer cancel()
 	if r.admitted = r.sending.Enter(ctx); r.admitted {
 		return nil
