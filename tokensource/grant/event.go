@@ -31,6 +31,8 @@ const (
 	EventScopes tokensource.EventKind = "grant scopes"
 
 	// EventRefreshFailed means that a refresh failed for now. The grant is alive.
+	// Err matches ErrReauthorize if the user must log in all the same, because a
+	// refusal that nobody recognizes has repeated.
 	EventRefreshFailed tokensource.EventKind = "grant refresh failed"
 
 	// EventDied means that the user must authorize again.

@@ -35,6 +35,16 @@
 // process dies or is stopped past its lease, even when the request never left
 // the process. [InDoubtPolicy] decides how often a refresh token is sent again.
 //
+// # Refusals that nobody recognizes
+//
+// Some servers refuse a dead refresh token in words of their own, which neither
+// the standard nor the facts of the provider explain. Such a refusal is
+// [tokensource.ErrClient], and the attempts for this grant are spaced, up to an
+// hour. The third one, ten minutes or more after the first, and all later ones
+// are [tokensource.ErrReauthorize]: a login is the only thing left to try. The
+// grant stays stored, and a later success makes it usable again. Teach
+// Provider.Classify what the server says, and the first refusal ends the grant.
+//
 // # Concurrency
 //
 // All methods are safe for concurrent use. Callers that need the same grant
