@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -292,3 +293,33 @@ func (r *run) sent() {
 		r.sending.Leave()
 	}
 }
+
+// Epoch returns the epoch of a subject's grant if this process knows that the
+// grant is alive and has no reason to ask the store. It makes no call.
+func (u upkeep) Epoch(subject string) (string, bool) {
+	s := u.k.cache.Load(subject)
+	if s == nil {
+		return "", false
+	}
+	e := s.Entry()
+	if e.Record == nil || e.Record.Over != "" || e.Recheck.Passed(u.k.cache.Now()) {
+		return "", false
+	}
+	return e.Record.Epoch, true
+}
+
+// Read returns the facts of a subject's grant as the store has them now. Unlike
+// [Keeper.Grant], it fails if the store fails.
+func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(s.Entry().Record), nil
+}
+
+// Recheck returns how old the knowledge of a grant may be.
+func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
