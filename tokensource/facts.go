@@ -18,6 +18,11 @@ type APIFacts struct {
 	// LimitHeaders are the headers with which an API describes its rate limits.
 	// An API can have several limits at once. Nil means that it has none.
 	LimitHeaders []LimitHeaders
+
+	// InsecureHTTP allows tokens to be sent over http to the origins that the
+	// Source names. A provider with InsecureHTTP sets it. What is lost:
+	// everybody on the way reads the tokens and can use them.
+	InsecureHTTP bool
 }
 
 // LimitHeaders are the names of the headers of one rate limit.

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -76,4 +77,48 @@ func ExampleRateLimitFrom() {
 		fmt.Println(limit.Name, "is used up until", limit.Reset.UTC().Format("2006-01-02"))
 	}
 	// Output: x-rate-limit is used up until 2100-01-01
+}
+
+// A GraphQL server may answer 200 and say in the body that the token has
+// expired.
+func ExamplePeek() {
+	expired := func(resp *http.Response) bool {
+		return resp.StatusCode == http.StatusUnauthorized ||
+			resp.Header.Get("Content-Type") == "application/json" && bytes.Contains(transport.Peek(resp, 4096), []byte(`"TOKEN_EXPIRED"`))
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if req.Header.Get("Authorization") != "Bearer tok-2" {
+			fmt.Fprint(w, `{"errors":[{"extensions":{"code":"TOKEN_EXPIRED"}}]}`)
+			return
+		}
+		fmt.Fprint(w, `{"data":"hello"}`)
+	}))
+	defer server.Close()
+
+	rt, err := transport.New(newSource(), &transport.Options{Origins: []string{server.URL}, Rejected: expired})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := (&http.Client{Transport: rt}).Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	fmt.Println(string(body))
+	// Output: {"data":"hello"}
+}
+
+// A 403 may name the scopes that a new login must ask for, besides those that
+// the grant has.
+func ExampleInsufficientFrom() {
+	resp := &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}}
+	resp.Header.Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="tweet.write"`)
+	if lack, ok := transport.InsufficientFrom(resp); ok {
+		fmt.Println(lack.Code, lack.Scopes, errors.Is(lack, tokensource.ErrReauthorize))
+	}
+	// Output: insufficient_scope [tweet.write] true
 }

@@ -38,8 +38,9 @@ type Options struct {
 	// request would wait for the token that it is to obtain.
 	Endpoints []string
 
-	// InsecureHTTP allows http origins on any host. What is lost: everybody on the
-	// way reads the token and can use it.
+	// InsecureHTTP allows http origins on any host, in Origins and of the source.
+	// What is lost: everybody on the way reads the token and can use it. A source
+	// may allow it for the origins that it names (tokensource.APIFacts).
 	InsecureHTTP bool
 
 	// Rejected says that a response means that the token was rejected, so that
@@ -58,7 +59,8 @@ type Options struct {
 	// OnEvent is called when a request gets no token (EventWithoutToken), because
 	// of its origin or because the source has none. It is not called for a request
 	// with an Authorization header of its own. It is called concurrently, and
-	// before the request is sent. Nil means no calls.
+	// before the request is sent. A request that it sends under its context gets no
+	// token and is not reported. Nil means no calls.
 	OnEvent func(context.Context, tokensource.Event)
 
 	// Strict refuses a request to an origin that gets no token, with
@@ -139,10 +141,13 @@ func factsOf(src tokensource.Source, o *Options) tokensource.APIFacts {
 // originsOf parses the origins that the options list. If they list none, it
 // parses those that src names.
 func originsOf(src tokensource.Source, o *Options) (origins, error) {
-	list := o.Origins
+	list, insecure := o.Origins, o.InsecureHTTP
 	if list == nil {
 		if named, ok := src.(tokensource.Scoper); ok {
 			list = named.APIOrigins(nil)
+		}
+		if d, ok := src.(tokensource.Describer); ok {
+			insecure = insecure || d.APIFacts().InsecureHTTP
 		}
 	}
 	if len(list) == 0 {
@@ -150,7 +155,7 @@ func originsOf(src tokensource.Source, o *Options) (origins, error) {
 	}
 	allowed := make(origins, 0, len(list))
 	for _, raw := range list {
-		parsed, err := parseOrigin(raw, o.InsecureHTTP)
+		parsed, err := parseOrigin(raw, insecure)
 		if err != nil {
 			return nil, err
 		}

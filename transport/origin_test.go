@@ -184,6 +184,21 @@ func TestT2_InsecureHTTP(t *testing.T) {
 	}
 }
 
+// A provider of a development setup has http endpoints, and says so once.
+// Origins that the program lists need the switch of the Transport.
+func TestT2_AProviderWithInsecureHTTP(t *testing.T) {
+	src := describedSource{newSource(), tokensource.APIFacts{InsecureHTTP: true}}
+	src.origins = []string{"http://api:8081"}
+	base := &script{answers: []answer{ok200}}
+	roundTrip(t, newTransport(t, src, base, transport.Options{API: &tokensource.APIFacts{}}), newRequest(t, "GET", "http://api:8081/me", nil))
+	if got := base.auths(); got != "Bearer tok-1" {
+		t.Errorf("Authorization at the provider's http origin = %q, want the token", got)
+	}
+	if _, err := transport.New(src, &transport.Options{Origins: src.origins}); err == nil || !strings.Contains(err.Error(), "must be https") {
+		t.Errorf("New with an http origin of the program = %v, want a refusal", err)
+	}
+}
+
 func TestT2_CallersAuthorizationIsReplaced(t *testing.T) {
 	headers := []http.Header{
 		{"Authorization": {"Basic mine"}},

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -201,7 +202,7 @@ func TestT4_TheRefusedBaseReadsOn(t *testing.T) {
 			old = req.Body
 			return response(req, 401, nil, ""), nil
 		}
-		if n, err := old.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF { //nolint:errorlint // the very error
+		if n, err := old.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
 			t.Errorf("Read() of the refused copy = %d, %v, want an error", n, err)
 		}
 		_ = old.Close()
@@ -219,6 +220,38 @@ func TestT4_TheRefusedBaseReadsOn(t *testing.T) {
 	if n := body.closed.Load(); n != 1 {
 		t.Errorf("the body was closed %d times, want once", n)
 	}
+}
+
+// The base that was refused is reading the body at that moment, so that nobody
+// knows yet what it gets. Then there is no replay, and the caller gets the
+// answer.
+func TestT4_TheRefusedBaseIsReading(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		body, write := io.Pipe()
+		calls, done := 0, make(chan struct{})
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			calls++
+			_, _ = io.ReadFull(req.Body, make([]byte, 5))
+			go func() {
+				_, _ = io.Copy(io.Discard, struct{ io.Reader }{req.Body})
+				_ = req.Body.Close()
+				close(done)
+			}()
+			synctest.Wait() // the rest of the body is being read
+			return response(req, 401, nil, "original"), nil
+		})
+		go func() { _, _ = io.WriteString(write, "first") }()
+		rt := newTransport(t, newSource(), base, transport.Options{})
+		if status, got := roundTrip(t, rt, newRequest(t, "POST", api, body)); status != 401 || got != "original" || calls != 1 {
+			t.Errorf("RoundTrip = %d %q after %d requests, want the 401 after 1", status, got, calls)
+		}
+		_, _ = io.WriteString(write, "second")
+		_ = write.Close()
+		<-done
+		if _, err := body.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("Read of the caller's body = %v, want it closed when the base closes it", err)
+		}
+	})
 }
 
 // hanging is a body whose Read waits for Close.

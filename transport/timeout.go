@@ -27,7 +27,7 @@ func timed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() { //nolint:errorlint // http.Client asks it alone
+	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() {
 		return err
 	}
 	if !hitDeadline(ctx, err) {

@@ -32,7 +32,7 @@ func withTrailer(r *http.Request, body io.ReadCloser) io.ReadCloser {
 // Read implements io.Reader.
 func (b *trailerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // an io.Reader returns io.EOF itself
+	if err == io.EOF {
 		b.copy()
 	}
 	return n, err

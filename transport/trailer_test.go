@@ -19,7 +19,7 @@ type trailing struct {
 
 func (b trailing) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if err == io.EOF { //nolint:errorlint // an io.Reader returns io.EOF itself
+	if err == io.EOF {
 		b.set()
 	}
 	return n, err

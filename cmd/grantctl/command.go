@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// command is one word of the command line, the flags and arguments after it, and
-// its help.
+// command is one word of the command line, the flags and arguments after it,
+// and its help.
 type command struct {
 	name  string
 	args  []string // the names of its arguments, for the help
@@ -99,6 +99,8 @@ STORE is one of
 ` + keysVariable + ` holds the keys that the grants are sealed with, as seal.ParseKeys reads them: base64, separated by
 commas, the one that seals first. Without it sealed grants can be listed by storage key, exported, imported, copied, and
 deleted by storage key.
+
+Run grantctl as the user that runs the app: with file: and sqlite: it refuses what belongs to somebody else.
 
 Stop the app before you move grants to another store (export, import, copy), and start it on the new one. An app that still
 runs on the old store goes on redeeming refresh tokens there, and the copies are spent: servers take a second use for theft.

@@ -111,8 +111,8 @@ func loss(e entry) string {
 
 // readLine returns what is typed up to the end of the line. With an error it
 // returns what came before the error. The error is that of the end of input, or
-// the cause of the end of ctx. The read then goes on by itself, because no way to
-// end it works with every terminal, pipe and file. The program ends soon.
+// the cause of the end of ctx. The read then goes on by itself, because no way
+// to end it works with every terminal, pipe and file. The program ends soon.
 func readLine(ctx context.Context, r io.Reader) (string, error) {
 	type result struct {
 		line string

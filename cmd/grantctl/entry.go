@@ -68,8 +68,8 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 	return v.examine(ctx, key, r)
 }
 
-// examine finds out what r is. Its error means that the keys cannot be used. What
-// is wrong with r is in the entry.
+// examine finds out what r is. Its error means that the keys cannot be used.
+// What is wrong with r is in the entry.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
 	plain := r.Value()
@@ -106,8 +106,8 @@ func grantIn(plain []byte) (*grant.Grant, error) {
 	return &g, nil
 }
 
-// plainRun is how many readable characters in a row no sealed value has. By chance
-// that happens once in 10^13 bytes.
+// plainRun is how many readable characters in a row no sealed value has. By
+// chance that happens once in 10^13 bytes.
 const plainRun = 32
 
 // isPlain reports whether value is visibly not sealed: it is a grant, or it has

@@ -94,8 +94,8 @@ func printable(s string) string {
 	return s
 }
 
-// withoutControls returns a message in which a question mark stands for whatever
-// a terminal would obey, as in the text of a server. Lines stay.
+// withoutControls returns a message in which a question mark stands for
+// whatever a terminal would obey, as in the text of a server. Lines stay.
 func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || unicode.IsPrint(r) {

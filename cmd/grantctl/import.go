@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 const importHelp = `
@@ -152,15 +154,28 @@ func (i *importer) check(ctx context.Context, key string, value []byte) error {
 	}
 	if isPlain(key, value) {
 		if i.insecure {
-			return nil
+			return checkSubject(key, value)
 		}
 		return fmt.Errorf("%s is not sealed: its tokens would be readable in the store; -insecure-plaintext takes it all the same", key)
 	}
 	if i.to.keys == nil {
 		return nil
 	}
-	_, err := i.to.unseal(ctx, key, storage.NewRecord(value, 0))
-	return err
+	plain, err := i.to.unseal(ctx, key, storage.NewRecord(value, 0))
+	if err != nil {
+		return err
+	}
+	return checkSubject(key, plain)
+}
+
+// checkSubject refuses a grant that no login can have made: the engine refuses
+// such a subject, because it would break lines of a log.
+func checkSubject(key string, plain []byte) error {
+	g, err := grant.Inspect(plain)
+	if err == nil && strings.ContainsFunc(g.Subject, unicode.IsControl) {
+		return fmt.Errorf("%s: its subject has control characters", key)
+	}
+	return nil
 }
 
 func (i *importer) overwrite(ctx context.Context, key string, value []byte, old storage.Version) error {

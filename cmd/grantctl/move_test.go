@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -278,5 +280,34 @@ func TestDryRunLeavesNothing(t *testing.T) {
 	ctl(t, out.stdout, "import", "-n", "file:"+empty).want(t, 0, "created: 2;")
 	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
 		t.Errorf("import -n left %d files in an empty directory, %v", len(left), err)
+	}
+}
+
+// TestImportRefusesASubjectWithALineBreak changes the subject in an exported
+// grant. A log would show two lines for it.
+func TestImportRefusesASubjectWithALineBreak(t *testing.T) {
+	a := newApp(t)
+	user := a.user(a.grants(), 1)
+	value := bytes.Replace(a.get(user).Value(), []byte(user), []byte("90\n"+user[3:]), 1)
+	if g, err := grant.Inspect(value); err != nil || g.Subject != "90\n"+user[3:] {
+		t.Fatalf("Inspect() of the changed grant = %q, %v, want another subject", g.Subject, err)
+	}
+	line, err := json.Marshal(map[string]any{"key": a.key(user), "value": value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, keys := range map[string][]string{"plain": nil, "with keys": {a.newKey()}} {
+		t.Run(name, func(t *testing.T) {
+			a.setKeys(keys...)
+			ctl(t, string(line), "import", "-insecure-plaintext", newApp(t).url).want(t, 1, "its subject has control characters")
+		})
+	}
+	if _, err := a.store.Put(t.Context(), a.key(user), value, a.get(user).Version); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"list", a.url}, {"show", a.url, a.key(user)}, {"list", "-json", a.url}} {
+		if r := ctl(t, "", args...).want(t, 0, `90\n`); strings.Contains(r.stdout, "90\n"+user[3:]) {
+			t.Errorf("%s prints the line break: %q", args[0], r.stdout)
+		}
 	}
 }

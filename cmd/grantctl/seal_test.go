@@ -138,8 +138,8 @@ func TestSealBesideTheApp(t *testing.T) {
 	}
 }
 
-// TestSealLeavesWhatAnotherKeySealed has records that are sealed with a key that
-// is not given, and one that is damaged.
+// TestSealLeavesWhatAnotherKeySealed has records that are sealed with a key
+// that is not given, and one that is damaged.
 func TestSealLeavesWhatAnotherKeySealed(t *testing.T) {
 	z := newZoo(t)
 	r := ctl(t, "", "seal", z.url).want(t, 1, "sealed now: 1; ", "cannot be opened: "+z.key("9000008")+"\n", "were left as they are")

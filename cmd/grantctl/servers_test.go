@@ -63,8 +63,8 @@ func TestNoSuchPrefix(t *testing.T) {
 	ctl(t, "", "export", store).want(t, 1, "there is no such store")
 }
 
-// Every command works on every kind of store: grants go there, are sealed again,
-// and come back alive.
+// Every command works on every kind of store: grants go there, are sealed
+// again, and come back alive.
 func TestThereAndBack(t *testing.T) {
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) {

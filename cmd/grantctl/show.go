@@ -60,7 +60,8 @@ func show(w io.Writer, entries []entry, asJSON bool) error {
 	return nil
 }
 
-// describe prints the facts of e, one a line. It leaves out facts that are empty.
+// describe prints the facts of e, one a line. It leaves out facts that are
+// empty.
 func describe(w io.Writer, e entry, now time.Time) error {
 	t := tabwriter.NewWriter(w, len("redeeming since")+2, 0, 2, ' ', 0)
 	say := func(name, value string) {

@@ -27,4 +27,8 @@ func (s Server) APIOrigins(*oauth2.Token) []string { return slices.Clone(s.provi
 func (s Server) Endpoints() []string { return s.provider.Endpoints() }
 
 // APIFacts says how the provider's API answers.
-func (s Server) APIFacts() tokensource.APIFacts { return s.provider.API.Clone() }
+func (s Server) APIFacts() tokensource.APIFacts {
+	facts := s.provider.API.Clone()
+	facts.InsecureHTTP = facts.InsecureHTTP || s.provider.InsecureHTTP
+	return facts
+}

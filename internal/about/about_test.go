@@ -20,6 +20,13 @@ func TestServer(t *testing.T) {
 	if got := s.APIFacts().RejectedStatuses; !slices.Equal(got, []int{401, 403}) {
 		t.Errorf("APIFacts() has the rejected statuses %d, want those of the provider", got)
 	}
+	if s.APIFacts().InsecureHTTP {
+		t.Error("APIFacts() allows http, which the provider does not")
+	}
+	p.InsecureHTTP = true
+	if !about.Of(p).APIFacts().InsecureHTTP {
+		t.Error("APIFacts() does not allow http, which the provider does")
+	}
 	if got := s.Endpoints(); !slices.Equal(got, p.Endpoints()) {
 		t.Errorf("Endpoints() = %q, want those of the provider", got)
 	}

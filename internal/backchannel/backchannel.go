@@ -32,7 +32,9 @@ func Is(ctx context.Context) bool {
 }
 
 // untraced is a context without the traces of net/http/httptrace.
-type untraced struct{ context.Context }
+type untraced struct {
+	context.Context //nolint:containedctx // it is a context
+}
 
 // Value hides a trace. The keys of traces are not exported, so that the value
 // shows what it is. A trace also has a part for package net, whose type is

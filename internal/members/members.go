@@ -4,9 +4,9 @@
 // Servers differ in form more than in content: a byte order mark, a media type
 // that is wrong or missing, the encoding of forms in place of JSON, an answer
 // that goes on after its object. None of that changes what the members say. So
-// this package looks at the bytes only, and refuses nothing that can be read. It says whether a
-// member is there twice and whether the object was complete. Its callers decide
-// what that means.
+// this package looks at the bytes only, and refuses nothing that can be read.
+// It says whether a member is there twice and whether the object was complete.
+// Its callers decide what that means.
 //
 // All functions are safe for concurrent use. The values can be secrets, so
 // nothing here puts them into an error.
@@ -71,9 +71,9 @@ func readBehind(body []byte) (Object, bool) {
 			break
 		}
 		body = body[start:]
-		dec, o := json.NewDecoder(bytes.NewReader(body)), Object{}
-		if o.Whole = o.read(dec); o.Whole && int(dec.InputOffset()) == len(body) {
-			return o, true
+		dec := json.NewDecoder(bytes.NewReader(body))
+		if list, whole := readMembers(dec, nil); whole && int(dec.InputOffset()) == len(body) {
+			return Object{list: list, Whole: true}, true
 		}
 		body = body[1:]
 	}
@@ -105,7 +105,7 @@ func text(body []byte) []byte {
 func readJSON(body []byte) (o Object) {
 	for {
 		dec := json.NewDecoder(bytes.NewReader(body))
-		if o.Whole = o.read(dec); !o.Whole {
+		if o.list, o.Whole = readMembers(dec, o.list); !o.Whole {
 			return o
 		}
 		body = bytes.TrimSpace(body[dec.InputOffset():])
@@ -115,26 +115,26 @@ func readJSON(body []byte) (o Object) {
 	}
 }
 
-// read adds the members of one object. It reports whether the object is
-// complete.
-func (o *Object) read(dec *json.Decoder) bool {
+// readMembers appends the members of one object to list. It reports whether the
+// object is complete.
+func readMembers(dec *json.Decoder, list []member) ([]member, bool) {
 	if _, err := dec.Token(); err != nil {
-		return false
+		return list, false
 	}
 	for dec.More() {
 		key, err := dec.Token()
 		name, ok := key.(string)
 		if err != nil || !ok {
-			return false
+			return list, false
 		}
 		var value json.RawMessage
 		if dec.Decode(&value) != nil {
-			return false
+			return list, false
 		}
-		o.list = append(o.list, member{name, value})
+		list = append(list, member{name, value})
 	}
 	_, err := dec.Token()
-	return err == nil
+	return list, err == nil
 }
 
 // readForm reads the encoding of forms. Text that is none, such as HTML, has

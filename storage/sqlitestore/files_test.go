@@ -132,3 +132,22 @@ func openWith(t *testing.T, setting string) {
 		t.Errorf("with %d files left: no error", left)
 	}
 }
+
+// TestFileOfAnotherUser opens a database that belongs to another user.
+func TestFileOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	path := filepath.Join(t.TempDir(), "grants.db")
+	closeStore(t, open(t, path, nil))
+	const somebody = 65534
+	if err := os.Chown(path, somebody, somebody); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []*sqlitestore.Options{nil, {MustExist: true}} {
+		if s, err := sqlitestore.Open(t.Context(), path, o); s != nil || err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+			t.Errorf("Open() = %v, %v, want an error that names the user", s, err)
+		}
+	}
+	put(t, open(t, path, &sqlitestore.Options{InsecureOtherOwner: true}), "k", "value", 0)
+}

@@ -64,3 +64,12 @@ func regular(file string) error {
 	}
 	return nil
 }
+
+// trusted returns an error if a database file belongs to another user.
+func trusted(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	return checkOwner(info)
+}

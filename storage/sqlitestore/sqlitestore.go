@@ -59,6 +59,11 @@ type Options struct {
 	// again. New refuses this option, because there the caller decides about the
 	// pragma.
 	InsecureNoSync bool
+
+	// InsecureOtherOwner makes Open accept a file that belongs to neither the user
+	// of the process nor root. What is lost: its owner can read and change the
+	// records.
+	InsecureOtherOwner bool
 }
 
 // Store is a storage.Store in one table of a SQLite database. Any number of
@@ -97,7 +102,9 @@ const readers = 4
 // not a URI. If the file does not exist, Open creates it with mode 0600. The
 // directory must exist. Open creates the table too, and switches the database
 // to WAL mode permanently. Two more files then lie beside the file. Their names
-// end with -wal and -shm. Nil options mean all defaults. Call Close at the end.
+// end with -wal and -shm. Open refuses a file of another user, unless that user
+// is root: run the program as the user of the file. Nil options mean all
+// defaults. Call Close at the end.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -115,6 +122,9 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 		err = regular(file)
 	} else {
 		err = create(file)
+	}
+	if err == nil && !o.InsecureOtherOwner {
+		err = trusted(file)
 	}
 	if err != nil {
 		return nil, s.explain(ctx, "open", err)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/flight"
@@ -215,4 +216,6 @@ func (s *AppSource) APIOrigins(*oauth2.Token) []string {
 func (s *AppSource) Endpoints() []string { return s.state().client.Provider().Endpoints() }
 
 // APIFacts says how the provider's API answers.
-func (s *AppSource) APIFacts() tokensource.APIFacts { return s.state().client.Provider().API.Clone() }
+func (s *AppSource) APIFacts() tokensource.APIFacts {
+	return about.Of(s.state().client.Provider()).APIFacts()
+}

@@ -153,9 +153,27 @@ func TestAnOddRefusalOfAUserWhoComesEveryFiveMinutes(t *testing.T) {
 			w.WantRefreshes(i + 1)
 			time.Sleep(5 * time.Minute)
 		}
+	})
+}
+
+// The pause after refusals belongs to the tokens that were refused. A login
+// brings others.
+func TestALoginEndsThePauseAfterOddRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.Login(g)
+		w.RefreshFault(odd, -1)
+		time.Sleep(2 * time.Hour)
+		for range 120 {
+			if _, err := g.Source(w.User).Token(t.Context()); err == nil {
+				t.Fatal("Token() = nil, want an error")
+			}
+			time.Sleep(time.Minute)
+		}
 		w.Fake.ClearFaults()
 		w.save(g, w.issue())
-		w.Token(g)
+		w.renew(g, w.Token(g))
 	})
 }
 

@@ -55,6 +55,14 @@ func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 // method that this package does not have. The provider's ClientAuth has no
 // effect on it. A nil Authenticator gives the zero Credential. [New] refuses
 // the Credential of a nil pointer in the interface.
+//
+// A signed assertion is better than a secret where the server takes one, since
+// nothing in a request can be used again ([RFC 9700] section 2.5). The same
+// holds for mutual TLS ([RFC 8705]), which needs no Credential: the transport
+// of Options.HTTPClient has the certificate, and the client ID is in the body.
+//
+// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 func Authentication(a Authenticator) Credential {
 	if a == nil {
 		return Credential{}

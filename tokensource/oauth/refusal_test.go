@@ -119,7 +119,7 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		if !ok || tok != nil || e.Kind != tt.kind || e.Code != tt.code || e.Status != tt.fault.Status || e.InDoubt {
 			t.Errorf("%s: Refresh() = %v, want %v with code %q and no doubt", tt.name, err, tt.kind, tt.code)
 		}
-		if tt.kind == user && e.Reason != tokensource.ReasonRefused {
+		if errors.Is(tt.kind, user) && e.Reason != tokensource.ReasonRefused {
 			t.Errorf("%s: reason = %q, want %q", tt.name, e.Reason, tokensource.ReasonRefused)
 		}
 		w.only()

@@ -47,7 +47,7 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 		return nil
 	}
 	failed := c.failure(opRevoke, a)
-	if failed.Kind == tokensource.ErrReauthorize || failed.Kind == tokensource.ErrClient && gone(a.code()) {
+	if errors.Is(failed, tokensource.ErrReauthorize) || errors.Is(failed, tokensource.ErrClient) && gone(a.code()) {
 		return nil
 	}
 	return failed

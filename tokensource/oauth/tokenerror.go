@@ -50,7 +50,7 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		e.Unrecognized = verdict.Cure == provider.OperatorCures && !aboutClient(a.status, code)
 	}
 	c.cured(e, verdict.Cure, a, code)
-	if a.success() && code == "" && e.Kind == tokensource.ErrTemporary {
+	if a.success() && code == "" && errors.Is(e, tokensource.ErrTemporary) {
 		e.Err = errNoAnswer
 	}
 	return e
@@ -61,8 +61,8 @@ func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code 
 	switch {
 	case cure == provider.UserCanCure && e.Op != opClientCredentials: // that one has no user
 		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
-		if e.Hint == "" && c.provider.SingleGrant && e.Op == opRefresh {
-			e.Hint = "the user may have revoked it, or another login for the same app and user has replaced it"
+		if e.Hint == "" && e.Op == opRefresh {
+			e.Hint = c.whyRefused()
 		}
 	case cure == provider.TimeCures:
 		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
@@ -72,6 +72,19 @@ func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code 
 			e.Hint = c.hint(e, code)
 		}
 	}
+}
+
+// whyRefused says what may have ended a refresh token. A server may keep one
+// grant for several logins of a user. Then the revocation of the tokens that a
+// new login has replaced ends the new ones too.
+func (c *Client) whyRefused() string {
+	switch p := c.provider; {
+	case p.SingleGrant:
+		return "the user may have revoked it, or another login for the same app and user has replaced it"
+	case p.RevokesAll || p.RevocationURL == "":
+		return ""
+	}
+	return "if this happens directly after a second login of the same user, set RevokesAll in the provider"
 }
 
 // judge says who can cure what an answer reports if the provider does not say.

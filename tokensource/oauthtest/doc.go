@@ -7,7 +7,8 @@
 // describes: its endpoints, its client authentication, its scopes, its issuer,
 // whether it keeps one grant per user. Without a provider it is a plain server
 // of RFC 6749 at https://auth.example, with an API at https://api.example.
-// Package xapi, in the folder below, is X on top of this package.
+// Package xapi, in the folder below, is X on top of this package. Package
+// servers has the knobs of other servers that people run.
 //
 // The fake is as hostile as servers are. Authorization codes are short-lived,
 // refresh tokens are single-use, and reuse of one ends the whole grant. Answers

@@ -37,8 +37,8 @@ func TestX(t *testing.T) {
 	}
 }
 
-// The API of X has its former host name too, and so have the endpoints that must
-// not get a user's token.
+// The API of X has its former host name too, and so have the endpoints that
+// must not get a user's token.
 func TestXEndpoints(t *testing.T) {
 	got := provider.X().Endpoints()
 	for _, host := range []string{"https://api.x.com", "https://api.twitter.com"} {

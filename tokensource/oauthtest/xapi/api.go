@@ -42,15 +42,18 @@ var paths = []string{PathMe, PathTweets, PathStream, PathEcho, PathRedirect}
 
 // handle answers what is not a part of OAuth 2.0 at X.
 func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtest.Token) *oauthtest.Answer {
+	e, other := elsewhere(r)
+	var a *oauthtest.Answer
 	switch {
+	case other:
 	case r.URL.Path == PathAppToken:
 		return s.appToken(r)
 	case r.URL.Path == PathInvalidate:
 		return s.invalidate(r)
-	}
-	e, a := endpointOf(r)
-	if a != nil {
-		return a
+	default:
+		if e, a = endpointOf(r); a != nil {
+			return a
+		}
 	}
 	v := &visit{s: s, r: r, seen: seen, k: s.settings()}
 	v.identify(bearer)
@@ -64,9 +67,6 @@ func (s *Server) handle(r *http.Request, seen oauthtest.Request, bearer oauthtes
 
 // endpointOf returns what the request is for, or a refusal.
 func endpointOf(r *http.Request) (endpoint, *oauthtest.Answer) {
-	if host := strings.TrimSuffix(strings.ToLower(r.Host), ":443"); slices.Contains(otherHosts, host) {
-		return elsewhere(host, r.Method), nil
-	}
 	if !slices.Contains(paths, r.URL.Path) {
 		return endpoint{}, notFound()
 	}

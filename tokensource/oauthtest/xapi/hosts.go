@@ -1,6 +1,9 @@
 package xapi
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Hosts of X other than api.x.com, whose API is not played. They answer 401
 // without a token, as X does, and describe a request that has one.
@@ -9,16 +12,20 @@ const (
 	hostUpload = "upload.x.com"
 )
 
-var otherHosts = []string{hostAds, hostUpload}
-
-// elsewhere returns what a request to one of the otherHosts needs.
-func elsewhere(host, method string) endpoint {
-	scope := "media.write"
-	if host == hostAds {
+// elsewhere returns what a request to one of these hosts needs, and whether r
+// is one.
+func elsewhere(r *http.Request) (endpoint, bool) {
+	var scope string
+	switch strings.TrimSuffix(strings.ToLower(r.Host), ":443") {
+	case hostUpload:
+		scope = "media.write"
+	case hostAds:
 		scope = "ads.write"
-		if method == http.MethodGet {
+		if r.Method == http.MethodGet {
 			scope = "ads.read"
 		}
+	default:
+		return endpoint{}, false
 	}
-	return endpoint{scopes: []string{scope}, userOnly: true, serve: (*visit).echo}
+	return endpoint{scopes: []string{scope}, userOnly: true, serve: (*visit).echo}, true
 }

@@ -23,7 +23,8 @@ func TestOtherHostsOfX(t *testing.T) {
 		{"POST", upload, "tweet.write", 403},
 		{"GET", "https://ads-api.x.com:443/12/accounts", "", 401},
 		{"POST", "https://ads-api.x.com/2/oauth2/token", "", 401}, // it is no authorization server
-		{"GET", "https://other.x.com/", "", 200},                  // a stranger
+		{"POST", "https://ads-api.x.com/oauth2/token", "", 401},
+		{"GET", "https://other.x.com/", "", 200}, // a stranger
 	}
 	for _, tt := range tests {
 		token := ""

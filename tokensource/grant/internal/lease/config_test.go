@@ -22,7 +22,7 @@ const (
 	faultWriteError                   // a write certainly fails
 	faultRead                         // a read fails
 	faultHeld                         // a request or its answer is lost, or slow
-	fault503                          // the token endpoint fails and redeems nothing
+	fault503                          // the token endpoint fails or refuses one client
 	fault401                          // an API rejects a good token
 	faultRevoke                       // a revocation fails
 	faultDown                         // all revocations fail for a time

@@ -244,6 +244,9 @@ func (x *explorer) redeem(w *model, p, k int) bool {
 		n = x.spoil(w)
 		x.say("%s's %s gets 503 for %s", word(n.procs[p].name), kind(k), word(s.effect.Token))
 		x.answer(n, p, k, lease.Event{})
+		n = x.spoil(w)
+		x.say("%s's %s is refused as a client", word(n.procs[p].name), kind(k))
+		x.answer(n, p, k, lease.Event{Private: true})
 	}
 	if x.can(w, faultHeld) && w.message.phase == 0 {
 		for _, served := range [...]bool{false, true} {

@@ -94,6 +94,7 @@
 //	G7   A grant that is over has no tokens, and stays over until a login.
 //	G8   A failure that is no refusal ends no grant.
 //	G9   A failed attempt delays the next one.
+//	G17  A failure that concerns one process alone is not in the record.
 //	G10  The queue is bounded.
 //	G12  A logout wins over a refresh under way.
 //	G18  An intent and a deadline end by whichever clock ends them first.

@@ -33,6 +33,7 @@ func TestRenewalEnds(t *testing.T) {
 		{"announcement is unknown", announce, lease.Event{Unknown: true}, lease.StoreFailed, 0, false, true, false},
 		{"answer is lost", request, lease.Event{Unknown: true}, lease.LostAnswer, time.Minute, true, false, true},
 		{"server is busy", request, lease.Event{Pause: time.Minute}, lease.Spaced, time.Minute, false, false, true},
+		{"client is refused", request, lease.Event{Private: true, Pause: time.Hour}, lease.Spaced, time.Hour, false, false, true},
 		{"no connection", request, lease.Event{Unsent: true}, lease.Spaced, 500 * time.Millisecond, false, false, true},
 		{"server refuses", request, lease.Event{Refused: true, Code: "x"}, lease.Denied, 0, false, false, false},
 		{"wait is ended", waiting, lease.Event{}, lease.Overtaken, 0, true, false, false},
@@ -137,6 +138,36 @@ func TestFailureKeepsDoubt(t *testing.T) {
 		if r.Failures != 1 || !r.RetryAt.After(b.wall()) {
 			t.Errorf("unsent %t: %d failures, retry at %s", unsent, r.Failures, r.RetryAt)
 		}
+	}
+}
+
+// A failure that concerns one process is not in the record, where it would
+// delay the other processes. The doubt stays there (G3).
+func TestFailureOfOneProcessDelaysNoOther(t *testing.T) {
+	for _, unsent := range []bool{false, true} {
+		w := newWorld(t)
+		a, b := w.process("a"), w.process("b")
+		a.loggedIn()
+		a.begin(a.renewal()).until(lease.Redeem) // it crashes
+		b.begin(b.renewal()).until(lease.Redeem).step(lease.Event{Private: true, Unsent: unsent, Pause: time.Hour}).run()
+		if r := w.record(); r.Failures != 0 || !r.RetryAt.IsZero() || (r.Doubts == 1) == unsent {
+			t.Errorf("unsent %t: %d failures, retry at %s, %d doubts", unsent, r.Failures, r.RetryAt, r.Doubts)
+		}
+	}
+}
+
+// The server may have issued no access token that can be sent. Then nothing
+// was renewed moments ago, and the next attempt waits for the shell alone.
+func TestSetWithoutAccessTokenIsRedeemedAgain(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	out := p.begin(p.renewal()).until(lease.Redeem).step(lease.Event{OK: true, Token: lease.Token{Refresh: "r9", Obtained: p.wall()}}).run()
+	if r := w.record(); out.Reason() != lease.JustRenewed || r.Token.Refresh != "r9" || r.Over != "" {
+		t.Errorf("the renewal ended with %q, and %q is stored", out.Reason(), r.Token.Refresh)
+	}
+	if do := p.begin(&lease.Renewal{}).until(lease.Redeem).effect; do.Token != "r9" {
+		t.Errorf("%q is sent, want r9", do.Token)
 	}
 }
 
