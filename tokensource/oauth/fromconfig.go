@@ -49,6 +49,9 @@ func (c *Client) Config() (*oauth2.Config, error) {
 			AuthURL: c.provider.AuthorizationURL, TokenURL: c.provider.TokenURL, AuthStyle: oauth2.AuthStyleInHeader,
 		},
 	}
+	if c.provider.ScopeSeparator != "" && len(config.Scopes) > 0 {
+		config.Scopes = []string{joinScopes(c.provider, config.Scopes)} // package oauth2 joins them with spaces
+	}
 	switch {
 	case credential.fixed != nil:
 		config.ClientSecret = credential.fixed()

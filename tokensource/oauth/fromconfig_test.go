@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +154,26 @@ func TestConfigWorksWithXOAuth2(t *testing.T) {
 	}
 	if n := w.Fake.TokenCalls("authorization_code"); n != 1 {
 		t.Errorf("the code was sent %d times, want once: the style must not be probed", n)
+	}
+}
+
+// Package oauth2 separates scopes by spaces, whatever the server wants.
+func TestConfigOfAServerWithCommas(t *testing.T) {
+	s := confidential()
+	s.p.ScopeSeparator = ","
+	client, err := s.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := client.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(config.AuthCodeURL("state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := u.Query().Get("scope"); got != "tweet.read,users.read,offline.access" {
+		t.Errorf("scope = %q, want commas", got)
 	}
 }

@@ -101,7 +101,7 @@ func judge(a provider.Answer, code string, readable bool) provider.Cure {
 		return provider.TimeCures
 	case endsGrant(a.Op, code):
 		return provider.UserCanCure
-	case page && fromGateway(a.Status):
+	case page && fromGateway(a.Status), asksForPatience(a.Status):
 		return provider.TimeCures
 	case a.Status >= 200 && a.Status <= 299 && !hasError(read(a.Body())):
 		return provider.TimeCures
@@ -118,8 +118,17 @@ func read(body []byte) members.Object {
 // between this program and the authorization server.
 func fromGateway(status int) bool {
 	switch status {
-	case http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusMisdirectedRequest,
-		http.StatusLocked, http.StatusTooEarly, http.StatusUnavailableForLegalReasons:
+	case http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusMisdirectedRequest, http.StatusUnavailableForLegalReasons:
+		return true
+	}
+	return false
+}
+
+// asksForPatience reports whether a status means by itself that the same
+// request may succeed later. A server uses 409 if two requests met.
+func asksForPatience(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly:
 		return true
 	}
 	return false
