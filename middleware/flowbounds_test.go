@@ -3,14 +3,18 @@ package middleware_test
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // headerSize is the size of the headers of an answer, as a proxy reads them.
@@ -57,6 +61,30 @@ func TestM2_LongPageLinks(t *testing.T) {
 		if a := b.get(w.consent(second.location())); a.location() != want {
 			t.Errorf("%s: the login ended at %d %q, want %.60q", tt.name, a.StatusCode, a.location(), want)
 		}
+	}
+}
+
+// TestG21_LongPageLinks: a login that cannot finish at once can be tried again
+// from each page, and the answer fits into the headers that a proxy takes.
+func TestG21_LongPageLinks(t *testing.T) {
+	for _, n := range []int{1, 100, 300} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, setup{})
+			b := newBrowser(t, w.mux)
+			target := b.start("/search?" + strings.Repeat("id=7&", n))
+			w.fake.Inject(oauthtest.Match{Path: xapi.PathMe}, oauthtest.Fault{Status: 503}, -1)
+			a := b.get(w.consent(target))
+			wantStatus(t, "a login that cannot finish", a, http.StatusServiceUnavailable)
+			if size := headerSize(a); size > 3900 {
+				t.Errorf("a page link of %d bytes: %d bytes of headers, want less than 4 KiB", 5*n, size)
+			}
+			_, rest, _ := strings.Cut(a.body, `<a href="`)
+			again, _, _ := strings.Cut(rest, `"`)
+			w.fake.ClearFaults()
+			if a = b.get(html.UnescapeString(again)); a.StatusCode != http.StatusSeeOther || strings.HasPrefix(a.location(), "https://") {
+				t.Errorf("a page link of %d bytes: try again = %d to %.60q, want the end of the same login", 5*n, a.StatusCode, a.location())
+			}
+		})
 	}
 }
 

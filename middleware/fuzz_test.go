@@ -42,20 +42,67 @@ func FuzzCallbackQuery(f *testing.F) {
 	})
 }
 
-// FuzzFlowCookie puts anything where the flow's cookie should be.
+// FuzzFlowCookie puts anything where the flow's cookie should be, alone and
+// behind the label of the flow.
 func FuzzFlowCookie(f *testing.F) {
-	for _, seed := range []string{"", "AAAA", "e30", "=", strings.Repeat("A", 600), `"quoted"`} {
+	for _, seed := range []string{"", "AAAA", "e30", "=", strings.Repeat("A", 600), `"quoted"`, "; a=b", strings.Repeat("A", 5000)} {
 		f.Add(seed)
 	}
+	w := newWorld(f, setup{})
 	f.Fuzz(func(t *testing.T, value string) {
-		w := newWorld(t, setup{})
 		first := newBrowser(t, w.mux).get("/authorize")
-		a := newBrowser(t, w.mux).get(w.consent(first.location()), "Cookie", first.Cookies()[0].Name+"="+value)
-		wantStatus(t, "callback with a forged cookie", a, http.StatusBadRequest)
+		cookie := first.Cookies()[0]
+		answer, err := w.fake.Authorize(t.Context(), "", first.location())
+		if err != nil {
+			t.Fatal(err)
+		}
+		callback := strings.TrimPrefix(answer, "https://app.example")
+		for _, forged := range []string{value, cookie.Value[:18] + value, cookie.Value[:17] + value} {
+			if strings.HasPrefix(cookie.Value, forged) || strings.Contains(value, cookie.Value[18:]) {
+				continue
+			}
+			a := newBrowser(t, w.mux).get(callback, "Cookie", cookie.Name+"="+forged)
+			wantStatus(t, "callback with a forged cookie", a, http.StatusBadRequest)
+		}
 		if n := w.exchanges(); n != 0 {
 			t.Errorf("a forged cookie led to %d exchanges", n)
 		}
 	})
+}
+
+// FuzzCallbackCookies sends any Cookie header to each route. Nothing may panic,
+// begin a session, or set more than a few cookies.
+func FuzzCallbackCookies(f *testing.F) {
+	w := newWorld(f, setup{})
+	name := newCookieName(w)
+	for _, seed := range []string{"", "a=b", name + "=x", name + "=x; " + name + "=y", strings.Repeat(name+"=x; ", 50), "=; =;", name + "=\x00"} {
+		f.Add(seed, "code=c&state=s")
+	}
+	f.Fuzz(func(t *testing.T, cookies, raw string) {
+		for _, path := range []string{"/callback", "/authorize", "/timeline"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Header["Cookie"] = []string{cookies}
+			r.Header.Set("Accept", "text/html")
+			if path == "/callback" {
+				r.URL.RawQuery = raw
+			}
+			rec := httptest.NewRecorder()
+			w.mux.ServeHTTP(rec, r)
+			if rec.Code == http.StatusOK || len(rec.Header()["Set-Cookie"]) > 2 {
+				t.Errorf("%s with Cookie %q = %d, %d cookies set", path, cookies, rec.Code, len(rec.Header()["Set-Cookie"]))
+			}
+		}
+		if n := w.exchanges(); n != 0 {
+			t.Errorf("Cookie %q led to %d exchanges", cookies, n)
+		}
+	})
+}
+
+// newCookieName returns a name of a flow's cookie.
+func newCookieName(w *world) string {
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/authorize", nil))
+	return rec.Result().Cookies()[0].Name
 }
 
 // FuzzReturnPath compares what is accepted with two other readers of URLs:

@@ -27,15 +27,21 @@ func (l *login) resumePath(returnTo string) string {
 	return l.site.authorize + "?resume=1"
 }
 
-// offerResume gives the browser a cookie with which it can finish a login.
+// offerResume gives the browser a cookie with which it can finish a login. It
+// leaves out a return path that would make the answer too large for a proxy.
 func (l *login) offerResume(ctx context.Context, w http.ResponseWriter, state, returnTo string, k *kept) bool {
 	name := l.cookies.kept()
-	value, err := l.seal(ctx, forKept, name, resumption{state, returnTo, k.until()})
-	if err != nil || len(name)+len(value) > maxCookie {
-		return false
+	for _, back := range []string{returnTo, l.options.AfterLogin} {
+		value, err := l.seal(ctx, forKept, name, resumption{state, back, k.until()})
+		if err != nil {
+			return false
+		}
+		if len(name)+len(value) <= maxAnswer {
+			l.cookies.set(w, name, value, time.Until(k.until()))
+			return true
+		}
 	}
-	l.cookies.set(w, name, value, time.Until(k.until()))
-	return true
+	return false
 }
 
 // resume finishes a login that could not finish before, without asking the user

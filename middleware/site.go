@@ -34,7 +34,7 @@ type callback struct {
 }
 
 func newSite(redirectURL string, o *Options) (site, error) {
-	s := site{prefix: o.PathPrefix, authorize: o.AuthorizePath, logout: o.LogoutPath, disconnect: o.DisconnectPath}
+	s := site{prefix: strings.TrimSuffix(o.PathPrefix, "/"), authorize: o.AuthorizePath, logout: o.LogoutPath, disconnect: o.DisconnectPath}
 	for _, raw := range append([]string{redirectURL}, o.RedirectURLs...) {
 		c, err := newCallback(raw)
 		if err != nil {

@@ -13,7 +13,9 @@
 // [Sealed] returns a Store that encrypts what another store keeps, with the
 // keys of package seal. [Reseal] replaces the key of all its records. [Name]
 // makes a storage key from a user's name, such that nobody without the store's
-// keys can find the user by guessing names.
+// keys can find the user by guessing names. [CheckSealed] tells whether secrets
+// may be put into a store, and a [Volatile] store need not be sealed.
+// [KeepNames] is for a store that ran without a seal.
 //
 // # A store of your own
 //

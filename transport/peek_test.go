@@ -72,8 +72,33 @@ func TestT3_ExpiredToldInTheBodyAndNoNewToken(t *testing.T) {
 	}
 }
 
-// What net/http unpacked is looked at unpacked, and what arrives in parts as a
-// whole.
+// What arrives in parts is looked at as a whole.
+func TestT3_ExpiredToldInParts(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") == "Bearer tok-2" {
+				return response(req, 200, nil, "ok"), nil
+			}
+			resp := response(req, 200, http.Header{"Content-Type": {"application/json"}}, "")
+			body, write := io.Pipe()
+			resp.Body, resp.ContentLength = body, -1
+			go func() {
+				for part := range strings.SplitAfterSeq(expiredBody, ",") {
+					time.Sleep(100 * time.Millisecond)
+					_, _ = io.WriteString(write, part)
+				}
+				_ = write.Close()
+			}()
+			return resp, nil
+		})
+		rt := newTransport(t, newSource(), base, transport.Options{Rejected: expiredInBody})
+		if status, body := roundTrip(t, rt, newRequest(t, "GET", api, nil)); status != 200 || body != "ok" {
+			t.Errorf("RoundTrip = %d %q, want the answer to the new token", status, body)
+		}
+	})
+}
+
+// What net/http has unpacked is looked at unpacked.
 func TestT3_ExpiredToldInAPackedBody(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -83,11 +108,7 @@ func TestT3_ExpiredToldInAPackedBody(t *testing.T) {
 		}
 		w.Header().Set("Content-Encoding", "gzip")
 		packed := gzip.NewWriter(w)
-		for part := range strings.SplitAfterSeq(expiredBody, ",") {
-			_, _ = io.WriteString(packed, part)
-			_ = packed.Flush()
-			_ = http.NewResponseController(w).Flush()
-		}
+		_, _ = io.WriteString(packed, expiredBody)
 		_ = packed.Close()
 	}))
 	defer server.Close()

@@ -43,7 +43,7 @@ var proofs = map[string]proof{
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|Password|Primary|Restarts", "./storage/postgresstore")},
 	"sqlite":     {quick("-run=Gone|FewFiles", "./storage/sqlitestore")},
-	"redis":      {quick("-run=TLS", "./storage/redisstore")},
+	"redis":      {quick("-run=TLS|Refused", "./storage/redisstore")},
 	"operator":   {quick("./cmd/grantctl")},
 	"fake":       {quick("./tokensource/oauthtest/...")},
 	"house":      {quick("./internal/house", "./internal/guarantees")},

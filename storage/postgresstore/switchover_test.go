@@ -65,7 +65,9 @@ func (p *pair) open(t *testing.T) *postgresstore.Store {
 	}
 	close(gate)
 	for range 8 {
-		<-ended
+		if err := <-ended; !errors.Is(err, storage.ErrNotFound) {
+			t.Fatalf("Get(none) = %v, want %v", err, storage.ErrNotFound)
+		}
 	}
 	return s
 }

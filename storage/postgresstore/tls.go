@@ -26,7 +26,7 @@ func requireTLS(c *pgconn.Config) {
 			continue
 		}
 		local := isLocal(a.Host)
-		if a.TLSConfig == nil && !(local && c.Password == "") {
+		if a.TLSConfig == nil && (!local || c.Password != "") {
 			continue
 		}
 		if a.TLSConfig != nil && !local {

@@ -80,6 +80,40 @@ func TestALoginThatWasKeptIsNotTheLaterOne(t *testing.T) {
 	})
 }
 
+// Where the server keeps many grants, a repeated login may have been stored,
+// replaced and revoked. So it does not replace the login after it.
+func TestARepeatedLoginDoesNotReplaceItsSuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		g := w.Process(nil)
+		old := w.issue()
+		if _, err := g.SaveLogin(t.Context(), w.User, old, &grant.LoginOptions{ID: "kept"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		newer := w.issue()
+		w.save(g, newer)
+		if _, err := g.SaveLogin(t.Context(), w.User, old, &grant.LoginOptions{ID: "kept", Repeated: true}); err != nil {
+			t.Errorf("SaveLogin() = %v, want the login that stays", err)
+		}
+		if got := w.Token(g); got.AccessToken != newer.AccessToken {
+			t.Error("a login that was revoked has replaced the newer one")
+		}
+	})
+}
+
+// An exchange in the future can only come from a wrong clock.
+func TestALoginThatIsSaidToComeFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		facts, err := w.Process(nil).SaveLogin(t.Context(), w.User, w.issue(), &grant.LoginOptions{Exchanged: time.Now().Add(time.Hour)})
+		if err != nil || facts.Authorized.After(time.Now()) {
+			t.Errorf("SaveLogin() = authorized at %v, %v, want now", facts.Authorized, err)
+		}
+	})
+}
+
 func TestSaveLoginRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
