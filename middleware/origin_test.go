@@ -125,3 +125,32 @@ func TestM4_ReturnPathOfAForm(t *testing.T) {
 		}
 	}
 }
+
+// TestM4_ReturnPathOfAParsedForm: a handler in front has looked at the form.
+func TestM4_ReturnPathOfAParsedForm(t *testing.T) {
+	var multi bytes.Buffer
+	form := multipart.NewWriter(&multi)
+	_ = form.WriteField("return_to", "/home")
+	_ = form.Close()
+	for _, tt := range []struct {
+		name, kind, body string
+		look             func(r *http.Request)
+	}{
+		{"ParseForm, multipart", form.FormDataContentType(), multi.String(), func(r *http.Request) { _ = r.ParseForm() }},
+		{"FormValue, multipart", form.FormDataContentType(), multi.String(), func(r *http.Request) { _ = r.PostFormValue("csrf") }},
+		{"ParseForm, urlencoded", "application/x-www-form-urlencoded", "return_to=/home", func(r *http.Request) { _ = r.ParseForm() }},
+		{"FormValue, urlencoded", "application/x-www-form-urlencoded", "return_to=/home", func(r *http.Request) { _ = r.PostFormValue("csrf") }},
+	} {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			tt.look(r)
+			w.mux.ServeHTTP(rw, r)
+		}))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/authorize", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", tt.kind)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		if a := b.get(w.consent(b.send(r, b.url()).location())); a.location() != "/home" {
+			t.Errorf("%s: the login ended at %d %q, want /home", tt.name, a.StatusCode, a.location())
+		}
+	}
+}
