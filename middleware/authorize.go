@@ -38,7 +38,7 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Op: opAuthorize, Kind: ErrCrossOrigin, Retry: l.authorizePath(returnTo)}
 	}
 	if resumes(r) {
-		if done, err := l.resume(w, r); done || err != nil {
+		if done, err := l.resume(w, r, returnTo); done || err != nil {
 			return err
 		}
 	}

@@ -127,6 +127,21 @@ func TestG21_TryAgainFinishesTheSameLogin(t *testing.T) {
 	})
 }
 
+// Two tabs cannot finish. Each "try again" leads back to the page of its tab.
+func TestG21_TryAgainInTwoTabs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, mend := keptWorld(t, setup{})
+		wantStatus(t, "callback of another tab", b.get(w.consent(b.start("/other"))), http.StatusServiceUnavailable)
+		mend()
+		if a := b.get(resumeHome); a.location() != "/home" {
+			t.Errorf("try again in the first tab = %d to %q, want /home", a.StatusCode, a.location())
+		}
+		wantStatus(t, "the session", b.get("/timeline"), http.StatusOK)
+		time.Sleep(2 * time.Hour)
+		w.works(t, "after both logins have ended")
+	})
+}
+
 // Without "try again", the background saves the grant when the user is known,
 // and begins no session. A later "try again" begins one.
 func TestG21_TheBackgroundSavesTheGrant(t *testing.T) {

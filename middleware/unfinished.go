@@ -46,7 +46,7 @@ func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, re
 		e.add(l.drop(ctx, k))
 		return e
 	}
-	if !l.offerResume(ctx, w, state, returnTo, k) {
+	if !l.offerResume(ctx, w, state, k) {
 		e.add("this browser cannot try again, because its cookie could not be sealed")
 	}
 	if k.epoch != "" {
