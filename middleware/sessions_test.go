@@ -495,6 +495,43 @@ func TestForget(t *testing.T) {
 }
 
 // keysWith returns the keys of a store that begin with one of the prefixes.
+// TestForgetWhatIsInMemory: a login could not finish, and the store did not
+// take it. It does not bring the user back.
+func TestForgetWhatIsInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		store := newBrokenStore(nil)
+		w := newWorld(t, setup{store: store, options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			if fails.Load() {
+				store.set(func(string, string) bool { return true })
+				return errBoom
+			}
+			return nil
+		}}})
+		w.logIn(newBrowser(t, w.mux), "")
+		b := newBrowser(t, w.mux)
+		target := w.consent(b.start(""))
+		fails.Store(true)
+		wantStatus(t, "callback while OnLogin and the store fail", b.get(target), http.StatusInternalServerError)
+		user := oauthtest.DefaultUser().ID
+		if err := w.login.Forget(t.Context(), user); !errors.Is(err, tokensource.ErrTemporary) {
+			t.Errorf("Forget while the store fails = %v, want ErrTemporary", err)
+		}
+		fails.Store(false)
+		store.set(nil)
+		if err := w.login.Forget(t.Context(), user); err != nil {
+			t.Errorf("Forget = %v", err)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, err := w.grants.Source(user).Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) {
+			t.Errorf("Token of a user who was forgotten: %v, want ErrReauthorize", err)
+		}
+		if keys := keysWith(t, store.Store.(*storage.Memory), "login.", "sessions."); len(keys) != 0 {
+			t.Errorf("records left = %v, want none", keys)
+		}
+	})
+}
+
 func keysWith(t *testing.T, store *storage.Memory, prefixes ...string) (keys []string) {
 	t.Helper()
 	for key, err := range store.Keys(t.Context()) {
