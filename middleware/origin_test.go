@@ -36,6 +36,26 @@ func TestM5_LogoutPageOfABrowserWithoutFetchMetadata(t *testing.T) {
 	}
 }
 
+// TestM5_ButtonOfARefusedLogout: a page of the app with Referrer-Policy
+// no-referrer posts "Origin: null". The answer has a button. If a proxy sets
+// no-referrer for all pages, the button posts "Origin: null" as well.
+func TestM5_ButtonOfARefusedLogout(t *testing.T) {
+	null := []string{"Sec-Fetch-Site", "", "Sec-Fetch-Mode", "", "Sec-Fetch-Dest", "", "Origin", "null"}
+	for _, path := range []string{"/logout", "/disconnect"} {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		w.logIn(b, "")
+		a := b.do("POST", path, null...)
+		wantStatus(t, "the form of the app's page", a, http.StatusForbidden)
+		if c := a.Cookies(); len(c) != 1 || c[0].SameSite != http.SameSiteStrictMode {
+			t.Errorf("POST %s: cookies %v, want one for the form, SameSite=Strict", path, c)
+		}
+		wantStatus(t, "the page after a refusal", b.get("/timeline"), http.StatusOK)
+		wantStatus(t, "the button of the answer", b.do("POST", path, null...), http.StatusSeeOther)
+		wantStatus(t, "the page after it", b.get("/timeline"), http.StatusSeeOther)
+	}
+}
+
 // TestM2_AnotherSiteDoesNotReplaceASession: R016. A link of another site is a
 // usual way to a login. It starts none in place of a session.
 func TestM2_AnotherSiteDoesNotReplaceASession(t *testing.T) {
