@@ -17,7 +17,8 @@ func newGuard(s site) *http.CrossOriginProtection {
 	return guard
 }
 
-// sameOrigin reports whether r, which posts a form for op, comes from this site.
+// sameOrigin reports whether r, which posts a form for an operation, comes from
+// this site.
 //
 // A page with Referrer-Policy no-referrer posts "Origin: null". Browsers with
 // Fetch Metadata also say that the page is of this site. For older ones, a
