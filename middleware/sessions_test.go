@@ -147,6 +147,38 @@ func TestM9_AnotherUserInTheSameBrowser(t *testing.T) {
 	}
 }
 
+// hookedStore calls a function before the next write of sessions.
+type hookedStore struct {
+	storage.Store
+	hook func()
+}
+
+func (s *hookedStore) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if hook := s.hook; hook != nil && strings.HasPrefix(key, "sessions.") {
+		s.hook = nil
+		hook()
+	}
+	return s.Store.Put(ctx, key, value, old)
+}
+
+// A session that begins late ends no session of a newer grant.
+func TestM9_ALateSessionOfAnOlderGrant(t *testing.T) {
+	store := &hookedStore{Store: storage.NewMemory()}
+	w := newWorld(t, setup{store: store})
+	late, newer := newBrowser(t, w.mux), newBrowser(t, w.mux)
+	target := w.consent(late.start("/home"))
+	store.hook = func() {
+		if err := w.grants.Logout(t.Context(), oauthtest.DefaultUser().ID); err != nil {
+			t.Error(err)
+		}
+		w.logIn(newer, "")
+	}
+	wantStatus(t, "the login whose grant has ended meanwhile", late.get(target), http.StatusBadGateway)
+	wantStatus(t, "its page", late.get("/timeline"), http.StatusSeeOther)
+	wantStatus(t, "the newer session", newer.get("/timeline"), http.StatusOK)
+	w.works(t, "the newer grant")
+}
+
 func TestM9_TheLeastUsedOf33SessionsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
