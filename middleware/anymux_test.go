@@ -157,6 +157,32 @@ func TestM1_BehindAProxyThatRemovesAPrefix(t *testing.T) {
 	}
 }
 
+// TestM1_EndsBehindThePrefix: without settings, a login and a logout end in the
+// app.
+func TestM1_EndsBehindThePrefix(t *testing.T) {
+	for _, tt := range []struct {
+		options middleware.Options
+		want    string // login, logout
+	}{
+		{middleware.Options{PathPrefix: "/app"}, "/app/ /app/"},
+		{middleware.Options{PathPrefix: "/app/"}, "/app/ /app/"},
+		{middleware.Options{PathPrefix: "/app", AfterLogin: "/app/home", AfterLogout: "/"}, "/app/home /"},
+		{middleware.Options{}, "/ /"},
+	} {
+		w := newWorld(t, setup{redirectURL: "https://app.example/app/auth/callback", options: tt.options})
+		h := http.Handler(w.mux)
+		if tt.options.PathPrefix != "" {
+			h = stripping{"/app", false, h}
+		}
+		b := newBrowser(t, h)
+		in := b.get(w.consent(b.get("/app/auth/authorize").location()))
+		out := b.do("POST", "/app/auth/logout")
+		if got := in.location() + " " + out.location(); got != tt.want {
+			t.Errorf("PathPrefix %q: login and logout end at %s, want %s", tt.options.PathPrefix, got, tt.want)
+		}
+	}
+}
+
 // TestM1_ForwardedPrefixIsNotBelieved: anybody can send the header.
 func TestM1_ForwardedPrefixIsNotBelieved(t *testing.T) {
 	w := newWorld(t, setup{redirectURL: "https://app.example/app/auth/callback"})

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,7 +38,7 @@ func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Op: opAuthorize, Kind: ErrCrossOrigin, Retry: l.authorizePath(returnTo)}
 	}
 	if resumes(r) {
-		if done, err := l.resume(w, r); done || err != nil {
+		if done, err := l.resume(w, r, returnTo); done || err != nil {
 			return err
 		}
 	}
@@ -80,13 +81,18 @@ func resumes(r *http.Request) bool {
 
 // parseForm reads the form that r posts, in either encoding of browsers, into
 // r.PostForm. The query is not read: it has parameters that are not ours.
+//
+// A handler in front may have parsed the form. If it called ParseForm only, the
+// values of a multipart form are still in the body.
 func parseForm(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodPost || r.PostForm != nil || r.Body == nil {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	unread := kind == "multipart/form-data" && r.MultipartForm == nil
+	if r.Method != http.MethodPost || r.Body == nil || r.PostForm != nil && !unread {
 		return true
 	}
 	body := *r
 	body.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	body.URL, body.Form = new(url.URL), nil
+	body.URL, body.Form, body.PostForm = new(url.URL), nil, nil
 	err := body.ParseForm()
 	if err == nil {
 		err = body.ParseMultipartForm(maxForm) // all of it in memory

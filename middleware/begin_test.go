@@ -170,7 +170,7 @@ func TestM3_ResponseModes(t *testing.T) {
 func TestM1_NamesOfTheLoopbackInterface(t *testing.T) {
 	for _, tt := range []struct{ redirectURL, openedAt, want string }{
 		{"http://127.0.0.1/callback", "http://localhost", "http://127.0.0.1/authorize?return_to=%2Fhome"},
-		{"http://127.0.0.1:80/callback", "http://localhost", "http://127.0.0.1:80/authorize?return_to=%2Fhome"},
+		{"http://127.0.0.1:80/callback", "http://localhost", "http://127.0.0.1/authorize?return_to=%2Fhome"},
 		{"http://localhost/callback", "http://127.0.0.1", "http://localhost/authorize?return_to=%2Fhome"},
 		{"http://localhost/callback", "http://[::1]", "http://localhost/authorize?return_to=%2Fhome"},
 		{"http://[::1]:8080/callback", "http://localhost:8080", "http://[::1]:8080/authorize?return_to=%2Fhome"},

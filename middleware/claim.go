@@ -6,21 +6,20 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-
-	"github.com/authtrip/authtrip/storage"
 )
 
 // claims are what the Logins of this process have for themselves, for each
-// store that they share. It is no setting: Logins on different stores do not
-// meet. An entry goes when the Keepers of all Logins that have it are closed.
+// store and each AEAD that they share. It is no setting: Logins with their own
+// store and their own keys do not meet. An entry goes when the Keepers of all
+// Logins that have it are closed.
 var claims = struct {
 	sync.Mutex // guards entries; never held across I/O
 	entries    map[claimKey]*claimed
 }{entries: map[claimKey]*claimed{}}
 
 type claimKey struct {
-	store storage.Store
-	thing string // a redirect URL or an issuer
+	shared any    // the store, or what seals the cookies
+	thing  string // a redirect URL or an issuer
 }
 
 type claimed struct {
@@ -29,49 +28,52 @@ type claimed struct {
 	logins int  // that have it
 }
 
-// claim refuses a Login that shares a store with another one and could be
-// confused with it. Two authorization servers need two redirect URLs, unless
+// claim refuses a Login that shares a store or keys with another one and could
+// be confused with it. Two authorization servers need two redirect URLs, unless
 // both name themselves in each answer (RFC 9700 section 4.4.2). Otherwise a
 // server that is hostile can pass the code of another one to itself. Two
 // servers also need two issuers (RFC 9207 section 4).
 func claim(l *login) error {
-	store := l.grants.Store()
-	if !reflect.ValueOf(store).Comparable() {
-		return nil
-	}
 	p := l.client.Provider()
-	wanted := map[string]claimed{
+	things := map[string]claimed{
 		"issuer " + p.Authority(): {holder: strings.Join([]string{p.AuthorizationURL, p.TokenURL}, " and ")},
 	}
-	for _, c := range l.site.callbacks {
-		wanted["redirect URL "+c.url] = claimed{holder: p.Authority(), shared: p.IssuerRequired}
+	for _, c := range l.site.callbacks { // the query of a redirect URL makes no difference
+		things["redirect URL "+c.origin+c.path] = claimed{holder: p.Authority(), shared: p.IssuerRequired}
+	}
+	wanted := map[claimKey]claimed{}
+	for _, shared := range []any{l.store, l.keys} {
+		if !reflect.ValueOf(shared).Comparable() {
+			continue
+		}
+		for thing, mine := range things {
+			wanted[claimKey{shared, thing}] = mine
+		}
 	}
 	claims.Lock()
 	defer claims.Unlock()
-	for thing, mine := range wanted {
-		if c := claims.entries[claimKey{store, thing}]; c != nil && c.holder != mine.holder && (!c.shared || !mine.shared) {
-			return fmt.Errorf("middleware: two authorization servers share the %s: it is of %s, and now of %s: give each its own", thing, c.holder, mine.holder)
+	for key, mine := range wanted {
+		if c := claims.entries[key]; c != nil && c.holder != mine.holder && (!c.shared || !mine.shared) {
+			return fmt.Errorf("middleware: two authorization servers share the %s: it is of %s, and now of %s: give each its own", key.thing, c.holder, mine.holder)
 		}
 	}
-	for thing, mine := range wanted {
-		key := claimKey{store, thing}
+	for key, mine := range wanted {
 		if claims.entries[key] == nil {
 			claims.entries[key] = &mine
 		}
 		claims.entries[key].logins++
 	}
-	if !l.keeping.Go(func(ctx context.Context) { <-ctx.Done(); release(store, wanted) }) {
-		go release(store, wanted) // the Keeper is closed
+	if !l.keeping.Go(func(ctx context.Context) { <-ctx.Done(); release(wanted) }) {
+		go release(wanted) // the Keeper is closed
 	}
 	return nil
 }
 
 // release gives up the claims of a Login.
-func release(store storage.Store, wanted map[string]claimed) {
+func release(wanted map[claimKey]claimed) {
 	claims.Lock()
 	defer claims.Unlock()
-	for thing := range wanted {
-		key := claimKey{store, thing}
+	for key := range wanted {
 		c := claims.entries[key]
 		if c.logins--; c.logins == 0 {
 			delete(claims.entries, key)

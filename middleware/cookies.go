@@ -33,13 +33,13 @@ func (c cookies) logout() string     { return c.prefix + "logout" }
 func (c cookies) disconnect() string { return c.prefix + "disconnect" }
 func (c cookies) kept() string       { return c.prefix + "login" }
 
-// form is set by a page with a form that posts. It has no secret. Its
-// SameSite=Strict is what counts: a browser does not send it if another site
-// posts.
+// form is set by a page with a form that posts. Its value is the operation that
+// the form is for, and no secret. Its SameSite=Strict is what counts: a browser
+// does not send it if another site posts.
 func (c cookies) form() string { return c.prefix + "form" }
 
-func (c cookies) setForm(w http.ResponseWriter) {
-	cookie := c.cookie(c.form(), "1", int(10*time.Minute/time.Second))
+func (c cookies) setForm(w http.ResponseWriter, op string) {
+	cookie := c.cookie(c.form(), op, int(10*time.Minute/time.Second))
 	cookie.SameSite = http.SameSiteStrictMode
 	http.SetCookie(w, cookie)
 }

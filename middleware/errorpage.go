@@ -66,7 +66,7 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 	data := pageData{
 		Style: template.CSS(errorPageCSS), Title: about.title, Text: about.text, Code: e.Code,
 		Description: e.Description, Retry: e.Retry, Label: about.label,
-		Post: e.Op == opLogout || e.Op == opDisconnect, App: e.App, Home: e.Home,
+		Post: e.posts(), App: e.App, Home: e.Home,
 	}
 	if data.Post {
 		// Its address has no secret. With no-referrer, a browser without Fetch
@@ -85,6 +85,9 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 		_, _ = page.WriteTo(w) // the browser may be gone
 	}
 }
+
+// posts reports whether the page for e has a form.
+func (e *Error) posts() bool { return e.Op == opLogout || e.Op == opDisconnect }
 
 // wording is what is said of one kind of error, to people and to programs.
 type wording struct {

@@ -6,11 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -87,24 +90,24 @@ func (k *kept) saved() {
 // keptText is a kept login as it is sealed. It lives in writeKept and readKept
 // only.
 type keptText struct {
-	Access    string            `json:"a,omitempty"`
-	Refresh   string            `json:"r,omitempty"`
-	Type      string            `json:"t,omitempty"`
-	Expiry    time.Time         `json:"x,omitzero"`
-	ExpiresIn int64             `json:"xi,omitempty"`
-	Members   map[string]any    `json:"m,omitempty"`
-	Scopes    []string          `json:"sc,omitempty"`
-	ID        string            `json:"id"`
-	Exchanged time.Time         `json:"ex"`
-	User      provider.Identity `json:"u"`
-	Accepted  bool              `json:"ok,omitempty"`
-	Tried     bool              `json:"st,omitempty"`
-	Epoch     string            `json:"g,omitempty"`
-	Ending    bool              `json:"end,omitempty"`
-	Failures  int               `json:"f,omitempty"`
-	Next      time.Time         `json:"n,omitzero"`
-	Owner     string            `json:"o,omitempty"`
-	Owned     time.Time         `json:"ou,omitzero"`
+	Access    string                     `json:"a,omitempty"`
+	Refresh   string                     `json:"r,omitempty"`
+	Type      string                     `json:"t,omitempty"`
+	Expiry    time.Time                  `json:"x,omitzero"`
+	ExpiresIn int64                      `json:"xi,omitempty"`
+	Members   map[string]json.RawMessage `json:"m,omitempty"`
+	Scopes    []string                   `json:"sc,omitempty"`
+	ID        string                     `json:"id"`
+	Exchanged time.Time                  `json:"ex"`
+	User      provider.Identity          `json:"u"`
+	Accepted  bool                       `json:"ok,omitempty"`
+	Tried     bool                       `json:"st,omitempty"`
+	Epoch     string                     `json:"g,omitempty"`
+	Ending    bool                       `json:"end,omitempty"`
+	Failures  int                        `json:"f,omitempty"`
+	Next      time.Time                  `json:"n,omitzero"`
+	Owner     string                     `json:"o,omitempty"`
+	Owned     time.Time                  `json:"ou,omitzero"`
 }
 
 // keptKey returns the storage key of the login with the given state.
@@ -122,7 +125,7 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	if k.token != nil {
 		tok := k.token()
 		t.Access, t.Refresh, t.Type, t.Expiry, t.ExpiresIn = tok.AccessToken, tok.RefreshToken, tok.TokenType, tok.Expiry, tok.ExpiresIn
-		t.Members = l.members(tok)
+		t.Members = l.membersOf(tok)
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
@@ -135,17 +138,42 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	return l.store.Put(ctx, k.key, sealed, version)
 }
 
-// members returns the members of the token answer that the Keeper reads: the
-// scope, and those in which there is something that the provider keeps.
-func (l *login) members(tok *oauth2.Token) map[string]any {
-	m := map[string]any{}
-	for _, path := range append([]string{"scope"}, l.client.Provider().KeepMembers...) {
+// maxMembers is the size of the members that are kept, in bytes of JSON.
+const maxMembers = 64 << 10
+
+// membersOf returns the members of the token answer, because Options.Identify
+// may need each of them. Of a very large answer, only those are kept that the
+// Keeper reads: the scope, and those in which there is something that the
+// provider keeps.
+func (l *login) membersOf(tok *oauth2.Token) map[string]json.RawMessage {
+	read := []string{"scope"}
+	for _, path := range l.client.Provider().KeepMembers {
 		name, _, _ := strings.Cut(path, ".")
-		if v := tok.Extra(name); v != nil {
-			m[name] = v
+		read = append(read, name)
+	}
+	all, _ := tok.Extra(members.Names).([]string)
+	kept, size := map[string]json.RawMessage{}, 0
+	for i, name := range slices.Concat(read, all) {
+		text, err := json.Marshal(tok.Extra(name))
+		if _, known := kept[name]; known || err != nil || string(text) == "null" {
+			continue
+		}
+		if size += len(text); i < len(read) || size <= maxMembers {
+			kept[name] = text
 		}
 	}
-	return m
+	return kept
+}
+
+// extraOf returns what membersOf has returned as Extra had it.
+func extraOf(kept map[string]json.RawMessage) map[string]any {
+	extra := map[string]any{members.Names: slices.Collect(maps.Keys(kept))}
+	for name, text := range kept {
+		if v, ok := members.Value(text); ok {
+			extra[name] = v
+		}
+	}
+	return extra
 }
 
 // readKept reads a login. It returns errNotSealed, or an error that matches
@@ -170,7 +198,7 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 	if t.Access != "" || t.Refresh != "" {
 		tok := (&oauth2.Token{
 			AccessToken: t.Access, RefreshToken: t.Refresh, TokenType: t.Type, Expiry: t.Expiry, ExpiresIn: t.ExpiresIn,
-		}).WithExtra(t.Members)
+		}).WithExtra(extraOf(t.Members))
 		k.token = func() *oauth2.Token { return tok }
 	}
 	return k, stored.Version, nil

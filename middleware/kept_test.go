@@ -127,6 +127,21 @@ func TestG21_TryAgainFinishesTheSameLogin(t *testing.T) {
 	})
 }
 
+// Two tabs cannot finish. Each "try again" leads back to the page of its tab.
+func TestG21_TryAgainInTwoTabs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, mend := keptWorld(t, setup{})
+		wantStatus(t, "callback of another tab", b.get(w.consent(b.start("/other"))), http.StatusServiceUnavailable)
+		mend()
+		if a := b.get(resumeHome); a.location() != "/home" {
+			t.Errorf("try again in the first tab = %d to %q, want /home", a.StatusCode, a.location())
+		}
+		wantStatus(t, "the session", b.get("/timeline"), http.StatusOK)
+		time.Sleep(2 * time.Hour)
+		w.works(t, "after both logins have ended")
+	})
+}
+
 // Without "try again", the background saves the grant when the user is known,
 // and begins no session. A later "try again" begins one.
 func TestG21_TheBackgroundSavesTheGrant(t *testing.T) {
@@ -579,6 +594,45 @@ func TestG21_TheStoreFailsForADay(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		if got := fmt.Sprint(revoked(w.fake)); got != bothRevoked {
 			t.Errorf("revoked after the day = %s, want %s", got, bothRevoked)
+		}
+	})
+}
+
+// Identify may read any member of the token answer, also when it is called
+// again for a login that was stored meanwhile. No digit of a large number
+// changes.
+func TestG21_MembersOfALoginThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		fails.Store(true)
+		identify := func(_ context.Context, tok *oauth2.Token) (provider.Identity, error) {
+			if fails.Load() {
+				return provider.Identity{}, errBoom
+			}
+			team, _ := tok.Extra("team").(map[string]any)
+			return provider.Identity{Subject: fmt.Sprint(tok.Extra("id_token"), " ", team["id"], " ", tok.Extra("seats"))}, nil
+		}
+		w := newWorld(t, setup{
+			options:  middleware.Options{Identify: identify},
+			provider: func(p *provider.Provider) { p.KeepMembers = []string{"team.id"} },
+		})
+		w.fake.Set(func(k *xapi.Knobs) {
+			k.Token.ExtraJSON = map[string]any{"id_token": "a.b.c", "team": map[string]any{"id": uint64(9007199254740993)}, "seats": 7}
+		})
+		b := newBrowser(t, w.mux)
+		wantStatus(t, "callback while Identify fails", b.get(w.consent(b.start("/home"))), http.StatusInternalServerError)
+		fails.Store(false)
+		wantStatus(t, "try again", b.get(resumeHome), http.StatusSeeOther)
+		const want = "a.b.c 9007199254740993 7"
+		if a := b.get("/timeline"); a.body != "timeline of "+want {
+			t.Errorf("page = %d %q, want that of %s", a.StatusCode, a.body, want)
+		}
+		tok, err := w.grants.Source(want).Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(tok.Extra("team.id")); got != "9007199254740993" {
+			t.Errorf("team.id of the grant = %s, want 9007199254740993", got)
 		}
 	})
 }

@@ -132,7 +132,8 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.path)[:8]
+	// Browsers send the cookies of one port to the other ports of the host.
+	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.port, s.path)[:8]
 	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag, asks: o.Identify == nil,
 		cookies:  newCookies(s.secure, tag),

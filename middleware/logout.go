@@ -61,7 +61,7 @@ type ending struct {
 // ending makes the handler of a route.
 func (l *login) ending(e ending) http.Handler {
 	return l.route(e.op, func(w http.ResponseWriter, r *http.Request) error {
-		if !l.sameOrigin(r) {
+		if !l.sameOrigin(r, e.op) {
 			return &Error{Op: e.op, Kind: ErrCrossOrigin, Retry: e.path}
 		}
 		return l.end(w, r, e)
@@ -86,6 +86,7 @@ func (l *login) end(w http.ResponseWriter, r *http.Request, e ending) error {
 		}
 	}
 	l.cookies.drop(w, r, e.cookie)
+	l.cookies.drop(w, r, l.cookies.form())
 	if cleared != nil {
 		return &Error{Op: e.op, Kind: tokensource.ErrTemporary, Cause: "the session cannot be removed now", Retry: e.path, Err: cleared}
 	}

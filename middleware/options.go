@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -29,15 +30,17 @@ type Options struct {
 	// PathPrefix is the beginning of the public paths that a proxy removes before a
 	// request reaches this program, such as "/app". All other paths here include
 	// it, as they are public ones. Mount registers the routes without it. A prefix
-	// that http.StripPrefix removes in this program does not belong here. Empty
-	// means that no proxy removes a prefix, or that it names the prefix in the
-	// header X-Forwarded-Prefix. The header counts only if the path of the redirect
-	// URL begins with its value.
+	// that http.StripPrefix removes in this program does not belong here.
+	//
+	// Empty means that no proxy removes a prefix, or that it names the prefix in
+	// the header X-Forwarded-Prefix. The header counts only if the path of the
+	// redirect URL begins with its value. In that case use [Login.Handler]: Mount
+	// cannot know what the proxy will remove.
 	PathPrefix string
 
 	// AfterLogin is where a login ends that did not start at a page. AfterLogout is
 	// where a logout ends. Home is where the link of an error page leads. They are
-	// local paths. Empty means "/".
+	// local paths. Empty means "/", behind PathPrefix.
 	AfterLogin  string
 	AfterLogout string
 	Home        string
@@ -120,7 +123,7 @@ const (
 func (o Options) resolve(client *oauth.Client) (Options, error) {
 	for name, path := range map[string]*string{"AfterLogin": &o.AfterLogin, "AfterLogout": &o.AfterLogout, "Home": &o.Home} {
 		if *path == "" {
-			*path = "/"
+			*path = strings.TrimSuffix(o.PathPrefix, "/") + "/"
 		}
 		if !localPath(*path) {
 			return o, fmt.Errorf("middleware: Options.%s %q is not a local path: write it like /home", name, *path)

@@ -17,16 +17,23 @@ func newGuard(s site) *http.CrossOriginProtection {
 	return guard
 }
 
-// sameOrigin reports whether r, which posts a form, comes from this site.
+// sameOrigin reports whether r, which posts a form for an operation, comes from
+// this site.
 //
 // A page with Referrer-Policy no-referrer posts "Origin: null". Browsers with
 // Fetch Metadata also say that the page is of this site. For older ones, a
 // cookie of the page with the form is the proof.
-func (l *login) sameOrigin(r *http.Request) bool {
+func (l *login) sameOrigin(r *http.Request, op string) bool {
 	if l.guard.Check(r) == nil {
 		return true
 	}
-	return r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" && l.cookies.get(r, l.cookies.form()) != ""
+	return isOpaque(r) && l.cookies.get(r, l.cookies.form()) == op
+}
+
+// isOpaque reports whether r does not say which site it comes from, although it
+// posts a form.
+func isOpaque(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null"
 }
 
 // foreign reports whether another site led the browser to r, a request for a
@@ -39,7 +46,7 @@ func (l *login) sameOrigin(r *http.Request) bool {
 // in any case.
 func (l *login) foreign(r *http.Request) bool {
 	if r.Method == http.MethodPost {
-		return !l.sameOrigin(r)
+		return !l.sameOrigin(r, opAuthorize)
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":

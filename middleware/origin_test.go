@@ -36,6 +36,26 @@ func TestM5_LogoutPageOfABrowserWithoutFetchMetadata(t *testing.T) {
 	}
 }
 
+// TestM5_ButtonOfARefusedLogout: a page of the app with Referrer-Policy
+// no-referrer posts "Origin: null". The answer has a button. If a proxy sets
+// no-referrer for all pages, the button posts "Origin: null" as well.
+func TestM5_ButtonOfARefusedLogout(t *testing.T) {
+	null := []string{"Sec-Fetch-Site", "", "Sec-Fetch-Mode", "", "Sec-Fetch-Dest", "", "Origin", "null"}
+	for _, path := range []string{"/logout", "/disconnect"} {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, w.mux)
+		w.logIn(b, "")
+		a := b.do("POST", path, null...)
+		wantStatus(t, "the form of the app's page", a, http.StatusForbidden)
+		if c := a.Cookies(); len(c) != 1 || c[0].SameSite != http.SameSiteStrictMode {
+			t.Errorf("POST %s: cookies %v, want one for the form, SameSite=Strict", path, c)
+		}
+		wantStatus(t, "the page after a refusal", b.get("/timeline"), http.StatusOK)
+		wantStatus(t, "the button of the answer", b.do("POST", path, null...), http.StatusSeeOther)
+		wantStatus(t, "the page after it", b.get("/timeline"), http.StatusSeeOther)
+	}
+}
+
 // TestM2_AnotherSiteDoesNotReplaceASession: R016. A link of another site is a
 // usual way to a login. It starts none in place of a session.
 func TestM2_AnotherSiteDoesNotReplaceASession(t *testing.T) {
@@ -122,6 +142,35 @@ func TestM4_ReturnPathOfAForm(t *testing.T) {
 		}
 		if a = b.get(w.consent(a.location())); a.location() != tt.want {
 			t.Errorf("%s: the login ended at %q, want %q", tt.name, a.location(), tt.want)
+		}
+	}
+}
+
+// TestM4_ReturnPathOfAParsedForm: a handler in front has looked at the form.
+func TestM4_ReturnPathOfAParsedForm(t *testing.T) {
+	var multi bytes.Buffer
+	form := multipart.NewWriter(&multi)
+	_ = form.WriteField("return_to", "/home")
+	_ = form.Close()
+	for _, tt := range []struct {
+		name, kind, body string
+		look             func(r *http.Request)
+	}{
+		{"ParseForm, multipart", form.FormDataContentType(), multi.String(), func(r *http.Request) { _ = r.ParseForm() }},
+		{"FormValue, multipart", form.FormDataContentType(), multi.String(), func(r *http.Request) { _ = r.PostFormValue("csrf") }},
+		{"ParseForm, urlencoded", "application/x-www-form-urlencoded", "return_to=/home", func(r *http.Request) { _ = r.ParseForm() }},
+		{"FormValue, urlencoded", "application/x-www-form-urlencoded", "return_to=/home", func(r *http.Request) { _ = r.PostFormValue("csrf") }},
+	} {
+		w := newWorld(t, setup{})
+		b := newBrowser(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			tt.look(r)
+			w.mux.ServeHTTP(rw, r)
+		}))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/authorize", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", tt.kind)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		if a := b.get(w.consent(b.send(r, b.url()).location())); a.location() != "/home" {
+			t.Errorf("%s: the login ended at %d %q, want /home", tt.name, a.StatusCode, a.location())
 		}
 	}
 }

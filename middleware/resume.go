@@ -11,11 +11,11 @@ import (
 )
 
 // resumption is what the browser keeps of a login that could not finish. It is
-// sealed.
+// sealed. Where the login ends is in the link of "try again": each tab has its
+// own.
 type resumption struct {
-	State    string    `json:"s"`
-	ReturnTo string    `json:"r"`
-	Expires  time.Time `json:"e"`
+	State   string    `json:"s"`
+	Expires time.Time `json:"e"`
 }
 
 // resumePath is the local URL of "try again" after a login that could not
@@ -27,27 +27,21 @@ func (l *login) resumePath(returnTo string) string {
 	return l.site.authorize + "?resume=1"
 }
 
-// offerResume gives the browser a cookie with which it can finish a login. It
-// leaves out a return path that would make the answer too large for a proxy.
-func (l *login) offerResume(ctx context.Context, w http.ResponseWriter, state, returnTo string, k *kept) bool {
+// offerResume gives the browser a cookie with which it can finish a login.
+func (l *login) offerResume(ctx context.Context, w http.ResponseWriter, state string, k *kept) bool {
 	name := l.cookies.kept()
-	for _, back := range []string{returnTo, l.options.AfterLogin} {
-		value, err := l.seal(ctx, forKept, name, resumption{state, back, k.until()})
-		if err != nil {
-			return false
-		}
-		if len(name)+len(value) <= maxAnswer {
-			l.cookies.set(w, name, value, time.Until(k.until()))
-			return true
-		}
+	value, err := l.seal(ctx, forKept, name, resumption{state, k.until()})
+	if err != nil || len(name)+len(value) > maxAnswer {
+		return false
 	}
-	return false
+	l.cookies.set(w, name, value, time.Until(k.until()))
+	return true
 }
 
 // resume finishes a login that could not finish before, without asking the user
-// again (G21). It returns false if this browser has no such login, or if the
-// login is over: then a new one may begin.
-func (l *login) resume(w http.ResponseWriter, r *http.Request) (bool, error) {
+// again (G21), and ends at returnTo. It returns false if this browser has no
+// such login, or if the login is over: then a new one may begin.
+func (l *login) resume(w http.ResponseWriter, r *http.Request, returnTo string) (bool, error) {
 	name := l.cookies.kept()
 	value := l.cookies.get(r, name)
 	if value == "" {
@@ -59,6 +53,9 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request) (bool, error) {
 	if err := l.open(ctx, forKept, name, value, &p); err != nil && !notOurs(err) {
 		return false, l.unsealed(opAuthorize, err)
 	}
+	if returnTo == "" {
+		returnTo = l.options.AfterLogin
+	}
 	if p.State == "" || !time.Now().Before(p.Expires) {
 		l.cookies.clear(w, name)
 		return false, nil
@@ -66,18 +63,18 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request) (bool, error) {
 	k, version, err := l.reopen(ctx, keptKey(p.State))
 	if err != nil {
 		e := stopped(opCallback, "the login cannot be read now", err)
-		e.Retry, e.kept = l.resumePath(p.ReturnTo), true
+		e.Retry, e.kept = l.resumePath(returnTo), true
 		return false, e
 	}
 	if k == nil {
 		l.cookies.clear(w, name)
 		return false, nil
 	}
-	if err := l.finish(ctx, w, r, k, version, p); err != nil {
+	if err := l.finish(ctx, w, r, k, version, returnTo); err != nil {
 		return false, err
 	}
 	l.cookies.clear(w, name)
-	seeOther(w, p.ReturnTo)
+	seeOther(w, returnTo)
 	return true, nil
 }
 
@@ -126,7 +123,7 @@ func (l *login) stands(ctx context.Context, k *kept) bool {
 
 // finish settles a login that was kept, and begins a session. The record goes,
 // or waits for another try.
-func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept, version storage.Version, p resumption) error {
+func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept, version storage.Version, returnTo string) error {
 	err := l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)
@@ -148,7 +145,7 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		} else {
 			_, _ = l.writeKept(last, k, version)
 		}
-		e.Retry = l.authorizePath(p.ReturnTo)
+		e.Retry = l.authorizePath(returnTo)
 		return e
 	}
 	if k.epoch != "" {
@@ -156,6 +153,6 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	k.owner = ""
 	_, _ = l.writeKept(last, k, version) // otherwise the claim ends by itself
-	e.Retry, e.kept = l.resumePath(p.ReturnTo), true
+	e.Retry, e.kept = l.resumePath(returnTo), true
 	return e
 }

@@ -17,11 +17,7 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 		private(w)
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			e := l.wrongMethod(op)
-			if r.Method == http.MethodGet && e.Op != opAuthorize && e.Op != opCallback { // the page has a form
-				l.cookies.setForm(w)
-			}
-			l.fail(w, r, e)
+			l.fail(w, r, l.wrongMethod(op))
 			return
 		}
 		if err := serve(w, r); err != nil {
@@ -45,6 +41,9 @@ func (l *login) wrongMethod(op string) *Error {
 func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.App, e.Home = l.options.AppName, l.options.Home
+		if e.posts() && isPage(r) && (!errors.Is(e.Kind, ErrCrossOrigin) || isOpaque(r)) {
+			l.cookies.setForm(w, e.Op) // the page has a form
+		}
 	}
 	l.reportFailure(r, err)
 	if errors.Is(err, tokensource.ErrTemporary) {

@@ -165,6 +165,8 @@ func (l *login) changeSessions(ctx context.Context, subject string, change func(
 		switch {
 		case err == nil, errors.Is(err, errUnchanged):
 			return nil
+		case errors.Is(err, errEnded):
+			return err
 		case errors.Is(err, ErrUnreadable), ctx.Err() != nil:
 			return away(err)
 		case !errors.Is(err, storage.ErrConflict):

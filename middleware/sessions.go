@@ -141,6 +141,9 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 	}
 	var gone map[string]string
 	err := l.changeSessions(ctx, user.Subject, func(r *sessionRecord) error {
+		if err := l.standsAs(ctx, user.Subject, epoch); err != nil {
+			return err
+		}
 		before := slices.Clone(r.List)
 		if oldErr == nil && old.Subject == user.Subject {
 			r.List = slices.DeleteFunc(r.List, func(s storedSession) bool { return s.Name == old.name() })
@@ -165,6 +168,26 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 	l.report(r, tokensource.Event{Kind: EventLoginFinished, Subject: user.Subject, Session: s.Name})
 	l.cookies.drop(w, r, l.cookies.logout()) // an attempt that failed is obsolete
 	l.cookies.drop(w, r, l.cookies.disconnect())
+	return nil
+}
+
+// errEnded means that the grant of a login has ended before its session began.
+// Perhaps there is a newer one, whose sessions must stay.
+var errEnded = &tokensource.Error{
+	Op: "login", Kind: tokensource.ErrReauthorize, Err: errors.New("the grant of this login has ended meanwhile"),
+}
+
+// standsAs reports whether the grant of a subject has this epoch. Otherwise it
+// returns errEnded, or the error of the store.
+func (l *login) standsAs(ctx context.Context, subject, epoch string) error {
+	switch g, err := l.keeping.Read(ctx, subject); {
+	case errors.Is(err, tokensource.ErrReauthorize):
+		return errEnded
+	case err != nil:
+		return unreadable(l.grantKey(ctx, subject), err)
+	case g.Dead != "" || g.Epoch != epoch:
+		return errEnded
+	}
 	return nil
 }
 

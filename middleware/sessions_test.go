@@ -147,6 +147,38 @@ func TestM9_AnotherUserInTheSameBrowser(t *testing.T) {
 	}
 }
 
+// hookedStore calls a function before the next write of sessions.
+type hookedStore struct {
+	storage.Store
+	hook func()
+}
+
+func (s *hookedStore) Put(ctx context.Context, key string, value []byte, old storage.Version) (storage.Version, error) {
+	if hook := s.hook; hook != nil && strings.HasPrefix(key, "sessions.") {
+		s.hook = nil
+		hook()
+	}
+	return s.Store.Put(ctx, key, value, old)
+}
+
+// A session that begins late ends no session of a newer grant.
+func TestM9_ALateSessionOfAnOlderGrant(t *testing.T) {
+	store := &hookedStore{Store: storage.NewMemory()}
+	w := newWorld(t, setup{store: store})
+	late, newer := newBrowser(t, w.mux), newBrowser(t, w.mux)
+	target := w.consent(late.start("/home"))
+	store.hook = func() {
+		if err := w.grants.Logout(t.Context(), oauthtest.DefaultUser().ID); err != nil {
+			t.Error(err)
+		}
+		w.logIn(newer, "")
+	}
+	wantStatus(t, "the login whose grant has ended meanwhile", late.get(target), http.StatusBadGateway)
+	wantStatus(t, "its page", late.get("/timeline"), http.StatusSeeOther)
+	wantStatus(t, "the newer session", newer.get("/timeline"), http.StatusOK)
+	w.works(t, "the newer grant")
+}
+
 func TestM9_TheLeastUsedOf33SessionsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
@@ -495,6 +527,43 @@ func TestForget(t *testing.T) {
 }
 
 // keysWith returns the keys of a store that begin with one of the prefixes.
+// TestForgetWhatIsInMemory: a login could not finish, and the store did not
+// take it. It does not bring the user back.
+func TestForgetWhatIsInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		store := newBrokenStore(nil)
+		w := newWorld(t, setup{store: store, options: middleware.Options{OnLogin: func(context.Context, provider.Identity) error {
+			if fails.Load() {
+				store.set(func(string, string) bool { return true })
+				return errBoom
+			}
+			return nil
+		}}})
+		w.logIn(newBrowser(t, w.mux), "")
+		b := newBrowser(t, w.mux)
+		target := w.consent(b.start(""))
+		fails.Store(true)
+		wantStatus(t, "callback while OnLogin and the store fail", b.get(target), http.StatusInternalServerError)
+		user := oauthtest.DefaultUser().ID
+		if err := w.login.Forget(t.Context(), user); !errors.Is(err, tokensource.ErrTemporary) {
+			t.Errorf("Forget while the store fails = %v, want ErrTemporary", err)
+		}
+		fails.Store(false)
+		store.set(nil)
+		if err := w.login.Forget(t.Context(), user); err != nil {
+			t.Errorf("Forget = %v", err)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, err := w.grants.Source(user).Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) {
+			t.Errorf("Token of a user who was forgotten: %v, want ErrReauthorize", err)
+		}
+		if keys := keysWith(t, store.Store.(*storage.Memory), "login.", "sessions."); len(keys) != 0 {
+			t.Errorf("records left = %v, want none", keys)
+		}
+	})
+}
+
 func keysWith(t *testing.T, store *storage.Memory, prefixes ...string) (keys []string) {
 	t.Helper()
 	for key, err := range store.Keys(t.Context()) {

@@ -28,7 +28,8 @@ type site struct {
 type callback struct {
 	url    string
 	origin string // scheme and host
-	host   string // with the port, if the URL names one
+	host   string // with the port
+	port   string // empty if it is that of the scheme
 	path   string
 	secure bool // https
 }
@@ -66,8 +67,11 @@ func newCallback(raw string) (callback, error) {
 	case u.Path != u.EscapedPath():
 		return callback{}, errors.New("middleware: the path of a redirect URL has escaped characters: register a plain one")
 	}
-	host := strings.ToLower(u.Host)
-	return callback{url: raw, origin: u.Scheme + "://" + host, host: host, path: u.Path, secure: u.Scheme == "https"}, nil
+	host, port := strings.ToLower(u.Host), u.Port()
+	if port == defaultPort(u.Scheme) {
+		host, port = strings.TrimSuffix(host, ":"+port), "" // as browsers write it
+	}
+	return callback{url: raw, origin: u.Scheme + "://" + host, host: host, port: port, path: u.Path, secure: u.Scheme == "https"}, nil
 }
 
 // check refuses paths that routers would read in different ways, and paths that
@@ -201,10 +205,14 @@ func (c callback) move(r *http.Request) string {
 }
 
 func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
+	if u.Port() != "" {
 		return u.Port()
-	case u.Scheme == "https":
+	}
+	return defaultPort(u.Scheme)
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "https" {
 		return "443"
 	}
 	return "80"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,27 @@ func TestM8_TwoDeploymentsOnOneHost(t *testing.T) {
 	mux.Handle("/one", one.login.Require(say("one")))
 	mux.Handle("/two", two.login.Require(say("two")))
 	testApart(t, one, two, mux)
+}
+
+// TestM8_TwoPortsOfOneHost: browsers send the cookies of one port to the other
+// ports of the host as well.
+func TestM8_TwoPortsOfOneHost(t *testing.T) {
+	urls := []string{"http://localhost:3000/callback", "http://localhost:4000/callback"}
+	for name, keys := range map[string][]seal.AEAD{"own keys": {newKeys(t), newKeys(t)}, "the same keys": slices.Repeat([]seal.AEAD{newKeys(t)}, 2)} {
+		fake := xapi.New(t, nil)
+		one := newWorld(t, setup{fake: fake, keys: keys[0], redirectURL: urls[0], moreURLs: urls[1:]})
+		two := newWorld(t, setup{fake: fake, keys: keys[1], redirectURL: urls[1], moreURLs: urls[:1]})
+		b := newBrowser(t, one.mux)
+		b.origin = "http://localhost"
+		c := b.at(two.mux)
+		one.logIn(b, "")
+		wantStatus(t, name+": the other port, for a user of one", c.get("/timeline"), http.StatusSeeOther)
+		two.logIn(c, "")
+		wantStatus(t, name+": one port", b.get("/timeline"), http.StatusOK)
+		wantStatus(t, name+": the other port", c.get("/timeline"), http.StatusOK)
+		wantStatus(t, name+": logout at the other port", c.do("POST", "/logout"), http.StatusSeeOther)
+		wantStatus(t, name+": one port after it", b.get("/timeline"), http.StatusOK)
+	}
 }
 
 // testApart logs in at one, at two, and out of one, and moves the cookies of
@@ -179,6 +201,11 @@ func TestM8_OneRedirectURLForTwoServers(t *testing.T) {
 		{"only one names itself", setup{provider: named("a")}, setup{provider: iss("b")}, true},
 		{"only the other one names itself", setup{provider: iss("a")}, setup{provider: named("b")}, true},
 		{"both name themselves", setup{provider: iss("a")}, setup{provider: iss("b")}, false},
+		{"one redirect URL in another letter case", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: "https://APP.example/callback"}, true},
+		{"one redirect URL with the default port", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: "https://app.example:443/callback"}, true},
+		{"one redirect URL with a query", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: "https://app.example/callback?as=b"}, true},
+		{"one path at another port", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: "https://app.example:8443/callback"}, false},
+		{"one path at another host", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: "https://b.app.example/callback"}, false},
 		{"two redirect URLs", setup{provider: named("a")}, setup{provider: named("b"), redirectURL: other}, false},
 		{"one of several redirect URLs", setup{provider: named("a"), options: middleware.Options{RedirectURLs: []string{other}}}, setup{provider: named("b"), redirectURL: other}, true},
 		{"one server", setup{provider: named("a")}, setup{provider: named("a")}, false},
@@ -193,6 +220,14 @@ func TestM8_OneRedirectURLForTwoServers(t *testing.T) {
 		if (err != nil) != tt.refused || err != nil && !strings.Contains(err.Error(), "two authorization servers") {
 			t.Errorf("New with %s = %v, want refused: %v", tt.name, err, tt.refused)
 		}
+	}
+	// Two stores, such as two Sealed around one store, and the same keys.
+	keys := newKeys(t)
+	if _, err := middleware.New(newGrants(t, setup{provider: named("a")}), keys, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := middleware.New(newGrants(t, setup{provider: named("b")}), keys, nil); err == nil {
+		t.Error("New with two servers, one redirect URL and the same keys = nil, want an error")
 	}
 	// A Keeper that is closed gives its addresses back.
 	store := storage.NewMemory()

@@ -46,7 +46,7 @@ func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, re
 		e.add(l.drop(ctx, k))
 		return e
 	}
-	if !l.offerResume(ctx, w, state, returnTo, k) {
+	if !l.offerResume(ctx, w, state, k) {
 		e.add("this browser cannot try again, because its cookie could not be sealed")
 	}
 	if k.epoch != "" {
@@ -152,6 +152,18 @@ func (u *unwritten) release(key string, gone bool) {
 	if gone {
 		delete(u.list, key)
 	}
+}
+
+// of returns the keys of the logins of a subject.
+func (u *unwritten) of(subject string) (keys []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for key, k := range u.list {
+		if k.user.Subject == subject {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // flush stores a login that is in memory only. It returns false if that fails.
@@ -370,11 +382,16 @@ func (l *login) settleSafely(ctx context.Context, k *kept) (err error) {
 
 // forgetKept ends the logins of a subject that could not finish yet.
 func (l *login) forgetKept(ctx context.Context, subject string) error {
+	var errs []error
+	for _, key := range l.unwritten.of(subject) {
+		if !l.flush(ctx, key) {
+			errs = append(errs, away(errStoreAway))
+		}
+	}
 	keys, err := l.keeping.Enlisted(ctx, keptPrefix)
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, key := range keys {
 		k, version, err := l.readKept(ctx, key)
 		switch {

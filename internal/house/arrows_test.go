@@ -45,7 +45,7 @@ var arrows = []row{
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/isnil", "", "internal/*"},
-	{"internal/kept", "", "internal/*"},
+	{"internal/kept", "internal/members", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
 	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},

@@ -5,13 +5,18 @@
 // cannot be kept is left out.
 package kept
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/authtrip/authtrip/internal/members"
+)
 
 // most bounds what is kept of the answers for one grant, in bytes (G10).
 const most = 32 << 10
 
 // Merge returns the members of an answer that the provider names, as a JSON
-// object. Members that the answer lacks are taken from before, which is such an
+// object. A name is that of a member, or a path to one, such as "team.id".
+// Members that the answer lacks are taken from before, which is such an
 // object or empty. A member for which there is no room is left out: it must not
 // cost the grant (G14).
 func Merge(names []string, extra func(string) any, before string) string {
@@ -19,6 +24,9 @@ func Merge(names []string, extra func(string) any, before string) string {
 	size := 0
 	for _, name := range names {
 		value := extra(name)
+		if value == nil {
+			value = members.Walk(extra, name)
+		}
 		if value == nil {
 			value = old[name]
 		}
@@ -39,11 +47,12 @@ func Merge(names []string, extra func(string) any, before string) string {
 	return string(text)
 }
 
-// Members is the inverse of Merge. It returns a new map.
+// Members is the inverse of Merge. It returns a new map. Numbers are as package
+// oauth has them, with all their digits.
 func Members(kept string) map[string]any {
-	var m map[string]any
-	if kept != "" && json.Unmarshal([]byte(kept), &m) != nil || m == nil {
-		return map[string]any{}
+	v, _ := members.Value(json.RawMessage(kept))
+	if m, ok := v.(map[string]any); ok {
+		return m
 	}
-	return m
+	return map[string]any{}
 }

@@ -75,6 +75,11 @@ func Text(value json.RawMessage) string {
 	return raw
 }
 
+// Names is a name that no answer has. Extra of a token that package oauth made
+// returns the names of all members for it, as a []string: package oauth2 has no
+// method that lists them.
+const Names = "authtrip: names of the members"
+
 // Values returns all members as Go values. Of a member that is there twice, the
 // last one counts.
 func (o Object) Values() map[string]any {

@@ -118,13 +118,13 @@ func TestMembersOfAnswersAreKept(t *testing.T) {
 		})
 		g := w.Process(nil)
 		tok := w.issue().WithExtra(map[string]any{
-			"instance_url": "https://eu.example", "id_token": "header.payload.signature", "refresh_token_expires_in": 86400.0, "team.id": "T1",
+			"instance_url": "https://eu.example", "id_token": "header.payload.signature", "refresh_token_expires_in": 86400.0, "team": map[string]any{"id": "T1"},
 			"secret_of_nobody": "x",
 		})
 		w.save(g, tok)
 		want := map[string]any{
 			"instance_url": "https://eu.example", "id_token": "header.payload.signature", "refresh_token_expires_in": 86400.0, "team.id": "T1",
-			"scope": w.Token(g).Extra("scope"), "absent": nil, "secret_of_nobody": nil,
+			"scope": w.Token(g).Extra("scope"), "absent": nil, "team": nil, "secret_of_nobody": nil,
 		}
 		wantExtra(t, "after the login", w.Token(g), want)
 		wantExtra(t, "in another process", w.Token(w.Process(nil)), want)

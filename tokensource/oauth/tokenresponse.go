@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -54,6 +55,7 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 		tok.ExpiresIn = int64(life / time.Second)
 	}
 	extra := all.Values()
+	extra[members.Names] = slices.Collect(maps.Keys(extra))
 	raw, _ = o.Raw("scope")
 	extra["scope"] = strings.Join(scopes(raw, c.provider.ScopeSeparator, c.registration.Scopes), " ")
 	r.tok = tok.WithExtra(extra)
