@@ -97,10 +97,10 @@ func judge(a provider.Answer, code string, readable bool) provider.Cure {
 	switch {
 	case a.Status >= 500, a.Status == http.StatusTooManyRequests:
 		return provider.TimeCures
+	case endsGrant(a.Op, code): // also session_timeout
+		return provider.UserCanCure
 	case passes(code):
 		return provider.TimeCures
-	case endsGrant(a.Op, code):
-		return provider.UserCanCure
 	case page && fromGateway(a.Status), asksForPatience(a.Status):
 		return provider.TimeCures
 	case a.Status >= 200 && a.Status <= 299 && !hasError(read(a.Body())):
