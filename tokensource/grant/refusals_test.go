@@ -282,6 +282,42 @@ func TestTokensThatCannotBeSent(t *testing.T) {
 	}
 }
 
+// The refresh token that came cannot be used. The access token can, and is used
+// for its lifetime. An event tells the operator.
+func TestARefreshTokenThatCannotBeUsed(t *testing.T) {
+	for name, refresh := range map[string]string{
+		"twice":             `"refresh_token":"rt-1","refresh_token":"rt-2"`,
+		"with a line break": `"refresh_token":"rt\n1"`,
+		"a number":          `"refresh_token":7`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				g := w.Process(nil)
+				w.Login(g)
+				reason := ""
+				w.OnEvent = func(e tokensource.Event) {
+					if e.Kind == grant.EventRefreshed {
+						reason = e.Reason
+					}
+				}
+				w.RefreshFault(wire.JSON(http.StatusOK, `{"access_token":"at-1","token_type":"bearer","expires_in":3600,`+refresh+`}`), 1)
+				time.Sleep(2 * time.Hour)
+				for range 3 {
+					if tok := w.Token(g); tok.AccessToken != "at-1" {
+						t.Error("the access token of the answer is not used")
+					}
+					time.Sleep(15 * time.Minute)
+				}
+				w.WantRefreshes(1)
+				if reason != "no usable refresh token" {
+					t.Errorf("the event gives the reason %q", reason)
+				}
+			})
+		})
+	}
+}
+
 // wantStored fails the test unless refresh is the refresh token in the store.
 func (w world) wantStored(refresh string) {
 	w.Helper()
