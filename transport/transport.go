@@ -129,5 +129,5 @@ func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.R
 	if resp != nil {
 		resp.Request = req // the copy carries the token, and people log responses
 	}
-	return resp, err
+	return resp, unquoted(err, how)
 }
