@@ -118,6 +118,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if c.base == nil {
 		c.base = http.DefaultTransport
 	}
+	c.fresh = onNewConnections(c.base)
 	if c.maxReplay == 0 {
 		c.maxReplay = defaultReplayBody
 	}

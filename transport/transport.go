@@ -27,6 +27,7 @@ type core struct {
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
 	base       http.RoundTripper
+	fresh      func() http.RoundTripper // base for the requests of the engine
 	origins    origins
 	endpoints  endpoints
 	rejected   func(*http.Response) bool
