@@ -49,7 +49,7 @@ func claim(l *login) error {
 	claims.Lock()
 	defer claims.Unlock()
 	for thing, mine := range wanted {
-		if c := claims.entries[claimKey{store, thing}]; c != nil && c.holder != mine.holder && !(c.shared && mine.shared) {
+		if c := claims.entries[claimKey{store, thing}]; c != nil && c.holder != mine.holder && (!c.shared || !mine.shared) {
 			return fmt.Errorf("middleware: two authorization servers share the %s: it is of %s, and now of %s: give each its own", thing, c.holder, mine.holder)
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/middleware"
-	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
@@ -103,7 +102,7 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var errs seen
 			tt.options.OnError = errs.onError
-			w := newWorld(t, setup{options: tt.options, store: &brokenStore{storage.NewMemory(), tt.store}})
+			w := newWorld(t, setup{options: tt.options, store: newBrokenStore(tt.store)})
 			if tt.fault != (oauthtest.Match{}) {
 				w.fake.Inject(tt.fault, oauthtest.Fault{Status: cmp.Or(tt.answer, 500)}, -1)
 			}
@@ -142,7 +141,7 @@ func TestM2_FailureAfterTheCode(t *testing.T) {
 func TestM2_StoreDown(t *testing.T) {
 	for _, op := range []string{"get", "put"} {
 		var errs seen
-		store := &brokenStore{storage.NewMemory(), func(o, key string) bool { return o == op && strings.HasPrefix(key, "middleware.") }}
+		store := newBrokenStore(func(o, key string) bool { return o == op && strings.HasPrefix(key, "middleware.") })
 		w := newWorld(t, setup{store: store, options: middleware.Options{OnError: errs.onError}})
 		b := newBrowser(t, w.mux)
 		callback := w.consent(b.start("/"))
@@ -155,7 +154,7 @@ func TestM2_StoreDown(t *testing.T) {
 		if n := w.exchanges(); n != 0 {
 			t.Errorf("store down for %s: %d exchanges, want none", op, n)
 		}
-		store.broken = nil
+		store.set(nil)
 		wantStatus(t, "store up again", b.get(callback), http.StatusSeeOther)
 	}
 }

@@ -151,10 +151,10 @@ func TestM5_RetryIsNoSession(t *testing.T) {
 	w := newWorld(t, setup{store: store})
 	b := newBrowser(t, w.mux)
 	session := sessionOf(t, w.logIn(b, ""))
-	store.broken = func(op, _ string) bool { return op != "get" }
+	store.set(func(op, _ string) bool { return op != "get" })
 	a := b.do(http.MethodPost, "/disconnect")
 	wantStatus(t, "disconnect while the store is down", a, http.StatusServiceUnavailable)
-	store.broken = nil
+	store.set(nil)
 	for _, c := range a.Cookies() {
 		page := newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+c.Value)
 		wantStatus(t, "cookie "+c.Name+" as session", page, http.StatusSeeOther)

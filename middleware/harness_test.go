@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/authtrip/authtrip/middleware"
@@ -311,15 +312,29 @@ func (s *seen) facts(t *testing.T, what string, kind error) *middleware.Error {
 	return e
 }
 
-// brokenStore fails while broken is set, on the keys that match.
+// brokenStore fails while it is set to, on the keys that match.
 type brokenStore struct {
 	storage.Store
-	broken func(op, key string) bool
+	broken atomic.Pointer[func(op, key string) bool] // the background reads it as well
 }
+
+// newBrokenStore returns a store in memory that fails where broken returns
+// true.
+func newBrokenStore(broken func(op, key string) bool) *brokenStore {
+	s := &brokenStore{Store: storage.NewMemory()}
+	s.set(broken)
+	return s
+}
+
+// set lets the store fail where broken returns true. Nil means nowhere.
+func (s *brokenStore) set(broken func(op, key string) bool) { s.broken.Store(&broken) }
 
 var errBroken = errors.New("the store is down")
 
-func (s *brokenStore) fails(op, key string) bool { return s.broken != nil && s.broken(op, key) }
+func (s *brokenStore) fails(op, key string) bool {
+	broken := s.broken.Load()
+	return broken != nil && *broken != nil && (*broken)(op, key)
+}
 
 func (s *brokenStore) Get(ctx context.Context, key string) (storage.Record, error) {
 	if s.fails("get", key) {

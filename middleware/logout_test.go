@@ -58,7 +58,7 @@ func TestM9_LogoutWhileTheStoreFails(t *testing.T) {
 		session := sessionOf(t, w.logIn(b, ""))
 		wantStatus(t, "page", b.get("/timeline"), http.StatusOK)
 		stolen := func() answer { return newBrowser(t, w.mux).get("/timeline", "Cookie", session.Name+"="+session.Value) }
-		store.broken = func(string, string) bool { return true }
+		store.set(func(string, string) bool { return true })
 		a := b.do(http.MethodPost, "/logout")
 		wantStatus(t, "logout", a, http.StatusServiceUnavailable)
 		if e := errs.facts(t, "logout", middleware.ErrLogoutFailed); e.Retry != "/logout" || !errors.Is(e, errBroken) {
@@ -73,7 +73,7 @@ func TestM9_LogoutWhileTheStoreFails(t *testing.T) {
 		if got := stolen().StatusCode; got == http.StatusOK {
 			t.Errorf("page with the old cookie = %d, want no page", got)
 		}
-		store.broken = nil
+		store.set(nil)
 		time.Sleep(time.Minute)
 		wantStatus(t, "logout again", b.do(http.MethodPost, "/logout"), http.StatusSeeOther)
 		if got := b.cookies("authtrip"); len(got) != 0 {

@@ -80,14 +80,14 @@ func TestM6_StoreDown(t *testing.T) {
 	first.logIn(b, "")
 	var errs seen
 	second := newWorld(t, setup{fake: fake, keys: keys, store: store, options: middleware.Options{OnError: errs.onError}})
-	store.broken = func(string, string) bool { return true }
+	store.set(func(string, string) bool { return true })
 	a := b.at(second.mux).get("/timeline")
 	wantStatus(t, "store down", a, http.StatusServiceUnavailable)
 	errs.want(t, "store down", tokensource.ErrTemporary)
 	if a.Header.Get("Retry-After") == "" || len(a.Cookies()) != 0 {
 		t.Errorf("store down: Retry-After %q, cookies %v, want one and none", a.Header.Get("Retry-After"), a.Cookies())
 	}
-	store.broken = nil
+	store.set(nil)
 	wantStatus(t, "store up again", b.at(second.mux).get("/timeline"), http.StatusOK)
 }
 

@@ -311,7 +311,7 @@ func TestG12_AProcessWithoutTheStoreStopsHonouringSessions(t *testing.T) {
 		wantStatus(t, "desk before the outage", there.with(t, desk), http.StatusOK)
 		wantStatus(t, "phone before the outage", there.with(t, phone), http.StatusOK)
 
-		cut.broken = func(string, string) bool { return true }
+		cut.set(func(string, string) bool { return true })
 		user := oauthtest.DefaultUser().ID
 		phoneID := here.sessions(t, 2)[0].ID
 		if err := here.login.EndSession(t.Context(), user, phoneID); err != nil {
@@ -332,7 +332,7 @@ func TestG12_AProcessWithoutTheStoreStopsHonouringSessions(t *testing.T) {
 				t.Errorf("Retry-After %q, cookies %v, want one and none", a.Header.Get("Retry-After"), a.Cookies())
 			}
 		}
-		cut.broken = nil
+		cut.set(nil)
 		time.Sleep(6 * time.Second)
 		wantStatus(t, "desk after the outage", there.with(t, desk), http.StatusOK)
 		wantStatus(t, "phone after the outage", there.with(t, phone), http.StatusSeeOther)

@@ -57,10 +57,10 @@ func TestNamingASubjectAgainReplacesIt(t *testing.T) {
 	x, acme := tokensource.Owner{Authority: "https://x.example"}, tokensource.Owner{Authority: "https://acme.example"}
 	ctx := t.Context()
 	for range 3 {
-		ctx = tokensource.WithSubject(tokensource.WithSubject(ctx, x, "7"), acme, "8")
+		ctx = tokensource.WithSubject(tokensource.WithSubject(ctx, x, "7"), acme, "8") //nolint:fatcontext // this is what is tested
 	}
 	for _, owner := range []tokensource.Owner{x, acme} {
-		ctx = tokensource.WithSubject(ctx, owner, "")
+		ctx = tokensource.WithSubject(ctx, owner, "") //nolint:fatcontext // this is what is tested
 	}
 	if tokensource.HasSubject(ctx) {
 		t.Error("HasSubject() = true after each subject was taken away, want false")

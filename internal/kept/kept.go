@@ -41,8 +41,8 @@ func Merge(names []string, extra func(string) any, before string) string {
 
 // Members is the inverse of Merge. It returns a new map.
 func Members(kept string) map[string]any {
-	m := map[string]any{}
-	if kept == "" || json.Unmarshal([]byte(kept), &m) != nil {
+	var m map[string]any
+	if kept != "" && json.Unmarshal([]byte(kept), &m) != nil || m == nil {
 		return map[string]any{}
 	}
 	return m

@@ -22,3 +22,22 @@ func TestHost(t *testing.T) {
 		}
 	}
 }
+
+func TestSite(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "app.localhost": true, "a.b.localhost": true, "App.LocalHost": true, "127.0.0.1": true, "::1": true,
+		"applocalhost": false, "localhost.example": false, "app.localhost.example": false, "": false, "10.0.0.1": false,
+	} {
+		if got := loopback.Site(host); got != want {
+			t.Errorf("Site(%q) = %v, want %v", host, got, want)
+		}
+	}
+	for _, host := range []string{"app.localhost", ".localhost"} {
+		if loopback.Host(host) {
+			t.Errorf("Host(%q) = true: the resolver of the machine may send it elsewhere", host)
+		}
+	}
+	if !loopback.Host("LOCALHOST") {
+		t.Error("Host(LOCALHOST) = false")
+	}
+}

@@ -23,8 +23,9 @@ type Trials struct {
 
 	open atomic.Int64 // entries; requests look at it without a lock
 
-	mu   sync.Mutex // guards the rest; never held across I/O
-	list map[string]*trial
+	mu    sync.Mutex // guards the rest; never held across I/O
+	list  map[string]*trial
+	swept time.Duration // when old entries were dropped last
 }
 
 // NewTrials returns Trials with the shortest pause.
@@ -96,6 +97,7 @@ func (t *Trials) Accept(subject, access string, renewed bool, now time.Duration)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.sweep(now)
 	r := t.list[subject]
 	switch {
 	case r == nil:
@@ -107,12 +109,22 @@ func (t *Trials) Accept(subject, access string, renewed bool, now time.Duration)
 	}
 }
 
-// add adds an entry, and drops those that no pause needs any more (G10).
+// add adds an entry.
 func (t *Trials) add(subject string, r *trial, now time.Duration) {
-	const few = 1024
-	if r.at = now; len(t.list)%few == few-1 {
-		maps.DeleteFunc(t.list, func(_ string, other *trial) bool { return now-other.at > t.longest })
-	}
+	t.sweep(now)
+	r.at = now
 	t.list[subject] = r
+	t.open.Store(int64(len(t.list)))
+}
+
+// sweep drops entries that no pause needs any more, from time to time (G10).
+// Without it, the entry of a subject that is gone would cost every request of
+// the others a lock.
+func (t *Trials) sweep(now time.Duration) {
+	if now-t.swept <= t.longest {
+		return
+	}
+	t.swept = now
+	maps.DeleteFunc(t.list, func(_ string, r *trial) bool { return now-r.at > t.longest })
 	t.open.Store(int64(len(t.list)))
 }

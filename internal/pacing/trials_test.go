@@ -77,3 +77,13 @@ func TestTrialsAreNoneAfterARenewalThatHelped(t *testing.T) {
 		t.Error("None() = false after a renewal that helped, want true")
 	}
 }
+
+// The entry of a subject that is gone must not cost the others a lock for ever.
+func TestTrialsAreForgotten(t *testing.T) {
+	trials := pacing.NewTrials(10 * time.Second)
+	trials.Reject("gone", "a", 0)
+	trials.Accept("7", "b", false, 11*time.Minute)
+	if !trials.None() {
+		t.Error("None() = false long after the last rejection, want true")
+	}
+}

@@ -29,7 +29,7 @@ func (s *Store) with(ctx context.Context, pool chan *handle, try func(context.Co
 	defer func() { pool <- h }()
 	err = s.retry(ctx, func(ctx context.Context) error { return try(ctx, h) })
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
-		if gone := s.present(); gone != nil {
+		if gone := s.present(pool); gone != nil {
 			return gone
 		}
 	}

@@ -57,13 +57,16 @@ func TestDatabaseGone(t *testing.T) {
 					t.Errorf("%s = %v, want that the database is gone", call, err)
 				}
 			}
-			_, err := s.Get(t.Context(), "k")
+			_, err := s.Put(t.Context(), "k", nil, v)
+			want("Put(k)", err)
+			want("Delete(k)", s.Delete(t.Context(), "k", v))
+			if strings.HasPrefix(name, "log") || strings.HasPrefix(name, "index") {
+				return // a read looks at the database itself
+			}
+			_, err = s.Get(t.Context(), "k")
 			want("Get(k)", err)
 			_, err = s.Get(t.Context(), "none")
 			want("Get(none)", err)
-			_, err = s.Put(t.Context(), "k", nil, v)
-			want("Put(k)", err)
-			want("Delete(k)", s.Delete(t.Context(), "k", v))
 			for _, err := range s.Keys(t.Context()) {
 				want("Keys()", err)
 			}

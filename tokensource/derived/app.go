@@ -77,8 +77,8 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Ap
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if a.ID == "" || !ascii.Visible(a.ID) {
-		return nil, errors.New("derived: AppCredentials need an ID without spaces or line breaks: at X, the API key")
+	if a.ID == "" || !ascii.Text(a.ID) {
+		return nil, errors.New("derived: AppCredentials need an ID without line breaks, and without spaces at its ends: at X, the API key")
 	}
 	if a.Credential.IsZero() {
 		return nil, errors.New("derived: AppCredentials need a Credential: at X, oauth.Secret of the API key secret")

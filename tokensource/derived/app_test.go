@@ -331,7 +331,7 @@ func TestNewAppSource(t *testing.T) {
 		{"no ID", provider.X(), derived.AppCredentials{Credential: oauth.Secret("s3cret")}, "API key"},
 		{"no secret", provider.X(), derived.AppCredentials{ID: "id"}, "API key"},
 		{"line break", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret\n")}, "line break"},
-		{"space", provider.X(), derived.AppCredentials{ID: "i d", Credential: oauth.Secret("s3cret")}, "spaces"},
+		{"space behind the ID", provider.X(), derived.AppCredentials{ID: "id ", Credential: oauth.Secret("s3cret")}, "spaces"},
 		{"bad scope", provider.X(), derived.AppCredentials{ID: "id", Credential: oauth.Secret("s3cret"), Scopes: []string{"a b"}}, "string of its own"},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,8 @@ package grant
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -167,36 +169,6 @@ func (k *Keeper) Grant(ctx context.Context, subject string) (Grant, error) {
 	return facts(s.Entry().Record), nil
 }
 
-// Epoch returns the epoch of a subject's grant if this process knows that the
-// grant is alive and has no reason to ask the store. It makes no call.
-func (u upkeep) Epoch(subject string) (string, bool) {
-	s := u.k.cache.Load(subject)
-	if s == nil {
-		return "", false
-	}
-	e := s.Entry()
-	if e.Record == nil || e.Record.Over != "" || e.Recheck.Passed(u.k.cache.Now()) {
-		return "", false
-	}
-	return e.Record.Epoch, true
-}
-
-// Read returns the facts of a subject's grant as the store has them now. Unlike
-// [Keeper.Grant], it fails if the store fails.
-func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
-	if err := checkSubject(subject); err != nil {
-		return Grant{}, err
-	}
-	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
-	if err != nil {
-		return Grant{}, err
-	}
-	return facts(s.Entry().Record), nil
-}
-
-// Recheck returns how old the knowledge of a grant may be.
-func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
-
 // LoginOptions says more about a login than its tokens do. The zero value is
 // what [Keeper.Save] uses.
 type LoginOptions struct {
@@ -303,6 +275,12 @@ func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease
 		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject, Asked: asked,
 		ID: id, Epoch: randomID(), Exchanged: at, Token: t, Repeated: o.Repeated,
 	}
+}
+
+func randomID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
 }
 
 // exchanged returns when a token was obtained. An answer states the lifetime of

@@ -1,6 +1,7 @@
 package grant_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -120,7 +121,7 @@ func TestRefusalsThatTheProviderKnows(t *testing.T) {
 				_, err := g.Source(w.User).Token(t.Context())
 				testworld.WantIs(t, err, tt.want)
 				stored := w.inspect()
-				if dead := stored.Dead == tokensource.ReasonRefused; dead != (tt.want == tokensource.ErrReauthorize) || stored.Doubts != 0 {
+				if dead := stored.Dead == tokensource.ReasonRefused; dead != errors.Is(tt.want, tokensource.ErrReauthorize) || stored.Doubts != 0 {
 					t.Errorf("the stored grant = %+v", stored)
 				}
 				if stored.Dead == "" {

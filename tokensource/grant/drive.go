@@ -12,7 +12,6 @@ import (
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -244,7 +243,7 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 			r.reason = notRotated
 		}
 		t := r.issued(tok, sent.Wall, r.members)
-		r.Keeper.tellScopes(ctx, r.subject, r.scopes, t.Scope)
+		r.tellScopes(ctx, r.subject, r.scopes, t.Scope)
 		return lease.Event{OK: true, Token: t}
 	}
 	r.answered = err
@@ -413,23 +412,6 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
-}
-
-// misread is the error of a record that makes no sense to this process.
-func misread(err error) error {
-	return &tokensource.Error{Op: "load", Err: err}
-}
-
-// unread is the error of a read that failed. It is temporary, unless another
-// attempt does not help.
-func unread(err error) error {
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return err
-	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
-		return &tokensource.Error{Op: "load", Err: err}
-	}
-	return temporary("load", err)
 }
 
 // checkOwner refuses a record that was not written under its key, or by another

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
@@ -33,6 +35,8 @@ const (
 	EventScopes tokensource.EventKind = "grant scopes"
 
 	// EventRefreshFailed means that a refresh failed for now. The grant is alive.
+	// Err matches ErrReauthorize if the user must log in all the same, because a
+	// refusal that nobody recognizes has repeated.
 	EventRefreshFailed tokensource.EventKind = "grant refresh failed"
 
 	// EventDied means that the user must authorize again.
@@ -130,6 +134,23 @@ func cause(err error, op, text string, pause time.Duration) *tokensource.Error {
 		e.RetryAfter = max(pause, 0)
 	}
 	return &e
+}
+
+// misread is the error of a record that makes no sense to this process.
+func misread(err error) error {
+	return &tokensource.Error{Op: "load", Err: err}
+}
+
+// unread is the error of a read that failed. It is temporary, unless another
+// attempt does not help.
+func unread(err error) error {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return err
+	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
+		return &tokensource.Error{Op: "load", Err: err}
+	}
+	return temporary("load", err)
 }
 
 func temporary(op string, err error) error {

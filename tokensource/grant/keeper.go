@@ -35,6 +35,16 @@
 // process dies or is stopped past its lease, even when the request never left
 // the process. [InDoubtPolicy] decides how often a refresh token is sent again.
 //
+// # Refusals that nobody recognizes
+//
+// Some servers refuse a dead refresh token in words of their own, which neither
+// the standard nor the facts of the provider explain. Such a refusal is
+// [tokensource.ErrClient], and the attempts for this grant are spaced, up to an
+// hour. The third one, ten minutes or more after the first, and all later ones
+// are [tokensource.ErrReauthorize]: a login is the only thing left to try. The
+// grant stays stored, and a later success makes it usable again. Teach
+// Provider.Classify what the server says, and the first refusal ends the grant.
+//
 // # Concurrency
 //
 // All methods are safe for concurrent use. Callers that need the same grant
@@ -55,8 +65,6 @@ package grant
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -377,21 +385,6 @@ func (k *Keeper) Client() *oauth.Client { return k.client }
 // Store returns the store that the grants are kept in.
 func (k *Keeper) Store() storage.Store { return k.store.Store }
 
-// WithSubject returns a context that names a subject: the user, as the
-// authorization server names the user. Token and Renew are then for that user.
-// The subject belongs to this server and this client. Another Keeper does not
-// accept it, unless it has the same two (M8). A context can name one subject
-// for each.
-func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
-	return tokensource.WithSubject(ctx, *k.owner, subject)
-}
-
-// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
-// whether there is one.
-func (k *Keeper) Subject(ctx context.Context) (string, bool) {
-	return tokensource.SubjectFrom(ctx, *k.owner)
-}
-
 // Close stops the Keeper. It waits for work under way, tries once more to write
 // what the store did not take, and returns an error that counts what could not
 // be written. It may be called twice. Afterwards every call that needs more
@@ -449,10 +442,4 @@ func (k *Keeper) jitter(key string, n uint64) uint64 {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", k.rules.Self, key, n) // never fails (package hash)
 	return h.Sum64()
-}
-
-func randomID() string {
-	var b [12]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(b[:])
 }

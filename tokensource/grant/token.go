@@ -45,6 +45,21 @@ type server = about.Server
 // patience is how long a caller with a valid token waits for the store.
 const patience = 250 * time.Millisecond
 
+// WithSubject returns a context that names a subject: the user, as the
+// authorization server names the user. Token and Renew are then for that user.
+// The subject belongs to this server and this client. Another Keeper does not
+// accept it, unless it has the same two (M8). A context can name one subject
+// for each.
+func (k *Keeper) WithSubject(ctx context.Context, subject string) context.Context {
+	return tokensource.WithSubject(ctx, *k.owner, subject)
+}
+
+// Subject returns the subject that [Keeper.WithSubject] put into ctx, and
+// whether there is one.
+func (k *Keeper) Subject(ctx context.Context) (string, bool) {
+	return tokensource.SubjectFrom(ctx, *k.owner)
+}
+
 // Token returns a valid access token for the subject that ctx names, see
 // [Keeper.WithSubject]. It returns [tokensource.ErrNoSubject] if ctx names no
 // subject. Otherwise it returns a [*tokensource.Error]: ErrNoGrant or

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -230,8 +231,9 @@ func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 	return lease.Event{OK: true}
 }
 
-// admission is how long a refresh waits until it may be sent, because many
-// others are in flight.
+// admission is how long a refresh waits at most until it may be sent, because
+// many others are in flight. It waits for a quarter of the time of a request at
+// most: that time has begun.
 const admission = 5 * time.Second
 
 // admit decides whether a refresh that is to be announced in record may be sent
@@ -276,7 +278,7 @@ var errBusy = errors.New("grant: too many refreshes are in flight")
 
 // await counts a refresh in flight (G10). If there are too many, it waits.
 func (r *run) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, admission)
+	ctx, cancel := context.WithTimeout(ctx, min(admission, r.client.Timeout()/4))
 	defer cancel()
 	if r.admitted = r.sending.Enter(ctx); r.admitted {
 		return nil
@@ -291,3 +293,33 @@ func (r *run) sent() {
 		r.sending.Leave()
 	}
 }
+
+// Epoch returns the epoch of a subject's grant if this process knows that the
+// grant is alive and has no reason to ask the store. It makes no call.
+func (u upkeep) Epoch(subject string) (string, bool) {
+	s := u.k.cache.Load(subject)
+	if s == nil {
+		return "", false
+	}
+	e := s.Entry()
+	if e.Record == nil || e.Record.Over != "" || e.Recheck.Passed(u.k.cache.Now()) {
+		return "", false
+	}
+	return e.Record.Epoch, true
+}
+
+// Read returns the facts of a subject's grant as the store has them now. Unlike
+// [Keeper.Grant], it fails if the store fails.
+func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
+	if err := checkSubject(subject); err != nil {
+		return Grant{}, err
+	}
+	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
+	if err != nil {
+		return Grant{}, err
+	}
+	return facts(s.Entry().Record), nil
+}
+
+// Recheck returns how old the knowledge of a grant may be.
+func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }

@@ -95,7 +95,8 @@ func (r reading) RoundTrip(req *http.Request) (*http.Response, error) {
 	return canned{status: 200, body: []byte(someTokens)}.RoundTrip(req)
 }
 
-// RFC 6749 appendix A allows spaces inside secrets and refresh tokens.
+// RFC 6749 appendix A allows spaces inside client IDs, secrets and refresh
+// tokens.
 func TestCredentialsWithSpaces(t *testing.T) {
 	for secret, want := range map[string]bool{
 		"two words": true, "a": true, "!\"#~": true, " a": false, "a ": false, "a\n": false, "a\tb": false, "a\x00": false, "a\x7f": false, "caf\u00e9": false,
@@ -109,6 +110,11 @@ func TestCredentialsWithSpaces(t *testing.T) {
 		if err != nil && (!strings.Contains(err.Error(), "trim") || len(secret) > 2 && strings.Contains(err.Error(), secret)) {
 			t.Errorf("New() with the secret %q = %v, want advice and not the secret", secret, err)
 		}
+	}
+	s := generic()
+	s.r.ClientID = "my app"
+	if client, err := s.client(); err != nil || client.ClientID() != "my app" {
+		t.Errorf("New() with a space inside the client ID = %v, want none", err)
 	}
 	w := newWorld(t)
 	w.Client = w.NewClient(&oauth.Options{HTTPClient: &http.Client{Transport: canned{status: 200, body: []byte(`{"access_token":"a","refresh_token":"two words"}`)}}})

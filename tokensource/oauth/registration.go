@@ -43,8 +43,8 @@ func (r Registration) check(p *provider.Provider) error {
 	if r.ClientID == "" {
 		return errors.New("oauth: ClientID is empty: copy it from the app's keys and tokens at the provider")
 	}
-	if !ascii.Visible(r.ClientID) {
-		return errors.New("oauth: ClientID holds spaces, line breaks or other characters that no client ID has: copy it again")
+	if !ascii.Text(r.ClientID) {
+		return errors.New("oauth: ClientID has a space at an end, a line break or another character that no client ID has: copy it again")
 	}
 	if err := r.Credential.check(); err != nil {
 		return fmt.Errorf("oauth: Credential: %w", err)

@@ -94,7 +94,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"http app endpoint", func(s *setting) { s.p.ClientCredentialsURL = "http://api.x.com/t" }, "ClientCredentialsURL"},
 
 		{"no client ID", func(s *setting) { s.r.ClientID = "" }, "copy it"},
-		{"client ID with space", func(s *setting) { s.r.ClientID = "my app" }, "copy it again"},
+		{"client ID with a space behind it", func(s *setting) { s.r.ClientID = "my-app " }, "copy it again"},
 		{"client ID with line break", func(s *setting) { s.r.ClientID += "\n" }, "copy it again"},
 		{"secret with line break", func(s *setting) { s.r.Credential = oauth.Secret(secret + "\n") }, "trim"},
 		{"secret with space", func(s *setting) { s.r.Credential = oauth.Secret(" " + secret) }, "trim"},
