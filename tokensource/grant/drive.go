@@ -298,11 +298,24 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	t.Members = kept.Merge(k.client.Provider().KeepMembers, tok.Extra, before)
+	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
 	return t
+}
+
+// member returns a function that finds a member of the answer that tok came
+// with, by its path. A token that a Keeper has handed out has the path itself
+// as a name.
+func (k *Keeper) member(tok *oauth2.Token) func(path string) any {
+	nested := k.client.Provider().Kept(tok.Extra)
+	return func(path string) any {
+		if v, ok := nested[path]; ok {
+			return v
+		}
+		return tok.Extra(path)
+	}
 }
 
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
