@@ -2,10 +2,7 @@ package oauth
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
@@ -153,20 +150,4 @@ func (c *Client) clientHint() string {
 	}
 	return "check ClientID and the client secret (regenerated? white space? another app's?), the client type of the registration, " +
 		"and Provider.ClientAuth: some servers want Post, and some do not decode Basic and want BasicRaw"
-}
-
-// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
-// number of seconds or a date. A fraction is rounded up. A value that cannot be
-// read, a time in the past and a missing header are 0. More than an hour counts
-// as an hour.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), time.Hour)
-	}
-	seconds, err := strconv.ParseFloat(value, 64)
-	if errors.Is(err, strconv.ErrSyntax) || strings.Trim(value, "0123456789.") != "" {
-		return 0
-	}
-	return time.Duration(math.Ceil(min(seconds, 3600))) * time.Second
 }
