@@ -2,6 +2,8 @@ package transport
 
 import (
 	"errors"
+	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -54,6 +56,19 @@ func unquoted(err error, how carrier) error {
 		return hidden("transport: the request failed; the text of the error is not shown, because it contains the token")
 	}
 	return err
+}
+
+// withoutBadLocation removes a Location that is no URL and contains the token.
+// The http.Client of the program would quote it in its error.
+func withoutBadLocation(resp *http.Response, how carrier) {
+	location := resp.Header.Get("Location")
+	token := how.accessToken()
+	if location == "" || token == "" || !strings.Contains(location, token) {
+		return
+	}
+	if _, err := url.Parse(location); err != nil {
+		resp.Header.Del("Location")
+	}
 }
 
 // accessToken returns the token that the last copy carried.

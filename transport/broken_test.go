@@ -44,6 +44,27 @@ func TestMalformedAnswersAreNotQuoted(t *testing.T) {
 	}
 }
 
+// Only a Location that cannot be followed and has the token in it is removed.
+func TestABadLocationIsNotQuoted(t *testing.T) {
+	for _, tt := range []struct {
+		location string
+		kept     bool
+	}{
+		{"http://%zz/" + canary, false}, {"://" + canary, false}, {"://x", true}, {"/next?" + canary, true}, {"/next", true},
+	} {
+		base := &script{answers: []answer{{status: 302, header: http.Header{"Location": {tt.location}}}}}
+		rt := newTransport(t, newSource().set(&oauth2.Token{AccessToken: canary}), base, transport.Options{})
+		resp, err := rt.RoundTrip(newRequest(t, "GET", api, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if kept := resp.Header.Get("Location") == tt.location; kept != tt.kept {
+			t.Errorf("Location %q is kept: %v, want %v", tt.location, kept, tt.kept)
+		}
+	}
+}
+
 // gateway starts a server that answers with format and the Authorization
 // header, and returns its origin.
 func gateway(t *testing.T, format string) string {

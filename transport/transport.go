@@ -129,6 +129,9 @@ func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.R
 	}
 	if resp != nil {
 		resp.Request = req // the copy carries the token, and people log responses
+		if resp.StatusCode/100 == 3 {
+			withoutBadLocation(resp, how)
+		}
 	}
 	return resp, unquoted(err, how)
 }
