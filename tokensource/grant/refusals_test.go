@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // odd is a refusal that neither a standard nor the provider explains.
@@ -37,6 +38,19 @@ func (w world) loginUsers(g *grant.Keeper, n int) (users []string) {
 
 // G17: Trouble of one user, or of one process, delays no other one.
 func TestG17_EightUsersWithOddRefusalsAndAHealthyOne(t *testing.T) {
+	for name, odd := range map[string]oauthtest.Fault{
+		"invalid_request":             odd,
+		"404 with a code of its own":  wire.JSON(http.StatusNotFound, `{"error":"no_such_session"}`),
+		"200 with a code of its own":  wire.JSON(http.StatusOK, `{"ok":false,"error":"no_such_session"}`),
+		"401 with nothing":            {Status: http.StatusUnauthorized},
+		"403 in JSON without a code":  wire.JSON(http.StatusForbidden, `{"message":"no"}`),
+		"a page with 403, for a user": {Status: http.StatusForbidden, Body: xapi.HTMLPage},
+	} {
+		t.Run(name, func(t *testing.T) { eightUsersAndAHealthyOne(t, odd) })
+	}
+}
+
+func eightUsersAndAHealthyOne(t *testing.T, odd oauthtest.Fault) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
