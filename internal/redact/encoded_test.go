@@ -54,7 +54,7 @@ func TestTextHidesASecretInEveryEncoding(t *testing.T) {
 		"octal":                       escaped(`\%03o`),
 		"escapes with braces":         escaped(`\u{%x}`),
 		"code points":                 escaped("U+%04X "),
-		"bytes as Go prints them":     fmt.Sprint([]byte(secret)),
+		"bytes as Go prints them":     fmt.Sprintf("%d", []byte(secret)),
 		"bytes with commas":           escaped("%d,"),
 		"with spaces between":         every(secret, " "),
 		"with dashes between":         every(secret, "-"),
