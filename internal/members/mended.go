@@ -6,10 +6,14 @@ import (
 	"strings"
 )
 
-// mended returns JSON with two faults of texts mended that encoding/json
-// refuses: a control character is escaped, and a backslash that begins no
-// escape is left out. A server that joins texts by itself makes both faults, in
-// a member that nobody reads. Valid JSON stays as it is.
+// noNumbers are what some languages write for a number that JSON does not have.
+var noNumbers = []string{"NaN", "Infinity", "-Infinity"}
+
+// mended returns JSON with three faults mended that encoding/json refuses. In a
+// text, a control character is escaped, and a backslash that begins no escape
+// is left out. A server that joins texts by itself makes both faults, in a
+// member that nobody reads. And NaN and Infinity become null. Valid JSON stays
+// as it is.
 func mended(body []byte) []byte {
 	var out bytes.Buffer
 	done, inText := 0, false
@@ -18,6 +22,15 @@ func mended(body []byte) []byte {
 		case c == '"':
 			inText = !inText
 		case !inText:
+			for _, word := range noNumbers {
+				if bytes.HasPrefix(body[i:], []byte(word)) {
+					out.Write(body[done:i])
+					out.WriteString("null")
+					done = i + len(word)
+					i = done - 1
+					break
+				}
+			}
 		case c < ' ':
 			out.Write(body[done:i])
 			fmt.Fprintf(&out, `\u%04x`, c)

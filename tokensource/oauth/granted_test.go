@@ -82,6 +82,7 @@ func TestG14_AnswersThatGrant(t *testing.T) {
 		"a warning before an object on several lines":  ok("Notice: undefined index\n{\n  \"scope\": \"a b\",\n  " + end),
 		"a line break in a member that is not read":    ok("{\"motd\":\"one\ntwo\",\"scope\":\"a b\"," + end),
 		"a backslash in a member that is not read":     ok(`{"home":"C:\data","scope":"a b",` + end),
+		"a number that is none":                        ok(`{"refresh_token_expires_in":Infinity,"scope":"a b",` + end),
 		"UTF-16 without a byte order mark":             ok(strings.TrimPrefix(utf16LE(good), "\xff\xfe")),
 		"a form with a space":                          {Status: 200, Body: "access_token=at-1&scope=a b&refresh_token=rt-1&expires_in=3600"},
 		"a form on several lines":                      {Status: 200, Body: "access_token=at-1&\nscope=a+b&\nrefresh_token=rt-1&\nexpires_in=3600\n"},
