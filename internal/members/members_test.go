@@ -45,6 +45,7 @@ func TestRead(t *testing.T) {
 		{"a line break in another text", "{\"b\":\"x\ny\",\"a\":\"1\"}", true, true, "1 1"},
 		{"a tab in the text", "{\"a\":\"1\t2\"}", true, true, "1\t2 1"},
 		{"backslashes that escape nothing", `{"b":"C:\dir\'s \x","a":"1\"\\"}`, true, true, `1"\ 1`},
+		{"a backslash before a u that escapes nothing", `{"b":"C:\users","a":"\u0041"}`, true, true, "A 1"},
 		{"numbers that are none", `{"b":NaN,"c":[-Infinity, Infinity],"a":1}`, true, true, "1 1"},
 		{"NaN in a text", `{"a":"NaN"}`, true, true, "NaN 1"},
 		{"a backslash at the end", `{"a":"1","b":"\`, true, false, "1 1"},

@@ -35,7 +35,7 @@ func mended(body []byte) []byte {
 			out.Write(body[done:i])
 			fmt.Fprintf(&out, `\u%04x`, c)
 			done = i + 1
-		case c == '\\' && i+1 < len(body) && !strings.ContainsRune(`"\/bfnrtu`, rune(body[i+1])):
+		case c == '\\' && i+1 < len(body) && !escapes(body[i+1:]):
 			out.Write(body[done:i])
 			done = i + 1
 		case c == '\\':
@@ -47,4 +47,12 @@ func mended(body []byte) []byte {
 	}
 	out.Write(body[done:])
 	return out.Bytes()
+}
+
+// escapes reports whether a backslash before rest begins an escape.
+func escapes(rest []byte) bool {
+	if rest[0] != 'u' {
+		return strings.ContainsRune(`"\/bfnrt`, rune(rest[0]))
+	}
+	return len(rest) < 5 || strings.Trim(string(rest[1:5]), "0123456789abcdefABCDEF") == ""
 }
