@@ -136,3 +136,14 @@ func TestEchoedRequestsAreNotShown(t *testing.T) {
 		exposure.Check(t, name, errs, sent...)
 	}
 }
+
+// A refusal can have tokens in it, and speak of them.
+func TestTokensBesideARefusalAreNotShown(t *testing.T) {
+	w := newWorld(t)
+	w.answer(200, `{"error":"use_token_at-12345678","error_description":"at-12345678 and RT-12345678 were issued","access_token":"at-12345678","refresh_token":"rt-12345678"}`)
+	_, err := w.Client.Refresh(t.Context(), someRefresh)
+	if err == nil {
+		t.Fatal("Refresh() = nil, want the refusal")
+	}
+	exposure.Check(t, "the error", err, "at-12345678", "rt-12345678", "RT-12345678")
+}

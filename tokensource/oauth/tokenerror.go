@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
@@ -37,10 +38,11 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		code = raw.Code()
 	}
 	e := &tokensource.Error{Op: op, Status: a.status, Code: code, Hint: verdict.Hint}
+	secrets := slices.Concat(a.secrets, issued(raw))
 	if !wellKnown[code] {
-		e.Code = redact.Text(code, maxCode, a.secrets...)
+		e.Code = redact.Text(code, maxCode, secrets...)
 	}
-	e.Description = redact.Text(raw.Description(), maxDescription, a.secrets...)
+	e.Description = redact.Text(raw.Description(), maxDescription, secrets...)
 	_, readable := members.Read(a.body)
 	if verdict.Cure == provider.ByDefault {
 		verdict.Cure = judge(raw, code, readable)
@@ -51,6 +53,16 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		e.Err = errNoAnswer
 	}
 	return e
+}
+
+// issued returns the tokens in a refusal. Some servers send both.
+func issued(a provider.Answer) (tokens []string) {
+	for _, name := range [...]string{"access_token", "refresh_token", "id_token"} {
+		if token := a.Member(name); len(token) >= minSecret {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
 }
 
 // cured fills in what follows from who can cure a failure.
