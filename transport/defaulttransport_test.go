@@ -1,9 +1,11 @@
 package transport_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -89,5 +92,40 @@ func TestT9_TheDefaultTransportIsWrapped(t *testing.T) {
 				t.Errorf("%s, hidden %t: %d refreshes, want 1", name, hidden, n)
 			}
 		}
+	}
+}
+
+// The engine's own requests travel on connections of their own, also through a
+// Transport whose base keeps connections.
+func TestG3_TheEnginesRequestsUseNewConnections(t *testing.T) {
+	var mu sync.Mutex
+	used := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			mu.Lock()
+			used[r.RemoteAddr]++
+			mu.Unlock()
+			_, _ = io.WriteString(w, `{"access_token":"a","refresh_token":"r"}`)
+		}
+	}))
+	defer server.Close()
+	base := &http.Transport{}
+	defer base.CloseIdleConnections()
+	inner := newTransport(t, newSource(), base, transport.Options{Origins: []string{server.URL}, Endpoints: []string{server.URL + "/token"}})
+	rt := newTransport(t, newSource(), inner, transport.Options{Origins: []string{"https://other.example"}})
+	client, err := oauth.New(&provider.Provider{
+		Name: "test", AuthorizationURL: server.URL + "/authorize", TokenURL: server.URL + "/token", InsecureLoopback: true,
+	}, oauth.Registration{ClientID: "app", RedirectURL: "https://app.example/callback"}, &oauth.Options{HTTPClient: &http.Client{Transport: rt}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		roundTrip(t, rt, newRequest(t, "GET", server.URL+"/api", nil))
+		if _, err := client.Refresh(t.Context(), "r"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(used) != 3 {
+		t.Errorf("3 refreshes came on the connections %v, want 3", used)
 	}
 }

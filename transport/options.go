@@ -23,10 +23,9 @@ type Options struct {
 
 	// Origins are where the token may go, such as "https://api.x.com": scheme,
 	// host, and a port unless it is the scheme's own. Subdomains are other origins.
-	// Nil means what the source names (tokensource.Scoper): the origins that it
-	// names without a token, and the https origins that it names for the token of
-	// the request. An origin is https, or http on loopback. The request's URL
-	// decides, not its Host field.
+	// Nil means the origins that the source names without a token
+	// (tokensource.Scoper). An origin is https, or http on loopback. The request's
+	// URL decides, not its Host field.
 	//
 	// A request to an endpoint of the authorization server (Endpoints) passes
 	// without a token, also at these origins.
@@ -118,6 +117,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if c.base == nil {
 		c.base = http.DefaultTransport
 	}
+	c.fresh = onNewConnections(c.base)
 	if c.maxReplay == 0 {
 		c.maxReplay = defaultReplayBody
 	}

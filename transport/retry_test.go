@@ -176,6 +176,8 @@ func TestT6_TheServerSaysHowLong(t *testing.T) {
 		{"7.", 429, map[string]string{"Retry-After": "7."}, 7 * time.Second},
 		{"299.997, over the cap", 429, map[string]string{"Retry-After": "299.997"}, 0},
 		{"15.001, just over the cap", 429, map[string]string{"Retry-After": "15.001"}, 0},
+		{"a date with an offset", 429, map[string]string{"Retry-After": "Sat, 01 Jan 2000 01:00:09 +0100"}, 9 * time.Second},
+		{"a date in UTC", 429, map[string]string{"Retry-After": "Sat, 01 Jan 2000 00:00:09 UTC"}, 9 * time.Second},
 		{"a date of RFC 3339", 429, map[string]string{"Retry-After": "2000-01-01T00:00:09Z"}, 9 * time.Second},
 		{"1e3", 429, map[string]string{"Retry-After": "1e3"}, -1},
 		{"7,25", 429, map[string]string{"Retry-After": "7,25"}, -1},

@@ -48,8 +48,10 @@ func readReset(resp *http.Response, names tokensource.LimitHeaders) (time.Durati
 func until(resp *http.Response, value string) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
 	at, err := http.ParseTime(value)
-	if err != nil {
-		at, err = time.Parse(time.RFC3339, value)
+	for _, form := range [...]string{time.RFC3339, time.RFC1123Z, "Mon, 02 Jan 2006 15:04:05 UTC"} {
+		if err != nil {
+			at, err = time.Parse(form, value)
+		}
 	}
 	if err != nil {
 		return 0, false

@@ -27,6 +27,7 @@ type core struct {
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
 	base       http.RoundTripper
+	fresh      func() http.RoundTripper // base for the requests of the engine
 	origins    origins
 	endpoints  endpoints
 	rejected   func(*http.Response) bool
@@ -128,6 +129,9 @@ func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.R
 	}
 	if resp != nil {
 		resp.Request = req // the copy carries the token, and people log responses
+		if resp.StatusCode/100 == 3 {
+			withoutBadLocation(resp, how)
+		}
 	}
-	return resp, err
+	return resp, unquoted(err, how)
 }

@@ -30,6 +30,9 @@ func (c *core) pass(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("%w: %s", ErrOtherOrigin, originText(req.URL))
 		}
 	}
+	if ownRequest(req) {
+		return c.fresh().RoundTrip(req)
+	}
 	return c.base.RoundTrip(req)
 }
 

@@ -3,7 +3,7 @@ package flight
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -29,7 +29,24 @@ func Wait[T any](ctx context.Context, outcome <-chan singleflight.Result) (T, er
 	}
 }
 
-// GaveUp returns the error of a caller whose ctx ended while it waited.
+// GaveUp returns the error of a caller whose ctx ended while it waited. Its
+// Timeout method says whether that was a deadline, also if the deadline has a
+// cause of its own.
 func GaveUp(ctx context.Context) error {
-	return fmt.Errorf("tokensource: gave up waiting: %w", context.Cause(ctx))
+	return &gaveUp{context.Cause(ctx), errors.Is(ctx.Err(), context.DeadlineExceeded)}
 }
+
+type gaveUp struct {
+	cause error
+	late  bool
+}
+
+func (e *gaveUp) Error() string { return "tokensource: gave up waiting: " + e.cause.Error() }
+
+func (e *gaveUp) Unwrap() error { return e.cause }
+
+// Timeout reports whether time was over.
+func (e *gaveUp) Timeout() bool { return e.late }
+
+// Temporary implements net.Error.
+func (e *gaveUp) Temporary() bool { return e.late }

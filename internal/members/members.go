@@ -17,6 +17,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -66,13 +68,14 @@ func Read(body []byte) (Object, bool) {
 func readBehind(body []byte) (Object, bool) {
 	const attempts = 16
 	for range attempts {
-		start := bytes.Index(body, []byte(`{"`))
-		if start < 0 {
+		start := objectStart.FindIndex(body)
+		if start == nil {
 			break
 		}
-		body = body[start:]
-		dec := json.NewDecoder(bytes.NewReader(body))
-		if list, whole := readMembers(dec, nil); whole && int(dec.InputOffset()) == len(body) {
+		body = body[start[0]:]
+		object := mended(body)
+		dec := json.NewDecoder(bytes.NewReader(object))
+		if list, whole := readMembers(dec, nil); whole && int(dec.InputOffset()) == len(object) {
 			return Object{list: list, Whole: true}, true
 		}
 		body = body[1:]
@@ -80,21 +83,29 @@ func readBehind(body []byte) (Object, bool) {
 	return Object{}, false
 }
 
-// text returns body in UTF-8 and without a byte order mark.
+// objectStart is where an object may begin.
+var objectStart = regexp.MustCompile(`\{[ \t\r\n]*"`)
+
+// text returns body in UTF-8 and without a byte order mark. Of an object in
+// UTF-16 without such a mark, the NUL beside the brace shows the order.
 func text(body []byte) []byte {
 	var order binary.ByteOrder
 	switch {
 	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
 		return body[3:]
 	case bytes.HasPrefix(body, []byte("\xff\xfe")):
-		order = binary.LittleEndian
+		order, body = binary.LittleEndian, body[2:]
 	case bytes.HasPrefix(body, []byte("\xfe\xff")):
+		order, body = binary.BigEndian, body[2:]
+	case bytes.HasPrefix(body, []byte("{\x00")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(body, []byte("\x00{")):
 		order = binary.BigEndian
 	default:
 		return body
 	}
 	var units []uint16
-	for pairs := body[2:]; len(pairs) >= 2; pairs = pairs[2:] {
+	for pairs := body; len(pairs) >= 2; pairs = pairs[2:] {
 		units = append(units, order.Uint16(pairs))
 	}
 	return []byte(string(utf16.Decode(units)))
@@ -103,6 +114,7 @@ func text(body []byte) []byte {
 // readJSON reads an object, and one that follows it. The members of both are
 // members of the result. So a token that is in both is there twice.
 func readJSON(body []byte) (o Object) {
+	body = mended(body)
 	for {
 		dec := json.NewDecoder(bytes.NewReader(body))
 		if o.list, o.Whole = readMembers(dec, o.list); !o.Whole {
@@ -138,14 +150,18 @@ func readMembers(dec *json.Decoder, list []member) ([]member, bool) {
 }
 
 // readForm reads the encoding of forms. Text that is none, such as HTML, has
-// characters that this encoding never has.
+// characters that this encoding never has. Some servers leave spaces and
+// letters beyond ASCII as they are: so a form with a member that only answers
+// of a token endpoint have may contain them.
 func readForm(body string) (Object, bool) {
-	if !strings.Contains(body, "=") || strings.ContainsFunc(body, neverInForms) {
+	pairs := strings.Split(body, "&")
+	allowed := strings.Contains(body, "=") && !strings.ContainsFunc(body, neverInForms)
+	if !allowed && (strings.ContainsAny(body, `<>"{}`) || !slices.ContainsFunc(pairs, ofTokenEndpoint)) {
 		return Object{}, false
 	}
 	o := Object{Whole: true}
-	for pair := range strings.SplitSeq(body, "&") {
-		rawName, rawValue, _ := strings.Cut(pair, "=")
+	for _, pair := range pairs {
+		rawName, rawValue, _ := strings.Cut(strings.TrimSpace(pair), "=")
 		name, err := url.QueryUnescape(rawName)
 		if err != nil {
 			continue
@@ -163,4 +179,9 @@ func readForm(body string) (Object, bool) {
 
 func neverInForms(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`<>"{}[]\^`+"`", r)
+}
+
+func ofTokenEndpoint(pair string) bool {
+	name, _, found := strings.Cut(strings.TrimSpace(pair), "=")
+	return found && (name == "access_token" || name == "refresh_token" || name == "error")
 }

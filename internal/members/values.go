@@ -8,6 +8,20 @@ import (
 	"strings"
 )
 
+// List returns a list in JSON as an object whose members have the positions as
+// their names. It has no members if body is no list.
+func List(body []byte) (o Object) {
+	var list []json.RawMessage
+	if json.Unmarshal(mended(text(body)), &list) != nil {
+		return o
+	}
+	for i, value := range list {
+		o.list = append(o.list, member{strconv.Itoa(i), value})
+	}
+	o.Whole = true
+	return o
+}
+
 // Raw returns the value of a member, and how often the object has that member.
 // The name is compared exactly: encoding/json would accept another case.
 func (o Object) Raw(name string) (value json.RawMessage, times int) {

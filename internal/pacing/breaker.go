@@ -55,10 +55,12 @@ func Private(e *tokensource.Error) bool {
 
 // refusesClient reports whether the server refused the client, and not one
 // grant. X sends unauthorized_client with 401 where the standard has
-// invalid_client. A redirect and a missing page mean that the URL is wrong.
+// invalid_client. A redirect and a missing page mean that the URL is wrong,
+// unless an error code comes with them that nobody recognizes.
 func refusesClient(e *tokensource.Error) bool {
+	noEndpoint := e.Status == http.StatusNotFound || e.Status >= 300 && e.Status <= 399
 	return e.Code == "invalid_client" || e.Code == "unauthorized_client" && e.Status == http.StatusUnauthorized ||
-		e.Status == http.StatusNotFound || e.Status >= 300 && e.Status <= 399
+		noEndpoint && !e.Unrecognized
 }
 
 // open reports whether attempts are limited.

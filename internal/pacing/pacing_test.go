@@ -168,6 +168,9 @@ func TestShared(t *testing.T) {
 		{"a gateway says 403", temporary(403), false},
 		{"a redirect", refusal(302, ""), true},
 		{"a missing page", refusal(404, ""), true},
+		{"404 with a code that nobody knows", &tokensource.Error{
+			Op: "refresh", Kind: tokensource.ErrClient, Status: 404, Code: "no_such_session", Unrecognized: true,
+		}, false},
 		{"invalid_client", refusal(401, "invalid_client"), true},
 		{"invalid_client with 400", refusal(400, "invalid_client"), true},
 		{"unauthorized_client of X", refusal(401, "unauthorized_client"), true},

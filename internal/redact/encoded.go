@@ -82,7 +82,8 @@ var (
 	hexRun    = regexp.MustCompile(`(?:[0-9a-fA-F]{2}(?:, ?0x|[ :.,-]|\\x|%)?){4,}`)
 	base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
 	base32Run = regexp.MustCompile(`[A-Za-z2-7]{8,}`)
-	escape    = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.`)
+	escape    = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,6}\}|U\+[0-9a-fA-F]{4} ?|\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\.`)
+	decimals  = regexp.MustCompile(`(?:[0-9]{1,3}[ ,;]+){3,}[0-9]{1,3}`)
 	percent   = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 )
 
@@ -115,6 +116,9 @@ func decoded(text string) []string {
 		digits := strings.NewReplacer("0x", "", " ", "", ":", "", ".", "", ",", "", "-", "", `\x`, "", "%", "").Replace(run)
 		list = append(list, fromHex(digits), fromHex(digits[1:]))
 	}
+	for _, run := range decimals.FindAllString(text, -1) { // as Go prints bytes
+		list = append(list, fromDecimals(run))
+	}
 	for _, run := range base64Run.FindAllString(text, -1) {
 		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
 		for skip := range 4 { // nobody knows where the encoding begins
@@ -142,10 +146,23 @@ func fromHex(digits string) string {
 	return string(b)
 }
 
-// unquote returns the character of an escape sequence with a backslash.
+func fromDecimals(run string) string {
+	var b []byte
+	for number := range strings.FieldsFuncSeq(run, func(r rune) bool { return r < '0' || r > '9' }) {
+		code, _ := strconv.ParseUint(number, 10, 8)
+		b = append(b, byte(code))
+	}
+	return string(b)
+}
+
+// unquote returns the character of an escape sequence.
 func unquote(s string) string {
+	digits, base := strings.Trim(s[1:], "ux{}+ "), 16
+	if s[1] >= '0' && s[1] <= '7' {
+		base = 8
+	}
 	if len(s) > 2 {
-		code, err := strconv.ParseUint(s[2:], 16, 32)
+		code, err := strconv.ParseUint(digits, base, 32)
 		if err == nil {
 			return string(rune(code))
 		}

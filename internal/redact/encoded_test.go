@@ -51,6 +51,11 @@ func TestTextHidesASecretInEveryEncoding(t *testing.T) {
 		"HTML":                        html.EscapeString(secret),
 		"JSON escapes":                escaped(`\u%04x`),
 		"backslash x":                 escaped(`\x%02x`),
+		"octal":                       escaped(`\%03o`),
+		"escapes with braces":         escaped(`\u{%x}`),
+		"code points":                 escaped("U+%04X "),
+		"bytes as Go prints them":     fmt.Sprintf("%d", []byte(secret)),
+		"bytes with commas":           escaped("%d,"),
 		"with spaces between":         every(secret, " "),
 		"with dashes between":         every(secret, "-"),
 	} {

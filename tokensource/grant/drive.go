@@ -265,11 +265,18 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 	return ev
 }
 
-// useless is a refresh that the server granted with tokens that cannot be sent.
-// The new refresh token is stored first: the old one is redeemed (G14). The
-// error is that of the answer, which says why this setup cannot work.
+// useless is a refresh that the server granted with tokens of which one cannot
+// be sent. What can be kept is stored first: the old refresh token is redeemed
+// (G14). An access token that can be sent is used for its lifetime, although
+// the refresh token that came with it cannot be used. Otherwise the error is
+// that of the answer, which says why this setup cannot work.
 func (r *run) useless(tok *oauth2.Token, sent lease.Clock, failure *tokensource.Error, jitter uint64) lease.Event {
 	t := r.issued(tok, sent.Wall, r.members)
+	if tok.AccessToken != "" && tok.TokenType != "" { // without a type, it is bound to a key
+		r.reason = notReadable
+		r.refused.Clear(r.key)
+		return lease.Event{OK: true, Token: t}
+	}
 	t.Access = ""
 	r.broken = r.refused.Note(r.key, r.set, r.intent, failure, pacing.Moment(r.now()), jitter)
 	return lease.Event{OK: true, Token: t}
@@ -291,11 +298,24 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	t.Members = kept.Merge(k.client.Provider().KeepMembers, tok.Extra, before)
+	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
 	return t
+}
+
+// member returns a function that finds a member of the answer that tok came
+// with, by its path. A token that a Keeper has handed out has the path itself
+// as a name.
+func (k *Keeper) member(tok *oauth2.Token) func(path string) any {
+	nested := k.client.Provider().Kept(tok.Extra)
+	return func(path string) any {
+		if v, ok := nested[path]; ok {
+			return v
+		}
+		return tok.Extra(path)
+	}
 }
 
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint

@@ -22,7 +22,9 @@ const (
 
 	// EventRefreshed means that a refresh succeeded. Reason is "not rotated" if a
 	// public client got no new refresh token: a copy of the old one would stay
-	// valid unnoticed ([RFC 9700] section 2.2.2).
+	// valid unnoticed ([RFC 9700] section 2.2.2). Reason is "no usable refresh
+	// token" if the one that came cannot be used. Then the user may have to
+	// authorize again when the access token expires.
 	//
 	// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 	EventRefreshed tokensource.EventKind = "grant refreshed"
@@ -64,6 +66,7 @@ const (
 // Reasons in events.
 const (
 	notRotated  = "not rotated"
+	notReadable = "no usable refresh token"
 	unsupported = "not revocable"
 )
 

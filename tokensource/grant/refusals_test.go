@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
 // odd is a refusal that neither a standard nor the provider explains.
@@ -37,6 +38,19 @@ func (w world) loginUsers(g *grant.Keeper, n int) (users []string) {
 
 // G17: Trouble of one user, or of one process, delays no other one.
 func TestG17_EightUsersWithOddRefusalsAndAHealthyOne(t *testing.T) {
+	for name, odd := range map[string]oauthtest.Fault{
+		"invalid_request":             odd,
+		"404 with a code of its own":  wire.JSON(http.StatusNotFound, `{"error":"no_such_session"}`),
+		"200 with a code of its own":  wire.JSON(http.StatusOK, `{"ok":false,"error":"no_such_session"}`),
+		"401 with nothing":            {Status: http.StatusUnauthorized},
+		"403 in JSON without a code":  wire.JSON(http.StatusForbidden, `{"message":"no"}`),
+		"a page with 403, for a user": {Status: http.StatusForbidden, Body: xapi.HTMLPage},
+	} {
+		t.Run(name, func(t *testing.T) { eightUsersAndAHealthyOne(t, odd) })
+	}
+}
+
+func eightUsersAndAHealthyOne(t *testing.T, odd oauthtest.Fault) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		g := w.Process(nil)
@@ -276,6 +290,42 @@ func TestTokensThatCannotBeSent(t *testing.T) {
 				}
 				if n := w.Refreshes(); n > 60 {
 					t.Errorf("%d refreshes in a day, want pauses of up to an hour", n)
+				}
+			})
+		})
+	}
+}
+
+// The refresh token that came cannot be used. The access token can, and is used
+// for its lifetime. An event tells the operator.
+func TestARefreshTokenThatCannotBeUsed(t *testing.T) {
+	for name, refresh := range map[string]string{
+		"twice":             `"refresh_token":"rt-1","refresh_token":"rt-2"`,
+		"with a line break": `"refresh_token":"rt\n1"`,
+		"a number":          `"refresh_token":7`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				g := w.Process(nil)
+				w.Login(g)
+				reason := ""
+				w.OnEvent = func(e tokensource.Event) {
+					if e.Kind == grant.EventRefreshed {
+						reason = e.Reason
+					}
+				}
+				w.RefreshFault(wire.JSON(http.StatusOK, `{"access_token":"at-1","token_type":"bearer","expires_in":3600,`+refresh+`}`), 1)
+				time.Sleep(2 * time.Hour)
+				for range 3 {
+					if tok := w.Token(g); tok.AccessToken != "at-1" {
+						t.Error("the access token of the answer is not used")
+					}
+					time.Sleep(15 * time.Minute)
+				}
+				w.WantRefreshes(1)
+				if reason != "no usable refresh token" {
+					t.Errorf("the event gives the reason %q", reason)
 				}
 			})
 		})

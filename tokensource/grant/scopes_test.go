@@ -154,6 +154,30 @@ func TestMembersOfAnswersAreKept(t *testing.T) {
 	})
 }
 
+// A path leads to a member inside an object, also at an exchange and for a
+// token that a Keeper has handed out.
+func TestMembersInsideObjectsAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.clientFor(func(p *provider.Provider) {
+			p.TokenObject, p.KeepMembers = "authed_user", []string{"team.id", "authed_user.id"}
+		})
+		g := w.Process(nil)
+		w.save(g, w.issue().WithExtra(map[string]any{"team": map[string]any{"id": "T1"}, "authed_user": map[string]any{"id": "U1"}}))
+		wantExtra(t, "after the login", w.Token(g), map[string]any{"team.id": "T1", "authed_user.id": "U1"})
+		w.RefreshFault(wire.JSON(http.StatusOK, `{"ok":true,"access_token":"bot","team":{"id":"T2"},`+
+			`"authed_user":{"access_token":"at-2","refresh_token":"rt-2","expires_in":7200}}`), 1)
+		time.Sleep(2 * time.Hour)
+		tok := w.Token(g)
+		if tok.AccessToken != "at-2" {
+			t.Error("the user's access token is not used")
+		}
+		wantExtra(t, "after a refresh", tok, map[string]any{"team.id": "T2", "authed_user.id": "U1"})
+		w.save(g, tok)
+		wantExtra(t, "after another login", w.Token(g), map[string]any{"team.id": "T2", "authed_user.id": "U1"})
+	})
+}
+
 func wantExtra(t *testing.T, when string, tok *oauth2.Token, want map[string]any) {
 	t.Helper()
 	for name, value := range want {

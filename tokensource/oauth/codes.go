@@ -18,7 +18,8 @@ var wellKnown = set(
 var needUser = set(
 	"invalid_grant", "interaction_required", "login_required", "account_selection_required", "consent_required",
 	"insufficient_user_authentication", "unmet_authentication_requirements", "mfa_required",
-	"token_inactive", "token_expired", "token_revoked", "grant_expired", "grant_revoked", "session_expired",
+	"token_inactive", "token_expired", "token_revoked", "grant_expired", "grant_revoked",
+	"session_expired", "session_revoked", "session_not_found", "session_timeout", "session_timed_out", "idle_timeout",
 )
 
 // deadCode are codes for an authorization code that is not valid any more.
@@ -96,8 +97,8 @@ func cutWord(code, word string) (rest string, ok bool) {
 func passes(code string) bool {
 	code = strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(code))
 	for _, part := range []string{
-		"ratelimit", "toomanyrequests", "throttl", "slowdown", "unavailable", "timeout", "timedout", "overload", "overcapacity",
-		"tryagain", "maintenance", "servererror", "internalerror", "servicebusy", "serverbusy",
+		"ratelimit", "toomany", "limitexceeded", "quotaexceeded", "throttl", "slowdown", "unavailable", "timeout", "timedout", "overload", "overcapacity",
+		"tryagain", "maintenance", "servererror", "internalerror", "servicebusy", "serverbusy", "fatalerror",
 	} {
 		if strings.Contains(code, part) {
 			return true

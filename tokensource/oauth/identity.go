@@ -91,6 +91,9 @@ func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
 		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
 	}
 	c.cured(e, verdict.Cure, a, verdict.Code)
+	if verdict.Cure == provider.TimeCures && e.RetryAfter == 0 {
+		e.RetryAfter, _ = limited(c.provider.API, a, time.Now())
+	}
 	return e
 }
 
@@ -101,9 +104,9 @@ func (c *Client) judgeIdentity(a answer) provider.Cure {
 	if rejected == nil {
 		rejected = []int{http.StatusUnauthorized}
 	}
-	limited := slices.Contains(facts.LimitStatuses, a.status) && retryAfter(a.header, time.Now()) > 0
+	_, limit := limited(facts, a, time.Now())
 	switch {
-	case limited, a.success(), a.status >= 500, a.status == http.StatusTooManyRequests:
+	case limit, a.success(), a.status >= 500:
 		return provider.TimeCures
 	case slices.Contains(rejected, a.status):
 		return provider.UserCanCure

@@ -153,13 +153,20 @@ func TestIdentityAnswersByTheProvidersFacts(t *testing.T) {
 		{"403 of a rejected token", oauthtest.Fault{Status: 403}, tokensource.ErrReauthorize, "refused"},
 		{"401 where 403 rejects", oauthtest.Fault{Status: 401}, tokensource.ErrClient, "HTTP 401"},
 		{"403 of a rate limit", oauthtest.Fault{Status: 403, Header: limit}, tokensource.ErrTemporary, "retry after 30s"},
+		{"403 of a limit that ends in seconds", oauthtest.Fault{Status: 403, Header: http.Header{"X-Left": {"0"}, "X-Reset": {"6.5"}}}, tokensource.ErrTemporary, "retry after 7s"},
+		{"429 of a limit", oauthtest.Fault{Status: 429, Header: http.Header{"X-Left": {"0"}, "X-Reset": {"8"}}}, tokensource.ErrTemporary, "retry after 8s"},
+		{"429 without a header", oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, "HTTP 429"},
+		{"403 of a limit that is not used up", oauthtest.Fault{Status: 403, Header: http.Header{"X-Left": {"3"}, "X-Reset": {"8"}}}, tokensource.ErrReauthorize, "refused"},
+		{"403 of a limit without an end", oauthtest.Fault{Status: 403, Header: http.Header{"X-Left": {"0"}}}, tokensource.ErrReauthorize, "refused"},
 		{"a refusal with 200", wire.JSON(200, `{"ok":false,"error":"token_revoked"}`), tokensource.ErrReauthorize, "token_revoked"},
 		{"a refusal with a hint", wire.JSON(402, `{"title":"CreditsDepleted"}`), tokensource.ErrClient, "buy credits"},
 		{"a hint alone", wire.JSON(503, `{"title":"CreditsDepleted"}`), tokensource.ErrTemporary, "buy credits"},
 	}
 	for _, tt := range tests {
 		w, s := newWorld(t), confidential()
-		s.p.API = tokensource.APIFacts{RejectedStatuses: []int{403}, LimitStatuses: []int{403}}
+		s.p.API = tokensource.APIFacts{RejectedStatuses: []int{403}, LimitStatuses: []int{403}, LimitHeaders: []tokensource.LimitHeaders{
+			{Remaining: "X-Left", Reset: "X-Reset"},
+		}}
 		s.p.Classify = func(a provider.Answer) provider.Verdict {
 			switch {
 			case a.Op == "identity" && a.Code() == "token_revoked":

@@ -7,10 +7,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/internal/wire"
@@ -208,6 +211,28 @@ func TestAnEndedContextSendsNothing(t *testing.T) {
 	if n := len(w.Fake.Requests()); n != 0 {
 		t.Errorf("requests = %d, want none", n)
 	}
+}
+
+// A time is compared with the clock of the server, which may not be that of
+// this machine.
+func TestPausesByTheClockOfTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Fake.Set(func(k *xapi.Knobs) { k.ClockSkew = -2 * time.Hour })
+		at := time.Now().Add(90*time.Second - 2*time.Hour)
+		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503, Header: http.Header{"Retry-After": {at.UTC().Format(http.TimeFormat)}}}, 1)
+		_, err := w.Client.Refresh(t.Context(), someRefresh)
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != 90*time.Second {
+			t.Errorf("Refresh() = %v, want a pause of 90 seconds", err)
+		}
+		w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 429, Header: http.Header{
+			"X-Rate-Limit-Remaining": {"0"}, "X-Rate-Limit-Reset": {strconv.FormatInt(at.Unix(), 10)},
+		}}, 1)
+		_, err = w.Client.Identity(t.Context(), &oauth2.Token{AccessToken: someAccess})
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Kind != tokensource.ErrTemporary || e.RetryAfter != 90*time.Second {
+			t.Errorf("Identity() = %v, want a pause of 90 seconds", err)
+		}
+	})
 }
 
 func TestRetryAfter(t *testing.T) {

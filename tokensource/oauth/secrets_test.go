@@ -136,3 +136,14 @@ func TestEchoedRequestsAreNotShown(t *testing.T) {
 		exposure.Check(t, name, errs, sent...)
 	}
 }
+
+// A refusal can have tokens in it, and speak of them.
+func TestTokensBesideARefusalAreNotShown(t *testing.T) {
+	w := newWorld(t)
+	w.answer(200, `{"error":"use_token_at-zq7Kf0wPdx","error_description":"at-zq7Kf0wPdx and RT-YV5HNC2UEJ were issued","access_token":"at-zq7Kf0wPdx","refresh_token":"rt-Yv5hNc2uEj"}`)
+	_, err := w.Client.Refresh(t.Context(), someRefresh)
+	if err == nil {
+		t.Fatal("Refresh() = nil, want the refusal")
+	}
+	exposure.Check(t, "the error", err, "at-zq7Kf0wPdx", "rt-Yv5hNc2uEj", "RT-YV5HNC2UEJ")
+}

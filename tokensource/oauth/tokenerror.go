@@ -2,10 +2,8 @@ package oauth
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
@@ -40,10 +38,11 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		code = raw.Code()
 	}
 	e := &tokensource.Error{Op: op, Status: a.status, Code: code, Hint: verdict.Hint}
+	secrets := slices.Concat(a.secrets, issued(raw))
 	if !wellKnown[code] {
-		e.Code = redact.Text(code, maxCode, a.secrets...)
+		e.Code = redact.Text(code, maxCode, secrets...)
 	}
-	e.Description = redact.Text(raw.Description(), maxDescription, a.secrets...)
+	e.Description = redact.Text(raw.Description(), maxDescription, secrets...)
 	_, readable := members.Read(a.body)
 	if verdict.Cure == provider.ByDefault {
 		verdict.Cure = judge(raw, code, readable)
@@ -54,6 +53,16 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 		e.Err = errNoAnswer
 	}
 	return e
+}
+
+// issued returns the tokens in a refusal. Some servers send both.
+func issued(a provider.Answer) (tokens []string) {
+	for _, name := range [...]string{"access_token", "refresh_token", "id_token"} {
+		if token := a.Member(name); len(token) >= minSecret {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
 }
 
 // cured fills in what follows from who can cure a failure.
@@ -97,10 +106,10 @@ func judge(a provider.Answer, code string, readable bool) provider.Cure {
 	switch {
 	case a.Status >= 500, a.Status == http.StatusTooManyRequests:
 		return provider.TimeCures
+	case endsGrant(a.Op, code): // also session_timeout
+		return provider.UserCanCure
 	case passes(code):
 		return provider.TimeCures
-	case endsGrant(a.Op, code):
-		return provider.UserCanCure
 	case page && fromGateway(a.Status), asksForPatience(a.Status):
 		return provider.TimeCures
 	case a.Status >= 200 && a.Status <= 299 && !hasError(read(a.Body())):
@@ -153,20 +162,4 @@ func (c *Client) clientHint() string {
 	}
 	return "check ClientID and the client secret (regenerated? white space? another app's?), the client type of the registration, " +
 		"and Provider.ClientAuth: some servers want Post, and some do not decode Basic and want BasicRaw"
-}
-
-// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3), which is a
-// number of seconds or a date. A fraction is rounded up. A value that cannot be
-// read, a time in the past and a missing header are 0. More than an hour counts
-// as an hour.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), time.Hour)
-	}
-	seconds, err := strconv.ParseFloat(value, 64)
-	if errors.Is(err, strconv.ErrSyntax) || strings.Trim(value, "0123456789.") != "" {
-		return 0
-	}
-	return time.Duration(math.Ceil(min(seconds, 3600))) * time.Second
 }

@@ -72,8 +72,22 @@ func (r response) complete() bool {
 // whatever its status (G15). The code may be one that nobody can read.
 func hasError(o members.Object) bool {
 	raw, times := o.Raw("error")
-	none := []string{"", "null", `""`, "false", "0", "{}", "[]"}
-	return times > 0 && !slices.Contains(none, strings.TrimSpace(string(raw)))
+	if times == 0 {
+		return false
+	}
+	value, _ := members.Value(raw)
+	switch value := value.(type) {
+	case nil:
+		return false
+	case []any:
+		return len(value) > 0
+	case map[string]any:
+		return len(value) > 0
+	case float64:
+		return value != 0
+	}
+	none := []string{"", "null", "false", "0", "none"} // some servers write these as texts
+	return !slices.Contains(none, strings.ToLower(strings.TrimSpace(members.Text(raw))))
 }
 
 // tokenObject returns the object with the tokens: the one at path, or the whole

@@ -36,7 +36,10 @@ type content struct {
 // tests of a Classify function. The body is cut to 64 KiB.
 func NewAnswer(op string, status int, header http.Header, body []byte) Answer {
 	body = body[:min(len(body), maxAnswerBody)]
-	object, _ := members.Read(body)
+	object, ok := members.Read(body)
+	if !ok {
+		object = members.List(body)
+	}
 	c := content{header, body, object}
 	return Answer{Op: op, Status: status, content: func() content { return c }}
 }
@@ -58,9 +61,10 @@ func (a Answer) Description() string { return a.Member("error_description") }
 
 // Member returns the text of the member at a path, such as "errors.0.type": the
 // names of members, and positions in lists, with dots between them. The body
-// can be JSON or form-encoded, whatever its media type. A number or a Boolean
-// is returned as it is written. There is no text for a null, for a list or an
-// object, for a member that is there twice, or where the path leads nowhere.
+// can be JSON or form-encoded, whatever its media type. If it is a list, the
+// path begins with a position. A number or a Boolean is returned as it is
+// written. There is no text for a null, for a list or an object, for a member
+// that is there twice, or where the path leads nowhere.
 func (a Answer) Member(path string) string {
 	return members.Text(a.read().members.At(path))
 }

@@ -32,6 +32,11 @@ func TestAnswerMember(t *testing.T) {
 		{"a form", "error=bad+token&error_description=x%20y", "error", "bad token"},
 		{"a byte order mark", "\ufeff" + `{"error":"a"}`, "error", "a"},
 		{"cut short", `{"error":"a","x":`, "error", "a"},
+		{"a list of errors, as Salesforce", `[{"errorCode":"INVALID_SESSION_ID"}]`, "0.errorCode", "INVALID_SESSION_ID"},
+		{"a list behind a byte order mark", "\ufeff" + `["a","b"]`, "1", "b"},
+		{"behind a list", `["a"]`, "1", ""},
+		{"a code in a list", `["error"]`, "error", ""},
+		{"a list that is cut short", `["a"`, "0", ""},
 		{"HTML", `<html error="a">`, "error", ""},
 		{"nothing", ``, "error", ""},
 	}
