@@ -116,6 +116,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	if err := o.checkTLS(settings); err != nil {
 		return nil, fmt.Errorf("redisstore: open: %w", err)
 	}
+	settings.Dialer = o.dialer(settings.TLSConfig, settings.DialTimeout)
 	settings.ContextTimeoutEnabled = true
 	settings.DialerRetries = 1 // Close waits for them, and the client tries each command again itself
 	if settings.ReadTimeout == 0 {
