@@ -42,7 +42,7 @@ var proofs = map[string]proof{
 	"files":      {quick("./storage/filestore")},
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|Password|Primary|Restarts", "./storage/postgresstore")},
-	"sqlite":     {quick("-run=Gone|FewFiles", "./storage/sqlitestore")},
+	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},
 	"redis":      {quick("-run=TLS|Refused", "./storage/redisstore")},
 	"operator":   {quick("./cmd/grantctl")},
 	"fake":       {quick("./tokensource/oauthtest/...")},
