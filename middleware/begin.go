@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -110,9 +111,7 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if params == nil {
 		params = url.Values{}
 	}
-	for name, values := range o.Params {
-		params[name] = values
-	}
+	maps.Copy(params, o.Params)
 	if f.target, err = f.client.AuthorizationURL(f.state.Reveal(), f.verifier.Reveal(), params); err != nil {
 		return flow{}, err
 	}

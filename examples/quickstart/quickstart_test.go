@@ -241,7 +241,7 @@ func TestBadStart(t *testing.T) {
 		{[]string{"now"}, nil, `unknown argument "now"`},
 		{append(free, badKey), nil, "seal: key 1"},
 		{append(free, badFake), nil, "no snapshot"},
-		{append(free, t.TempDir()), []string{"X_CLIENT_ID=two words"}, "ClientID holds spaces"},
+		{append(free, t.TempDir()), []string{"X_CLIENT_ID=word "}, "ClientID has a space at an end"},
 	}
 	for _, tt := range tests {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

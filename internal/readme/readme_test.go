@@ -30,15 +30,15 @@ func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := ""
+	var source strings.Builder
 	for _, name := range files {
-		source += flat(read(t, name))
+		source.WriteString(flat(read(t, name)))
 	}
 	shown := 0
 	for _, page := range pages(t) {
 		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, page), -1) {
 			shown++
-			if !strings.Contains(source, flat(block[1])) {
+			if !strings.Contains(source.String(), flat(block[1])) {
 				t.Errorf("this code of %s stands in no file here:\n%s", filepath.Base(page), block[1])
 			}
 		}

@@ -56,7 +56,7 @@ func (v *visit) me() *oauthtest.Answer {
 // askedFields returns the names in user.fields, each once.
 func (v *visit) askedFields() []string {
 	var list []string
-	for _, field := range strings.Split(v.r.URL.Query().Get("user.fields"), ",") {
+	for field := range strings.SplitSeq(v.r.URL.Query().Get("user.fields"), ",") {
 		if field = strings.TrimSpace(field); field != "" && !slices.Contains(list, field) {
 			list = append(list, field)
 		}

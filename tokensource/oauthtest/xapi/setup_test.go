@@ -131,9 +131,9 @@ func TestRule03_Apps(t *testing.T) {
 			t.Errorf("NewServer(%s) = %v, want ok %v", tt.name, err, tt.ok)
 		}
 	}
-	disallowed := strings.Fields("vbscript javascript vbs data mocha keyword livescript ftp file gopher acrobat callto daap itpc itms " +
+	disallowed := strings.FieldsSeq("vbscript javascript vbs data mocha keyword livescript ftp file gopher acrobat callto daap itpc itms " +
 		"firefoxurl hcp ldap mailto mmst mmsu msbd rtsp mso-offdap snews news nntp outlook stssync rlogin telnet tn3270 shell sip")
-	for _, scheme := range disallowed {
+	for scheme := range disallowed {
 		app := oauthtest.App{ClientID: "a", RedirectURLs: []string{strings.ToUpper(scheme) + "://back"}}
 		if _, err := xapi.NewServer(&oauthtest.Options{Apps: []oauthtest.App{app}}); err == nil {
 			t.Errorf("NewServer(a redirect URL with %s:) = nil, want an error", scheme)
