@@ -24,6 +24,9 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 			l.fail(w, r, e)
 			return
 		}
+		if op == opLogout || op == opDisconnect { // a login has the ID that belongs to its state
+			r = correlate(r, "")
+		}
 		if err := serve(w, r); err != nil {
 			l.fail(w, r, err)
 		}
@@ -46,6 +49,7 @@ func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.App, e.Home = l.options.AppName, l.options.Home
 	}
+	r = correlate(r, "")
 	l.reportFailure(r, err)
 	if errors.Is(err, tokensource.ErrTemporary) {
 		w.Header().Set("Retry-After", retryAfter(err))
