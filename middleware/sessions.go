@@ -173,9 +173,9 @@ func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http
 // server. It is for the erasure of an account. It can be repeated, and returns
 // nil if nothing is stored.
 //
-// The record of the grant stays for a day without a token in use, or until the
-// server has confirmed the revocation, but no longer than eight days: see
-// grant.Keeper.Forget. It names the user.
+// The record of the grant names the user. It is deleted a day after its last
+// token was revoked, and after eight days at the latest: see
+// grant.Keeper.Forget.
 //
 // A login whose user is not known yet cannot be found. It ends within an hour.
 func (l *Login) Forget(ctx context.Context, subject string) error {
