@@ -41,8 +41,8 @@ func isLocal(addr string) bool {
 }
 
 // dialer returns the dialer for a client, or nil for the client's own. Without
-// TLS it connects to this machine only, whatever the server says: the nodes of a
-// Cluster name each other, and one of them may be another machine.
+// TLS it connects to this machine only, whatever the server says: the nodes of
+// a Cluster name each other, and one of them may be another machine.
 func (o *Options) dialer(config *tls.Config, limit time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	if o.InsecureNoTLS || config != nil {
 		return nil

@@ -94,8 +94,8 @@ func ownAddress(t *testing.T) string {
 }
 
 // TestClusterNodesOfOtherMachinesAreRefused has a Cluster of this machine whose
-// node names an address that others can reach. That address gets the password by
-// choice only.
+// node names an address that others can reach. That address gets the password
+// by choice only.
 func TestClusterNodesOfOtherMachinesAreRefused(t *testing.T) {
 	address := ownAddress(t)
 	for _, insecure := range []bool{false, true} {

@@ -67,8 +67,8 @@ func regular(file string) error {
 }
 
 // beside returns an error if one of the names that SQLite gives to the files
-// beside a database belongs to something else, such as a pipe. SQLite would wait
-// for the other end of the pipe.
+// beside a database belongs to something else, such as a pipe. SQLite would
+// wait for the other end of the pipe.
 func beside(file string) error {
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
 		info, err := os.Stat(file + suffix)
