@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -55,13 +56,22 @@ func localDialer(limit time.Duration) func(ctx context.Context, network, addr st
 	if limit == 0 {
 		limit = dialTime
 	}
-	d := net.Dialer{Timeout: limit}
+	d := net.Dialer{Timeout: limit, Control: loopback}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if network != "unix" && !isLocal(addr) {
 			return nil, &net.OpError{Op: "dial", Net: network, Err: errNoTLS}
 		}
 		return d.DialContext(ctx, network, addr)
 	}
+}
+
+// loopback refuses an address of another machine, which a name server can give
+// to a name below localhost. It is called before a connection is made.
+func loopback(network, addr string, _ syscall.RawConn) error {
+	if network != "unix" && !isLocal(addr) {
+		return errNoTLS
+	}
+	return nil
 }
 
 // dialTime is how long a new connection may take, as the client has it.

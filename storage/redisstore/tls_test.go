@@ -2,7 +2,10 @@ package redisstore_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/binary"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -146,4 +149,47 @@ func startNodeThatNames(t *testing.T, other net.Addr) string {
 		t.Fatal(err)
 	}
 	return strings.Replace(server.URL, "redis://", "redis://:"+secret+"@", 1)
+}
+
+// TestNameBelowLocalhostOfAnotherMachine has a name server that gives the
+// address of another machine to a name of this machine.
+func TestNameBelowLocalhostOfAnotherMachine(t *testing.T) {
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go answerName(theirs, [4]byte{192, 0, 2, 7})
+		return ours, nil
+	}}
+	_, err := redisstore.Open(t.Context(), "redis://:"+secret+"@cache.localhost:6379/0?max_retries=-1", nil)
+	if err == nil || !strings.Contains(err.Error(), "InsecureNoTLS") || strings.Contains(err.Error(), secret) {
+		t.Errorf("Open() = %v, want an error with the advice", err)
+	}
+}
+
+// answerName answers a question of DNS ([RFC 1035], section 4) over a stream.
+// The answer to a question for an address of IPv4 is address.
+//
+// [RFC 1035]: https://www.rfc-editor.org/rfc/rfc1035
+func answerName(conn net.Conn, address [4]byte) {
+	defer conn.Close()
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return
+	}
+	m := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(conn, m); err != nil {
+		return
+	}
+	end := 12 + bytes.IndexByte(m[12:], 0) + 5 // the header, the name, its type and its class
+	kind := m[end-3]
+	m = m[:end]
+	m[2], m[3] = 0x81, 0x80
+	copy(m[6:12], []byte{0, 0, 0, 0, 0, 0})
+	if kind == 1 {
+		m[7] = 1
+		m = append(m, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4)
+		m = append(m, address[:]...)
+	}
+	_, _ = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...))
 }
