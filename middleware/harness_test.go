@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
@@ -44,6 +45,7 @@ type setup struct {
 	redirectURL string
 	moreURLs    []string // that are registered as well
 	provider    func(*provider.Provider)
+	dueInterval time.Duration // of the Keeper; a test of weeks makes it long
 	options     middleware.Options
 }
 
@@ -61,7 +63,8 @@ func newWorld(t testing.TB, s setup) *world {
 	}
 	w.client = newClient(t, w.fake, s)
 	var err error
-	if w.grants, err = grant.New(w.client, w.store, &grant.Options{InsecurePlainStore: true}); err != nil {
+	o := &grant.Options{InsecurePlainStore: true, DueInterval: s.dueInterval}
+	if w.grants, err = grant.New(w.client, w.store, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -470,7 +470,7 @@ func TestG21_WhatIsKeptIsSealedAndCanBeForgotten(t *testing.T) {
 func TestG21_TheEndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events recorder
-		w := newWorld(t, setup{options: middleware.Options{
+		w := newWorld(t, setup{dueInterval: time.Hour, options: middleware.Options{
 			OnEvent:  events.on,
 			Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) { return provider.Identity{}, errBoom },
 		}})

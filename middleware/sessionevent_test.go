@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -17,12 +18,21 @@ import (
 )
 
 // recorder collects events, each as "kind reason device result".
-type recorder struct{ list []tokensource.Event }
+type recorder struct {
+	mu   sync.Mutex // guards list
+	list []tokensource.Event
+}
 
-func (r *recorder) on(_ context.Context, e tokensource.Event) { r.list = append(r.list, e) }
+func (r *recorder) on(_ context.Context, e tokensource.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, e)
+}
 
 // take returns the events since the last call.
 func (r *recorder) take() (lines []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, e := range r.list {
 		lines = append(lines, strings.TrimSpace(fmt.Sprint(e.Kind, " ", e.Reason)))
 	}
