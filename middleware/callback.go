@@ -34,11 +34,15 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if p.state.Reveal() == "" {
 		return l.retry(p.stateless(), "")
 	}
+	r = correlate(r, p.state.Reveal())
 	// From here on the work goes on when the browser leaves: a code that was sent
 	// must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
 	defer cancel()
-	return l.answered(w, correlate(r.WithContext(ctx), p.state.Reveal()), p)
+	if err := l.answered(w, r.WithContext(ctx), p); err != nil {
+		l.fail(w, r, err) // with the ID of the login
+	}
+	return nil
 }
 
 // answered finishes the login that p is the answer to. An error needs no note

@@ -127,5 +127,30 @@ func TestEventsOfRefusals(t *testing.T) {
 		if last.Kind != tt.kind || !errors.Is(last.Err, tt.err) || last.Result() != "failed" {
 			t.Errorf("%s: event %q with %v, want %q with %v", tt.name, last.Kind, last.Err, tt.kind, tt.err)
 		}
+		if last.CorrelationID == "" || last.Kind == middleware.EventLoginFailed && last.CorrelationID != list[0].CorrelationID {
+			t.Errorf("%s: event %q has the correlation ID %q, want one, and that of the login", tt.name, last.Kind, last.CorrelationID)
+		}
+	}
+}
+
+// TestEventsOfALogoutHaveOneID has the events that one request causes.
+func TestEventsOfALogoutHaveOneID(t *testing.T) {
+	for _, path := range []string{"/logout", "/disconnect"} {
+		var got events
+		w := newWorld(t, setup{options: middleware.Options{OnEvent: got.on}})
+		b := newBrowser(t, w.mux)
+		w.logIn(b, "")
+		login := got.take()[0]
+		b.do("POST", path)
+		list := got.take()
+		if len(list) == 0 {
+			t.Errorf("%s: no event", path)
+			continue
+		}
+		for _, e := range list {
+			if e.CorrelationID == "" || e.CorrelationID != list[0].CorrelationID || e.CorrelationID == login.CorrelationID {
+				t.Errorf("%s: event %q has the correlation ID %q, want that of the request", path, e.Kind, e.CorrelationID)
+			}
+		}
 	}
 }

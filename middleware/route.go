@@ -20,6 +20,9 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 			l.fail(w, r, l.wrongMethod(op))
 			return
 		}
+		if op == opLogout || op == opDisconnect { // a login has the ID that belongs to its state
+			r = correlate(r, "")
+		}
 		if err := serve(w, r); err != nil {
 			l.fail(w, r, err)
 		}
@@ -45,6 +48,7 @@ func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
 			l.cookies.setForm(w, e.Op) // the page has a form
 		}
 	}
+	r = correlate(r, "")
 	l.reportFailure(r, err)
 	if errors.Is(err, tokensource.ErrTemporary) {
 		w.Header().Set("Retry-After", retryAfter(err))

@@ -196,6 +196,10 @@ func (l *login) standsAs(ctx context.Context, subject, epoch string) error {
 // server. It is for the erasure of an account. It can be repeated, and returns
 // nil if nothing is stored.
 //
+// The record of the grant names the user. It is deleted a day after its last
+// token was revoked, and after eight days at the latest: see
+// grant.Keeper.Forget.
+//
 // A login whose user is not known yet cannot be found. It ends within an hour.
 func (l *Login) Forget(ctx context.Context, subject string) error {
 	in := l.inner()

@@ -51,7 +51,11 @@ func (e Event) Result() string {
 
 // LogEvents returns a hook that writes each event to log. Failures have the
 // level Warn, other events the level Info. Fields that are empty are left out.
+// A nil log means slog.Default.
 func LogEvents(log *slog.Logger) func(context.Context, Event) {
+	if log == nil {
+		log = slog.Default()
+	}
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		if e.Err != nil {

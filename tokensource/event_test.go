@@ -3,6 +3,7 @@ package tokensource_test
 import (
 	"bytes"
 	"errors"
+	"log"
 	"log/slog"
 	"testing"
 
@@ -53,5 +54,20 @@ func TestCorrelationID(t *testing.T) {
 	b := tokensource.CorrelationID(tokensource.WithCorrelationID(t.Context(), ""))
 	if a == b || len(a) < 26 {
 		t.Errorf("two random IDs = %q and %q", a, b)
+	}
+}
+
+func TestLogEventsWithoutALogger(t *testing.T) {
+	var out bytes.Buffer
+	before, writer, flags := slog.Default(), log.Writer(), log.Flags()
+	defer func() {
+		slog.SetDefault(before)
+		log.SetOutput(writer) // SetDefault has changed package log too
+		log.SetFlags(flags)
+	}()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: withoutTime})))
+	tokensource.LogEvents(nil)(t.Context(), tokensource.Event{Kind: "refreshed"})
+	if want := "level=INFO msg=refreshed result=ok\n"; out.String() != want {
+		t.Errorf("LogEvents(nil) wrote %q to the default logger, want %q", out.String(), want)
 	}
 }

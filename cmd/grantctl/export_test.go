@@ -59,3 +59,6 @@ type unclosed struct {
 }
 
 func (unclosed) Close() error { return nil }
+
+// WriteJSON is writeJSON.
+var WriteJSON = writeJSON

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/authtrip/authtrip/storage/seal"
 )
@@ -120,9 +123,33 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// writeJSON prints v in one line.
+// writeJSON prints v in one line. What a terminal would obey stands there as an
+// escape: JSON itself escapes only some of it.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escaped(text.Bytes()))
+	return err
+}
+
+// escaped returns a line of JSON with escapes for characters that are not
+// printable. Such characters can only be inside of strings.
+func escaped(line []byte) []byte {
+	printed := make([]byte, 0, len(line))
+	for _, r := range string(line) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			printed = utf8.AppendRune(printed, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			printed = fmt.Appendf(printed, `\u%04x\u%04x`, high, low)
+		default:
+			printed = fmt.Appendf(printed, `\u%04x`, r)
+		}
+	}
+	return printed
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/authtrip/authtrip/storage/redisstore"
 )
@@ -22,6 +23,10 @@ func openRedis(ctx context.Context, name, _ string, m mode) (backend, error) {
 		return nil, usageError("STORE has insecure_no_tls with another value than true")
 	}
 	s, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: prefix, InsecureNoTLS: noTLS == "true"})
+	if err != nil && noTLS == "" && strings.Contains(err.Error(), "InsecureNoTLS") { // the advice for programs
+		return nil, usageError("redis:// has no TLS, and the server, or a node of its Cluster, is another machine: nothing was sent to it; " +
+			"write rediss://, or add insecure_no_tls=true to the query where nobody can listen to the connection")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -41,3 +41,11 @@ func TestPasswordsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// TestRedisOfAnotherMachineWithoutTLS: the advice is for the command line.
+func TestRedisOfAnotherMachineWithoutTLS(t *testing.T) {
+	r := ctl(t, "", "list", "redis://user:password@redis.example:6379/0").want(t, 2, "insecure_no_tls=true")
+	if strings.Contains(r.stderr, "Options") {
+		t.Errorf("list prints %q, want no advice for programs", r.stderr)
+	}
+}

@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
@@ -241,6 +243,19 @@ func TestTextOfAServerReachesNoTerminal(t *testing.T) {
 	for _, s := range []string{grantctl.Printable(text), grantctl.WithoutControls("one\n" + text)} {
 		if strings.ContainsAny(s, "\x1b\x07\u202e") || strings.Contains(s, "\x9b") {
 			t.Errorf("a terminal gets %q, want no control characters", s)
+		}
+	}
+	for _, value := range []string{text, "\u009b31m", "\x7f\u0085\u2028\ufeff", "\U000e0041", "é<&>\"\\\n", "\xff"} {
+		var printed strings.Builder
+		if err := grantctl.WriteJSON(&printed, value); err != nil {
+			t.Fatal(err)
+		}
+		if line, ok := strings.CutSuffix(printed.String(), "\n"); !ok || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("a terminal gets the JSON %q, want one line without control characters", printed.String())
+		}
+		var back string
+		if err := json.Unmarshal([]byte(printed.String()), &back); err != nil || back != strings.ToValidUTF8(value, "\ufffd") {
+			t.Errorf("the JSON of %q means %q, %v, want the same text", value, back, err)
 		}
 	}
 	if got := grantctl.WithoutControls("one\ntwo é"); got != "one\ntwo é" {

@@ -2,7 +2,6 @@ package readme_test
 
 import (
 	"errors"
-	"html/template"
 	"log/slog"
 	"testing"
 	"time"
@@ -18,8 +17,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
-
-var parsed = template.Must(template.New("").Parse("{{.}}"))
 
 // generic describes a server that is not X.
 func generic() *provider.Provider {

@@ -19,7 +19,8 @@ import (
 //
 // A change arrives as soon as Get sees it, which is shortly before the change
 // is durable. Watch returns when ctx ends, when the store is closed, or when
-// the directory is moved or deleted.
+// the directory is renamed. If the directory is deleted, or one above it is
+// renamed, only the other methods notice.
 func (f *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	if err := ended(ctx); err != nil {
 		return err

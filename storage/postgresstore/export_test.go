@@ -1,6 +1,7 @@
 package postgresstore
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -41,4 +42,18 @@ func Attempts(url string) ([]string, error) {
 		all = append(all, fmt.Sprintf("%s:%d %s", a.Host, a.Port, how))
 	}
 	return all, nil
+}
+
+// Lookup looks up the host of a URL as a connection does, where the name server
+// answers with addr.
+func Lookup(ctx context.Context, url, addr string) error {
+	config, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	c := &config.ConnConfig.Config
+	c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{addr}, nil }
+	requireTLS(c, namesMode(url))
+	_, err = c.LookupFunc(ctx, c.Host)
+	return err
 }

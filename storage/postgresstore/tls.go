@@ -1,7 +1,11 @@
 package postgresstore
 
 import (
+	"context"
+	"errors"
 	"net"
+	"os"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,16 +20,20 @@ import (
 //
 // A host of this machine may have any certificate. It may do without TLS if
 // there is no password. Every other sslmode says what it means, and stays:
-// "disable" never uses TLS, and "require" accepts any certificate.
-func requireTLS(c *pgconn.Config) {
+// "disable" never uses TLS, and "require" accepts any certificate. With
+// sslnegotiation=direct, the driver takes "require" where no mode is named.
+func requireTLS(c *pgconn.Config, named bool) {
 	all := append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
+	direct := c.SSLNegotiation == "direct" && !named
+	here := map[string]bool{}
 	var kept []*pgconn.FallbackConfig
 	for _, a := range all {
-		if !hasBoth(all, a) {
+		if !direct && !hasBoth(all, a) {
 			kept = append(kept, a)
 			continue
 		}
 		local := isLocal(a.Host)
+		here[a.Host] = local
 		if a.TLSConfig == nil && (!local || c.Password != "") {
 			continue
 		}
@@ -36,6 +44,38 @@ func requireTLS(c *pgconn.Config) {
 		kept = append(kept, a)
 	}
 	c.Host, c.Port, c.TLSConfig, c.Fallbacks = kept[0].Host, kept[0].Port, kept[0].TLSConfig, kept[1:]
+	c.LookupFunc = loopback(c.LookupFunc, here)
+}
+
+// loopback returns a lookup that refuses addresses of other machines for the
+// hosts that are said to be here. A name server can give such an address to a
+// name below localhost.
+func loopback(lookup pgconn.LookupFunc, here map[string]bool) pgconn.LookupFunc {
+	return func(ctx context.Context, host string) ([]string, error) {
+		addrs, err := lookup(ctx, host)
+		if !here[host] {
+			return addrs, err
+		}
+		for _, addr := range addrs {
+			if !isLocal(addr) {
+				return nil, errors.New("the name has an address of another machine: name an sslmode in the URL")
+			}
+		}
+		return addrs, err
+	}
+}
+
+// modeForm finds an sslmode in a URL, or in a list of settings.
+var modeForm = regexp.MustCompile(`(?:^|[?&\s])sslmode\s*=\s*'?([a-z-]+)`)
+
+// namesMode reports whether a URL or the environment names an sslmode that
+// says what it means.
+func namesMode(url string) bool {
+	mode := os.Getenv("PGSSLMODE")
+	if m := modeForm.FindStringSubmatch(url); m != nil {
+		mode = m[1]
+	}
+	return mode != "" && mode != "prefer" && mode != "allow"
 }
 
 // hasBoth reports whether the host of an attempt is tried with and without TLS.

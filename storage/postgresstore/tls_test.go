@@ -45,12 +45,37 @@ func TestHowAURLIsConnectedTo(t *testing.T) {
 		"postgres://app:pw@one.example:1,two.example:2/app":                     "one.example:1 verified, two.example:2 verified",
 		"postgres://app:pw@one.example:1,127.0.0.1:2/app":                       "one.example:1 verified, 127.0.0.1:2 any",
 		"postgres://app:pw@one.example:1,two.example:2/app?sslmode=disable":     "one.example:1 plain, two.example:2 plain",
-		"postgres://db.example/app?user=app&password=pw&sslnegotiation=direct":  "db.example:5432 any",
+		"postgres://db.example/app?user=app&password=pw&sslnegotiation=direct":  "db.example:5432 verified",
+		"postgres://app:pw@db.example/app?sslnegotiation=direct&sslmode=prefer": "db.example:5432 verified",
+		"host=db.example user=app password=pw sslnegotiation=direct":            "db.example:5432 verified",
+		"host=db.example password=pw sslnegotiation=direct sslmode = 'require'": "db.example:5432 any",
+		"postgres://a:pw@db.example/app?sslmode=require&sslnegotiation=direct":  "db.example:5432 any",
+		"postgres://app:pw@localhost/app?sslnegotiation=direct":                 "localhost:5432 any",
 		"postgres://app:pw@db.example/app?sslmode=verify-full&pool_max_conns=3": "db.example:5432 verified",
 	} {
 		got, err := postgresstore.Attempts(url)
 		if err != nil || strings.Join(got, ", ") != want {
 			t.Errorf("%s is connected to as %q, %v, want %q", url, strings.Join(got, ", "), err, want)
+		}
+	}
+}
+
+// TestNameBelowLocalhostOfAnotherMachine has a name server that gives the
+// address of another machine to names of this machine.
+func TestNameBelowLocalhostOfAnotherMachine(t *testing.T) {
+	t.Setenv("PGSSLMODE", "")
+	for url, refused := range map[string]bool{
+		"postgres://app:pw@db.localhost/app":                 true,
+		"postgres://app:pw@localhost/app":                    true,
+		"postgres://app@db.localhost/app":                    true,
+		"postgres://app:pw@db.localhost/app?sslmode=disable": false,
+		"postgres://app:pw@db.example/app":                   false,
+	} {
+		for _, addr := range []string{"192.0.2.7", "127.0.0.1"} {
+			err := postgresstore.Lookup(t.Context(), url, addr)
+			if want := refused && addr != "127.0.0.1"; (err != nil) != want {
+				t.Errorf("the host of %s with address %s: %v, want an error: %t", url, addr, err, want)
+			}
 		}
 	}
 }

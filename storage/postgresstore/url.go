@@ -26,7 +26,7 @@ func configOf(url string) (*pgxpool.Config, error) {
 		return nil, err
 	}
 	c := &config.ConnConfig.Config
-	requireTLS(c)
+	requireTLS(c, namesMode(url))
 	if hosts(c) > 1 && c.ValidateConnect == nil {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}

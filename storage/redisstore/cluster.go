@@ -22,6 +22,7 @@ func openCluster(ctx context.Context, url string, node *redis.Options, o *Option
 	if err != nil || node.DB != 0 {
 		return nil, errClusterURL
 	}
+	settings.Dialer = o.dialer(settings.TLSConfig, settings.DialTimeout)
 	settings.ContextTimeoutEnabled = true
 	settings.DialerRetries, settings.ReadTimeout = node.DialerRetries, node.ReadTimeout
 	return openOn(ctx, redis.NewClusterClient(settings), o)

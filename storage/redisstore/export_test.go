@@ -1,9 +1,7 @@
 package redisstore
 
 import (
-	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,8 +22,3 @@ func ClientOptions(s *Store) *redis.Options { return s.client.(*redis.Client).Op
 
 // PutSource is the script of Put.
 var PutSource = putScript.source
-
-// LocalDialer returns the dialer of a Cluster without TLS.
-func LocalDialer() func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return localDialer(0)
-}

@@ -101,10 +101,11 @@ var (
 // Open connects to the server at url and returns the store in it. The url is
 // "rediss://user:password@host:6379/0", with TLS, "redis://…" without TLS for a
 // server of this machine, or "unix://…". Its query takes the settings of
-// redis.ParseURL. Open fails if the server does not
-// answer. If the server is a node of a Cluster, the store is in the whole
-// Cluster. For Sentinel see New. Nil options mean all defaults. Call Close at
-// the end.
+// redis.ParseURL. One of them, skip_verify=true, accepts any certificate. What
+// is lost: somebody between the two can pretend to be the server, and read the
+// password and all records. Open fails if the server does not answer. If the
+// server is a node of a Cluster, the store is in the whole Cluster. For
+// Sentinel see New. Nil options mean all defaults. Call Close at the end.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
@@ -116,6 +117,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	if err := o.checkTLS(settings); err != nil {
 		return nil, fmt.Errorf("redisstore: open: %w", err)
 	}
+	settings.Dialer = o.dialer(settings.TLSConfig, settings.DialTimeout)
 	settings.ContextTimeoutEnabled = true
 	settings.DialerRetries = 1 // Close waits for them, and the client tries each command again itself
 	if settings.ReadTimeout == 0 {

@@ -2,9 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -39,19 +41,37 @@ func isLocal(addr string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// localDialer returns a dialer that connects to this machine only. The nodes of
+// dialer returns the dialer for a client, or nil for the client's own. Without
+// TLS it connects to this machine only, whatever the server says: the nodes of
 // a Cluster name each other, and one of them may be another machine.
+func (o *Options) dialer(config *tls.Config, limit time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	if o.InsecureNoTLS || config != nil {
+		return nil
+	}
+	return localDialer(limit)
+}
+
+// localDialer returns a dialer that connects to this machine only.
 func localDialer(limit time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	if limit == 0 {
 		limit = dialTime
 	}
-	d := net.Dialer{Timeout: limit}
+	d := net.Dialer{Timeout: limit, Control: loopback}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if !isLocal(addr) {
+		if network != "unix" && !isLocal(addr) {
 			return nil, &net.OpError{Op: "dial", Net: network, Err: errNoTLS}
 		}
 		return d.DialContext(ctx, network, addr)
 	}
+}
+
+// loopback refuses an address of another machine, which a name server can give
+// to a name below localhost. It is called before a connection is made.
+func loopback(network, addr string, _ syscall.RawConn) error {
+	if network != "unix" && !isLocal(addr) {
+		return errNoTLS
+	}
+	return nil
 }
 
 // dialTime is how long a new connection may take, as the client has it.

@@ -19,6 +19,34 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
+// TestNoFileBesideTheDatabase puts pipes and directories under the names of the
+// files that SQLite keeps beside a database. Open must not wait for the other
+// end of a pipe.
+func TestNoFileBesideTheDatabase(t *testing.T) {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		for kind, make := range map[string]func(string) error{
+			"pipe":      func(name string) error { return syscall.Mkfifo(name, 0o600) },
+			"directory": func(name string) error { return os.Mkdir(name, 0o700) },
+		} {
+			path := filepath.Join(t.TempDir(), "grants.db")
+			s := open(t, path, nil)
+			put(t, s, "k", "value", 0)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := make(path + suffix); err != nil {
+				t.Fatal(err)
+			}
+			for _, must := range []bool{false, true} {
+				_, err := sqlitestore.Open(t.Context(), path, &sqlitestore.Options{MustExist: must})
+				if err == nil || !strings.Contains(err.Error(), "grants.db"+suffix+" is no file") {
+					t.Errorf("Open() with a %s at %s = %v, want an error that names it", kind, suffix, err)
+				}
+			}
+		}
+	}
+}
+
 // TestDatabaseGone makes files of the database disappear while it is open.
 // Every method must return an error: another process that opens the path sees
 // nothing of what is written.

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -61,6 +62,19 @@ func regular(file string) error {
 	}
 	if !info.Mode().IsRegular() {
 		return errors.New("this is no file: name one, or a new name")
+	}
+	return nil
+}
+
+// beside returns an error if one of the names that SQLite gives to the files
+// beside a database belongs to something else, such as a pipe. SQLite would
+// wait for the other end of the pipe.
+func beside(file string) error {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		info, err := os.Stat(file + suffix)
+		if err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file: remove it", filepath.Base(file)+suffix)
+		}
 	}
 	return nil
 }

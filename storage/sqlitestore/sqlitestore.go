@@ -123,6 +123,9 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	} else {
 		err = create(file)
 	}
+	if err == nil {
+		err = beside(file)
+	}
 	if err == nil && !o.InsecureOtherOwner {
 		err = trusted(file)
 	}
