@@ -158,8 +158,8 @@ func TestRestart(t *testing.T) {
 	} {
 		p.press("/many", url.Values{"kill": {"yes"}}) // the refresh token has rotated
 		end.stop()
-		app = start(t, dir)
-		p.app = app // cookies do not know ports
+		app = startAt(t, strings.TrimPrefix(app.url, "http://"), dir) // a session belongs to one port
+		p.app = app
 		p.home().want(t, "after "+end.name, http.StatusOK, "Connected as")
 		p.press("/call", nil).want(t, "call after "+end.name, http.StatusOK, "answered 200 OK")
 		p.press("/many", url.Values{"kill": {"yes"}}).want(t, "200 calls after "+end.name, http.StatusOK, "200 calls, 1 refresh<")
