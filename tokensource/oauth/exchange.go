@@ -42,6 +42,9 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 	if code == "" {
 		return nil, errors.New("oauth: code is empty")
 	}
+	if err := c.checkKey(); err != nil {
+		return nil, err
+	}
 	form := url.Values{
 		"grant_type":   {"authorization_code"},
 		"code":         {code},
@@ -93,6 +96,9 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
+	if err := c.checkKey(); err != nil {
+		return nil, err
+	}
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(c.registration.Scopes) > 0 {
 		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -23,7 +24,7 @@ type call struct {
 
 	// singleUse says that form contains a credential which the server may
 	// accept once only: an authorization code or a refresh token. Only a
-	// challenge of the Prover repeats such a call.
+	// challenge for a nonce repeats such a call.
 	singleUse bool
 }
 
@@ -36,7 +37,7 @@ type answer struct {
 	cut     error     // why body is not complete, or nil
 	sent    time.Time // when the request was sent
 	secrets []string  // what the request contained, and an error must not repeat
-	again   bool      // the Prover wants the request to be sent once more
+	again   bool      // the request is to be sent once more, with another proof
 }
 
 // success reports whether the server says that it did what it was asked.
@@ -111,7 +112,10 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	a.secrets = append(r.secrets(), secret)
 	if err == nil && c.prover != nil {
 		code := a.code()
-		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
+		again := c.prover().Observe(proving.TargetOf(call.endpoint), false, a.header, code)
+		// A challenge for a nonce is the only refusal after which a credential that
+		// can be used once is sent again (RFC 9449 section 8).
+		a.again = again && a.refuses(code) && (!call.singleUse || code == "use_dpop_nonce")
 	}
 	return a, err
 }
@@ -139,9 +143,11 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 		}
 	}
 	if c.prover != nil {
-		if err := c.prover().Prove(ctx, r); err != nil {
-			return nil, fmt.Errorf("Prover: %w", err)
+		proof, err := c.prover().Prove(ctx, http.MethodPost, proving.TargetOf(call.endpoint), "")
+		if err != nil {
+			return nil, fmt.Errorf("ProofKey: %w", err)
 		}
+		r.Header().Set(proving.Header, proof)
 	}
 	return r, nil
 }
