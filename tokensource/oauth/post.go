@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -72,6 +73,9 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
+	if err := c.unbound(call.op); err != nil {
+		return answer{}, err
+	}
 	leave, err := c.limits.enter(ctx, call.op)
 	if err != nil {
 		return answer{}, err
@@ -110,14 +114,30 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	req.Header = r.Header()
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
-	if err == nil && c.prover != nil {
-		code := a.code()
-		again := c.prover().Observe(proving.TargetOf(call.endpoint), false, a.header, code)
-		// A challenge for a nonce is the only refusal after which a credential that
-		// can be used once is sent again (RFC 9449 section 8).
-		a.again = again && a.refuses(code) && (!call.singleUse || code == "use_dpop_nonce")
+	if err == nil {
+		a.again = c.observed(r, a, call)
 	}
 	return a, err
+}
+
+// observed shows an answer to what has authenticated the request, and to what
+// has proved it. It reports whether the request is to be sent once more. A
+// challenge for a nonce is the only refusal after which a credential that can
+// be used once is sent again (RFC 9449 section 8).
+func (c *Client) observed(r *TokenRequest, a answer, call call) (again bool) {
+	code := a.code()
+	if by := c.registration.Credential.by; by != nil {
+		if o, ok := by().(interface {
+			Observe(r *TokenRequest, header http.Header, code string) (again bool)
+		}); ok {
+			again = o.Observe(r, a.header, code) && !call.singleUse
+		}
+	}
+	if c.prover != nil {
+		another := c.prover().Observe(proving.TargetOf(call.endpoint), false, a.header, code)
+		again = again || another && (!call.singleUse || code == "use_dpop_nonce")
+	}
+	return again && a.refuses(code)
 }
 
 // prepared returns the request for one attempt: authenticated, prepared by the
@@ -127,7 +147,11 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	for name, values := range form {
 		form[name] = slices.Clone(values)
 	}
+	if err := c.checkCertificate(); err != nil {
+		return nil, err
+	}
 	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
+	r.Audience = cmp.Or(c.provider.AssertionAudience, c.provider.Issuer)
 	r.Header().Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header().Set("Accept", "application/json")
 	r.Header().Set("User-Agent", userAgent)

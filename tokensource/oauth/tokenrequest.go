@@ -18,6 +18,10 @@ type TokenRequest struct {
 	URL      string // the endpoint; a change has no effect
 	ClientID string // the client identifier; a change has no effect
 
+	// Audience is what an assertion of the client names as its aud: the issuer
+	// or Provider.AssertionAudience. It is empty if the provider has neither.
+	Audience string
+
 	form   func() url.Values
 	header func() http.Header
 }
@@ -41,7 +45,7 @@ func (r *TokenRequest) Header() http.Header { return r.header() }
 // publicParams are parameters whose values are no secrets.
 var publicParams = []string{
 	"grant_type", "client_id", "redirect_uri", "scope", "token_type_hint", "resource", "audience",
-	"client_assertion_type", "requested_token_type", "subject_token_type", "actor_token_type",
+	"client_assertion_type", "response_type", "code_challenge_method", "requested_token_type", "subject_token_type", "actor_token_type",
 }
 
 // publicHeaders are headers that every request has, with values that are no
