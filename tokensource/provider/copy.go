@@ -13,6 +13,7 @@ func (p *Provider) Clone() *Provider {
 	c := *p
 	c.APIOrigins = slices.Clone(p.APIOrigins)
 	c.OtherEndpoints = slices.Clone(p.OtherEndpoints)
+	c.IDTokenIssuers = slices.Clone(p.IDTokenIssuers)
 	c.Scopes = slices.Clone(p.Scopes)
 	c.IdentityScopes = slices.Clone(p.IdentityScopes)
 	c.KeepMembers = slices.Clone(p.KeepMembers)
@@ -39,11 +40,11 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, client credentials and OtherEndpoints. A token
-// of a user is never sent there.
+// directly: token, revocation, client credentials, JWKSURL and OtherEndpoints.
+// A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
-	for _, endpoint := range append([]string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL}, p.OtherEndpoints...) {
+	for _, endpoint := range append([]string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL, p.JWKSURL}, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
 		}

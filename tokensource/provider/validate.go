@@ -27,6 +27,8 @@ func (p *Provider) Validate() error {
 		{"RevocationURL", p.RevocationURL, false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
+		{"JWKSURL", p.JWKSURL, false},
+		{"EndSessionURL", p.EndSessionURL, false},
 	}
 	for _, e := range endpoints {
 		if e.value == "" && !e.required {
