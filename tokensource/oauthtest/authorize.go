@@ -21,6 +21,7 @@ type authRequest struct {
 	scopes      []string
 	challenge   string
 	plain       bool
+	nonce, acr  string
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
@@ -79,6 +80,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 	req := &authRequest{
 		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
+		nonce: q.Get("nonce"), acr: c.firstACR(),
 	}
 	limit := c.k.Authorize.MaxState
 	if limit == 0 {
@@ -195,7 +197,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	raw := c.s.mint("ac", now)
 	c.s.codes[digestOf(raw)] = &code{
 		client: req.app.ClientID, user: user.ID, redirectURL: req.redirectURL, scopes: req.scopes,
-		challenge: req.challenge, plain: req.plain, issued: now,
+		challenge: req.challenge, plain: req.plain, issued: now, nonce: req.nonce, acr: req.acr,
 	}
 	c.s.dropOldCodes(now)
 	if c.k.Authorize.RevokeAtConsent {

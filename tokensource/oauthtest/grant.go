@@ -40,6 +40,7 @@ type grant struct {
 	user      string
 	scopes    []string
 	created   time.Time
+	acr       string // how the user authenticated, as the app asked for it
 	refreshes int
 	epoch     int // access tokens of an earlier one are dead
 	epochAt   time.Time

@@ -15,6 +15,7 @@ const (
 	opToken     = "token"
 	opRevoke    = "revoke"
 	opIdentity  = "identity"
+	opKeys      = "keys"
 	opAPI       = "api"
 	opNone      = "" // nothing is there, or the request went to a stranger
 )
@@ -40,6 +41,7 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opToken, p.ClientCredentialsURL},
 		{opRevoke, p.RevocationURL},
 		{opIdentity, p.IdentityURL},
+		{opKeys, p.JWKSURL},
 	} {
 		if e.url == "" {
 			continue
@@ -132,7 +134,7 @@ func (s *Server) Provider(base string) *provider.Provider {
 	}
 	base = strings.TrimSuffix(base, "/")
 	for _, endpoint := range []*string{
-		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.ClientCredentialsURL, &p.IdentityURL, &p.JWKSURL, &p.EndSessionURL,
 	} {
 		if u, err := url.Parse(*endpoint); err == nil && *endpoint != "" {
 			*endpoint = base + u.RequestURI()
