@@ -8,17 +8,30 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// An Authenticator authenticates a client in one request to the token or
-// revocation endpoint ([RFC 6749] section 2.3), for example with an assertion
-// ([RFC 7523]).
+// An Authenticator authenticates a client in one request to the authorization
+// server ([RFC 6749] section 2.3), for example with an assertion ([RFC 7523]).
 //
 // Authenticate adds parameters to the form of r or headers to it. It is called
 // for each request, under the context of the request and concurrently with
 // itself. After an error nothing is sent, and the call fails with
 // tokensource.ErrTemporary. An Authenticator must not keep r.
 //
+// An Authenticator may have further methods:
+//
+//   - Check(p *provider.Provider) error refuses, in [New], a provider where it
+//     cannot work.
+//   - Method() (name, alg string) returns the name of the method as [RFC 7591]
+//     section 2 has it, such as "private_key_jwt", and the algorithm with which
+//     it signs, or an empty one. Options.FAPI2 needs it.
+//   - Observe(r *TokenRequest, header http.Header, code string) (again bool)
+//     sees the headers of each answer to r, and its error code or an empty one.
+//     It reports whether the server refused the request only because of the
+//     authentication, and would take the next one. A request without a
+//     single-use credential is then sent once more.
+//
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
+// [RFC 7591]: https://www.rfc-editor.org/rfc/rfc7591
 type Authenticator interface {
 	Authenticate(ctx context.Context, r *TokenRequest) error
 }

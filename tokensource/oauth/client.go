@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,6 +20,8 @@ type Client struct {
 	carrier      *carrier
 	limits       limits
 	timeout      time.Duration
+	at           provider.MTLSEndpoints // where requests are sent
+	fapi         bool                   // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
 	prover       func() Prover          // nil for none; in a closure, since a Prover may hold a key
 	idTokens     func() IDTokenVerifier // nil for none
@@ -42,8 +45,8 @@ type Options struct {
 	HTTPClient *http.Client
 
 	// MaxInFlight is how many requests of one kind may be under way at once:
-	// exchanges, identity requests, revocations and requests for an app's own
-	// token. One more waits for up to 5 seconds, and then fails with
+	// pushed authorization requests, exchanges, identity requests, revocations
+	// and requests for an app's own token. One more waits for up to 5 seconds, and then fails with
 	// tokensource.ErrTemporary: a server that hangs must not take all memory and
 	// connections of the program (G10). Package grant has its own limit for
 	// refreshes. Zero means 64.
@@ -55,19 +58,43 @@ type Options struct {
 	// the refresh of this one before they redeem the token themselves.
 	Timeout time.Duration
 
-	// Prepare is called with each request to the token or revocation endpoint
-	// after the client was authenticated. It may add parameters and headers,
-	// such as resource indicators ([RFC 8707]). After an error nothing is sent,
-	// and the call fails with tokensource.ErrTemporary. Prepare runs under the
-	// context of the request and concurrently with itself.
-	//
-	// [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
+	// Prepare is called with each request to the authorization server after the
+	// client was authenticated. It may add parameters and headers that only
+	// this server knows. After an error nothing is sent, and the call fails with
+	// tokensource.ErrTemporary. Prepare runs under the context of the request
+	// and concurrently with itself.
 	Prepare func(ctx context.Context, r *TokenRequest) error
 
 	// IDTokens verifies the ID tokens of the authorization server, so that they
 	// say who has logged in (OpenID Connect). Nil means that ID tokens are not
 	// read.
 	IDTokens IDTokenVerifier
+
+	// Certificate is for a client that does not authenticate with a certificate
+	// and whose tokens are bound to one ([RFC 8705] sections 3 and 4). The rules
+	// of [MutualTLS] hold for it. Nil means no certificate.
+	//
+	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+	Certificate func() (*tls.Certificate, error)
+
+	// FAPI2 makes the Client keep the [FAPI 2.0 Security Profile]. New then
+	// refuses what is weaker, with an error that says what to do. The profile
+	// demands:
+	//
+	//   - endpoints that were read from the server's metadata
+	//     (Provider.MetadataURL), all of them https
+	//   - pushed authorization requests and PKCE with S256
+	//   - iss in every authorization response
+	//   - a client that authenticates with private_key_jwt, signed with PS256,
+	//     ES256 or EdDSA for the issuer, or with MutualTLS
+	//   - tokens that are bound to a key: by the Prover of [Client.WithProver],
+	//     by MutualTLS or by Certificate. Without any of them, no request is
+	//     sent for a token
+	//
+	// Prepare is refused too, because it could change all of this.
+	//
+	// [FAPI 2.0 Security Profile]: https://openid.net/specs/fapi-security-profile-2_0-final.html
+	FAPI2 bool
 }
 
 const (
@@ -97,11 +124,22 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if o.MaxInFlight < 0 {
 		return nil, fmt.Errorf("oauth: Options.MaxInFlight %d is negative: zero means %d", o.MaxInFlight, defaultInFlight)
 	}
-	r.Scopes = slices.Clone(r.Scopes)
+	certificate, err := certificateOf(r.Credential, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.FAPI2 {
+		if err := checkFAPI2(p, r, o); err != nil {
+			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
+		}
+	}
+	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
 	c := &Client{
 		provider:     p.Clone(),
 		registration: &r,
-		carrier:      newCarrier(o.HTTPClient),
+		carrier:      newCarrier(o.HTTPClient, certificate),
+		at:           endpointsOf(p, certificate != nil),
+		fapi:         o.FAPI2,
 		limits:       newLimits(o.MaxInFlight),
 		timeout:      o.Timeout,
 		prepare:      o.Prepare,

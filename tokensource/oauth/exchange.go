@@ -53,7 +53,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 		}
 		form.Set("code_verifier", verifier)
 	}
-	return c.token(ctx, call{op: opExchange, endpoint: c.provider.TokenURL, singleUse: true, form: form})
+	return c.token(ctx, call{op: opExchange, endpoint: c.at.TokenURL, singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -80,7 +80,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	return c.token(ctx, call{op: opRefresh, endpoint: c.provider.TokenURL, singleUse: true, form: url.Values{
+	return c.token(ctx, call{op: opRefresh, endpoint: c.at.TokenURL, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
 	}})
@@ -97,11 +97,7 @@ func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 	if len(c.registration.Scopes) > 0 {
 		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
 	}
-	endpoint := c.provider.ClientCredentialsURL
-	if endpoint == "" {
-		endpoint = c.provider.TokenURL
-	}
-	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: endpoint, form: form})
+	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.ClientCredentialsURL, form: form})
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +115,7 @@ func (c *Client) refreshHint() string {
 
 // token sends a call to a token endpoint and reads the answer.
 func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
+	c.addResources(call.form)
 	a, err := c.post(ctx, call)
 	if err != nil {
 		return nil, err

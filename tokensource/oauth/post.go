@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -36,7 +37,7 @@ type answer struct {
 	cut     error     // why body is not complete, or nil
 	sent    time.Time // when the request was sent
 	secrets []string  // what the request contained, and an error must not repeat
-	again   bool      // the Prover wants the request to be sent once more
+	again   bool      // the request is to be sent once more
 }
 
 // success reports whether the server says that it did what it was asked.
@@ -71,6 +72,9 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
+	if err := c.unbound(call.op); err != nil {
+		return answer{}, err
+	}
 	leave, err := c.limits.enter(ctx, call.op)
 	if err != nil {
 		return answer{}, err
@@ -109,11 +113,27 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	req.Header = r.Header()
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
-	if err == nil && c.prover != nil {
-		code := a.code()
-		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
+	if err == nil {
+		a.again = c.observed(r, a, call.singleUse)
 	}
 	return a, err
+}
+
+// observed shows an answer to what has authenticated the request, and to what
+// has proved it. It reports whether the request is to be sent once more.
+func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool) {
+	code := a.code()
+	if by := c.registration.Credential.by; by != nil {
+		if o, ok := by().(interface {
+			Observe(r *TokenRequest, header http.Header, code string) (again bool)
+		}); ok {
+			again = o.Observe(r, a.header, code) && !singleUse
+		}
+	}
+	if c.prover != nil {
+		again = c.prover().Observe(r, a.header, code) || again
+	}
+	return again && a.refuses(code)
 }
 
 // prepared returns the request for one attempt: authenticated, prepared by the
@@ -123,7 +143,11 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	for name, values := range form {
 		form[name] = slices.Clone(values)
 	}
+	if err := c.checkCertificate(); err != nil {
+		return nil, err
+	}
 	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
+	r.Audience = cmp.Or(c.provider.AssertionAudience, c.provider.Issuer)
 	r.Header().Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header().Set("Accept", "application/json")
 	r.Header().Set("User-Agent", userAgent)

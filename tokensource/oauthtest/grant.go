@@ -39,6 +39,7 @@ type grant struct {
 	client    string
 	user      string
 	scopes    []string
+	resources []string // that the login was for
 	created   time.Time
 	acr       string // how the user authenticated, as the app asked for it
 	refreshes int
