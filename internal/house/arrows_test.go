@@ -52,6 +52,7 @@ var arrows = []row{
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
+	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
 	{"storage/seal", "", ""},
 	{"storage", "storage/seal internal/isnil", "storage/storagetest"},
@@ -80,7 +81,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
