@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
-		"internal/isnil internal/loopback internal/members internal/pacing internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -41,6 +41,7 @@ var arrows = []row{
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
 	{"internal/cache", oauth2, "internal/*"},
+	{"internal/challenge", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
@@ -49,6 +50,7 @@ var arrows = []row{
 	{"internal/loopback", "", "internal/*"},
 	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},
+	{"internal/proving", "tokensource internal/bearer internal/challenge " + oauth2, "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
@@ -70,7 +72,7 @@ var arrows = []row{
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
-	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
+	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
@@ -80,7 +82,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/isnil internal/loopback internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -52,7 +53,8 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-// get sends a request with tok as its Bearer token.
+// get sends a request with tok: as a Bearer token, or with a proof if it is bound
+// to a key. A challenge for a nonce is answered once.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {
@@ -61,17 +63,40 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
-	if err != nil {
-		return answer{}, &tokensource.Error{Op: opIdentity, Err: err}
+	a, again, err := c.getOnce(ctx, endpoint, tok)
+	if err == nil && again {
+		a, _, err = c.getOnce(ctx, endpoint, tok)
 	}
-	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
-	req.Header.Set("User-Agent", userAgent)
-	a, err := c.send(opIdentity, req, new(sending))
 	if len(tok.AccessToken) >= minSecret {
 		a.secrets = []string{tok.AccessToken}
 	}
 	return a, err
+}
+
+func (c *Client) getOnce(ctx context.Context, endpoint string, tok *oauth2.Token) (a answer, again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	if err != nil {
+		return answer{}, false, &tokensource.Error{Op: opIdentity, Err: err}
+	}
+	req.Header.Set("User-Agent", userAgent)
+	if err := proving.Carry(req, tok); err != nil {
+		return answer{}, false, unproven(err)
+	}
+	a, err = c.send(opIdentity, req, new(sending))
+	if err != nil {
+		return a, false, err
+	}
+	again = proving.Observed(req, &http.Response{StatusCode: a.status, Header: a.header})
+	return a, again, nil
+}
+
+// unproven is the failure of a request that cannot carry its token.
+func unproven(err error) error {
+	if e, ok := errors.AsType[*tokensource.Error](err); ok {
+		e.Op = opIdentity
+		return e
+	}
+	return &tokensource.Error{Op: opIdentity, Err: err}
 }
 
 // identityFailure makes an answer that named no user into an error. The

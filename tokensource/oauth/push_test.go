@@ -217,7 +217,7 @@ func TestAPushHasAProof(t *testing.T) {
 	if _, err := client.WithProver(new(prover)).Authorize(t.Context(), "a-state", rfcVerifier, nil); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{`proof-1 of https://auth.example/par with nonce ""`, `proof-2 of https://auth.example/par with nonce "n1"`} {
+	for i, want := range []string{`proof-1 of POST https://auth.example/par "" with nonce ""`, `proof-2 of POST https://auth.example/par "" with nonce "n1"`} {
 		if got := fake.Requests()[i].Raw().Header.Get("DPoP"); got != want {
 			t.Errorf("proof of request %d = %q, want %q", i, got, want)
 		}

@@ -40,7 +40,7 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, pushed authorization, client credentials, JWKSURL,
+// directly: token, revocation, pushed authorization, client credentials, keys,
 // those of MTLS, and OtherEndpoints. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
