@@ -28,7 +28,7 @@ const (
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
-	testKits = "internal/bubble internal/exposure internal/servertest"
+	testKits = "internal/bubble internal/exposure internal/nodekit internal/servertest"
 	// public is what users import.
 	public = "middleware transport storage storage/* tokensource tokensource/*"
 )
@@ -88,6 +88,7 @@ var arrows = []row{
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
+	{"internal/nodekit", "", ""},
 	{"internal/servertest", "", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
