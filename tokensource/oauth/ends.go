@@ -7,8 +7,8 @@ import (
 	"github.com/authtrip/authtrip/internal/members"
 )
 
-// The members with which servers say for how many seconds a refresh token lives,
-// and the whole authorization of the user.
+// The members with which servers say for how many seconds a refresh token
+// lives, and the whole authorization of the user.
 var (
 	refreshLife   = []string{"refresh_token_expires_in", "refresh_expires_in"}
 	authorizeLife = []string{"authorization_expires_in"}
