@@ -62,7 +62,8 @@ var arrows = []row{
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
-	{"tokensource/provider", "tokensource internal/loopback internal/members", ""},
+	{"tokensource/provider/internal/format", "", ""},
+	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},

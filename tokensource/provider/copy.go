@@ -18,6 +18,23 @@ func (p *Provider) Clone() *Provider {
 	c.KeepMembers = slices.Clone(p.KeepMembers)
 	c.AuthorizationParams = cloneValues(p.AuthorizationParams)
 	c.API = p.API.Clone()
+	c.TokenParams = cloneValues(p.TokenParams)
+	c.TokenHeader = p.TokenHeader.Clone()
+	c.TokenSample = slices.Clone(p.TokenSample)
+	c.KeepCallback = slices.Clone(p.KeepCallback)
+	c.TokenHosts = slices.Clone(p.TokenHosts)
+	c.IdentityRequest.Header = p.IdentityRequest.Header.Clone()
+	c.IdentityPaths.Subject = slices.Clone(p.IdentityPaths.Subject)
+	c.IdentityPaths.Claims = maps.Clone(p.IdentityPaths.Claims)
+	c.Revocation.Params = cloneValues(p.Revocation.Params)
+	c.GrantOrigins = slices.Clone(p.GrantOrigins)
+	for i := range c.GrantOrigins {
+		c.GrantOrigins[i].Hosts = slices.Clone(c.GrantOrigins[i].Hosts)
+	}
+	c.Refusals = slices.Clone(p.Refusals)
+	for i := range c.Refusals {
+		c.Refusals[i] = c.Refusals[i].clone()
+	}
 	return &c
 }
 
@@ -43,7 +60,7 @@ func (p *Provider) Authority() string {
 // of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
-	for _, endpoint := range append([]string{p.TokenURL, p.RevocationURL, p.ClientCredentialsURL}, p.OtherEndpoints...) {
+	for _, endpoint := range append([]string{p.TokenURL, p.RefreshURL, p.RevocationURL, p.ClientCredentialsURL}, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
 		}

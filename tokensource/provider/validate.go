@@ -24,7 +24,8 @@ func (p *Provider) Validate() error {
 	}{
 		{"AuthorizationURL", p.AuthorizationURL, true},
 		{"TokenURL", p.TokenURL, true},
-		{"RevocationURL", p.RevocationURL, false},
+		{"RefreshURL", p.RefreshURL, false},
+		{"RevocationURL", strings.ReplaceAll(p.RevocationURL, "{client_id}", "id"), false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
 	}
@@ -46,8 +47,8 @@ func (p *Provider) Validate() error {
 			return fmt.Errorf("provider %s: APIOrigins: %w", p.Name, err)
 		}
 	}
-	if (p.IdentityURL == "") != (p.ParseIdentity == nil) {
-		return fmt.Errorf("provider %s: set both IdentityURL and ParseIdentity, or neither", p.Name)
+	if err := p.checkIdentity(); err != nil {
+		return fmt.Errorf("provider %s: %w", p.Name, err)
 	}
 	if p.IssuerRequired && p.Issuer == "" {
 		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)
