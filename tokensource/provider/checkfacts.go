@@ -56,10 +56,8 @@ func (p *Provider) checkFacts() error {
 func (p *Provider) checkIdentity() error {
 	paths := len(p.IdentityPaths.Subject) > 0
 	switch {
-	case p.IdentityURL == "" && p.ParseIdentity != nil:
-		return errors.New("ParseIdentity is set without IdentityURL")
-	case p.IdentityURL != "" && p.ParseIdentity == nil && !paths:
-		return errors.New("set ParseIdentity or IdentityPaths.Subject beside IdentityURL")
+	case (p.IdentityURL == "") != (p.ParseIdentity == nil) && !paths:
+		return errors.New("set both IdentityURL and ParseIdentity (or IdentityPaths), or neither")
 	case p.IdentityInToken && !paths:
 		return errors.New("IdentityInToken is set without IdentityPaths.Subject")
 	}
