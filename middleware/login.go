@@ -146,7 +146,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
 	for _, c := range s.callbacks {
-		if _, err := l.prepare(BeginOptions{ReturnTo: "/", RedirectURL: c.url}); err != nil {
+		if err := l.try(c.url); err != nil {
 			return nil, fmt.Errorf("middleware: no authorization request can be made: %w", err)
 		}
 	}

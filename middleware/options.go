@@ -49,8 +49,8 @@ type Options struct {
 	AppName string
 
 	// Params are further parameters of the authorization request, such as
-	// "resource" (RFC 8707) or "prompt". A parameter "response_mode" other than
-	// "query" is refused, because the callback reads a query.
+	// "audience" or "prompt". A parameter "response_mode" other than "query" is
+	// refused, because the callback reads a query.
 	Params url.Values
 
 	// RedirectURLs are further redirect URLs of the client, beside that of its

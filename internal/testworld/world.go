@@ -207,7 +207,7 @@ func (w *World) RefreshFault(f oauthtest.Fault, times int) {
 func (w *World) Flow() (code, verifier string) {
 	w.Helper()
 	verifier = oauth2.GenerateVerifier()
-	authorize, err := w.Client.AuthorizationURL("a-state-of-this-test", verifier, nil)
+	authorize, err := w.Client.Authorize(w.Context(), "a-state-of-this-test", verifier, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -40,8 +40,8 @@ type Options struct {
 	HTTPClient *http.Client
 
 	// MaxInFlight is how many requests of one kind may be under way at once:
-	// exchanges, identity requests, revocations and requests for an app's own
-	// token. One more waits for up to 5 seconds, and then fails with
+	// pushed authorization requests, exchanges, identity requests, revocations
+	// and requests for an app's own token. One more waits for up to 5 seconds, and then fails with
 	// tokensource.ErrTemporary: a server that hangs must not take all memory and
 	// connections of the program (G10). Package grant has its own limit for
 	// refreshes. Zero means 64.
@@ -53,13 +53,11 @@ type Options struct {
 	// the refresh of this one before they redeem the token themselves.
 	Timeout time.Duration
 
-	// Prepare is called with each request to the token or revocation endpoint
-	// after the client was authenticated. It may add parameters and headers,
-	// such as resource indicators ([RFC 8707]). After an error nothing is sent,
-	// and the call fails with tokensource.ErrTemporary. Prepare runs under the
-	// context of the request and concurrently with itself.
-	//
-	// [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
+	// Prepare is called with each request to the authorization server after the
+	// client was authenticated. It may add parameters and headers that only
+	// this server knows. After an error nothing is sent, and the call fails with
+	// tokensource.ErrTemporary. Prepare runs under the context of the request
+	// and concurrently with itself.
 	Prepare func(ctx context.Context, r *TokenRequest) error
 }
 
@@ -90,7 +88,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if o.MaxInFlight < 0 {
 		return nil, fmt.Errorf("oauth: Options.MaxInFlight %d is negative: zero means %d", o.MaxInFlight, defaultInFlight)
 	}
-	r.Scopes = slices.Clone(r.Scopes)
+	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
 	c := &Client{
 		provider:     p.Clone(),
 		registration: &r,

@@ -119,6 +119,7 @@ func (c *Client) refreshHint() string {
 
 // token sends a call to a token endpoint and reads the answer.
 func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
+	c.addResources(call.form)
 	a, err := c.post(ctx, call)
 	if err != nil {
 		return nil, err

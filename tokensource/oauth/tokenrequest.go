@@ -7,15 +7,14 @@ import (
 	"slices"
 )
 
-// A TokenRequest is a POST to the token or revocation endpoint before it is
-// sent, as an [Authenticator], a [Prover] and Options.Prepare see it. They may
+// A TokenRequest is a POST to the authorization server before it is sent, as an [Authenticator], a [Prover] and Options.Prepare see it. They may
 // change its form and its headers. Each attempt to send has a TokenRequest of
 // its own, which belongs to one goroutine.
 //
 // Form and headers contain secrets. They are in closures, so that no verb of
 // package fmt and no encoder shows them.
 type TokenRequest struct {
-	Op       string // "exchange", "refresh", "revoke" or "client_credentials"
+	Op       string // "push", "exchange", "refresh", "revoke" or "client_credentials"
 	URL      string // the endpoint; a change has no effect
 	ClientID string // the client identifier; a change has no effect
 

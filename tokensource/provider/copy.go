@@ -56,11 +56,15 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, client credentials and OtherEndpoints. A token
-// of a user is never sent there.
+// directly: token, revocation, pushed authorization, client credentials, those
+// of MTLS, and OtherEndpoints. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
-	for _, endpoint := range append([]string{p.TokenURL, p.RefreshURL, p.RevocationURL, p.ClientCredentialsURL}, p.OtherEndpoints...) {
+	own := []string{
+		p.TokenURL, p.RefreshURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL,
+		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL,
+	}
+	for _, endpoint := range append(own, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
 		}

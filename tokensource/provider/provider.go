@@ -69,13 +69,51 @@ type Provider struct {
 	// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 	RevocationURL string
 
+	// PushedAuthorizationURL is the endpoint of [RFC 9126]. If it is set, every
+	// authorization request is pushed there, and the browser carries only the
+	// name of what was pushed. Empty means that the browser carries the request.
+	//
+	// [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
+	PushedAuthorizationURL string
+
+	// RequirePushed says that the server takes pushed authorization requests
+	// only. A Provider with it needs a PushedAuthorizationURL.
+	RequirePushed bool
+
+	// MTLS are the endpoints for a client that has a certificate ([RFC 8705]
+	// section 5), for servers that have such.
+	//
+	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+	MTLS MTLSEndpoints
+
+	// MetadataURL is where the facts were read ([RFC 8414]), after the issuer
+	// was compared. Empty means that they were written by hand.
+	//
+	// [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+	MetadataURL string
+
+	// AssertionAudience is the aud of a signed client assertion ([RFC 7523]
+	// section 3), for a server that wants its token endpoint or another text
+	// there. Empty means Issuer, which is right for every server that follows
+	// the present rules: an audience that is an endpoint can be made that of
+	// another server.
+	//
+	// [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
+	AssertionAudience string
+
+	// NoResource says that the server refuses the parameter resource ([RFC
+	// 8707]). It is never sent then.
+	//
+	// [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
+	NoResource bool
+
 	// ClientCredentialsURL is where an app asks for its own token. Empty means
 	// TokenURL.
 	ClientCredentialsURL string
 
 	// OtherEndpoints are further endpoints of the authorization server, such as
-	// pushed authorization, device authorization, introspection and registration,
-	// and former names of the others. No token of a user is sent there.
+	// introspection and registration, and former names of the others. No token
+	// of a user is sent there.
 	OtherEndpoints []string
 
 	// Issuer is compared with iss in the authorization response ([RFC 9207]) if
@@ -307,6 +345,17 @@ type GrantOrigin struct {
 	// for its subdomains, "*.example". A member that names another host gives no
 	// origin.
 	Hosts []string
+}
+
+// MTLSEndpoints are endpoints for a client that authenticates with a
+// certificate, or whose tokens are bound to one. An empty one means the
+// endpoint of the same name in [Provider].
+type MTLSEndpoints struct {
+	TokenURL               string
+	RevocationURL          string
+	PushedAuthorizationURL string
+	ClientCredentialsURL   string
+	DeviceAuthorizationURL string
 }
 
 // An Identity says which user a token is for. Only Subject identifies the user:

@@ -28,6 +28,12 @@ func (p *Provider) Validate() error {
 		{"RevocationURL", strings.ReplaceAll(p.RevocationURL, "{client_id}", "id"), false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
+		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
+		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
+		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
+		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
+		{"MTLS.ClientCredentialsURL", p.MTLS.ClientCredentialsURL, false},
+		{"MTLS.DeviceAuthorizationURL", p.MTLS.DeviceAuthorizationURL, false},
 	}
 	for _, e := range endpoints {
 		if e.value == "" && !e.required {
@@ -52,6 +58,9 @@ func (p *Provider) Validate() error {
 	}
 	if p.IssuerRequired && p.Issuer == "" {
 		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)
+	}
+	if p.RequirePushed && p.PushedAuthorizationURL == "" {
+		return fmt.Errorf("provider %s: RequirePushed is set without PushedAuthorizationURL", p.Name)
 	}
 	if p.ClientAuth < Basic || p.ClientAuth > Post {
 		return fmt.Errorf("provider %s: ClientAuth %d is unknown", p.Name, p.ClientAuth)
