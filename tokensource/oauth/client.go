@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -19,7 +20,8 @@ type Client struct {
 	limits       limits
 	timeout      time.Duration
 	prepare      func(context.Context, *TokenRequest) error
-	prover       func() Prover // nil for none; in a closure, since a Prover may hold a key
+	prover       func() Prover          // nil for none; in a closure, since a Prover may hold a key
+	idTokens     func() IDTokenVerifier // nil for none
 }
 
 // Options adjusts a [Client]. The zero value is the safe default.
@@ -59,6 +61,11 @@ type Options struct {
 	// tokensource.ErrTemporary. Prepare runs under the context of the request
 	// and concurrently with itself.
 	Prepare func(ctx context.Context, r *TokenRequest) error
+
+	// IDTokens verifies the ID tokens of the authorization server, so that they
+	// say who has logged in (OpenID Connect). Nil means that ID tokens are not
+	// read.
+	IDTokens IDTokenVerifier
 }
 
 const (
@@ -99,6 +106,9 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
+	}
+	if verifier := o.IDTokens; !isnil.Value(verifier) {
+		c.idTokens = func() IDTokenVerifier { return verifier }
 	}
 	return c, nil
 }

@@ -16,7 +16,8 @@
 // is the server. The [Credential] in a Registration is what the app
 // authenticates with: [Secret], [SecretFunc], or an [Authenticator] of the
 // caller. A [Prover] adds a proof of possession to each request. Both see a
-// [TokenRequest].
+// [TokenRequest]. An [IDTokenVerifier] verifies the ID tokens of OpenID
+// Connect.
 //
 // # Requests
 //

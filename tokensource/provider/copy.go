@@ -13,6 +13,7 @@ func (p *Provider) Clone() *Provider {
 	c := *p
 	c.APIOrigins = slices.Clone(p.APIOrigins)
 	c.OtherEndpoints = slices.Clone(p.OtherEndpoints)
+	c.IDTokenIssuers = slices.Clone(p.IDTokenIssuers)
 	c.Scopes = slices.Clone(p.Scopes)
 	c.IdentityScopes = slices.Clone(p.IdentityScopes)
 	c.KeepMembers = slices.Clone(p.KeepMembers)
@@ -57,12 +58,21 @@ func (p *Provider) Authority() string {
 
 // Endpoints returns the URLs that clients of the authorization server call
 // directly: token, revocation, pushed authorization, client credentials, those
-// of MTLS, and OtherEndpoints. A token of a user is never sent there.
+// of MTLS, JWKSURL, and OtherEndpoints. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
-		p.TokenURL, p.RefreshURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL,
-		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL,
+		p.TokenURL,
+		p.RefreshURL,
+		p.RevocationURL,
+		p.PushedAuthorizationURL,
+		p.ClientCredentialsURL,
+		p.JWKSURL,
+		p.MTLS.TokenURL,
+		p.MTLS.RevocationURL,
+		p.MTLS.PushedAuthorizationURL,
+		p.MTLS.ClientCredentialsURL,
+		p.MTLS.DeviceAuthorizationURL,
 	}
 	for _, endpoint := range append(own, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {

@@ -34,6 +34,8 @@ func (p *Provider) Validate() error {
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
 		{"MTLS.ClientCredentialsURL", p.MTLS.ClientCredentialsURL, false},
 		{"MTLS.DeviceAuthorizationURL", p.MTLS.DeviceAuthorizationURL, false},
+		{"JWKSURL", p.JWKSURL, false},
+		{"EndSessionURL", p.EndSessionURL, false},
 	}
 	for _, e := range endpoints {
 		if e.value == "" && !e.required {
