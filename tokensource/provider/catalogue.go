@@ -110,7 +110,7 @@ func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) 
 		return nil, fmt.Errorf("provider: there is no entry %q: Names returns those that there are, and any other server is a Provider of your own", name)
 	}
 	filled, err := e.Fill(vars)
-	if _, ok := errors.AsType[*format.MissingError](err); ok {
+	if errors.Is(err, format.ErrMissing) {
 		return nil, fmt.Errorf("provider %s: %w: use %s", name, err,
 			cmp.Or(e.Function, "Catalogue.Get with a value for it"))
 	}

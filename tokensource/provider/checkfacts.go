@@ -146,11 +146,11 @@ func (p *Provider) checkHosts() error {
 			return fmt.Errorf("TokenHosts: %w", err)
 		}
 	}
-	for _, o := range p.GrantOrigins {
-		if !slices.Contains(p.KeepMembers, o.Member) && !slices.Contains(p.KeepCallback, o.Member) {
-			return fmt.Errorf("GrantOrigins: %q is neither in KeepMembers nor in KeepCallback", o.Member)
+	for member, hosts := range p.GrantOrigins {
+		if !slices.Contains(p.KeepMembers, member) && !slices.Contains(p.KeepCallback, member) {
+			return fmt.Errorf("GrantOrigins: %q is neither in KeepMembers nor in KeepCallback", member)
 		}
-		for _, host := range o.Hosts {
+		for _, host := range hosts {
 			name := strings.TrimPrefix(host, "*.")
 			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" || !strings.Contains(name, ".") {
 				return fmt.Errorf("GrantOrigins: %q is no host: write a name in lower case, such as %q", host, "*.example.com")

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"maps"
-	"net/url"
 	"slices"
 
 	"github.com/authtrip/authtrip/internal/members"
@@ -28,10 +27,7 @@ func (p *Provider) Clone() *Provider {
 	c.IdentityPaths.Subject = slices.Clone(p.IdentityPaths.Subject)
 	c.IdentityPaths.Claims = maps.Clone(p.IdentityPaths.Claims)
 	c.Revocation.Params = cloneValues(p.Revocation.Params)
-	c.GrantOrigins = slices.Clone(p.GrantOrigins)
-	for i := range c.GrantOrigins {
-		c.GrantOrigins[i].Hosts = slices.Clone(c.GrantOrigins[i].Hosts)
-	}
+	c.GrantOrigins = cloneValues(p.GrantOrigins)
 	c.Refusals = slices.Clone(p.Refusals)
 	for i := range c.Refusals {
 		c.Refusals[i] = c.Refusals[i].clone()
@@ -39,7 +35,7 @@ func (p *Provider) Clone() *Provider {
 	return &c
 }
 
-func cloneValues(v url.Values) url.Values {
+func cloneValues[V ~map[string][]string](v V) V {
 	c := maps.Clone(v)
 	for name, values := range c {
 		c[name] = slices.Clone(values)

@@ -61,12 +61,12 @@ func (p *Provider) tokens(e *format.Entry) {
 	t := e.Token
 	p.TokenParams, p.TokenHeader, p.TokenJSON = valuesOf(t.Params), headerOf(t.Headers), t.JSON
 	p.TokenObject, p.KeepMembers, p.TokenSample = t.Object, t.Keep, t.Sample
-	p.ExpiresIn = time.Duration(t.ExpiresIn)
+	p.ExpiresIn = duration(t.ExpiresIn)
 	p.ExpiryMember, p.ExpiryForm = t.ExpiryMember, t.ExpiryForm
 	r := &p.RefreshTokens
-	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, time.Duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
+	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
 	r.EndsAccess, r.ExpiryMember = e.Refresh.EndsAccess, t.RefreshExpiryMember
-	r.Idle, r.Lifetime = time.Duration(e.Refresh.Idle), time.Duration(e.Refresh.Lifetime)
+	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)
 	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
 	for _, f := range e.Refusals {
 		p.Refusals = append(p.Refusals, Refusal{
@@ -84,10 +84,7 @@ func (p *Provider) identityOf(i format.Identity) {
 }
 
 func (p *Provider) api(a format.API) {
-	p.APIOrigins = a.Origins
-	for _, o := range a.GrantOrigins {
-		p.GrantOrigins = append(p.GrantOrigins, GrantOrigin(o))
-	}
+	p.APIOrigins, p.GrantOrigins = a.Origins, a.GrantOrigins
 	p.API = tokensource.APIFacts{
 		RejectedStatuses: a.Rejected, LimitStatuses: a.LimitStatuses,
 		Headers: a.Headers, TokenHeader: a.TokenHeader, TokenScheme: a.TokenScheme,
@@ -145,4 +142,13 @@ func headerOf(m map[string]string) http.Header {
 		h.Set(name, value)
 	}
 	return h
+}
+
+// duration reads what package format has checked.
+func duration(s string) time.Duration {
+	d, err := format.Duration(s)
+	if err != nil {
+		return 0
+	}
+	return d
 }

@@ -176,9 +176,13 @@ type Provider struct {
 	// for, such as "https://api.x.com".
 	APIOrigins []string
 
-	// GrantOrigins are further origins, which come with a grant. A token goes
-	// only to the origin that came with its own grant.
-	GrantOrigins []GrantOrigin
+	// GrantOrigins are further origins of resource servers, which come with a
+	// grant: the hosts that are accepted, by the member that names the origin, as
+	// a URL. The member is one of KeepMembers or of KeepCallback. Hosts are names
+	// such as "login.example" or, for its subdomains, "*.example". A token goes
+	// only to the origin that came with its own grant. A member that names
+	// another host gives no origin.
+	GrantOrigins map[string][]string
 
 	// Scopes is every scope that the server knows. A client that asks for
 	// another scope is refused. Empty allows any scope.
@@ -247,7 +251,7 @@ type Provider struct {
 
 	// Refusals are answers that report a failure in other words than RFC 6749
 	// section 5.2. The first one that matches counts. They are asked before
-	// Classify, see [Provider.Judge].
+	// Classify.
 	Refusals []Refusal
 
 	// TokenParams and TokenHeader are added to every token request. The Client
@@ -353,18 +357,6 @@ type Provider struct {
 	// the tokens. A person who can change what is sent there can log in as any
 	// user.
 	InsecureHTTP bool
-}
-
-// A GrantOrigin is an origin of a resource server that comes with a grant.
-type GrantOrigin struct {
-	// Member is the member that names the origin, as a URL. It is one of
-	// KeepMembers or of KeepCallback.
-	Member string
-
-	// Hosts are the only hosts that are accepted, such as "login.example" or,
-	// for its subdomains, "*.example". A member that names another host gives no
-	// origin.
-	Hosts []string
 }
 
 // MTLSEndpoints are endpoints for a client that authenticates with a

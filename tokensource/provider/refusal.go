@@ -2,9 +2,7 @@ package provider
 
 import (
 	"maps"
-	"net/http"
 	"slices"
-	"strings"
 )
 
 // A Refusal is an answer that reports a failure in other words than RFC 6749
@@ -31,45 +29,6 @@ type Refusal struct {
 
 	// Hint says in words what to do. It becomes part of the error.
 	Hint string
-}
-
-// Judge says who can cure what an answer reports: by the first of Refusals that
-// matches, or else by Classify. The zero Verdict means that neither knows.
-func (p *Provider) Judge(a Answer) Verdict {
-	for _, r := range p.Refusals {
-		if r.matches(a) {
-			return Verdict{Cure: r.Cure, Code: a.Member(r.CodeAt), Hint: r.Hint}
-		}
-	}
-	if p.Classify != nil {
-		return p.Classify(a)
-	}
-	return Verdict{}
-}
-
-func (r Refusal) matches(a Answer) bool {
-	ops := r.Ops
-	if ops == nil {
-		ops = []string{"exchange", "refresh"}
-	}
-	outage := a.Status >= 500 || a.Status == http.StatusTooManyRequests
-	if !slices.Contains(ops, a.Op) || r.Status != a.Status && (r.Status != 0 || outage) {
-		return false
-	}
-	for path, value := range r.Where {
-		if !like(a.Member(path), value) {
-			return false
-		}
-	}
-	return true
-}
-
-// like reports whether text is value, or begins like a value that ends with *.
-func like(text, value string) bool {
-	if begin, ok := strings.CutSuffix(value, "*"); ok {
-		return text != "" && strings.HasPrefix(text, begin)
-	}
-	return text == value
 }
 
 func (r Refusal) clone() Refusal {

@@ -54,8 +54,3 @@ func Shopify(shop string) (*Provider, error) {
 func Salesforce(host string) (*Provider, error) {
 	return filled("salesforce", map[string]string{"host": host})
 }
-
-// Zendesk returns the facts about a Zendesk account, such as "acme".
-func Zendesk(account string) (*Provider, error) {
-	return filled("zendesk", map[string]string{"account": account})
-}

@@ -167,9 +167,3 @@ func xClaims(body []byte) map[string]string {
 	}
 	return claims
 }
-
-// IsX reports whether tokenURL is X's token endpoint, under its present or its
-// former host name.
-func IsX(tokenURL string) bool {
-	return tokenURL == "https://api.x.com/2/oauth2/token" || tokenURL == "https://api.twitter.com/2/oauth2/token"
-}

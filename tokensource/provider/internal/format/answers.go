@@ -21,7 +21,7 @@ type Token struct {
 	Keep []string `json:"keep,omitempty"`
 
 	// ExpiresIn is the lifetime of an access token if the answer has none.
-	ExpiresIn Duration `json:"expires_in,omitempty"`
+	ExpiresIn string `json:"expires_in,omitempty" form:"duration"`
 
 	// ExpiryMember is the member with the time at which the token expires, for a
 	// server without expires_in, and ExpiryForm how it is written: "rfc3339",
@@ -47,7 +47,7 @@ type Refresh struct {
 	Reusable bool `json:"reusable,omitempty"`
 
 	// Grace is how long a refresh token that was used is still answered.
-	Grace Duration `json:"grace,omitempty"`
+	Grace string `json:"grace,omitempty" form:"duration"`
 
 	// ReuseSparesGrant says that a second use is refused and ends nothing else.
 	ReuseSparesGrant bool `json:"reuse_spares_grant,omitempty"`
@@ -57,8 +57,8 @@ type Refresh struct {
 
 	// Idle is the time after which an unused refresh token dies, and Lifetime
 	// the time after which it dies in any case, counted from the login.
-	Idle     Duration `json:"idle,omitempty"`
-	Lifetime Duration `json:"lifetime,omitempty"`
+	Idle     string `json:"idle,omitempty" form:"duration"`
+	Lifetime string `json:"lifetime,omitempty" form:"duration"`
 }
 
 // Refusal is an answer that reports a failure in words of its own.
@@ -116,8 +116,11 @@ type API struct {
 	// Origins are where tokens may go.
 	Origins []string `json:"origins,omitempty"`
 
-	// GrantOrigins are origins that come with a grant.
-	GrantOrigins []GrantOrigin `json:"grant_origins,omitempty"`
+	// GrantOrigins are origins that come with a grant: the hosts that are
+	// accepted, by the member that names the origin. The member must be one of
+	// Token.Keep or Callback.Keep. A host that begins with "*." stands for its
+	// subdomains.
+	GrantOrigins map[string][]string `json:"grant_origins,omitempty"`
 
 	// Headers are headers that every request needs. "{client_id}" stands for the
 	// client ID.
@@ -141,17 +144,6 @@ type API struct {
 
 	// Limits are the headers of rate limits.
 	Limits []Limit `json:"limits,omitempty"`
-}
-
-// GrantOrigin is an origin that comes with a grant.
-type GrantOrigin struct {
-	// Member is the member of the token answer, as a path, that names the
-	// origin. It must be one of Token.Keep or Callback.Keep.
-	Member string `json:"member"`
-
-	// Hosts are the only hosts that are accepted. A host that begins with "*."
-	// stands for its subdomains.
-	Hosts []string `json:"hosts"`
 }
 
 // APIAnswer is an answer of an API.

@@ -56,7 +56,8 @@ func (e *Entry) checkVars() error {
 	return nil
 }
 
-// checkWords refuses a word that a member with a list of words does not have.
+// checkWords refuses a word that a member with a list of words does not have,
+// and a text that is no duration where one must be.
 func (e *Entry) checkWords() error {
 	return words(reflect.ValueOf(e).Elem())
 }
@@ -71,6 +72,11 @@ func words(v reflect.Value) error {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if err := oneOf(name, field.Tag.Get("enum"), value); err != nil {
 				return err
+			}
+			if field.Tag.Get("form") == "duration" {
+				if _, err := Duration(value.String()); err != nil {
+					return fmt.Errorf("%q: %w", name, err)
+				}
 			}
 			if err := words(value); err != nil {
 				return err
@@ -105,9 +111,9 @@ func oneOf(name, enum string, v reflect.Value) error {
 // checkMembers refuses facts that contradict each other.
 func (e *Entry) checkMembers() error {
 	kept := slices.Concat(e.Token.Keep, e.Callback.Keep)
-	for _, o := range e.API.GrantOrigins {
-		if !slices.Contains(kept, o.Member) || len(o.Hosts) == 0 {
-			return fmt.Errorf(`"grant_origins": %q must be kept, and have hosts`, o.Member)
+	for member, hosts := range e.API.GrantOrigins {
+		if !slices.Contains(kept, member) || len(hosts) == 0 {
+			return fmt.Errorf(`"grant_origins": %q must be kept, and have hosts`, member)
 		}
 	}
 	if (e.Token.ExpiryMember == "") != (e.Token.ExpiryForm == "") {

@@ -2,8 +2,8 @@ package format
 
 import "encoding/json"
 
-// File is a data file.
-type File struct {
+// file is a data file.
+type file struct {
 	// Schema is the address of the schema, for editors.
 	Schema string `json:"$schema,omitempty"`
 

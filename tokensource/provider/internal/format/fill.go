@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -27,7 +28,7 @@ func (e *Entry) Fill(values map[string]string) (*Entry, error) {
 			value = v.Default
 		}
 		if value == "" {
-			return nil, &MissingError{Var: name, About: v.About, Example: v.Example}
+			return nil, fmt.Errorf("%w: %s, %s, such as %q", ErrMissing, name, v.About, v.Example)
 		}
 		if !v.matches(value) {
 			return nil, fmt.Errorf("%s %q is not %s, such as %q", name, value, v.About, v.Example)
@@ -50,13 +51,8 @@ func (e *Entry) Examples() map[string]string {
 	return values
 }
 
-// A MissingError says that a variable has no value.
-type MissingError struct{ Var, About, Example string }
-
-// Error says which variable it is.
-func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s is missing: %s, such as %q", e.Var, e.About, e.Example)
-}
+// ErrMissing means that a variable has no value.
+var ErrMissing = errors.New("a value is missing")
 
 // matches reports whether the pattern matches the whole value.
 func (v Var) matches(value string) bool {

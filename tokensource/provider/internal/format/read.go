@@ -15,15 +15,15 @@ func Read(data []byte) ([]*Entry, error) {
 	if err := unique(json.NewDecoder(bytes.NewReader(data))); err != nil {
 		return nil, err
 	}
-	var file File
-	if err := strict(data, &file); err != nil {
+	var f file
+	if err := strict(data, &f); err != nil {
 		return nil, err
 	}
-	if len(file.Providers) == 0 {
+	if len(f.Providers) == 0 {
 		return nil, errors.New(`"providers" is missing or empty`)
 	}
-	list := make([]*Entry, len(file.Providers))
-	for i, raw := range file.Providers {
+	list := make([]*Entry, len(f.Providers))
+	for i, raw := range f.Providers {
 		e, err := decode(raw)
 		if err == nil {
 			err = e.check()

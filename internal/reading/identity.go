@@ -1,4 +1,4 @@
-package provider
+package reading
 
 import (
 	"encoding/json"
@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// ReadIdentity reads the answer of IdentityURL: with ParseIdentity, or at
+// Identity reads the answer of IdentityURL: with ParseIdentity, or at
 // IdentityPaths. An identity without a subject is an error.
-func (p *Provider) ReadIdentity(body []byte) (Identity, error) {
+func Identity(p *provider.Provider, body []byte) (provider.Identity, error) {
 	if p.ParseIdentity != nil {
 		return p.ParseIdentity(body)
 	}
@@ -19,9 +20,9 @@ func (p *Provider) ReadIdentity(body []byte) (Identity, error) {
 	if !ok {
 		object = members.List(body)
 	}
-	id := p.identity(func(path string) string { return members.Text(object.At(path)) })
+	id := identity(p, func(path string) string { return members.Text(object.At(path)) })
 	if id.Subject == "" {
-		return Identity{}, errors.New("provider " + p.Name + ": the answer names no user where IdentityPaths says")
+		return provider.Identity{}, errors.New("provider " + p.Name + ": the answer names no user where IdentityPaths says")
 	}
 	return id, nil
 }
@@ -29,17 +30,17 @@ func (p *Provider) ReadIdentity(body []byte) (Identity, error) {
 // TokenIdentity returns the user that an answer of the token endpoint names, if
 // IdentityInToken says that it does. The argument is the method Extra of the
 // token that package oauth made of the answer.
-func (p *Provider) TokenIdentity(extra func(name string) any) (Identity, bool) {
+func TokenIdentity(p *provider.Provider, extra func(name string) any) (provider.Identity, bool) {
 	if !p.IdentityInToken {
-		return Identity{}, false
+		return provider.Identity{}, false
 	}
-	id := p.identity(func(path string) string { return text(members.Walk(extra, path)) })
+	id := identity(p, func(path string) string { return text(members.Walk(extra, path)) })
 	return id, id.Subject != ""
 }
 
 // identity reads the paths. A subject of which one part is missing is none: it
 // could be that of another user.
-func (p *Provider) identity(at func(path string) string) Identity {
+func identity(p *provider.Provider, at func(path string) string) provider.Identity {
 	paths := p.IdentityPaths
 	read := func(path string) string {
 		if path == "" {
@@ -47,11 +48,11 @@ func (p *Provider) identity(at func(path string) string) Identity {
 		}
 		return at(path)
 	}
-	id := Identity{Username: read(paths.Username), Name: read(paths.Name), Picture: read(paths.Picture)}
+	id := provider.Identity{Username: read(paths.Username), Name: read(paths.Name), Picture: read(paths.Picture)}
 	parts := make([]string, len(paths.Subject))
 	for i, path := range paths.Subject {
 		if parts[i] = at(path); parts[i] == "" {
-			return Identity{}
+			return provider.Identity{}
 		}
 	}
 	id.Subject = strings.Join(parts, "/")
