@@ -97,7 +97,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	}
 	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
 	c := &Client{
-		provider:     p.Clone(),
+		provider:     adapted(p, r.ClientID),
 		registration: &r,
 		carrier:      newCarrier(o.HTTPClient),
 		limits:       newLimits(o.MaxInFlight),

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -18,7 +21,9 @@ import (
 
 // Identity asks the provider which user tok was issued for. A program calls it
 // once, directly after [Client.Exchange]: grants are kept by user, since a
-// second login may end the tokens of the first.
+// second login may end the tokens of the first. If the answer of the token
+// endpoint names the user (Provider.IdentityInToken), no request is made: tok
+// must be the token that Exchange returned.
 //
 // It returns a [*tokensource.Error]: ErrTemporary if a later call may succeed,
 // ErrReauthorize if the token is not valid, and errors.ErrUnsupported if the
@@ -26,6 +31,9 @@ import (
 func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
 	if tok == nil || tok.AccessToken == "" {
 		return provider.Identity{}, errors.New("oauth: Identity needs a token")
+	}
+	if id, ok := reading.TokenIdentity(c.provider, tok.Extra); ok {
+		return id, nil
 	}
 	if c.provider.IdentityURL == "" {
 		return provider.Identity{}, &tokensource.Error{
@@ -42,7 +50,7 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	case !a.success():
 		return provider.Identity{}, c.identityFailure(a, nil)
 	}
-	id, err := c.provider.ParseIdentity(bytes.TrimPrefix(a.body, []byte("\ufeff")))
+	id, err := reading.Identity(c.provider, bytes.TrimPrefix(a.body, []byte("\ufeff")))
 	if err == nil && id.Subject == "" {
 		err = errors.New("the provider named no subject")
 	}
@@ -52,7 +60,7 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-// get sends a request with tok as its Bearer token.
+// get asks who the user of tok is.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {
@@ -61,12 +69,17 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	asked := c.provider.IdentityRequest
+	req, err := http.NewRequestWithContext(ctx, asked.Method, endpoint, strings.NewReader(asked.Body))
 	if err != nil {
 		return answer{}, &tokensource.Error{Op: opIdentity, Err: err}
 	}
-	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	req.Header.Set("User-Agent", userAgent)
+	for name, value := range c.provider.API.Headers {
+		req.Header.Set(name, value)
+	}
+	maps.Copy(req.Header, asked.Header.Clone())
+	c.setToken(req.Header, tok.AccessToken)
 	a, err := c.send(opIdentity, req, new(sending))
 	if len(tok.AccessToken) >= minSecret {
 		a.secrets = []string{tok.AccessToken}
@@ -78,10 +91,7 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 // provider judges first (G16). Unread is why an answer with a status that means
 // success could not be read.
 func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
-	var verdict provider.Verdict
-	if c.provider.Classify != nil {
-		verdict = c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
-	}
+	verdict := reading.Judge(c.provider, provider.NewAnswer(opIdentity, a.status, a.header, a.body))
 	e := &tokensource.Error{Op: opIdentity, Status: a.status, Hint: verdict.Hint, Err: unread}
 	e.Code = redact.Text(verdict.Code, maxCode, a.secrets...)
 	if verdict.Cure == provider.ByDefault {

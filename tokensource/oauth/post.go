@@ -133,6 +133,7 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	if err := c.authenticator(secret).Authenticate(ctx, r); err != nil {
 		return nil, fmt.Errorf("Authenticator: %w", err)
 	}
+	c.adapt(call, r)
 	if c.prepare != nil {
 		if err := c.prepare(ctx, r); err != nil {
 			return nil, fmt.Errorf("Options.Prepare: %w", err)
