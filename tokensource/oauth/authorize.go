@@ -65,10 +65,14 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 		return "", err
 	}
 	c.setFlow(asked, state, verifier)
-	if c.provider.PushedAuthorizationURL != "" {
+	if c.at.PushedAuthorizationURL != "" {
 		if asked, err = c.push(ctx, asked); err != nil {
 			return "", err
 		}
+	}
+	if id, ok := asked["client_id"]; ok && c.provider.ClientIDParam != "" {
+		delete(asked, "client_id")
+		asked[c.provider.ClientIDParam] = id
 	}
 	maps.Copy(query, asked)
 	// X's documentation writes a space as %20, and every server reads that.

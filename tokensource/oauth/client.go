@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,6 +20,8 @@ type Client struct {
 	carrier      *carrier
 	limits       limits
 	timeout      time.Duration
+	at           endpoints // where requests are sent
+	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
 	prover       func() Prover          // nil for none; in a closure, since a Prover may hold a key
 	idTokens     func() IDTokenVerifier // nil for none
@@ -66,6 +69,32 @@ type Options struct {
 	// say who has logged in (OpenID Connect). Nil means that ID tokens are not
 	// read.
 	IDTokens IDTokenVerifier
+
+	// Certificate is for a client that does not authenticate with a certificate
+	// and whose tokens are bound to one ([RFC 8705] sections 3 and 4). The rules
+	// of [MutualTLS] hold for it. Nil means no certificate.
+	//
+	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+	Certificate func() (*tls.Certificate, error)
+
+	// FAPI2 makes the Client keep the [FAPI 2.0 Security Profile]. New then
+	// refuses what is weaker, with an error that says what to do. The profile
+	// demands:
+	//
+	//   - endpoints that were read from the server's metadata
+	//     (Provider.MetadataURL), all of them https
+	//   - pushed authorization requests and PKCE with S256
+	//   - iss in every authorization response
+	//   - a client that authenticates with private_key_jwt, signed with PS256,
+	//     ES256 or EdDSA for the issuer, or with MutualTLS
+	//   - tokens that are bound to a key: by the Prover of [Client.WithProver],
+	//     by MutualTLS or by Certificate. Without any of them, no request is
+	//     sent for a token
+	//
+	// Prepare is refused too, because it could change all of this.
+	//
+	// [FAPI 2.0 Security Profile]: https://openid.net/specs/fapi-security-profile-2_0-final.html
+	FAPI2 bool
 }
 
 const (
@@ -95,11 +124,23 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if o.MaxInFlight < 0 {
 		return nil, fmt.Errorf("oauth: Options.MaxInFlight %d is negative: zero means %d", o.MaxInFlight, defaultInFlight)
 	}
+	certificate, err := certificateOf(r.Credential, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.FAPI2 {
+		if err := checkFAPI2(p, r, o); err != nil {
+			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
+		}
+	}
 	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
+	p = adapted(p, r.ClientID)
 	c := &Client{
-		provider:     adapted(p, r.ClientID),
+		provider:     p,
 		registration: &r,
-		carrier:      newCarrier(o.HTTPClient),
+		carrier:      newCarrier(o.HTTPClient, certificate),
+		at:           endpointsOf(p, certificate != nil),
+		fapi:         o.FAPI2,
 		limits:       newLimits(o.MaxInFlight),
 		timeout:      o.Timeout,
 		prepare:      o.Prepare,

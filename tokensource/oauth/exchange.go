@@ -54,7 +54,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 		}
 		form.Set("code_verifier", verifier)
 	}
-	return c.token(ctx, call{op: opExchange, endpoint: c.provider.TokenURL, singleUse: true, form: form})
+	return c.token(ctx, call{op: opExchange, endpoint: c.at.TokenURL, singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -81,7 +81,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	endpoint := cmp.Or(c.provider.RefreshURL, c.provider.TokenURL)
+	endpoint := cmp.Or(c.provider.RefreshURL, c.at.TokenURL)
 	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
@@ -99,11 +99,7 @@ func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 	if len(c.registration.Scopes) > 0 {
 		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
 	}
-	endpoint := c.provider.ClientCredentialsURL
-	if endpoint == "" {
-		endpoint = c.provider.TokenURL
-	}
-	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: endpoint, form: form})
+	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.ClientCredentialsURL, form: form})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -38,6 +40,29 @@ func adapted(p *provider.Provider, clientID string) *provider.Provider {
 
 // clientIDPlace stands for the client ID in the facts of a provider.
 const clientIDPlace = "{client_id}"
+
+// checkAccepted refuses what the server is known to refuse.
+func checkAccepted(r Registration, p *provider.Provider) error {
+	if p.NoPublicClients && r.Credential.IsZero() {
+		return fmt.Errorf("oauth: %s has no public clients: set Credential", p.Name)
+	}
+	u, err := url.Parse(r.RedirectURL)
+	if err != nil {
+		return nil // checked before
+	}
+	refuses, host := p.Redirects, strings.ToLower(u.Hostname())
+	switch custom := u.Scheme != "https" && u.Scheme != "http"; {
+	case custom && refuses.NoCustomScheme:
+		return fmt.Errorf("oauth: RedirectURL: %s accepts no scheme of an app: use https, or http on this machine", p.Name)
+	case u.Scheme == "http" && refuses.NoHTTP:
+		return fmt.Errorf("oauth: RedirectURL: %s accepts https only, also on this machine", p.Name)
+	case host == "localhost" && refuses.NoLocalhost:
+		return fmt.Errorf("oauth: RedirectURL: %s does not accept the name localhost: use 127.0.0.1, here and in the registration", p.Name)
+	case host != "localhost" && !custom && loopback.Host(host) && refuses.NoLoopbackIP:
+		return fmt.Errorf("oauth: RedirectURL: %s does not accept the address %s: use localhost, here and in the registration", p.Name, host)
+	}
+	return nil
+}
 
 // adapt changes a request that is authenticated as the provider wants it.
 func (c *Client) adapt(call call, r *TokenRequest) {
@@ -79,6 +104,19 @@ func encoded(form url.Values, asJSON bool) (text, mediaType string) {
 		return "{}", "application/json" // cannot happen: there are texts only
 	}
 	return string(body), "application/json"
+}
+
+// shape gives a request its headers and its method. A request whose method has
+// no body has no parameters either.
+func (h how) shape(req *http.Request, header http.Header) {
+	req.Header = header
+	if h.method != "" {
+		req.Method = h.method
+	}
+	if h.method == http.MethodGet || req.ContentLength == 0 {
+		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
+		header.Del("Content-Type")
+	}
 }
 
 // setToken adds a user's token to a request, in the header in which the API of

@@ -21,9 +21,8 @@ type Registration struct {
 	// ClientID is the client identifier. Required.
 	ClientID string
 
-	// Credential makes the client a confidential one: Secret, SecretFunc or
-	// Authentication. The zero Credential means a public client, which sends
-	// no secret.
+	// Credential makes the client a confidential one. The zero Credential means
+	// a public client, which sends no secret.
 	Credential Credential
 
 	// RedirectURL is the redirect URI, exactly as it was registered. It is
@@ -55,7 +54,7 @@ func (r Registration) check(p *provider.Provider) error {
 	if !ascii.Text(r.ClientID) {
 		return errors.New("oauth: ClientID has a space at an end, a line break or another character that no client ID has: copy it again")
 	}
-	if err := r.Credential.check(); err != nil {
+	if err := r.Credential.check(p); err != nil {
 		return fmt.Errorf("oauth: Credential: %w", err)
 	}
 	if p.CheckClient != nil {
@@ -65,6 +64,9 @@ func (r Registration) check(p *provider.Provider) error {
 	}
 	if err := checkRedirectURL(r.RedirectURL); err != nil {
 		return fmt.Errorf("oauth: RedirectURL %w", err)
+	}
+	if err := checkAccepted(r, p); err != nil {
+		return err
 	}
 	for _, resource := range r.Resources {
 		if err := checkResource(resource); err != nil {

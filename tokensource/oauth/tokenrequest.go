@@ -18,6 +18,10 @@ type TokenRequest struct {
 	URL      string // the endpoint; a change has no effect
 	ClientID string // the client identifier; a change has no effect
 
+	// Audience is what an assertion of the client names as its aud: the issuer
+	// or Provider.AssertionAudience. It is empty if the provider has neither.
+	Audience string
+
 	form   func() url.Values
 	header func() http.Header
 }
@@ -43,6 +47,9 @@ func (r *TokenRequest) Header() http.Header { return r.header() }
 // 9449]). A Client uses the Prover that [Client.WithProver] was given, so that
 // each grant can have a key of its own. Its methods are called concurrently.
 //
+// A Prover may have a method Method() (name, alg string), which returns "dpop"
+// and the algorithm with which it signs. Options.FAPI2 needs it.
+//
 // [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 type Prover interface {
 	// Prove adds a new proof to r. It is called once for each time that a
@@ -62,7 +69,7 @@ type Prover interface {
 // publicParams are parameters whose values are no secrets.
 var publicParams = []string{
 	"grant_type", "client_id", "redirect_uri", "scope", "token_type_hint", "resource", "audience",
-	"client_assertion_type", "requested_token_type", "subject_token_type", "actor_token_type",
+	"client_assertion_type", "response_type", "code_challenge_method", "requested_token_type", "subject_token_type", "actor_token_type",
 }
 
 // publicHeaders are headers that every request has, with values that are no
