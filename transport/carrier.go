@@ -14,6 +14,7 @@ import (
 // or as a RequestAuthorizer says.
 type carrier struct {
 	auth  string // the value of the Authorization header
+	form  *form  // nil means the usual one
 	proof *proof // nil means Bearer
 }
 
@@ -21,6 +22,9 @@ type carrier struct {
 func (c carrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
 	if c.proof != nil {
 		return c.proof.send(base, req, body)
+	}
+	if c.form != nil {
+		return base.RoundTrip(c.form.stamp(req, body, c.auth))
 	}
 	return base.RoundTrip(stamp(req, body, c.auth))
 }
@@ -34,7 +38,8 @@ func (c carrier) failed() bool {
 // proof is one request that a RequestAuthorizer authorizes. Each copy of it is
 // authorized again, so that no proof of possession is sent twice (T12).
 type proof struct {
-	by tokensource.RequestAuthorizer
+	by   tokensource.RequestAuthorizer
+	form *form // nil means no further headers
 
 	// About the last copy:
 	token  *oauth2.Token // what it carries
@@ -44,6 +49,9 @@ type proof struct {
 
 func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
 	r := unstamped(req, body)
+	if p.form != nil {
+		p.form.complete(r.Header)
+	}
 	tok, err := p.by.Authorize(r)
 	if err == nil && tok == nil {
 		err = ErrBadToken
@@ -64,7 +72,7 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 // authorized sends req as the RequestAuthorizer says, renews a token that is
 // rejected, and replays the request once with the new one.
 func (c *core) authorized(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
-	p := &proof{by: c.authorizer}
+	p := &proof{by: c.authorizer, form: c.form}
 	resp, err := c.prove(req, body, kept, p)
 	if err != nil || p.again || !c.refused(resp) {
 		// A challenge that was not met is no rejection of the token (T12).

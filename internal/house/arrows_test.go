@@ -36,7 +36,7 @@ const (
 // arrows is the only place that states the direction of imports. Lower packages
 // stand higher in the table.
 var arrows = []row{
-	{"internal/about", "tokensource tokensource/provider " + oauth2, "internal/*"},
+	{"internal/about", "internal/hostname tokensource tokensource/provider " + oauth2, "internal/*"},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
@@ -44,6 +44,7 @@ var arrows = []row{
 	{"internal/clock", "", "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/hostname", "", "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "internal/members", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
@@ -78,7 +79,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/isnil internal/loopback internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/hostname internal/isnil internal/loopback internal/members internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
 
 	// Only tests import what follows.
