@@ -22,9 +22,10 @@ const (
 type response struct {
 	state, code redact.Hidden
 	issuer      string
-	errorCode   string // raw; safe to compare, not to show
-	description string // raw
-	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
+	errorCode   string            // raw; safe to compare, not to show
+	description string            // raw
+	denied      bool              // OAuth 1.0a's way to say so, which X has been seen to use
+	kept        map[string]string // parameters that are stored with the grant
 }
 
 // parseResponse reads the parameters that are known. Others belong to the
