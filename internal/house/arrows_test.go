@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
-		"internal/isnil internal/loopback internal/members internal/pacing internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -41,6 +41,7 @@ var arrows = []row{
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
 	{"internal/cache", oauth2, "internal/*"},
+	{"internal/challenge", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
@@ -50,6 +51,7 @@ var arrows = []row{
 	{"internal/loopback", "", "internal/*"},
 	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},
+	{"internal/proving", "tokensource internal/bearer internal/challenge " + oauth2, "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
@@ -79,7 +81,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/hostname internal/isnil internal/loopback internal/members internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal " + plumbing, engine},
 
 	// Only tests import what follows.

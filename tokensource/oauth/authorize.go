@@ -65,7 +65,7 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 		return "", err
 	}
 	c.setFlow(asked, state, verifier)
-	if c.at.PushedAuthorizationURL != "" {
+	if c.at.push != "" {
 		if asked, err = c.push(ctx, asked); err != nil {
 			return "", err
 		}
@@ -94,7 +94,7 @@ func (c *Client) checkFlow(state, verifier string) error {
 	if state == verifier {
 		return errors.New("oauth: the state is the verifier, which must not be in a URL")
 	}
-	return nil
+	return c.checkKey()
 }
 
 // parameters returns what every login asks for, and params. The query of the
@@ -131,6 +131,9 @@ func (c *Client) setFlow(asked url.Values, state, verifier string) {
 	}
 	c.addResources(asked)
 	asked.Set("state", state)
+	if c.prover != nil {
+		asked.Set("dpop_jkt", c.prover().Thumbprint()) // binds the code to the key (RFC 9449 section 10)
+	}
 	if c.provider.PKCE != provider.NoPKCE {
 		asked.Set("code_challenge", challenge(c.provider.PKCE, verifier))
 		asked.Set("code_challenge_method", "S256")

@@ -3,12 +3,14 @@ package oauth
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/isnil"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -23,8 +25,9 @@ type Client struct {
 	at           endpoints // where requests are sent
 	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
-	prover       func() Prover          // nil for none; in a closure, since a Prover may hold a key
-	idTokens     func() IDTokenVerifier // nil for none
+	proofs       tokensource.Proofs
+	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
+	idTokens     func() IDTokenVerifier      // nil for none
 }
 
 // Options adjusts a [Client]. The zero value is the safe default.
@@ -70,6 +73,16 @@ type Options struct {
 	// read.
 	IDTokens IDTokenVerifier
 
+	// Proofs makes and opens the keys with which requests prove possession
+	// (DPoP, [RFC 9449]). With it, each login needs a key, and the server must
+	// issue tokens that are bound to it: a Bearer token is refused. Packages
+	// middleware, nativeapp, grant and derived do what is needed. A program that
+	// calls the Client itself makes a key for each login, see
+	// [Client.WithProver]. Nil means Bearer tokens.
+	//
+	// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+	Proofs tokensource.Proofs
+
 	// Certificate is for a client that does not authenticate with a certificate
 	// and whose tokens are bound to one ([RFC 8705] sections 3 and 4). The rules
 	// of [MutualTLS] hold for it. Nil means no certificate.
@@ -87,9 +100,8 @@ type Options struct {
 	//   - iss in every authorization response
 	//   - a client that authenticates with private_key_jwt, signed with PS256,
 	//     ES256 or EdDSA for the issuer, or with MutualTLS
-	//   - tokens that are bound to a key: by the Prover of [Client.WithProver],
-	//     by MutualTLS or by Certificate. Without any of them, no request is
-	//     sent for a token
+	//   - tokens that are bound to a key: by Proofs that sign with one of these
+	//     algorithms, by MutualTLS, or by Certificate
 	//
 	// Prepare is refused too, because it could change all of this.
 	//
@@ -129,7 +141,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		return nil, err
 	}
 	if o.FAPI2 {
-		if err := checkFAPI2(p, r, o); err != nil {
+		if err := checkFAPI2(p, r, o, certificate != nil); err != nil {
 			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
 		}
 	}
@@ -144,6 +156,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		limits:       newLimits(o.MaxInFlight),
 		timeout:      o.Timeout,
 		prepare:      o.Prepare,
+		proofs:       o.Proofs,
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
@@ -154,17 +167,37 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	return c, nil
 }
 
-// WithProver returns a Client that adds the proofs of p to its token requests,
-// and is like c otherwise. A program that has a key for each grant makes one
-// for each grant: this is cheap, because everything else is shared. A nil p
-// means no proofs.
-func (c *Client) WithProver(p Prover) *Client {
+// WithProver returns a Client whose requests prove possession of key, and that
+// is like c otherwise. It is cheap: everything else is shared. A nil key means
+// no proofs.
+//
+// Each login has a key of its own ([Client.Proofs], NewKey). Make the
+// authorization request, the exchange and the identity request with the Client
+// of that key. The token that Exchange returns carries the key with it, so that
+// grant.Keeper.Save stores both.
+func (c *Client) WithProver(key tokensource.ProofKey) *Client {
 	with := *c
 	with.prover = nil
-	if p != nil {
-		with.prover = func() Prover { return p }
+	if !isnil.Value(key) {
+		with.prover = func() tokensource.ProofKey { return key }
 	}
 	return &with
+}
+
+// Proofs returns Options.Proofs: what makes and opens the keys of logins and
+// grants. Nil means that c uses Bearer tokens.
+func (c *Client) Proofs() tokensource.Proofs { return c.proofs }
+
+// errNoKey is the error of a Client that must prove possession and has no key.
+var errNoKey = errors.New("oauth: Options.Proofs is set, so this request needs a key: use Client.WithProver with a key of Proofs.NewKey")
+
+// checkKey refuses to ask for a token that is not bound to a key (RFC 9449
+// section 5), where the program wants that.
+func (c *Client) checkKey() error {
+	if c.proofs != nil && c.prover == nil {
+		return errNoKey
+	}
+	return nil
 }
 
 // Provider returns the authorization server of c. It must not be changed.

@@ -43,6 +43,9 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 	if code == "" {
 		return nil, errors.New("oauth: code is empty")
 	}
+	if err := c.checkKey(); err != nil {
+		return nil, err
+	}
 	form := url.Values{
 		"grant_type":   {"authorization_code"},
 		"code":         {code},
@@ -54,7 +57,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 		}
 		form.Set("code_verifier", verifier)
 	}
-	return c.token(ctx, call{op: opExchange, endpoint: c.at.TokenURL, singleUse: true, form: form})
+	return c.token(ctx, call{op: opExchange, endpoint: c.at.token, singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -81,7 +84,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	endpoint := cmp.Or(c.provider.RefreshURL, c.at.TokenURL)
+	endpoint := cmp.Or(c.provider.RefreshURL, c.at.token)
 	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
@@ -95,11 +98,14 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
+	if err := c.checkKey(); err != nil {
+		return nil, err
+	}
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(c.registration.Scopes) > 0 {
 		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
 	}
-	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.ClientCredentialsURL, form: form})
+	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.clientCredentials, form: form})
 	if err != nil {
 		return nil, err
 	}

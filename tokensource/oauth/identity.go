@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
@@ -60,7 +61,8 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-// get asks who the user of tok is.
+// get asks who the user of tok is. The request carries tok as a Bearer token, or
+// with a proof if it is bound to a key. A challenge for a nonce is answered once.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {
@@ -69,22 +71,46 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
+	a, again, err := c.getOnce(ctx, endpoint, tok)
+	if err == nil && again {
+		a, _, err = c.getOnce(ctx, endpoint, tok)
+	}
+	if len(tok.AccessToken) >= minSecret {
+		a.secrets = []string{tok.AccessToken}
+	}
+	return a, err
+}
+
+func (c *Client) getOnce(ctx context.Context, endpoint string, tok *oauth2.Token) (a answer, again bool, err error) {
 	asked := c.provider.IdentityRequest
 	req, err := http.NewRequestWithContext(ctx, asked.Method, endpoint, strings.NewReader(asked.Body))
 	if err != nil {
-		return answer{}, &tokensource.Error{Op: opIdentity, Err: err}
+		return answer{}, false, &tokensource.Error{Op: opIdentity, Err: err}
 	}
 	req.Header.Set("User-Agent", userAgent)
 	for name, value := range c.provider.API.Headers {
 		req.Header.Set(name, value)
 	}
 	maps.Copy(req.Header, asked.Header.Clone())
-	c.setToken(req.Header, tok.AccessToken)
-	a, err := c.send(opIdentity, req, new(sending))
-	if len(tok.AccessToken) >= minSecret {
-		a.secrets = []string{tok.AccessToken}
+	if err := proving.Carry(req, tok); err != nil {
+		return answer{}, false, unproven(err)
 	}
-	return a, err
+	c.moveToken(req.Header)
+	a, err = c.send(opIdentity, req, new(sending))
+	if err != nil {
+		return a, false, err
+	}
+	again = proving.Observed(req, &http.Response{StatusCode: a.status, Header: a.header})
+	return a, again, nil
+}
+
+// unproven is the failure of a request that cannot carry its token.
+func unproven(err error) error {
+	if e, ok := errors.AsType[*tokensource.Error](err); ok {
+		e.Op = opIdentity
+		return e
+	}
+	return &tokensource.Error{Op: opIdentity, Err: err}
 }
 
 // identityFailure makes an answer that named no user into an error. The

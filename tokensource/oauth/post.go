@@ -12,6 +12,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -25,7 +26,7 @@ type call struct {
 
 	// singleUse says that form contains a credential which the server may
 	// accept once only: an authorization code or a refresh token. Only a
-	// challenge of the Prover repeats such a call.
+	// challenge for a nonce repeats such a call.
 	singleUse bool
 }
 
@@ -81,9 +82,6 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
-	if err := c.unbound(call.op); err != nil {
-		return answer{}, err
-	}
 	leave, err := c.limits.enter(ctx, call.op)
 	if err != nil {
 		return answer{}, err
@@ -141,8 +139,10 @@ func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool
 			again = o.Observe(r, a.header, code) && !singleUse
 		}
 	}
-	if c.prover != nil {
-		again = c.prover().Observe(r, a.header, code) || again
+	if c.prover != nil && c.prover().Observe(proving.TargetOf(r.URL), false, a.header, code) {
+		// A challenge for a nonce is the only refusal after which a credential that
+		// can be used once is sent again (RFC 9449 section 8).
+		again = again || !singleUse || code == "use_dpop_nonce"
 	}
 	return again && a.refuses(code)
 }
@@ -174,9 +174,11 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 		}
 	}
 	if c.prover != nil {
-		if err := c.prover().Prove(ctx, r); err != nil {
-			return nil, fmt.Errorf("Prover: %w", err)
+		proof, err := c.prover().Prove(ctx, http.MethodPost, proving.TargetOf(call.endpoint), "")
+		if err != nil {
+			return nil, fmt.Errorf("ProofKey: %w", err)
 		}
+		r.Header().Set(proving.Header, proof)
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -119,18 +120,16 @@ func (h how) shape(req *http.Request, header http.Header) {
 	}
 }
 
-// setToken adds a user's token to a request, in the header in which the API of
-// the provider wants it.
-func (c *Client) setToken(header http.Header, token string) {
+// moveToken moves a user's Bearer token to the header in which the API of the
+// provider wants it.
+func (c *Client) moveToken(header http.Header) {
 	facts := c.provider.API
-	switch {
-	case facts.TokenHeader == "" && facts.TokenScheme == "":
-		header.Set("Authorization", "Bearer "+token)
-	case facts.TokenHeader == "":
-		header.Set("Authorization", facts.TokenScheme+" "+token)
-	default:
-		header.Set(facts.TokenHeader, strings.TrimSpace(facts.TokenScheme+" "+token))
+	token, bearer := strings.CutPrefix(header.Get("Authorization"), "Bearer ")
+	if !bearer || facts.TokenHeader == "" && facts.TokenScheme == "" {
+		return
 	}
+	header.Del("Authorization")
+	header.Set(cmp.Or(facts.TokenHeader, "Authorization"), strings.TrimSpace(facts.TokenScheme+" "+token))
 }
 
 // remaining returns the lifetime of an access token whose answer says when it

@@ -35,7 +35,7 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if hint != HintAccessToken && hint != HintRefreshToken {
 		return errors.New("oauth: the hint must be HintAccessToken or HintRefreshToken")
 	}
-	if c.at.RevocationURL == "" {
+	if c.at.revocation == "" {
 		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
 	if only := c.provider.Revocation.Only; only != "" && only != hint {
@@ -68,7 +68,7 @@ func (c *Client) revocation(token, hint string) call {
 		}
 	}
 	return call{
-		op: opRevoke, endpoint: c.at.RevocationURL, form: form,
+		op: opRevoke, endpoint: c.at.revocation, form: form,
 		how: how{method: facts.Method, auth: facts.Auth, token: token, json: facts.JSON},
 	}
 }

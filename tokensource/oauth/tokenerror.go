@@ -146,6 +146,8 @@ func (c *Client) hint(e *tokensource.Error, code string) string {
 	switch {
 	case e.Status >= 300 && e.Status <= 399:
 		return "redirects are not followed, since they would carry credentials to another place: set the endpoint's final URL"
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return "the server takes no request of this size: shorten its parameters"
 	case code == "unauthorized_client" || code == "invalid_client":
 		return c.clientHint()
 	case e.Op == opRefresh && e.Unrecognized:
@@ -155,6 +157,10 @@ func (c *Client) hint(e *tokensource.Error, code string) string {
 }
 
 func (c *Client) clientHint() string {
+	if c.registration.Credential.by != nil {
+		return "check ClientID, how the app is registered to authenticate, the key, certificate or assertion that the server knows, " +
+			"Issuer and AssertionAudience of the Provider, and the clock"
+	}
 	if c.registration.Credential.IsZero() {
 		return "no Credential is set: set oauth.Secret if the app is registered as a confidential client, and check ClientID"
 	}

@@ -21,6 +21,7 @@ type authRequest struct {
 	scopes      []string
 	challenge   string
 	plain       bool
+	resources   []string
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
@@ -30,6 +31,9 @@ func (c *call) authorize() *reply {
 	}
 	if c.r.Method != http.MethodGet {
 		return c.say("method", http.MethodGet)
+	}
+	if !c.unpush() {
+		return c.say("page", "")
 	}
 	req, refusal := c.readAuthorize()
 	if refusal != nil {
@@ -79,6 +83,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 	req := &authRequest{
 		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
+		resources: q["resource"],
 	}
 	limit := c.k.Authorize.MaxState
 	if limit == 0 {
@@ -126,8 +131,8 @@ func withoutLoopbackPort(raw string) string {
 // flaw returns the error code for what is wrong with a request that can be sent
 // back, or nothing.
 func (c *call) flaw(req *authRequest) string {
-	for _, values := range c.query {
-		if len(values) > 1 {
+	for name, values := range c.query {
+		if len(values) > 1 && name != "resource" {
 			return "invalid_request"
 		}
 	}
@@ -142,6 +147,9 @@ func (c *call) flaw(req *authRequest) string {
 		req.challenge == "" && c.s.options.RequirePKCE,
 		req.challenge != "" && !goodChallenge(req.challenge, c.k.Authorize.StrictPKCE):
 		return "invalid_request"
+	}
+	if !c.targets(req.resources, nil) {
+		return "invalid_target"
 	}
 	if c.k.Authorize.DropUnknownScopes {
 		req.scopes = slices.DeleteFunc(req.scopes, c.unknownScope)
@@ -195,7 +203,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	raw := c.s.mint("ac", now)
 	c.s.codes[digestOf(raw)] = &code{
 		client: req.app.ClientID, user: user.ID, redirectURL: req.redirectURL, scopes: req.scopes,
-		challenge: req.challenge, plain: req.plain, issued: now,
+		challenge: req.challenge, plain: req.plain, resources: req.resources, issued: now,
 	}
 	c.s.dropOldCodes(now)
 	if c.k.Authorize.RevokeAtConsent {

@@ -15,6 +15,7 @@ type code struct {
 	scopes      []string
 	challenge   string // empty if the request had none
 	plain       bool
+	resources   []string
 	issued      time.Time
 	used        bool
 	grant       *grant // what it led to, or nil
@@ -47,6 +48,9 @@ func (c *call) exchange(app *App) *reply {
 		return c.say("code", "")
 	}
 	held.used = true
+	if refusal := c.untargeted(held.resources); refusal != nil {
+		return refusal
+	}
 	if refusal := c.mismatch(held); refusal != nil {
 		held.used = !c.k.Token.KeepCode
 		return refusal
@@ -56,6 +60,7 @@ func (c *call) exchange(app *App) *reply {
 		scopes = slices.Clone(c.k.Token.GrantedScopes)
 	}
 	held.grant = c.s.openGrant(&c.k, app.ClientID, held.user, scopes, now)
+	held.grant.resources = held.resources
 	accessToken, refreshToken, p := c.s.issue(&c.k, held.grant, 0, now)
 	c.issued(p, "code exchanged")
 	return c.granted(accessToken, refreshToken, scopes, c.accessTTL())

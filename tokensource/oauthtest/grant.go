@@ -39,6 +39,7 @@ type grant struct {
 	client    string
 	user      string
 	scopes    []string
+	resources []string // that the login was for
 	created   time.Time
 	refreshes int
 	epoch     int // access tokens of an earlier one are dead

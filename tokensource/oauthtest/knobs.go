@@ -46,6 +46,11 @@ type Knobs struct {
 		ExtraParams   url.Values // added at the end
 	}
 
+	// Push changes the endpoint for pushed authorization requests.
+	Push struct {
+		TTL time.Duration // lifetime of what was pushed. Zero means a minute
+	}
+
 	// Token changes the token endpoint.
 	Token struct {
 		// AccessTTL is the lifetime of access tokens. Zero means

@@ -14,8 +14,9 @@ import (
 type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
-	// the endpoints, the issuer, ClientAuth, Scopes, RefreshScope, MaxState,
-	// ExpiresIn and SingleGrant. It accepts a client_id in the body beside
+	// the endpoints, those of MTLS included, the issuer, RequirePushed,
+	// NoResource, ClientAuth, Scopes, RefreshScope, MaxState, ExpiresIn and
+	// SingleGrant. It accepts a client_id in the body beside
 	// Basic, as ClientIDInBody sends it, and insists on it only under
 	// Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
@@ -64,6 +65,16 @@ type Options struct {
 
 	// CodeTTL is how long an authorization code lives. Zero means a minute.
 	CodeTTL time.Duration
+
+	// Resources are the APIs that a token can be for. A request for another one
+	// is refused (RFC 8707). Nil accepts any. RequireResource refuses a request
+	// for a token, or for an authorization, that names none.
+	Resources       []string
+	RequireResource bool
+
+	// Assertions verifies the assertions of apps whose Auth is
+	// "private_key_jwt". Nil refuses them all.
+	Assertions AssertionVerifier
 
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge

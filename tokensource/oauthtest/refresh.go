@@ -23,6 +23,9 @@ func (c *call) refresh(app *App) *reply {
 	case t == nil || t.kind != refresh || g.client != app.ClientID:
 		return c.refusedToken()
 	case t.good(now):
+		if refusal := c.untargeted(g.resources); refusal != nil {
+			return refusal
+		}
 		if c.k.Token.MaxRefreshes > 0 && g.refreshes >= c.k.Token.MaxRefreshes {
 			return c.refusedToken()
 		}

@@ -15,7 +15,7 @@ import (
 func (c *call) api() *reply {
 	tok := Token{Dead: Unknown}
 	if raw := bearerOf(c.r, c.query); raw != "" {
-		if held := c.s.Token(raw); held.Kind == "access_token" {
+		if held := c.s.Token(raw); held.Kind == "access_token" && c.bound(held) {
 			tok = held
 		}
 	}
@@ -37,6 +37,14 @@ func (c *call) api() *reply {
 		return c.rejected()
 	}
 	return c.plain(tok, body)
+}
+
+// bound reports whether a token is on a connection to which it may be bound.
+func (c *call) bound(t Token) bool {
+	c.s.mu.Lock()
+	app := c.s.apps[t.ClientID]
+	c.s.mu.Unlock()
+	return app == nil || app.Thumbprint == "" || c.presents(app)
 }
 
 // handled asks Options.Handle. It returns nil if the server's own answer is

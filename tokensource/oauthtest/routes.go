@@ -14,6 +14,7 @@ const (
 	opAuthorize = "authorize"
 	opToken     = "token"
 	opRevoke    = "revoke"
+	opPush      = "push"
 	opIdentity  = "identity"
 	opAPI       = "api"
 	opNone      = "" // nothing is there, or the request went to a stranger
@@ -39,6 +40,11 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opToken, p.TokenURL},
 		{opToken, p.ClientCredentialsURL},
 		{opRevoke, p.RevocationURL},
+		{opPush, p.PushedAuthorizationURL},
+		{opToken, p.MTLS.TokenURL},
+		{opToken, p.MTLS.ClientCredentialsURL},
+		{opRevoke, p.MTLS.RevocationURL},
+		{opPush, p.MTLS.PushedAuthorizationURL},
 		{opIdentity, p.IdentityURL},
 	} {
 		if e.url == "" {
@@ -132,7 +138,8 @@ func (s *Server) Provider(base string) *provider.Provider {
 	}
 	base = strings.TrimSuffix(base, "/")
 	for _, endpoint := range []*string{
-		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
 	} {
 		if u, err := url.Parse(*endpoint); err == nil && *endpoint != "" {
 			*endpoint = base + u.RequestURI()

@@ -55,12 +55,15 @@ func (c *call) consume() {
 
 // ownToken issues an access token to the app itself (RFC 6749 section 4.4).
 func (c *call) ownToken(app *App) *reply {
-	if app.secret == nil {
+	if app.public() {
 		return c.say("client", "")
 	}
 	scopes := strings.Fields(c.form.Get("scope"))
 	if slices.ContainsFunc(scopes, c.unknownScope) {
 		return c.say("scope", "")
+	}
+	if refusal := c.untargeted(nil); refusal != nil {
+		return refusal
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()

@@ -80,8 +80,9 @@ type Provider struct {
 	// only. A Provider with it needs a PushedAuthorizationURL.
 	RequirePushed bool
 
-	// MTLS are the endpoints for a client that has a certificate ([RFC 8705]
-	// section 5), for servers that have such.
+	// MTLS are the endpoints for a client that authenticates with a certificate,
+	// or whose tokens are bound to one ([RFC 8705] section 5). An empty one means
+	// the endpoint of the same name in Provider.
 	//
 	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 	MTLS struct {
