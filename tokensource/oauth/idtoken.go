@@ -15,8 +15,8 @@ import (
 // methods are called concurrently.
 //
 // Errors are [*tokensource.Error]: ErrTemporary if a later call may succeed,
-// ErrReauthorize if the user has to authenticate again or in another way, and
-// ErrClient if the token is refused. No text of them contains a token.
+// and ErrReauthorize if the user has to authenticate again or in another way.
+// With any other error the token is refused. No text contains a token.
 type IDTokenVerifier interface {
 	// VerifyIDToken verifies the ID token that came with tok ([OpenID Connect
 	// Core] section 3.1.3.7, and 12.2 for a refreshed one). It is the member

@@ -35,6 +35,10 @@ type IDTokenRequest struct {
 	// Subject is the Subject of the User that the ID token of the login was
 	// for. A refreshed ID token must be for the same one. Empty means any.
 	Subject string
+
+	// IssuedAfter is the time of the login. A refreshed ID token that was issued
+	// before is refused. Zero means any time.
+	IssuedAfter time.Time
 }
 
 // An IDToken is what a verified ID token says.
@@ -51,9 +55,9 @@ type IDToken struct {
 	// authorization server. Empty if there is none.
 	Session string
 
-	// Incomplete says that facts which were asked for are not in the ID token.
-	// IdentityURL of the Provider may have them.
-	Incomplete bool
+	// Missing are claims that the app has chosen, or "name", and that are not in
+	// the ID token. IdentityURL of the Provider may have them.
+	Missing []string
 }
 
 // A LogoutToken is what a verified logout token says ([OpenID Connect
