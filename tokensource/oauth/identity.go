@@ -135,17 +135,21 @@ func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
 
 // judgeIdentity says who can cure that an answer named no user.
 func (c *Client) judgeIdentity(a answer) provider.Cure {
-	facts := c.provider.API
-	rejected := facts.RejectedStatuses
-	if rejected == nil {
-		rejected = []int{http.StatusUnauthorized}
-	}
-	_, limit := limited(facts, a, time.Now())
+	_, limit := limited(c.provider.API, a, time.Now())
 	switch {
 	case limit, a.success(), a.status >= 500:
 		return provider.TimeCures
-	case slices.Contains(rejected, a.status):
+	case c.rejects(a):
 		return provider.UserCanCure
 	}
 	return provider.OperatorCures
+}
+
+// rejects reports whether an answer of the API says that a token is not valid.
+func (c *Client) rejects(a answer) bool {
+	statuses := c.provider.API.RejectedStatuses
+	if statuses == nil {
+		return a.status == http.StatusUnauthorized
+	}
+	return slices.Contains(statuses, a.status)
 }

@@ -45,6 +45,8 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	switch {
 	case err != nil:
 		return err
+	case c.provider.Revocation.Auth == "token" && c.rejects(a): // the token is not valid any more
+		return nil
 	case a.success(): // the body means nothing (RFC 7009 section 2.2), even if it was cut off
 		return nil
 	}

@@ -64,6 +64,7 @@ func (p *Provider) tokens(e *format.Entry) {
 	p.ExpiresIn = duration(t.ExpiresIn)
 	p.ExpiryMember, p.ExpiryForm = t.ExpiryMember, t.ExpiryForm
 	r := &p.RefreshTokens
+	r.None = e.Refresh.None
 	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
 	r.EndsAccess, r.ExpiryMember = e.Refresh.EndsAccess, t.RefreshExpiryMember
 	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)

@@ -285,6 +285,7 @@ type Provider struct {
 	// strictest server: a refresh token is good for one use, and a second use
 	// ends the grant.
 	RefreshTokens struct {
+		None             bool          // there are none: an access token lives until the user withdraws access, or until it expires
 		Reusable         bool          // stays good when it is used
 		Grace            time.Duration // how long a used one is still answered
 		ReuseSparesGrant bool          // a second use is refused and ends nothing else

@@ -43,6 +43,9 @@ type Token struct {
 // Refresh is what becomes of refresh tokens. Nothing here means that nobody
 // knows. Then a refresh token counts as good for one use.
 type Refresh struct {
+	// None says that the server issues no refresh tokens.
+	None bool `json:"none,omitempty"`
+
 	// Reusable says that a refresh token stays good when it is used.
 	Reusable bool `json:"reusable,omitempty"`
 
