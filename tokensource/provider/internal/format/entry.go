@@ -130,11 +130,12 @@ type Endpoints struct {
 	// EndSession is the endpoint of OpenID Connect RP-Initiated Logout.
 	EndSession string `json:"end_session,omitempty"`
 
-	// Discovery is the address of the server's metadata.
-	Discovery string `json:"discovery,omitempty"`
-
 	// Issuer is the issuer identifier.
 	Issuer string `json:"issuer,omitempty"`
+
+	// IDTokenIssuers are the issuers of ID tokens, if they are others than
+	// Issuer.
+	IDTokenIssuers []string `json:"id_token_issuers,omitempty"`
 
 	// IssuerRequired says that each authorization response has iss (RFC 9207).
 	IssuerRequired bool `json:"issuer_required,omitempty"`
@@ -156,8 +157,8 @@ type Client struct {
 	// client_id.
 	IDParam string `json:"id_param,omitempty"`
 
-	// Public says whether there are public clients: "yes" or "no". Empty means
-	// that it is not known.
+	// Public says whether a client without any credential can log users in:
+	// "yes" or "no". Empty means that it is not known.
 	Public string `json:"public,omitempty" enum:"yes no"`
 
 	// PublicBasic sends the ID of a public client by Basic with an empty
@@ -195,6 +196,9 @@ type Authorization struct {
 
 	// RefreshScope is the scope without which there is no refresh token.
 	RefreshScope string `json:"refresh_scope,omitempty"`
+
+	// NoResource says that the server refuses the parameter resource of RFC 8707.
+	NoResource bool `json:"no_resource,omitempty"`
 
 	// Nonce says that the server refuses a request without a nonce.
 	Nonce bool `json:"nonce,omitempty"`
