@@ -115,7 +115,7 @@ func (h how) shape(req *http.Request, header http.Header) {
 		req.Method = h.method
 	}
 	if h.method == http.MethodGet || req.ContentLength == 0 {
-		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
+		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0
 		header.Del("Content-Type")
 	}
 }
