@@ -127,8 +127,8 @@ func (c *call) revocation() *reply {
 	return c.revokeUnauthenticated(facts.Auth == "id")
 }
 
-// revokeUnauthenticated revokes a token for whoever has it, or for the app that
-// it names.
+// revokeUnauthenticated revokes a token for any client that has it, or for the
+// app that the request names.
 func (c *call) revokeUnauthenticated(named bool) *reply {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
