@@ -134,7 +134,10 @@ func (c *call) described(user User) *reply {
 	}
 	var body any = map[string]any{}
 	for i, path := range paths.Subject {
-		value := literal(user.ID)
+		var value any = user.ID
+		if c.s.provider.ParseIdentity == nil {
+			value = literal(user.ID) // as a number, if it can be one
+		}
 		if i < len(paths.Subject)-1 {
 			value = "part-" + strconv.Itoa(i)
 		}

@@ -143,7 +143,7 @@ func (c *call) plain(tok Token, body payload) *reply {
 		rep.header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		return rep
 	}
-	if c.s.provider.ParseIdentity == nil {
+	if len(c.s.provider.IdentityPaths.Subject) > 0 {
 		return c.described(tok.User)
 	}
 	return answerJSON(userInfo(tok.User))

@@ -12,9 +12,9 @@ import (
 
 // The functions that an entry may name.
 var (
-	classifiers = map[string]func(Answer) Verdict{}
-	parsers     = map[string]func([]byte) (Identity, error){}
-	checkers    = map[string]func(string, bool) error{}
+	classifiers = map[string]func(Answer) Verdict{"x": classifyX}
+	parsers     = map[string]func([]byte) (Identity, error){"x": parseXIdentity}
+	checkers    = map[string]func(string, bool) error{"x": checkXClient}
 )
 
 // made returns the Provider that an entry describes. Its variables are filled.
