@@ -49,6 +49,9 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 	raw, _ := o.Raw("expires_in")
 	life, known := lifetime(raw)
 	if !known {
+		life, known = c.remaining(all, sent)
+	}
+	if !known {
 		life = assumed
 	}
 	if life > 0 {
