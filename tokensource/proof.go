@@ -15,6 +15,10 @@ import (
 // Methods are called concurrently. They must be fast, because a request waits
 // for them: a function that asks a key service should keep what it has opened.
 //
+// Proofs may have a method Algorithm() string, which returns the name of the
+// algorithm with which all keys sign, such as "ES256". Option FAPI2 of package
+// oauth needs it.
+//
 // What ProofKey.Stored returns is a secret, unless Proofs has a method
 // References() bool which returns true. Package grant stores a secret in
 // sealed stores only.

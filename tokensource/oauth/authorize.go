@@ -65,7 +65,7 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 		return "", err
 	}
 	c.setFlow(asked, state, verifier)
-	if c.at.PushedAuthorizationURL != "" {
+	if c.at.push != "" {
 		if asked, err = c.push(ctx, asked); err != nil {
 			return "", err
 		}

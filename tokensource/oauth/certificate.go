@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // MutualTLS returns the Credential of a client that authenticates with a
@@ -152,20 +149,4 @@ func (u unable) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 	}
 	return nil, u.why
-}
-
-// endpointsOf returns where a client of p sends its requests: one with a
-// certificate uses the endpoints that are made for it.
-func endpointsOf(p *provider.Provider, certificate bool) provider.MTLSEndpoints {
-	var alias provider.MTLSEndpoints
-	if certificate {
-		alias = p.MTLS
-	}
-	token := cmp.Or(alias.TokenURL, p.TokenURL)
-	return provider.MTLSEndpoints{
-		TokenURL:               token,
-		RevocationURL:          cmp.Or(alias.RevocationURL, p.RevocationURL),
-		PushedAuthorizationURL: cmp.Or(alias.PushedAuthorizationURL, p.PushedAuthorizationURL),
-		ClientCredentialsURL:   cmp.Or(alias.ClientCredentialsURL, p.ClientCredentialsURL, token),
-	}
 }

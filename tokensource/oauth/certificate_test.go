@@ -49,15 +49,14 @@ func newMutual(t *testing.T, known func(a *authority) tls.Certificate) mutual {
 		ClientID: "a-bank-app", RedirectURLs: []string{"https://app.example/callback"},
 		Auth: "tls_client_auth", Thumbprint: thumbprint(known(m.a)),
 	}
-	m.Server = oauthtest.New(t, &oauthtest.Options{Apps: []oauthtest.App{app}, Provider: &provider.Provider{
+	p := &provider.Provider{
 		Name: "bank", Issuer: "https://auth.example", IssuerRequired: true,
 		AuthorizationURL: "https://auth.example/authorize", TokenURL: "https://auth.example/token",
 		RevocationURL: "https://auth.example/revoke", PushedAuthorizationURL: "https://auth.example/par", RequirePushed: true,
-		MTLS: provider.MTLSEndpoints{
-			TokenURL: "https://mtls.auth.example/mtls/token", RevocationURL: "https://mtls.auth.example/mtls/revoke",
-			PushedAuthorizationURL: "https://mtls.auth.example/mtls/par",
-		},
-	}})
+	}
+	p.MTLS.TokenURL, p.MTLS.RevocationURL = "https://mtls.auth.example/mtls/token", "https://mtls.auth.example/mtls/revoke"
+	p.MTLS.PushedAuthorizationURL = "https://mtls.auth.example/mtls/par"
+	m.Server = oauthtest.New(t, &oauthtest.Options{Apps: []oauthtest.App{app}, Provider: p})
 	live := httptest.NewUnstartedServer(m.Server)
 	live.TLS = &tls.Config{Certificates: []tls.Certificate{m.a.issue(certificate())}, ClientAuth: tls.RequestClientCert}
 	live.Config.ErrorLog = log.New(io.Discard, "", 0)

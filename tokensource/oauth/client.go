@@ -22,8 +22,8 @@ type Client struct {
 	carrier      *carrier
 	limits       limits
 	timeout      time.Duration
-	at           provider.MTLSEndpoints // where requests are sent
-	fapi         bool                   // Options.FAPI2
+	at           endpoints // where requests are sent
+	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
 	proofs       tokensource.Proofs
 	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
@@ -94,8 +94,8 @@ type Options struct {
 	//   - iss in every authorization response
 	//   - a client that authenticates with private_key_jwt, signed with PS256,
 	//     ES256 or EdDSA for the issuer, or with MutualTLS
-	//   - tokens that are bound to a key: by a key of Proofs, by MutualTLS or by Certificate. Without any of them, no request is
-	//     sent for a token
+	//   - tokens that are bound to a key: by Proofs that sign with one of these
+	//     algorithms, by MutualTLS, or by Certificate
 	//
 	// Prepare is refused too, because it could change all of this.
 	//
@@ -135,7 +135,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		return nil, err
 	}
 	if o.FAPI2 {
-		if err := checkFAPI2(p, r, o); err != nil {
+		if err := checkFAPI2(p, r, o, certificate != nil); err != nil {
 			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
 		}
 	}

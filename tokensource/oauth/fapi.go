@@ -16,13 +16,13 @@ var fapiAlgs = []string{"PS256", "ES256", "EdDSA", "Ed25519"}
 
 // checkFAPI2 refuses what is weaker than the FAPI 2.0 Security Profile (sections
 // 5.3.3 and 5.4).
-func checkFAPI2(p *provider.Provider, r Registration, o *Options) error {
-	switch at := endpointsOf(p, true); {
+func checkFAPI2(p *provider.Provider, r Registration, o *Options, certificate bool) error {
+	switch at := endpointsOf(p, certificate); {
 	case p.MetadataURL == "":
 		return errors.New("the endpoints must come from the server's metadata: make the Provider with package discovery")
 	case p.InsecureHTTP, p.InsecureLoopback:
 		return errors.New("every endpoint must be https: unset InsecureHTTP and InsecureLoopback in the Provider")
-	case at.PushedAuthorizationURL == "":
+	case at.push == "":
 		return errors.New("authorization requests must be pushed, and the Provider has no PushedAuthorizationURL")
 	case p.PKCE != provider.S256:
 		return errors.New("the Provider must take PKCE with S256: leave its PKCE out")
@@ -30,6 +30,10 @@ func checkFAPI2(p *provider.Provider, r Registration, o *Options) error {
 		return errors.New("every authorization response must name the issuer: set Issuer and IssuerRequired in the Provider, if the server sends iss")
 	case p.AssertionAudience != "" && p.AssertionAudience != p.Issuer:
 		return errors.New("an assertion must be for the issuer: leave AssertionAudience out of the Provider")
+	case o.Proofs == nil && !certificate:
+		return errors.New("tokens must be bound to a key: set Options.Proofs, such as those of package jose, or use MutualTLS")
+	case o.Proofs != nil && !slices.Contains(fapiAlgs, algorithm(o.Proofs)):
+		return errors.New("Options.Proofs must sign with PS256, ES256 or EdDSA, and say so in a method Algorithm() string")
 	case o.Prepare != nil:
 		return errors.New("Options.Prepare could weaken each request: leave it out")
 	}
@@ -57,37 +61,10 @@ func checkFAPI2Redirect(raw string) error {
 	return nil
 }
 
-// NeedsProver reports whether c sends no request for a token without a key: it
-// keeps the FAPI 2.0 profile and has no certificate to which the
-// tokens could be bound. Whoever uses such a client for grants must give it
-// proofs, see [Client.WithProver].
-func (c *Client) NeedsProver() bool { return c.fapi && c.carrier.certificate == nil }
-
-// unbound refuses a request for a token that would be bound to nothing, or to a
-// key whose signatures are too weak.
-func (c *Client) unbound(op string) error {
-	if !c.NeedsProver() || op == opRevoke {
-		return nil
+// algorithm returns the algorithm with which proofs are signed, if they say so.
+func algorithm(p tokensource.Proofs) string {
+	if named, ok := p.(interface{ Algorithm() string }); ok {
+		return named.Algorithm()
 	}
-	hint := ""
-	switch {
-	case c.prover == nil:
-		hint = "FAPI 2.0 demands tokens that are bound to a key: use DPoP, or oauth.MutualTLS"
-	case !c.strongProver():
-		hint = "FAPI 2.0 demands proofs that are signed with PS256, ES256 or EdDSA"
-	default:
-		return nil
-	}
-	return &tokensource.Error{Op: op, Kind: tokensource.ErrClient, Hint: hint, Err: errors.New("the request was not sent")}
-}
-
-// strongProver reports whether the key names an algorithm that the profile
-// allows.
-func (c *Client) strongProver() bool {
-	p, ok := c.prover().(interface{ Method() (name, alg string) })
-	if !ok {
-		return false
-	}
-	_, alg := p.Method()
-	return slices.Contains(fapiAlgs, alg)
+	return ""
 }

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -29,13 +28,13 @@ func (n named) Authenticate(_ context.Context, r *oauth.TokenRequest) error {
 
 func (n named) Method() (name, alg string) { return n.name, n.alg }
 
-// namedProver is a key that says how it signs.
-type namedProver struct {
-	*prover
+// proofs make keys that sign with an algorithm.
+type proofs struct {
+	tokensource.Proofs
 	alg string
 }
 
-func (p namedProver) Method() (name, alg string) { return "dpop", p.alg }
+func (p proofs) Algorithm() string { return p.alg }
 
 // bank is a setting that FAPI 2.0 allows.
 func bank() setting {
@@ -48,7 +47,7 @@ func bank() setting {
 		r: oauth.Registration{
 			ClientID: "an-app", Credential: oauth.Authentication(named{"private_key_jwt", "PS256"}), RedirectURL: "https://app.example/callback",
 		},
-		o: &oauth.Options{FAPI2: true},
+		o: &oauth.Options{FAPI2: true, Proofs: proofs{nil, "ES256"}},
 	}
 }
 
@@ -59,8 +58,11 @@ func TestFAPI2Takes(t *testing.T) {
 		"ES256":                    func(s *setting) { s.r.Credential = oauth.Authentication(named{"private_key_jwt", "ES256"}) },
 		"EdDSA":                    func(s *setting) { s.r.Credential = oauth.Authentication(named{"private_key_jwt", "EdDSA"}) },
 		"Ed25519":                  func(s *setting) { s.r.Credential = oauth.Authentication(named{"private_key_jwt", "Ed25519"}) },
-		"MutualTLS":                func(s *setting) { s.r.Credential = oauth.MutualTLS(c) },
-		"PS256 and a Certificate":  func(s *setting) { s.o.Certificate = c },
+		"MutualTLS":                func(s *setting) { s.r.Credential, s.o.Proofs = oauth.MutualTLS(c), nil },
+		"MutualTLS and Proofs":     func(s *setting) { s.r.Credential = oauth.MutualTLS(c) },
+		"PS256 and a Certificate":  func(s *setting) { s.o.Certificate, s.o.Proofs = c, nil },
+		"Proofs with PS256":        func(s *setting) { s.o.Proofs = proofs{nil, "PS256"} },
+		"Proofs with EdDSA":        func(s *setting) { s.o.Proofs = proofs{nil, "EdDSA"} },
 		"the issuer as audience":   func(s *setting) { s.p.AssertionAudience = s.p.Issuer },
 		"a native app on loopback": func(s *setting) { s.r.RedirectURL = "http://127.0.0.1/callback" },
 		"RequirePushed":            func(s *setting) { s.p.RequirePushed = true },
@@ -110,6 +112,9 @@ func TestFAPI2Refuses(t *testing.T) {
 		{"http on loopback", func(s *setting) { s.p.InsecureLoopback = true }, "InsecureLoopback"},
 		{"http", func(s *setting) { s.p.InsecureHTTP = true }, "InsecureHTTP"},
 		{"the token endpoint as audience", func(s *setting) { s.p.AssertionAudience = s.p.TokenURL }, "AssertionAudience"},
+		{"neither Proofs nor a certificate", func(s *setting) { s.o.Proofs = nil }, "Options.Proofs"},
+		{"Proofs with RS256", func(s *setting) { s.o.Proofs = proofs{nil, "RS256"} }, "PS256, ES256 or EdDSA"},
+		{"Proofs that do not say how they sign", func(s *setting) { s.o.Proofs = struct{ tokensource.Proofs }{} }, "Algorithm"},
 		{"Prepare", func(s *setting) { s.o.Prepare = func(context.Context, *oauth.TokenRequest) error { return nil } }, "Options.Prepare"},
 	}
 	for _, tt := range tests {
@@ -140,65 +145,6 @@ func fapi(t *testing.T, s setting, status int, body string) (*oauthtest.Server, 
 	return fake, client
 }
 
-// Without a key, or with one that signs too weakly, no token is asked for. A
-// revocation needs no proof.
-func TestFAPI2AsksForNoTokenWithoutAProof(t *testing.T) {
-	push := operation{"push", func(ctx context.Context, c *oauth.Client) error {
-		_, err := c.Authorize(ctx, "a-state", rfcVerifier, nil)
-		return err
-	}}
-	for name, tt := range map[string]struct {
-		prover tokensource.ProofKey
-		sends  bool
-	}{
-		"no Prover": {nil, false}, "a Prover that does not say how it signs": {new(prover), false},
-		"a Prover with RS256": {namedProver{new(prover), "RS256"}, false},
-		"a Prover with ES256": {namedProver{new(prover), "ES256"}, true}, "a Prover with PS256": {namedProver{new(prover), "PS256"}, true},
-		"a Prover with EdDSA": {namedProver{new(prover), "EdDSA"}, true},
-	} {
-		for _, op := range append([]operation{appToken, push}, operations...) {
-			fake, client := fapi(t, bank(), 503, "")
-			if !client.NeedsProver() {
-				t.Error("NeedsProver() = false, want true")
-			}
-			if op.name == "revoke" && !tt.sends && name != "no Prover" {
-				continue // the Prover of this test would be asked for a proof
-			}
-			err := op.run(t.Context(), client.WithProver(tt.prover))
-			want, kind := 0, tokensource.ErrClient
-			if tt.sends || op.name == "revoke" {
-				want, kind = 1, tokensource.ErrTemporary
-			}
-			testworld.WantIs(t, err, kind)
-			if n := len(fake.Requests()); n != want {
-				t.Errorf("%s with %s = %v after %d requests, want %d", op.name, name, err, n, want)
-			}
-		}
-	}
-}
-
-// A token that is bound to no key is not handed out. It is not lost: the server
-// has redeemed the code.
-func TestFAPI2RefusesABearerToken(t *testing.T) {
-	for answer, ok := range map[string]bool{
-		`{"access_token":"at","token_type":"DPoP","refresh_token":"rt"}`: true, `{"access_token":"at","token_type":"dpop"}`: true,
-		`{"access_token":"at","token_type":"Bearer","refresh_token":"rt"}`: false, `{"access_token":"at","refresh_token":"rt"}`: false,
-	} {
-		_, client := fapi(t, bank(), 200, answer)
-		tok, err := client.WithProver(namedProver{new(prover), "ES256"}).Exchange(t.Context(), someCode, rfcVerifier)
-		if ok && (err != nil || tok.TokenType != "DPoP") {
-			t.Errorf("Exchange() of %s = %v, %v, want a token that is bound", answer, tok != nil, err)
-		}
-		if ok {
-			continue
-		}
-		testworld.WantIs(t, err, tokensource.ErrClient)
-		if kept, bad := oauth.Unusable(err); !bad || kept.RefreshToken != "rt" {
-			t.Errorf("Exchange() of %s = %v, want an error that holds the refresh token", answer, err)
-		}
-	}
-}
-
 // Mutual TLS does both: it authenticates, and binds the tokens.
 func TestFAPI2WithMutualTLS(t *testing.T) {
 	own := tls.Certificate{}
@@ -210,8 +156,8 @@ func TestFAPI2WithMutualTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.login(t, client); err != nil || client.NeedsProver() {
-		t.Errorf("a login with mutual TLS = %v, NeedsProver() = %v, want neither", err, client.NeedsProver())
+	if err := m.login(t, client); err != nil {
+		t.Errorf("a login with mutual TLS = %v, want none", err)
 	}
 }
 
@@ -222,12 +168,12 @@ func TestFAPI2HoldsForEachLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := client.WithProver(namedProver{new(prover), "ES256"}).Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil)
+	login, err := client.WithProver(new(prover)).Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil)
 	if err != nil || login != "https://bank.example/authorize?client_id=an-app&request_uri=urn%3Aexample%3A1" {
 		t.Errorf("Authorize() = %q, %v, want a request that was pushed", login, err)
 	}
-	if _, err := client.Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil); !errors.Is(err, tokensource.ErrClient) {
-		t.Errorf("Authorize() without a proof = %v, want ErrClient", err)
+	if _, err := client.Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil); err == nil {
+		t.Error("Authorize() without a key = nil, want an error")
 	}
 }
 
@@ -242,7 +188,7 @@ func TestTheAudienceOfAnAssertion(t *testing.T) {
 		s.o.FAPI2 = false
 		change(s.p)
 		fake, client := fapi(t, s, 503, "")
-		_, _ = client.Refresh(t.Context(), someRefresh) // the request is what counts
+		_, _ = client.WithProver(new(prover)).Refresh(t.Context(), someRefresh) // the request is what counts
 		if got := fake.Requests()[0].Raw().PostForm.Get("client_assertion"); got != want {
 			t.Errorf("client_assertion = %q, want %q", got, want)
 		}

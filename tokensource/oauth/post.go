@@ -38,7 +38,7 @@ type answer struct {
 	cut     error     // why body is not complete, or nil
 	sent    time.Time // when the request was sent
 	secrets []string  // what the request contained, and an error must not repeat
-	again   bool      // the request is to be sent once more, with another proof
+	again   bool      // the request is to be sent once more
 }
 
 // success reports whether the server says that it did what it was asked.
@@ -73,9 +73,6 @@ func (a answer) refusesClient() bool {
 // error is a *tokensource.Error whose InDoubt says whether the form may have
 // reached the server.
 func (c *Client) post(ctx context.Context, call call) (answer, error) {
-	if err := c.unbound(call.op); err != nil {
-		return answer{}, err
-	}
 	leave, err := c.limits.enter(ctx, call.op)
 	if err != nil {
 		return answer{}, err
@@ -115,27 +112,26 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
 	if err == nil {
-		a.again = c.observed(r, a, call)
+		a.again = c.observed(r, a, call.singleUse)
 	}
 	return a, err
 }
 
 // observed shows an answer to what has authenticated the request, and to what
-// has proved it. It reports whether the request is to be sent once more. A
-// challenge for a nonce is the only refusal after which a credential that can
-// be used once is sent again (RFC 9449 section 8).
-func (c *Client) observed(r *TokenRequest, a answer, call call) (again bool) {
+// has proved it. It reports whether the request is to be sent once more.
+func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool) {
 	code := a.code()
 	if by := c.registration.Credential.by; by != nil {
 		if o, ok := by().(interface {
 			Observe(r *TokenRequest, header http.Header, code string) (again bool)
 		}); ok {
-			again = o.Observe(r, a.header, code) && !call.singleUse
+			again = o.Observe(r, a.header, code) && !singleUse
 		}
 	}
-	if c.prover != nil {
-		another := c.prover().Observe(proving.TargetOf(call.endpoint), false, a.header, code)
-		again = again || another && (!call.singleUse || code == "use_dpop_nonce")
+	if c.prover != nil && c.prover().Observe(proving.TargetOf(r.URL), false, a.header, code) {
+		// A challenge for a nonce is the only refusal after which a credential that
+		// can be used once is sent again (RFC 9449 section 8).
+		again = again || !singleUse || code == "use_dpop_nonce"
 	}
 	return again && a.refuses(code)
 }

@@ -27,7 +27,7 @@ func (c *Client) push(ctx context.Context, asked url.Values) (url.Values, error)
 	if ctx.Err() != nil {
 		return nil, &tokensource.Error{Op: opPush, Kind: tokensource.ErrTemporary, Err: ended(ctx)}
 	}
-	a, err := c.post(ctx, call{op: opPush, endpoint: c.at.PushedAuthorizationURL, form: asked})
+	a, err := c.post(ctx, call{op: opPush, endpoint: c.at.push, form: asked})
 	if err != nil {
 		return nil, err
 	}

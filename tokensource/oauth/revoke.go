@@ -33,11 +33,11 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if hint != HintAccessToken && hint != HintRefreshToken {
 		return errors.New("oauth: the hint must be HintAccessToken or HintRefreshToken")
 	}
-	if c.at.RevocationURL == "" {
+	if c.at.revocation == "" {
 		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
 	a, err := c.post(ctx, call{
-		op: opRevoke, endpoint: c.at.RevocationURL,
+		op: opRevoke, endpoint: c.at.revocation,
 		form: url.Values{"token": {token}, "token_type_hint": {hint}},
 	})
 	switch {

@@ -72,9 +72,13 @@ type Options struct {
 	Resources       []string
 	RequireResource bool
 
-	// Assertions verifies the assertions of apps whose Auth is
-	// "private_key_jwt". Nil refuses them all.
-	Assertions AssertionVerifier
+	// Assertions verifies the assertions of apps whose Auth is "private_key_jwt"
+	// (RFC 7523 section 3). It returns the client that an assertion is of. The
+	// audience is what the assertion must be for, and now is the server's time.
+	// It is called concurrently. Package jose/josetest has one. Nil refuses all.
+	Assertions interface {
+		VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
+	}
 
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge

@@ -75,11 +75,18 @@ type Provider struct {
 	// only. A Provider with it needs a PushedAuthorizationURL.
 	RequirePushed bool
 
-	// MTLS are the endpoints for a client that has a certificate ([RFC 8705]
-	// section 5), for servers that have such.
+	// MTLS are the endpoints for a client that authenticates with a certificate,
+	// or whose tokens are bound to one ([RFC 8705] section 5). An empty one means
+	// the endpoint of the same name in Provider.
 	//
 	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
-	MTLS MTLSEndpoints
+	MTLS struct {
+		TokenURL               string
+		RevocationURL          string
+		PushedAuthorizationURL string
+		ClientCredentialsURL   string
+		DeviceAuthorizationURL string
+	}
 
 	// MetadataURL is where the facts were read ([RFC 8414]), after the issuer
 	// was compared. Empty means that they were written by hand.
@@ -219,17 +226,6 @@ type Provider struct {
 	// the tokens. A person who can change what is sent there can log in as any
 	// user.
 	InsecureHTTP bool
-}
-
-// MTLSEndpoints are endpoints for a client that authenticates with a
-// certificate, or whose tokens are bound to one. An empty one means the
-// endpoint of the same name in [Provider].
-type MTLSEndpoints struct {
-	TokenURL               string
-	RevocationURL          string
-	PushedAuthorizationURL string
-	ClientCredentialsURL   string
-	DeviceAuthorizationURL string
 }
 
 // An Identity says which user a token is for. Only Subject identifies the user:
