@@ -25,6 +25,7 @@ type Client struct {
 	at           endpoints // where requests are sent
 	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
+	idTokens     func() IDTokenVerifier // nil for none
 	proofs       tokensource.Proofs
 	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
 }
@@ -66,6 +67,11 @@ type Options struct {
 	// tokensource.ErrTemporary. Prepare runs under the context of the request
 	// and concurrently with itself.
 	Prepare func(ctx context.Context, r *TokenRequest) error
+
+	// IDTokens verifies the ID tokens of the authorization server, so that they
+	// say who has logged in (OpenID Connect). Nil means that ID tokens are not
+	// read.
+	IDTokens IDTokenVerifier
 
 	// Proofs makes and opens the keys with which requests prove possession
 	// (DPoP, [RFC 9449]). With it, each login needs a key, and the server must
@@ -153,6 +159,9 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
+	}
+	if verifier := o.IDTokens; !isnil.Value(verifier) {
+		c.idTokens = func() IDTokenVerifier { return verifier }
 	}
 	return c, nil
 }

@@ -17,7 +17,8 @@
 // authenticates with: [Secret], [SecretFunc], or an [Authenticator] of the
 // caller, which sees each [TokenRequest]. Options.Proofs bind the tokens to keys
 // (DPoP, [RFC 9449]), one for each login; a program that calls a Client itself
-// names the key with [Client.WithProver].
+// names the key with [Client.WithProver]. An [IDTokenVerifier] verifies the ID
+// tokens of OpenID Connect.
 //
 // # Requests
 //

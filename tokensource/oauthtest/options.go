@@ -130,6 +130,16 @@ type Options struct {
 	// cannot be sent back; "method" (the allowed one is named) and "path".
 	Answer func(topic, parameter string) *Answer
 
+	// IDTokens makes the ID tokens of users who grant the scope "openid", and the
+	// key set at Provider.JWKSURL. The Signer of package oidctest is one. IDToken
+	// signs claims. It adds the hash of the access token that the ID token comes
+	// with (at_hash). It must not call the Server: a lock is held. Nil means that
+	// there are no ID tokens.
+	IDTokens interface {
+		IDToken(claims map[string]any, accessToken string) (string, error)
+		JWKS() []byte
+	}
+
 	// Stamp adds the headers that the server sends with everything. Nil adds
 	// none but Date.
 	Stamp func(h http.Header, seen Request)

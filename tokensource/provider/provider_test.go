@@ -24,6 +24,9 @@ func example() *provider.Provider {
 		APIOrigins:           []string{"https://api.example", "https://api.example:8443"},
 		Issuer:               "https://as.example",
 		IssuerRequired:       true,
+		IDTokenIssuers:       []string{"https://as.example", "https://as.example/{tenantid}/v2"},
+		JWKSURL:              "https://as.example/keys",
+		EndSessionURL:        "https://as.example/logout",
 		Scopes:               []string{"read", "write"},
 		IdentityScopes:       []string{"read"},
 		ScopeSeparator:       ",",
@@ -110,6 +113,11 @@ func TestValidate(t *testing.T) {
 		{"http other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{"http://as.example/device"} }, "OtherEndpoints"},
 		{"empty other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{""} }, "OtherEndpoints"},
 		{"http identity", func(p *provider.Provider) { p.IdentityURL = "http://api.example/me" }, "IdentityURL"},
+		{"http keys of ID tokens", func(p *provider.Provider) { p.JWKSURL = "http://as.example/keys" }, "JWKSURL"},
+		{"http end of a session", func(p *provider.Provider) { p.EndSessionURL = "http://as.example/logout" }, "EndSessionURL"},
+		{"empty issuer of ID tokens", func(p *provider.Provider) { p.IDTokenIssuers = []string{""} }, "IDTokenIssuers"},
+		{"issuer of ID tokens with another variable", func(p *provider.Provider) { p.IDTokenIssuers[0] = "https://as.example/{realm}" }, "IDTokenIssuers"},
+		{"issuer of ID tokens with two tenants", func(p *provider.Provider) { p.IDTokenIssuers[0] = "https://{tenantid}.example/{tenantid}" }, "IDTokenIssuers"},
 
 		{"http origin", func(p *provider.Provider) { p.APIOrigins = []string{"http://api.example"} }, "must be https"},
 		{"loopback origin without the switch", func(p *provider.Provider) { p.APIOrigins = []string{"http://127.0.0.1:1"} }, "InsecureLoopback"},
@@ -148,6 +156,7 @@ func TestClone(t *testing.T) {
 	p := example()
 	c := p.Clone()
 	c.Name, c.Scopes[0], c.APIOrigins[0], c.OtherEndpoints[0] = "other", "changed", "https://changed.example", "https://changed.example/par"
+	c.IDTokenIssuers[0] = "https://changed.example"
 	c.IdentityScopes[0], c.KeepMembers[0], c.AuthorizationParams["access_type"][0] = "changed", "changed", "changed"
 	c.AuthorizationParams.Set("new", "parameter")
 	c.API.RejectedStatuses[0], c.API.LimitStatuses[0], c.API.LimitHeaders[0].Reset = 402, 402, "changed"

@@ -27,6 +27,8 @@ func (p *Provider) Validate() error {
 		{"RevocationURL", p.RevocationURL, false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
+		{"JWKSURL", p.JWKSURL, false},
+		{"EndSessionURL", p.EndSessionURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
