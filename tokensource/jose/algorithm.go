@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/cryptosigner"
@@ -29,44 +30,19 @@ var algorithms = map[string]algorithm{
 	"EdDSA": {}, "RS256": {}, "RS384": {}, "RS512": {}, "PS256": {}, "PS384": {}, "PS512": {},
 }
 
-const rsaBits = 2048
-
-// suitable returns the algorithm for a key when nothing else says which.
-func suitable(public crypto.PublicKey) string {
-	switch key := public.(type) {
-	case *ecdsa.PublicKey:
-		for _, alg := range []string{"ES256", "ES384", "ES512"} {
-			if algorithms[alg].curve == key.Curve {
-				return alg
-			}
-		}
-	case ed25519.PublicKey:
-		return "EdDSA"
-	case *rsa.PublicKey:
-		return "PS256"
+// fits returns the algorithm of a key: alg, or what suits the key if alg is
+// empty. It refuses a key that does not sign with alg.
+func fits(public crypto.PublicKey, alg string) (string, error) {
+	list, err := algorithmsOf(public)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("jose: DPoP: %w", err)
+	case alg == "":
+		return string(list[0]), nil
+	case !slices.Contains(list, jose.SignatureAlgorithm(alg)):
+		return "", fmt.Errorf("jose: DPoP: algorithm %.20q does not fit the key: use one of %v", alg, list)
 	}
-	return ""
-}
-
-// fits refuses a key that does not sign with the algorithm.
-func fits(public crypto.PublicKey, alg string) error {
-	known, ok := algorithms[alg]
-	fit := false
-	switch key := public.(type) {
-	case *ecdsa.PublicKey:
-		fit = known.curve != nil && known.curve == key.Curve
-	case ed25519.PublicKey:
-		fit = alg == "EdDSA"
-	case *rsa.PublicKey:
-		fit = known.curve == nil && alg != "EdDSA"
-		if bits := key.N.BitLen(); bits < rsaBits {
-			return fmt.Errorf("jose: an RSA key of %d bits is too short: %d are the least (RFC 7518 section 3.3)", bits, rsaBits)
-		}
-	}
-	if !ok || !fit {
-		return fmt.Errorf("jose: a %T does not sign with %.20q", public, alg)
-	}
-	return nil
+	return alg, nil
 }
 
 // generate makes a key for an algorithm, and returns it as a text too.
@@ -79,7 +55,7 @@ func generate(alg string) (crypto.Signer, string, error) {
 	case alg == "EdDSA":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		key, err = rsa.GenerateKey(rand.Reader, rsaBits)
+		key, err = rsa.GenerateKey(rand.Reader, minRSA)
 	}
 	if err != nil {
 		return nil, "", err
@@ -105,12 +81,12 @@ func parse(text string) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// signing returns a function that appends to b the signature of input, in the
+// signer returns a function that appends to b the signature of input, in the
 // form that JOSE demands.
 //
 // The signatures are go-jose's, except for the form of ECDSA: its conversion
 // costs more allocations than the rest of a proof. See [appendECDSA].
-func signing(key crypto.Signer, alg string) func(b, input []byte) ([]byte, error) {
+func signer(key crypto.Signer, alg string) func(b, input []byte) ([]byte, error) {
 	known := algorithms[alg]
 	if known.curve == nil {
 		opaque := cryptosigner.Opaque(key)

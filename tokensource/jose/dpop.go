@@ -97,9 +97,9 @@ func (d *DPoP) NewKey(ctx context.Context) (tokensource.ProofKey, error) {
 	case isnil.Value(signer) || name == "":
 		return nil, errors.New("jose: NewSigner returned no key, or a key without a name")
 	}
-	alg := d.o.Algorithm
-	if alg == "" {
-		alg = suitable(signer.Public())
+	alg, err := fits(signer.Public(), d.o.Algorithm)
+	if err != nil {
+		return nil, err
 	}
 	return d.key(signer, alg, func(thumbprint string) string { return join(formReference, alg, thumbprint, name) })
 }

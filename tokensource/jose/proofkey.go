@@ -34,16 +34,19 @@ type proofKey struct {
 // key prepares a key. The header of a proof names the public key, so it is the
 // same in all proofs of a key: go-jose makes it once, with a proof that is not
 // sent.
-func (d *DPoP) key(signer crypto.Signer, alg string, stored func(thumbprint string) string) (tokensource.ProofKey, error) {
-	if err := fits(signer.Public(), alg); err != nil {
+func (d *DPoP) key(key crypto.Signer, alg string, stored func(thumbprint string) string) (tokensource.ProofKey, error) {
+	if alg == "" {
+		return nil, errDamaged
+	}
+	if _, err := fits(key.Public(), alg); err != nil {
 		return nil, err
 	}
-	thumbprint, err := Thumbprint(signer.Public())
+	thumbprint, err := Thumbprint(key.Public())
 	if err != nil {
 		return nil, err
 	}
-	sign := signing(signer, alg)
-	header, err := headerOf(&headerSigner{signer.Public(), sign}, alg)
+	sign := signer(key, alg)
+	header, err := headerOf(&headerSigner{key.Public(), sign}, alg)
 	if err != nil {
 		return nil, err
 	}
