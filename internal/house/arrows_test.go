@@ -88,6 +88,7 @@ var arrows = []row{
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
+	{"internal/opaquekeys", "tokensource", ""},
 	{"internal/servertest", "", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
