@@ -30,7 +30,11 @@ const (
 // is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
-	tok, err := f.client.Exchange(ctx, p.code.Reveal(), f.verifier.Reveal())
+	client, err := l.prover(ctx, f)
+	if err != nil {
+		return failed("the code could not be exchanged", err)
+	}
+	tok, err := client.Exchange(ctx, p.code.Reveal(), f.verifier.Reveal())
 	if err != nil {
 		e := failed("the code could not be exchanged", err)
 		if tok, ok := oauth.Unusable(err); ok { // the server granted, and the answer is of no use

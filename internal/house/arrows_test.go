@@ -92,6 +92,7 @@ var arrows = []row{
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
 	{"internal/nodekit", "", ""},
+	{"internal/opaquekeys", "tokensource", ""},
 	{"internal/servertest", "", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
