@@ -40,6 +40,10 @@ var (
 	// that a refresh would not help.
 	ErrJustRenewed = errors.New("tokensource: the rejected token was renewed moments ago")
 
+	// ErrKeyLost means that the key to which a grant is bound does not exist any
+	// more ([Proofs]). It comes with ErrReauthorize.
+	ErrKeyLost = errors.New("tokensource: the key to which the grant is bound is lost")
+
 	// ErrClosed means that the source was closed.
 	ErrClosed = errors.New("tokensource: closed")
 )
@@ -60,6 +64,10 @@ const (
 	// ReasonNoRefreshToken means that the access token has expired, and that the
 	// server had issued no refresh token.
 	ReasonNoRefreshToken Reason = "no refresh token"
+
+	// ReasonKeyLost means that the tokens are bound to a key that does not exist
+	// any more.
+	ReasonKeyLost Reason = "key lost"
 
 	// ReasonNoGrant means that the user never logged in, or has logged out.
 	ReasonNoGrant Reason = "no grant"

@@ -20,6 +20,9 @@ func (c *Client) With(redirectURL string, scopes []string) (*Client, error) {
 		if err := checkRedirectURL(redirectURL); err != nil {
 			return nil, fmt.Errorf("oauth: redirect URL %w", err)
 		}
+		if err := checkFAPI2Redirect(redirectURL); c.fapi && err != nil {
+			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
+		}
 		registration.RedirectURL = redirectURL
 	}
 	if scopes != nil {
