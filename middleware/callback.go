@@ -99,14 +99,15 @@ func (l *login) repeated(w http.ResponseWriter, r *http.Request, p response, err
 	return nil
 }
 
-// checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer
-// is known, iss says nothing.
+// checkIssuer compares iss as a string, also if the server has not announced it
+// (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
 func (l *login) checkIssuer(p response) error {
 	want := l.client.Provider()
 	switch {
-	case p.issuer == "" && want.IssuerRequired:
+	case want.Issuer == "":
+	case !p.names && want.IssuerRequired:
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names no issuer"}
-	case p.issuer != "" && want.Issuer != "" && p.issuer != want.Issuer:
+	case p.names && p.issuer != want.Issuer:
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names another issuer"}
 	}
 	return nil

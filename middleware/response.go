@@ -25,6 +25,7 @@ var callbackParams = []string{"state", "code", "iss", "error", "denied"}
 type response struct {
 	state, code redact.Hidden
 	issuer      string
+	names       bool   // there is an issuer, which may be empty
 	errorCode   string // raw; safe to compare, not to show
 	description string // raw
 	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
@@ -58,7 +59,7 @@ func parseResponse(r *http.Request) (response, error) {
 		}
 	}
 	p := response{
-		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"),
+		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"), names: query.Has("iss"),
 		errorCode: query.Get("error"), description: texts.Get("error_description"), denied: query.Get("denied") != "",
 	}
 	failed := p.errorCode != "" || p.denied

@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
-		"internal/isnil internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
