@@ -79,7 +79,7 @@ func ExampleVerifier_logout() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer grants.Close()
+	defer func() { _ = grants.Close() }()
 	mux := http.NewServeMux()
 
 	login, err := middleware.New(grants, keys, &middleware.Options{
