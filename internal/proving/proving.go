@@ -101,6 +101,15 @@ func (k *Key) Open(ctx context.Context, op string) (tokensource.ProofKey, error)
 	return nil, e
 }
 
+// Private reports whether what Proofs store is a secret. Nil stores nothing.
+func Private(p tokensource.Proofs) bool {
+	if p == nil {
+		return false
+	}
+	r, ok := p.(interface{ References() bool })
+	return !ok || !r.References()
+}
+
 // extra is the name under which a token has its key. No answer of a server has
 // a function as a value, so what is found there is a Key of this package.
 const extra = "authtrip: proof key"
