@@ -75,6 +75,19 @@ type Provider struct {
 	// only. A Provider with it needs a PushedAuthorizationURL.
 	RequirePushed bool
 
+	// DeviceAuthorizationURL is where a device asks for a code that a person
+	// enters elsewhere ([RFC 8628]). Empty means that the server has no such
+	// endpoint.
+	//
+	// [RFC 8628]: https://www.rfc-editor.org/rfc/rfc8628
+	DeviceAuthorizationURL string
+
+	// AnyLoopbackPort says that the server accepts a registered redirect URL on a
+	// loopback address with any port ([RFC 8252] section 7.3).
+	//
+	// [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
+	AnyLoopbackPort bool
+
 	// MTLS are the endpoints for a client that authenticates with a certificate,
 	// or whose tokens are bound to one ([RFC 8705] section 5). An empty one means
 	// the endpoint of the same name in Provider.

@@ -28,6 +28,7 @@ func (p *Provider) Validate() error {
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
+		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
