@@ -40,12 +40,13 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, pushed authorization, client credentials, keys,
-// those of MTLS, and OtherEndpoints. A token of a user is never sent there.
+// directly: token, revocation, pushed authorization, client credentials, device
+// authorization, registration, keys, those of MTLS, and OtherEndpoints. A token
+// of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
-		p.TokenURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL,
+		p.TokenURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL, p.DeviceAuthorizationURL, p.RegistrationURL,
 		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL, p.JWKSURL,
 	}
 	for _, endpoint := range append(own, p.OtherEndpoints...) {

@@ -30,6 +30,8 @@ func (p *Provider) Validate() error {
 		{"JWKSURL", p.JWKSURL, false},
 		{"EndSessionURL", p.EndSessionURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
+		{"RegistrationURL", p.RegistrationURL, false},
+		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
