@@ -40,14 +40,14 @@ func TestM2_AuthorizeIsOpened(t *testing.T) {
 }
 
 func TestM2_Params(t *testing.T) {
-	params := url.Values{"resource": {"https://api.one.example", "https://api.two.example"}}
+	params := url.Values{"audience": {"https://api.one.example", "https://api.two.example"}}
 	w := newWorld(t, setup{options: middleware.Options{Params: params}})
-	params["resource"][0] = "changed later"
+	params["audience"][0] = "changed later"
 	u, err := url.Parse(newBrowser(t, w.mux).start(""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := u.Query()["resource"]; len(got) != 2 || got[0] != "https://api.one.example" {
-		t.Errorf("resource = %q, want the two that were configured", got)
+	if got := u.Query()["audience"]; len(got) != 2 || got[0] != "https://api.one.example" {
+		t.Errorf("audience = %q, want the two that were configured", got)
 	}
 }

@@ -1,13 +1,14 @@
 package middleware
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/authtrip/authtrip/internal/opened"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -63,7 +64,7 @@ func (l *Login) Begin(w http.ResponseWriter, r *http.Request, o *BeginOptions) {
 // begin sets the cookie of a new flow and redirects to the authorization
 // server.
 func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) error {
-	if !isOpened(r) {
+	if !opened.Page(r) {
 		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
 	}
 	if o.ReturnTo == "" {
@@ -81,6 +82,12 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 		return nil
 	}
 	r = correlate(r, f.state.Reveal())
+	if err := l.bind(r.Context(), &f); err != nil {
+		return err
+	}
+	if f.target, err = l.request(r.Context(), f, o.Params); err != nil {
+		return err
+	}
 	if err := l.setFlow(w, r, f); err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Cause: "the login could not be sealed", Retry: l.site.authorize, Err: err}
 	}
@@ -89,7 +96,7 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	return nil
 }
 
-// prepare returns a new flow, with the URL of its authorization request.
+// prepare returns a new flow.
 func (l *login) prepare(o BeginOptions) (flow, error) {
 	f := newFlow(o.ReturnTo, l.options.FlowLifetime)
 	if o.RedirectURL == "" {
@@ -107,15 +114,60 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if err := l.checkScopes(f.client.Scopes()); err != nil {
 		return flow{}, err
 	}
+	f.openID, err = l.askOpenID(l.params(o.Params))
+	return f, err
+}
+
+// params returns the further parameters of an authorization request.
+func (l *login) params(more url.Values) url.Values {
 	params := cloneParams(l.options.Params)
 	if params == nil {
 		params = url.Values{}
 	}
-	maps.Copy(params, o.Params)
-	if f.target, err = f.client.AuthorizationURL(f.state.Reveal(), f.verifier.Reveal(), params); err != nil {
-		return flow{}, err
+	maps.Copy(params, more)
+	return params
+}
+
+// request returns the URL of the flow's authorization request. Where the server
+// takes pushed requests, this is one request to it. If that fails, there is no
+// other way, and the user may try again with a new flow.
+func (l *login) request(ctx context.Context, f flow, more url.Values) (string, error) {
+	params := l.params(more)
+	if nonce := f.openID.nonce.Reveal(); nonce != "" {
+		params.Set("nonce", nonce)
 	}
-	return f, checkMode(f.target)
+	if err := l.checkMode(params); err != nil {
+		return "", &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
+	}
+	target, err := f.client.Authorize(ctx, f.state.Reveal(), f.verifier.Reveal(), params)
+	switch {
+	case errors.Is(err, tokensource.ErrTemporary):
+		return "", &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Retry: l.authorizePath(f.returnTo), Err: err}
+	case err != nil:
+		return "", &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
+	}
+	return target, nil
+}
+
+// try reports why no login to a redirect URL can be begun with the options of
+// l. It sends nothing.
+func (l *login) try(redirectURL string) error {
+	f, err := l.prepare(BeginOptions{ReturnTo: "/", RedirectURL: redirectURL})
+	if err != nil {
+		return err
+	}
+	if l.client.Proofs() != nil {
+		f.client = f.client.WithProver(noKey{})
+	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	if _, err = l.request(ended, f, nil); errors.Is(err, context.Canceled) {
+		return nil // all but the sending
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // clientOf returns the client as the flow uses it.
@@ -126,18 +178,14 @@ func (l *login) clientOf(f flow) (*oauth.Client, error) {
 	return l.client.With(f.callback.url, f.scopes)
 }
 
-// checkMode refuses an authorization request whose answer would not come in
-// the query of the callback (OAuth 2.0 Multiple Response Type Encoding
-// Practices, section 2.1).
-func checkMode(target string) error {
-	u, err := url.Parse(target)
-	if err != nil {
-		return errors.New("middleware: the authorization endpoint is no URL")
+// checkMode refuses an authorization request whose answer would not come where
+// Callback reads it.
+func (l *login) checkMode(params url.Values) error {
+	mode, err := responseMode(l.client.Provider(), params)
+	if err == nil && mode == modeFormPost && !l.posts() {
+		err = errors.New("middleware: response_mode form_post: set it in Options.Params, because it concerns the route of the callback")
 	}
-	if modes, ok := u.Query()["response_mode"]; ok && !slices.Equal(modes, []string{"query"}) {
-		return fmt.Errorf("middleware: response_mode %q: the callback reads a query, so leave the parameter out", modes)
-	}
-	return nil
+	return err
 }
 
 // again returns where to begin the login of r at another origin: at the same

@@ -22,6 +22,14 @@
 //	login.Mount(mux)
 //	mux.Handle("/me", login.Require(page))
 //
+// # OpenID Connect
+//
+// If the client verifies ID tokens (oauth.Options.IDTokens), each login has a
+// nonce, and the ID token says who the user is. With Options.LogoutAtServer, a
+// logout goes on at the authorization server. With
+// Options.BackChannelLogoutPath, the server reports logouts, and sessions end
+// here too.
+//
 // # State
 //
 // What one login needs is in a sealed cookie of its own. The store of the
@@ -81,7 +89,8 @@ type login struct {
 	client   *oauth.Client
 	keys     seal.AEAD
 	options  Options
-	asks     bool // the provider, at its IdentityURL, who the user is
+	asks     bool // the provider, or an ID token, who the user is: Options.Identify is nil
+	atServer serverNames
 	sessions Sessions
 	site     site
 	tag      string // names this Login in cookies, sealed values and the store
@@ -136,6 +145,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.port, s.path)[:8]
 	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag, asks: o.Identify == nil,
+		atServer: serverNamesOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		cookies:  newCookies(s.secure, tag),
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
@@ -146,7 +156,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}
 	}
 	for _, c := range s.callbacks {
-		if _, err := l.prepare(BeginOptions{ReturnTo: "/", RedirectURL: c.url}); err != nil {
+		if err := l.try(c.url); err != nil {
 			return nil, fmt.Errorf("middleware: no authorization request can be made: %w", err)
 		}
 	}

@@ -40,6 +40,10 @@ var (
 	// that a refresh would not help.
 	ErrJustRenewed = errors.New("tokensource: the rejected token was renewed moments ago")
 
+	// ErrKeyLost means that the key to which a grant is bound does not exist any
+	// more ([Proofs]). It comes with ErrReauthorize.
+	ErrKeyLost = errors.New("tokensource: the key to which the grant is bound is lost")
+
 	// ErrClosed means that the source was closed.
 	ErrClosed = errors.New("tokensource: closed")
 )
@@ -61,6 +65,10 @@ const (
 	// server had issued no refresh token.
 	ReasonNoRefreshToken Reason = "no refresh token"
 
+	// ReasonKeyLost means that the tokens are bound to a key that does not exist
+	// any more.
+	ReasonKeyLost Reason = "key lost"
+
 	// ReasonNoGrant means that the user never logged in, or has logged out.
 	ReasonNoGrant Reason = "no grant"
 )
@@ -68,8 +76,10 @@ const (
 // An Error holds the facts of a failed operation. Its text contains no token,
 // code, secret, verifier or response body.
 type Error struct {
-	// Op is "exchange", "refresh", "revoke", "client_credentials", "identity",
-	// "load" or "store".
+	// Op is what was done: "push" for a pushed authorization request, "exchange",
+	// "refresh", "revoke", "client_credentials", "jwt_bearer", "token_exchange",
+	// "device" for a request for a device code, "device_code" for a request with
+	// one, "extension" for another extension grant, "identity", "load" or "store".
 	Op string
 
 	// Kind is one of this package's sentinel errors, or nil.

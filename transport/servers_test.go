@@ -144,7 +144,7 @@ func atServer(t *testing.T, like func(*oauthtest.Knobs), describe func(*provider
 func authorizeAt(t *testing.T, fake *oauthtest.Server, client *oauth.Client, grants *grant.Keeper, user string) {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
-	page, err := client.AuthorizationURL("the-state-of-a-test", verifier, nil)
+	page, err := client.Authorize(t.Context(), "the-state-of-a-test", verifier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

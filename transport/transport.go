@@ -26,9 +26,12 @@ type core struct {
 	renewer    tokensource.Renewer           // src, or nil if it cannot renew
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
+	wraps      bool                          // src embeds an engine, and may supply tokens of its own
 	base       http.RoundTripper
 	fresh      func() http.RoundTripper // base for the requests of the engine
 	origins    origins
+	own        grantOrigins
+	form       *form // nil means the usual one
 	endpoints  endpoints
 	rejected   func(*http.Response) bool
 	retry      *retrier // nil means no retries
@@ -57,13 +60,21 @@ type core struct {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.core()
 	if !c.sendsTokenTo(req) {
-		return c.pass(req)
+		own, err := c.sendsOwnTokenTo(req)
+		if err != nil {
+			closeBody(req)
+			c.report(req, err)
+			return nil, timed(req.Context(), err)
+		}
+		if !own {
+			return c.pass(req)
+		}
 	}
 	body, kept := c.keepBody(req)
 	defer kept.release()
 	var resp *http.Response
 	var err error
-	if c.authorizer != nil {
+	if c.authorizer != nil && c.ready == nil {
 		resp, err = c.authorized(req, body, kept)
 	} else {
 		resp, err = c.bearer(req, body, kept)
@@ -72,9 +83,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // bearer sends req with a Bearer token, renews a token that is rejected, and
-// replays the request once with the new one.
+// replays the request once with the new one. A token of an engine that has no
+// header value is bound to a key, or cannot be sent: its source knows which.
 func (c *core) bearer(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
 	tok, auth, err := c.token(req.Context())
+	if err == nil && auth == "" {
+		return c.authorized(req, body, kept)
+	}
 	if err != nil {
 		if body != nil {
 			body.Close()
@@ -82,7 +97,7 @@ func (c *core) bearer(req *http.Request, body io.ReadCloser, kept *keptBody) (*h
 		c.report(req, err)
 		return nil, err
 	}
-	resp, err := c.send(req, body, carrier{auth: auth})
+	resp, err := c.send(req, body, carrier{auth: auth, form: c.form})
 	if err != nil || !c.refused(resp) {
 		c.accepted(req, resp, tok)
 		return resp, err
@@ -111,7 +126,7 @@ func (c *core) token(ctx context.Context) (*oauth2.Token, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("transport: no access token: %w", err)
 	}
-	if auth == "" {
+	if auth == "" && (c.ready == nil || c.authorizer == nil) {
 		auth, err = c.headers.value(tok)
 	}
 	return tok, auth, err

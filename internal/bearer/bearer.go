@@ -37,13 +37,21 @@ func Value(tok *oauth2.Token) (string, error) {
 	if tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "Bearer") {
 		return "", fmt.Errorf("%w: its type is %.20q", ErrType, tok.TokenType)
 	}
-	if tok.AccessToken == "" {
-		return "", fmt.Errorf("%w: it is empty", ErrToken)
-	}
-	for i := range len(tok.AccessToken) {
-		if c := tok.AccessToken[i]; c < 0x21 || c > 0x7e {
-			return "", fmt.Errorf("%w: it contains byte 0x%02x", ErrToken, c)
-		}
+	if err := Check(tok.AccessToken); err != nil {
+		return "", err
 	}
 	return scheme + tok.AccessToken, nil
+}
+
+// Check refuses a token that no header may carry, with [ErrToken].
+func Check(token string) error {
+	if token == "" {
+		return fmt.Errorf("%w: it is empty", ErrToken)
+	}
+	for i := range len(token) {
+		if c := token[i]; c < 0x21 || c > 0x7e {
+			return fmt.Errorf("%w: it contains byte 0x%02x", ErrToken, c)
+		}
+	}
+	return nil
 }

@@ -90,7 +90,7 @@ func newClient(t *testing.T, x *xapi.Server, app oauthtest.App, redirectURL stri
 func logIn(t *testing.T, fake *oauthtest.Server, client *oauth.Client, grants *grant.Keeper, user string) {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
-	authorize, err := client.AuthorizationURL("state-of-this-test", verifier, nil)
+	authorize, err := client.Authorize(t.Context(), "state-of-this-test", verifier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,14 +43,18 @@ type userConfig struct {
 	transport    transport.Transport
 }
 
-// assertion is an Authenticator and a Prover that hold a key in plain sight.
+// assertion is an Authenticator and a ProofKey that hold a key in plain sight.
 type assertion struct{ Key string }
 
 func (assertion) Authenticate(context.Context, *oauth.TokenRequest) error { return nil }
 
-func (assertion) Prove(context.Context, *oauth.TokenRequest) error { return nil }
+func (assertion) Prove(context.Context, string, string, string) (string, error) { return "", nil }
 
-func (assertion) Observe(*oauth.TokenRequest, http.Header, string) bool { return false }
+func (assertion) Observe(string, bool, http.Header, string) bool { return false }
+
+func (assertion) Thumbprint() string { return "" }
+
+func (a assertion) Stored() string { return a.Key }
 
 // plainSource is a source that shows its token when it is printed.
 type plainSource struct{ Text string }

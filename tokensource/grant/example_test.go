@@ -41,7 +41,7 @@ func Example() {
 	// The state must be random and bound to the browser: package middleware does
 	// that.
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL("random", verifier, nil)
+	login, err := client.Authorize(context.Background(), "random", verifier, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

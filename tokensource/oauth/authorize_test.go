@@ -25,7 +25,7 @@ func authorizationQuery(t *testing.T, s setting, state, verifier string, params 
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := client.AuthorizationURL(state, verifier, params)
+	raw, err := client.Authorize(t.Context(), state, verifier, params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func authorizationQuery(t *testing.T, s setting, state, verifier string, params 
 	return u, q
 }
 
-func TestAuthorizationURL(t *testing.T) {
+func TestAuthorize(t *testing.T) {
 	base := func(s setting) map[string]string {
 		return map[string]string{
 			"response_type": "code", "client_id": s.r.ClientID, "redirect_uri": s.r.RedirectURL, "state": "st4te",
@@ -104,7 +104,7 @@ func TestAuthorizationURL(t *testing.T) {
 	}
 }
 
-func TestAuthorizationURLRefuses(t *testing.T) {
+func TestAuthorizeRefuses(t *testing.T) {
 	tests := []struct {
 		name            string
 		state, verifier string
@@ -137,7 +137,7 @@ func TestAuthorizationURLRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range tests {
-		got, err := client.AuthorizationURL(tt.state, tt.verifier, tt.params)
+		got, err := client.Authorize(t.Context(), tt.state, tt.verifier, tt.params)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || got != "" {
 			t.Errorf("AuthorizationURL(%s) = %q, %v, want an error with %q", tt.name, got, err, tt.want)
 		} else if tt.verifier != "" && strings.Contains(err.Error(), tt.verifier) {
@@ -153,13 +153,13 @@ func TestAuthorizationURLRefusesAParameterOfTheEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.AuthorizationURL("st4te", rfcVerifier, url.Values{"tenant": {"2"}})
+	_, err = client.Authorize(t.Context(), "st4te", rfcVerifier, url.Values{"tenant": {"2"}})
 	if err == nil || !strings.Contains(err.Error(), "tenant") {
 		t.Errorf("AuthorizationURL(tenant twice) = %v, want an error", err)
 	}
 }
 
-func TestAuthorizationURLTakes(t *testing.T) {
+func TestAuthorizeTakes(t *testing.T) {
 	tests := []struct{ name, state, verifier string }{
 		{"the longest state at X", strings.Repeat("s", 500), rfcVerifier},
 		{"characters, not bytes", strings.Repeat("\u00e9", 500), rfcVerifier},
@@ -181,18 +181,18 @@ func TestAuthorizationURLTakes(t *testing.T) {
 
 // Two requests of one client share nothing that is theirs, and building one
 // leaves the caller's parameters alone.
-func TestAuthorizationURLsAreIndependent(t *testing.T) {
-	params := url.Values{"resource": {"https://api.example/a", "https://api.example/b"}}
+func TestTwoRequestsOfAClientShareNothing(t *testing.T) {
+	params := url.Values{"audience": {"https://api.example/a", "https://api.example/b"}}
 	before := maps.Clone(params)
 	_, first := authorizationQuery(t, generic(), "one", oauth2.GenerateVerifier(), params)
 	_, second := authorizationQuery(t, generic(), "two", oauth2.GenerateVerifier(), nil)
-	if first.Get("code_challenge") == second.Get("code_challenge") || first.Get("state") == second.Get("state") || second.Has("resource") {
+	if first.Get("code_challenge") == second.Get("code_challenge") || first.Get("state") == second.Get("state") || second.Has("audience") {
 		t.Errorf("two requests share values: %v, %v", first, second)
 	}
-	if got := first["resource"]; !slices.Equal(got, before["resource"]) {
-		t.Errorf("resource = %q, want both (RFC 8707 section 2)", got)
+	if got := first["audience"]; !slices.Equal(got, before["audience"]) {
+		t.Errorf("audience = %q, want both", got)
 	}
-	if len(params) != 1 || len(params["resource"]) != 2 {
+	if len(params) != 1 || len(params["audience"]) != 2 {
 		t.Errorf("the caller's parameters are now %v", params)
 	}
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -19,20 +20,17 @@ const maxAnswer = 1 << 20
 // redirect, which would send code, verifier and secret to another place (RFC
 // 9700 section 4.12), and keeps no cookies.
 type carrier struct {
-	given http.RoundTripper // nil means http.DefaultTransport, which a program may replace
-	fresh atomic.Pointer[freshTransport]
+	given       http.RoundTripper // nil means http.DefaultTransport, which a program may replace
+	fresh       atomic.Pointer[freshTransport]
+	certificate func() (*tls.Certificate, error) // of the client, or nil
 }
 
 // freshTransport is a transport that uses each connection once, made of another
 // one.
 type freshTransport struct{ of, transport *http.Transport }
 
-func newCarrier(hc *http.Client) *carrier {
-	c := new(carrier)
-	if hc != nil {
-		c.given = hc.Transport
-	}
-	return c
+func newCarrier(hc *http.Client, certificate func() (*tls.Certificate, error)) *carrier {
+	return &carrier{given: transportOf(hc), certificate: certificate}
 }
 
 // transport returns what sends a request. Each request travels on a connection
@@ -45,7 +43,10 @@ func (c *carrier) transport() http.RoundTripper {
 		base = http.DefaultTransport
 	}
 	pooled, ok := base.(*http.Transport)
-	if !ok || pooled == nil || pooled.DisableKeepAlives {
+	switch {
+	case c.certificate != nil && (!ok || pooled == nil):
+		return unable{errNoCertificate}
+	case !ok, pooled == nil, pooled.DisableKeepAlives && c.certificate == nil:
 		return base
 	}
 	f := c.fresh.Load()
@@ -54,6 +55,9 @@ func (c *carrier) transport() http.RoundTripper {
 		f.transport.DisableKeepAlives = true
 		if c.given == nil {
 			f.transport.Proxy = httpsOnly(pooled.Proxy)
+		}
+		if c.certificate != nil {
+			withCertificate(f.transport, c.certificate)
 		}
 		c.fresh.Store(f)
 	}
@@ -94,7 +98,8 @@ func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) 
 		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left(), Err: *refused}
 	}
 	if err != nil {
-		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: s.left(), Err: cause(ctx, err)}
+		doubt := s.left() && !refusedCertificate(err)
+		return a, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, InDoubt: doubt, Err: cause(ctx, err)}
 	}
 	a.status, a.header = resp.StatusCode, resp.Header
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))

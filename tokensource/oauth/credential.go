@@ -7,11 +7,13 @@ import (
 
 	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/internal/isnil"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // A Credential is what a confidential client authenticates with ([RFC 6749]
-// section 2.3). [Secret], [SecretFunc] and [Authentication] make one. The zero
-// Credential is that of a public client, which has none.
+// section 2.3). [Secret], [SecretFunc], [AssertionFile], [AssertionFunc],
+// [MutualTLS] and [Authentication] make one. The zero Credential is that of a
+// public client, which has none.
 //
 // The secret is in a closure. So no verb of package fmt, no encoder and no
 // logger shows it, also not when they print a struct that contains the
@@ -56,12 +58,10 @@ func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 // effect on it. A nil Authenticator gives the zero Credential. [New] refuses
 // the Credential of a nil pointer in the interface.
 //
-// A signed assertion is better than a secret where the server takes one, since
-// nothing in a request can be used again ([RFC 9700] section 2.5). The same
-// holds for mutual TLS ([RFC 8705]), which needs no Credential: the transport
-// of Options.HTTPClient has the certificate, and the client ID is in the body.
+// A signed assertion, as jose.PrivateKeyJWT makes it, and [MutualTLS] are
+// better than a secret where the server takes them, since nothing in a request
+// can be used again ([RFC 9700] section 2.5).
 //
-// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 // [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 func Authentication(a Authenticator) Credential {
 	if a == nil {
@@ -77,14 +77,42 @@ func (c Credential) IsZero() bool {
 
 // check refuses a secret that cannot be right, and an Authenticator that would
 // panic.
-func (c Credential) check() error {
-	if c.by != nil && isnil.Value(c.by()) {
+func (c Credential) check(p *provider.Provider) error {
+	switch {
+	case c.fixed != nil:
+		return checkSecret(c.fixed())
+	case c.by == nil:
+		return nil
+	case isnil.Value(c.by()):
 		return errors.New("the Authenticator is a nil pointer: make one, or leave Credential out for a public client")
 	}
-	if c.fixed == nil {
-		return nil
+	switch by := c.by().(type) {
+	case interface{ check() error }:
+		return by.check()
+	case interface {
+		Check(p *provider.Provider) error
+	}:
+		return by.Check(p)
 	}
-	return checkSecret(c.fixed())
+	return nil
+}
+
+// method returns how a client with c authenticates at p, by the names of RFC
+// 7591 section 2, and the algorithm with which it signs. An empty name means
+// that the Authenticator does not say.
+func (c Credential) method(p *provider.Provider) (name, alg string) {
+	switch {
+	case c.by != nil:
+		if m, ok := c.by().(interface{ Method() (name, alg string) }); ok {
+			return m.Method()
+		}
+		return "", ""
+	case c.IsZero():
+		return "none", ""
+	case p.ClientAuth == provider.Post:
+		return "client_secret_post", ""
+	}
+	return "client_secret_basic", ""
 }
 
 func checkSecret(secret string) error {

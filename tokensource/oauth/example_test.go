@@ -37,7 +37,7 @@ func Example() {
 	// The state must be random and bound to the browser: package middleware does
 	// that.
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.AuthorizationURL("random", verifier, nil)
+	login, err := client.Authorize(context.Background(), "random", verifier, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func Example() {
 	// with a refresh token: true
 }
 
-func ExampleClient_AuthorizationURL() {
+func ExampleClient_Authorize() {
 	client, err := oauth.New(provider.X(), oauth.Registration{
 		ClientID: "my-client-id", RedirectURL: "https://app.example/callback",
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
@@ -73,7 +73,7 @@ func ExampleClient_AuthorizationURL() {
 		log.Fatal(err)
 	}
 	const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // oauth2.GenerateVerifier() makes a new one each time
-	login, err := client.AuthorizationURL("random, and bound to the browser", verifier, nil)
+	login, err := client.Authorize(context.Background(), "random, and bound to the browser", verifier, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

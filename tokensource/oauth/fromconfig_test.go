@@ -132,8 +132,8 @@ func TestConfigGoesThereAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: NewClient = %v", name, err)
 		}
-		got, _ := again.AuthorizationURL("st4te", rfcVerifier, nil)
-		want, _ := client.AuthorizationURL("st4te", rfcVerifier, nil)
+		got, _ := again.Authorize(t.Context(), "st4te", rfcVerifier, nil)
+		want, _ := client.Authorize(t.Context(), "st4te", rfcVerifier, nil)
 		if got != want || got == "" || config.ClientSecret != sentSecret(t, s.p, s.r) {
 			t.Errorf("%s: AuthorizationURL() = %q, want %q", name, got, want)
 		}

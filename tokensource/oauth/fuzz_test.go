@@ -131,7 +131,7 @@ func FuzzAuthorizationParams(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, value, state string) {
-		raw, err := client.AuthorizationURL(state, rfcVerifier, url.Values{name: {value}})
+		raw, err := client.Authorize(t.Context(), state, rfcVerifier, url.Values{name: {value}})
 		if err != nil {
 			if raw != "" {
 				t.Errorf("AuthorizationURL(%q) = %q beside %v", name, raw, err)

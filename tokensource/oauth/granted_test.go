@@ -350,7 +350,7 @@ func TestTheLifetimeCountsFromTheSending(t *testing.T) {
 	})
 }
 
-// A new token with a Prover may be bound to its key.
+// A new token of a client with a key must be bound to it.
 func TestDPoPTokensWithAKey(t *testing.T) {
 	w := newWorld(t)
 	w.Client = w.Client.WithProver(new(prover))

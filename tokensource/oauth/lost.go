@@ -59,6 +59,9 @@ func cause(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return hidden(redact.Text(e.Error(), maxDescription)) // of the operating system
 	}
+	if errors.Is(err, errNoCertificate) {
+		return errNoCertificate
+	}
 	for _, f := range fixed {
 		if strings.Contains(err.Error(), f.part) {
 			return hidden(f.text)

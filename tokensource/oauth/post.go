@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -20,11 +22,20 @@ const userAgent = "authtrip"
 type call struct {
 	op, endpoint string
 	form         url.Values // without the client's authentication
+	how          how
 
 	// singleUse says that form contains a credential which the server may
 	// accept once only: an authorization code or a refresh token. Only a
-	// challenge of the Prover repeats such a call.
+	// challenge for a nonce repeats such a call.
 	singleUse bool
+}
+
+// how is the form of a call that is not the usual one.
+type how struct {
+	method string // empty means POST
+	auth   string // one of Provider.Revocation.Auth; empty means as the client authenticates
+	token  string // for auth "token"
+	json   bool
 }
 
 // answer is what the server answered. The zero answer means that there was
@@ -36,7 +47,7 @@ type answer struct {
 	cut     error     // why body is not complete, or nil
 	sent    time.Time // when the request was sent
 	secrets []string  // what the request contained, and an error must not repeat
-	again   bool      // the Prover wants the request to be sent once more
+	again   bool      // the request is to be sent once more
 }
 
 // success reports whether the server says that it did what it was asked.
@@ -102,18 +113,38 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 		return answer{}, unprepared(call.op, err)
 	}
 	var s sending
-	req, err := formRequest(ctx, call.endpoint, r.Form().Encode(), &s)
+	text, mediaType := encoded(r.Form(), call.how.json || c.provider.TokenJSON && asksForToken(call.op))
+	req, err := formRequest(ctx, call.endpoint, text, &s)
 	if err != nil {
 		return answer{}, &tokensource.Error{Op: call.op, Err: err}
 	}
-	req.Header = r.Header()
+	r.Header().Set("Content-Type", mediaType)
+	call.how.shape(req, r.Header())
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
-	if err == nil && c.prover != nil {
-		code := a.code()
-		a.again = c.prover().Observe(r, a.header, code) && a.refuses(code)
+	if err == nil {
+		a.again = c.observed(r, a, call.singleUse)
 	}
 	return a, err
+}
+
+// observed shows an answer to what has authenticated the request, and to what
+// has proved it. It reports whether the request is to be sent once more.
+func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool) {
+	code := a.code()
+	if by := c.registration.Credential.by; by != nil {
+		if o, ok := by().(interface {
+			Observe(r *TokenRequest, header http.Header, code string) (again bool)
+		}); ok {
+			again = o.Observe(r, a.header, code) && !singleUse
+		}
+	}
+	if c.prover != nil && c.prover().Observe(proving.TargetOf(r.URL), false, a.header, code) {
+		// A challenge for a nonce is the only refusal after which a credential that
+		// can be used once is sent again (RFC 9449 section 8).
+		again = again || !singleUse || code == "use_dpop_nonce"
+	}
+	return again && a.refuses(code)
 }
 
 // prepared returns the request for one attempt: authenticated, prepared by the
@@ -123,25 +154,31 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	for name, values := range form {
 		form[name] = slices.Clone(values)
 	}
+	if err := c.checkCertificate(); err != nil {
+		return nil, err
+	}
 	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
-	r.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Audience = cmp.Or(c.provider.AssertionAudience, c.provider.Issuer)
 	r.Header().Set("Accept", "application/json")
 	r.Header().Set("User-Agent", userAgent)
-	if c.provider.ClientIDInBody {
+	if c.provider.ClientIDInBody && call.how.auth == "" {
 		form.Set("client_id", c.registration.ClientID)
 	}
-	if err := c.authenticator(secret).Authenticate(ctx, r); err != nil {
+	if err := c.authenticatorOf(call.how, secret).Authenticate(ctx, r); err != nil {
 		return nil, fmt.Errorf("Authenticator: %w", err)
 	}
+	c.adapt(call, r)
 	if c.prepare != nil {
 		if err := c.prepare(ctx, r); err != nil {
 			return nil, fmt.Errorf("Options.Prepare: %w", err)
 		}
 	}
 	if c.prover != nil {
-		if err := c.prover().Prove(ctx, r); err != nil {
-			return nil, fmt.Errorf("Prover: %w", err)
+		proof, err := c.prover().Prove(ctx, http.MethodPost, proving.TargetOf(call.endpoint), "")
+		if err != nil {
+			return nil, fmt.Errorf("ProofKey: %w", err)
 		}
+		r.Header().Set(proving.Header, proof)
 	}
 	return r, nil
 }

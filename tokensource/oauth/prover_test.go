@@ -24,22 +24,22 @@ type prover struct {
 	err    error
 }
 
-func (p *prover) Prove(_ context.Context, r *oauth.TokenRequest) error {
+func (p *prover) Prove(_ context.Context, method, target, access string) (string, error) {
 	p.proofs++
-	if r.Header().Get("Authorization") == "" {
-		return errors.New("the client is not authenticated yet")
-	}
-	r.Header().Set("DPoP", fmt.Sprintf("proof-%d of %s with nonce %q", p.proofs, r.URL, p.nonce))
-	return p.err
+	return fmt.Sprintf("proof-%d of %s %s %q with nonce %q", p.proofs, method, target, access, p.nonce), p.err
 }
 
-func (p *prover) Observe(_ *oauth.TokenRequest, header http.Header, code string) bool {
+func (p *prover) Observe(_ string, _ bool, header http.Header, code string) bool {
 	if nonce := header.Get("DPoP-Nonce"); nonce != "" {
 		p.nonce = nonce
 	}
 	p.codes = append(p.codes, code)
 	return p.always || code == "use_dpop_nonce"
 }
+
+func (p *prover) Thumbprint() string { return "thumbprint" }
+
+func (p *prover) Stored() string { return "stored" }
 
 func (w world) challenge(times int) {
 	w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{
@@ -60,7 +60,7 @@ func TestAChallengeIsAnsweredOnce(t *testing.T) {
 			proofs = append(proofs, r.Raw().Header.Get("DPoP"))
 		}
 		url := w.Fake.Requests()[0].Raw().URL.String()
-		want := []string{`proof-1 of ` + url + ` with nonce ""`, `proof-2 of ` + url + ` with nonce "n1"`}
+		want := []string{`proof-1 of POST ` + url + ` "" with nonce ""`, `proof-2 of POST ` + url + ` "" with nonce "n1"`}
 		if !slices.Equal(proofs, want) || !slices.Equal(p.codes, []string{"use_dpop_nonce", ""}) {
 			t.Errorf("%s: proofs %q, codes %q, want %q", op.name, proofs, p.codes, want)
 		}
@@ -79,20 +79,21 @@ func TestAChallengeIsNotAnsweredForEver(t *testing.T) {
 	}
 }
 
-// A success is never repeated, whatever the Prover says: the code is redeemed.
+// A success is never repeated, whatever the key says: the code is redeemed.
 func TestASuccessIsNotRepeated(t *testing.T) {
 	w, p := newWorld(t), &prover{always: true}
 	code, verifier := w.Flow()
+	w.answer(200, `{"access_token":"a","token_type":"DPoP"}`)
 	if _, err := w.Client.WithProver(p).Exchange(t.Context(), code, verifier); err != nil {
 		t.Errorf("Exchange() = %v, want a token", err)
 	}
-	if n := w.Fake.TokenCalls("authorization_code"); n != 1 || len(p.codes) != 1 {
+	if n := len(w.Fake.Requests()) - 1; n != 1 || len(p.codes) != 1 {
 		t.Errorf("the code was sent %d times, and %d answers were observed, want 1 and 1", n, len(p.codes))
 	}
 }
 
 // After an outage nothing is known of the credential: it is not sent again
-// (G3), whatever the Prover says.
+// (G3), whatever the key says.
 func TestAnOutageIsNoChallenge(t *testing.T) {
 	for _, fault := range []oauthtest.Fault{
 		{Status: 503, Body: `{"error":"use_dpop_nonce"}`, ContentType: "application/json"},
@@ -108,20 +109,20 @@ func TestAnOutageIsNoChallenge(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfAProverStopsTheRequest(t *testing.T) {
+func TestAKeyThatFailsStopsTheRequest(t *testing.T) {
 	broken := errors.New("the key is locked")
 	for _, op := range operations {
 		w := newWorld(t)
 		err := op.run(t.Context(), w.Client.WithProver(&prover{err: broken}))
 		testworld.WantIs(t, err, broken)
 		testworld.WantIs(t, err, tokensource.ErrTemporary)
-		if n := len(w.Fake.Requests()); n != 0 || !strings.Contains(err.Error(), "Prover") {
-			t.Errorf("%s = %v with %d requests, want an error that names the Prover", op.name, err, n)
+		if n := len(w.Fake.Requests()); n != 0 || !strings.Contains(err.Error(), "ProofKey") {
+			t.Errorf("%s = %v with %d requests, want an error that names the ProofKey", op.name, err, n)
 		}
 	}
 }
 
-// Each grant has a Prover of its own, and the Client without one has none.
+// Each grant has a key of its own, and the Client without one has none.
 func TestWithProverChangesNoOtherClient(t *testing.T) {
 	w, one, two := newWorld(t), new(prover), new(prover)
 	for _, client := range []*oauth.Client{w.Client, w.Client.WithProver(one), w.Client.WithProver(one).WithProver(two), w.Client.WithProver(one).WithProver(nil)} {

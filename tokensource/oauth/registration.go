@@ -21,9 +21,8 @@ type Registration struct {
 	// ClientID is the client identifier. Required.
 	ClientID string
 
-	// Credential makes the client a confidential one: Secret, SecretFunc or
-	// Authentication. The zero Credential means a public client, which sends
-	// no secret.
+	// Credential makes the client a confidential one. The zero Credential means
+	// a public client, which sends no secret.
 	Credential Credential
 
 	// RedirectURL is the redirect URI, exactly as it was registered. It is
@@ -36,6 +35,15 @@ type Registration struct {
 	// Scopes are what the app asks for. No scope is ever added to them. Empty
 	// means that the server chooses.
 	Scopes []string
+
+	// Resources name the APIs that the tokens are for, by absolute URIs such as
+	// "https://api.example" ([RFC 8707]). They are sent with every
+	// authorization request and with every request for a token, refreshes
+	// included. Nothing is sent to a provider with NoResource. Empty means that
+	// the server chooses.
+	//
+	// [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
+	Resources []string
 }
 
 // check returns an error that says what to do if r cannot work at p.
@@ -46,7 +54,7 @@ func (r Registration) check(p *provider.Provider) error {
 	if !ascii.Text(r.ClientID) {
 		return errors.New("oauth: ClientID has a space at an end, a line break or another character that no client ID has: copy it again")
 	}
-	if err := r.Credential.check(); err != nil {
+	if err := r.Credential.check(p); err != nil {
 		return fmt.Errorf("oauth: Credential: %w", err)
 	}
 	if p.CheckClient != nil {
@@ -57,7 +65,27 @@ func (r Registration) check(p *provider.Provider) error {
 	if err := checkRedirectURL(r.RedirectURL); err != nil {
 		return fmt.Errorf("oauth: RedirectURL %w", err)
 	}
+	if err := checkAccepted(r, p); err != nil {
+		return err
+	}
+	for _, resource := range r.Resources {
+		if err := checkResource(resource); err != nil {
+			return fmt.Errorf("oauth: Resources: %q %w", resource, err)
+		}
+	}
 	return checkScopes(r.Scopes, p.Scopes)
+}
+
+// checkResource checks what RFC 8707 section 2 demands of a resource.
+func checkResource(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || !u.IsAbs() || !ascii.Visible(raw):
+		return errors.New("is not an absolute URI (RFC 8707 section 2)")
+	case strings.Contains(raw, "#"):
+		return errors.New("has a fragment, which RFC 8707 section 2 forbids")
+	}
+	return nil
 }
 
 func checkRedirectURL(raw string) error {

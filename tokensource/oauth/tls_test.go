@@ -1,7 +1,6 @@
 package oauth_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -152,29 +151,5 @@ func TestTLS11IsRefused(t *testing.T) {
 		if (err == nil) != ok || (requests.Load() == 1) != ok {
 			t.Errorf("%s: Refresh() = %v after %d requests, want success: %v", tls.VersionName(version), err, requests.Load(), ok)
 		}
-	}
-}
-
-// TestMutualTLS shows how a program authenticates with a certificate (RFC 8705
-// section 2): the transport of Options.HTTPClient has it, and the registration
-// has no Credential, so that the client ID stands in the body.
-func TestMutualTLS(t *testing.T) {
-	known, stranger := newAuthority(t), newAuthority(t)
-	tokenURL, requests := tlsServer(t, &tls.Config{
-		Certificates: []tls.Certificate{known.issue(certificate())},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: known.pool(),
-	})
-	refresh := func(ctx context.Context, certificates ...tls.Certificate) error {
-		_, err := over(t, tokenURL, oauth.Credential{}, &tls.Config{RootCAs: known.pool(), Certificates: certificates}).Refresh(ctx, someRefresh)
-		return err
-	}
-	if err := refresh(t.Context(), known.issue(certificate())); err != nil || requests.Load() != 1 {
-		t.Errorf("with the client's certificate: %v after %d requests, want tokens after one", err, requests.Load())
-	}
-	if err := refresh(t.Context()); err == nil || requests.Load() != 1 {
-		t.Errorf("without a certificate: %v after %d requests, want an error and no request", err, requests.Load())
-	}
-	if err := refresh(t.Context(), stranger.issue(certificate())); err == nil || requests.Load() != 1 {
-		t.Errorf("with the certificate of a stranger: %v after %d requests, want an error and no request", err, requests.Load())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -29,10 +30,7 @@ var errNoAnswer = errors.New("the answer has neither a token nor an error code: 
 // the error could change the meaning.
 func (c *Client) failure(op string, a answer) *tokensource.Error {
 	raw := provider.NewAnswer(op, a.status, a.header, a.body)
-	var verdict provider.Verdict
-	if c.provider.Classify != nil {
-		verdict = c.provider.Classify(raw)
-	}
+	verdict := reading.Judge(c.provider, raw)
 	code := verdict.Code
 	if code == "" {
 		code = raw.Code()
@@ -68,7 +66,7 @@ func issued(a provider.Answer) (tokens []string) {
 // cured fills in what follows from who can cure a failure.
 func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code string) {
 	switch {
-	case cure == provider.UserCanCure && e.Op != opClientCredentials: // that one has no user
+	case cure == provider.UserCanCure && hasUser(e.Op):
 		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 		if e.Hint == "" && e.Op == opRefresh {
 			e.Hint = c.whyRefused()
@@ -148,6 +146,8 @@ func (c *Client) hint(e *tokensource.Error, code string) string {
 	switch {
 	case e.Status >= 300 && e.Status <= 399:
 		return "redirects are not followed, since they would carry credentials to another place: set the endpoint's final URL"
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return "the server takes no request of this size: shorten its parameters"
 	case code == "unauthorized_client" || code == "invalid_client":
 		return c.clientHint()
 	case e.Op == opRefresh && e.Unrecognized:
@@ -157,6 +157,10 @@ func (c *Client) hint(e *tokensource.Error, code string) string {
 }
 
 func (c *Client) clientHint() string {
+	if c.registration.Credential.by != nil {
+		return "check ClientID, how the app is registered to authenticate, the key, certificate or assertion that the server knows, " +
+			"Issuer and AssertionAudience of the Provider, and the clock"
+	}
 	if c.registration.Credential.IsZero() {
 		return "no Credential is set: set oauth.Secret if the app is registered as a confidential client, and check ClientID"
 	}

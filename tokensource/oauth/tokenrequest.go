@@ -1,31 +1,33 @@
 package oauth
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
 )
 
-// A TokenRequest is a POST to the token or revocation endpoint before it is
-// sent, as an [Authenticator], a [Prover] and Options.Prepare see it. They may
-// change its form and its headers. Each attempt to send has a TokenRequest of
-// its own, which belongs to one goroutine.
+// A TokenRequest is a POST to the authorization server before it is sent, as an
+// [Authenticator] and Options.Prepare see it. They may change its form and its
+// headers. Each attempt to send has a TokenRequest of its own, which belongs to
+// one goroutine.
 //
 // Form and headers contain secrets. They are in closures, so that no verb of
 // package fmt and no encoder shows them.
 type TokenRequest struct {
-	Op       string // "exchange", "refresh", "revoke" or "client_credentials"
+	Op       string // what is asked, as Op of a *tokensource.Error says it
 	URL      string // the endpoint; a change has no effect
 	ClientID string // the client identifier; a change has no effect
+
+	// Audience is what an assertion of the client names as its aud: the issuer
+	// or Provider.AssertionAudience. It is empty if the provider has neither.
+	Audience string
 
 	form   func() url.Values
 	header func() http.Header
 }
 
 // NewTokenRequest returns a request with form and no headers. A Client makes
-// its requests itself: this function is for tests of an Authenticator or a
-// Prover.
+// its requests itself: this function is for tests of an Authenticator.
 func NewTokenRequest(op, endpoint, clientID string, form url.Values) *TokenRequest {
 	header := http.Header{}
 	return &TokenRequest{
@@ -40,30 +42,10 @@ func (r *TokenRequest) Form() url.Values { return r.form() }
 // Header returns the headers that will be sent. The caller may change them.
 func (r *TokenRequest) Header() http.Header { return r.header() }
 
-// A Prover adds a proof of possession to token requests, such as DPoP ([RFC
-// 9449]). A Client uses the Prover that [Client.WithProver] was given, so that
-// each grant can have a key of its own. Its methods are called concurrently.
-//
-// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
-type Prover interface {
-	// Prove adds a new proof to r. It is called once for each time that a
-	// request is sent, after the client was authenticated. After an error
-	// nothing is sent, and the call fails with tokensource.ErrTemporary.
-	Prove(ctx context.Context, r *TokenRequest) error
-
-	// Observe sees the headers of each answer to r, and the error code of RFC
-	// 6749 section 5.2, or an empty one. It reports whether the server refused
-	// the request only because of the proof, as after a nonce challenge. The
-	// request is then sent once more, with a new proof. The result counts only
-	// for an answer with a 4xx status and an error code: after any other
-	// answer, the server may have redeemed what was sent.
-	Observe(r *TokenRequest, header http.Header, code string) (again bool)
-}
-
 // publicParams are parameters whose values are no secrets.
 var publicParams = []string{
 	"grant_type", "client_id", "redirect_uri", "scope", "token_type_hint", "resource", "audience",
-	"client_assertion_type", "requested_token_type", "subject_token_type", "actor_token_type",
+	"client_assertion_type", "response_type", "code_challenge_method", "requested_token_type", "subject_token_type", "actor_token_type",
 }
 
 // publicHeaders are headers that every request has, with values that are no

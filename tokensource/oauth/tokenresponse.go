@@ -15,6 +15,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -48,6 +49,9 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 	raw, _ := o.Raw("expires_in")
 	life, known := lifetime(raw)
 	if !known {
+		life, known = c.remaining(all, sent)
+	}
+	if !known {
 		life = assumed
 	}
 	if life > 0 {
@@ -55,10 +59,11 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 		tok.ExpiresIn = int64(life / time.Second)
 	}
 	extra := all.Values()
+	c.addEnds(extra, sent, o, all)
 	extra[members.Names] = slices.Collect(maps.Keys(extra))
 	raw, _ = o.Raw("scope")
 	extra["scope"] = strings.Join(scopes(raw, c.provider.ScopeSeparator, c.registration.Scopes), " ")
-	r.tok = tok.WithExtra(extra)
+	r.tok = proving.Bind(tok, extra, c.key())
 	return r
 }
 
@@ -128,9 +133,19 @@ func credential(o members.Object, name string, valid func(string) bool) (string,
 	return s, nil
 }
 
+// key returns the key to which tokens are bound, or nil.
+func (c *Client) key() *proving.Key {
+	if c.prover == nil {
+		return nil
+	}
+	return proving.Opened(c.prover())
+}
+
 // tokenType returns how the access token is to be sent. Servers write many
 // things where they mean Bearer, or nothing. A type that is bound to a key is
 // refused unless there is a key: as a Bearer token, it would not be accepted.
+// If there is a key, a token that is not bound to it is refused (RFC 9449
+// section 5).
 func tokenType(o members.Object, prover bool) (string, error) {
 	raw, _ := o.Raw("token_type")
 	switch strings.ToLower(strings.TrimSpace(members.Text(raw))) {
@@ -138,9 +153,12 @@ func tokenType(o members.Object, prover bool) (string, error) {
 		if prover {
 			return "DPoP", nil
 		}
-		return "", errors.New("the answer's token is bound to a key by DPoP, and this client has no key")
+		return "", errors.New("the answer's token is bound to a key by DPoP, and this client has no key: set oauth.Options.Proofs")
 	case "pop", "mac":
 		return "", errors.New("the answer's token is bound to a key, and this client has no key")
+	}
+	if prover {
+		return "", errors.New("the answer's token is not bound to the key of this client: the server does not support DPoP, or not for this client")
 	}
 	return "Bearer", nil
 }

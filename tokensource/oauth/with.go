@@ -3,6 +3,8 @@ package oauth
 import (
 	"fmt"
 	"slices"
+
+	"github.com/authtrip/authtrip/internal/deviceauth"
 )
 
 // With returns a Client that has another redirect URL of the app, or asks for
@@ -20,6 +22,9 @@ func (c *Client) With(redirectURL string, scopes []string) (*Client, error) {
 		if err := checkRedirectURL(redirectURL); err != nil {
 			return nil, fmt.Errorf("oauth: redirect URL %w", err)
 		}
+		if err := checkFAPI2Redirect(redirectURL); c.fapi && err != nil {
+			return nil, fmt.Errorf("oauth: Options.FAPI2: %w", err)
+		}
 		registration.RedirectURL = redirectURL
 	}
 	if scopes != nil {
@@ -29,5 +34,6 @@ func (c *Client) With(redirectURL string, scopes []string) (*Client, error) {
 		registration.Scopes = slices.Clone(scopes)
 	}
 	with.registration = &registration
+	with.Endpoint = deviceauth.New(with.askDeviceCode)
 	return &with, nil
 }

@@ -21,8 +21,22 @@ type App struct {
 	// private-use ones.
 	RedirectURLs []string
 
-	secret func() string // nil for a public app
+	// Auth is how the app authenticates, if it has no secret: "private_key_jwt"
+	// (Options.Assertions verifies the assertions) or "tls_client_auth" (with
+	// the certificate of Thumbprint). Empty means that the app is public.
+	Auth string
+
+	// Thumbprint is the SHA-256 of the app's certificate, in base64url, as
+	// x5t#S256 in a token would have it (RFC 8705 section 3.1). The API accepts
+	// the tokens of an app with a Thumbprint only on a connection with that
+	// certificate.
+	Thumbprint string
+
+	secret func() string // nil for an app without a secret
 }
+
+// public reports whether the app does not authenticate.
+func (a *App) public() bool { return a.secret == nil && a.Auth == "" }
 
 // Secret returns the secret that authenticates the app. It is empty for a
 // public app.

@@ -1,6 +1,8 @@
 package oauthtest
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
@@ -9,6 +11,48 @@ import (
 
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// keyed authenticates an app without a secret: by an assertion, or by the
+// certificate of its connection. One method is allowed.
+func (c *call) keyed(app *App, basic bool) *reply {
+	assertion := c.form.Get("client_assertion")
+	fine := !basic && !c.form.Has("client_secret") && (assertion != "") == (app.Auth == "private_key_jwt")
+	switch app.Auth {
+	case "private_key_jwt":
+		audience := cmp.Or(c.s.provider.AssertionAudience, c.s.provider.Issuer, c.s.provider.TokenURL)
+		fine = fine && c.form.Get("client_assertion_type") == assertionType && c.asserts(app, assertion, audience)
+	case "tls_client_auth":
+		fine = fine && c.presents(app)
+	default:
+		fine = false
+	}
+	if !fine {
+		return c.say("client", "")
+	}
+	return nil
+}
+
+func (c *call) asserts(app *App, assertion, audience string) bool {
+	if c.s.options.Assertions == nil {
+		return false
+	}
+	c.s.mu.Lock()
+	now := c.s.now()
+	c.s.mu.Unlock()
+	id, err := c.s.options.Assertions.VerifyAssertion(assertion, audience, now)
+	return err == nil && id == app.ClientID
+}
+
+// presents reports whether the connection has the certificate of the app.
+func (c *call) presents(app *App) bool {
+	if c.r.TLS == nil || len(c.r.TLS.PeerCertificates) == 0 {
+		return false
+	}
+	sum := sha256.Sum256(c.r.TLS.PeerCertificates[0].Raw)
+	return same(base64.RawURLEncoding.EncodeToString(sum[:]), app.Thumbprint)
+}
 
 // client resolves and authenticates the app (RFC 6749 section 2.3) in the way
 // that the provider asks for. It returns a refusal in its place if that fails.
@@ -25,7 +69,7 @@ func (c *call) client() (*App, *reply) {
 	case !basic:
 		id = inBody
 	}
-	post := c.s.provider.ClientAuth == provider.Post
+	post := c.s.provider.ClientAuth == provider.Post && !(c.op == opRevoke && c.s.provider.Revocation.Auth == "basic")
 	if c.k.Token.AnyClientAuth {
 		post = !basic
 	}
@@ -38,7 +82,13 @@ func (c *call) client() (*App, *reply) {
 	switch {
 	case app == nil:
 		return nil, c.say("unknown client", "")
-	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic,
+	case c.s.provider.PublicBasic && app.public() && !basic:
+		return nil, c.say("client", "")
+	case app.Auth != "":
+		return app, c.keyed(app, basic)
+	case c.form.Has("client_assertion"):
+		return nil, c.say("client", "")
+	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic && !(c.s.provider.PublicBasic && secret == ""),
 		app.secret != nil && (basic == post || !same(secret, app.Secret())):
 		return nil, c.say("client", "")
 	}

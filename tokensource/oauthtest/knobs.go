@@ -46,6 +46,20 @@ type Knobs struct {
 		ExtraParams   url.Values // added at the end
 	}
 
+	// Push changes the endpoint for pushed authorization requests.
+	Push struct {
+		TTL time.Duration // lifetime of what was pushed. Zero means a minute
+	}
+
+	// Proof changes what is demanded of proofs of possession, where Options.Proofs
+	// is set.
+	Proof struct {
+		Optional        bool // a request for tokens without a proof gets Bearer tokens
+		Nonces          bool // a proof needs a nonce; the authorization server and the API have their own
+		NonceServes     int  // answers until the nonce changes. Zero means that it does not change
+		AlwaysChallenge bool // every proof is refused with use_dpop_nonce
+	}
+
 	// Token changes the token endpoint.
 	Token struct {
 		// AccessTTL is the lifetime of access tokens. Zero means
@@ -61,6 +75,10 @@ type Knobs struct {
 		GrantedScopes []string       // grants these in place of what was asked for. Nil means all that was asked for
 		OmitScope     bool           // leaves out scope
 		ExtraJSON     map[string]any // members added to the answer
+
+		// IDToken changes the claims of each ID token before it is signed. It must
+		// not call the Server: a lock is held. Nil changes nothing.
+		IDToken func(claims map[string]any)
 
 		// Granted changes each answer that issues tokens before it is sent: its
 		// status, its header, and the body with the tokens. Nil changes nothing.

@@ -14,8 +14,9 @@ import (
 type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
-	// the endpoints, the issuer, ClientAuth, Scopes, RefreshScope, MaxState,
-	// ExpiresIn and SingleGrant. It accepts a client_id in the body beside
+	// the endpoints, those of MTLS included, the issuer, RequirePushed,
+	// NoResource, ClientAuth, Scopes, RefreshScope, MaxState, ExpiresIn and
+	// SingleGrant. It accepts a client_id in the body beside
 	// Basic, as ClientIDInBody sends it, and insists on it only under
 	// Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
@@ -64,6 +65,31 @@ type Options struct {
 
 	// CodeTTL is how long an authorization code lives. Zero means a minute.
 	CodeTTL time.Duration
+
+	// Resources are the APIs that a token can be for. A request for another one
+	// is refused (RFC 8707). Nil accepts any. RequireResource refuses a request
+	// for a token, or for an authorization, that names none.
+	Resources       []string
+	RequireResource bool
+
+	// Assertions verifies the assertions of apps whose Auth is "private_key_jwt"
+	// (RFC 7523 section 3). It returns the client that an assertion is of. The
+	// audience is what the assertion must be for, and now is the server's time.
+	// It is called concurrently. Package jose/josetest has one. Nil refuses all.
+	Assertions interface {
+		VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
+	}
+
+	// Proofs verifies proofs of possession (DPoP, RFC 9449). It checks signature,
+	// method, target, access token (ath) and time, and returns the thumbprint of
+	// the key, and the ID and the nonce of the proof. The access token is empty
+	// at the authorization server. VerifyProof is called concurrently. Package
+	// jose/josetest has one. The server then issues tokens that are bound to a
+	// key, refuses a proof that was used before, and a refresh token under
+	// another key. Knobs.Proof changes that. Nil means Bearer tokens.
+	Proofs interface {
+		VerifyProof(proof, method, target, accessToken string, now time.Time) (thumbprint, id, nonce string, err error)
+	}
 
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge
@@ -114,6 +140,16 @@ type Options struct {
 	// revocation endpoint or revoked; "page" for an authorization request that
 	// cannot be sent back; "method" (the allowed one is named) and "path".
 	Answer func(topic, parameter string) *Answer
+
+	// IDTokens makes the ID tokens of users who grant the scope "openid", and the
+	// key set at Provider.JWKSURL. The Signer of package oidctest is one. IDToken
+	// signs claims. It adds the hash of the access token that the ID token comes
+	// with (at_hash). It must not call the Server: a lock is held. Nil means that
+	// there are no ID tokens.
+	IDTokens interface {
+		IDToken(claims map[string]any, accessToken string) (string, error)
+		JWKS() []byte
+	}
 
 	// Stamp adds the headers that the server sends with everything. Nil adds
 	// none but Date.

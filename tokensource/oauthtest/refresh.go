@@ -23,6 +23,12 @@ func (c *call) refresh(app *App) *reply {
 	case t == nil || t.kind != refresh || g.client != app.ClientID:
 		return c.refusedToken()
 	case t.good(now):
+		if c.foreignKey(g.thumbprint) {
+			return c.refusedToken()
+		}
+		if refusal := c.untargeted(g.resources); refusal != nil {
+			return refusal
+		}
 		if c.k.Token.MaxRefreshes > 0 && g.refreshes >= c.k.Token.MaxRefreshes {
 			return c.refusedToken()
 		}
@@ -36,7 +42,7 @@ func (c *call) refresh(app *App) *reply {
 func (c *call) refusedToken() *reply {
 	k := &c.k.Token
 	if k.RefreshErrorCode == "" && k.RefreshErrorStatus == 0 {
-		return c.say("refresh_token", "")
+		return c.refusal("refresh", "refresh_token")
 	}
 	standard := problems["refresh_token"]
 	return refused(cmp.Or(k.RefreshErrorStatus, http.StatusBadRequest), cmp.Or(k.RefreshErrorCode, standard.code), standard.text)
@@ -56,7 +62,7 @@ func (c *call) redeem(t *token, raw string, now time.Time) *reply {
 			raw = ""
 		}
 		c.issued(p, "refreshed")
-		return c.granted(accessToken, raw, g.scopes, c.accessTTL())
+		return c.withIDToken(c.granted(accessToken, raw, g.scopes, c.accessTTL()), g, accessToken, "", now)
 	}
 	accessToken, refreshToken, p := c.s.issue(&c.k, g, t.pair.number, now)
 	t.kill(Redeemed, now)
@@ -65,7 +71,7 @@ func (c *call) redeem(t *token, raw string, now time.Time) *reply {
 		t.again = func() (string, string, *pair) { return accessToken, refreshToken, p }
 	}
 	c.issued(p, "refreshed")
-	return c.granted(accessToken, refreshToken, g.scopes, c.accessTTL())
+	return c.withIDToken(c.granted(accessToken, refreshToken, g.scopes, c.accessTTL()), g, accessToken, "", now)
 }
 
 // reused answers a refresh token that was redeemed before. The lock must be

@@ -19,8 +19,9 @@ type Request struct {
 	Host   string
 	Path   string
 
-	// Op is what the request is for: "authorize", "token" (codes, refresh
-	// tokens, client credentials), "revoke", "identity", "api", or nothing.
+	// Op is what the request is for: "authorize", "push", "token" (codes,
+	// refresh tokens, client credentials), "revoke", "identity", "api", or
+	// nothing.
 	Op string
 
 	GrantType string // of a token request

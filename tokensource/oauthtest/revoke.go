@@ -8,7 +8,7 @@ func (c *call) revoke() *reply {
 	if refusal != nil {
 		return refusal
 	}
-	if app.secret == nil && c.k.Revoke.RefusePublic {
+	if app.public() && c.k.Revoke.RefusePublic {
 		return c.say("client", "")
 	}
 	raw, hint := c.form.Get("token"), c.form.Get("token_type_hint")

@@ -16,8 +16,11 @@ const maxAnswerBody = 64 << 10
 // back what they were sent. So nothing prints them with the Answer. They must
 // not be put into errors or logs.
 type Answer struct {
-	// Op is what was asked: "exchange", "refresh", "client_credentials",
-	// "revoke" or "identity".
+	// Op is what was asked: "push" for a pushed authorization request,
+	// "exchange", "refresh", "client_credentials", "jwt_bearer",
+	// "token_exchange", "device" for a request for a device code, "device_code"
+	// for a request with one, "extension" for another extension grant, "revoke"
+	// or "identity".
 	Op string
 
 	// Status is the HTTP status. It can be 200: some servers refuse with it.

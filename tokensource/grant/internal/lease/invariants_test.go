@@ -154,8 +154,17 @@ func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
 		}
 	}
 	for i := range n.books[:loginOf(r)+1] {
-		n.books[i].ended = true
+		if x.includes(n, loginOf(r), byte(i)) {
+			n.books[i].ended = true
+		}
 	}
+}
+
+// includes reports whether a logout that ends one login must end the other one
+// too. It must do so if the other one is older. If the clocks cannot tell the
+// order, the other one may be that of a user who came back after the logout.
+func (x *explorer) includes(n *model, login, other byte) bool {
+	return other == login || other < login && !x.unordered(n, other, login)
 }
 
 func (x *explorer) deleted(was *lease.Record) {
@@ -190,6 +199,21 @@ func (x *explorer) noted(n *model, was lease.Local, e lease.Effect) {
 		if u := was.Unsaved(); u == nil || n.pair(u.Token.Access).facts&saved == 0 {
 			x.violate("G4 told saved, and was not")
 		}
+	}
+}
+
+// keyed judges which keys an operation uses and stores.
+func (x *explorer) keyed(n *model, e lease.Effect) {
+	switch r := e.Record; {
+	case e.Redeem && e.Key != n.key(e.Token), e.Probe && (e.Key != n.key(e.Token) || e.OtherKey != n.key(e.Other)):
+		x.violate("T12 a token is sent under another key than its own")
+	case r != nil && r.Over == "" && r.Token.Key != n.key(r.Token.Access):
+		x.violate("T12 tokens are stored with another key than their own")
+	case r != nil && r.Over != "" && r.Token.Key != "":
+		x.violate("G7 the key of a grant that is over is stored")
+	}
+	if r := e.Outcome.Record; r != nil && r.Over == "" && r.Token.Key != n.key(r.Token.Access) {
+		x.violate("T12 a token is handed out with another key than its own")
 	}
 }
 
@@ -228,7 +252,7 @@ func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
 		return
 	}
 	login := s.saw - 2
-	if n.record != nil && n.record.Over == "" && loginOf(n.record) <= login {
+	if n.record != nil && n.record.Over == "" && x.includes(n, login, loginOf(n.record)) {
 		x.violate("G12 logged out, and the grant is there")
 	}
 	for i := range n.pairs[:n.issued] {

@@ -47,6 +47,7 @@ const (
 	cellWrite
 	cellDrain
 	cellExpiry    // follows from the access token
+	cellKey       // follows from the access token
 	cellExchanged // follows from the login
 	cellSince     // follows from the end of the intent
 )
@@ -112,7 +113,7 @@ func newLayouts(c *config, all bool) *layouts {
 			"Logout.version", "drain.version", "claim.over",
 		},
 		skip: []string{
-			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Record.Epoch", "Login.Epoch", "Token.Type", "Token.Scope", "Token.Members", "Record.Asked", "Login.Asked", "Event.Now",
+			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Record.Epoch", "Login.Epoch", "Token.Type", "Token.Scope", "Token.Members", "Record.Asked", "Login.Asked", "Record.User", "Login.User", "Event.Now",
 			"Event.ID", "Event.Jitter", "Login.Issuer", "Login.ClientID", "Login.Subject", "Login.Endpoint",
 		},
 	}
@@ -166,6 +167,8 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 	switch {
 	case name == "Token.Expiry":
 		n.cell, n.aux = cellExpiry, from("Access")
+	case name == "Token.Key":
+		n.cell, n.aux = cellKey, from("Access")
 	case name == "Record.Exchanged":
 		n.cell, n.aux = cellExchanged, from("Login")
 	case name == "Login.Exchanged":
