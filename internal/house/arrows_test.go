@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight internal/home " +
 		"internal/isnil internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -45,6 +45,7 @@ var arrows = []row{
 	{"internal/clock", "", "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/home", "", "internal/*"},
 	{"internal/hostname", "", "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "internal/members", "internal/*"},

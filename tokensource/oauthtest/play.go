@@ -90,7 +90,7 @@ func (c *call) withParams(list []string) []string {
 		}
 	}
 	if p.TokenHostParam != "" && !c.k.Authorize.ExtraParams.Has(p.TokenHostParam) {
-		list = append(list, p.TokenHostParam, p.TokenHosts[0])
+		list = append(list, p.TokenHostParam, p.TokenHosts[len(p.TokenHosts)-1])
 	}
 	return list
 }
