@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -41,6 +42,10 @@ type proof struct {
 	by   tokensource.RequestAuthorizer
 	form *form // nil means no further headers
 
+	// given is the token to send, if the source is not what authorizes: it embeds
+	// an engine, and may have a Token method of its own.
+	given *oauth2.Token
+
 	// About the last copy:
 	token  *oauth2.Token // what it carries
 	failed bool          // it could not be authorized
@@ -49,6 +54,9 @@ type proof struct {
 
 func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
 	r := unstamped(req, body)
+	if p.given != nil {
+		r = r.WithContext(proving.With(r.Context(), p.given))
+	}
 	if p.form != nil {
 		p.form.complete(r.Header)
 	}
@@ -73,6 +81,21 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 // rejected, and replays the request once with the new one.
 func (c *core) authorized(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
 	p := &proof{by: c.authorizer, form: c.form}
+	if c.wraps {
+		tok, err := c.src.Token(req.Context())
+		if err == nil && tok == nil {
+			err = ErrBadToken
+		}
+		if err != nil {
+			if body != nil {
+				body.Close()
+			}
+			err = fmt.Errorf("transport: no access token: %w", err)
+			c.report(req, err)
+			return nil, err
+		}
+		p.given = tok
+	}
 	resp, err := c.prove(req, body, kept, p)
 	if err != nil || p.again || !c.refused(resp) {
 		// A challenge that was not met is no rejection of the token (T12).
@@ -87,12 +110,21 @@ func (c *core) authorized(req *http.Request, body io.ReadCloser, kept *keptBody)
 	if fresh == nil {
 		return resp, err
 	}
+	return c.proveAgain(req, resp, sent, fresh, kept, p)
+}
+
+// proveAgain replays a request whose token was rejected in resp, and replaced
+// by fresh.
+func (c *core) proveAgain(req *http.Request, resp *http.Response, sent, fresh *oauth2.Token, kept *keptBody, p *proof) (*http.Response, error) {
+	if p.given != nil {
+		p.given = fresh
+	}
 	body, ok := reopenBody(req, kept)
 	if !ok {
 		return resp, nil
 	}
 	discard(resp)
-	resp, err = c.prove(req, body, kept, p)
+	resp, err := c.prove(req, body, kept, p)
 	if err == nil && !p.again {
 		c.renewed(req, resp, sent, p.token)
 	}

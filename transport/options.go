@@ -116,6 +116,8 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	c.renewer, _ = src.(tokensource.Renewer)
 	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
 	c.ready = bearer.ReadyOf(src)
+	_, engine := src.(bearer.Readier)
+	c.wraps = engine && c.ready == nil
 	c.rejected = o.Rejected
 	if c.rejected == nil {
 		c.rejected = rejectedBy(facts) //nolint:bodyclose // it only judges responses

@@ -3,6 +3,8 @@ package transport
 import (
 	"net/http"
 	"slices"
+
+	"github.com/authtrip/authtrip/internal/proving"
 )
 
 // RejectedOn returns a predicate for Options.Rejected: a response with one of
@@ -25,8 +27,9 @@ func RejectedOn(statuses ...int) func(*http.Response) bool {
 }
 
 // refused reports whether resp means that another token should be tried. A rate
-// limit never means that, and a connection that was upgraded is no answer.
+// limit never means that, and a connection that was upgraded is no answer. A
+// refusal of the proof of possession says nothing about the token (T12).
 func (c *core) refused(resp *http.Response) bool {
 	return resp != nil && c.renewer != nil && resp.StatusCode != http.StatusSwitchingProtocols &&
-		c.rejected(resp) && !c.limits.hit(resp)
+		c.rejected(resp) && !c.limits.hit(resp) && !proving.Refused(resp.Header)
 }

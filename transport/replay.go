@@ -28,6 +28,9 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 		return resp, err
 	}
 	auth, err := c.headers.value(fresh)
+	if err != nil && c.authorizer != nil {
+		return c.proveAgain(req, resp, sent, fresh, kept, &proof{by: c.authorizer}) // the new one is bound to a key
+	}
 	if err != nil {
 		discard(resp)
 		return nil, err

@@ -26,6 +26,7 @@ type core struct {
 	renewer    tokensource.Renewer           // src, or nil if it cannot renew
 	authorizer tokensource.RequestAuthorizer // src, or nil if its tokens are sent as Bearer tokens
 	ready      bearer.Ready                  // the header values of src, or nil if it keeps none
+	wraps      bool                          // src embeds an engine, and may supply tokens of its own
 	base       http.RoundTripper
 	fresh      func() http.RoundTripper // base for the requests of the engine
 	origins    origins
@@ -73,7 +74,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer kept.release()
 	var resp *http.Response
 	var err error
-	if c.authorizer != nil {
+	if c.authorizer != nil && c.ready == nil {
 		resp, err = c.authorized(req, body, kept)
 	} else {
 		resp, err = c.bearer(req, body, kept)
@@ -82,9 +83,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // bearer sends req with a Bearer token, renews a token that is rejected, and
-// replays the request once with the new one.
+// replays the request once with the new one. A token of an engine that has no
+// header value is bound to a key, or cannot be sent: its source knows which.
 func (c *core) bearer(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
 	tok, auth, err := c.token(req.Context())
+	if err == nil && auth == "" {
+		return c.authorized(req, body, kept)
+	}
 	if err != nil {
 		if body != nil {
 			body.Close()
@@ -121,7 +126,7 @@ func (c *core) token(ctx context.Context) (*oauth2.Token, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("transport: no access token: %w", err)
 	}
-	if auth == "" {
+	if auth == "" && (c.ready == nil || c.authorizer == nil) {
 		auth, err = c.headers.value(tok)
 	}
 	return tok, auth, err

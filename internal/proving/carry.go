@@ -80,6 +80,12 @@ func refusal(h http.Header) string {
 	return ""
 }
 
+// Refused reports whether a response refuses the proof, and not the token.
+func Refused(h http.Header) bool {
+	code := refusal(h)
+	return code == "use_dpop_nonce" || code == "invalid_dpop_proof"
+}
+
 func method(r *http.Request) string {
 	if r.Method == "" {
 		return http.MethodGet

@@ -53,9 +53,12 @@ func Opened(key tokensource.ProofKey) *Key {
 	}
 }
 
-// Stored returns the Key that proofs will open. Proofs may be nil if this
-// process has none.
-func Stored(proofs tokensource.Proofs, stored string) *Key {
+// Named returns the Key that proofs will open. Proofs may be nil if this
+// process has none. An empty text gives nil: a token that is bound to no key.
+func Named(proofs tokensource.Proofs, stored string) *Key {
+	if stored == "" {
+		return nil
+	}
 	open := func(ctx context.Context) (tokensource.ProofKey, error) {
 		if proofs == nil {
 			return nil, errNoProofs
@@ -99,6 +102,15 @@ func (k *Key) Open(ctx context.Context, op string) (tokensource.ProofKey, error)
 		e.Kind, e.Hint = tokensource.ErrClient, "give each process that shares the store the same Proofs"
 	}
 	return nil, e
+}
+
+// Private reports whether what Proofs store is a secret. Nil stores nothing.
+func Private(p tokensource.Proofs) bool {
+	if p == nil {
+		return false
+	}
+	r, ok := p.(interface{ References() bool })
+	return !ok || !r.References()
 }
 
 // extra is the name under which a token has its key. No answer of a server has

@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -36,6 +37,7 @@ type AppCredentials struct {
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 type AppSource struct {
+	proving.Authorizer
 	state func() *appState // in a closure, so that nothing prints the token
 }
 
@@ -43,6 +45,7 @@ type appState struct {
 	client  *oauth.Client
 	begun   time.Time // with a monotonic clock, from which trials count
 	held    atomic.Pointer[held]
+	bound   atomic.Pointer[oauth.Client] // with the key of this source; nil before the first request
 	flight  singleflight.Group
 	breaker pacing.Breaker
 	trials  *pacing.Trials // renewals that did not help
@@ -62,6 +65,8 @@ var (
 	_ tokensource.Scoper    = (*AppSource)(nil)
 	_ tokensource.Describer = (*AppSource)(nil)
 	_ bearer.Readier        = (*AppSource)(nil)
+
+	_ tokensource.RequestAuthorizer = (*AppSource)(nil)
 )
 
 // renewSpacing is the shortest pause between two renewals (G9).
@@ -92,7 +97,9 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Ap
 		return nil, err
 	}
 	state := &appState{client: client, begun: time.Now(), trials: pacing.NewTrials(renewSpacing)}
-	return &AppSource{func() *appState { return state }}, nil
+	s := &AppSource{state: func() *appState { return state }}
+	s.Authorizer = proving.For(s.Token)
+	return s, nil
 }
 
 // Token returns the app's token. A token that will soon expire is still served
@@ -183,7 +190,7 @@ func (s *appState) begin(ctx context.Context, rejected string) <-chan singleflig
 		if err := s.breaker.Allow(time.Now()); err != nil {
 			return nil, err
 		}
-		tok, err := s.client.ClientCredentials(context.WithoutCancel(ctx))
+		tok, err := s.ask(context.WithoutCancel(ctx))
 		s.breaker.Report(err, "", time.Now(), jitter())
 		if err != nil {
 			return nil, err
@@ -199,6 +206,25 @@ func (s *appState) begin(ctx context.Context, rejected string) <-chan singleflig
 		s.held.Store(h)
 		return h, nil
 	})
+}
+
+// ask asks for a token. All tokens of a source are bound to one key, if the
+// client proves possession (DPoP).
+func (s *appState) ask(ctx context.Context) (*oauth2.Token, error) {
+	proofs := s.client.Proofs()
+	if proofs == nil {
+		return s.client.ClientCredentials(ctx)
+	}
+	bound := s.bound.Load()
+	if bound == nil {
+		key, err := proofs.NewKey(ctx)
+		if err != nil {
+			return nil, &tokensource.Error{Op: "client_credentials", Kind: tokensource.ErrTemporary, Err: err}
+		}
+		bound = s.client.WithProver(key)
+		s.bound.Store(bound)
+	}
+	return bound.ClientCredentials(ctx)
 }
 
 // following returns the name of the answer after the one named n.

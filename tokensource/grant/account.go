@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -33,6 +34,7 @@ type Grant struct {
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
 	Refreshable bool      // there is a refresh token
+	Bound       bool      // the tokens are bound to a key ([tokensource.Proofs])
 
 	// Epoch names the time from a login to the end of the grant. New
 	// authorizations in between keep it. A login after a logout has another. A
@@ -79,7 +81,7 @@ func facts(r *lease.Record) Grant {
 	g := Grant{
 		Subject: r.Subject, Issuer: r.Issuer, ClientID: r.ClientID,
 		Scopes: strings.Fields(r.Token.Scope), Asked: strings.Fields(r.Asked), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
-		Refreshable: r.Token.Refresh != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
+		Refreshable: r.Token.Refresh != "", Bound: r.Token.Key != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
 	}
@@ -226,6 +228,9 @@ func (k *Keeper) SaveLogin(ctx context.Context, subject string, tok *oauth2.Toke
 	if err := o.check(); err != nil {
 		return Grant{}, err
 	}
+	if err := k.checkBound(tok); err != nil {
+		return Grant{}, err
+	}
 	if !k.begin() {
 		return Grant{}, tokensource.ErrClosed
 	}
@@ -275,6 +280,7 @@ func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease
 	if t.Scope == "" {
 		t.Scope = asked // RFC 6749 section 5.1
 	}
+	t.Key = proving.KeyOf(tok).Stored()
 	p := k.client.Provider()
 	return lease.Login{
 		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject, Asked: asked, User: o.User,
@@ -384,6 +390,7 @@ func (k *Keeper) logout(ctx context.Context, subject string) ending {
 // concurrent use.
 type Source struct {
 	server
+	proving.Authorizer
 	keeper  *Keeper
 	subject string
 	place   *atomic.Pointer[cache.Place[lease.Record]] // of the grant in the cache; an emptied place is looked up again
@@ -391,7 +398,9 @@ type Source struct {
 
 // Source returns the tokens of one subject.
 func (k *Keeper) Source(subject string) *Source {
-	return &Source{server: k.server, keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
+	s := &Source{server: k.server, keeper: k, subject: subject, place: new(atomic.Pointer[cache.Place[lease.Record]])}
+	s.Authorizer = proving.For(s.Token)
+	return s
 }
 
 // Token returns a valid access token of the subject. See [Keeper.Token].
@@ -435,9 +444,13 @@ func (r sourceReady) Accepted(_ context.Context, tok *oauth2.Token, renewed bool
 	r.s.keeper.trials.Accept(r.s.subject, tok.AccessToken, renewed, r.s.keeper.clock.Mono())
 }
 
-// alive reports whether an access token works.
-func (k *Keeper) alive(ctx context.Context, access string) (bool, error) {
+// alive reports whether an access token works, which is bound to the given key.
+func (k *Keeper) alive(ctx context.Context, access, key string) (bool, error) {
 	tok := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
+	if key != "" {
+		tok.TokenType = proving.Type
+		tok = proving.Bind(tok, map[string]any{}, k.keyOf(key))
+	}
 	ctx, cancel := context.WithTimeout(ctx, k.client.Timeout())
 	defer cancel()
 	if k.o.Alive != nil {

@@ -67,22 +67,23 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
-	rejected     string          // the access token that a renewal is to replace
-	ahead        bool            // that token is still good
-	background   bool            // no caller waits for it
-	begun        time.Duration   // by the monotonic clock
-	heard        *subscription   // the notifications that end a wait
-	version      storage.Version // that was read or written last
-	token        string          // the access token that was read or written last
-	members      string          // and what is kept of the server's answers
-	home         string          // the authorization server of the grant, for a provider with several
-	scopes       string          // and the granted scopes
-	set          string          // and the name of the token set
-	intent       string          // and the intent, which names the next set
-	user         string          // and the user, as the ID token of the login has it
-	exchanged    time.Time       // and when that login was
-	seen         *pending        // the last read or write, for the cache; nil after it was published
-	written      func()          // publishes the last write; nil after that
+	rejected     string               // the access token that a renewal is to replace
+	ahead        bool                 // that token is still good
+	background   bool                 // no caller waits for it
+	begun        time.Duration        // by the monotonic clock
+	heard        *subscription        // the notifications that end a wait
+	version      storage.Version      // that was read or written last
+	token        string               // the access token that was read or written last
+	members      string               // and what is kept of the server's answers
+	home         string               // the authorization server of the grant, for a provider with several
+	scopes       string               // and the granted scopes
+	set          string               // and the name of the token set
+	prover       tokensource.ProofKey // of the refresh token that is to be sent; nil if it is bound to no key
+	intent       string               // and the intent, which names the next set
+	user         string               // and the user, as the ID token of the login has it
+	exchanged    time.Time            // and when that login was
+	seen         *pending             // the last read or write, for the cache; nil after it was published
+	written      func()               // publishes the last write; nil after that
 
 	stored   error  // the last failure of the store
 	answered error  // the last failure of the server, or the reason why it was not asked
@@ -236,7 +237,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
-	tok, err := r.client.Refresh(home.With(ctx, r.home), e.Token)
+	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
 	r.sent()
 	return r.answer(ctx, e, sent, tok, err)
 }
@@ -311,6 +312,9 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
+	if tok.RefreshToken != "" {
+		before = kept.WithNewRefreshToken(before)
+	}
 	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
@@ -356,13 +360,13 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 // probe asks whether an access token works, and whether it is the only one of
 // two that does.
 func (r *run) probe(ctx context.Context, e lease.Effect) lease.Event {
-	works, err := r.alive(ctx, e.Token)
+	works, err := r.alive(ctx, e.Token, e.Key)
 	if err == nil && !works {
 		return lease.Event{Refused: true}
 	}
 	other := false
 	if err == nil && e.Other != "" {
-		other, err = r.alive(ctx, e.Other)
+		other, err = r.alive(ctx, e.Other, e.OtherKey)
 	}
 	if err != nil || other {
 		return lease.Event{Unknown: true}

@@ -81,6 +81,7 @@ import (
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -102,6 +103,7 @@ type Keeper struct{ *engine }
 type engine struct {
 	*lifetime
 	server
+	proving.Authorizer
 
 	client *oauth.Client
 	owner  *tokensource.Owner // of the subjects
@@ -259,7 +261,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if err := o.check(client); err != nil {
 		return nil, err
 	}
-	if err := o.checkStore(store); err != nil {
+	if err := o.checkStore(client, store); err != nil {
 		return nil, err
 	}
 	set := o.withDefaults()
@@ -285,6 +287,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		renewals: new(singleflight.Group),
 		revoking: make(chan struct{}, maxRevocations),
 	}}
+	k.Authorizer = proving.For(k.Token)
 	if w, ok := store.(storage.Watcher); ok {
 		k.work.Go(func() { k.watch(w) })
 	}
@@ -307,17 +310,6 @@ func (o *Options) check(client *oauth.Client) error {
 	if scope != "" && !o.WithoutRefresh && !slices.Contains(client.Scopes(), scope) {
 		return fmt.Errorf("grant: Scopes lack %q, without which %s issues no refresh tokens and users are logged out "+
 			"when the first access token expires: add it, or set Options.WithoutRefresh", scope, client.Provider().Name)
-	}
-	return nil
-}
-
-// checkStore demands an explicit choice before tokens are stored as they are.
-func (o *Options) checkStore(store storage.Store) error {
-	if o.InsecurePlainStore {
-		return nil
-	}
-	if err := storage.CheckSealed(store); err != nil {
-		return fmt.Errorf("grant: %w, or set Options.InsecurePlainStore", err)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/kept"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -27,6 +28,9 @@ var (
 	_ tokensource.Scoper  = (*Keeper)(nil)
 	_ tokensource.Renewer = (*Source)(nil)
 	_ tokensource.Scoper  = (*Source)(nil)
+
+	_ tokensource.RequestAuthorizer = (*Keeper)(nil)
+	_ tokensource.RequestAuthorizer = (*Source)(nil)
 
 	_ tokensource.Describer = (*Keeper)(nil)
 	_ tokensource.Describer = (*Source)(nil)
@@ -305,7 +309,7 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	if r.Token.Access == "" { // the server issued none that can be sent
 		return e
 	}
-	e.Token = token(r)
+	e.Token = k.callers(r)
 	e.Header, _ = bearer.Value(e.Token) // the transport says why a token cannot be sent
 	e.Recheck = now.Add(k.o.Recheck)
 	if !r.Token.Expiry.IsZero() {
@@ -336,13 +340,13 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 	return at
 }
 
-// token returns the access token as callers see it, with the members of the
-// answers that are kept.
-func token(r *lease.Record) *oauth2.Token {
+// callers returns the access token as callers see it, with the members of the
+// answers that are kept, and with the key to which it is bound.
+func (k *Keeper) callers(r *lease.Record) *oauth2.Token {
 	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
 	extra := kept.Members(r.Token.Members)
 	extra["scope"] = r.Token.Scope
-	return t.WithExtra(extra)
+	return proving.Bind(t, extra, k.keyOf(r.Token.Key))
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {
@@ -426,7 +430,7 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 		if key, out.err = k.key(ctx, subject); out.err == nil {
 			var end lease.Outcome
 			if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
-				out.token = token(end.Record)
+				out.token = k.callers(end.Record)
 			}
 		}
 		return out, nil

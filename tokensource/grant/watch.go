@@ -246,6 +246,9 @@ func (r *run) admit(ctx context.Context, record *lease.Record) error {
 	if err := r.refused.Check(r.key, record.Token.ID, pacing.Moment(r.now())); err != nil { // G17
 		return err
 	}
+	if err := r.openKey(ctx, record.Token.Key); err != nil {
+		return err
+	}
 	if err := r.await(ctx); err != nil {
 		return err
 	}

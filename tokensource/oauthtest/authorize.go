@@ -23,6 +23,7 @@ type authRequest struct {
 	plain       bool
 	nonce, acr  string
 	resources   []string
+	thumbprint  string
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
@@ -85,7 +86,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: splitScopes(c.s.provider, q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
 		nonce: q.Get("nonce"), acr: c.firstACR(),
-		resources: q["resource"],
+		resources: q["resource"], thumbprint: q.Get("dpop_jkt"),
 	}
 	limit := c.k.Authorize.MaxState
 	if limit == 0 {
@@ -208,7 +209,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	raw := c.s.mint("ac", now)
 	c.s.codes[digestOf(raw)] = &code{
 		client: req.app.ClientID, user: user.ID, redirectURL: req.redirectURL, scopes: req.scopes,
-		challenge: req.challenge, plain: req.plain, resources: req.resources, issued: now,
+		challenge: req.challenge, plain: req.plain, resources: req.resources, thumbprint: req.thumbprint, issued: now,
 		nonce: req.nonce, acr: req.acr,
 	}
 	c.s.dropOldCodes(now)

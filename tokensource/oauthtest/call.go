@@ -15,16 +15,18 @@ const maxForm = 1 << 20
 
 // call is one request while it is being answered.
 type call struct {
-	s       *Server
-	r       *http.Request
-	ctx     context.Context //nolint:containedctx // a call lives as long as its request
-	k       Knobs
-	op      string
-	query   url.Values
-	form    url.Values // the body of a form post; nil if it was none
-	rec     *Request
-	secure  bool
-	foreign bool
+	s     *Server
+	r     *http.Request
+	ctx   context.Context //nolint:containedctx // a call lives as long as its request
+	k     Knobs
+	op    string
+	query url.Values
+	form  url.Values // the body of a form post; nil if it was none
+	rec   *Request
+
+	thumbprint string // of the key that the request proves
+	secure     bool
+	foreign    bool
 }
 
 // answer is the whole server: it lets the request arrive, records it, waits,
@@ -105,9 +107,12 @@ func (c *call) end(began time.Time, rep *reply) {
 	c.rec.Duration = c.s.clock().Sub(began)
 	c.rec.Status = rep.status
 	skewed := c.s.now().Add(c.k.ClockSkew)
-	seen := c.rec.clone()
+	seen, nonce := c.rec.clone(), c.nonce()
 	c.s.mu.Unlock()
 	if rep.drop == nil {
+		if nonce != "" {
+			rep.header["Dpop-Nonce"] = []string{nonce}
+		}
 		rep.header["Date"] = []string{skewed.UTC().Format(http.TimeFormat)}
 		if c.s.options.Stamp != nil {
 			c.s.options.Stamp(rep.header, seen)

@@ -20,6 +20,7 @@ type code struct {
 	challenge   string // empty if the request had none
 	plain       bool
 	resources   []string
+	thumbprint  string // of the key to which the request binds the code; empty if it names none
 	issued      time.Time
 	used        bool
 	grant       *grant // what it led to, or nil
@@ -55,6 +56,9 @@ func (c *call) exchange(app *App) *reply {
 	if refusal := c.untargeted(held.resources); refusal != nil {
 		return refusal
 	}
+	if held.thumbprint != "" && c.foreignKey(held.thumbprint) {
+		return c.say("code", "")
+	}
 	if refusal := c.mismatch(held); refusal != nil {
 		held.used = !c.k.Token.KeepCode
 		return refusal
@@ -64,7 +68,7 @@ func (c *call) exchange(app *App) *reply {
 		scopes = slices.Clone(c.k.Token.GrantedScopes)
 	}
 	held.grant = c.s.openGrant(&c.k, app.ClientID, held.user, scopes, now)
-	held.grant.resources = held.resources
+	held.grant.resources, held.grant.thumbprint = held.resources, c.thumbprint
 	accessToken, refreshToken, p := c.s.issue(&c.k, held.grant, 0, now)
 	held.grant.acr = held.acr
 	c.issued(p, "code exchanged")

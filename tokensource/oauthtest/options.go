@@ -72,9 +72,24 @@ type Options struct {
 	Resources       []string
 	RequireResource bool
 
-	// Assertions verifies the assertions of apps whose Auth is
-	// "private_key_jwt". Nil refuses them all.
-	Assertions AssertionVerifier
+	// Assertions verifies the assertions of apps whose Auth is "private_key_jwt"
+	// (RFC 7523 section 3). It returns the client that an assertion is of. The
+	// audience is what the assertion must be for, and now is the server's time.
+	// It is called concurrently. Package jose/josetest has one. Nil refuses all.
+	Assertions interface {
+		VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
+	}
+
+	// Proofs verifies proofs of possession (DPoP, RFC 9449). It checks signature,
+	// method, target, access token (ath) and time, and returns the thumbprint of
+	// the key, and the ID and the nonce of the proof. The access token is empty
+	// at the authorization server. VerifyProof is called concurrently. Package
+	// jose/josetest has one. The server then issues tokens that are bound to a
+	// key, refuses a proof that was used before, and a refresh token under
+	// another key. Knobs.Proof changes that. Nil means Bearer tokens.
+	Proofs interface {
+		VerifyProof(proof, method, target, accessToken string, now time.Time) (thumbprint, id, nonce string, err error)
+	}
 
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge

@@ -23,6 +23,9 @@ func (c *call) refresh(app *App) *reply {
 	case t == nil || t.kind != refresh || g.client != app.ClientID:
 		return c.refusedToken()
 	case t.good(now):
+		if c.foreignKey(g.thumbprint) {
+			return c.refusedToken()
+		}
 		if refusal := c.untargeted(g.resources); refusal != nil {
 			return refusal
 		}

@@ -13,10 +13,12 @@ import (
 
 // api answers a request to the API.
 func (c *call) api() *reply {
-	tok := Token{Dead: Unknown}
+	tok, code := Token{Dead: Unknown}, ""
 	if raw := c.apiToken(); raw != "" {
 		if held := c.s.Token(raw); held.Kind == "access_token" && c.bound(held) {
-			tok = held
+			if code = c.carried(raw, held); code == "" {
+				tok = held
+			}
 		}
 	}
 	var body payload
@@ -29,6 +31,9 @@ func (c *call) api() *reply {
 		}
 		r = c.r.WithContext(c.ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body.text))
+	}
+	if code != "" {
+		return c.challenge(code)
 	}
 	if rep := c.handled(r, tok, body); rep != nil {
 		return rep
@@ -123,6 +128,9 @@ func (c *call) rejected() *reply {
 	challenge := c.k.Challenge
 	if challenge == "" {
 		challenge = "Bearer"
+		if c.s.options.Proofs != nil {
+			challenge = "DPoP"
+		}
 		if len(c.r.Header.Values("Authorization")) > 0 {
 			challenge += ` error="invalid_token"`
 		}

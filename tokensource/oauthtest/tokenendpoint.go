@@ -29,6 +29,9 @@ func (c *call) token() *reply {
 		}
 		return refusal
 	}
+	if refusal := c.proven(); refusal != nil {
+		return refusal
+	}
 	switch c.form.Get("grant_type") {
 	case "":
 		return c.say("missing", "grant_type")
@@ -72,6 +75,7 @@ func (c *call) ownToken(app *App) *reply {
 	defer c.s.mu.Unlock()
 	now := c.s.now()
 	raw := c.s.issueOwn(&c.k, app.ClientID, scopes, now)
+	c.s.books.tokens[digestOf(raw)].thumbprint = c.thumbprint
 	c.noteLocked("the app got a token for itself")
 	return c.granted(raw, "", scopes, c.accessTTL())
 }
@@ -86,7 +90,11 @@ func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl ti
 	}
 	k := &c.k.Token
 	var b members
-	b.add("token_type", cmp.Or(k.TokenType, "bearer"))
+	kind := "bearer"
+	if c.thumbprint != "" {
+		kind = "DPoP"
+	}
+	b.add("token_type", cmp.Or(k.TokenType, kind))
 	switch k.ExpiresIn {
 	case "":
 		b.add("expires_in", json.RawMessage(strconv.FormatInt(int64(ttl/time.Second), 10)))

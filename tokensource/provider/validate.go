@@ -29,6 +29,7 @@ func (p *Provider) Validate() error {
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
+		{"MetadataURL", p.MetadataURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
@@ -60,6 +61,9 @@ func (p *Provider) Validate() error {
 	}
 	if p.IssuerRequired && p.Issuer == "" {
 		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)
+	}
+	if strings.ContainsFunc(p.AssertionAudience, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("provider %s: AssertionAudience has spaces, or characters beyond ASCII", p.Name)
 	}
 	if p.RequirePushed && p.PushedAuthorizationURL == "" {
 		return fmt.Errorf("provider %s: RequirePushed is set without PushedAuthorizationURL", p.Name)

@@ -9,7 +9,7 @@ import (
 
 // recordFormat is the first byte of a stored record. Any change of the fields
 // or of their order needs another number.
-const recordFormat = 3
+const recordFormat = 4
 
 var (
 	// errFormat is the error of a record in another format, as after a
@@ -71,11 +71,11 @@ func final(over string) bool {
 
 // texts, times and counts name the fields in the order in which they are
 // stored.
-func (r *Record) texts() [18]*string {
+func (r *Record) texts() [19]*string {
 	return [...]*string{
 		&r.Issuer, &r.Endpoint, &r.ClientID, &r.Subject, &r.Epoch, &r.Login,
 		&r.Token.ID, &r.Token.Access, &r.Token.Type, &r.Token.Refresh, &r.Token.Scope,
-		&r.Over, &r.Code, &r.Intent.Holder, &r.Intent.ID, &r.Asked, &r.User, &r.Token.Members,
+		&r.Over, &r.Code, &r.Intent.Holder, &r.Intent.ID, &r.Asked, &r.User, &r.Token.Members, &r.Token.Key,
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *config) start() *model {
 		Epoch: texts[codeID], Login: texts[codeLogin], Exchanged: w.books[0].at,
 		Token: lease.Token{
 			ID: texts[codeLogin], Access: access, Refresh: refreshOf(access),
-			Obtained: origin.Add(-8 * tick), Expiry: w.expiry(access),
+			Obtained: origin.Add(-8 * tick), Expiry: w.expiry(access), Key: w.key(access),
 		},
 	})
 	for i := range w.procs[:w.n] {

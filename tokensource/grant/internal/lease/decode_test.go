@@ -116,6 +116,8 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 			}
 		case cellExpiry:
 			*(*time.Time)(q) = d.w.expiry(*offset[string](p, f.aux))
+		case cellKey:
+			*(*string)(q) = d.w.key(*offset[string](p, f.aux))
 		case cellExchanged:
 			if k := code(*offset[string](p, f.aux)); k >= codeLogin {
 				*(*time.Time)(q) = d.w.books[k-codeLogin].at

@@ -138,7 +138,7 @@ func (x *explorer) repeat(w *model, p int) {
 		m := &lease.Login{
 			ID: texts[codeLogin+login], Epoch: texts[codeID+n.ids], Exchanged: n.books[login].at, Repeated: true,
 			Token: lease.Token{
-				Access: n.kept, Refresh: refreshOf(n.kept), Obtained: n.books[login].at, Expiry: n.expiry(n.kept),
+				Access: n.kept, Refresh: refreshOf(n.kept), Obtained: n.books[login].at, Expiry: n.expiry(n.kept), Key: n.key(n.kept),
 			},
 		}
 		n.ids++

@@ -193,6 +193,21 @@ func (x *explorer) noted(n *model, was lease.Local, e lease.Effect) {
 	}
 }
 
+// keyed judges which keys an operation uses and stores.
+func (x *explorer) keyed(n *model, e lease.Effect) {
+	switch r := e.Record; {
+	case e.Redeem && e.Key != n.key(e.Token), e.Probe && (e.Key != n.key(e.Token) || e.OtherKey != n.key(e.Other)):
+		x.violate("T12 a token is sent under another key than its own")
+	case r != nil && r.Over == "" && r.Token.Key != n.key(r.Token.Access):
+		x.violate("T12 tokens are stored with another key than their own")
+	case r != nil && r.Over != "" && r.Token.Key != "":
+		x.violate("G7 the key of a grant that is over is stored")
+	}
+	if r := e.Outcome.Record; r != nil && r.Over == "" && r.Token.Key != n.key(r.Token.Access) {
+		x.violate("T12 a token is handed out with another key than its own")
+	}
+}
+
 // renewed judges the outcome of a renewal.
 func (x *explorer) renewed(n *model, p int, m *lease.Renewal, o lease.Outcome) {
 	if o.Reason() != "" {

@@ -47,6 +47,7 @@ const (
 	cellWrite
 	cellDrain
 	cellExpiry    // follows from the access token
+	cellKey       // follows from the access token
 	cellExchanged // follows from the login
 	cellSince     // follows from the end of the intent
 )
@@ -166,6 +167,8 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 	switch {
 	case name == "Token.Expiry":
 		n.cell, n.aux = cellExpiry, from("Access")
+	case name == "Token.Key":
+		n.cell, n.aux = cellKey, from("Access")
 	case name == "Record.Exchanged":
 		n.cell, n.aux = cellExchanged, from("Login")
 	case name == "Login.Exchanged":

@@ -226,13 +226,16 @@ type Effect struct {
 	Announce bool
 
 	// Redeem sends the refresh token Token in one request, which must end
-	// before By. Revoke revokes Token, and Refresh says which kind it is. Probe
+	// before By. Key is the key to which Token is bound, and OtherKey that of
+	// Other: requests with these tokens prove possession of it (T12). Revoke revokes Token, and Refresh says which kind it is. Probe
 	// asks an API whether the access token Token works, and if it does and Other
 	// is not empty, whether Other works too.
-	Token   string
-	Other   string
-	Refresh bool // Revoke: Token is a refresh token
-	By      Clock
+	Token    string
+	Key      string
+	Other    string
+	OtherKey string
+	Refresh  bool // Revoke: Token is a refresh token
+	By       Clock
 
 	// Wait lasts For. With Poll it may end earlier, when the record may have
 	// changed.

@@ -149,7 +149,8 @@ func (o *Login) decide(c Rules, l *Local, ev Event) Effect {
 		return o.yield(c, ev)
 	case probe:
 		o.phase = loginProbing
-		return Effect{Probe: true, Token: o.Token.Access, Other: o.current.Token.Access}
+		mine, other := o.Token, o.current.Token
+		return Effect{Probe: true, Token: mine.Access, Key: mine.Key, Other: other.Access, OtherKey: other.Key}
 	}
 	return o.install(c, l, ev)
 }

@@ -159,7 +159,7 @@ func (x *explorer) logIn(w *model, p int) {
 	login, access := n.exchange(x.c, p)
 	m := &lease.Login{
 		ID: texts[codeLogin+login], Epoch: texts[codeID+n.ids], Exchanged: n.books[login].at,
-		Token: lease.Token{Access: access, Refresh: refreshOf(access), Obtained: n.clock(p).Wall, Expiry: n.expiry(access)},
+		Token: lease.Token{Access: access, Refresh: refreshOf(access), Obtained: n.clock(p).Wall, Expiry: n.expiry(access), Key: n.key(access)},
 	}
 	n.ids++
 	x.start(n, p, &slot{machine: m}, opLogin, ": the user logs in")
@@ -194,6 +194,7 @@ func (x *explorer) step(n *model, p, k int, ev lease.Event) {
 	was := pr.local
 	e := s.machine.Step(x.c.rules(pr.name), &pr.local, ev)
 	x.noted(n, was, e)
+	x.keyed(n, e)
 	if x.verbose {
 		x.say("; it wants %s", describe(e))
 	}

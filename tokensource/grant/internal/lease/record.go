@@ -46,6 +46,7 @@ type Token struct {
 	Refresh   string
 	Scope     string
 	Members   string    // what else is kept of the server's answers
+	Key       string    // the key to which the set is bound, or its name; empty if it is bound to none
 	Obtained  time.Time // when the request was sent (G18)
 	Expiry    time.Time // when Access expires; zero if that is not known
 	Refreshed bool      // the set came from a refresh, not from an authorization
@@ -94,7 +95,7 @@ func (r *Record) took(serial uint64, t Token) *Record {
 func (r *Record) over(reason, code string) *Record {
 	next := *r
 	next.Over, next.Code = reason, code
-	next.Token.Access, next.Token.Refresh, next.Token.Members = "", "", ""
+	next.Token.Access, next.Token.Refresh, next.Token.Members, next.Token.Key = "", "", "", ""
 	next.Intent, next.Doubts, next.Failures, next.RetryAt = intent{}, 0, 0, time.Time{}
 	return &next
 }

@@ -170,7 +170,7 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
 		}
 		o.phase = renewalRedeeming
-		return Effect{Redeem: true, Token: o.next.Token.Refresh, By: o.by}
+		return Effect{Redeem: true, Token: o.next.Token.Refresh, Key: o.next.Token.Key, By: o.by}
 	case ev.Conflict:
 		return o.read()
 	case ev.Refused:

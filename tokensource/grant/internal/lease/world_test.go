@@ -250,6 +250,16 @@ func (w *model) expiry(access string) time.Time {
 	return origin.Add(1000 * time.Hour)
 }
 
+// key returns the name of the key to which a token is bound. Each login has a
+// key of its own.
+func (w *model) key(token string) string {
+	p := w.pair(token)
+	if p == nil {
+		return ""
+	}
+	return texts[codeLogin+p.login]
+}
+
 // issue makes a new pair. It returns its access token.
 func (w *model) issue(login byte) string {
 	w.pairs[w.issued] = pair{login: login}
