@@ -20,7 +20,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// bank is a server of which FAPI 2.0 is demanded, and what a client of it needs.
+// bank is a server of which FAPI 2.0 is demanded, and what a client of it
+// needs.
 func bank(t *testing.T, key crypto.Signer, o *jose.DPoPOptions) (*oauthtest.Server, *provider.Provider, oauth.Registration, *oauth.Options) {
 	t.Helper()
 	fake := oauthtest.New(t, &oauthtest.Options{
