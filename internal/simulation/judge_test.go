@@ -90,7 +90,8 @@ type attempt struct {
 	pair         *pair
 	since, until time.Time // as the intent says
 	began        time.Time // when the write of the intent began
-	sent         *send     // nil while nothing was sent
+	sent         *send     // nil while nothing was sent, and after a challenge
+	challenged   bool      // the one repetition that a challenge allows has been used
 	seen         map[*process]time.Time
 }
 
