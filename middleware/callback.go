@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/authtrip/authtrip/internal/opened"
 )
 
 // Callback receives the authorization response. It answers GET only, and POST
@@ -25,7 +27,7 @@ func (l *Login) Callback() http.Handler {
 }
 
 func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
-	if !isOpened(r) {
+	if !opened.Page(r) {
 		return &Error{Op: opCallback, Kind: ErrNotNavigation}
 	}
 	if r.Method == http.MethodPost {
@@ -36,6 +38,9 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 		return l.retry(err, "")
 	}
 	if err := l.checkIssuer(p); err != nil {
+		return l.retry(err, "")
+	}
+	if p.kept, err = l.keptParams(r); err != nil {
 		return l.retry(err, "")
 	}
 	if p.state.Reveal() == "" {
@@ -72,7 +77,7 @@ func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) err
 		return l.retry(stopped(opCallback, "the store did not take note of the login", err), f.returnTo)
 	}
 	l.cookies.clear(w, name)
-	if err := l.complete(ctx, w, r, f, code); err != nil {
+	if err := l.complete(ctx, w, r, f, p); err != nil {
 		return l.retry(err, f.returnTo)
 	}
 	seeOther(w, f.returnTo)

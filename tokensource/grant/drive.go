@@ -307,6 +307,9 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
+	if tok.RefreshToken != "" {
+		before = kept.WithNewRefreshToken(before)
+	}
 	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -36,8 +37,15 @@ const (
 // spaces between them, however the server separates them. An empty text means
 // that they are those that were asked for.
 //
+// Extra has two members more, if the server says how long a refresh token lives
+// (refresh_token_expires_in or refresh_expires_in), and the authorization of
+// the user (authorization_expires_in): refresh_token_expires_at and
+// authorization_expires_at, as a float64 of seconds since 1970. Package grant
+// keeps them, and authorization_details ([RFC 9396]), with every grant.
+//
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+// [RFC 9396]: https://www.rfc-editor.org/rfc/rfc9396
 func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
 	if code == "" {
 		return nil, errors.New("oauth: code is empty")
@@ -83,7 +91,8 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	return c.token(ctx, call{op: opRefresh, endpoint: c.at.token, singleUse: true, form: url.Values{
+	endpoint := cmp.Or(c.provider.RefreshURL, c.at.token)
+	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
 	}})
@@ -100,9 +109,7 @@ func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 		return nil, err
 	}
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(c.registration.Scopes) > 0 {
-		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
-	}
+	c.addScopes(form)
 	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.clientCredentials, form: form})
 	if err != nil {
 		return nil, err
@@ -133,7 +140,7 @@ func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
 		return nil, c.failure(call.op, a)
 	}
 	assumed := c.provider.ExpiresIn
-	if call.op == opClientCredentials {
+	if !ofUsers(call.op) {
 		// ExpiresIn is a fact about user tokens. An app's own token may live until
 		// it is invalidated.
 		assumed = 0

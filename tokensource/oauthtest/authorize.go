@@ -83,7 +83,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 	}
 	method := q.Get("code_challenge_method")
 	req := &authRequest{
-		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
+		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: splitScopes(c.s.provider, q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
 		nonce: q.Get("nonce"), acr: c.firstACR(),
 		resources: q["resource"], thumbprint: q.Get("dpop_jkt"),
@@ -149,6 +149,9 @@ func (c *call) flaw(req *authRequest) string {
 		!req.plain && !strings.EqualFold(method, "S256"),
 		req.challenge == "" && c.s.options.RequirePKCE,
 		req.challenge != "" && !goodChallenge(req.challenge, c.k.Authorize.StrictPKCE):
+		return "invalid_request"
+	}
+	if req.challenge != "" && c.s.provider.PKCE == provider.NoPKCE {
 		return "invalid_request"
 	}
 	if !c.targets(req.resources, nil) {
@@ -253,7 +256,7 @@ func (c *call) callback(state, code string) []string {
 	if k.DuplicateCode {
 		list = append(list, "code", code[1:]+"A")
 	}
-	list = c.withIss(list)
+	list = c.withParams(c.withIss(list))
 	for _, name := range slices.Sorted(maps.Keys(k.ExtraParams)) {
 		for _, value := range k.ExtraParams[name] {
 			list = append(list, name, value)

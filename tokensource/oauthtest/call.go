@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,6 +58,7 @@ func (s *Server) answer(r *http.Request, secure, foreign bool) *reply {
 func (c *call) arrive() error {
 	c.s.mu.Lock()
 	c.k = c.s.knobs
+	c.s.likeProvider(&c.k)
 	early := c.request()
 	early.Count = c.s.recorder.countDial(c.op)
 	refused := c.s.unsent(&early)
@@ -162,7 +162,7 @@ func (c *call) route() *reply {
 		}
 		return c.reworded(c.post(c.token))
 	case opRevoke:
-		return c.post(c.revoke)
+		return c.revocation()
 	case opKeys:
 		return c.keys()
 	case opPush:
@@ -183,23 +183,25 @@ func (c *call) post(serve func() *reply) *reply {
 // readForm reads the body of a form post to the authorization server. A body
 // that is no form stays unread and counts as empty.
 func (c *call) readForm() error {
-	if c.r.Method != http.MethodPost || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush}, c.op) {
+	c.translate(c.query)
+	posted := c.r.Method == http.MethodPost || c.r.Method == http.MethodDelete
+	if !posted || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush}, c.op) {
 		return nil
 	}
-	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	parse := url.ParseQuery
-	switch {
-	case mediaType == "application/x-www-form-urlencoded":
-	case mediaType == "application/json" && c.s.options.JSONBodies && c.op != opAuthorize:
-		parse = parseJSONForm
-	default:
+	asJSON, ok := c.readable()
+	if !ok {
 		return nil
+	}
+	parse := url.ParseQuery
+	if asJSON {
+		parse = parseJSONForm
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm))
 	if err != nil {
 		return err
 	}
 	c.form, _ = parse(string(raw))
+	c.translate(c.form)
 	return nil
 }
 

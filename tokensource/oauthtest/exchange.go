@@ -3,8 +3,11 @@ package oauthtest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // code is what is kept of an authorization code.
@@ -40,14 +43,14 @@ func (c *call) exchange(app *App) *reply {
 	now := c.s.now()
 	held := c.s.codes[digestOf(c.form.Get("code"))]
 	if held == nil || held.client != app.ClientID {
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	if held.used {
 		c.codeReused(held, now)
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	if u := c.s.users[held.user]; !now.Before(held.issued.Add(c.codeTTL())) || u == nil || u.Suspended {
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	held.used = true
 	if refusal := c.untargeted(held.resources); refusal != nil {
@@ -94,6 +97,9 @@ func (c *call) mismatch(held *code) *reply {
 	if !held.plain {
 		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
+		if c.s.provider.PKCE == provider.S256Hex {
+			challenge = hex.EncodeToString(sum[:])
+		}
 	}
 	if held.challenge == "" || !same(challenge, held.challenge) {
 		return c.say("code_verifier", "")

@@ -42,7 +42,7 @@ func (c *call) refresh(app *App) *reply {
 func (c *call) refusedToken() *reply {
 	k := &c.k.Token
 	if k.RefreshErrorCode == "" && k.RefreshErrorStatus == 0 {
-		return c.say("refresh_token", "")
+		return c.refusal("refresh", "refresh_token")
 	}
 	standard := problems["refresh_token"]
 	return refused(cmp.Or(k.RefreshErrorStatus, http.StatusBadRequest), cmp.Or(k.RefreshErrorCode, standard.code), standard.text)

@@ -14,7 +14,7 @@ import (
 // api answers a request to the API.
 func (c *call) api() *reply {
 	tok, code := Token{Dead: Unknown}, ""
-	if raw := bearerOf(c.r, c.query); raw != "" {
+	if raw := c.apiToken(); raw != "" {
 		if held := c.s.Token(raw); held.Kind == "access_token" && c.bound(held) {
 			if code = c.carried(raw, held); code == "" {
 				tok = held
@@ -40,6 +40,9 @@ func (c *call) api() *reply {
 	}
 	if tok.Dead != "" {
 		return c.rejected()
+	}
+	if rep := c.unheaded(tok.ClientID); rep != nil {
+		return rep
 	}
 	return c.plain(tok, body)
 }
@@ -117,6 +120,9 @@ func (c *call) rejected() *reply {
 	if c.k.Rejected != nil {
 		return replyOf(c.k.Rejected)
 	}
+	if rep := c.rejection(); rep != nil && c.k.RejectStatus == 0 {
+		return rep
+	}
 	status := cmp.Or(c.k.RejectStatus, http.StatusUnauthorized)
 	rep := newReply(status, typeText, http.StatusText(status)+"\n")
 	challenge := c.k.Challenge
@@ -144,6 +150,9 @@ func (c *call) plain(tok Token, body payload) *reply {
 		rep := newReply(http.StatusForbidden, typeText, "Forbidden\n")
 		rep.header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		return rep
+	}
+	if len(c.s.provider.IdentityPaths.Subject) > 0 {
+		return c.described(tok.User)
 	}
 	return answerJSON(userInfo(tok.User))
 }

@@ -19,6 +19,9 @@ func (c *call) token() *reply {
 	if c.k.Token.StrictQuery && len(c.query) > 0 {
 		return c.say("query", "")
 	}
+	if name := c.lacks(); name != "" {
+		return c.say("missing", name)
+	}
 	app, refusal := c.client()
 	if refusal != nil {
 		if c.k.Token.ConsumeBeforeAuth {
@@ -61,7 +64,7 @@ func (c *call) ownToken(app *App) *reply {
 	if app.public() {
 		return c.say("client", "")
 	}
-	scopes := strings.Fields(c.form.Get("scope"))
+	scopes := splitScopes(c.s.provider, c.form.Get("scope"))
 	if slices.ContainsFunc(scopes, c.unknownScope) {
 		return c.say("scope", "")
 	}
@@ -80,6 +83,11 @@ func (c *call) ownToken(app *App) *reply {
 // granted is the success answer (RFC 6749 section 5.1). refreshToken may be
 // empty.
 func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl time.Duration) *reply {
+	if c.s.provider.TokenSample != nil {
+		rep := c.sampled(accessToken, refreshToken, scopes, ttl)
+		rep.tokens = true
+		return rep
+	}
 	k := &c.k.Token
 	var b members
 	kind := "bearer"
