@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/authtrip/authtrip/internal/opened"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // BeginOptions says what one login asks for. The zero value asks for what the
@@ -113,19 +111,29 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if err := l.checkScopes(f.client.Scopes()); err != nil {
 		return flow{}, err
 	}
-	return f, nil
+	f.openID, err = l.askOpenID(l.params(o.Params))
+	return f, err
+}
+
+// params returns the further parameters of an authorization request.
+func (l *login) params(more url.Values) url.Values {
+	params := cloneParams(l.options.Params)
+	if params == nil {
+		params = url.Values{}
+	}
+	maps.Copy(params, more)
+	return params
 }
 
 // request returns the URL of the flow's authorization request. Where the server
 // takes pushed requests, this is one request to it. If that fails, there is no
 // other way, and the user may try again with a new flow.
 func (l *login) request(ctx context.Context, f flow, more url.Values) (string, error) {
-	params := cloneParams(l.options.Params)
-	if params == nil {
-		params = url.Values{}
+	params := l.params(more)
+	if nonce := f.openID.nonce.Reveal(); nonce != "" {
+		params.Set("nonce", nonce)
 	}
-	maps.Copy(params, more)
-	if err := checkMode(f.client.Provider(), params); err != nil {
+	if err := l.checkMode(params); err != nil {
 		return "", &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
 	}
 	target, err := f.client.Authorize(ctx, f.state.Reveal(), f.verifier.Reveal(), params)
@@ -164,23 +172,14 @@ func (l *login) clientOf(f flow) (*oauth.Client, error) {
 	return l.client.With(f.callback.url, f.scopes)
 }
 
-// checkMode refuses an authorization request whose answer would not come in
-// the query of the callback (OAuth 2.0 Multiple Response Type Encoding
-// Practices, section 2.1).
-func checkMode(p *provider.Provider, params url.Values) error {
-	endpoint, err := url.Parse(p.AuthorizationURL)
-	if err != nil {
-		return errors.New("middleware: the authorization endpoint is no URL")
+// checkMode refuses an authorization request whose answer would not come where
+// Callback reads it.
+func (l *login) checkMode(params url.Values) error {
+	mode, err := responseMode(l.client.Provider(), params)
+	if err == nil && mode == modeFormPost && !l.posts() {
+		err = errors.New("middleware: response_mode form_post: set it in Options.Params, because it concerns the route of the callback")
 	}
-	for _, from := range []url.Values{endpoint.Query(), params, p.AuthorizationParams} {
-		if modes, ok := from["response_mode"]; ok {
-			if !slices.Equal(modes, []string{"query"}) {
-				return fmt.Errorf("middleware: response_mode %q: the callback reads a query, so leave the parameter out", modes)
-			}
-			return nil // the first one wins
-		}
-	}
-	return nil
+	return err
 }
 
 // again returns where to begin the login of r at another origin: at the same

@@ -148,10 +148,10 @@ func TestM3_AnswerAtAnotherRedirectURL(t *testing.T) {
 	}
 }
 
-// TestM3_ResponseModes: only a query reaches the callback.
+// TestM3_ResponseModes: only a query and a form reach the callback.
 func TestM3_ResponseModes(t *testing.T) {
 	for mode, accepted := range map[string]bool{
-		"query": true, "form_post": false, "fragment": false, "web_message": false, "query.jwt": false, "jwt": false, "form_post.jwt": false, "": false,
+		"query": true, "form_post": true, "fragment": false, "web_message": false, "query.jwt": false, "jwt": false, "form_post.jwt": false, "": false,
 	} {
 		grants := newGrants(t, setup{})
 		_, err := middleware.New(grants, newKeys(t), &middleware.Options{Params: url.Values{"response_mode": {mode}}})
@@ -159,7 +159,7 @@ func TestM3_ResponseModes(t *testing.T) {
 			t.Errorf("New with response_mode %q = %v, want accepted: %v", mode, err, accepted)
 		}
 	}
-	grants := newGrants(t, setup{provider: func(p *provider.Provider) { p.AuthorizationURL += "?response_mode=form_post" }})
+	grants := newGrants(t, setup{provider: func(p *provider.Provider) { p.AuthorizationURL += "?response_mode=fragment" }})
 	if _, err := middleware.New(grants, newKeys(t), nil); err == nil || !strings.Contains(err.Error(), "response_mode") {
 		t.Errorf("New with response_mode in the endpoint = %v, want an error", err)
 	}

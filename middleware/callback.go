@@ -8,8 +8,9 @@ import (
 	"github.com/authtrip/authtrip/internal/opened"
 )
 
-// Callback receives the authorization response. It answers GET only. A HEAD or
-// a prefetch does not use the response up.
+// Callback receives the authorization response. It answers GET only, and POST
+// where the response_mode is form_post. A HEAD or a prefetch does not use the
+// response up.
 //
 // It checks the response before it makes any request. The state must be of a
 // login that is under way in this browser (ErrFlowNotFound). The issuer must be
@@ -19,12 +20,18 @@ import (
 // browser returns to the page from which the login started, with a new session.
 func (l *Login) Callback() http.Handler {
 	in := l.inner()
+	if in.posts() {
+		return in.route(opCallback, in.callback, http.MethodGet, http.MethodPost)
+	}
 	return in.route(opCallback, in.callback, http.MethodGet)
 }
 
 func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if !opened.Page(r) {
 		return &Error{Op: opCallback, Kind: ErrNotNavigation}
+	}
+	if r.Method == http.MethodPost {
+		return l.posted(w, r)
 	}
 	p, err := parseResponse(r)
 	if err != nil {
@@ -94,14 +101,15 @@ func (l *login) repeated(w http.ResponseWriter, r *http.Request, p response, err
 	return nil
 }
 
-// checkIssuer compares iss as a string (RFC 9207 section 2.4). Where no issuer
-// is known, iss says nothing.
+// checkIssuer compares iss as a string, also if the server has not announced it
+// (RFC 9207 section 2.4). Where no issuer is known, iss says nothing.
 func (l *login) checkIssuer(p response) error {
 	want := l.client.Provider()
 	switch {
-	case p.issuer == "" && want.IssuerRequired:
+	case want.Issuer == "":
+	case !p.names && want.IssuerRequired:
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names no issuer"}
-	case p.issuer != "" && want.Issuer != "" && p.issuer != want.Issuer:
+	case p.names && p.issuer != want.Issuer:
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names another issuer"}
 	}
 	return nil

@@ -34,11 +34,11 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		e := failed("the code could not be exchanged", err)
 		if tok, ok := oauth.Unusable(err); ok { // the server granted, and the answer is of no use
-			e.add(l.drop(ctx, newKept(keptKey(state), tok, f.scopes, asked)))
+			e.add(l.drop(ctx, newKept(keptKey(state), tok, f, asked)))
 		}
 		return e
 	}
-	k := newKept(keptKey(state), tok, f.scopes, asked)
+	k := newKept(keptKey(state), tok, f, asked)
 	err = l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)
@@ -51,7 +51,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 }
 
 func (l *login) beginSession(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept) error {
-	if err := l.startSession(ctx, w, r, k.user, k.epoch); err != nil {
+	if err := l.startSession(ctx, w, r, k); err != nil {
 		return failed("the session could not be stored", err)
 	}
 	return nil
@@ -96,14 +96,9 @@ func (l *login) settle(ctx context.Context, k *kept) error {
 
 func (l *login) steps(ctx context.Context, k *kept) error {
 	if k.user.Subject == "" {
-		user, err := l.options.Identify(ctx, k.token())
-		if err == nil && user.Subject == "" {
-			err = errors.New("middleware: Options.Identify returned no subject")
+		if err := l.identify(ctx, k); err != nil {
+			return err
 		}
-		if err != nil {
-			return failed("it could not be established who the user is", err)
-		}
-		k.user = user
 	}
 	if !k.accepted {
 		if err := l.accept(ctx, k.user); err != nil {
@@ -161,7 +156,7 @@ func (l *login) accept(ctx context.Context, user provider.Identity) error {
 // the same.
 func (l *login) save(ctx context.Context, k *kept) error {
 	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
-		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes,
+		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes, User: k.named,
 	})
 	k.tried = true
 	if err == nil {

@@ -33,6 +33,9 @@ func (c cookies) logout() string     { return c.prefix + "logout" }
 func (c cookies) disconnect() string { return c.prefix + "disconnect" }
 func (c cookies) kept() string       { return c.prefix + "login" }
 
+// serverLogout holds the state of a logout at the authorization server.
+func (c cookies) serverLogout() string { return c.prefix + "leave" }
+
 // form is set by a page with a form that posts. Its value is the operation that
 // the form is for, and no secret. Its SameSite=Strict is what counts: a browser
 // does not send it if another site posts.

@@ -19,14 +19,16 @@ const (
 
 	// EventRefused means that a request was refused before it could change
 	// anything. It is of another site, it is no opened page, or it is no answer to
-	// a login of this browser.
+	// a login of this browser. It also means that a logout token of the
+	// authorization server was refused, or could not be carried out.
 	EventRefused tokensource.EventKind = "request refused"
 
 	// EventSessionEnded means that a session was ended. Reason says why: the user
 	// logged out ("logout"), logged in again in this browser ("replaced") or
 	// disconnected ("disconnected"), the app ended it ("ended", "forgotten"), or a
 	// later login found that its grant had ended ("grant ended") or that the user
-	// had 32 sessions ("too many"). Sessions that end by their time are not
+	// had 32 sessions ("too many"), or the authorization server reported a logout
+	// ("logged out at the server"). Sessions that end by their time are not
 	// reported. With Err the session may have ended, or not.
 	EventSessionEnded tokensource.EventKind = "session ended"
 
@@ -44,6 +46,7 @@ const (
 	reasonForgotten    = "forgotten"
 	reasonGrantEnded   = "grant ended"
 	reasonTooMany      = "too many"
+	reasonAtServer     = "logged out at the server"
 )
 
 // maxUserAgent is the length of a User-Agent header in an event.

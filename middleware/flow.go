@@ -26,6 +26,7 @@ type flow struct {
 	verifier redact.Hidden // RFC 7636 section 4.1
 	callback callback      // of the redirect URL that was sent
 	scopes   []string      // that were asked for, or nil for those of the client
+	openID   openID        // for OpenID Connect
 	returnTo string        // local path, checked before it got here
 	expires  time.Time
 
@@ -45,7 +46,8 @@ func newFlow(returnTo string, life time.Duration) flow {
 }
 
 // A flow is sealed as the second of its expiry, the verifier, the hash of the
-// redirect URL, the scopes, a line break, and the return path.
+// redirect URL, the scopes, a line break, what is for OpenID Connect, a line
+// break, and the return path.
 const (
 	atVerifier = 4
 	atRedirect = atVerifier + 32
@@ -61,7 +63,7 @@ func (f flow) encode() ([]byte, error) {
 		return nil, errNoFlow
 	}
 	b = append(b, f.callback.hash()...)
-	return append(b, strings.Join(f.scopes, " ")+"\n"+f.returnTo...), nil
+	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.returnTo...), nil
 }
 
 // decodeFlow reads what encode has written for one of the redirect URLs.
@@ -69,13 +71,16 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 	if len(plain) < atScopes {
 		return flow{}, errNoFlow
 	}
-	scopes, returnTo, ok := strings.Cut(string(plain[atScopes:]), "\n")
-	if !ok {
+	scopes, rest, ok := strings.Cut(string(plain[atScopes:]), "\n")
+	line, returnTo, also := strings.Cut(rest, "\n")
+	asked, valid := decodeOpenID(line)
+	if !ok || !also || !valid {
 		return flow{}, errNoFlow
 	}
 	f := flow{
 		state:    redact.Hide(state),
 		verifier: redact.Hide(base64.RawURLEncoding.EncodeToString(plain[atVerifier:atRedirect])),
+		openID:   asked,
 		returnTo: returnTo,
 		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}

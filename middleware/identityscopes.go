@@ -10,7 +10,7 @@ import (
 // is. Such a login would fail each time, after the user has consented. An empty
 // list is not refused: the server then chooses the scopes.
 func (l *login) checkScopes(scopes []string) error {
-	if !l.asks || len(scopes) == 0 {
+	if !l.asks || l.client.IDTokens() != nil || len(scopes) == 0 {
 		return nil
 	}
 	var missing []string

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -36,10 +37,14 @@ type kept struct {
 	key       string               // of the record
 	token     func() *oauth2.Token // a closure, which nothing prints; nil when the tokens are stored
 	scopes    []string             // that were asked for; nil means those of the client
+	openID    openID               // what its ID token must answer
 	id        string               // names the login for the Keeper
 	exchanged time.Time
 
 	user     provider.Identity // without a subject as long as it is not known who the user is
+	named    string            // the subject of the ID token, if there is one
+	sid      string            // the session at the server, as the ID token names it
+	hint     redact.Hidden     // the ID token, for a logout at the server
 	accepted bool              // OnLogin has accepted the user
 	tried    bool              // to store the grant: it may be stored
 	epoch    string            // of the grant, once it is stored
@@ -55,12 +60,12 @@ type kept struct {
 // newKept makes a login of the tokens that were asked for at the given time. An
 // answer states the lifetime of the token, from which Exchange has computed the
 // expiry (G18).
-func newKept(key string, tok *oauth2.Token, scopes []string, asked time.Time) *kept {
+func newKept(key string, tok *oauth2.Token, f flow, asked time.Time) *kept {
 	if tok.ExpiresIn > 0 && !tok.Expiry.IsZero() {
 		asked = tok.Expiry.Add(-time.Duration(tok.ExpiresIn) * time.Second)
 	}
 	return &kept{
-		key: key, token: func() *oauth2.Token { return tok }, scopes: scopes, id: rand.Text(), exchanged: asked.Round(0).UTC(),
+		key: key, token: func() *oauth2.Token { return tok }, scopes: f.scopes, openID: f.openID, id: rand.Text(), exchanged: asked.Round(0).UTC(),
 	}
 }
 
@@ -97,6 +102,10 @@ type keptText struct {
 	ExpiresIn int64                      `json:"xi,omitempty"`
 	Members   map[string]json.RawMessage `json:"m,omitempty"`
 	Scopes    []string                   `json:"sc,omitempty"`
+	OpenID    string                     `json:"oi,omitempty"`
+	Named     string                     `json:"nu,omitempty"`
+	Session   string                     `json:"si,omitempty"`
+	Hint      string                     `json:"h,omitempty"`
 	ID        string                     `json:"id"`
 	Exchanged time.Time                  `json:"ex"`
 	User      provider.Identity          `json:"u"`
@@ -121,6 +130,7 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	t := keptText{
 		Scopes: k.scopes, ID: k.id, Exchanged: k.exchanged, User: k.user, Accepted: k.accepted, Tried: k.tried,
 		Epoch: k.epoch, Ending: k.ending, Failures: k.failures, Next: k.next, Owner: k.owner, Owned: k.owned,
+		OpenID: k.openID.encode(), Named: k.named, Session: k.sid, Hint: k.hint.Reveal(),
 	}
 	if k.token != nil {
 		tok := k.token()
@@ -194,6 +204,11 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 	k := &kept{
 		key: key, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
 		epoch: t.Epoch, ending: t.Ending, failures: t.Failures, next: t.Next, owner: t.Owner, owned: t.Owned,
+		named: t.Named, sid: t.Session, hint: redact.Hide(t.Hint),
+	}
+	var valid bool
+	if k.openID, valid = decodeOpenID(t.OpenID); !valid {
+		return nil, 0, errNotSealed
 	}
 	if t.Access != "" || t.Refresh != "" {
 		tok := (&oauth2.Token{

@@ -81,7 +81,8 @@ type login struct {
 	client   *oauth.Client
 	keys     seal.AEAD
 	options  Options
-	asks     bool // the provider, at its IdentityURL, who the user is
+	asks     bool // the provider, or an ID token, who the user is: Options.Identify is nil
+	atServer serverNames
 	sessions Sessions
 	site     site
 	tag      string // names this Login in cookies, sealed values and the store
@@ -136,6 +137,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.port, s.path)[:8]
 	l := &login{
 		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag, asks: o.Identify == nil,
+		atServer: serverNamesOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		cookies:  newCookies(s.secure, tag),
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),

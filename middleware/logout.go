@@ -23,10 +23,22 @@ const endRetry = 10 * time.Minute
 // If the store cannot be reached, the browser has no session any more, but the
 // session may still exist. The error is then ErrLogoutFailed. For ten minutes,
 // another POST from the same browser tries again.
+//
+// With Options.LogoutAtServer, the browser then goes to the authorization
+// server ([OpenID Connect RP-Initiated Logout]). The app's own session has
+// ended before, whatever happens there. A page of the app that posts here needs a
+// Content-Security-Policy whose form-action allows the server.
+//
+// [OpenID Connect RP-Initiated Logout]: https://openid.net/specs/openid-connect-rpinitiated-1_0.html
 func (l *Login) Logout() http.Handler {
 	in := l.inner()
-	return in.ending(ending{
+	ending := in.ending(ending{
 		op: opLogout, path: in.site.logout, purpose: forLogout, cookie: in.cookies.logout(), do: in.endThis,
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !in.returned(w, r) {
+			ending.ServeHTTP(w, r)
+		}
 	})
 }
 
@@ -79,6 +91,12 @@ func (l *login) end(w http.ResponseWriter, r *http.Request, e ending) error {
 		// another attempt would end nothing.
 		return &Error{Op: e.op, Kind: tokensource.ErrTemporary, Cause: "the session cannot be read now", Retry: e.path, Err: err}
 	}
+	after := l.options.AfterLogout
+	leaves := e.op == opLogout && l.options.LogoutAtServer && c.ID != ""
+	var hint string
+	if leaves {
+		hint = l.hint(ctx, c) // it goes with the session
+	}
 	cleared := l.clearSession(ctx, w, r)
 	if c.ID != "" {
 		if err := e.do(ctx, &c); err != nil {
@@ -90,7 +108,10 @@ func (l *login) end(w http.ResponseWriter, r *http.Request, e ending) error {
 	if cleared != nil {
 		return &Error{Op: e.op, Kind: tokensource.ErrTemporary, Cause: "the session cannot be removed now", Retry: e.path, Err: cleared}
 	}
-	seeOther(w, l.options.AfterLogout)
+	if leaves {
+		after = l.leaveServer(w, hint)
+	}
+	seeOther(w, after)
 	return nil
 }
 

@@ -24,7 +24,8 @@ var methods = []string{
 }
 
 // Mount registers the routes on mux: the paths of the redirect URLs, and beside
-// the first one authorize, logout and disconnect, or what [Options] say. A
+// the first one authorize, logout and disconnect, or what [Options] say, and
+// Options.BackChannelLogoutPath. A
 // prefix that Options.PathPrefix names is left out. The routes of an
 // http.ServeMux are registered for each method. So patterns of the app, such as
 // "GET /" and "GET /{path...}", do not conflict with them.
@@ -78,6 +79,9 @@ type route struct {
 func (l *Login) routes() []route {
 	site := l.inner().site
 	list := []route{{site.authorize, l.Authorize()}, {site.logout, l.Logout()}, {site.disconnect, l.Disconnect()}}
+	if site.backChannel != "" {
+		list = append(list, route{site.backChannel, l.BackChannelLogout()})
+	}
 	known := map[string]bool{}
 	for _, c := range site.callbacks {
 		if !known[c.path] {

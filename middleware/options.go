@@ -27,6 +27,18 @@ type Options struct {
 	LogoutPath     string
 	DisconnectPath string
 
+	// BackChannelLogoutPath is the public path at which the authorization server
+	// reports logouts: see [Login.BackChannelLogout]. Register its URL there. It
+	// needs a client that verifies ID tokens. Empty means that there is none.
+	BackChannelLogoutPath string
+
+	// LogoutAtServer makes Logout also lead the browser to the authorization
+	// server (Provider.EndSessionURL), so that the next login asks who the user
+	// is. Register the URL of Logout there as the post_logout_redirect_uri: the
+	// server sends the browser back to it, and from there it goes to AfterLogout.
+	// False means that a logout ends the session of this app only.
+	LogoutAtServer bool
+
 	// PathPrefix is the beginning of the public paths that a proxy removes before a
 	// request reaches this program, such as "/app". All other paths here include
 	// it, as they are public ones. Mount registers the routes without it. A prefix
@@ -49,8 +61,8 @@ type Options struct {
 	AppName string
 
 	// Params are further parameters of the authorization request, such as
-	// "audience" or "prompt". A parameter "response_mode" other than "query" is
-	// refused, because the callback reads a query.
+	// "audience" or "prompt". A parameter "response_mode" other than "query"
+	// and "form_post" is refused, because the callback reads nothing else.
 	Params url.Values
 
 	// RedirectURLs are further redirect URLs of the client, beside that of its
@@ -83,7 +95,9 @@ type Options struct {
 	Sessions Sessions
 
 	// Identify says who the user is that tok was issued for. Nil means that the
-	// provider is asked at its IdentityURL.
+	// ID token says so if the client verifies ID tokens (oauth.Options.IDTokens),
+	// and that otherwise the provider is asked at its IdentityURL. Where there are
+	// ID tokens, Identify is called after the ID token was verified.
 	Identify func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error)
 
 	// OnLogin is called when the user is known, before anything is stored. It can
@@ -143,14 +157,19 @@ func (o Options) resolve(client *oauth.Client) (Options, error) {
 	case o.SessionLifetime == 0:
 		o.SessionLifetime = defaultSessionLife
 	}
+	switch {
+	case o.LogoutAtServer && client.Provider().EndSessionURL == "":
+		return o, errors.New("middleware: Options.LogoutAtServer: the provider has no EndSessionURL")
+	case o.BackChannelLogoutPath != "" && client.IDTokens() == nil:
+		return o, errors.New("middleware: Options.BackChannelLogoutPath: the client cannot verify logout tokens: set oauth.Options.IDTokens")
+	}
 	if o.IdleTimeout != 0 && o.IdleTimeout < minIdleTimeout {
 		return o, fmt.Errorf("middleware: Options.IdleTimeout %v: use at least %v, or zero for no such limit", o.IdleTimeout, minIdleTimeout)
 	}
-	if o.Identify == nil {
+	if o.Identify == nil && client.IDTokens() == nil {
 		if client.Provider().IdentityURL == "" {
-			return o, errors.New("middleware: the provider has no IdentityURL: set Options.Identify, which says who the user is")
+			return o, errors.New("middleware: the provider has no IdentityURL: set Options.Identify, which says who the user is, or oauth.Options.IDTokens")
 		}
-		o.Identify = client.Identity
 	}
 	o.Params = cloneParams(o.Params)
 	o.RedirectURLs = slices.Clone(o.RedirectURLs)

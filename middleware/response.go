@@ -17,11 +17,15 @@ const (
 	maxDescription = 200
 )
 
+// callbackParams are the parameters of a response that must be well formed.
+var callbackParams = []string{"state", "code", "iss", "error", "denied"}
+
 // response is an authorization response (RFC 6749 section 4.1.2, RFC 9207
 // section 2) whose form has been checked and nothing else.
 type response struct {
 	state, code redact.Hidden
 	issuer      string
+	names       bool   // there is an issuer, which may be empty
 	errorCode   string // raw; safe to compare, not to show
 	description string // raw
 	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
@@ -38,14 +42,13 @@ func parseResponse(r *http.Request) (response, error) {
 	if len(r.URL.RawQuery) > maxQuery {
 		return bad("the response is too long")
 	}
-	names := []string{"state", "code", "iss", "error", "denied"}
-	query, ok := readQuery(r.URL.RawQuery, names...)
+	query, ok := readQuery(r.URL.RawQuery, callbackParams...)
 	if !ok {
 		return bad("the query is not well formed")
 	}
 	// Servers write what they like into the description. A bad one is left out.
 	texts, _ := readQuery(r.URL.RawQuery, "error_description")
-	for _, name := range append(names, "error_description") {
+	for _, name := range slices.Concat(callbackParams, []string{"error_description"}) {
 		switch values := append(query[name], texts[name]...); {
 		case len(values) > 1:
 			return bad("parameter " + name + " came twice")
@@ -56,7 +59,7 @@ func parseResponse(r *http.Request) (response, error) {
 		}
 	}
 	p := response{
-		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"),
+		state: redact.Hide(query.Get("state")), code: redact.Hide(query.Get("code")), issuer: query.Get("iss"), names: query.Has("iss"),
 		errorCode: query.Get("error"), description: texts.Get("error_description"), denied: query.Get("denied") != "",
 	}
 	failed := p.errorCode != "" || p.denied

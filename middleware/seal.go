@@ -16,6 +16,7 @@ const (
 	forLogout     = "logout"
 	forDisconnect = "disconnect"
 	forKept       = "login"
+	forHint       = "hint"
 )
 
 // errNotSealed means that a value was not sealed by this Login for this purpose

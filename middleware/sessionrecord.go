@@ -40,12 +40,16 @@ type sessionRecord struct {
 // storedSession is one session. It holds a hash of the ID, so that a reader of
 // the store cannot use it.
 type storedSession struct {
-	Name    string `json:"n"` // see ticket.name
-	Epoch   string `json:"g"` // of the grant: the session ends with it
-	Device  string `json:"d,omitempty"`
-	Began   int64  `json:"b"` // in seconds since 1970, as the rest
-	Seen    int64  `json:"s"`
-	Expires int64  `json:"e"`
+	Name   string `json:"n"` // see ticket.name
+	Epoch  string `json:"g"` // of the grant: the session ends with it
+	Device string `json:"d,omitempty"`
+
+	AtServer string `json:"o,omitempty"` // the session at the server (sid)
+	Hint     string `json:"h,omitempty"` // the ID token, sealed; for a logout there
+
+	Began   int64 `json:"b"` // in seconds since 1970, as the rest
+	Seen    int64 `json:"s"`
+	Expires int64 `json:"e"`
 }
 
 // find returns the session with this name, or nil. The record may be nil.

@@ -131,13 +131,21 @@ func (l *login) ended(ctx context.Context, subject, name, reason string, err err
 // startSession begins a session in the browser that w answers. It has a new ID
 // at every login, also for the same user (A15). The session that the browser
 // had before ends.
-func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, user provider.Identity, epoch string) error {
-	ctx = withVisitor(ctx, r)
+func (l *login) startSession(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept) error {
+	ctx, user, epoch := withVisitor(ctx, r), k.user, k.epoch
 	old, oldErr := l.claimed(r.WithContext(ctx))
 	c := newTicket(user.Subject, l.options.SessionLifetime)
 	now := time.Now().Unix()
 	s := storedSession{
 		Name: c.name(), Epoch: epoch, Device: device(r.UserAgent()), Began: now, Seen: now, Expires: c.Expires.Unix(),
+		AtServer: k.sid,
+	}
+	if err := l.noteSession(ctx, k, c); err != nil {
+		return err
+	}
+	var sealed error
+	if s.Hint, sealed = l.sealHint(ctx, s.Name, k.hint); sealed != nil {
+		return sealed
 	}
 	var gone map[string]string
 	err := l.changeSessions(ctx, user.Subject, func(r *sessionRecord) error {

@@ -22,6 +22,7 @@ type site struct {
 	prefix             string     // Options.PathPrefix
 	authorize          string
 	logout, disconnect string
+	backChannel        string // of BackChannelLogout; empty if there is none
 }
 
 // callback is a redirect URL in parts.
@@ -36,6 +37,7 @@ type callback struct {
 
 func newSite(redirectURL string, o *Options) (site, error) {
 	s := site{prefix: strings.TrimSuffix(o.PathPrefix, "/"), authorize: o.AuthorizePath, logout: o.LogoutPath, disconnect: o.DisconnectPath}
+	s.backChannel = o.BackChannelLogoutPath
 	for _, raw := range append([]string{redirectURL}, o.RedirectURLs...) {
 		c, err := newCallback(raw)
 		if err != nil {
@@ -79,6 +81,10 @@ func newCallback(raw string) (callback, error) {
 func (s site) check() error {
 	type named struct{ name, path string }
 	routes := []named{{"Options.AuthorizePath", s.authorize}, {"Options.LogoutPath", s.logout}, {"Options.DisconnectPath", s.disconnect}}
+	if s.backChannel != "" {
+		routes = append(routes, named{"Options.BackChannelLogoutPath", s.backChannel})
+	}
+	fixed := len(routes)
 	for _, c := range s.callbacks {
 		routes = append(routes, named{"the path of a redirect URL", c.path})
 		if c.secure != s.secure {
@@ -95,8 +101,8 @@ func (s site) check() error {
 			return fmt.Errorf("middleware: %s %q does not begin with Options.PathPrefix %q: all paths are public ones", p.name, p.path, s.prefix)
 		}
 		for j, other := range routes[:i] {
-			if p.path == other.path && j < 3 { // two redirect URLs may share a path
-				return fmt.Errorf("middleware: the routes need different paths, and two are %s: set Options.AuthorizePath, LogoutPath and DisconnectPath", p.path)
+			if p.path == other.path && j < fixed { // two redirect URLs may share a path
+				return fmt.Errorf("middleware: the routes need different paths, and two are %s: set Options.AuthorizePath, LogoutPath and so on", p.path)
 			}
 		}
 	}
@@ -106,6 +112,9 @@ func (s site) check() error {
 // paths returns the public paths of all routes.
 func (s site) paths() []string {
 	list := []string{s.authorize, s.logout, s.disconnect}
+	if s.backChannel != "" {
+		list = append(list, s.backChannel)
+	}
 	for _, c := range s.callbacks {
 		list = append(list, c.path)
 	}

@@ -24,11 +24,11 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight " +
-		"internal/isnil internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
-	testKits = "internal/bubble internal/exposure internal/servertest"
+	testKits = "internal/bubble internal/exposure internal/nodekit internal/servertest"
 	// public is what users import.
 	public = "middleware transport storage storage/* tokensource tokensource/*"
 )
@@ -56,6 +56,7 @@ var arrows = []row{
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
+	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
 	{"storage/seal", "", ""},
 	{"storage", "storage/seal internal/isnil", "storage/storagetest"},
@@ -74,19 +75,23 @@ var arrows = []row{
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
-	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
+	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
+
+	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
+	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc"},
 
 	{"tokensource/oauthtest", "tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/isnil internal/loopback internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
+	{"internal/nodekit", "", ""},
 	{"internal/servertest", "", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},

@@ -7,6 +7,8 @@ package kept
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/authtrip/authtrip/internal/members"
 )
@@ -14,15 +16,29 @@ import (
 // most bounds what is kept of the answers for one grant, in bytes (G10).
 const most = 32 << 10
 
-// Merge returns the members of an answer that the provider names, as a JSON
-// object. A name is that of a member, or a path to one, such as "team.id".
-// Members that the answer lacks are taken from before, which is such an
-// object or empty. A member for which there is no room is left out: it must not
-// cost the grant (G14).
+// The names of members that package oauth adds to an answer: when the refresh
+// token ends, and when the authorization of the user does. They are seconds
+// since 1970.
+const (
+	RefreshEnd       = "refresh_token_expires_at"
+	AuthorizationEnd = "authorization_expires_at"
+)
+
+// always are members that are kept for every provider.
+var always = []string{RefreshEnd, AuthorizationEnd, "authorization_details"}
+
+// Merge returns the members of an answer that the provider names, and those
+// that are always kept, as a JSON object. A name is that of a member, or a path
+// to one, such as "team.id". Members that the answer lacks are taken from
+// before, which is such an object or empty. A member for which there is no room
+// is left out: it must not cost the grant (G14).
 func Merge(names []string, extra func(string) any, before string) string {
 	kept, old := map[string]any{}, Members(before)
 	size := 0
-	for _, name := range names {
+	for _, name := range slices.Concat(always, names) {
+		if _, twice := kept[name]; twice {
+			continue
+		}
 		value := extra(name)
 		if value == nil {
 			value = members.Walk(extra, name)
@@ -45,6 +61,17 @@ func Merge(names []string, extra func(string) any, before string) string {
 		return ""
 	}
 	return string(text)
+}
+
+// WithNewRefreshToken returns what Merge has kept, without what was known of
+// the refresh token before.
+func WithNewRefreshToken(before string) string {
+	old := Members(before)
+	if old[RefreshEnd] == nil {
+		return before
+	}
+	delete(old, RefreshEnd)
+	return Merge(slices.Collect(maps.Keys(old)), func(name string) any { return old[name] }, "")
 }
 
 // Members is the inverse of Merge. It returns a new map. Numbers are as package

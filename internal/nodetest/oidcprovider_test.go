@@ -1,3 +1,6 @@
+// Package nodetest tests authtrip and its fake of X with programs from npm: an
+// authorization server that people run, and the client of X that most Node
+// programs use.
 package nodetest_test
 
 import (
@@ -13,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/nodekit"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -46,24 +50,24 @@ func TestOIDCProvider(t *testing.T) {
 }
 
 func denied(t *testing.T, w *world) {
-	p := w.person(t)
-	got := p.decide(p.get(w.app+"/me"), "nobody", false)
-	if got.status != http.StatusForbidden || w.control(t, "counts").Exchanges != 0 {
-		t.Errorf("the app answers %d %.300s to a denial, want 403 and no exchange", got.status, got.text)
+	p := nodekit.NewPerson(t)
+	got := p.Decide(p.Get(w.app+"/me"), "nobody", false)
+	if got.Status != http.StatusForbidden || w.control(t, "counts").Exchanges != 0 {
+		t.Errorf("the app answers %d %.300s to a denial, want 403 and no exchange", got.Status, got.Text)
 	}
 }
 
 func loggedIn(t *testing.T, w *world) {
-	w.me = w.person(t)
-	got := w.me.decide(w.me.get(w.app+"/me"), "alice", true)
-	if got.status != http.StatusOK || got.text != "alice" || got.path != "/me" {
-		t.Fatalf("after the login the app answers %d %q at %s, want alice at /me", got.status, got.text, got.path)
+	w.me = nodekit.NewPerson(t)
+	got := w.me.Decide(w.me.Get(w.app+"/me"), "alice", true)
+	if got.Status != http.StatusOK || got.Text != "alice" || got.Path != "/me" {
+		t.Fatalf("after the login the app answers %d %q at %s, want alice at /me", got.Status, got.Text, got.Path)
 	}
-	other := w.person(t)
-	if got := other.decide(other.get(w.app+"/me"), "bob", true); got.text != "bob" {
-		t.Errorf("the app answers %q to another user, want bob", got.text)
+	other := nodekit.NewPerson(t)
+	if got := other.Decide(other.Get(w.app+"/me"), "bob", true); got.Text != "bob" {
+		t.Errorf("the app answers %q to another user, want bob", got.Text)
 	}
-	if got := w.me.get(w.app + "/me").text; got != "alice" {
+	if got := w.me.Get(w.app + "/me").Text; got != "alice" {
 		t.Errorf("the app answers %q after another user logged in, want alice", got)
 	}
 }
@@ -71,11 +75,11 @@ func loggedIn(t *testing.T, w *world) {
 // rotated: each rejected access token costs one refresh with a new refresh
 // token. The reuse of an old one would end the grant.
 func rotated(t *testing.T, w *world) {
-	me, before := w.me.in(t), w.control(t, "counts")
+	me, before := w.me.In(t), w.control(t, "counts")
 	for n := 1; n <= 3; n++ {
 		w.control(t, "kill-access")
-		if got := me.get(w.app + "/me"); got.text != "alice" {
-			t.Fatalf("call %d after the token became invalid = %d %.300s, want alice", n, got.status, got.text)
+		if got := me.Get(w.app + "/me"); got.Text != "alice" {
+			t.Fatalf("call %d after the token became invalid = %d %.300s, want alice", n, got.Status, got.Text)
 		}
 		if got := w.control(t, "counts").Refreshes - before.Refreshes; got != n {
 			t.Fatalf("%d invalid tokens cost %d refreshes", n, got)
@@ -102,19 +106,19 @@ func storm(t *testing.T, w *world) {
 
 // loggedOut: the session ends, and the grant lives on.
 func loggedOut(t *testing.T, w *world) {
-	me, before := w.me.in(t), w.control(t, "counts")
-	me.post(w.app+"/logout", nil)
+	me, before := w.me.In(t), w.control(t, "counts")
+	me.Post(w.app+"/logout", nil)
 	if after := w.control(t, "counts"); after != before {
 		t.Errorf("a logout took the server from %+v to %+v, want no change", before, after)
 	}
 	if text, err := w.whoAmI(w.as(t.Context(), "alice")); err != nil || text != "alice" {
 		t.Errorf("a call after the logout = %q, %v, want alice", text, err)
 	}
-	if got := me.get(w.app + "/me"); got.path == "/me" {
-		t.Fatalf("the session lives on: %d %q", got.status, got.text)
+	if got := me.Get(w.app + "/me"); got.Path == "/me" {
+		t.Fatalf("the session lives on: %d %q", got.Status, got.Text)
 	}
-	if got := me.decide(me.get(w.app+"/me"), "alice", true); got.text != "alice" {
-		t.Errorf("the next login = %d %q, want alice", got.status, got.text)
+	if got := me.Decide(me.Get(w.app+"/me"), "alice", true); got.Text != "alice" {
+		t.Errorf("the next login = %d %q, want alice", got.Status, got.Text)
 	}
 	// The login has replaced tokens of the same grant. Their revocation would end
 	// the new ones.
@@ -124,13 +128,13 @@ func loggedOut(t *testing.T, w *world) {
 }
 
 func disconnected(t *testing.T, w *world) {
-	me := w.me.in(t)
-	me.post(w.app+"/disconnect", nil)
+	me := w.me.In(t)
+	me.Post(w.app+"/disconnect", nil)
 	if _, err := w.whoAmI(w.as(t.Context(), "alice")); !errors.Is(err, tokensource.ErrNoGrant) {
 		t.Errorf("a call after the end = %v, want ErrNoGrant", err)
 	}
-	if got := me.get(w.app + "/me"); got.path == "/me" {
-		t.Errorf("the session lives on: %d %q", got.status, got.text)
+	if got := me.Get(w.app + "/me"); got.Path == "/me" {
+		t.Errorf("the session lives on: %d %q", got.Status, got.Text)
 	}
 	if after := w.control(t, "counts"); after.LiveRefresh != 1 { // the other user's
 		t.Errorf("the server has %d live refresh tokens, want 1", after.LiveRefresh)
@@ -140,9 +144,9 @@ func disconnected(t *testing.T, w *world) {
 // deadGrant withdraws access at the server. The next call finds out. No later
 // call asks the server again.
 func deadGrant(t *testing.T, w *world) {
-	p := w.person(t)
-	if got := p.decide(p.get(w.app+"/me"), "carol", true); got.text != "carol" {
-		t.Fatalf("login = %d %q, want carol", got.status, got.text)
+	p := nodekit.NewPerson(t)
+	if got := p.Decide(p.Get(w.app+"/me"), "carol", true); got.Text != "carol" {
+		t.Fatalf("login = %d %q, want carol", got.Status, got.Text)
 	}
 	before := w.control(t, "end-grants").Refused
 	for range 3 {
@@ -150,16 +154,16 @@ func deadGrant(t *testing.T, w *world) {
 			t.Errorf("a call without a grant = %v, want ErrReauthorize", err)
 		}
 	}
-	if got := p.get(w.app + "/me"); got.path == "/me" {
-		t.Errorf("the app answers %d %q, want a new login", got.status, got.text)
+	if got := p.Get(w.app + "/me"); got.Path == "/me" {
+		t.Errorf("the app answers %d %q, want a new login", got.Status, got.Text)
 	}
 	first := w.control(t, "counts").Refused
 	_, _ = w.whoAmI(w.as(t.Context(), "carol")) // the error is the one from above
 	if again := w.control(t, "counts").Refused; again != first || first != before+1 {
 		t.Errorf("the server refused %d and then %d refreshes, want one", first-before, again-first)
 	}
-	if got := p.decide(p.get(w.app+"/me"), "carol", true); got.text != "carol" {
-		t.Errorf("the second login = %d %q, want carol", got.status, got.text)
+	if got := p.Decide(p.Get(w.app+"/me"), "carol", true); got.Text != "carol" {
+		t.Errorf("the second login = %d %q, want carol", got.Status, got.Text)
 	}
 }
 
@@ -168,7 +172,7 @@ type world struct {
 	app, issuer string
 	grants      *grant.Keeper
 	api         *http.Client
-	me          *person
+	me          *nodekit.Person
 }
 
 func newWorld(t *testing.T) *world {
@@ -178,7 +182,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(live.Close)
 	const clientID, secret = "app", "a secret, with+a%20colon:"
 	w := &world{app: live.URL}
-	w.issuer = serve(t, "op.mjs", "CLIENT_ID="+clientID, "CLIENT_SECRET="+secret, "CALLBACK="+live.URL+"/callback")
+	w.issuer = nodekit.Serve(t, "op.mjs", "CLIENT_ID="+clientID, "CLIENT_SECRET="+secret, "CALLBACK="+live.URL+"/callback")
 	client, err := oauth.New(w.provider(), oauth.Registration{
 		ClientID: clientID, Credential: oauth.Secret(secret), RedirectURL: live.URL + "/callback",
 		Scopes: []string{"openid", "profile", "offline_access"},

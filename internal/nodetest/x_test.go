@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/authtrip/authtrip/internal/nodekit"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -25,7 +26,7 @@ func TestTwitterAPIV2(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := node(t, "x.cjs",
+			cmd := nodekit.Command(t, "x.cjs",
 				"PORT="+port, "CA="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: live.Certificate().Raw})),
 				"CLIENT_ID="+app.ClientID, "CLIENT_SECRET="+app.Secret(), "CALLBACK="+app.RedirectURLs[0])
 			var stderr bytes.Buffer

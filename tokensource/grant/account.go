@@ -182,6 +182,11 @@ type LoginOptions struct {
 	// its ID. Empty means a random one.
 	ID string
 
+	// User is the Subject of the User of a verified ID token that came with the
+	// tokens. An ID token that comes with refreshed tokens must be for the same
+	// user. Empty means that there was none, and then that is not compared.
+	User string
+
 	// Repeated says that an earlier call with this ID may have stored the login.
 	// Then the login is stored once, whatever became of that call. If the grant
 	// was renewed, replaced or logged out since, it stays so.
@@ -278,7 +283,7 @@ func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease
 	t.Key = proving.KeyOf(tok).Stored()
 	p := k.client.Provider()
 	return lease.Login{
-		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject, Asked: asked,
+		Issuer: p.Authority(), Endpoint: p.TokenURL, ClientID: k.client.ClientID(), Subject: subject, Asked: asked, User: o.User,
 		ID: id, Epoch: randomID(), Exchanged: at, Token: t, Repeated: o.Repeated,
 	}
 }

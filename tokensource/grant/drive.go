@@ -78,6 +78,8 @@ type run struct {
 	set          string               // and the name of the token set
 	prover       tokensource.ProofKey // of the refresh token that is to be sent; nil if it is bound to no key
 	intent       string               // and the intent, which names the next set
+	user         string               // and the user, as the ID token of the login has it
+	exchanged    time.Time            // and when that login was
 	seen         *pending             // the last read or write, for the cache; nil after it was published
 	written      func()               // publishes the last write; nil after that
 
@@ -190,6 +192,7 @@ func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
 	r.set, r.intent = t.ID, record.Intent.ID
+	r.user, r.exchanged = record.User, record.Exchanged
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -238,6 +241,11 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok *oauth2.Token, err error) lease.Event {
 	jitter := r.jitter(r.key, uint64(sent.Wall.UnixNano()))
 	r.judge(err, jitter)
+	if err == nil {
+		if failure := r.foreign(ctx, tok); failure != nil {
+			return r.useless(withoutAccess(tok), sent, failure, jitter)
+		}
+	}
 	if err == nil {
 		r.refused.Clear(r.key)
 		if r.client.Public() && (tok.RefreshToken == "" || tok.RefreshToken == e.Token) {
@@ -299,6 +307,9 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
+	if tok.RefreshToken != "" {
+		before = kept.WithNewRefreshToken(before)
+	}
 	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)

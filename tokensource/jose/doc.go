@@ -12,7 +12,12 @@
 //
 // A key is a crypto.Signer: an *ecdsa.PrivateKey, an *rsa.PrivateKey or an
 // ed25519.PrivateKey of the program, or a key that stays in a TPM or a KMS.
-// [Thumbprint] names the public half of a key.
+// [Thumbprint] names the public half of a key, and a [KeySet] serves public
+// halves.
+//
+// [PrivateKeyJWT] and [PrivateKeyJWTFunc] return the Credential of a client
+// that signs an assertion for each request, and [AppleSecret] that of a client
+// of Sign in with Apple.
 //
 // # Concurrency
 //

@@ -36,8 +36,15 @@ const (
 // spaces between them, however the server separates them. An empty text means
 // that they are those that were asked for.
 //
+// Extra has two members more, if the server says how long a refresh token lives
+// (refresh_token_expires_in or refresh_expires_in), and the authorization of
+// the user (authorization_expires_in): refresh_token_expires_at and
+// authorization_expires_at, as a float64 of seconds since 1970. Package grant
+// keeps them, and authorization_details ([RFC 9396]), with every grant.
+//
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+// [RFC 9396]: https://www.rfc-editor.org/rfc/rfc9396
 func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
 	if code == "" {
 		return nil, errors.New("oauth: code is empty")

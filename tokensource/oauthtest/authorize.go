@@ -21,6 +21,7 @@ type authRequest struct {
 	scopes      []string
 	challenge   string
 	plain       bool
+	nonce, acr  string
 	resources   []string
 }
 
@@ -83,6 +84,7 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 	req := &authRequest{
 		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
+		nonce: q.Get("nonce"), acr: c.firstACR(),
 		resources: q["resource"],
 	}
 	limit := c.k.Authorize.MaxState
@@ -204,6 +206,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	c.s.codes[digestOf(raw)] = &code{
 		client: req.app.ClientID, user: user.ID, redirectURL: req.redirectURL, scopes: req.scopes,
 		challenge: req.challenge, plain: req.plain, resources: req.resources, issued: now,
+		nonce: req.nonce, acr: req.acr,
 	}
 	c.s.dropOldCodes(now)
 	if c.k.Authorize.RevokeAtConsent {

@@ -158,6 +158,8 @@ func (c *call) route() *reply {
 		return c.reworded(c.post(c.token))
 	case opRevoke:
 		return c.post(c.revoke)
+	case opKeys:
+		return c.keys()
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:

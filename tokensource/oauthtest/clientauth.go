@@ -8,19 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
-
-// An AssertionVerifier verifies the assertion with which a client authenticates
-// (RFC 7523 section 3). Package jose/josetest has one.
-type AssertionVerifier interface {
-	// VerifyAssertion returns the client that the assertion is of. The audience
-	// is what the assertion must be for, and now is the time of the server. It
-	// is called concurrently.
-	VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
-}
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 

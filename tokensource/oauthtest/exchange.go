@@ -13,6 +13,7 @@ type code struct {
 	user        string
 	redirectURL string
 	scopes      []string
+	nonce, acr  string
 	challenge   string // empty if the request had none
 	plain       bool
 	resources   []string
@@ -62,8 +63,9 @@ func (c *call) exchange(app *App) *reply {
 	held.grant = c.s.openGrant(&c.k, app.ClientID, held.user, scopes, now)
 	held.grant.resources = held.resources
 	accessToken, refreshToken, p := c.s.issue(&c.k, held.grant, 0, now)
+	held.grant.acr = held.acr
 	c.issued(p, "code exchanged")
-	return c.granted(accessToken, refreshToken, scopes, c.accessTTL())
+	return c.withIDToken(c.granted(accessToken, refreshToken, scopes, c.accessTTL()), held.grant, accessToken, held.nonce, now)
 }
 
 func (c *call) codeReused(held *code, now time.Time) {

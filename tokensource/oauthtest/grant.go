@@ -41,6 +41,7 @@ type grant struct {
 	scopes    []string
 	resources []string // that the login was for
 	created   time.Time
+	acr       string // how the user authenticated, as the app asked for it
 	refreshes int
 	epoch     int // access tokens of an earlier one are dead
 	epochAt   time.Time

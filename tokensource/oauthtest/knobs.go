@@ -67,6 +67,10 @@ type Knobs struct {
 		OmitScope     bool           // leaves out scope
 		ExtraJSON     map[string]any // members added to the answer
 
+		// IDToken changes the claims of each ID token before it is signed. It must
+		// not call the Server: a lock is held. Nil changes nothing.
+		IDToken func(claims map[string]any)
+
 		// Granted changes each answer that issues tokens before it is sent: its
 		// status, its header, and the body with the tokens. Nil changes nothing.
 		Granted func(*Answer)

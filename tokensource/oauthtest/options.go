@@ -72,9 +72,13 @@ type Options struct {
 	Resources       []string
 	RequireResource bool
 
-	// Assertions verifies the assertions of apps whose Auth is
-	// "private_key_jwt". Nil refuses them all.
-	Assertions AssertionVerifier
+	// Assertions verifies the assertions of apps whose Auth is "private_key_jwt"
+	// (RFC 7523 section 3). It returns the client that an assertion is of. The
+	// audience is what the assertion must be for, and now is the server's time.
+	// It is called concurrently. Package jose/josetest has one. Nil refuses all.
+	Assertions interface {
+		VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
+	}
 
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge
@@ -125,6 +129,16 @@ type Options struct {
 	// revocation endpoint or revoked; "page" for an authorization request that
 	// cannot be sent back; "method" (the allowed one is named) and "path".
 	Answer func(topic, parameter string) *Answer
+
+	// IDTokens makes the ID tokens of users who grant the scope "openid", and the
+	// key set at Provider.JWKSURL. The Signer of package oidctest is one. IDToken
+	// signs claims. It adds the hash of the access token that the ID token comes
+	// with (at_hash). It must not call the Server: a lock is held. Nil means that
+	// there are no ID tokens.
+	IDTokens interface {
+		IDToken(claims map[string]any, accessToken string) (string, error)
+		JWKS() []byte
+	}
 
 	// Stamp adds the headers that the server sends with everything. Nil adds
 	// none but Date.

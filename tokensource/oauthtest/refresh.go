@@ -59,7 +59,7 @@ func (c *call) redeem(t *token, raw string, now time.Time) *reply {
 			raw = ""
 		}
 		c.issued(p, "refreshed")
-		return c.granted(accessToken, raw, g.scopes, c.accessTTL())
+		return c.withIDToken(c.granted(accessToken, raw, g.scopes, c.accessTTL()), g, accessToken, "", now)
 	}
 	accessToken, refreshToken, p := c.s.issue(&c.k, g, t.pair.number, now)
 	t.kill(Redeemed, now)
@@ -68,7 +68,7 @@ func (c *call) redeem(t *token, raw string, now time.Time) *reply {
 		t.again = func() (string, string, *pair) { return accessToken, refreshToken, p }
 	}
 	c.issued(p, "refreshed")
-	return c.granted(accessToken, refreshToken, g.scopes, c.accessTTL())
+	return c.withIDToken(c.granted(accessToken, refreshToken, g.scopes, c.accessTTL()), g, accessToken, "", now)
 }
 
 // reused answers a refresh token that was redeemed before. The lock must be

@@ -16,6 +16,7 @@ const (
 	opRevoke    = "revoke"
 	opPush      = "push"
 	opIdentity  = "identity"
+	opKeys      = "keys"
 	opAPI       = "api"
 	opNone      = "" // nothing is there, or the request went to a stranger
 )
@@ -46,6 +47,7 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opRevoke, p.MTLS.RevocationURL},
 		{opPush, p.MTLS.PushedAuthorizationURL},
 		{opIdentity, p.IdentityURL},
+		{opKeys, p.JWKSURL},
 	} {
 		if e.url == "" {
 			continue
@@ -138,6 +140,7 @@ func (s *Server) Provider(base string) *provider.Provider {
 	}
 	base = strings.TrimSuffix(base, "/")
 	for _, endpoint := range []*string{
+		&p.JWKSURL, &p.EndSessionURL,
 		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
 		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
 	} {

@@ -37,6 +37,11 @@ func (p *Provider) checkFacts() error {
 			return fmt.Errorf("KeepMembers: %s is stored as what it is", path)
 		}
 	}
+	for _, issuer := range p.IDTokenIssuers {
+		if before, after, _ := strings.Cut(issuer, "{tenantid}"); issuer == "" || strings.ContainsAny(before+after, "{}") {
+			return fmt.Errorf("IDTokenIssuers: %q is no issuer: write it as ID tokens have it, with {tenantid} where the tenant is", issuer)
+		}
+	}
 	for _, s := range p.IdentityScopes {
 		if s == "" || len(p.Scopes) > 0 && !slices.Contains(p.Scopes, s) {
 			return fmt.Errorf("IdentityScopes: %q is not one of Scopes", s)

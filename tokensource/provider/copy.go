@@ -13,6 +13,7 @@ func (p *Provider) Clone() *Provider {
 	c := *p
 	c.APIOrigins = slices.Clone(p.APIOrigins)
 	c.OtherEndpoints = slices.Clone(p.OtherEndpoints)
+	c.IDTokenIssuers = slices.Clone(p.IDTokenIssuers)
 	c.Scopes = slices.Clone(p.Scopes)
 	c.IdentityScopes = slices.Clone(p.IdentityScopes)
 	c.KeepMembers = slices.Clone(p.KeepMembers)
@@ -40,12 +41,13 @@ func (p *Provider) Authority() string {
 
 // Endpoints returns the URLs that clients of the authorization server call
 // directly: token, revocation, pushed authorization, client credentials, device
-// authorization, those of MTLS, and OtherEndpoints. A token of a user is never sent there.
+// authorization, keys, those of MTLS, and OtherEndpoints. A token of a user is
+// never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
 		p.TokenURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL, p.DeviceAuthorizationURL,
-		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL,
+		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL, p.JWKSURL,
 	}
 	for _, endpoint := range append(own, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {

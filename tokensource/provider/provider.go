@@ -140,6 +140,25 @@ type Provider struct {
 	// IssuerRequired refuses a response without iss.
 	IssuerRequired bool
 
+	// IDTokenIssuers are the issuers that an ID token may name, for a server
+	// whose ID tokens name another one than Issuer, or one of several. In one of
+	// them, "{tenantid}" may stand for the tenant of the user, as in
+	// "https://login.microsoftonline.com/{tenantid}/v2.0". Then the tenant is
+	// part of Identity.Subject, because two tenants may name two users alike.
+	// Nil means Issuer alone.
+	IDTokenIssuers []string
+
+	// JWKSURL is where the server publishes the keys with which it signs ID
+	// tokens (jwks_uri). Empty means that ID tokens cannot be verified.
+	JWKSURL string
+
+	// EndSessionURL is where a browser logs out of the authorization server
+	// (end_session_endpoint, [OpenID Connect RP-Initiated Logout]). Empty means
+	// that the server has no such page.
+	//
+	// [OpenID Connect RP-Initiated Logout]: https://openid.net/specs/openid-connect-rpinitiated-1_0.html
+	EndSessionURL string
+
 	// ClientAuth is how a confidential client authenticates.
 	ClientAuth ClientAuth
 
@@ -210,9 +229,10 @@ type Provider struct {
 	TokenObject string
 
 	// KeepMembers are members of an answer that are stored with the grant, such
-	// as "id_token" or "team.id". They survive an answer that lacks them, and
+	// as "bot_user_id" or "team.id". They survive an answer that lacks them, and
 	// they come with every token: tok.Extra("team.id"). Names of secrets have no
-	// place here: every caller with a token sees the values.
+	// place here: every caller with a token sees the values. Neither has
+	// "id_token": package middleware keeps it where a logout needs it.
 	KeepMembers []string
 
 	// IdentityURL answers a request that has an access token with the user of
@@ -250,7 +270,7 @@ type Identity struct {
 	Name     string
 	Picture  string // a URL
 
-	// Claims are more facts that ParseIdentity has chosen, such as an e-mail
-	// address. They are stored with the login.
+	// Claims are more facts that ParseIdentity has chosen, or a verifier of ID
+	// tokens, such as an e-mail address. They are stored with the login.
 	Claims map[string]string
 }

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,9 @@ func example() *provider.Provider {
 		APIOrigins:           []string{"https://api.example", "https://api.example:8443"},
 		Issuer:               "https://as.example",
 		IssuerRequired:       true,
+		IDTokenIssuers:       []string{"https://as.example", "https://as.example/{tenantid}/v2"},
+		JWKSURL:              "https://as.example/keys",
+		EndSessionURL:        "https://as.example/logout",
 		Scopes:               []string{"read", "write"},
 		IdentityScopes:       []string{"read"},
 		ScopeSeparator:       ",",
@@ -45,6 +49,15 @@ func TestValidate(t *testing.T) {
 		change func(*provider.Provider)
 		want   string // in the message; empty: there is no error
 	}{
+		{"pushed requests", func(p *provider.Provider) {
+			p.PushedAuthorizationURL, p.RequirePushed, p.MTLS.TokenURL = "https://as.example/par", true, "https://mtls.example/token"
+		}, ""},
+		{"pushed requests without an endpoint", func(p *provider.Provider) { p.RequirePushed = true }, "PushedAuthorizationURL"},
+		{"pushed requests over http", func(p *provider.Provider) { p.PushedAuthorizationURL = "http://as.example/par" }, "PushedAuthorizationURL"},
+		{"an alias over http", func(p *provider.Provider) { p.MTLS.TokenURL = "http://as.example/token" }, "MTLS.TokenURL"},
+		{"an alias for revocation over http", func(p *provider.Provider) { p.MTLS.RevocationURL = "http://as.example/r" }, "MTLS.RevocationURL"},
+		{"metadata over http", func(p *provider.Provider) { p.MetadataURL = "http://as.example/.well-known/x" }, "MetadataURL"},
+		{"an audience with a space", func(p *provider.Provider) { p.AssertionAudience = "https://as.example/ token" }, "AssertionAudience"},
 		{"everything", func(*provider.Provider) {}, ""},
 		{"the least", func(p *provider.Provider) {
 			*p = provider.Provider{Name: "a-1", AuthorizationURL: p.AuthorizationURL, TokenURL: p.TokenURL}
@@ -110,6 +123,11 @@ func TestValidate(t *testing.T) {
 		{"http other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{"http://as.example/device"} }, "OtherEndpoints"},
 		{"empty other endpoint", func(p *provider.Provider) { p.OtherEndpoints = []string{""} }, "OtherEndpoints"},
 		{"http identity", func(p *provider.Provider) { p.IdentityURL = "http://api.example/me" }, "IdentityURL"},
+		{"http keys of ID tokens", func(p *provider.Provider) { p.JWKSURL = "http://as.example/keys" }, "JWKSURL"},
+		{"http end of a session", func(p *provider.Provider) { p.EndSessionURL = "http://as.example/logout" }, "EndSessionURL"},
+		{"empty issuer of ID tokens", func(p *provider.Provider) { p.IDTokenIssuers = []string{""} }, "IDTokenIssuers"},
+		{"issuer of ID tokens with another variable", func(p *provider.Provider) { p.IDTokenIssuers[0] = "https://as.example/{realm}" }, "IDTokenIssuers"},
+		{"issuer of ID tokens with two tenants", func(p *provider.Provider) { p.IDTokenIssuers[0] = "https://{tenantid}.example/{tenantid}" }, "IDTokenIssuers"},
 
 		{"http origin", func(p *provider.Provider) { p.APIOrigins = []string{"http://api.example"} }, "must be https"},
 		{"loopback origin without the switch", func(p *provider.Provider) { p.APIOrigins = []string{"http://127.0.0.1:1"} }, "InsecureLoopback"},
@@ -148,6 +166,7 @@ func TestClone(t *testing.T) {
 	p := example()
 	c := p.Clone()
 	c.Name, c.Scopes[0], c.APIOrigins[0], c.OtherEndpoints[0] = "other", "changed", "https://changed.example", "https://changed.example/par"
+	c.IDTokenIssuers[0] = "https://changed.example"
 	c.IdentityScopes[0], c.KeepMembers[0], c.AuthorizationParams["access_type"][0] = "changed", "changed", "changed"
 	c.AuthorizationParams.Set("new", "parameter")
 	c.API.RejectedStatuses[0], c.API.LimitStatuses[0], c.API.LimitHeaders[0].Reset = 402, 402, "changed"
@@ -171,6 +190,23 @@ func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "api.x.com": false} {
 		if got := provider.Loopback(host); got != want {
 			t.Errorf("Loopback(%q) = %v, want %v", host, got, want)
+		}
+	}
+}
+
+// No token of a user may be sent to an endpoint of the server.
+func TestEndpointsOfEveryKind(t *testing.T) {
+	p := example()
+	p.PushedAuthorizationURL = "https://as.example/par2"
+	p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL = "https://m.example/token", "https://m.example/revoke", "https://m.example/par"
+	p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL = "https://m.example/app", "https://m.example/device"
+	got := p.Endpoints()
+	for _, want := range []string{
+		p.TokenURL, p.RevocationURL, p.ClientCredentialsURL, p.PushedAuthorizationURL, p.MTLS.TokenURL, p.MTLS.RevocationURL,
+		p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL, "https://as.example/device",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("Endpoints() = %q, want %s among them", got, want)
 		}
 	}
 }

@@ -27,8 +27,11 @@ func (p *Provider) Validate() error {
 		{"RevocationURL", p.RevocationURL, false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
+		{"JWKSURL", p.JWKSURL, false},
+		{"EndSessionURL", p.EndSessionURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
 		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
+		{"MetadataURL", p.MetadataURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
@@ -58,6 +61,9 @@ func (p *Provider) Validate() error {
 	}
 	if p.IssuerRequired && p.Issuer == "" {
 		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)
+	}
+	if strings.ContainsFunc(p.AssertionAudience, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("provider %s: AssertionAudience has spaces, or characters beyond ASCII", p.Name)
 	}
 	if p.RequirePushed && p.PushedAuthorizationURL == "" {
 		return fmt.Errorf("provider %s: RequirePushed is set without PushedAuthorizationURL", p.Name)

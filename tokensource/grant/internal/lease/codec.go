@@ -71,11 +71,11 @@ func final(over string) bool {
 
 // texts, times and counts name the fields in the order in which they are
 // stored.
-func (r *Record) texts() [18]*string {
+func (r *Record) texts() [19]*string {
 	return [...]*string{
 		&r.Issuer, &r.Endpoint, &r.ClientID, &r.Subject, &r.Epoch, &r.Login,
 		&r.Token.ID, &r.Token.Access, &r.Token.Type, &r.Token.Refresh, &r.Token.Scope,
-		&r.Over, &r.Code, &r.Intent.Holder, &r.Intent.ID, &r.Asked, &r.Token.Members, &r.Token.Key,
+		&r.Over, &r.Code, &r.Intent.Holder, &r.Intent.ID, &r.Asked, &r.User, &r.Token.Members, &r.Token.Key,
 	}
 }
 

@@ -78,7 +78,7 @@ func TestRecordKeepsTheFirstMillisecond(t *testing.T) {
 // The stored form does not change by accident.
 func TestRecordBytes(t *testing.T) {
 	r := &lease.Record{
-		Issuer: "i", Endpoint: "t", ClientID: "c", Subject: "s", Epoch: "e", Login: "l", Exchanged: time.UnixMilli(1), Asked: "k", Serial: 2,
+		Issuer: "i", Endpoint: "t", ClientID: "c", Subject: "s", Epoch: "e", Login: "l", Exchanged: time.UnixMilli(1), Asked: "k", User: "u", Serial: 2,
 		Token: lease.Token{
 			ID: "d", Access: "a", Type: "b", Refresh: "r", Scope: "o", Members: "m", Key: "y",
 			Obtained: time.UnixMilli(2), Expiry: time.UnixMilli(3), Refreshed: true,
@@ -91,7 +91,7 @@ func TestRecordBytes(t *testing.T) {
 	const want = "04" + // format
 		"0169" + "0174" + "0163" + "0173" + "0165" + "016c" + // issuer … login
 		"0164" + "0161" + "0162" + "0172" + "016f" + // token
-		"0772656675736564" + "0178" + "0168" + "016e" + "016b" + "016d" + "0179" + // over, code, holder, intent, asked, members, key
+		"0772656675736564" + "0178" + "0168" + "016e" + "016b" + "0175" + "016d" + "0179" + // over, code, holder, intent, asked, user, members, key
 		"02" + "04" + "06" + "08" + "0a" + "0c" + "0e" + // times
 		"02" + "03" + "04" + "01" + // serial, doubts, failures, refreshed
 		"01" + "0171" + "017a" + "01" + "10" + "12" + "05" // queue

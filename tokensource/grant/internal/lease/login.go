@@ -13,6 +13,7 @@ type Login struct {
 	Issuer, Endpoint, ClientID, Subject string
 
 	Asked string // the scopes that it asked for
+	User  string // as its ID token names the user
 
 	ID        string    // random: names the authorization
 	Epoch     string    // random: names the epoch that the login begins, if it begins one
@@ -216,7 +217,7 @@ func (c Rules) future(t time.Time, now Clock) bool { return t.After(now.Wall.Add
 // process has not stored yet (G4).
 func (o *Login) install(c Rules, l *Local, ev Event) Effect {
 	base := Record{Issuer: o.Issuer, Endpoint: o.Endpoint, ClientID: o.ClientID, Subject: o.Subject}
-	base.Epoch, base.Login, base.Exchanged, base.Asked = o.Epoch, o.ID, o.Exchanged, o.Asked
+	base.Epoch, base.Login, base.Exchanged, base.Asked, base.User = o.Epoch, o.ID, o.Exchanged, o.Asked, o.User
 	if old := o.current; old != nil {
 		if old.Over == "" {
 			base.Epoch = old.Epoch

@@ -18,6 +18,7 @@ type Record struct {
 	Login     string    // random: the authorization from which the tokens descend
 	Exchanged time.Time // when the server answered the exchange of that login
 	Asked     string    // the scopes that this login asked for
+	User      string    // as the ID token of this login names the user; empty without one
 	Serial    uint64    // counts the token sets of that login
 	Token     Token
 

@@ -1,0 +1,22 @@
+// Package josetest is the half of a server in tests of package jose: it
+// verifies what jose signs.
+//
+// # What it is for
+//
+// The fake server of package oauthtest knows no signatures. It asks a verifier,
+// which is one of this package.
+//
+// # Its types
+//
+// [Assertions] verifies the assertions with which clients authenticate. It is
+// what oauthtest.Options.Assertions needs.
+//
+// # Concurrency
+//
+// Everything is safe for concurrent use.
+//
+// # Errors
+//
+// Errors say what is wrong with a signature or with a claim. They contain
+// nothing of what was verified.
+package josetest
