@@ -104,7 +104,7 @@ var arrows = []row{
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 
-	{"examples/*", public + " *", "internal/*"},
+	{"examples/*", public + " *", "internal/* examples/internal/*"},
 	{"cmd/*", public + " *", "internal/*"},
 	{"examples", "", ""},
 	{".", "", public},
