@@ -309,6 +309,7 @@ type Provider struct {
 		Grace            time.Duration // how long a used one is still answered
 		ReuseSparesGrant bool          // a second use is refused and ends nothing else
 		EndsAccess       bool          // a refresh ends the access token before it
+		AbsentIsLost     bool          // an answer without a refresh token: another request got it, and the old one must not be used again
 		Idle             time.Duration // an unused one dies after that. Zero means unknown
 		Lifetime         time.Duration // it dies after that, counted from the login. Zero means unknown
 		ExpiryMember     string        // the member with the seconds that it still lives
