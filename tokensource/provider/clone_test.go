@@ -7,8 +7,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// No list, map or text of a clone is shared with the original, whatever fields a
-// Provider has.
+// No list, map or text of a clone is shared with the original, whatever fields
+// a Provider has.
 func TestCloneSharesNothing(t *testing.T) {
 	p := new(provider.Provider)
 	fill(reflect.ValueOf(p).Elem())
