@@ -244,6 +244,9 @@ func (l *login) revoke(ctx context.Context, k *kept) error {
 	if tok.RefreshToken != "" {
 		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
 	}
+	if errors.Is(err, errors.ErrUnsupported) && l.client.Provider().Revocation.Only == oauth.HintAccessToken {
+		err = nil // the access token is what can be revoked
+	}
 	if tok.AccessToken != "" {
 		err = errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken))
 	}

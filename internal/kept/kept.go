@@ -27,11 +27,11 @@ const (
 // always are members that are kept for every provider.
 var always = []string{RefreshEnd, AuthorizationEnd, "authorization_details"}
 
-// Merge returns the members of an answer that the provider names, and those that
-// are always kept, as a JSON object. A name is that of a member, or a path to one, such as "team.id".
-// Members that the answer lacks are taken from before, which is such an
-// object or empty. A member for which there is no room is left out: it must not
-// cost the grant (G14).
+// Merge returns the members of an answer that the provider names, and those
+// that are always kept, as a JSON object. A name is that of a member, or a path
+// to one, such as "team.id". Members that the answer lacks are taken from
+// before, which is such an object or empty. A member for which there is no room
+// is left out: it must not cost the grant (G14).
 func Merge(names []string, extra func(string) any, before string) string {
 	kept, old := map[string]any{}, Members(before)
 	size := 0
@@ -63,8 +63,8 @@ func Merge(names []string, extra func(string) any, before string) string {
 	return string(text)
 }
 
-// WithNewRefreshToken returns what Merge has kept, without what was known of the
-// refresh token before.
+// WithNewRefreshToken returns what Merge has kept, without what was known of
+// the refresh token before.
 func WithNewRefreshToken(before string) string {
 	old := Members(before)
 	if old[RefreshEnd] == nil {

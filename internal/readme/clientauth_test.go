@@ -20,7 +20,7 @@ func workload() oauth.Credential {
 // mutual is an app with a certificate, which somebody else replaces.
 func mutual() oauth.Credential {
 	credential := oauth.MutualTLS(func() (*tls.Certificate, error) {
-		c, err := tls.LoadX509KeyPair("client.crt", "client.key") // read anew: a new file is used at once
+		c, err := tls.LoadX509KeyPair("client.crt", "client.key") // read each time: a new file is used at once
 		return &c, err
 	})
 	return credential

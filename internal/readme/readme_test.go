@@ -25,8 +25,8 @@ func pages(t *testing.T) (names []string) {
 	return names
 }
 
-// sources are the files whose code pages may show: those of this folder, and the
-// examples of modules that the root module does not require.
+// sources are the files whose code pages may show: those of this folder, and
+// the examples of modules that the root module does not require.
 var sources = []string{"*_test.go", "../../tokensource/*/example*_test.go"}
 
 func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {

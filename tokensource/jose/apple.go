@@ -16,8 +16,8 @@ import (
 const (
 	appleAudience = "https://appleid.apple.com"
 
-	// Apple accepts a client secret for six months. A short one is worth less to
-	// a thief.
+	// Apple accepts a client secret for six months. A short one is worth less
+	// to a thief.
 	appleLife  = time.Hour
 	appleSpare = 10 * time.Minute
 )
@@ -36,7 +36,7 @@ type AppleKey struct {
 // x509.ParsePKCS8PrivateKey reads from the file of the developer account; it is
 // on the curve P-256.
 //
-// The secret is valid for an hour. It is made anew ten minutes before its end,
+// The secret is valid for an hour. It is made again ten minutes before its end,
 // by the request that then needs it.
 //
 // [Creating a client secret]: https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
@@ -56,8 +56,8 @@ func AppleSecret(key crypto.Signer, a AppleKey) (oauth.Credential, error) {
 	return oauth.SecretFunc(made.current), nil
 }
 
-// appleSecret keeps the secret that was made last. Requests at the same time may
-// each make one: a lock would be held while a key service signs.
+// appleSecret keeps the secret that was made last. Requests at the same time
+// may each make one: a lock would be held while a key service signs.
 type appleSecret struct {
 	sign func(now time.Time) (string, error)
 	last atomic.Pointer[madeSecret]

@@ -50,9 +50,9 @@ const (
 )
 
 // PrivateKeyJWT returns the Credential of a client that signs an assertion for
-// each request ([RFC 7523] section 3, private_key_jwt of [OpenID Connect] section
-// 9). The key is a private key, or a crypto.Signer whose key stays in a TPM or
-// a KMS. Nil options mean all defaults.
+// each request ([RFC 7523] section 3, private_key_jwt of [OpenID Connect]
+// section 9). The key is a private key, or a crypto.Signer whose key stays in a
+// TPM or a KMS. Nil options mean all defaults.
 //
 // The assertion is for the issuer of the provider alone, or for
 // Provider.AssertionAudience. A provider with neither is refused by oauth.New:
@@ -103,7 +103,7 @@ func PrivateKeyJWTFunc(f func(ctx context.Context) (crypto.Signer, error), o *As
 	return oauth.Authentication(authenticator{func() *assertions { return a }}), nil
 }
 
-// authenticator hides the key from whoever prints it.
+// authenticator hides the key from every printer.
 type authenticator struct {
 	assertions func() *assertions
 }

@@ -15,9 +15,9 @@
 // [Thumbprint] names the public half of a key, and a [KeySet] serves public
 // halves.
 //
-// [PrivateKeyJWT] and [PrivateKeyJWTFunc] return the Credential of a client that
-// signs an assertion for each request, and [AppleSecret] that of a client of
-// Sign in with Apple.
+// [PrivateKeyJWT] and [PrivateKeyJWTFunc] return the Credential of a client
+// that signs an assertion for each request, and [AppleSecret] that of a client
+// of Sign in with Apple.
 //
 // # Concurrency
 //

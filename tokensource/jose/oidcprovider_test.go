@@ -102,8 +102,8 @@ func lifeOf(t *testing.T, client *oauth.Client) {
 	}
 	first := tok.RefreshToken
 	for n := range 3 {
-		// Without the resource, the server issues a token for another API, which
-		// has no such scope.
+		// Without the resource, the server issues a token for another API,
+		// which has no such scope.
 		if scope, _ := tok.Extra("scope").(string); !strings.Contains(scope, "accounts:read") {
 			t.Errorf("after %d refreshes the token has the scopes %q, want accounts:read", n, scope)
 		}
@@ -189,8 +189,8 @@ func selfSigned(t *testing.T, name string) tls.Certificate {
 }
 
 // inFront starts the proxy that ends TLS in front of the server, and tells the
-// server of certificates. It has verified one of them: the proxy of a bank knows
-// the authorities. It returns a transport that trusts the proxy.
+// server of certificates. It has verified one of them: the proxy of a bank
+// knows the authorities. It returns a transport that trusts the proxy.
 func inFront(t *testing.T, issuer string) (base string, trust *http.Transport) {
 	t.Helper()
 	to, err := url.Parse(issuer)

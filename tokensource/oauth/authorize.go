@@ -43,10 +43,10 @@ var reserved = []string{
 // that no struct is printed with them.
 //
 // More parameters may be given in params, or nil. They win over
-// Provider.AuthorizationParams. The endpoint's own query is kept. An error
-// of a push is a [*tokensource.Error]: ErrClient if the server refused the
-// client or the request, ErrTemporary otherwise. Any other error says which part
-// of the request cannot be sent.
+// Provider.AuthorizationParams. The endpoint's own query is kept. An error of a
+// push is a [*tokensource.Error]: ErrClient if the server refused the client or
+// the request, ErrTemporary otherwise. Any other error says which part of the
+// request cannot be sent.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 // [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
@@ -70,6 +70,10 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 			return "", err
 		}
 	}
+	if id, ok := asked["client_id"]; ok && c.provider.ClientIDParam != "" {
+		delete(asked, "client_id")
+		asked[c.provider.ClientIDParam] = id
+	}
 	maps.Copy(query, asked)
 	// X's documentation writes a space as %20, and every server reads that.
 	endpoint.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
@@ -86,6 +90,9 @@ func (c *Client) checkFlow(state, verifier string) error {
 	}
 	if c.provider.PKCE != provider.NoPKCE && !validVerifier(verifier) {
 		return errors.New("oauth: the verifier must be 43 to 128 unreserved characters (RFC 7636 section 4.1): use oauth2.GenerateVerifier")
+	}
+	if c.fapi && len(state) < fapiState {
+		return fmt.Errorf("oauth: Options.FAPI2: a state below %d characters cannot have 128 random bits", fapiState)
 	}
 	if state == verifier {
 		return errors.New("oauth: the state is the verifier, which must not be in a URL")

@@ -19,7 +19,7 @@ import (
 //
 // The Client calls f more than once for each request, concurrently with itself.
 // So f must be fast. It may return another certificate at any time, for example
-// one that it has read anew from a file. After an error of f, or without a
+// one that it has read again from a file. After an error of f, or without a
 // private key, the request fails with tokensource.ErrTemporary and nothing is
 // sent. A nil f is refused by [New].
 //

@@ -76,7 +76,7 @@ func (m mutual) trusting() *oauth.Options {
 func (m mutual) login(t *testing.T, client *oauth.Client) error {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
-	login, err := client.Authorize(t.Context(), "a-state", verifier, nil)
+	login, err := client.Authorize(t.Context(), "a-state-of-22-characters", verifier, nil)
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,9 @@ type Client struct {
 	at           endpoints // where requests are sent
 	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
-	idTokens     func() IDTokenVerifier // nil for none
 	proofs       tokensource.Proofs
 	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
+	idTokens     func() IDTokenVerifier      // nil for none
 }
 
 // Options adjusts a [Client]. The zero value is the safe default.
@@ -38,24 +38,24 @@ type Options struct {
 	// HTTPClient carries the requests to the authorization server. Only its
 	// Transport is used: no cookies, no redirects, and the timeout is the
 	// Client's own. Nil means http.DefaultTransport with the proxy that the
-	// environment names for https (HTTPS_PROXY), and with no proxy for http. For
-	// no proxy, or for another one, bring an http.Transport. A proxy cannot read
-	// what is sent by https, unless the program trusts its certificate.
+	// environment names for https (HTTPS_PROXY), and with no proxy for http.
+	// For no proxy, or for another one, bring an http.Transport. A proxy cannot
+	// read what is sent by https, unless the program trusts its certificate.
 	//
-	// Each request travels on a connection of its own, because an idle one may be
-	// dead (G3). That is so if the Transport is an *http.Transport. A
-	// Transport of another kind should not send on an idle connection, and should
-	// not read the body of a request before it has a connection: the Client
-	// cannot always know then that nothing was sent, and a refresh token counts
-	// as in doubt. It must not repeat requests.
+	// Each request travels on a connection of its own, because an idle one may
+	// be dead (G3). That is so if the Transport is an *http.Transport. A
+	// Transport of another kind should not send on an idle connection, and
+	// should not read the body of a request before it has a connection: the
+	// Client cannot always know then that nothing was sent, and a refresh token
+	// counts as in doubt. It must not repeat requests.
 	HTTPClient *http.Client
 
 	// MaxInFlight is how many requests of one kind may be under way at once:
 	// pushed authorization requests, exchanges, identity requests, revocations
-	// and requests for an app's own token. One more waits for up to 5 seconds, and then fails with
-	// tokensource.ErrTemporary: a server that hangs must not take all memory and
-	// connections of the program (G10). Package grant has its own limit for
-	// refreshes. Zero means 64.
+	// and requests for an app's own token. One more waits for up to 5 seconds,
+	// and then fails with tokensource.ErrTemporary: a server that hangs must
+	// not take all memory and connections of the program (G10). Package grant
+	// has its own limit for refreshes. Zero means 64.
 	MaxInFlight int
 
 	// Timeout limits one call: from its begin, with everything that prepares
@@ -66,9 +66,9 @@ type Options struct {
 
 	// Prepare is called with each request to the authorization server after the
 	// client was authenticated. It may add parameters and headers that only
-	// this server knows. After an error nothing is sent, and the call fails with
-	// tokensource.ErrTemporary. Prepare runs under the context of the request
-	// and concurrently with itself.
+	// this server knows. After an error nothing is sent, and the call fails
+	// with tokensource.ErrTemporary. Prepare runs under the context of the
+	// request and concurrently with itself.
 	Prepare func(ctx context.Context, r *TokenRequest) error
 
 	// IDTokens verifies the ID tokens of the authorization server, so that they
@@ -79,16 +79,16 @@ type Options struct {
 	// Proofs makes and opens the keys with which requests prove possession
 	// (DPoP, [RFC 9449]). With it, each login needs a key, and the server must
 	// issue tokens that are bound to it: a Bearer token is refused. Packages
-	// middleware, nativeapp, grant and derived do what is needed. A program that
-	// calls the Client itself makes a key for each login, see
+	// middleware, nativeapp, grant and derived do what is needed. A program
+	// that calls the Client itself makes a key for each login, see
 	// [Client.WithProver]. Nil means Bearer tokens.
 	//
 	// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 	Proofs tokensource.Proofs
 
 	// Certificate is for a client that does not authenticate with a certificate
-	// and whose tokens are bound to one ([RFC 8705] sections 3 and 4). The rules
-	// of [MutualTLS] hold for it. Nil means no certificate.
+	// and whose tokens are bound to one ([RFC 8705] sections 3 and 4). The
+	// rules of [MutualTLS] hold for it. Nil means no certificate.
 	//
 	// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 	Certificate func() (*tls.Certificate, error)
@@ -149,8 +149,9 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		}
 	}
 	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
+	p = adapted(p, r.ClientID)
 	c := &Client{
-		provider:     p.Clone(),
+		provider:     p,
 		registration: &r,
 		carrier:      newCarrier(o.HTTPClient, certificate),
 		at:           endpointsOf(p, certificate != nil),

@@ -58,9 +58,9 @@ func SecretFunc(f func(ctx context.Context) (string, error)) Credential {
 // effect on it. A nil Authenticator gives the zero Credential. [New] refuses
 // the Credential of a nil pointer in the interface.
 //
-// A signed assertion, as jose.PrivateKeyJWT makes it, and [MutualTLS] are better
-// than a secret where the server takes them, since nothing in a request can be
-// used again ([RFC 9700] section 2.5).
+// A signed assertion, as jose.PrivateKeyJWT makes it, and [MutualTLS] are
+// better than a secret where the server takes them, since nothing in a request
+// can be used again ([RFC 9700] section 2.5).
 //
 // [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 func Authentication(a Authenticator) Credential {

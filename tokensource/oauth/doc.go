@@ -15,19 +15,19 @@
 // A [Registration] is the app as the server knows it, and a provider.Provider
 // is the server. The [Credential] in a Registration is what the app
 // authenticates with: [Secret], [SecretFunc], or an [Authenticator] of the
-// caller, which sees each [TokenRequest]. Options.Proofs bind the tokens to keys
-// (DPoP, [RFC 9449]), one for each login; a program that calls a Client itself
-// names the key with [Client.WithProver]. An [IDTokenVerifier] verifies the ID
-// tokens of OpenID Connect.
+// caller, which sees each [TokenRequest]. Options.Proofs bind the tokens to
+// keys (DPoP, [RFC 9449]), one for each login; a program that calls a Client
+// itself names the key with [Client.WithProver]. An [IDTokenVerifier] verifies
+// the ID tokens of OpenID Connect.
 //
 // # Requests
 //
 // Every call makes one request. A request is repeated in two cases only. If the
 // server refused the first one and asks for another proof of possession, the
-// request is sent once more, with a new proof. And a client whose secret has changed sends a request again if
-// nothing in it is single-use. No redirect is followed and no cookie is kept,
-// because both would carry credentials to other places ([RFC 9700] section
-// 4.12).
+// request is sent once more, with a new proof. And a client whose secret has
+// changed sends a request again if nothing in it is single-use. No redirect is
+// followed and no cookie is kept, because both would carry credentials to other
+// places ([RFC 9700] section 4.12).
 //
 // Each request travels on a connection of its own, and requests of one kind are
 // bounded in number. See [Options].

@@ -12,8 +12,8 @@ type endpoints struct {
 	token, revocation, push, clientCredentials, device string
 }
 
-// endpointsOf returns the endpoints of p. A client with a certificate uses those
-// that are made for it ([RFC 8705] section 5).
+// endpointsOf returns the endpoints of p. A client with a certificate uses
+// those that are made for it ([RFC 8705] section 5).
 //
 // [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 func endpointsOf(p *provider.Provider, certificate bool) endpoints {

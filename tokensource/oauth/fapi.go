@@ -10,12 +10,15 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// fapiAlgs are the signatures that FAPI 2.0 allows (section 5.4.1). EdDSA stands
-// for Ed25519, which has a name of its own too.
+// fapiAlgs are the signatures that FAPI 2.0 allows (section 5.4.1). EdDSA
+// stands for Ed25519, which has a name of its own too.
 var fapiAlgs = []string{"PS256", "ES256", "EdDSA", "Ed25519"}
 
-// checkFAPI2 refuses what is weaker than the FAPI 2.0 Security Profile (sections
-// 5.3.3 and 5.4).
+// fapiState is the length of 128 bits in base64url (section 5.4.1).
+const fapiState = 22
+
+// checkFAPI2 refuses what is weaker than the FAPI 2.0 Security Profile
+// (sections 5.3.3 and 5.4).
 func checkFAPI2(p *provider.Provider, r Registration, o *Options, certificate bool) error {
 	switch at := endpointsOf(p, certificate); {
 	case p.MetadataURL == "":

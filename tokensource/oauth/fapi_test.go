@@ -161,6 +161,9 @@ func TestFAPI2WithMutualTLS(t *testing.T) {
 	}
 }
 
+// longState has 128 bits in base64url.
+const longState = "0123456789abcdefghijkl"
+
 // What a login may choose cannot weaken the profile.
 func TestFAPI2HoldsForEachLogin(t *testing.T) {
 	_, client := fapi(t, bank(), 201, `{"request_uri":"urn:example:1","expires_in":60}`)
@@ -168,11 +171,14 @@ func TestFAPI2HoldsForEachLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := client.WithProver(new(prover)).Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil)
+	login, err := client.WithProver(new(prover)).Authorize(t.Context(), longState, oauth2.GenerateVerifier(), nil)
 	if err != nil || login != "https://bank.example/authorize?client_id=an-app&request_uri=urn%3Aexample%3A1" {
 		t.Errorf("Authorize() = %q, %v, want a request that was pushed", login, err)
 	}
-	if _, err := client.Authorize(t.Context(), "a-state", oauth2.GenerateVerifier(), nil); err == nil {
+	if _, err := client.WithProver(new(prover)).Authorize(t.Context(), longState[1:], oauth2.GenerateVerifier(), nil); err == nil {
+		t.Error("Authorize() with a state of 21 characters = nil, want an error")
+	}
+	if _, err := client.Authorize(t.Context(), longState, oauth2.GenerateVerifier(), nil); err == nil {
 		t.Error("Authorize() without a key = nil, want an error")
 	}
 }

@@ -31,15 +31,25 @@ var bounded = []operation{
 	}},
 }
 
+// pushes is the operation of a Client at a server that takes pushed requests.
+var pushes = operation{"push", func(ctx context.Context, c *oauth.Client) error {
+	_, err := c.Authorize(ctx, "a-state", rfcVerifier, nil)
+	return err
+}}
+
 // A server that hangs does not take all connections of the program, whichever
 // operation it hangs in.
 func TestRequestsInFlightAreBounded(t *testing.T) {
-	for _, op := range bounded {
+	for _, op := range append([]operation{pushes}, bounded...) {
 		for most, limit := range map[int]int{0: 64, 3: 3} {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.Fake.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, -1)
-				client := w.NewClient(&oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}, MaxInFlight: most})
+				p := w.Fake.Provider("")
+				p.PushedAuthorizationURL = "https://api.x.com/2/oauth2/par"
+				s := confidential()
+				s.p, s.o = p, &oauth.Options{MaxInFlight: most}
+				client := w.at(s)
 				began, busy := time.Now(), 0
 				var mu sync.Mutex
 				var wg sync.WaitGroup

@@ -51,6 +51,15 @@ type Knobs struct {
 		TTL time.Duration // lifetime of what was pushed. Zero means a minute
 	}
 
+	// Proof changes what is demanded of proofs of possession, where Options.Proofs
+	// is set.
+	Proof struct {
+		Optional        bool // a request for tokens without a proof gets Bearer tokens
+		Nonces          bool // a proof needs a nonce; the authorization server and the API have their own
+		NonceServes     int  // answers until the nonce changes. Zero means that it does not change
+		AlwaysChallenge bool // every proof is refused with use_dpop_nonce
+	}
+
 	// Token changes the token endpoint.
 	Token struct {
 		// AccessTTL is the lifetime of access tokens. Zero means

@@ -37,6 +37,7 @@ type Server struct {
 	faults              []*injection
 	tickets             map[digest]*ticket
 	pushed              map[digest]*pushed
+	proofs              proofs
 	recorder            recorder
 }
 

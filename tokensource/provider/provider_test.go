@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,15 @@ func TestValidate(t *testing.T) {
 		change func(*provider.Provider)
 		want   string // in the message; empty: there is no error
 	}{
+		{"pushed requests", func(p *provider.Provider) {
+			p.PushedAuthorizationURL, p.RequirePushed, p.MTLS.TokenURL = "https://as.example/par", true, "https://mtls.example/token"
+		}, ""},
+		{"pushed requests without an endpoint", func(p *provider.Provider) { p.RequirePushed = true }, "PushedAuthorizationURL"},
+		{"pushed requests over http", func(p *provider.Provider) { p.PushedAuthorizationURL = "http://as.example/par" }, "PushedAuthorizationURL"},
+		{"an alias over http", func(p *provider.Provider) { p.MTLS.TokenURL = "http://as.example/token" }, "MTLS.TokenURL"},
+		{"an alias for revocation over http", func(p *provider.Provider) { p.MTLS.RevocationURL = "http://as.example/r" }, "MTLS.RevocationURL"},
+		{"metadata over http", func(p *provider.Provider) { p.MetadataURL = "http://as.example/.well-known/x" }, "MetadataURL"},
+		{"an audience with a space", func(p *provider.Provider) { p.AssertionAudience = "https://as.example/ token" }, "AssertionAudience"},
 		{"everything", func(*provider.Provider) {}, ""},
 		{"the least", func(p *provider.Provider) {
 			*p = provider.Provider{Name: "a-1", AuthorizationURL: p.AuthorizationURL, TokenURL: p.TokenURL}
@@ -180,6 +190,23 @@ func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "api.x.com": false} {
 		if got := provider.Loopback(host); got != want {
 			t.Errorf("Loopback(%q) = %v, want %v", host, got, want)
+		}
+	}
+}
+
+// No token of a user may be sent to an endpoint of the server.
+func TestEndpointsOfEveryKind(t *testing.T) {
+	p := example()
+	p.PushedAuthorizationURL = "https://as.example/par2"
+	p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL = "https://m.example/token", "https://m.example/revoke", "https://m.example/par"
+	p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL = "https://m.example/app", "https://m.example/device"
+	got := p.Endpoints()
+	for _, want := range []string{
+		p.TokenURL, p.RevocationURL, p.ClientCredentialsURL, p.PushedAuthorizationURL, p.MTLS.TokenURL, p.MTLS.RevocationURL,
+		p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL, "https://as.example/device",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("Endpoints() = %q, want %s among them", got, want)
 		}
 	}
 }
