@@ -148,8 +148,12 @@ func isNative(raw string) (bool, error) {
 		return false, errors.New("is not an absolute URL")
 	case strings.Contains(raw, "#"):
 		return false, errors.New("has a fragment")
-	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && u.Host != "":
-		return loopback.Site(u.Hostname()), nil
+	case u.Scheme == "https" && u.Host != "":
+		return false, nil
+	case u.Scheme == "http" && loopback.Site(u.Hostname()):
+		return true, nil
+	case u.Scheme == "http":
+		return false, errors.New("is http on a public host: everybody on the way could read the code, use https")
 	case strings.Contains(u.Scheme, "."):
 		return true, nil
 	}
