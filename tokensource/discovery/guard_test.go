@@ -62,8 +62,8 @@ func TestGuardControl(t *testing.T) {
 	}
 }
 
-// The name of this machine resolves to loopback: the check comes after that, and
-// holds for every connection of the transport.
+// The name of this machine resolves to loopback: the check comes after that,
+// and holds for every connection of the transport.
 func TestGuardAfterNameResolution(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://proxy.invalid:1")
 	t.Setenv("HTTPS_PROXY", "http://proxy.invalid:1")

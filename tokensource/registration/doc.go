@@ -18,7 +18,8 @@
 //
 // # Example
 //
-//	registrar, err := registration.New(store, registration.Metadata{RedirectURLs: []string{callback}}, nil)
+//	m := registration.Metadata{RedirectURLs: []string{callback}}
+//	registrar, err := registration.New(store, m, nil)
 //	registered, err := registrar.Current(ctx, p)
 //	client, err := oauth.New(registered.Provider, registered.Registration, nil)
 //

@@ -40,13 +40,14 @@ type Metadata struct {
 	// refresh_token.
 	GrantTypes []string `json:"grant_types"`
 
-	// ApplicationType is "web" or "native". Empty means native if every redirect
-	// URL is on loopback or has a private-use scheme, and web if none is.
+	// ApplicationType is "web" or "native". Empty means native if every
+	// redirect URL is on loopback or has a private-use scheme, and web if none
+	// is.
 	ApplicationType string `json:"application_type"`
 
 	// TokenAuthMethod is how the app authenticates, such as "none" or
-	// "private_key_jwt". Empty means none for a native app. Otherwise it means a
-	// secret that the server makes, sent as Provider.ClientAuth says. With a
+	// "private_key_jwt". Empty means none for a native app. Otherwise it means
+	// a secret that the server makes, sent as Provider.ClientAuth says. With a
 	// method that needs a key, set Options.Credential.
 	TokenAuthMethod string `json:"token_endpoint_auth_method"`
 
@@ -160,9 +161,9 @@ func isNative(raw string) (bool, error) {
 	return false, fmt.Errorf("has scheme %q: use https, http on loopback, or a domain name in reverse", u.Scheme)
 }
 
-// Document returns the JSON of m as the client ID metadata document of clientID,
-// or as a request to register if clientID is empty. Members of Extra do not
-// replace others.
+// Document returns the JSON of m as the client ID metadata document of
+// clientID, or as a request to register if clientID is empty. Members of Extra
+// do not replace others.
 //
 // A client ID is an https URL with a path, and without a fragment, a user name
 // or segments that lead upwards. The document is that of a public client, or of

@@ -55,7 +55,7 @@ func (r record) encode() ([]byte, error) {
 	return json.Marshal(r)
 }
 
-// margin is how long before the end of a secret the app is registered anew.
+// margin is how long before the end of a secret the app is registered again.
 func (c client) margin() time.Duration {
 	life := time.Duration(c.Expires-c.Made) * time.Second
 	return min(time.Hour, max(life/10, 0))

@@ -26,9 +26,9 @@ import (
 
 // Options adjusts a [Registrar]. The zero value is the safe default.
 type Options struct {
-	// HTTPClient carries the requests. Only its Transport is used: no redirects,
-	// no cookies. Nil means http.DefaultTransport. If the server comes from
-	// outside, give that of a discovery.Guard.
+	// HTTPClient carries the requests. Only its Transport is used: no
+	// redirects, no cookies. Nil means http.DefaultTransport. If the server
+	// comes from outside, give that of a discovery.Guard.
 	HTTPClient *http.Client
 
 	// InitialToken returns the token that the server wants from those who may
@@ -97,8 +97,8 @@ type Registered struct {
 }
 
 // New returns a [Registrar] that keeps registrations in store. All processes of
-// the app share the store. It is that of the grants, sealed: New refuses another
-// one with storage.ErrPlain. Nil options mean all defaults.
+// the app share the store. It is that of the grants, sealed: New refuses
+// another one with storage.ErrPlain. Nil options mean all defaults.
 func New(store storage.Store, m Metadata, o *Options) (*Registrar, error) {
 	if o == nil {
 		o = new(Options)
@@ -131,11 +131,11 @@ func (r *Registrar) Current(ctx context.Context, p *provider.Provider) (*Registe
 	return r.shared(ctx, p, "")
 }
 
-// Replace is like Current, after the server refused the client with the given ID
-// (tokensource.ErrClient with the code invalid_client): the app is registered
-// anew. If another process has done that already, nothing is sent. A server that
-// refuses new clients too is asked 10 minutes later, then after twice as long,
-// up to a day. Until then the error is tokensource.ErrClient.
+// Replace is like Current, after the server refused the client with the given
+// ID (tokensource.ErrClient with the code invalid_client): the app is
+// registered again. If another process has done that already, nothing is sent. A
+// server that refuses new clients too is asked 10 minutes later, then after
+// twice as long, up to a day. Until then the error is tokensource.ErrClient.
 func (r *Registrar) Replace(ctx context.Context, p *provider.Provider, clientID string) (*Registered, error) {
 	if clientID == "" {
 		return nil, errors.New("registration: Replace needs the client ID that was refused")
@@ -144,9 +144,9 @@ func (r *Registrar) Replace(ctx context.Context, p *provider.Provider, clientID 
 }
 
 // All returns every registration that is kept for p, the newest last. Grants
-// belong to the client that made them. So an app that was registered anew needs
-// a grant.Keeper for each of these clients until its users have logged in again.
-// At most 16 are kept. Nothing is sent.
+// belong to the client that made them. So an app that was registered again
+// needs a grant.Keeper for each of these clients until its users have logged in
+// again. At most 16 are kept. Nothing is sent.
 func (r *Registrar) All(ctx context.Context, p *provider.Provider) ([]*Registered, error) {
 	j, err := r.job(ctx, p)
 	if err != nil {
