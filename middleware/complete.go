@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -30,6 +31,7 @@ const (
 // is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
+	ctx = home.With(ctx, p.kept[l.client.Provider().TokenHostParam])
 	client, err := l.prover(ctx, f)
 	if err != nil {
 		return failed("the code could not be exchanged", err)

@@ -76,6 +76,7 @@ type app struct {
 	api    *http.Client
 	jar    http.CookieJar
 	user   string // the subject
+	own    string // the origin of the app's own API, for a provider without one
 }
 
 func newApp(t *testing.T, p *provider.Provider) *app {
@@ -117,7 +118,12 @@ func newApp(t *testing.T, p *provider.Provider) *app {
 	a.mux.Handle("/me", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.user, _ = login.Subject(r)
 	})))
-	rt, err := transport.New(a.grants, &transport.Options{Base: a.fake.Transport()})
+	o := &transport.Options{Base: a.fake.Transport()}
+	if len(p.APIOrigins) == 0 && len(p.GrantOrigins) == 0 { // the user's own APIs
+		a.own = p.TokenURL[:strings.Index(p.TokenURL[len("https://"):], "/")+len("https://")]
+		o.Origins = []string{a.own}
+	}
+	rt, err := transport.New(a.grants, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +199,9 @@ func (a *app) call() (int, error) {
 		return 0, err
 	}
 	origins := a.grants.APIOrigins(tok)
+	if a.own != "" {
+		origins = []string{a.own}
+	}
 	if len(origins) == 0 {
 		a.t.Fatal("the grant has no API origin")
 	}

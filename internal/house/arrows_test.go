@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
 		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -46,6 +46,7 @@ var arrows = []row{
 	{"internal/deviceauth", oauth2, "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/home", "", "internal/*"},
 	{"internal/hostname", "", "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "internal/members", "internal/*"},
