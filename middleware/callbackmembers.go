@@ -17,9 +17,13 @@ const maxKept = 2 << 10
 // provider names in KeepCallback, such as realmId. They are stored with the
 // grant. The error is an *Error of kind ErrBadCallback, before any request.
 func (l *login) keptParams(r *http.Request) (map[string]string, error) {
-	names := l.client.Provider().KeepCallback
+	p := l.client.Provider()
+	names := p.KeepCallback
+	if p.TokenHostParam != "" {
+		names = append(slices.Clone(names), p.TokenHostParam)
+	}
 	if len(names) == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // there is nothing to keep
 	}
 	bad := func(cause string) (map[string]string, error) {
 		return nil, &Error{Op: opCallback, Kind: ErrBadCallback, Cause: cause}
@@ -37,6 +41,8 @@ func (l *login) keptParams(r *http.Request) (map[string]string, error) {
 			return bad("parameter " + name + " is too long")
 		case !visible(values[0]):
 			return bad("parameter " + name + " has characters that it cannot have")
+		case name == p.TokenHostParam && values[0] != "" && !slices.Contains(p.TokenHosts, values[0]):
+			return bad("it names a server that is not one of the provider's")
 		case values[0] != "":
 			kept[name] = values[0]
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -25,11 +26,12 @@ const (
 	proveTime = 5 * time.Second // bounds the question whether the older grant lives
 )
 
-// complete turns the code of p into a stored grant and a session. The state has been
-// used up, so that nothing of this happens twice. What comes after the exchange
-// is repeated if it fails, because the code cannot be used again (G21).
+// complete turns the code of p into a stored grant and a session. The state has
+// been used up, so that nothing of this happens twice. What comes after the
+// exchange is repeated if it fails, because the code cannot be used again (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
+	ctx = home.With(ctx, p.kept[l.client.Provider().TokenHostParam])
 	client, err := l.prover(ctx, f)
 	if err != nil {
 		return failed("the code could not be exchanged", err)

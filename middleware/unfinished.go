@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -240,6 +241,9 @@ func (l *login) revoke(ctx context.Context, k *kept) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	tok := k.token()
+	if origin, ok := tok.Extra(l.client.Provider().TokenHostParam).(string); ok {
+		ctx = home.With(ctx, origin)
+	}
 	var err error
 	if tok.RefreshToken != "" {
 		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)

@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
 		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -46,6 +46,7 @@ var arrows = []row{
 	{"internal/deviceauth", oauth2, "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/home", "", "internal/*"},
 	{"internal/hostname", "", "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "internal/members", "internal/*"},
@@ -73,6 +74,7 @@ var arrows = []row{
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
+	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
 	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
@@ -90,7 +92,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

@@ -64,7 +64,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 		}
 		form.Set("code_verifier", verifier)
 	}
-	return c.token(ctx, call{op: opExchange, endpoint: c.at.token, singleUse: true, form: form})
+	return c.token(ctx, call{op: opExchange, endpoint: c.homeOf(ctx, c.at.token), singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -91,7 +91,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	endpoint := cmp.Or(c.provider.RefreshURL, c.at.token)
+	endpoint := c.homeOf(ctx, cmp.Or(c.provider.RefreshURL, c.at.token))
 	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
@@ -128,6 +128,9 @@ func (c *Client) refreshHint() string {
 
 // token sends a call to a token endpoint and reads the answer.
 func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
+	if err := c.unbound(call.op); err != nil {
+		return nil, err
+	}
 	c.addResources(call.form)
 	a, err := c.post(ctx, call)
 	if err != nil {

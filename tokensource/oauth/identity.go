@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
@@ -41,7 +42,7 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 			Op: opIdentity, Err: errors.ErrUnsupported, Hint: "the provider has no IdentityURL: find out in another way who the user is",
 		}
 	}
-	a, err := c.get(ctx, c.provider.IdentityURL, tok)
+	a, err := c.get(ctx, c.identityURL(ctx, tok), tok)
 	if err != nil {
 		return provider.Identity{}, err
 	}
@@ -61,8 +62,18 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-// get asks who the user of tok is. The request carries tok as a Bearer token, or
-// with a proof if it is bound to a key. A challenge for a nonce is answered once.
+// identityURL returns where the user of tok is asked for. A token of Exchange
+// knows its server.
+func (c *Client) identityURL(ctx context.Context, tok *oauth2.Token) string {
+	if origin, ok := tok.Extra(c.provider.TokenHostParam).(string); ok {
+		ctx = home.With(ctx, origin)
+	}
+	return c.homeOf(ctx, c.moves.known(c.provider.IdentityURL))
+}
+
+// get asks who the user of tok is. The request carries tok as a Bearer token,
+// or with a proof if it is bound to a key. A challenge for a nonce is answered
+// once.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {

@@ -31,8 +31,8 @@ func adapted(p *provider.Provider, clientID string) *provider.Provider {
 			values[i] = strings.ReplaceAll(values[i], clientIDPlace, clientID)
 		}
 	}
-	for _, name := range p.KeepCallback {
-		if !slices.Contains(p.KeepMembers, name) {
+	for _, name := range append(slices.Clone(p.KeepCallback), p.TokenHostParam) {
+		if name != "" && !slices.Contains(p.KeepMembers, name) {
 			p.KeepMembers = append(p.KeepMembers, name)
 		}
 	}

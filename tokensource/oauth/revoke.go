@@ -41,7 +41,18 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if only := c.provider.Revocation.Only; only != "" && only != hint {
 		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider cannot revoke a token of this kind"}
 	}
-	a, err := c.post(ctx, c.revocation(token, hint))
+	var err error
+	for _, endpoint := range c.revocationEndpoints(ctx) {
+		if err = c.revokeAt(ctx, endpoint, token, hint); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+// revokeAt revokes token at one endpoint.
+func (c *Client) revokeAt(ctx context.Context, endpoint, token, hint string) error {
+	a, err := c.post(ctx, c.revocation(endpoint, token, hint))
 	switch {
 	case err != nil:
 		return err
@@ -59,7 +70,7 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 
 // revocation returns the call that revokes a token, as Provider.Revocation
 // wants it.
-func (c *Client) revocation(token, hint string) call {
+func (c *Client) revocation(endpoint, token, hint string) call {
 	facts := c.provider.Revocation
 	form := url.Values{}
 	maps.Copy(form, facts.Params)
@@ -70,7 +81,7 @@ func (c *Client) revocation(token, hint string) call {
 		}
 	}
 	return call{
-		op: opRevoke, endpoint: c.at.revocation, form: form,
+		op: opRevoke, endpoint: endpoint, form: form,
 		how: how{method: facts.Method, auth: facts.Auth, token: token, json: facts.JSON},
 	}
 }

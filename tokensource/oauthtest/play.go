@@ -90,7 +90,7 @@ func (c *call) withParams(list []string) []string {
 		}
 	}
 	if p.TokenHostParam != "" && !c.k.Authorize.ExtraParams.Has(p.TokenHostParam) {
-		list = append(list, p.TokenHostParam, p.TokenHosts[0])
+		list = append(list, p.TokenHostParam, p.TokenHosts[len(p.TokenHosts)-1])
 	}
 	return list
 }
@@ -134,7 +134,10 @@ func (c *call) revokeUnauthenticated(named bool) *reply {
 	defer c.s.mu.Unlock()
 	t := c.s.books.tokens[digestOf(c.form.Get("token"))]
 	if t == nil || !t.good(c.s.now()) || named && c.form.Get("client_id") != t.owner() || c.form.Has("client_secret") {
-		return c.refusal("revoke", "token")
+		if rep := c.refused("revoke"); rep != nil {
+			return rep
+		}
+		return c.revoked() // as RFC 7009 has it
 	}
 	c.revokeToken(t)
 	return c.revoked()

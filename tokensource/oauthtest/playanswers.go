@@ -13,9 +13,17 @@ import (
 )
 
 // refusal returns the answer of this server to an operation whose credential is
-// not good any more: the first one of Provider.Refusals which means that the
-// user can cure it, or the answer to topic.
+// not good any more, or the answer to topic.
 func (c *call) refusal(op, topic string) *reply {
+	if rep := c.refused(op); rep != nil {
+		return rep
+	}
+	return c.say(topic, "")
+}
+
+// refused returns the first one of Provider.Refusals which means that the user
+// can cure it, or nil.
+func (c *call) refused(op string) *reply {
 	for _, r := range c.s.provider.Refusals {
 		ops := r.Ops
 		if ops == nil {
@@ -25,7 +33,7 @@ func (c *call) refusal(op, topic string) *reply {
 			return shaped(cmp.Or(r.Status, http.StatusBadRequest), r.Where)
 		}
 	}
-	return c.say(topic, "")
+	return nil
 }
 
 // shaped returns an answer that has members at paths.

@@ -2,6 +2,7 @@ package oauthtest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,7 +35,15 @@ type routes struct {
 type endpoint struct{ op, host, path string }
 
 func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
-	*r = routes{aliases: aliases, hosts: map[string]bool{}}
+	*r = routes{aliases: maps.Clone(aliases), hosts: map[string]bool{}}
+	for _, origin := range p.TokenHosts {
+		if host := hostOf(origin); host != hostOf(p.TokenURL) {
+			if r.aliases == nil {
+				r.aliases = map[string]string{}
+			}
+			r.aliases[host] = hostOf(p.TokenURL)
+		}
+	}
 	for _, origin := range p.APIOrigins {
 		r.hosts[hostOf(origin)] = true
 	}
@@ -108,8 +117,8 @@ func (r *routes) find(req *http.Request) string {
 	return opNone
 }
 
-// at reports whether a path is that of the endpoint. A path can have a place for
-// the client ID.
+// at reports whether a path is that of the endpoint. A path can have a place
+// for the client ID.
 func (e endpoint) at(path string) bool {
 	before, after, place := strings.Cut(e.path, "{client_id}")
 	if !place {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 
 	"github.com/authtrip/authtrip/internal/members"
@@ -54,8 +55,8 @@ func (p *Provider) Authority() string {
 
 // Endpoints returns the URLs that clients of the authorization server call
 // directly: token, revocation, pushed authorization, client credentials, device
-// authorization, registration, keys, those of MTLS, and OtherEndpoints. A token
-// of a user is never sent there.
+// authorization, registration, keys, those of MTLS, OtherEndpoints, and the
+// same paths at TokenHosts. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
@@ -76,6 +77,13 @@ func (p *Provider) Endpoints() []string {
 	for _, endpoint := range append(own, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
+		}
+	}
+	for _, origin := range p.TokenHosts {
+		for _, endpoint := range list {
+			if u, err := url.Parse(endpoint); err == nil && !slices.Contains(list, origin+u.EscapedPath()) {
+				list = append(list, origin+u.EscapedPath())
+			}
 		}
 	}
 	return list

@@ -27,6 +27,9 @@ func made(e *format.Entry) (*Provider, error) {
 		RevocationURL:          e.Endpoints.Revocation,
 		ClientCredentialsURL:   e.Endpoints.ClientCredentials,
 		OtherEndpoints:         e.Endpoints.Other,
+		DeviceAuthorizationURL: e.Endpoints.Device,
+		RegistrationURL:        e.Endpoints.Registration,
+		AnyLoopbackPort:        e.Redirects.AnyLoopbackPort,
 		PushedAuthorizationURL: e.Endpoints.Pushed,
 		JWKSURL:                e.Endpoints.JWKS,
 		EndSessionURL:          e.Endpoints.EndSession,
@@ -71,7 +74,7 @@ func (p *Provider) tokens(e *format.Entry) {
 	r := &p.RefreshTokens
 	r.None = e.Refresh.None
 	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
-	r.EndsAccess, r.ExpiryMember = e.Refresh.EndsAccess, t.RefreshExpiryMember
+	r.EndsAccess, r.AbsentIsLost, r.ExpiryMember = e.Refresh.EndsAccess, e.Refresh.AbsentIsLost, t.RefreshExpiryMember
 	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)
 	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
 	for _, f := range e.Refusals {
