@@ -17,7 +17,7 @@ import (
 const grantPrefix = "grant." // of storage keys
 
 // checkStore demands an explicit choice before tokens are stored as they are.
-// Private keys are never stored so: whoever reads one can use every stolen
+// Private keys are never stored so: a thief who reads one can use every stolen
 // token of its grant.
 func (o *Options) checkStore(client *oauth.Client, store storage.Store) error {
 	err := storage.CheckSealed(store)
