@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/authtrip/authtrip/internal/opened"
 )
 
 // maxForm bounds what is read of a posted form.
@@ -27,7 +29,7 @@ func (l *Login) Authorize() http.Handler {
 }
 
 func (l *login) authorize(w http.ResponseWriter, r *http.Request) error {
-	if !isOpened(r) {
+	if !opened.Page(r) {
 		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
 	}
 	returnTo, err := l.returnTo(w, r)

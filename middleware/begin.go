@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/authtrip/authtrip/internal/opened"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -63,7 +64,7 @@ func (l *Login) Begin(w http.ResponseWriter, r *http.Request, o *BeginOptions) {
 // begin sets the cookie of a new flow and redirects to the authorization
 // server.
 func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) error {
-	if !isOpened(r) {
+	if !opened.Page(r) {
 		return &Error{Op: opAuthorize, Kind: ErrNotNavigation, Retry: l.site.authorize}
 	}
 	if o.ReturnTo == "" {

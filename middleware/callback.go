@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/authtrip/authtrip/internal/opened"
 )
 
 // Callback receives the authorization response. It answers GET only, and POST
@@ -25,7 +27,7 @@ func (l *Login) Callback() http.Handler {
 }
 
 func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
-	if !isOpened(r) {
+	if !opened.Page(r) {
 		return &Error{Op: opCallback, Kind: ErrNotNavigation}
 	}
 	if r.Method == http.MethodPost {

@@ -43,43 +43,6 @@ func quality(r *http.Request, name string) float64 {
 	return best
 }
 
-// isPrefetch reports whether a browser or a script loads a page that nobody has
-// opened yet. The names of the headers differ: Sec-Purpose, Purpose, X-Purpose
-// and X-Sec-Purpose have a value that says so, and so has X-Moz. Next.js sends
-// Next-Router-Prefetch, and htmx sends HX-Preloaded.
-func isPrefetch(r *http.Request) bool {
-	for name, values := range r.Header {
-		value := strings.ToLower(strings.Join(values, ","))
-		switch {
-		case strings.HasSuffix(name, "Purpose"), name == "X-Moz":
-			if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
-				return true
-			}
-		case strings.Contains(name, "Prefetch"), strings.Contains(name, "Preload"):
-			if value != "" && value != "0" && value != "false" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isOpened reports whether r may have come from opening a page: not as an
-// image, frame or script, and not by a script of another site. A service worker
-// that repeats a navigation hides what it is for, but not that it is one.
-// Clients that send no Fetch Metadata pass: they cannot be told apart.
-func isOpened(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "", "document":
-		return !isPrefetch(r)
-	case "empty":
-		site := r.Header.Get("Sec-Fetch-Site")
-		navigation := r.Header.Get("Sec-Fetch-Mode") == "navigate" // no script can claim this
-		return (navigation || site == "same-origin" || site == "none") && !isPrefetch(r)
-	}
-	return false
-}
-
 // seeOther redirects with 303, so that a POST is not repeated (RFC 9700 section
 // 4.12). http.Redirect would rewrite the path and write a body.
 func seeOther(w http.ResponseWriter, target string) {

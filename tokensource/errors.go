@@ -76,8 +76,10 @@ const (
 // An Error holds the facts of a failed operation. Its text contains no token,
 // code, secret, verifier or response body.
 type Error struct {
-	// Op is "exchange", "refresh", "revoke", "client_credentials", "identity",
-	// "load" or "store".
+	// Op is what was done: "push" for a pushed authorization request, "exchange",
+	// "refresh", "revoke", "client_credentials", "jwt_bearer", "token_exchange",
+	// "device" for a request for a device code, "device_code" for a request with
+	// one, "extension" for another extension grant, "identity", "load" or "store".
 	Op string
 
 	// Kind is one of this package's sentinel errors, or nil.

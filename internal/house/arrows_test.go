@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/flight internal/home " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
 		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -43,6 +43,7 @@ var arrows = []row{
 	{"internal/cache", oauth2, "internal/*"},
 	{"internal/challenge", "", "internal/*"},
 	{"internal/clock", "", "internal/*"},
+	{"internal/deviceauth", oauth2, "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/home", "", "internal/*"},
@@ -53,6 +54,7 @@ var arrows = []row{
 	{"internal/members", "", "internal/*"},
 	{"internal/pacing", "tokensource internal/clock", "internal/*"},
 	{"internal/proving", "tokensource internal/bearer internal/challenge " + oauth2, "internal/*"},
+	{"internal/opened", "", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
@@ -71,12 +73,14 @@ var arrows = []row{
 	{"tokensource/provider/internal/format", "", ""},
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
+	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
+	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
-	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
+	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
@@ -87,7 +91,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
@@ -101,7 +105,7 @@ var arrows = []row{
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 
-	{"examples/*", public + " *", "internal/*"},
+	{"examples/*", public + " *", "internal/* examples/internal/*"},
 	{"cmd/*", public + " *", "internal/*"},
 	{"examples", "", ""},
 	{".", "", public},

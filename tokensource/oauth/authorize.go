@@ -145,7 +145,7 @@ func (c *Client) setFlow(asked url.Values, state, verifier string) {
 
 // addResources adds the resources that the tokens are for (RFC 8707 section 2).
 func (c *Client) addResources(form url.Values) {
-	if len(c.registration.Resources) > 0 && !c.provider.NoResource {
+	if len(c.registration.Resources) > 0 && !c.provider.NoResource && !form.Has("resource") {
 		form["resource"] = slices.Clone(c.registration.Resources)
 	}
 }

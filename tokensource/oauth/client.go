@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/deviceauth"
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -17,6 +18,8 @@ import (
 // A Client speaks OAuth 2.0 with one authorization server for one app. [New]
 // makes one; the zero Client cannot be used. It is safe for concurrent use.
 type Client struct {
+	deviceauth.Endpoint // for package nativeapp
+
 	provider     *provider.Provider
 	registration *Registration
 	carrier      *carrier
@@ -164,6 +167,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if verifier := o.IDTokens; !isnil.Value(verifier) {
 		c.idTokens = func() IDTokenVerifier { return verifier }
 	}
+	c.Endpoint = deviceauth.New(c.askDeviceCode)
 	return c, nil
 }
 
@@ -181,6 +185,7 @@ func (c *Client) WithProver(key tokensource.ProofKey) *Client {
 	if !isnil.Value(key) {
 		with.prover = func() tokensource.ProofKey { return key }
 	}
+	with.Endpoint = deviceauth.New(with.askDeviceCode)
 	return &with
 }
 

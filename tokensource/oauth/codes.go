@@ -61,7 +61,7 @@ func endsGrant(op, code string) bool {
 	switch {
 	case needUser[code]:
 		return true
-	case op == opExchange:
+	case op == opExchange || op == opDeviceCode:
 		return deadCode[code]
 	case op == opRefresh:
 		return aboutDeadRefreshToken(code)

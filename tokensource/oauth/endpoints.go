@@ -9,7 +9,7 @@ import (
 // endpoints are where a client sends its requests. One that is empty does not
 // exist.
 type endpoints struct {
-	token, revocation, push, clientCredentials string
+	token, revocation, push, clientCredentials, device string
 }
 
 // endpointsOf returns the endpoints of p. A client with a certificate uses
@@ -27,5 +27,6 @@ func endpointsOf(p *provider.Provider, certificate bool) endpoints {
 		revocation:        cmp.Or(alias.RevocationURL, p.RevocationURL),
 		push:              cmp.Or(alias.PushedAuthorizationURL, p.PushedAuthorizationURL),
 		clientCredentials: cmp.Or(alias.ClientCredentialsURL, p.ClientCredentialsURL, token),
+		device:            cmp.Or(alias.DeviceAuthorizationURL, p.DeviceAuthorizationURL),
 	}
 }

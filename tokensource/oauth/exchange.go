@@ -109,9 +109,7 @@ func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 		return nil, err
 	}
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(c.registration.Scopes) > 0 {
-		form.Set("scope", joinScopes(c.provider, c.registration.Scopes))
-	}
+	c.addScopes(form)
 	tok, err := c.token(ctx, call{op: opClientCredentials, endpoint: c.at.clientCredentials, form: form})
 	if err != nil {
 		return nil, err
@@ -142,7 +140,7 @@ func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
 		return nil, c.failure(call.op, a)
 	}
 	assumed := c.provider.ExpiresIn
-	if call.op == opClientCredentials {
+	if !ofUsers(call.op) {
 		// ExpiresIn is a fact about user tokens. An app's own token may live until
 		// it is invalidated.
 		assumed = 0

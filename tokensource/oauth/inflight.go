@@ -24,7 +24,7 @@ func newLimits(most int) limits {
 		most = defaultInFlight
 	}
 	l := limits{}
-	for _, op := range []string{opExchange, opIdentity, opRevoke, opClientCredentials, opPush} {
+	for _, op := range []string{opExchange, opIdentity, opRevoke, opClientCredentials, opPush, opDevice, opDeviceCode, opJWTBearer, opTokenExchange, opExtension} {
 		l[op] = make(chan struct{}, most)
 	}
 	return l

@@ -66,7 +66,7 @@ func issued(a provider.Answer) (tokens []string) {
 // cured fills in what follows from who can cure a failure.
 func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code string) {
 	switch {
-	case cure == provider.UserCanCure && e.Op != opClientCredentials && e.Op != opPush: // these have no user yet
+	case cure == provider.UserCanCure && hasUser(e.Op):
 		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 		if e.Hint == "" && e.Op == opRefresh {
 			e.Hint = c.whyRefused()

@@ -14,7 +14,7 @@ import (
 // Form and headers contain secrets. They are in closures, so that no verb of
 // package fmt and no encoder shows them.
 type TokenRequest struct {
-	Op       string // "push", "exchange", "refresh", "revoke" or "client_credentials"
+	Op       string // what is asked, as Op of a *tokensource.Error says it
 	URL      string // the endpoint; a change has no effect
 	ClientID string // the client identifier; a change has no effect
 

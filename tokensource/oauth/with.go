@@ -3,6 +3,8 @@ package oauth
 import (
 	"fmt"
 	"slices"
+
+	"github.com/authtrip/authtrip/internal/deviceauth"
 )
 
 // With returns a Client that has another redirect URL of the app, or asks for
@@ -32,5 +34,6 @@ func (c *Client) With(redirectURL string, scopes []string) (*Client, error) {
 		registration.Scopes = slices.Clone(scopes)
 	}
 	with.registration = &registration
+	with.Endpoint = deviceauth.New(with.askDeviceCode)
 	return &with, nil
 }

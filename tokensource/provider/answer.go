@@ -17,7 +17,10 @@ const maxAnswerBody = 64 << 10
 // not be put into errors or logs.
 type Answer struct {
 	// Op is what was asked: "push" for a pushed authorization request,
-	// "exchange", "refresh", "client_credentials", "revoke" or "identity".
+	// "exchange", "refresh", "client_credentials", "jwt_bearer",
+	// "token_exchange", "device" for a request for a device code, "device_code"
+	// for a request with one, "extension" for another extension grant, "revoke"
+	// or "identity".
 	Op string
 
 	// Status is the HTTP status. It can be 200: some servers refuse with it.

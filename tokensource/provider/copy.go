@@ -54,9 +54,9 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, pushed authorization, client credentials, those
-// of MTLS, JWKSURL, and OtherEndpoints, and the same paths at TokenHosts. A token
-// of a user is never sent there.
+// directly: token, revocation, pushed authorization, client credentials, device
+// authorization, registration, keys, those of MTLS, OtherEndpoints, and the same
+// paths at TokenHosts. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
@@ -65,6 +65,8 @@ func (p *Provider) Endpoints() []string {
 		p.RevocationURL,
 		p.PushedAuthorizationURL,
 		p.ClientCredentialsURL,
+		p.DeviceAuthorizationURL,
+		p.RegistrationURL,
 		p.JWKSURL,
 		p.MTLS.TokenURL,
 		p.MTLS.RevocationURL,

@@ -80,6 +80,25 @@ type Provider struct {
 	// only. A Provider with it needs a PushedAuthorizationURL.
 	RequirePushed bool
 
+	// RegistrationURL is where an app registers itself ([RFC 7591]). Empty means
+	// that the server has no such endpoint.
+	//
+	// [RFC 7591]: https://www.rfc-editor.org/rfc/rfc7591
+	RegistrationURL string
+
+	// DeviceAuthorizationURL is where a device asks for a code that a person
+	// enters elsewhere ([RFC 8628]). Empty means that the server has no such
+	// endpoint.
+	//
+	// [RFC 8628]: https://www.rfc-editor.org/rfc/rfc8628
+	DeviceAuthorizationURL string
+
+	// AnyLoopbackPort says that the server accepts a registered redirect URL on a
+	// loopback address with any port ([RFC 8252] section 7.3).
+	//
+	// [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
+	AnyLoopbackPort bool
+
 	// MTLS are the endpoints for a client that authenticates with a certificate,
 	// or whose tokens are bound to one ([RFC 8705] section 5). An empty one means
 	// the endpoint of the same name in Provider.
@@ -119,8 +138,8 @@ type Provider struct {
 	ClientCredentialsURL string
 
 	// OtherEndpoints are further endpoints of the authorization server, such as
-	// introspection and registration, and former names of the others. No token
-	// of a user is sent there.
+	// introspection, and former names of the others. No token of a user is sent
+	// there.
 	OtherEndpoints []string
 
 	// Issuer is compared with iss in the authorization response ([RFC 9207]) if

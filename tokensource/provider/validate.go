@@ -30,6 +30,8 @@ func (p *Provider) Validate() error {
 		{"IdentityURL", p.IdentityURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
 		{"MetadataURL", p.MetadataURL, false},
+		{"RegistrationURL", p.RegistrationURL, false},
+		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},

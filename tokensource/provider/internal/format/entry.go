@@ -181,6 +181,10 @@ type Redirects struct {
 	// NoLoopbackIP refuses loopback addresses that are numbers.
 	NoLoopbackIP bool `json:"no_loopback_ip,omitempty"`
 
+	// AnyLoopbackPort accepts a registered redirect URL on a loopback address
+	// with any port.
+	AnyLoopbackPort bool `json:"any_loopback_port,omitempty"`
+
 	// NoCustomScheme refuses schemes other than https and http.
 	NoCustomScheme bool `json:"no_custom_scheme,omitempty"`
 }
