@@ -117,8 +117,8 @@ func (r *routes) find(req *http.Request) string {
 	return opNone
 }
 
-// at reports whether a path is that of the endpoint. A path can have a place for
-// the client ID.
+// at reports whether a path is that of the endpoint. A path can have a place
+// for the client ID.
 func (e endpoint) at(path string) bool {
 	before, after, place := strings.Cut(e.path, "{client_id}")
 	if !place {
