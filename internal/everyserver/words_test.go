@@ -66,7 +66,7 @@ func TestRefusalsInTheWordsOfAServer(t *testing.T) {
 	}
 	every := everyProvider(t)
 	for _, tt := range tests {
-		client, err := oauth.New(every[tt.server], oauth.Registration{
+		client, err := oauth.New(every[tt.server].Provider, oauth.Registration{
 			ClientID: "app", Credential: oauth.Secret("secret"), RedirectURL: "https://app.example/callback",
 		}, &oauth.Options{HTTPClient: &http.Client{Transport: tt.says}})
 		if err != nil {
@@ -125,7 +125,7 @@ func TestAnswersOfAPIsInTheWordsOfAServer(t *testing.T) {
 	}
 	every := everyProvider(t)
 	for _, tt := range tests {
-		source := &counter{p: every[tt.server]}
+		source := &counter{p: every[tt.server].Provider}
 		rt, err := transport.New(source, &transport.Options{Base: tt.says})
 		if err != nil {
 			t.Fatal(err)

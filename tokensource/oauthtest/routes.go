@@ -19,6 +19,7 @@ const (
 	opPush      = "push"
 	opIdentity  = "identity"
 	opKeys      = "keys"
+	opLogout    = "logout"
 	opAPI       = "api"
 	opNone      = "" // nothing is there, or the request went to a stranger
 )
@@ -63,6 +64,7 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opPush, p.MTLS.PushedAuthorizationURL},
 		{opIdentity, p.IdentityURL},
 		{opKeys, p.JWKSURL},
+		{opLogout, p.EndSessionURL},
 	} {
 		if e.url == "" {
 			continue

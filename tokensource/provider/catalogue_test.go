@@ -127,6 +127,8 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"one entry", map[string]string{"a.json": one}, ""},
 		{"another file beside it", map[string]string{"a.json": one, "readme.txt": "x"}, ""},
+		{"a schema beside it", map[string]string{"a.json": one, "catalogue.schema.json": "{}"}, ""},
+		{"a schema alone", map[string]string{"catalogue.schema.json": "{}"}, "no file"},
 		{"no file", nil, "no file"},
 		{"a name twice in a file", map[string]string{"a.json": `{"providers":[` + entry + "," + entry + `]}`}, "twice"},
 		{"a name twice in two files", map[string]string{"a.json": one, "b.json": one}, "twice"},
