@@ -145,7 +145,7 @@ func clientKinds(t *testing.T) map[string]kind {
 			credential: oauth.Secret(secret), clientAuth: provider.Post, browserOnly: true,
 		},
 	}
-	for name, key := range map[string]crypto.Signer{"ES256": curve(t, elliptic.P256()), "PS256": rsaKey(t, 2048), "EdDSA": edKey(t)} {
+	for name, key := range map[string]crypto.Signer{"ES256": curve(t, elliptic.P256()), "PS256": rsaKey(t), "EdDSA": edKey(t)} {
 		c, err := jose.PrivateKeyJWT(key, nil)
 		if err != nil {
 			t.Fatal(err)
