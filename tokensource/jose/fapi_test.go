@@ -29,7 +29,7 @@ func bank(t *testing.T, key crypto.Signer, o *jose.DPoPOptions) (*oauthtest.Serv
 		Provider: &provider.Provider{
 			Name: "bank", Issuer: "https://bank.example", IssuerRequired: true, MetadataURL: "https://bank.example/.well-known/oauth-authorization-server",
 			AuthorizationURL: "https://bank.example/authorize", TokenURL: "https://bank.example/token", RevocationURL: "https://bank.example/revoke",
-			PushedAuthorizationURL: "https://bank.example/par", RequirePushed: true,
+			PushedAuthorizationURL: "https://bank.example/par", RequirePushed: true, APIOrigins: []string{"https://api.bank.example"},
 		},
 		RequirePKCE: true, RequireState: true,
 		Assertions: josetest.NewAssertions(map[string]crypto.PublicKey{clientID: key.Public()}),

@@ -239,7 +239,7 @@ type Source struct {
 	// Kind is "doc" (a page of the vendor, or the vendor's own repository),
 	// "doc-copy" (text of the vendor, copied by others), "code" (a well-known open
 	// client, or the server itself) or "issue" (an answer of the server that a
-	// public issue shows). Endpoints and client authentication need one of the
+	// public issue or page shows). Endpoints and client authentication need one of the
 	// other kinds.
 	Kind string `json:"kind" enum:"doc doc-copy code issue"`
 
