@@ -45,6 +45,7 @@ var proofs = map[string]proof{
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},
 	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
 	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
+	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"fake":       {quick("./tokensource/oauthtest/...")},
