@@ -21,7 +21,7 @@ import (
 const (
 	headerTime  = 10 * time.Second // for the headers of one request
 	maxHeader   = 128 << 10
-	closingTime = 2 * time.Second // for the last page to reach the browser
+	closingTime = 500 * time.Millisecond // for the last page to reach the browser on this machine
 )
 
 // Loopback logs a user in by the browser on this machine ([RFC 8252] section

@@ -160,6 +160,8 @@ func (c *call) route() *reply {
 		return c.post(c.revoke)
 	case opKeys:
 		return c.keys()
+	case opDevice:
+		return c.post(c.deviceCode)
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:
@@ -178,7 +180,7 @@ func (c *call) post(serve func() *reply) *reply {
 // readForm reads the body of a form post to the authorization server. A body
 // that is no form stays unread and counts as empty.
 func (c *call) readForm() error {
-	if c.r.Method != http.MethodPost || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush}, c.op) {
+	if c.r.Method != http.MethodPost || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush, opDevice}, c.op) {
 		return nil
 	}
 	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))

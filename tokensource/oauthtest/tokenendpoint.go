@@ -19,6 +19,9 @@ func (c *call) token() *reply {
 	if c.k.Token.StrictQuery && len(c.query) > 0 {
 		return c.say("query", "")
 	}
+	if c.isExtension() {
+		return c.extension()
+	}
 	app, refusal := c.client()
 	if refusal != nil {
 		if c.k.Token.ConsumeBeforeAuth {
