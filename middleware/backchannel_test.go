@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -205,4 +206,33 @@ func TestALoginWhoseSessionCannotBeNoted(t *testing.T) {
 	wantStatus(t, "page", b.get("/timeline"), http.StatusOK)
 	wantStatus(t, "the logout", w.post("/backchannel", w.logoutToken("j1", "", "session-1")), http.StatusOK)
 	wantStatus(t, "page after the logout", b.get("/timeline"), http.StatusSeeOther)
+}
+
+// The server has no session of the app: its requests pass Require, also where
+// the whole mux is behind it.
+func TestBackChannelLogoutBehindRequire(t *testing.T) {
+	w := newOpenIDWorld(t, setup{options: backChannel})
+	b := newBrowser(t, w.mux)
+	w.logInAs(b, "alice")
+	form := w.logoutToken("j1", "alice", "").Encode()
+	for name, h := range map[string]http.Handler{
+		"the mux behind Require":                          w.login.Require(w.mux),
+		"the handler of all routes in a part of a router": http.StripPrefix("", w.login.Handler()),
+		"the handler of the route":                        w.login.BackChannelLogout(),
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/backchannel", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code != http.StatusOK {
+			t.Errorf("%s: the answer is %d to %q, want 200", name, rec.Code, rec.Header().Get("Location"))
+		}
+		form = w.logoutToken("another for "+name, "alice", "").Encode()
+	}
+	if s := w.session(b); s.ID != "" {
+		t.Error("the session lives on")
+	}
+	if a := w.post("/backchannel", url.Values{"logout_token": {"x"}}); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("a bad token = %d, want 400", a.StatusCode)
+	}
 }

@@ -82,6 +82,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 		return nil
 	}
 	r = correlate(r, f.state.Reveal())
+	if err := l.bind(r.Context(), &f); err != nil {
+		return err
+	}
 	if f.target, err = l.request(r.Context(), f, o.Params); err != nil {
 		return err
 	}
@@ -152,6 +155,9 @@ func (l *login) try(redirectURL string) error {
 	f, err := l.prepare(BeginOptions{ReturnTo: "/", RedirectURL: redirectURL})
 	if err != nil {
 		return err
+	}
+	if l.client.Proofs() != nil {
+		f.client = f.client.WithProver(noKey{})
 	}
 	ended, end := context.WithCancel(context.Background())
 	end()

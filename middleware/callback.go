@@ -40,6 +40,9 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := l.checkIssuer(p); err != nil {
 		return l.retry(err, "")
 	}
+	if p.kept, err = l.keptParams(r); err != nil {
+		return l.retry(err, "")
+	}
 	if p.state.Reveal() == "" {
 		return l.retry(p.stateless(), "")
 	}
@@ -74,7 +77,7 @@ func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) err
 		return l.retry(stopped(opCallback, "the store did not take note of the login", err), f.returnTo)
 	}
 	l.cookies.clear(w, name)
-	if err := l.complete(ctx, w, r, f, code); err != nil {
+	if err := l.complete(ctx, w, r, f, p); err != nil {
 		return l.retry(err, f.returnTo)
 	}
 	seeOther(w, f.returnTo)

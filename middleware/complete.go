@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -25,12 +26,17 @@ const (
 	proveTime = 5 * time.Second // bounds the question whether the older grant lives
 )
 
-// complete turns a code into a stored grant and a session. The state has been
+// complete turns the code of p into a stored grant and a session. The state has been
 // used up, so that nothing of this happens twice. What comes after the exchange
 // is repeated if it fails, because the code cannot be used again (G21).
-func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, code string) error {
+func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
-	tok, err := f.client.Exchange(ctx, code, f.verifier.Reveal())
+	ctx = home.With(ctx, p.kept[l.client.Provider().TokenHostParam])
+	client, err := l.prover(ctx, f)
+	if err != nil {
+		return failed("the code could not be exchanged", err)
+	}
+	tok, err := client.Exchange(ctx, p.code.Reveal(), f.verifier.Reveal())
 	if err != nil {
 		e := failed("the code could not be exchanged", err)
 		if tok, ok := oauth.Unusable(err); ok { // the server granted, and the answer is of no use
@@ -38,7 +44,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 		}
 		return e
 	}
-	k := newKept(keptKey(state), tok, f, asked)
+	k := newKept(keptKey(state), withParams(tok, p.kept), f, asked)
 	err = l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)

@@ -27,6 +27,7 @@ type flow struct {
 	callback callback      // of the redirect URL that was sent
 	scopes   []string      // that were asked for, or nil for those of the client
 	openID   openID        // for OpenID Connect
+	key      redact.Hidden // of the proofs of possession; empty for none
 	returnTo string        // local path, checked before it got here
 	expires  time.Time
 
@@ -47,7 +48,7 @@ func newFlow(returnTo string, life time.Duration) flow {
 
 // A flow is sealed as the second of its expiry, the verifier, the hash of the
 // redirect URL, the scopes, a line break, what is for OpenID Connect, a line
-// break, and the return path.
+// break, the key, a line break, and the return path.
 const (
 	atVerifier = 4
 	atRedirect = atVerifier + 32
@@ -63,7 +64,7 @@ func (f flow) encode() ([]byte, error) {
 		return nil, errNoFlow
 	}
 	b = append(b, f.callback.hash()...)
-	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.returnTo...), nil
+	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.encodeKey()+"\n"+f.returnTo...), nil
 }
 
 // decodeFlow reads what encode has written for one of the redirect URLs.
@@ -72,15 +73,18 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 		return flow{}, errNoFlow
 	}
 	scopes, rest, ok := strings.Cut(string(plain[atScopes:]), "\n")
-	line, returnTo, also := strings.Cut(rest, "\n")
+	line, rest, _ := strings.Cut(rest, "\n")
 	asked, valid := decodeOpenID(line)
-	if !ok || !also || !valid {
+	line, returnTo, also := strings.Cut(rest, "\n")
+	key, intact := decodeKey(line)
+	if !ok || !also || !valid || !intact {
 		return flow{}, errNoFlow
 	}
 	f := flow{
 		state:    redact.Hide(state),
 		verifier: redact.Hide(base64.RawURLEncoding.EncodeToString(plain[atVerifier:atRedirect])),
 		openID:   asked,
+		key:      key,
 		returnTo: returnTo,
 		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}

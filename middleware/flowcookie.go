@@ -23,7 +23,7 @@ import (
 type flowClass struct {
 	name  string
 	most  int // names
-	text  int // length of the return path and the scopes
+	text  int // length of the return path, the scopes and acr_values
 	bytes int // of all cookies together
 }
 
@@ -129,7 +129,7 @@ func (l *login) setFlow(w http.ResponseWriter, r *http.Request, f flow) error {
 
 // class returns the first class that f fits into, or the last one.
 func (f flow) class() flowClass {
-	text := len(f.returnTo) + len(strings.Join(f.scopes, " "))
+	text := len(f.returnTo) + len(strings.Join(f.scopes, " ")) + len(strings.Join(f.openID.acr, " "))
 	for _, c := range flowClasses {
 		if text <= c.text {
 			return c

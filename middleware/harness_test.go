@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/opaquekeys"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -45,7 +46,8 @@ type setup struct {
 	redirectURL string
 	moreURLs    []string // that are registered as well
 	provider    func(*provider.Provider)
-	dueInterval time.Duration // of the Keeper; a test of weeks makes it long
+	dueInterval time.Duration      // of the Keeper; a test of weeks makes it long
+	proofs      *opaquekeys.Proofs // nil for Bearer tokens
 	options     middleware.Options
 }
 
@@ -53,7 +55,12 @@ func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
 	w := &world{t: t, fake: s.fake, store: s.store, keys: s.keys}
 	if w.fake == nil {
-		w.fake = xapi.New(t, nil)
+		o := new(oauthtest.Options)
+		if s.proofs != nil {
+			o.Proofs = s.proofs
+			o.Knobs.Proof.Nonces = true
+		}
+		w.fake = xapi.New(t, o)
 	}
 	if w.store == nil {
 		w.store = storage.NewMemory()
@@ -109,10 +116,14 @@ func newClient(t testing.TB, fake *xapi.Server, s setup) *oauth.Client {
 	if s.provider != nil {
 		s.provider(p)
 	}
+	o := &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}}
+	if s.proofs != nil {
+		o.Proofs = s.proofs
+	}
 	client, err := oauth.New(p, oauth.Registration{
 		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: s.redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
-	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

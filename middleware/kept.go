@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -101,6 +102,7 @@ type keptText struct {
 	Expiry    time.Time                  `json:"x,omitzero"`
 	ExpiresIn int64                      `json:"xi,omitempty"`
 	Members   map[string]json.RawMessage `json:"m,omitempty"`
+	Key       string                     `json:"k,omitempty"`
 	Scopes    []string                   `json:"sc,omitempty"`
 	OpenID    string                     `json:"oi,omitempty"`
 	Named     string                     `json:"nu,omitempty"`
@@ -135,7 +137,7 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	if k.token != nil {
 		tok := k.token()
 		t.Access, t.Refresh, t.Type, t.Expiry, t.ExpiresIn = tok.AccessToken, tok.RefreshToken, tok.TokenType, tok.Expiry, tok.ExpiresIn
-		t.Members = l.membersOf(tok)
+		t.Members, t.Key = l.membersOf(tok), proving.KeyOf(tok).Stored()
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
@@ -211,9 +213,9 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 		return nil, 0, errNotSealed
 	}
 	if t.Access != "" || t.Refresh != "" {
-		tok := (&oauth2.Token{
+		tok := proving.Bind(&oauth2.Token{
 			AccessToken: t.Access, RefreshToken: t.Refresh, TokenType: t.Type, Expiry: t.Expiry, ExpiresIn: t.ExpiresIn,
-		}).WithExtra(extraOf(t.Members))
+		}, extraOf(t.Members), proving.Named(l.client.Proofs(), t.Key))
 		k.token = func() *oauth2.Token { return tok }
 	}
 	return k, stored.Version, nil

@@ -561,7 +561,7 @@ func TestG21_TheProcessEndsWhileTheStoreFails(t *testing.T) {
 		store := &brokenStore{Store: storage.NewMemory()}
 		var down atomic.Bool
 		store.set(func(string, string) bool { return down.Load() })
-		w := newWorld(t, setup{store: store, options: middleware.Options{
+		w := newWorld(t, setup{store: store, dueInterval: 5 * time.Second, options: middleware.Options{
 			OnLogin: func(context.Context, provider.Identity) error { down.Store(true); return nil },
 		}})
 		b := newBrowser(t, w.mux)

@@ -22,6 +22,14 @@
 //	login.Mount(mux)
 //	mux.Handle("/me", login.Require(page))
 //
+// # OpenID Connect
+//
+// If the client verifies ID tokens (oauth.Options.IDTokens), each login has a
+// nonce, and the ID token says who the user is. With Options.LogoutAtServer, a
+// logout goes on at the authorization server. With
+// Options.BackChannelLogoutPath, the server reports logouts, and sessions end
+// here too.
+//
 // # State
 //
 // What one login needs is in a sealed cookie of its own. The store of the

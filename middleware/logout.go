@@ -26,8 +26,8 @@ const endRetry = 10 * time.Minute
 //
 // With Options.LogoutAtServer, the browser then goes to the authorization
 // server ([OpenID Connect RP-Initiated Logout]). The app's own session has
-// ended before, whatever happens there. A page of the app that posts here needs a
-// Content-Security-Policy whose form-action allows the server.
+// ended before, whatever happens there. A page of the app that posts here needs
+// a Content-Security-Policy whose form-action allows the server.
 //
 // [OpenID Connect RP-Initiated Logout]: https://openid.net/specs/openid-connect-rpinitiated-1_0.html
 func (l *Login) Logout() http.Handler {

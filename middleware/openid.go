@@ -129,16 +129,6 @@ func unidentified(err error) error {
 	return failed(causeUnidentified, err)
 }
 
-// setParam returns params with one more value.
-func setParam(params url.Values, name, value string) url.Values {
-	c := cloneParams(params)
-	if c == nil {
-		c = url.Values{}
-	}
-	c.Set(name, value)
-	return c
-}
-
 // offline reports whether refresh tokens with these scopes outlive the session
 // of the user at the server (OpenID Connect Core section 11).
 func offline(scopes []string) bool { return slices.Contains(scopes, "offline_access") }

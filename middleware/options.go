@@ -167,7 +167,7 @@ func (o Options) resolve(client *oauth.Client) (Options, error) {
 		return o, fmt.Errorf("middleware: Options.IdleTimeout %v: use at least %v, or zero for no such limit", o.IdleTimeout, minIdleTimeout)
 	}
 	if o.Identify == nil && client.IDTokens() == nil {
-		if client.Provider().IdentityURL == "" {
+		if p := client.Provider(); p.IdentityURL == "" && !p.IdentityInToken {
 			return o, errors.New("middleware: the provider has no IdentityURL: set Options.Identify, which says who the user is, or oauth.Options.IDTokens")
 		}
 	}

@@ -25,10 +25,11 @@ var callbackParams = []string{"state", "code", "iss", "error", "denied"}
 type response struct {
 	state, code redact.Hidden
 	issuer      string
-	names       bool   // there is an issuer, which may be empty
-	errorCode   string // raw; safe to compare, not to show
-	description string // raw
-	denied      bool   // OAuth 1.0a's way to say so, which X has been seen to use
+	names       bool              // there is an issuer, which may be empty
+	errorCode   string            // raw; safe to compare, not to show
+	description string            // raw
+	denied      bool              // OAuth 1.0a's way to say so, which X has been seen to use
+	kept        map[string]string // parameters that are stored with the grant
 }
 
 // parseResponse reads the parameters that are known. Others belong to the

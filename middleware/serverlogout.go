@@ -41,13 +41,12 @@ func (l *login) sealHint(ctx context.Context, name string, hint redact.Hidden) (
 // hint returns the ID token of a session, or nothing: without it the server
 // asks the user which session shall end.
 func (l *login) hint(ctx context.Context, c ticket) string {
-	f, err := l.factsOf(ctx, c.Subject, false)
-	if err != nil {
+	v, err := l.visit(ctx, c)
+	if err != nil || v.session.Hint == "" {
 		return ""
 	}
-	name, raw := c.name(), ""
-	s := f.record.find(name)
-	if s == nil || s.Hint == "" || l.open(ctx, forHint, name, s.Hint, &raw) != nil {
+	var raw string
+	if l.open(ctx, forHint, c.name(), v.session.Hint, &raw) != nil {
 		return ""
 	}
 	return raw

@@ -85,7 +85,7 @@ func TestM6_SessionExpires(t *testing.T) {
 		{time.Hour, time.Hour, 303},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, setup{options: middleware.Options{SessionLifetime: tt.life}})
+			w := newWorld(t, setup{dueInterval: time.Hour, options: middleware.Options{SessionLifetime: tt.life}})
 			c := sessionOf(t, w.logIn(newBrowser(t, w.mux), ""))
 			time.Sleep(tt.wait)
 			a := newBrowser(t, w.mux).get("/timeline", "Cookie", c.Name+"="+c.Value)

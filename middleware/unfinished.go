@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -240,9 +241,15 @@ func (l *login) revoke(ctx context.Context, k *kept) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	tok := k.token()
+	if origin, ok := tok.Extra(l.client.Provider().TokenHostParam).(string); ok {
+		ctx = home.With(ctx, origin)
+	}
 	var err error
 	if tok.RefreshToken != "" {
 		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
+	}
+	if errors.Is(err, errors.ErrUnsupported) && l.client.Provider().Revocation.Only == oauth.HintAccessToken {
+		err = nil // the access token is what can be revoked
 	}
 	if tok.AccessToken != "" {
 		err = errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken))

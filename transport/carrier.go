@@ -15,6 +15,7 @@ import (
 // or as a RequestAuthorizer says.
 type carrier struct {
 	auth  string // the value of the Authorization header
+	form  *form  // nil means the usual one
 	proof *proof // nil means Bearer
 }
 
@@ -22,6 +23,9 @@ type carrier struct {
 func (c carrier) send(base http.RoundTripper, req *http.Request, body io.ReadCloser) (*http.Response, error) {
 	if c.proof != nil {
 		return c.proof.send(base, req, body)
+	}
+	if c.form != nil {
+		return base.RoundTrip(c.form.stamp(req, body, c.auth))
 	}
 	return base.RoundTrip(stamp(req, body, c.auth))
 }
@@ -35,7 +39,8 @@ func (c carrier) failed() bool {
 // proof is one request that a RequestAuthorizer authorizes. Each copy of it is
 // authorized again, so that no proof of possession is sent twice (T12).
 type proof struct {
-	by tokensource.RequestAuthorizer
+	by   tokensource.RequestAuthorizer
+	form *form // nil means no further headers
 
 	// given is the token to send, if the source is not what authorizes: it embeds
 	// an engine, and may have a Token method of its own.
@@ -51,6 +56,9 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 	r := unstamped(req, body)
 	if p.given != nil {
 		r = r.WithContext(proving.With(r.Context(), p.given))
+	}
+	if p.form != nil {
+		p.form.complete(r.Header)
 	}
 	tok, err := p.by.Authorize(r)
 	if err == nil && tok == nil {
@@ -72,7 +80,7 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 // authorized sends req as the RequestAuthorizer says, renews a token that is
 // rejected, and replays the request once with the new one.
 func (c *core) authorized(req *http.Request, body io.ReadCloser, kept *keptBody) (*http.Response, error) {
-	p := &proof{by: c.authorizer}
+	p := &proof{by: c.authorizer, form: c.form}
 	if c.wraps {
 		tok, err := c.src.Token(req.Context())
 		if err == nil && tok == nil {

@@ -24,7 +24,8 @@ type Options struct {
 	// Origins are where the token may go, such as "https://api.x.com": scheme,
 	// host, and a port unless it is the scheme's own. Subdomains are other origins.
 	// Nil means the origins that the source names without a token
-	// (tokensource.Scoper). An origin is https, or http on loopback. The request's
+	// (tokensource.Scoper), and for each user those that came with the grant of
+	// that user. An origin is https, or http on loopback. The request's
 	// URL decides, not its Host field.
 	//
 	// A request to an endpoint of the authorization server (Endpoints) passes
@@ -46,12 +47,13 @@ type Options struct {
 	// another one should be tried. It is asked about every response, whatever its
 	// status, except 101 (Switching Protocols) and rate limits. It must not read
 	// the body, but may look at the beginning of it with Peek. Nil means
-	// RejectedOn with the statuses that the source names (tokensource.Describer),
-	// or RejectedOn(401).
+	// what the source says of statuses and bodies (tokensource.Describer), or
+	// RejectedOn(401).
 	Rejected func(*http.Response) bool
 
-	// API says how the resource servers answer: which statuses reject a token, and
-	// how a rate limit is announced. Nil means what the source names
+	// API says how the resource servers are called and how they answer: which
+	// headers a request needs, which answers reject a token, and how a rate limit
+	// is announced. Nil means what the source names
 	// (tokensource.Describer).
 	API *tokensource.APIFacts
 
@@ -95,6 +97,10 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 		onEvent: o.OnEvent, strict: o.Strict,
 	}
 	facts := factsOf(src, o)
+	c.form = formOf(facts)
+	if o.Origins == nil {
+		c.own = grantOriginsOf(src, facts)
+	}
 	c.limits.statuses, c.limits.headers = facts.LimitStatuses, facts.LimitHeaders
 	var err error
 	if c.origins, err = originsOf(src, o); err != nil {
@@ -114,7 +120,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	c.wraps = engine && c.ready == nil
 	c.rejected = o.Rejected
 	if c.rejected == nil {
-		c.rejected = RejectedOn(facts.RejectedStatuses...) //nolint:bodyclose // it only judges responses
+		c.rejected = rejectedBy(facts) //nolint:bodyclose // it only judges responses
 	}
 	if c.base == nil {
 		c.base = http.DefaultTransport
@@ -151,6 +157,9 @@ func originsOf(src tokensource.Source, o *Options) (origins, error) {
 		if d, ok := src.(tokensource.Describer); ok {
 			insecure = insecure || d.APIFacts().InsecureHTTP
 		}
+	}
+	if len(list) == 0 && factsOf(src, o).GrantHosts != nil {
+		return origins{}, nil
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("transport: no origins: set Options.Origins to where the token may go, such as %q", "https://api.x.com")

@@ -42,7 +42,7 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 		return resp, nil
 	}
 	discard(resp)
-	resp, err = c.send(req, body, carrier{auth: auth})
+	resp, err = c.send(req, body, carrier{auth: auth, form: c.form})
 	if err == nil {
 		c.renewed(req, resp, sent, fresh)
 	}

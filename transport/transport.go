@@ -30,6 +30,8 @@ type core struct {
 	base       http.RoundTripper
 	fresh      func() http.RoundTripper // base for the requests of the engine
 	origins    origins
+	own        grantOrigins
+	form       *form // nil means the usual one
 	endpoints  endpoints
 	rejected   func(*http.Response) bool
 	retry      *retrier // nil means no retries
@@ -58,7 +60,15 @@ type core struct {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.core()
 	if !c.sendsTokenTo(req) {
-		return c.pass(req)
+		own, err := c.sendsOwnTokenTo(req)
+		if err != nil {
+			closeBody(req)
+			c.report(req, err)
+			return nil, timed(req.Context(), err)
+		}
+		if !own {
+			return c.pass(req)
+		}
 	}
 	body, kept := c.keepBody(req)
 	defer kept.release()
@@ -87,7 +97,7 @@ func (c *core) bearer(req *http.Request, body io.ReadCloser, kept *keptBody) (*h
 		c.report(req, err)
 		return nil, err
 	}
-	resp, err := c.send(req, body, carrier{auth: auth})
+	resp, err := c.send(req, body, carrier{auth: auth, form: c.form})
 	if err != nil || !c.refused(resp) {
 		c.accepted(req, resp, tok)
 		return resp, err

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/examples/internal/chromium"
 	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
@@ -129,10 +130,10 @@ func TestServiceWorker(t *testing.T) {
 		dest <- r.Header.Get("Sec-Fetch-Dest")
 		private.ServeHTTP(w, r)
 	})
-	b := newTab(t)
-	b.open(a.url+"/", "start")
-	b.until("service worker", func() bool { return run[bool](b, `!!navigator.serviceWorker.controller`) })
-	b.open(a.url+"/private", "the private page")
+	b := chromium.New(t)
+	b.Open(a.url+"/", "body", "start")
+	b.Until("service worker", func() bool { return chromium.Run[bool](b, `!!navigator.serviceWorker.controller`) })
+	b.Open(a.url+"/private", "body", "the private page")
 	if got := <-dest; got != "empty" {
 		t.Errorf("Sec-Fetch-Dest of the page = %q, want empty: the service worker did not answer", got)
 	}
@@ -149,11 +150,11 @@ func TestLogoutLeadsToTheServer(t *testing.T) {
 		a := newApp(t, "/callback", everything, middleware.Options{AfterLogout: "/private"})
 		a.login.Mount(a.mux)
 		a.mux.Handle("/private", a.login.Require(page("the private page", "")))
-		b := newTab(t)
-		b.open(a.url+"/private", "the private page")
+		b := chromium.New(t)
+		b.Open(a.url+"/private", "body", "the private page")
 		a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = true })
-		b.open(a.url+path, "?")
-		b.click("button", "wants to access your account")
+		b.Open(a.url+path, "body", "?")
+		b.Click("button", "body", "wants to access your account")
 	}
 }
 
@@ -168,19 +169,19 @@ func TestPageAfterLogout(t *testing.T) {
 		user, _ := a.login.Subject(r)
 		http.ServeContent(w, r, "file.txt", modified, strings.NewReader("the file of "+user))
 	})))
-	b := newTab(t)
+	b := chromium.New(t)
 	user := oauthtest.DefaultUser().ID
-	b.open(a.url+"/file", "the file of "+user)
-	b.open(a.url+"/file", "the file of "+user) // also when it is in the cache
-	b.open(a.url+"/logout", "Log out?")
-	b.click("button", "start")
+	b.Open(a.url+"/file", "body", "the file of "+user)
+	b.Open(a.url+"/file", "body", "the file of "+user) // also when it is in the cache
+	b.Open(a.url+"/logout", "body", "Log out?")
+	b.Click("button", "body", "start")
 	a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = true })
-	b.open(a.url+"/file", "wants to access your account")
-	run[bool](b, `history.go(-3), true`) // to the file
-	b.until("end of the way back", func() bool {
-		return !strings.HasSuffix(run[string](b, "location.pathname"), "logout") && b.text() != ""
+	b.Open(a.url+"/file", "body", "wants to access your account")
+	chromium.Run[bool](b, `window.here = true, history.go(-3), true`) // to the file
+	b.Until("end of the way back", func() bool {
+		return !chromium.Run[bool](b, "window.here") && !strings.HasSuffix(chromium.Run[string](b, "location.pathname"), "logout") && b.Text("body") != ""
 	})
-	if text := b.text(); strings.Contains(text, "the file") {
+	if text := b.Text("body"); strings.Contains(text, "the file") {
 		t.Errorf("the way back shows %q after the logout", text)
 	}
 }
@@ -203,16 +204,16 @@ func TestManyTabs(t *testing.T) {
 		}
 		private.ServeHTTP(w, r)
 	})
-	b := newTab(t)
-	b.open(a.url+"/", "start")
+	b := chromium.New(t)
+	b.Open(a.url+"/", "body", "start")
 	a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = true }) // nobody answers
 	for n := range tabs {
-		b.openAside(fmt.Sprintf("%s/tab/%d?q=%s", a.url, n, strings.Repeat("a", n*40)))
+		b.OpenAside(fmt.Sprintf("%s/tab/%d?q=%s", a.url, n, strings.Repeat("a", n*40)))
 	}
-	b.until("login in each tab", func() bool { return a.count(middleware.EventLoginStarted) == tabs })
-	b.open(a.url+"/", "start")
+	b.Until("login in each tab", func() bool { return a.count(middleware.EventLoginStarted) == tabs })
+	b.Open(a.url+"/", "body", "start")
 	a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = false })
-	b.open(a.url+"/tab/last", "the private page")
+	b.Open(a.url+"/tab/last", "body", "the private page")
 }
 
 // TestPrefetch: a page that Chromium fetches before anybody opens it begins no
@@ -223,13 +224,13 @@ func TestPrefetch(t *testing.T) {
 	a.mux.Handle("/", page("start", `<script type="speculationrules">{"prefetch": [{"urls": ["/private"], "eagerness": "immediate"}]}</script>
 		<link rel="prefetch" href="/private"><a href="/private">private</a>`))
 	a.mux.Handle("/private", a.login.Require(page("the private page", "")))
-	b := newTab(t)
-	b.open(a.url+"/", "start")
-	b.until("prefetch", func() bool { return a.count(middleware.EventRefused) > 0 })
+	b := chromium.New(t)
+	b.Open(a.url+"/", "body", "start")
+	b.Until("prefetch", func() bool { return a.count(middleware.EventRefused) > 0 })
 	if n := a.count(middleware.EventLoginStarted); n != 0 {
 		t.Errorf("%d logins begun by a prefetch, want none", n)
 	}
-	b.click("a", "the private page")
+	b.Click("a", "body", "the private page")
 }
 
 // TestNginxRemovesAPrefix: the app behind /app sees paths without it.
@@ -240,13 +241,13 @@ func TestNginxRemovesAPrefix(t *testing.T) {
 	a.mux.HandleFunc("GET /private/", func(w http.ResponseWriter, r *http.Request) {
 		a.login.Require(page("the private page "+r.URL.Path, "")).ServeHTTP(w, r)
 	})
-	b := newTab(t)
-	b.open(a.url+"/app/private/report?x=1", "the private page /private/report")
-	if got := run[string](b, "location.pathname + location.search"); got != "/app/private/report?x=1" {
+	b := chromium.New(t)
+	b.Open(a.url+"/app/private/report?x=1", "body", "the private page /private/report")
+	if got := chromium.Run[string](b, "location.pathname + location.search"); got != "/app/private/report?x=1" {
 		t.Errorf("the login ended at %q, want the page", got)
 	}
-	b.open(a.url+"/app/auth/logout", "Log out?")
-	b.click("button", "another page") // AfterLogout is the front page of the app
+	b.Open(a.url+"/app/auth/logout", "body", "Log out?")
+	b.Click("button", "body", "another page") // AfterLogout is the front page of the app
 }
 
 // TestNginxTakesTheAnswers: stock nginx takes 4 KiB or 8 KiB for the headers of
@@ -255,12 +256,12 @@ func TestNginxTakesTheAnswers(t *testing.T) {
 	a := newApp(t, "/callback", "proxy_buffer_size 4k; proxy_buffers 8 4k; proxy_busy_buffers_size 8k; "+everything, middleware.Options{AfterLogin: "/search"})
 	a.login.Mount(a.mux)
 	a.mux.Handle("/search", a.login.Require(page("results", "")))
-	b := newTab(t)
+	b := chromium.New(t)
 	for _, n := range []int{1, 100, 300, 400, 1000} {
 		query := strings.Repeat("id=7&", n)
-		b.forget()
-		b.open(a.url+"/search?"+query, "results")
-		if got := run[string](b, "location.search"); n <= 300 && got != "?"+query {
+		b.Forget()
+		b.Open(a.url+"/search?"+query, "body", "results")
+		if got := chromium.Run[string](b, "location.search"); n <= 300 && got != "?"+query {
 			t.Errorf("a page link of %d bytes came back as %d bytes", len(query), len(got))
 		}
 	}

@@ -36,7 +36,7 @@ func logIn(ctx context.Context, fake *xapi.Server) (grants *grant.Keeper, subjec
 		return nil, "", err
 	}
 	const verifier = "a-code-verifier-is-43-or-more-characters-long"
-	page, err := client.Authorize(t.Context(), "state", verifier, nil)
+	page, err := client.Authorize(ctx, "state", verifier, nil)
 	if err != nil {
 		return nil, "", err
 	}

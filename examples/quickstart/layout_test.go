@@ -3,7 +3,7 @@ package main_test
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"github.com/authtrip/authtrip/examples/internal/chromium"
 )
 
 // TestBrowser_Layout looks at the pages as people do who have small screens,
@@ -11,25 +11,25 @@ import (
 func TestBrowser_Layout(t *testing.T) {
 	w := newWindow(t)
 	app := start(t, t.TempDir())
-	w.open(app.url, "h1", "OAuth that stays logged in")
+	w.Open(app.url, "h1", "OAuth that stays logged in")
 	w.wantFit("the start page")
-	w.open(app.url+"/authorize", "h1", "wants to access your account")
-	w.see("#fake", "This is a fake.")
+	w.Open(app.url+"/authorize", "h1", "wants to access your account")
+	w.See("#fake", "This is a fake.")
 	w.wantFit("the consent page")
-	w.click("#cancel", "h1", "Access was not given")
-	w.see("body", "authtrip quickstart")
+	w.Click("#cancel", "h1", "Access was not given")
+	w.See("body", "authtrip quickstart")
 	w.wantFit("the denied page")
-	w.click(`a[href="/"]`, "h1", "OAuth that stays logged in")
+	w.Click(`a[href="/"]`, "h1", "OAuth that stays logged in")
 	w.connect(app.url)
 	w.wantFit("the page of a user")
 	w.wantContrast("#text", "#call", "#many", "#kill", "#clear", "#logout", "#disconnect")
 	for range 2 { // the second post is refused with one long line of JSON
-		w.do("type", chromedp.SetValue("#text", "twice"))
-		w.pressKey("#post")
+		w.Fill("#text", "twice")
+		w.Press("#post")
 	}
-	w.see("#result", "answered 403")
+	w.See("#result", "answered 403")
 	w.wantFit("the page of a refused post")
-	w.click("#many", "#result", "200 calls, 0 refreshes") // nothing covers it
+	w.Click("#many", "#result", "200 calls, 0 refreshes") // nothing covers it
 	w.wantFit("the page of 200 calls")
 }
 
@@ -40,17 +40,17 @@ func TestBrowser_Focus(t *testing.T) {
 	app := start(t, t.TempDir())
 	w.connect(app.url)
 	for _, button := range []string{"#call", "#post", "#many", "#killmany", "#kill", "#expire", "#clear", "#withdraw"} {
-		w.pressKey(button)
-		w.wantFocus(button)
+		w.Press(button)
+		w.WantFocus(button)
 	}
-	w.pressKey("#call") // access was withdrawn
-	w.see("#notice", "the refresh was refused")
-	w.wantFocus("#connect")
+	w.Press("#call") // access was withdrawn
+	w.See("#notice", "the refresh was refused")
+	w.WantFocus("#connect")
 	for _, end := range []string{"#logout", "#disconnect"} {
 		w.connect(app.url)
-		w.pressKey(end)
-		w.see("#notice", "You are logged out")
-		w.wantFocus("#connect")
+		w.Press(end)
+		w.See("#notice", "You are logged out")
+		w.WantFocus("#connect")
 	}
 }
 
@@ -60,10 +60,10 @@ func TestBrowser_FocusInTheTimeline(t *testing.T) {
 	w := newWindow(t)
 	app := start(t, t.TempDir())
 	w.connect(app.url)
-	w.do("focus", chromedp.Focus(".scroll"))
-	w.tab().open(app.url+"/authorize", "h1", "wants to access")
-	w.until("an event", func() bool { return w.text(".rows li:last-child .path") == "GET /i/oauth2/authorize" })
-	w.wantFocus(".scroll")
+	w.Focus(".scroll")
+	w.tab().Open(app.url+"/authorize", "h1", "wants to access")
+	w.Until("an event", func() bool { return w.Text(".rows li:last-child .path") == "GET /i/oauth2/authorize" })
+	w.WantFocus(".scroll")
 }
 
 // wantFit looks at the page in the widths of a small phone, a phone and a
@@ -71,40 +71,12 @@ func TestBrowser_FocusInTheTimeline(t *testing.T) {
 func (w *window) wantFit(what string) {
 	w.t.Helper()
 	for _, width := range []int64{320, 390, 1280} {
-		w.do("resize", chromedp.EmulateViewport(width, 900))
-		got := evaluate[[]int64](w, `[document.querySelector(%q).scrollWidth, innerWidth]`, "html")
-		if len(got) != 2 || got[0] > got[1] || got[1] != width {
-			w.t.Errorf("%s at %d pixels: [scrollWidth innerWidth] = %d, want no more than the width", what, width, got)
+		w.Resize(width, 900)
+		if got := chromium.Run[int64](w.Tab, `document.documentElement.scrollWidth`); got < 1 || got > width {
+			w.t.Errorf("%s at %d pixels: scrollWidth = %d, want no more than the width", what, width, got)
 		}
 	}
-	w.do("resize", chromedp.EmulateViewport(1200, 900))
-}
-
-// pressKey moves the focus to a button, presses Enter, and waits for the next
-// page.
-func (w *window) pressKey(button string) {
-	w.t.Helper()
-	w.until("button "+button, func() bool {
-		return evaluate[bool](w, `(() => {
-			const button = document.querySelector(%q);
-			if (document.readyState !== "complete" || !button) return false;
-			button.focus();
-			window.clicked = true;
-			return document.activeElement === button;
-		})()`, button)
-	})
-	w.do("press "+button, chromedp.KeyEvent("\r"))
-	w.until("page after "+button, func() bool {
-		return evaluate[bool](w, `document.readyState === "complete" && document.querySelector(%q) !== null && !window.clicked`, "body")
-	})
-}
-
-// wantFocus expects the keyboard's focus on an element.
-func (w *window) wantFocus(selector string) {
-	w.t.Helper()
-	w.until("focus on "+selector, func() bool {
-		return evaluate[bool](w, `document.activeElement === document.querySelector(%q)`, selector)
-	})
+	w.Resize(1200, 900)
 }
 
 // wantContrast expects that the border of each element stands out from what is
@@ -112,14 +84,14 @@ func (w *window) wantFocus(selector string) {
 func (w *window) wantContrast(selectors ...string) {
 	w.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
-		w.prefer(scheme)
+		w.Prefer(scheme)
 		for _, selector := range selectors {
-			if got := evaluate[float64](w, contrast, selector); got < 3 {
+			if got := chromium.Run[float64](w.Tab, contrast, selector); got < 3 {
 				w.t.Errorf("%s, %s: the border has a contrast of %.2f, want 3", selector, scheme, got)
 			}
 		}
 	}
-	w.prefer("light")
+	w.Prefer("light")
 }
 
 // contrast computes the contrast of an element's border with the background

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/hostname"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -20,8 +21,22 @@ type Server struct{ provider *provider.Provider }
 // Of returns what is known of p, which must not change.
 func Of(p *provider.Provider) Server { return Server{p} }
 
-// APIOrigins returns the origins of the provider's API.
-func (s Server) APIOrigins(*oauth2.Token) []string { return slices.Clone(s.provider.APIOrigins) }
+// APIOrigins returns the origins of the provider's API, and those that came
+// with the grant of tok. A member that names a host which the provider does not
+// allow gives none: the token would go there.
+func (s Server) APIOrigins(tok *oauth2.Token) []string {
+	list := slices.Clone(s.provider.APIOrigins)
+	if tok == nil {
+		return list
+	}
+	for member, hosts := range s.provider.GrantOrigins {
+		raw, _ := tok.Extra(member).(string)
+		if origin := hostname.Origin(raw, hosts); origin != "" && !slices.Contains(list, origin) {
+			list = append(list, origin)
+		}
+	}
+	return list
+}
 
 // Endpoints returns the endpoints of the authorization server.
 func (s Server) Endpoints() []string { return s.provider.Endpoints() }
@@ -29,6 +44,9 @@ func (s Server) Endpoints() []string { return s.provider.Endpoints() }
 // APIFacts says how the provider's API answers.
 func (s Server) APIFacts() tokensource.APIFacts {
 	facts := s.provider.API.Clone()
+	for _, hosts := range s.provider.GrantOrigins {
+		facts.GrantHosts = append(facts.GrantHosts, hosts...)
+	}
 	facts.InsecureHTTP = facts.InsecureHTTP || s.provider.InsecureHTTP
 	return facts
 }

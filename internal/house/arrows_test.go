@@ -23,8 +23,8 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight " +
-		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/redact internal/sendguard " + oauth2 + " " + sync
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
+		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -36,7 +36,7 @@ const (
 // arrows is the only place that states the direction of imports. Lower packages
 // stand higher in the table.
 var arrows = []row{
-	{"internal/about", "tokensource tokensource/provider " + oauth2, "internal/*"},
+	{"internal/about", "internal/hostname tokensource tokensource/provider " + oauth2, "internal/*"},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
@@ -46,6 +46,8 @@ var arrows = []row{
 	{"internal/deviceauth", oauth2, "internal/*"},
 	{"internal/due", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
+	{"internal/home", "", "internal/*"},
+	{"internal/hostname", "", "internal/*"},
 	{"internal/isnil", "", "internal/*"},
 	{"internal/kept", "internal/members", "internal/*"},
 	{"internal/loopback", "", "internal/*"},
@@ -67,31 +69,35 @@ var arrows = []row{
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
-	{"tokensource/provider", "tokensource internal/loopback internal/members", ""},
+	{"internal/reading", "tokensource/provider internal/members", "internal/*"},
+	{"tokensource/provider/internal/format", "", ""},
+	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
+	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
 	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
-	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine},
+	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
 	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc"},
 
-	{"tokensource/oauthtest", "tokensource/provider", oauth2},
+	{"tokensource/oauthtest", "internal/hostname tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
-	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/isnil internal/loopback internal/proving internal/redact " + retries + " " + oauth2, engine},
+	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
 	{"internal/exposure", "", ""},
 	{"internal/nodekit", "", ""},
+	{"internal/opaquekeys", "tokensource", ""},
 	{"internal/servertest", "", ""},
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
@@ -99,7 +105,7 @@ var arrows = []row{
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 
-	{"examples/*", public + " *", "internal/*"},
+	{"examples/*", public + " *", "internal/* examples/internal/*"},
 	{"cmd/*", public + " *", "internal/*"},
 	{"examples", "", ""},
 	{".", "", public},

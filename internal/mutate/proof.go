@@ -45,6 +45,7 @@ var proofs = map[string]proof{
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},
 	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
 	"operator":   {quick("./cmd/grantctl")},
+	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"fake":       {quick("./tokensource/oauthtest/...")},
 	"house":      {quick("./internal/house", "./internal/guarantees")},
 	"explore":    {long("-run=^TestExploration$", lease), long("-run=^TestCost", lease)},

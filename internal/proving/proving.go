@@ -53,9 +53,12 @@ func Opened(key tokensource.ProofKey) *Key {
 	}
 }
 
-// Stored returns the Key that proofs will open. Proofs may be nil if this
-// process has none.
-func Stored(proofs tokensource.Proofs, stored string) *Key {
+// Named returns the Key that proofs will open. Proofs may be nil if this
+// process has none. An empty text gives nil: a token that is bound to no key.
+func Named(proofs tokensource.Proofs, stored string) *Key {
+	if stored == "" {
+		return nil
+	}
 	open := func(ctx context.Context) (tokensource.ProofKey, error) {
 		if proofs == nil {
 			return nil, errNoProofs

@@ -169,11 +169,12 @@ func said(reason tokensource.Reason, over string) bool {
 
 // judgeTrouble looks at an error that says nothing of the grant. Some time
 // after the last fault, only impatient callers get one, and callers whose token
-// was renewed just now. The lock must be held.
+// was renewed just now. A process that meets an intent for the first time
+// waits, however old the intent is. The lock must be held.
 func (j *judge) judgeTrouble(a ask, f *facts, err error, deadline time.Duration) {
 	switch {
 	case a.at.Before(j.run.faulty.Add(settled)) || !j.run.profile.clocksAgree():
-	case errors.Is(err, context.DeadlineExceeded) && deadline < time.Second:
+	case errors.Is(err, context.DeadlineExceeded) && deadline < quietTime+time.Second:
 	case a.rejected != nil && errors.Is(err, tokensource.ErrJustRenewed):
 	default:
 		j.violation("not-settled", f, "%s: %v, %v after the last fault", a.p.name, err, a.at.Sub(j.run.faulty))

@@ -8,14 +8,17 @@ import (
 
 // attemptOf returns the attempt whose intent stands in a record. If no earlier
 // one has that intent, it is a new attempt of the process that wrote the
-// record.
+// record. Wrong clocks can give two attempts the same times, but each one that
+// takes over counts one doubt more.
 func (f *facts) attemptOf(told grant.Grant, p *process, pair *pair) (a *attempt, known bool) {
 	for i := len(f.attempts) - 1; i >= 0 && i >= len(f.attempts)-20; i-- {
-		if a := f.attempts[i]; a.since.Equal(told.RedeemingSince) && a.until.Equal(told.RedeemingUntil) && a.pair == pair {
+		a := f.attempts[i]
+		same := a.since.Equal(told.RedeemingSince) && a.until.Equal(told.RedeemingUntil) && a.doubts == told.Doubts
+		if same && a.pair == pair {
 			return a, true
 		}
 	}
-	a = &attempt{p: p, pair: pair, since: told.RedeemingSince, until: told.RedeemingUntil, began: f.putting[p]}
+	a = &attempt{p: p, pair: pair, since: told.RedeemingSince, until: told.RedeemingUntil, doubts: told.Doubts, began: f.putting[p]}
 	f.attempts = append(f.attempts, a)
 	return a, false
 }

@@ -89,6 +89,7 @@ type attempt struct {
 	p            *process
 	pair         *pair
 	since, until time.Time // as the intent says
+	doubts       uint64    // as the record says beside the intent
 	began        time.Time // when the write of the intent began
 	sent         *send     // nil while nothing was sent
 	seen         map[*process]time.Time

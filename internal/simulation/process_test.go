@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type process struct {
 	isolated  time.Time            // until when it is cut off from the store
 	disturbed map[string]time.Time // by storage key: until when operations were disturbed
 
+	failing  []*user   // of these failures
 	failures int       // answers of the token endpoint in a row that were failures
 	failed   time.Time // the last of them
 	pause    time.Time // no attempt before, after five failures in a row
@@ -200,17 +202,21 @@ func (p *process) setClock(step time.Duration) {
 }
 
 // answered counts the failures of the token endpoint in a row. Only an answer
-// that says so is a failure here, with the pause that it asks for.
-func (p *process) answered(failed bool, pause time.Duration) {
+// that says so is a failure here, with the pause that it asks for. Failures of
+// one user alone slow nobody else down (G17).
+func (p *process) answered(u *user, failed bool, pause time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !failed {
-		p.failures = 0
+		p.failures, p.failing = 0, nil
 		return
 	}
 	p.failures++
 	p.failed = time.Now()
-	if p.failures >= 5 {
+	if !slices.Contains(p.failing, u) {
+		p.failing = append(p.failing, u)
+	}
+	if p.failures >= 5 && len(p.failing) > 1 {
 		p.pause = p.failed.Add(max(pause, 500*time.Millisecond))
 	}
 }
@@ -220,5 +226,5 @@ func (p *process) answered(failed bool, pause time.Duration) {
 func (p *process) mustPause(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.failures >= 5 && t.After(p.failed) && t.Before(p.pause)
+	return p.failures >= 5 && len(p.failing) > 1 && t.After(p.failed) && t.Before(p.pause)
 }

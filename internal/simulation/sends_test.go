@@ -134,7 +134,7 @@ func (j *judge) received(s *send, status int) {
 	if s.user == nil {
 		return
 	}
-	s.p.answered(false, 0)
+	s.p.answered(s.user, false, 0)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.status = status
@@ -149,7 +149,7 @@ func (j *judge) failed(s *send, pause time.Duration) {
 	if s.user == nil {
 		return
 	}
-	s.p.answered(true, pause)
+	s.p.answered(s.user, true, pause)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.status, s.clean = http.StatusServiceUnavailable, true

@@ -12,7 +12,7 @@ import (
 var (
 	seed   = flag.Uint64("seed", 1, "the seed of TestSimulation")
 	length = flag.Duration("length", 3*time.Hour, "how long a run of TestSimulation lasts, in simulated time")
-	repeat = flag.Duration("repeat", time.Hour, "how long a run of TestASeedRepeats lasts, in simulated time")
+	repeat = flag.Duration("repeat", 20*time.Minute, "how long a run of TestASeedRepeats lasts, in simulated time")
 	follow = flag.String("log", "", `print the lines of this user, or of "all"`)
 )
 

@@ -42,7 +42,7 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	fault := p.run.wireFault(p, c)
 	if fault == "refused" {
 		p.run.note(p, "", "a request is refused before it is sent")
-		p.answered(false, 0)
+		p.answered(nil, false, 0)
 		return nil, errRefused
 	}
 	form, err := readForm(req) // the guard of the form may refuse to be read
@@ -120,7 +120,7 @@ func (w wire) deliver(req *http.Request, form url.Values, fault string, s *send,
 
 // lost notes that an answer was lost. How the engine counts that is not judged.
 func (w wire) lost(err error) error {
-	w.p.answered(false, 0)
+	w.p.answered(nil, false, 0)
 	return err
 }
 

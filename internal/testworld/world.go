@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/opaquekeys"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -31,6 +32,8 @@ type World struct {
 	Client  *oauth.Client
 	Store   *HookedStore
 	User    string
+	Proofs  *opaquekeys.Proofs // nil where the tokens are bound to no keys
+	bound   *oauth.Client      // with the key of the login under way
 	mu      sync.Mutex
 	events  []tokensource.Event
 	OnEvent func(tokensource.Event) // called with each event, if it is set
@@ -46,6 +49,20 @@ func New(t *testing.T) *World {
 	w := &World{T: t, Fake: xapi.New(t, nil), User: oauthtest.DefaultUser().ID}
 	w.Store = &HookedStore{Store: storage.NewMemory()}
 	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}}
+	w.Client = w.NewClient(&w.Options)
+	return w
+}
+
+// NewBound returns a world whose server binds tokens to keys (DPoP), and demands
+// nonces.
+func NewBound(t *testing.T) *World {
+	t.Helper()
+	proofs := new(opaquekeys.Proofs)
+	o := &oauthtest.Options{Proofs: proofs}
+	o.Knobs.Proof.Nonces = true
+	w := &World{T: t, Fake: xapi.New(t, o), User: oauthtest.DefaultUser().ID, Proofs: proofs}
+	w.Store = &HookedStore{Store: storage.NewMemory()}
+	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}, Proofs: proofs}
 	w.Client = w.NewClient(&w.Options)
 	return w
 }
@@ -120,11 +137,29 @@ func (w *World) Login(g *grant.Keeper) *oauth2.Token {
 // LoginAs is Login for another user.
 func (w *World) LoginAs(g *grant.Keeper, user string) *oauth2.Token {
 	w.Helper()
+	if w.Proofs != nil {
+		return w.loginBound(g, user)
+	}
 	access, refresh, err := w.Fake.IssueToken(user, w.Client.ClientID(), Scopes...)
 	if err != nil {
 		w.Fatal(err)
 	}
 	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer", Expiry: time.Now().Add(w.accessTTL())}
+	if _, err := g.Save(w.Context(), user, tok); err != nil {
+		w.Fatal(err)
+	}
+	return tok
+}
+
+// loginBound is LoginAs where the tokens are bound to a key of the login.
+func (w *World) loginBound(g *grant.Keeper, user string) *oauth2.Token {
+	w.Helper()
+	w.Fake.Set(func(k *xapi.Knobs) { k.Authorize.User = user })
+	code, verifier := w.Flow()
+	tok, err := w.bound.Exchange(w.Context(), code, verifier)
+	if err != nil {
+		w.Fatal(err)
+	}
 	if _, err := g.Save(w.Context(), user, tok); err != nil {
 		w.Fatal(err)
 	}
@@ -207,7 +242,15 @@ func (w *World) RefreshFault(f oauthtest.Fault, times int) {
 func (w *World) Flow() (code, verifier string) {
 	w.Helper()
 	verifier = oauth2.GenerateVerifier()
-	authorize, err := w.Client.Authorize(w.Context(), "a-state-of-this-test", verifier, nil)
+	w.bound = w.Client
+	if w.Proofs != nil {
+		key, err := w.Proofs.NewKey(w.Context())
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.bound = w.Client.WithProver(key)
+	}
+	authorize, err := w.bound.Authorize(w.Context(), "a-state-of-this-test", verifier, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

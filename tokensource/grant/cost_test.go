@@ -57,11 +57,12 @@ func TestAuthorization(t *testing.T) {
 				t.Errorf("Authorization = %q, %v, want the token of the login", value, err)
 			}
 		}
-		proof := *tok
-		proof.TokenType = "DPoP"
-		if _, err := g.Save(t.Context(), w.User, &proof); err != nil {
-			t.Fatal(err)
-		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newBound(t)
+		g := w.Process(nil)
+		w.Login(g)
+		source := g.Source(w.User)
 		for range 2 {
 			if got, value, err := source.ReadyFor(source).Authorization(t.Context()); err != nil || value != "" || got.TokenType != "DPoP" {
 				t.Errorf("Authorization of a DPoP token = %q, %v, want no value", value, err)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/sendguard"
@@ -74,6 +75,7 @@ type run struct {
 	version      storage.Version      // that was read or written last
 	token        string               // the access token that was read or written last
 	members      string               // and what is kept of the server's answers
+	home         string               // the authorization server of the grant, for a provider with several
 	scopes       string               // and the granted scopes
 	set          string               // and the name of the token set
 	prover       tokensource.ProofKey // of the refresh token that is to be sent; nil if it is bound to no key
@@ -193,6 +195,9 @@ func (r *run) know(record *lease.Record) {
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
 	r.set, r.intent = t.ID, record.Intent.ID
 	r.user, r.exchanged = record.User, record.Exchanged
+	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
+		r.home, _ = kept.Members(t.Members)[name].(string) // a tombstone has none, and its tokens are still to be revoked
+	}
 }
 
 // enlistInTime enters the grant into the index of due work. It returns an error
@@ -232,7 +237,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
-	tok, err := r.client.WithProver(r.prover).Refresh(ctx, e.Token)
+	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
 	r.sent()
 	return r.answer(ctx, e, sent, tok, err)
 }
@@ -341,7 +346,7 @@ func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
 	if e.Refresh {
 		hint = oauth.HintRefreshToken
 	}
-	err := r.client.Revoke(ctx, e.Token, hint)
+	err := r.client.Revoke(home.With(ctx, r.home), e.Token, hint)
 	if errors.Is(err, errors.ErrUnsupported) {
 		r.reason, err = unsupported, nil
 	}

@@ -130,7 +130,7 @@ func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.RefreshFault(oauthtest.Fault{Status: 503}, -1)
 		const outage = 10 * time.Minute
-		for range int(outage / (5 * time.Second)) {
+		for range int(outage / (15 * time.Second)) {
 			for _, user := range users {
 				_, err := g.Source(user).Token(t.Context())
 				testworld.WantIs(t, err, tokensource.ErrTemporary)
@@ -138,7 +138,7 @@ func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 					t.Fatalf("error = %v, want one that says when to retry", err)
 				}
 			}
-			time.Sleep(5 * time.Second)
+			time.Sleep(15 * time.Second)
 		}
 		if n := w.Refreshes(); n > 60 {
 			t.Errorf("an outage of %v met %d requests of %d users", outage, n, len(users))

@@ -46,10 +46,7 @@ func (k *Keeper) checkBound(tok *oauth2.Token) error {
 
 // keyOf returns the key that stands in a record, or nil if there is none.
 func (k *Keeper) keyOf(stored string) *proving.Key {
-	if stored == "" {
-		return nil
-	}
-	return proving.Stored(k.client.Proofs(), stored)
+	return proving.Named(k.client.Proofs(), stored)
 }
 
 // openKey opens the key to which the refresh token is bound, before anything is
@@ -58,7 +55,7 @@ func (k *Keeper) keyOf(stored string) *proving.Key {
 // may have the key.
 func (r *run) openKey(ctx context.Context, stored string) (err error) {
 	if r.prover = nil; stored != "" {
-		r.prover, err = proving.Stored(r.client.Proofs(), stored).Open(ctx, "refresh")
+		r.prover, err = r.keyOf(stored).Open(ctx, "refresh")
 	}
 	return err
 }

@@ -135,7 +135,7 @@ func TestSaveLoginRefuses(t *testing.T) {
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		g := w.Process(&grant.Options{DueInterval: time.Second})
+		g := w.Process(&grant.Options{DueInterval: 5 * time.Second})
 		w.Login(g)
 		w.revocationsFail(-1)
 		if err := g.Forget(t.Context(), w.User); err != nil {

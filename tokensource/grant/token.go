@@ -46,6 +46,8 @@ type (
 // server has the methods of [tokensource.Scoper] and [tokensource.Describer].
 type server = about.Server
 
+var errExpired = errors.New("grant: the new token has expired before it was stored")
+
 // patience is how long a caller with a valid token waits for the store.
 const patience = 250 * time.Millisecond
 
@@ -383,7 +385,7 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string, byAPI bool
 		case err != nil:
 			return nil, err
 		case out.err == nil && out.token.AccessToken != rejected:
-			return out.token, nil
+			return k.inTime(out.token)
 		case out.rejected == rejected && !out.ahead:
 			return nil, cmp.Or(out.err, tokensource.ErrJustRenewed) // never neither (G19)
 		}
@@ -391,6 +393,15 @@ func (k *Keeper) renew(ctx context.Context, subject, rejected string, byAPI bool
 		// ahead of the expiry stores no end of the grant, so its failure says
 		// nothing about a token that was rejected.
 	}
+}
+
+// inTime returns a token that a renewal has brought, unless it has expired
+// while the store took it (G18).
+func (k *Keeper) inTime(tok *oauth2.Token) (*oauth2.Token, error) {
+	if !tok.Expiry.IsZero() && !k.clock.Wall().Before(tok.Expiry) {
+		return nil, temporary("refresh", errExpired)
+	}
+	return tok, nil
 }
 
 // other returns the cached token if it is known to be another one than

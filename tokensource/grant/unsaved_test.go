@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -95,6 +96,28 @@ func TestG4_AStoreThatRefusesLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A token that expires while the store takes it is not handed out. The next
+// call renews it.
+func TestATokenThatExpiresBeforeItIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		rejected := w.Login(g)
+		w.Fake.Set(func(k *xapi.Knobs) { k.Latency, k.Token.AccessTTL = time.Second, 5*time.Second })
+		time.AfterFunc(500*time.Millisecond, func() { w.Store.On(testworld.Hanging) }) // after the announcement
+		if tok, err := g.Source(w.User).Renew(t.Context(), rejected); tok != nil || !errors.Is(err, tokensource.ErrTemporary) {
+			t.Errorf("Renew() after its store hung for longer than the token lived = %v, want ErrTemporary", err)
+		}
+		w.Store.On(nil)
+		time.Sleep(time.Minute)
+		w.Fake.Set(func(k *xapi.Knobs) { k.Token.AccessTTL = time.Hour })
+		if tok, err := g.Source(w.User).Token(t.Context()); err != nil || !w.Works(tok) {
+			t.Errorf("Token() when the store works again = %v, want a new token", err)
+		}
+		w.WantRefreshes(2)
+	})
 }
 
 // The store fails for longer than an intent lives. When it works again, another

@@ -45,6 +45,9 @@ func (c *Client) authenticator(secret string) Authenticator {
 	if by := c.registration.Credential.by; by != nil {
 		return by()
 	}
+	if secret == "" && c.provider.PublicBasic {
+		return basic{"", url.QueryEscape}
+	}
 	if secret == "" {
 		return none{}
 	}
@@ -56,6 +59,35 @@ func (c *Client) authenticator(secret string) Authenticator {
 	default:
 		return basic{secret, url.QueryEscape}
 	}
+}
+
+// authenticatorOf returns how a call is authenticated, which at some servers is
+// not as at the token endpoint.
+func (c *Client) authenticatorOf(how how, secret string) Authenticator {
+	switch how.auth {
+	case "basic":
+		return basic{secret, url.QueryEscape}
+	case "id":
+		return none{}
+	case "none":
+		return nobody{}
+	case "token":
+		return bearer{how.token}
+	}
+	return c.authenticator(secret)
+}
+
+// nobody does not say who sends a request.
+type nobody struct{}
+
+func (nobody) Authenticate(context.Context, *TokenRequest) error { return nil }
+
+// bearer is the owner of a token.
+type bearer struct{ token string }
+
+func (b bearer) Authenticate(_ context.Context, r *TokenRequest) error {
+	r.Header().Set("Authorization", "Bearer "+b.token)
+	return nil
 }
 
 // none names a public client, which has no secret.

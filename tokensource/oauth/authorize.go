@@ -70,6 +70,10 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 			return "", err
 		}
 	}
+	if id, ok := asked["client_id"]; ok && c.provider.ClientIDParam != "" {
+		delete(asked, "client_id")
+		asked[c.provider.ClientIDParam] = id
+	}
 	maps.Copy(query, asked)
 	// X's documentation writes a space as %20, and every server reads that.
 	endpoint.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")

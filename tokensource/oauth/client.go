@@ -28,9 +28,9 @@ type Client struct {
 	at           endpoints // where requests are sent
 	fapi         bool      // Options.FAPI2
 	prepare      func(context.Context, *TokenRequest) error
-	idTokens     func() IDTokenVerifier // nil for none
 	proofs       tokensource.Proofs
 	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
+	idTokens     func() IDTokenVerifier      // nil for none
 }
 
 // Options adjusts a [Client]. The zero value is the safe default.
@@ -149,8 +149,9 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		}
 	}
 	r.Scopes, r.Resources = slices.Clone(r.Scopes), slices.Clone(r.Resources)
+	p = adapted(p, r.ClientID)
 	c := &Client{
-		provider:     p.Clone(),
+		provider:     p,
 		registration: &r,
 		carrier:      newCarrier(o.HTTPClient, certificate),
 		at:           endpointsOf(p, certificate != nil),
@@ -163,10 +164,10 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
-	c.Endpoint = deviceauth.New(c.askDeviceCode)
 	if verifier := o.IDTokens; !isnil.Value(verifier) {
 		c.idTokens = func() IDTokenVerifier { return verifier }
 	}
+	c.Endpoint = deviceauth.New(c.askDeviceCode)
 	return c, nil
 }
 

@@ -17,14 +17,18 @@ var (
 // addEnds adds to the members of an answer when the refresh token ends and when
 // the authorization does, if the server says so. They count from the sending of
 // the request, and they are points of time, so that they stay true while they
-// are kept. A lifetime of zero means that there is none.
-func addEnds(extra map[string]any, sent time.Time, objects ...members.Object) {
-	for name, from := range map[string][]string{kept.RefreshEnd: refreshLife, kept.AuthorizationEnd: authorizeLife} {
+// are kept. A lifetime of zero means that there is none. The provider may name
+// another member for the refresh token.
+func (c *Client) addEnds(extra map[string]any, sent time.Time, objects ...members.Object) {
+	refresh := refreshLife
+	if path := c.provider.RefreshTokens.ExpiryMember; path != "" {
+		refresh = []string{path}
+	}
+	for name, from := range map[string][]string{kept.RefreshEnd: refresh, kept.AuthorizationEnd: authorizeLife} {
 		delete(extra, name) // a member of the server by our name means something else
 		for _, o := range objects {
 			for _, member := range from {
-				raw, _ := o.Raw(member)
-				if life, ok := lifetime(raw); ok && extra[name] == nil {
+				if life, ok := lifetime(o.At(member)); ok && extra[name] == nil {
 					extra[name] = float64(sent.Add(life).Unix())
 				}
 			}

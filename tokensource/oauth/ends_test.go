@@ -63,6 +63,22 @@ func TestWhenARefreshTokenInsideAnObjectEnds(t *testing.T) {
 	}
 }
 
+// A provider may have a name of its own for the lifetime of a refresh token.
+func TestTheProviderNamesWhenARefreshTokenEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(t), generic()
+		s.p.RefreshTokens.ExpiryMember = "refresh.life"
+		w.answer(http.StatusOK, `{"access_token":"at","refresh_token":"rt","refresh":{"life":600},"refresh_token_expires_in":60}`)
+		tok, err := w.at(s).Refresh(t.Context(), someRefresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := tok.Extra("refresh_token_expires_at"), float64(time.Now().Unix()+600); got != want {
+			t.Errorf("Extra() = %v, want %v", got, want)
+		}
+	})
+}
+
 // The details of an authorization (RFC 9396) are sent as they are, and come
 // back with the token.
 func TestAuthorizationDetails(t *testing.T) {

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -63,7 +64,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 		}
 		form.Set("code_verifier", verifier)
 	}
-	return c.token(ctx, call{op: opExchange, endpoint: c.at.token, singleUse: true, form: form})
+	return c.token(ctx, call{op: opExchange, endpoint: c.homeOf(ctx, c.at.token), singleUse: true, form: form})
 }
 
 // Refresh trades a refresh token for a new token ([RFC 6749] section 6). It is
@@ -90,7 +91,8 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
 	}
-	return c.token(ctx, call{op: opRefresh, endpoint: c.at.token, singleUse: true, form: url.Values{
+	endpoint := c.homeOf(ctx, cmp.Or(c.provider.RefreshURL, c.at.token))
+	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
 	}})

@@ -22,7 +22,7 @@ func FromConfig(name string, config *oauth2.Config) (*provider.Provider, Registr
 		ClientID: config.ClientID, Credential: Secret(config.ClientSecret),
 		RedirectURL: config.RedirectURL, Scopes: config.Scopes,
 	}
-	if provider.IsX(config.Endpoint.TokenURL) {
+	if isX(config.Endpoint.TokenURL) {
 		return provider.X(), r, nil
 	}
 	p := &provider.Provider{
@@ -32,6 +32,12 @@ func FromConfig(name string, config *oauth2.Config) (*provider.Provider, Registr
 		p.ClientAuth = provider.Post
 	}
 	return p, r, p.Validate()
+}
+
+// isX reports whether tokenURL is X's token endpoint, under its present or its
+// former host name.
+func isX(tokenURL string) bool {
+	return tokenURL == "https://api.x.com/2/oauth2/token" || tokenURL == "https://api.twitter.com/2/oauth2/token"
 }
 
 // Config returns the client as an oauth2.Config, for libraries that need one.

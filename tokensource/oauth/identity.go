@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/proving"
+	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -19,7 +23,9 @@ import (
 
 // Identity asks the provider which user tok was issued for. A program calls it
 // once, directly after [Client.Exchange]: grants are kept by user, since a
-// second login may end the tokens of the first.
+// second login may end the tokens of the first. If the answer of the token
+// endpoint names the user (Provider.IdentityInToken), no request is made: tok
+// must be the token that Exchange returned.
 //
 // It returns a [*tokensource.Error]: ErrTemporary if a later call may succeed,
 // ErrReauthorize if the token is not valid, and errors.ErrUnsupported if the
@@ -28,12 +34,15 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	if tok == nil || tok.AccessToken == "" {
 		return provider.Identity{}, errors.New("oauth: Identity needs a token")
 	}
+	if id, ok := reading.TokenIdentity(c.provider, tok.Extra); ok {
+		return id, nil
+	}
 	if c.provider.IdentityURL == "" {
 		return provider.Identity{}, &tokensource.Error{
 			Op: opIdentity, Err: errors.ErrUnsupported, Hint: "the provider has no IdentityURL: find out in another way who the user is",
 		}
 	}
-	a, err := c.get(ctx, c.provider.IdentityURL, tok)
+	a, err := c.get(ctx, c.identityURL(ctx, tok), tok)
 	if err != nil {
 		return provider.Identity{}, err
 	}
@@ -43,7 +52,7 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	case !a.success():
 		return provider.Identity{}, c.identityFailure(a, nil)
 	}
-	id, err := c.provider.ParseIdentity(bytes.TrimPrefix(a.body, []byte("\ufeff")))
+	id, err := reading.Identity(c.provider, bytes.TrimPrefix(a.body, []byte("\ufeff")))
 	if err == nil && id.Subject == "" {
 		err = errors.New("the provider named no subject")
 	}
@@ -53,8 +62,17 @@ func (c *Client) Identity(ctx context.Context, tok *oauth2.Token) (provider.Iden
 	return id, nil
 }
 
-// get sends a request with tok: as a Bearer token, or with a proof if it is bound
-// to a key. A challenge for a nonce is answered once.
+// identityURL returns where the user of tok is asked for. A token of Exchange
+// knows its server.
+func (c *Client) identityURL(ctx context.Context, tok *oauth2.Token) string {
+	if origin, ok := tok.Extra(c.provider.TokenHostParam).(string); ok {
+		ctx = home.With(ctx, origin)
+	}
+	return c.homeOf(ctx, c.provider.IdentityURL)
+}
+
+// get asks who the user of tok is. The request carries tok as a Bearer token, or
+// with a proof if it is bound to a key. A challenge for a nonce is answered once.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {
@@ -74,14 +92,20 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 }
 
 func (c *Client) getOnce(ctx context.Context, endpoint string, tok *oauth2.Token) (a answer, again bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	asked := c.provider.IdentityRequest
+	req, err := http.NewRequestWithContext(ctx, asked.Method, endpoint, strings.NewReader(asked.Body))
 	if err != nil {
 		return answer{}, false, &tokensource.Error{Op: opIdentity, Err: err}
 	}
 	req.Header.Set("User-Agent", userAgent)
+	for name, value := range c.provider.API.Headers {
+		req.Header.Set(name, value)
+	}
+	maps.Copy(req.Header, asked.Header.Clone())
 	if err := proving.Carry(req, tok); err != nil {
 		return answer{}, false, unproven(err)
 	}
+	c.moveToken(req.Header)
 	a, err = c.send(opIdentity, req, new(sending))
 	if err != nil {
 		return a, false, err
@@ -103,10 +127,7 @@ func unproven(err error) error {
 // provider judges first (G16). Unread is why an answer with a status that means
 // success could not be read.
 func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
-	var verdict provider.Verdict
-	if c.provider.Classify != nil {
-		verdict = c.provider.Classify(provider.NewAnswer(opIdentity, a.status, a.header, a.body))
-	}
+	verdict := reading.Judge(c.provider, provider.NewAnswer(opIdentity, a.status, a.header, a.body))
 	e := &tokensource.Error{Op: opIdentity, Status: a.status, Hint: verdict.Hint, Err: unread}
 	e.Code = redact.Text(verdict.Code, maxCode, a.secrets...)
 	if verdict.Cure == provider.ByDefault {
@@ -124,17 +145,21 @@ func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
 
 // judgeIdentity says who can cure that an answer named no user.
 func (c *Client) judgeIdentity(a answer) provider.Cure {
-	facts := c.provider.API
-	rejected := facts.RejectedStatuses
-	if rejected == nil {
-		rejected = []int{http.StatusUnauthorized}
-	}
-	_, limit := limited(facts, a, time.Now())
+	_, limit := limited(c.provider.API, a, time.Now())
 	switch {
 	case limit, a.success(), a.status >= 500:
 		return provider.TimeCures
-	case slices.Contains(rejected, a.status):
+	case c.rejects(a):
 		return provider.UserCanCure
 	}
 	return provider.OperatorCures
+}
+
+// rejects reports whether an answer of the API says that a token is not valid.
+func (c *Client) rejects(a answer) bool {
+	statuses := c.provider.API.RejectedStatuses
+	if statuses == nil {
+		return a.status == http.StatusUnauthorized
+	}
+	return slices.Contains(statuses, a.status)
 }

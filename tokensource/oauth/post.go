@@ -22,11 +22,20 @@ const userAgent = "authtrip"
 type call struct {
 	op, endpoint string
 	form         url.Values // without the client's authentication
+	how          how
 
 	// singleUse says that form contains a credential which the server may
 	// accept once only: an authorization code or a refresh token. Only a
 	// challenge for a nonce repeats such a call.
 	singleUse bool
+}
+
+// how is the form of a call that is not the usual one.
+type how struct {
+	method string // empty means POST
+	auth   string // one of Provider.Revocation.Auth; empty means as the client authenticates
+	token  string // for auth "token"
+	json   bool
 }
 
 // answer is what the server answered. The zero answer means that there was
@@ -104,11 +113,13 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 		return answer{}, unprepared(call.op, err)
 	}
 	var s sending
-	req, err := formRequest(ctx, call.endpoint, r.Form().Encode(), &s)
+	text, mediaType := encoded(r.Form(), call.how.json || c.provider.TokenJSON && asksForToken(call.op))
+	req, err := formRequest(ctx, call.endpoint, text, &s)
 	if err != nil {
 		return answer{}, &tokensource.Error{Op: call.op, Err: err}
 	}
-	req.Header = r.Header()
+	r.Header().Set("Content-Type", mediaType)
+	call.how.shape(req, r.Header())
 	a, err := c.send(call.op, req, &s)
 	a.secrets = append(r.secrets(), secret)
 	if err == nil {
@@ -148,15 +159,15 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	}
 	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
 	r.Audience = cmp.Or(c.provider.AssertionAudience, c.provider.Issuer)
-	r.Header().Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header().Set("Accept", "application/json")
 	r.Header().Set("User-Agent", userAgent)
-	if c.provider.ClientIDInBody {
+	if c.provider.ClientIDInBody && call.how.auth == "" {
 		form.Set("client_id", c.registration.ClientID)
 	}
-	if err := c.authenticator(secret).Authenticate(ctx, r); err != nil {
+	if err := c.authenticatorOf(call.how, secret).Authenticate(ctx, r); err != nil {
 		return nil, fmt.Errorf("Authenticator: %w", err)
 	}
+	c.adapt(call, r)
 	if c.prepare != nil {
 		if err := c.prepare(ctx, r); err != nil {
 			return nil, fmt.Errorf("Options.Prepare: %w", err)

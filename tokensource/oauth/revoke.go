@@ -1,8 +1,10 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -22,8 +24,8 @@ const (
 // what others mean (G20).
 //
 // It returns a [*tokensource.Error]. ErrTemporary means that the token may
-// still be valid. errors.ErrUnsupported means that the provider has no
-// revocation endpoint.
+// still be valid. errors.ErrUnsupported means that the provider cannot revoke
+// tokens, or no tokens of this kind.
 //
 // [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 func (c *Client) Revoke(ctx context.Context, token, hint string) error {
@@ -36,13 +38,26 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 	if c.at.revocation == "" {
 		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider has no RevocationURL"}
 	}
-	a, err := c.post(ctx, call{
-		op: opRevoke, endpoint: c.at.revocation,
-		form: url.Values{"token": {token}, "token_type_hint": {hint}},
-	})
+	if only := c.provider.Revocation.Only; only != "" && only != hint {
+		return &tokensource.Error{Op: opRevoke, Err: errors.ErrUnsupported, Hint: "the provider cannot revoke a token of this kind"}
+	}
+	var err error
+	for _, endpoint := range c.revocationEndpoints(ctx) {
+		if err = c.revokeAt(ctx, endpoint, token, hint); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+// revokeAt revokes token at one endpoint.
+func (c *Client) revokeAt(ctx context.Context, endpoint, token, hint string) error {
+	a, err := c.post(ctx, c.revocation(endpoint, token, hint))
 	switch {
 	case err != nil:
 		return err
+	case c.provider.Revocation.Auth == "token" && c.rejects(a): // the token is not valid any more
+		return nil
 	case a.success(): // the body means nothing (RFC 7009 section 2.2), even if it was cut off
 		return nil
 	}
@@ -51,4 +66,22 @@ func (c *Client) Revoke(ctx context.Context, token, hint string) error {
 		return nil
 	}
 	return failed
+}
+
+// revocation returns the call that revokes a token, as Provider.Revocation
+// wants it.
+func (c *Client) revocation(endpoint, token, hint string) call {
+	facts := c.provider.Revocation
+	form := url.Values{}
+	maps.Copy(form, facts.Params)
+	if facts.Auth != "token" {
+		form.Set(cmp.Or(facts.TokenParam, "token"), token)
+		if !facts.NoHint {
+			form.Set("token_type_hint", hint)
+		}
+	}
+	return call{
+		op: opRevoke, endpoint: endpoint, form: form,
+		how: how{method: facts.Method, auth: facts.Auth, token: token, json: facts.JSON},
+	}
 }

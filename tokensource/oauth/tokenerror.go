@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
+	"github.com/authtrip/authtrip/internal/reading"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -29,10 +30,7 @@ var errNoAnswer = errors.New("the answer has neither a token nor an error code: 
 // the error could change the meaning.
 func (c *Client) failure(op string, a answer) *tokensource.Error {
 	raw := provider.NewAnswer(op, a.status, a.header, a.body)
-	var verdict provider.Verdict
-	if c.provider.Classify != nil {
-		verdict = c.provider.Classify(raw)
-	}
+	verdict := reading.Judge(c.provider, raw)
 	code := verdict.Code
 	if code == "" {
 		code = raw.Code()

@@ -49,6 +49,9 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 	raw, _ := o.Raw("expires_in")
 	life, known := lifetime(raw)
 	if !known {
+		life, known = c.remaining(all, sent)
+	}
+	if !known {
 		life = assumed
 	}
 	if life > 0 {
@@ -56,7 +59,7 @@ func (c *Client) readResponse(body []byte, sent time.Time, assumed time.Duration
 		tok.ExpiresIn = int64(life / time.Second)
 	}
 	extra := all.Values()
-	addEnds(extra, sent, o, all)
+	c.addEnds(extra, sent, o, all)
 	extra[members.Names] = slices.Collect(maps.Keys(extra))
 	raw, _ = o.Raw("scope")
 	extra["scope"] = strings.Join(scopes(raw, c.provider.ScopeSeparator, c.registration.Scopes), " ")

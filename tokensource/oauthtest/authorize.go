@@ -23,6 +23,7 @@ type authRequest struct {
 	plain       bool
 	nonce, acr  string
 	resources   []string
+	thumbprint  string
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
@@ -82,10 +83,10 @@ func (c *call) readAuthorize() (*authRequest, *reply) {
 	}
 	method := q.Get("code_challenge_method")
 	req := &authRequest{
-		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: strings.Fields(q.Get("scope")),
+		app: app, redirectURL: q.Get("redirect_uri"), state: q.Get("state"), scopes: splitScopes(c.s.provider, q.Get("scope")),
 		challenge: q.Get("code_challenge"), plain: method == "" || method == "plain",
 		nonce: q.Get("nonce"), acr: c.firstACR(),
-		resources: q["resource"],
+		resources: q["resource"], thumbprint: q.Get("dpop_jkt"),
 	}
 	limit := c.k.Authorize.MaxState
 	if limit == 0 {
@@ -150,6 +151,9 @@ func (c *call) flaw(req *authRequest) string {
 		req.challenge != "" && !goodChallenge(req.challenge, c.k.Authorize.StrictPKCE):
 		return "invalid_request"
 	}
+	if req.challenge != "" && c.s.provider.PKCE == provider.NoPKCE {
+		return "invalid_request"
+	}
 	if !c.targets(req.resources, nil) {
 		return "invalid_target"
 	}
@@ -205,7 +209,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	raw := c.s.mint("ac", now)
 	c.s.codes[digestOf(raw)] = &code{
 		client: req.app.ClientID, user: user.ID, redirectURL: req.redirectURL, scopes: req.scopes,
-		challenge: req.challenge, plain: req.plain, resources: req.resources, issued: now,
+		challenge: req.challenge, plain: req.plain, resources: req.resources, thumbprint: req.thumbprint, issued: now,
 		nonce: req.nonce, acr: req.acr,
 	}
 	c.s.dropOldCodes(now)
@@ -252,7 +256,7 @@ func (c *call) callback(state, code string) []string {
 	if k.DuplicateCode {
 		list = append(list, "code", code[1:]+"A")
 	}
-	list = c.withIss(list)
+	list = c.withParams(c.withIss(list))
 	for _, name := range slices.Sorted(maps.Keys(k.ExtraParams)) {
 		for _, value := range k.ExtraParams[name] {
 			list = append(list, name, value)

@@ -73,7 +73,7 @@ func (s *Server) endGrants(match func(*grant) bool, why Reason) (n int) {
 // it. The lock must be held.
 func (s *Server) issue(k *Knobs, g *grant, parent int, now time.Time) (accessToken, refreshToken string, p *pair) {
 	p = s.newPair(g, parent, now)
-	if s.provider.RefreshScope == "" || g.has(s.provider.RefreshScope) {
+	if !s.provider.RefreshTokens.None && (s.provider.RefreshScope == "" || g.has(s.provider.RefreshScope)) {
 		refreshToken = s.mint(string(refresh), now)
 		p.refresh = &token{kind: refresh, pair: p, issued: now, expires: after(now, k.Token.RefreshTTL)}
 		s.books.add(refreshToken, p.refresh)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,16 +15,18 @@ const maxForm = 1 << 20
 
 // call is one request while it is being answered.
 type call struct {
-	s       *Server
-	r       *http.Request
-	ctx     context.Context //nolint:containedctx // a call lives as long as its request
-	k       Knobs
-	op      string
-	query   url.Values
-	form    url.Values // the body of a form post; nil if it was none
-	rec     *Request
-	secure  bool
-	foreign bool
+	s     *Server
+	r     *http.Request
+	ctx   context.Context //nolint:containedctx // a call lives as long as its request
+	k     Knobs
+	op    string
+	query url.Values
+	form  url.Values // the body of a form post; nil if it was none
+	rec   *Request
+
+	thumbprint string // of the key that the request proves
+	secure     bool
+	foreign    bool
 }
 
 // answer is the whole server: it lets the request arrive, records it, waits,
@@ -57,6 +58,7 @@ func (s *Server) answer(r *http.Request, secure, foreign bool) *reply {
 func (c *call) arrive() error {
 	c.s.mu.Lock()
 	c.k = c.s.knobs
+	c.s.likeProvider(&c.k)
 	early := c.request()
 	early.Count = c.s.recorder.countDial(c.op)
 	refused := c.s.unsent(&early)
@@ -105,9 +107,12 @@ func (c *call) end(began time.Time, rep *reply) {
 	c.rec.Duration = c.s.clock().Sub(began)
 	c.rec.Status = rep.status
 	skewed := c.s.now().Add(c.k.ClockSkew)
-	seen := c.rec.clone()
+	seen, nonce := c.rec.clone(), c.nonce()
 	c.s.mu.Unlock()
 	if rep.drop == nil {
+		if nonce != "" {
+			rep.header["Dpop-Nonce"] = []string{nonce}
+		}
 		rep.header["Date"] = []string{skewed.UTC().Format(http.TimeFormat)}
 		if c.s.options.Stamp != nil {
 			c.s.options.Stamp(rep.header, seen)
@@ -157,7 +162,7 @@ func (c *call) route() *reply {
 		}
 		return c.reworded(c.post(c.token))
 	case opRevoke:
-		return c.post(c.revoke)
+		return c.revocation()
 	case opKeys:
 		return c.keys()
 	case opDevice:
@@ -180,23 +185,25 @@ func (c *call) post(serve func() *reply) *reply {
 // readForm reads the body of a form post to the authorization server. A body
 // that is no form stays unread and counts as empty.
 func (c *call) readForm() error {
-	if c.r.Method != http.MethodPost || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush, opDevice}, c.op) {
+	c.translate(c.query)
+	posted := c.r.Method == http.MethodPost || c.r.Method == http.MethodDelete
+	if !posted || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush, opDevice}, c.op) {
 		return nil
 	}
-	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	parse := url.ParseQuery
-	switch {
-	case mediaType == "application/x-www-form-urlencoded":
-	case mediaType == "application/json" && c.s.options.JSONBodies && c.op != opAuthorize:
-		parse = parseJSONForm
-	default:
+	asJSON, ok := c.readable()
+	if !ok {
 		return nil
+	}
+	parse := url.ParseQuery
+	if asJSON {
+		parse = parseJSONForm
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm))
 	if err != nil {
 		return err
 	}
 	c.form, _ = parse(string(raw))
+	c.translate(c.form)
 	return nil
 }
 

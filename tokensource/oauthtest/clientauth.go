@@ -69,7 +69,7 @@ func (c *call) client() (*App, *reply) {
 	case !basic:
 		id = inBody
 	}
-	post := c.s.provider.ClientAuth == provider.Post
+	post := c.s.provider.ClientAuth == provider.Post && !(c.op == opRevoke && c.s.provider.Revocation.Auth == "basic")
 	if c.k.Token.AnyClientAuth {
 		post = !basic
 	}
@@ -82,11 +82,13 @@ func (c *call) client() (*App, *reply) {
 	switch {
 	case app == nil:
 		return nil, c.say("unknown client", "")
+	case c.s.provider.PublicBasic && app.public() && !basic:
+		return nil, c.say("client", "")
 	case app.Auth != "":
 		return app, c.keyed(app, basic)
 	case c.form.Has("client_assertion"):
 		return nil, c.say("client", "")
-	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic,
+	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic && !(c.s.provider.PublicBasic && secret == ""),
 		app.secret != nil && (basic == post || !same(secret, app.Secret())):
 		return nil, c.say("client", "")
 	}

@@ -100,5 +100,5 @@ func (c *call) devicePerson(d *device, now time.Time) *reply {
 	g := c.s.openGrant(&c.k, d.client, user, d.scopes, now)
 	accessToken, refreshToken, p := c.s.issue(&c.k, g, 0, now)
 	c.issued(p, "device code exchanged")
-	return c.granted(accessToken, refreshToken, d.scopes, c.accessTTL())
+	return c.withIDToken(c.granted(accessToken, refreshToken, d.scopes, c.accessTTL()), g, accessToken, "", now)
 }

@@ -3,8 +3,11 @@ package oauthtest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // code is what is kept of an authorization code.
@@ -17,6 +20,7 @@ type code struct {
 	challenge   string // empty if the request had none
 	plain       bool
 	resources   []string
+	thumbprint  string // of the key to which the request binds the code; empty if it names none
 	issued      time.Time
 	used        bool
 	grant       *grant // what it led to, or nil
@@ -39,18 +43,21 @@ func (c *call) exchange(app *App) *reply {
 	now := c.s.now()
 	held := c.s.codes[digestOf(c.form.Get("code"))]
 	if held == nil || held.client != app.ClientID {
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	if held.used {
 		c.codeReused(held, now)
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	if u := c.s.users[held.user]; !now.Before(held.issued.Add(c.codeTTL())) || u == nil || u.Suspended {
-		return c.say("code", "")
+		return c.refusal("exchange", "code")
 	}
 	held.used = true
 	if refusal := c.untargeted(held.resources); refusal != nil {
 		return refusal
+	}
+	if held.thumbprint != "" && c.foreignKey(held.thumbprint) {
+		return c.say("code", "")
 	}
 	if refusal := c.mismatch(held); refusal != nil {
 		held.used = !c.k.Token.KeepCode
@@ -61,7 +68,7 @@ func (c *call) exchange(app *App) *reply {
 		scopes = slices.Clone(c.k.Token.GrantedScopes)
 	}
 	held.grant = c.s.openGrant(&c.k, app.ClientID, held.user, scopes, now)
-	held.grant.resources = held.resources
+	held.grant.resources, held.grant.thumbprint = held.resources, c.thumbprint
 	accessToken, refreshToken, p := c.s.issue(&c.k, held.grant, 0, now)
 	held.grant.acr = held.acr
 	c.issued(p, "code exchanged")
@@ -90,6 +97,9 @@ func (c *call) mismatch(held *code) *reply {
 	if !held.plain {
 		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
+		if c.s.provider.PKCE == provider.S256Hex {
+			challenge = hex.EncodeToString(sum[:])
+		}
 	}
 	if held.challenge == "" || !same(challenge, held.challenge) {
 		return c.say("code_verifier", "")

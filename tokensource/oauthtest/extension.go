@@ -87,6 +87,9 @@ func (c *call) extension() *reply {
 		if refusal != nil {
 			return refusal
 		}
+		if refusal := c.proven(); refusal != nil {
+			return refusal
+		}
 		if grantType == deviceGrant {
 			return c.polled(app)
 		}

@@ -14,6 +14,7 @@ type Grant struct {
 	UserID      string
 	Scopes      []string
 	Created     time.Time
+	Thumbprint  string // of the key to which its tokens are bound; empty for Bearer tokens
 	Refreshes   int    // successful ones
 	LiveAccess  int    // access tokens that would be accepted now
 	LiveRefresh int    // refresh tokens that would be accepted now
@@ -40,17 +41,19 @@ type grant struct {
 	user      string
 	scopes    []string
 	resources []string // that the login was for
-	created   time.Time
-	acr       string // how the user authenticated, as the app asked for it
-	refreshes int
-	epoch     int // access tokens of an earlier one are dead
-	epochAt   time.Time
-	branched  bool   // GraceFresh made a second line of refresh tokens
-	ended     Reason // empty while it lives
-	endedAt   time.Time
-	issued    int      // pairs so far
-	pairs     []*pair  // those that are not forgotten, oldest first
-	spent     []digest // redeemed refresh tokens of forgotten pairs
+
+	thumbprint string // of the key of its tokens; empty if they are Bearer tokens
+	created    time.Time
+	acr        string // how the user authenticated, as the app asked for it
+	refreshes  int
+	epoch      int // access tokens of an earlier one are dead
+	epochAt    time.Time
+	branched   bool   // GraceFresh made a second line of refresh tokens
+	ended      Reason // empty while it lives
+	endedAt    time.Time
+	issued     int      // pairs so far
+	pairs      []*pair  // those that are not forgotten, oldest first
+	spent      []digest // redeemed refresh tokens of forgotten pairs
 }
 
 // pair is an entry of the books.
@@ -88,7 +91,7 @@ func (s *Server) Grants() []Grant {
 // export returns a grant for others. The lock must be held.
 func (s *Server) export(g *grant, now time.Time) Grant {
 	out := Grant{
-		Number: g.number, ClientID: g.client, UserID: g.user, Scopes: slices.Clone(g.scopes), Created: g.created,
+		Number: g.number, ClientID: g.client, UserID: g.user, Scopes: slices.Clone(g.scopes), Created: g.created, Thumbprint: g.thumbprint,
 		Refreshes: g.refreshes, Ended: g.ended, EndedAt: g.endedAt,
 	}
 	out.LiveAccess, out.LiveRefresh = g.live(now)

@@ -62,6 +62,15 @@ type Knobs struct {
 		VerificationURI string        // in place of the server's own
 	}
 
+	// Proof changes what is demanded of proofs of possession, where Options.Proofs
+	// is set.
+	Proof struct {
+		Optional        bool // a request for tokens without a proof gets Bearer tokens
+		Nonces          bool // a proof needs a nonce; the authorization server and the API have their own
+		NonceServes     int  // answers until the nonce changes. Zero means that it does not change
+		AlwaysChallenge bool // every proof is refused with use_dpop_nonce
+	}
+
 	// Token changes the token endpoint.
 	Token struct {
 		// Believe says which assertions of others are good, in a JWT bearer grant and

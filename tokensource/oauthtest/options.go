@@ -80,6 +80,17 @@ type Options struct {
 		VerifyAssertion(assertion, audience string, now time.Time) (clientID string, err error)
 	}
 
+	// Proofs verifies proofs of possession (DPoP, RFC 9449). It checks signature,
+	// method, target, access token (ath) and time, and returns the thumbprint of
+	// the key, and the ID and the nonce of the proof. The access token is empty
+	// at the authorization server. VerifyProof is called concurrently. Package
+	// jose/josetest has one. The server then issues tokens that are bound to a
+	// key, refuses a proof that was used before, and a refresh token under
+	// another key. Knobs.Proof changes that. Nil means Bearer tokens.
+	Proofs interface {
+		VerifyProof(proof, method, target, accessToken string, now time.Time) (thumbprint, id, nonce string, err error)
+	}
+
 	RequireState bool // an authorization request needs a state
 	RequirePKCE  bool // an authorization request needs a code_challenge
 	RequireHint  bool // a revocation request needs a token_type_hint

@@ -33,7 +33,16 @@ func (c *call) push() *reply {
 	if c.form.Get("client_id") != app.ClientID || c.form.Has("request_uri") {
 		return refused(http.StatusBadRequest, "invalid_request", "the client_id is another one, or there is a request_uri")
 	}
+	if refusal := c.proven(); refusal != nil {
+		return refusal
+	}
 	params := maps.Clone(c.form)
+	if c.thumbprint != "" && !params.Has("dpop_jkt") {
+		params.Set("dpop_jkt", c.thumbprint) // RFC 9449 section 10.1
+	}
+	if c.thumbprint != "" && params.Get("dpop_jkt") != c.thumbprint {
+		return refused(http.StatusBadRequest, "invalid_dpop_proof", "dpop_jkt names another key")
+	}
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
 		delete(params, name)
 	}

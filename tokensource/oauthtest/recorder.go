@@ -122,7 +122,7 @@ func bearerOf(r *http.Request, query url.Values) string {
 		return ""
 	}
 	scheme, raw, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return ""
 	}
 	return raw

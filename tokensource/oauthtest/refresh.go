@@ -23,6 +23,9 @@ func (c *call) refresh(app *App) *reply {
 	case t == nil || t.kind != refresh || g.client != app.ClientID:
 		return c.refusedToken()
 	case t.good(now):
+		if c.foreignKey(g.thumbprint) {
+			return c.refusedToken()
+		}
 		if refusal := c.untargeted(g.resources); refusal != nil {
 			return refusal
 		}
@@ -39,7 +42,7 @@ func (c *call) refresh(app *App) *reply {
 func (c *call) refusedToken() *reply {
 	k := &c.k.Token
 	if k.RefreshErrorCode == "" && k.RefreshErrorStatus == 0 {
-		return c.say("refresh_token", "")
+		return c.refusal("refresh", "refresh_token")
 	}
 	standard := problems["refresh_token"]
 	return refused(cmp.Or(k.RefreshErrorStatus, http.StatusBadRequest), cmp.Or(k.RefreshErrorCode, standard.code), standard.text)

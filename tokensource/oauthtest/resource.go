@@ -13,10 +13,12 @@ import (
 
 // api answers a request to the API.
 func (c *call) api() *reply {
-	tok := Token{Dead: Unknown}
-	if raw := bearerOf(c.r, c.query); raw != "" {
+	tok, code := Token{Dead: Unknown}, ""
+	if raw := c.apiToken(); raw != "" {
 		if held := c.s.Token(raw); held.Kind == "access_token" && c.bound(held) {
-			tok = held
+			if code = c.carried(raw, held); code == "" {
+				tok = held
+			}
 		}
 	}
 	var body payload
@@ -30,11 +32,17 @@ func (c *call) api() *reply {
 		r = c.r.WithContext(c.ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body.text))
 	}
+	if code != "" {
+		return c.challenge(code)
+	}
 	if rep := c.handled(r, tok, body); rep != nil {
 		return rep
 	}
 	if tok.Dead != "" {
 		return c.rejected()
+	}
+	if rep := c.unheaded(tok.ClientID); rep != nil {
+		return rep
 	}
 	return c.plain(tok, body)
 }
@@ -112,11 +120,17 @@ func (c *call) rejected() *reply {
 	if c.k.Rejected != nil {
 		return replyOf(c.k.Rejected)
 	}
+	if rep := c.rejection(); rep != nil && c.k.RejectStatus == 0 {
+		return rep
+	}
 	status := cmp.Or(c.k.RejectStatus, http.StatusUnauthorized)
 	rep := newReply(status, typeText, http.StatusText(status)+"\n")
 	challenge := c.k.Challenge
 	if challenge == "" {
 		challenge = "Bearer"
+		if c.s.options.Proofs != nil {
+			challenge = "DPoP"
+		}
 		if len(c.r.Header.Values("Authorization")) > 0 {
 			challenge += ` error="invalid_token"`
 		}
@@ -136,6 +150,9 @@ func (c *call) plain(tok Token, body payload) *reply {
 		rep := newReply(http.StatusForbidden, typeText, "Forbidden\n")
 		rep.header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		return rep
+	}
+	if len(c.s.provider.IdentityPaths.Subject) > 0 {
+		return c.described(tok.User)
 	}
 	return answerJSON(userInfo(tok.User))
 }

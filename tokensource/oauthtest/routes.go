@@ -2,10 +2,12 @@ package oauthtest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/authtrip/authtrip/internal/hostname"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -28,18 +30,31 @@ type routes struct {
 	credentials string            // path of a client credentials endpoint of its own; otherwise empty
 	aliases     map[string]string // host to host
 	hosts       map[string]bool   // the server's hosts; true for those of the API
+	grantHosts  []string          // patterns of the hosts of APIs that come with a grant
 }
 
 type endpoint struct{ op, host, path string }
 
 func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
-	*r = routes{aliases: aliases, hosts: map[string]bool{}}
+	*r = routes{aliases: maps.Clone(aliases), hosts: map[string]bool{}}
+	for _, origin := range p.TokenHosts {
+		if host := hostOf(origin); host != hostOf(p.TokenURL) {
+			if r.aliases == nil {
+				r.aliases = map[string]string{}
+			}
+			r.aliases[host] = hostOf(p.TokenURL)
+		}
+	}
 	for _, origin := range p.APIOrigins {
 		r.hosts[hostOf(origin)] = true
+	}
+	for _, hosts := range p.GrantOrigins {
+		r.grantHosts = append(r.grantHosts, hosts...)
 	}
 	for _, e := range []struct{ op, url string }{
 		{opAuthorize, p.AuthorizationURL},
 		{opToken, p.TokenURL},
+		{opToken, p.RefreshURL},
 		{opToken, p.ClientCredentialsURL},
 		{opRevoke, p.RevocationURL},
 		{opPush, p.PushedAuthorizationURL},
@@ -91,8 +106,11 @@ func (r *routes) add(op, raw string) error {
 func (r *routes) find(req *http.Request) string {
 	host := r.canonical(req.Host)
 	api, known := r.hosts[host]
+	if !known && hostname.Matches(host, r.grantHosts) {
+		return opAPI
+	}
 	for _, e := range r.endpoints {
-		if e.path == req.URL.Path && (!known || e.host == host) {
+		if e.at(req.URL.Path) && (!known || e.host == host) {
 			return e.op
 		}
 	}
@@ -102,10 +120,22 @@ func (r *routes) find(req *http.Request) string {
 	return opNone
 }
 
+// at reports whether a path is that of the endpoint. A path can have a place for
+// the client ID.
+func (e endpoint) at(path string) bool {
+	before, after, place := strings.Cut(e.path, "{client_id}")
+	if !place {
+		return e.path == path
+	}
+	rest, ok := strings.CutPrefix(path, before)
+	id, found := strings.CutSuffix(rest, after)
+	return ok && found && id != "" && !strings.Contains(id, "/")
+}
+
 // foreign reports whether a host, as a URL names it, belongs to someone else.
 func (r *routes) foreign(u *url.URL) bool {
 	_, known := r.hosts[r.canonical(u.Host)]
-	return !known && !provider.Loopback(u.Hostname())
+	return !known && !hostname.Matches(u.Hostname(), r.grantHosts) && !provider.Loopback(u.Hostname())
 }
 
 func (r *routes) canonical(host string) string {
@@ -144,7 +174,7 @@ func (s *Server) Provider(base string) *provider.Provider {
 	base = strings.TrimSuffix(base, "/")
 	for _, endpoint := range []*string{
 		&p.JWKSURL, &p.EndSessionURL,
-		&p.AuthorizationURL, &p.TokenURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
 		&p.DeviceAuthorizationURL, &p.MTLS.DeviceAuthorizationURL,
 		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
 	} {

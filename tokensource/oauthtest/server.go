@@ -38,6 +38,7 @@ type Server struct {
 	tickets             map[digest]*ticket
 	devices             map[digest]*device
 	pushed              map[digest]*pushed
+	proofs              proofs
 	recorder            recorder
 }
 

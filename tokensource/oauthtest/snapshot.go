@@ -60,6 +60,7 @@ type savedGrant struct {
 	User      string      `json:"user"`
 	Scopes    []string    `json:"scopes"`
 	Created   time.Time   `json:"created"`
+	Key       string      `json:"thumbprint,omitzero"`
 	Refreshes int         `json:"refreshes,omitzero"`
 	Epoch     int         `json:"epoch,omitzero"`
 	EpochAt   time.Time   `json:"epoch_at,omitzero"`
@@ -92,7 +93,7 @@ type savedToken struct {
 
 func (g *grant) save() savedGrant {
 	out := savedGrant{
-		Number: g.number, Client: g.client, User: g.user, Scopes: g.scopes, Created: g.created, Refreshes: g.refreshes,
+		Number: g.number, Client: g.client, User: g.user, Scopes: g.scopes, Created: g.created, Key: g.thumbprint, Refreshes: g.refreshes,
 		Epoch: g.epoch, EpochAt: g.epochAt, Branched: g.branched, Ended: g.ended, EndedAt: g.endedAt, Issued: g.issued,
 	}
 	for _, p := range g.pairs {
@@ -126,7 +127,7 @@ func (saved *savedGrant) load(b *books, number int) (*grant, error) {
 		return nil, damaged
 	}
 	g := &grant{
-		number: number, client: saved.Client, user: saved.User, scopes: slices.Clone(saved.Scopes), created: saved.Created,
+		number: number, client: saved.Client, user: saved.User, scopes: slices.Clone(saved.Scopes), created: saved.Created, thumbprint: saved.Key,
 		refreshes: saved.Refreshes, epoch: saved.Epoch, epochAt: saved.EpochAt, branched: saved.Branched,
 		ended: saved.Ended, endedAt: saved.EndedAt, issued: saved.Issued,
 	}

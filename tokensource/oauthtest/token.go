@@ -16,6 +16,10 @@ type Token struct {
 	Issued   time.Time
 	Expires  time.Time // zero means never
 
+	// Thumbprint is that of the key to which the token is bound. Empty means that
+	// it is a Bearer token.
+	Thumbprint string
+
 	// Dead says why the token is not good. Empty means that it is good.
 	Dead   Reason
 	DeadAt time.Time // zero while the token is good
@@ -42,18 +46,20 @@ func (k kind) name() string {
 
 // token is an entry of the books.
 type token struct {
-	id      digest
-	kind    kind
-	pair    *pair    // in which it was issued first; nil for an app's own token
-	client  string   // of an app's own token
-	scopes  []string // of an app's own token
-	issued  time.Time
-	epoch   int       // the grant's when it was issued
-	expires time.Time // zero means never
-	dead    Reason    // Revoked or Redeemed, of the token itself; otherwise empty
-	deadAt  time.Time
-	grace   time.Time // until when a redeemed one is answered
-	again   func() (accessToken, refreshToken string, p *pair)
+	id     digest
+	kind   kind
+	pair   *pair    // in which it was issued first; nil for an app's own token
+	client string   // of an app's own token
+	scopes []string // of an app's own token
+
+	thumbprint string // of an app's own token
+	issued     time.Time
+	epoch      int       // the grant's when it was issued
+	expires    time.Time // zero means never
+	dead       Reason    // Revoked or Redeemed, of the token itself; otherwise empty
+	deadAt     time.Time
+	grace      time.Time // until when a redeemed one is answered
+	again      func() (accessToken, refreshToken string, p *pair)
 }
 
 // state returns why a token is dead and since when, or nothing. The lock must
@@ -121,10 +127,12 @@ func (s *Server) describe(t *token, now time.Time) Token {
 		Issued: t.issued, Expires: t.expires, Grace: t.grace,
 	}
 	out.Dead, out.DeadAt = t.state(now)
+	out.Thumbprint = t.thumbprint
 	g := t.grantOf()
 	if g == nil {
 		return out
 	}
+	out.Thumbprint = g.thumbprint
 	out.Scopes, out.Grant, out.Pair = slices.Clone(g.scopes), g.number, t.pair.number
 	out.User = User{ID: g.user}
 	u := s.users[g.user]

@@ -19,6 +19,9 @@ func (c *call) token() *reply {
 	if c.k.Token.StrictQuery && len(c.query) > 0 {
 		return c.say("query", "")
 	}
+	if name := c.lacks(); name != "" {
+		return c.say("missing", name)
+	}
 	if c.isExtension() {
 		return c.extension()
 	}
@@ -27,6 +30,9 @@ func (c *call) token() *reply {
 		if c.k.Token.ConsumeBeforeAuth {
 			c.consume()
 		}
+		return refusal
+	}
+	if refusal := c.proven(); refusal != nil {
 		return refusal
 	}
 	switch c.form.Get("grant_type") {
@@ -61,7 +67,7 @@ func (c *call) ownToken(app *App) *reply {
 	if app.public() {
 		return c.say("client", "")
 	}
-	scopes := strings.Fields(c.form.Get("scope"))
+	scopes := splitScopes(c.s.provider, c.form.Get("scope"))
 	if slices.ContainsFunc(scopes, c.unknownScope) {
 		return c.say("scope", "")
 	}
@@ -72,6 +78,7 @@ func (c *call) ownToken(app *App) *reply {
 	defer c.s.mu.Unlock()
 	now := c.s.now()
 	raw := c.s.issueOwn(&c.k, app.ClientID, scopes, now)
+	c.s.books.tokens[digestOf(raw)].thumbprint = c.thumbprint
 	c.noteLocked("the app got a token for itself")
 	return c.granted(raw, "", scopes, c.accessTTL())
 }
@@ -79,9 +86,18 @@ func (c *call) ownToken(app *App) *reply {
 // granted is the success answer (RFC 6749 section 5.1). refreshToken may be
 // empty.
 func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl time.Duration) *reply {
+	if c.s.provider.TokenSample != nil {
+		rep := c.sampled(accessToken, refreshToken, scopes, ttl)
+		rep.tokens = true
+		return rep
+	}
 	k := &c.k.Token
 	var b members
-	b.add("token_type", cmp.Or(k.TokenType, "bearer"))
+	kind := "bearer"
+	if c.thumbprint != "" {
+		kind = "DPoP"
+	}
+	b.add("token_type", cmp.Or(k.TokenType, kind))
 	switch k.ExpiresIn {
 	case "":
 		b.add("expires_in", json.RawMessage(strconv.FormatInt(int64(ttl/time.Second), 10)))

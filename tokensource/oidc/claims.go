@@ -38,19 +38,6 @@ func (c claims) text(name string) string {
 	return s
 }
 
-// list returns a claim that is one text or a list of texts (RFC 7519 section
-// 4.1.3).
-func (c claims) list(name string) []string {
-	if s := c.text(name); s != "" {
-		return []string{s}
-	}
-	var list []string
-	if json.Unmarshal(c[name], &list) != nil {
-		return nil
-	}
-	return list
-}
-
 // time returns a claim that is a number of seconds since 1970 (RFC 7519 section
 // 2). It returns false if the claim is none.
 func (c claims) time(name string) (time.Time, bool) {

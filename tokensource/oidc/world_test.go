@@ -31,7 +31,7 @@ type server struct {
 	*oidctest.Signer
 
 	requests atomic.Int64
-	answer   func() (status int, body []byte) // in place of the keys; nil: no answer in place of them
+	answer   func() (status int, body []byte) // nil: the keys
 	fails    bool
 }
 
@@ -41,13 +41,14 @@ func newServer(t *testing.T) *server {
 
 func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.requests.Add(1)
-	status, body := http.StatusOK, s.JWKS()
-	if s.answer != nil {
-		status, body = s.answer()
-	}
 	if s.fails {
 		return nil, errors.New("the network is down")
 	}
+	answer := s.answer
+	if answer == nil {
+		answer = func() (int, []byte) { return http.StatusOK, s.JWKS() }
+	}
+	status, body := answer()
 	if req.URL.String() != issuer+"/keys" {
 		status = http.StatusNotFound
 	}

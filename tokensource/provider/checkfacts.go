@@ -3,6 +3,8 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -47,7 +49,115 @@ func (p *Provider) checkFacts() error {
 			return fmt.Errorf("IdentityScopes: %q is not one of Scopes", s)
 		}
 	}
+	for _, check := range []func() error{p.checkToken, p.checkRefusals, p.checkRevocation, p.checkHosts} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
 	return checkAPI(p.API)
+}
+
+// checkIdentity checks how a client learns who the user is.
+func (p *Provider) checkIdentity() error {
+	paths := len(p.IdentityPaths.Subject) > 0
+	switch {
+	case (p.IdentityURL == "") != (p.ParseIdentity == nil) && !paths:
+		return errors.New("set both IdentityURL and ParseIdentity (or IdentityPaths), or neither")
+	case p.IdentityInToken && !paths:
+		return errors.New("IdentityInToken is set without IdentityPaths.Subject")
+	}
+	list := append([]string{p.IdentityPaths.Username, p.IdentityPaths.Name, p.IdentityPaths.Picture}, p.IdentityPaths.Subject...)
+	for _, path := range slices.AppendSeq(list, maps.Values(p.IdentityPaths.Claims)) {
+		if path != "" && !isPath(path) {
+			return fmt.Errorf("IdentityPaths: %q is no path: write names with dots between them, such as %q", path, "data.0.id")
+		}
+	}
+	return checkHeaders("IdentityRequest.Header", slices.Collect(maps.Keys(p.IdentityRequest.Header)))
+}
+
+// checkToken checks what is added to token requests, and how their answers are
+// read.
+func (p *Provider) checkToken() error {
+	for name := range p.TokenParams {
+		if name == "" || slices.Contains(tokenParams, name) {
+			return fmt.Errorf("TokenParams: %q is set for each request and cannot be fixed", name)
+		}
+	}
+	switch {
+	case (p.ExpiryMember == "") != (p.ExpiryForm == ""):
+		return errors.New("set both ExpiryMember and ExpiryForm, or neither")
+	case p.ExpiryForm != "" && !slices.Contains([]string{"rfc3339", "unix", "jwt"}, p.ExpiryForm):
+		return fmt.Errorf("ExpiryForm %q is unknown: use rfc3339, unix or jwt", p.ExpiryForm)
+	case p.RefreshTokens.Idle < 0 || p.RefreshTokens.Lifetime < 0 || p.RefreshTokens.Grace < 0:
+		return errors.New("RefreshTokens: a duration is negative")
+	}
+	return checkHeaders("TokenHeader", slices.Collect(maps.Keys(p.TokenHeader)))
+}
+
+// tokenParams are parameters of a token request that package oauth sets.
+var tokenParams = []string{
+	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret", "token",
+	"client_assertion", "client_assertion_type",
+}
+
+// checkHeaders refuses headers that belong to the credential, or to the
+// connection.
+func checkHeaders(field string, names []string) error {
+	for _, name := range names {
+		switch http.CanonicalHeaderKey(name) {
+		case "", "Authorization", "Cookie", "Host", "Content-Length", "Transfer-Encoding", "Connection", "Dpop":
+			return fmt.Errorf("%s: %q cannot be a fixed header", field, name)
+		}
+	}
+	return nil
+}
+
+func (p *Provider) checkRefusals() error {
+	for _, r := range p.Refusals {
+		if r.Cure < UserCanCure || r.Cure > OperatorCures || r.Status == 0 && len(r.Where) == 0 {
+			return errors.New("Refusals: each needs a Cure, and a Status or members in Where")
+		}
+	}
+	return nil
+}
+
+func (p *Provider) checkRevocation() error {
+	r := p.Revocation
+	switch {
+	case !slices.Contains([]string{"", http.MethodPost, http.MethodGet, http.MethodDelete}, r.Method):
+		return fmt.Errorf("Revocation.Method %q is unknown: use POST, GET or DELETE", r.Method)
+	case !slices.Contains([]string{"", "basic", "id", "none", "token"}, r.Auth):
+		return fmt.Errorf("Revocation.Auth %q is unknown: use basic, id, none or token", r.Auth)
+	case !slices.Contains([]string{"", "access_token", "refresh_token"}, r.Only):
+		return fmt.Errorf("Revocation.Only %q is unknown: use access_token or refresh_token", r.Only)
+	case r.Method == http.MethodGet && r.Auth != "token":
+		return errors.New("Revocation.Method GET needs Auth token: a token must not be in a URL")
+	}
+	return nil
+}
+
+// checkHosts checks the hosts that a user's answer can name.
+func (p *Provider) checkHosts() error {
+	if (p.TokenHostParam == "") != (len(p.TokenHosts) == 0) {
+		return errors.New("set both TokenHostParam and TokenHosts, or neither")
+	}
+	for _, origin := range p.TokenHosts {
+		if err := p.checkOrigin(origin); err != nil {
+			return fmt.Errorf("TokenHosts: %w", err)
+		}
+	}
+	for member, hosts := range p.GrantOrigins {
+		if !slices.Contains(p.KeepMembers, member) && !slices.Contains(p.KeepCallback, member) {
+			return fmt.Errorf("GrantOrigins: %q is neither in KeepMembers nor in KeepCallback", member)
+		}
+		for _, host := range hosts {
+			name := strings.TrimPrefix(host, "*.")
+			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" || !strings.Contains(name, ".") {
+				return fmt.Errorf("GrantOrigins: %q is no host: write a name in lower case, such as %q", host, "*.example.com")
+			}
+		}
+	}
+	return nil
 }
 
 // isPath reports whether s consists of names with dots between them.
@@ -56,6 +166,14 @@ func isPath(s string) bool {
 }
 
 func checkAPI(f tokensource.APIFacts) error {
+	if err := checkHeaders("API.Headers", slices.Collect(maps.Keys(f.Headers))); err != nil {
+		return err
+	}
+	for _, a := range f.Answers {
+		if a.Status < 200 || a.Status > 499 || a.Status == 429 {
+			return fmt.Errorf("API.Answers: %d says nothing about a token", a.Status)
+		}
+	}
 	for _, status := range f.RejectedStatuses {
 		if status < 400 || status > 499 || status == 429 {
 			return fmt.Errorf("API.RejectedStatuses: %d cannot mean that a token is rejected", status)

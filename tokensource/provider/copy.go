@@ -19,10 +19,24 @@ func (p *Provider) Clone() *Provider {
 	c.KeepMembers = slices.Clone(p.KeepMembers)
 	c.AuthorizationParams = cloneValues(p.AuthorizationParams)
 	c.API = p.API.Clone()
+	c.TokenParams = cloneValues(p.TokenParams)
+	c.TokenHeader = p.TokenHeader.Clone()
+	c.TokenSample = slices.Clone(p.TokenSample)
+	c.KeepCallback = slices.Clone(p.KeepCallback)
+	c.TokenHosts = slices.Clone(p.TokenHosts)
+	c.IdentityRequest.Header = p.IdentityRequest.Header.Clone()
+	c.IdentityPaths.Subject = slices.Clone(p.IdentityPaths.Subject)
+	c.IdentityPaths.Claims = maps.Clone(p.IdentityPaths.Claims)
+	c.Revocation.Params = cloneValues(p.Revocation.Params)
+	c.GrantOrigins = cloneValues(p.GrantOrigins)
+	c.Refusals = slices.Clone(p.Refusals)
+	for i := range c.Refusals {
+		c.Refusals[i] = c.Refusals[i].clone()
+	}
 	return &c
 }
 
-func cloneValues(v url.Values) url.Values {
+func cloneValues[V ~map[string][]string](v V) V {
 	c := maps.Clone(v)
 	for name, values := range c {
 		c[name] = slices.Clone(values)
@@ -41,17 +55,35 @@ func (p *Provider) Authority() string {
 
 // Endpoints returns the URLs that clients of the authorization server call
 // directly: token, revocation, pushed authorization, client credentials, device
-// authorization, keys, those of MTLS, and OtherEndpoints. A token of a user is
-// never sent there.
+// authorization, registration, keys, those of MTLS, OtherEndpoints, and the same
+// paths at TokenHosts. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
-		p.TokenURL, p.RevocationURL, p.PushedAuthorizationURL, p.ClientCredentialsURL, p.DeviceAuthorizationURL,
-		p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL, p.MTLS.ClientCredentialsURL, p.MTLS.DeviceAuthorizationURL, p.JWKSURL,
+		p.TokenURL,
+		p.RefreshURL,
+		p.RevocationURL,
+		p.PushedAuthorizationURL,
+		p.ClientCredentialsURL,
+		p.DeviceAuthorizationURL,
+		p.RegistrationURL,
+		p.JWKSURL,
+		p.MTLS.TokenURL,
+		p.MTLS.RevocationURL,
+		p.MTLS.PushedAuthorizationURL,
+		p.MTLS.ClientCredentialsURL,
+		p.MTLS.DeviceAuthorizationURL,
 	}
 	for _, endpoint := range append(own, p.OtherEndpoints...) {
 		if endpoint != "" && !slices.Contains(list, endpoint) {
 			list = append(list, endpoint)
+		}
+	}
+	for _, origin := range p.TokenHosts {
+		for _, endpoint := range list {
+			if u, err := url.Parse(endpoint); err == nil && !slices.Contains(list, origin+u.EscapedPath()) {
+				list = append(list, origin+u.EscapedPath())
+			}
 		}
 	}
 	return list

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing/fstest"
 
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -18,6 +19,47 @@ func ExampleX() {
 	// Output:
 	// https://x.com/i/oauth2/authorize
 	// true <nil>
+}
+
+// The catalogue knows many servers. A server with tenants has a function.
+func ExampleGet() {
+	github, err := provider.Get("github")
+	fmt.Println(github.TokenURL, err)
+
+	_, err = provider.Get("entra")
+	fmt.Println(err)
+
+	entra, err := provider.Entra("contoso.onmicrosoft.com")
+	fmt.Println(entra.TokenURL, err)
+	// Output:
+	// https://github.com/login/oauth/access_token <nil>
+	// provider entra: a value is missing: tenant, the ID or a domain of a tenant, or organizations, consumers or common, such as "contoso.onmicrosoft.com": use provider.Entra(tenant)
+	// https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token <nil>
+}
+
+// A server that nobody else knows can be a file, with a variable for what
+// differs between its customers. A value that does not match is refused.
+func ExampleLoad() {
+	own, err := provider.Load(fstest.MapFS{"acme.json": {Data: []byte(`{"providers": [{
+		"name": "acme", "title": "Acme", "checked": "2026-11-26",
+		"vars": {"shop": {"pattern": "[a-z0-9-]+", "example": "tools", "about": "the name of a shop"}},
+		"endpoints": {
+			"authorization": "https://{shop}.acme.example/authorize",
+			"token": "https://{shop}.acme.example/token"
+		},
+		"sources": [{"for": ["endpoints"], "kind": "doc", "ref": "https://acme.example/docs"}]
+	}]}`)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	acme, err := own.Get("acme", map[string]string{"shop": "tools"})
+	fmt.Println(acme.TokenURL, err)
+	_, err = own.Get("acme", map[string]string{"shop": "evil.example/"})
+	fmt.Println(err)
+	// Output:
+	// https://tools.acme.example/token <nil>
+	// provider acme: shop "evil.example/" is not the name of a shop, such as "tools"
 }
 
 // Any other server is a literal, filled in from its documentation.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"net/http"
 	"net/url"
 	"time"
 
@@ -58,8 +59,12 @@ type Provider struct {
 	AuthorizationURL string
 	TokenURL         string
 
-	// RevocationURL is the endpoint of [RFC 7009]. Empty means that the server
-	// has none.
+	// RefreshURL is where refresh tokens are redeemed. Empty means TokenURL.
+	RefreshURL string
+
+	// RevocationURL is the endpoint of [RFC 7009], or what the server has in its
+	// place, see Revocation. "{client_id}" stands for the client ID. Empty means
+	// that the server has none.
 	//
 	// [RFC 7009]: https://www.rfc-editor.org/rfc/rfc7009
 	RevocationURL string
@@ -74,6 +79,12 @@ type Provider struct {
 	// RequirePushed says that the server takes pushed authorization requests
 	// only. A Provider with it needs a PushedAuthorizationURL.
 	RequirePushed bool
+
+	// RegistrationURL is where an app registers itself ([RFC 7591]). Empty means
+	// that the server has no such endpoint.
+	//
+	// [RFC 7591]: https://www.rfc-editor.org/rfc/rfc7591
+	RegistrationURL string
 
 	// DeviceAuthorizationURL is where a device asks for a code that a person
 	// enters elsewhere ([RFC 8628]). Empty means that the server has no such
@@ -127,8 +138,8 @@ type Provider struct {
 	ClientCredentialsURL string
 
 	// OtherEndpoints are further endpoints of the authorization server, such as
-	// introspection and registration, and former names of the others. No token
-	// of a user is sent there.
+	// introspection, and former names of the others. No token of a user is sent
+	// there.
 	OtherEndpoints []string
 
 	// Issuer is compared with iss in the authorization response ([RFC 9207]) if
@@ -165,9 +176,39 @@ type Provider struct {
 	// ClientIDInBody sends client_id in the body as well.
 	ClientIDInBody bool
 
+	// ClientIDParam is the name of the parameter with the client ID, in all
+	// requests. Empty means client_id.
+	ClientIDParam string
+
+	// PublicBasic sends the ID of a public client by Basic, with an empty
+	// password, for servers that do not read it in the body.
+	PublicBasic bool
+
+	// NoPublicClients says that the server has no public clients. A registration
+	// without a Credential is then refused.
+	NoPublicClients bool
+
+	// Redirects are redirect URLs that the server does not accept. A
+	// registration with one of them is refused, before a user sees the error
+	// page of the server.
+	Redirects struct {
+		NoHTTP         bool // http, also on loopback addresses
+		NoLocalhost    bool // the name localhost; 127.0.0.1 works
+		NoLoopbackIP   bool // 127.0.0.1 and [::1]; localhost works
+		NoCustomScheme bool // other schemes than https and http
+	}
+
 	// APIOrigins are the origins of the resource servers that the tokens are
 	// for, such as "https://api.x.com".
 	APIOrigins []string
+
+	// GrantOrigins are further origins of resource servers, which come with a
+	// grant: the hosts that are accepted, by the member that names the origin, as
+	// a URL. The member is one of KeepMembers or of KeepCallback. Hosts are names
+	// such as "login.example" or, for its subdomains, "*.example". A token goes
+	// only to the origin that came with its own grant. A member that names
+	// another host gives no origin.
+	GrantOrigins map[string][]string
 
 	// Scopes is every scope that the server knows. A client that asks for
 	// another scope is refused. Empty allows any scope.
@@ -211,6 +252,18 @@ type Provider struct {
 	// revokes anything.
 	RevokesAll bool
 
+	// Revocation is how the server wants a token to be revoked. Its zero value is
+	// RFC 7009.
+	Revocation struct {
+		Method     string     // empty means POST
+		Auth       string     // "basic", "id" (the client ID only), "none", "token" (the token itself, as Bearer); empty means as at TokenURL
+		TokenParam string     // empty means "token"
+		Params     url.Values // further parameters
+		JSON       bool       // the parameters are a JSON object
+		NoHint     bool       // without token_type_hint
+		Only       string     // the kind of token that can be revoked, such as "refresh_token"; empty means both
+	}
+
 	// CheckClient refuses a registration that cannot work, with an error that
 	// says what to do. Optional.
 	CheckClient func(clientID string, confidential bool) error
@@ -221,6 +274,45 @@ type Provider struct {
 	// answer with 200 or 500 can be a refusal too. Its result must depend on the
 	// Answer only. It is called concurrently. Optional.
 	Classify func(Answer) Verdict
+
+	// Refusals are answers that report a failure in other words than RFC 6749
+	// section 5.2. The first one that matches counts. They are asked before
+	// Classify.
+	Refusals []Refusal
+
+	// TokenParams and TokenHeader are added to every token request. The Client
+	// sets its own parameters and headers after them.
+	TokenParams url.Values
+	TokenHeader http.Header
+
+	// TokenJSON sends the parameters of a token request as a JSON object, for
+	// servers that read no form.
+	TokenJSON bool
+
+	// ExpiryMember is the path of the member that says when an access token
+	// expires, for servers without expires_in. ExpiryForm is how it is written:
+	// "rfc3339", "unix" (seconds since 1970) or "jwt" (that member is a token
+	// with a claim exp, whose signature nobody checks). Both or neither.
+	ExpiryMember string
+	ExpiryForm   string
+
+	// TokenSample is an answer of the token endpoint as the server words it. A
+	// fake of the server uses it, nothing else does. Optional.
+	TokenSample []byte
+
+	// RefreshTokens is what becomes of refresh tokens. Its zero value is the
+	// strictest server: a refresh token is good for one use, and a second use
+	// ends the grant.
+	RefreshTokens struct {
+		None             bool          // there are none: an access token lives until the user withdraws access, or until it expires
+		Reusable         bool          // stays good when it is used
+		Grace            time.Duration // how long a used one is still answered
+		ReuseSparesGrant bool          // a second use is refused and ends nothing else
+		EndsAccess       bool          // a refresh ends the access token before it
+		Idle             time.Duration // an unused one dies after that. Zero means unknown
+		Lifetime         time.Duration // it dies after that, counted from the login. Zero means unknown
+		ExpiryMember     string        // the member with the seconds that it still lives
+	}
 
 	// TokenObject is the path of the object with the tokens in an answer of the
 	// token endpoint, such as "authed_user" or "data.0". An answer without an
@@ -235,11 +327,44 @@ type Provider struct {
 	// "id_token": package middleware keeps it where a logout needs it.
 	KeepMembers []string
 
+	// KeepCallback are parameters of the authorization response that are stored
+	// with the grant like KeepMembers, such as "realmId". A member with the same
+	// name wins.
+	KeepCallback []string
+
+	// TokenHostParam is the parameter of the authorization response that names
+	// the server which issued the code, and TokenHosts are its only possible
+	// values, such as "https://accounts.zoho.eu". All endpoints of that user are
+	// there, with the paths of those above. Both or neither. A value that is not
+	// in the list is refused, because the client secret would go there.
+	TokenHostParam string
+	TokenHosts     []string
+
 	// IdentityURL answers a request that has an access token with the user of
-	// that token, and ParseIdentity reads the body of a 200 response. Optional,
-	// both or neither.
+	// that token. ParseIdentity reads the body of a 200 response, or
+	// IdentityPaths says where the user is in it. Optional.
 	IdentityURL   string
 	ParseIdentity func(body []byte) (Identity, error)
+
+	// IdentityRequest describes the request to IdentityURL. "{client_id}" in a
+	// header stands for the client ID.
+	IdentityRequest struct {
+		Method string      // empty means GET
+		Header http.Header // beside Authorization
+		Body   string      // its media type is in Header
+	}
+
+	// IdentityPaths are the paths of what is known of the user, see
+	// [Answer.Member]. Several paths of a subject are joined with a slash.
+	IdentityPaths struct {
+		Subject                 []string
+		Username, Name, Picture string
+		Claims                  map[string]string // paths by the name of the claim
+	}
+
+	// IdentityInToken says that the answer of the token endpoint names the user,
+	// at IdentityPaths. IdentityURL is asked only if an answer does not.
+	IdentityInToken bool
 
 	// IdentityScopes are the scopes without which IdentityURL refuses. A token
 	// needs all of them. Nil means that any token will do.

@@ -24,19 +24,21 @@ func (p *Provider) Validate() error {
 	}{
 		{"AuthorizationURL", p.AuthorizationURL, true},
 		{"TokenURL", p.TokenURL, true},
-		{"RevocationURL", p.RevocationURL, false},
+		{"RefreshURL", p.RefreshURL, false},
+		{"RevocationURL", strings.ReplaceAll(p.RevocationURL, "{client_id}", "id"), false},
 		{"ClientCredentialsURL", p.ClientCredentialsURL, false},
 		{"IdentityURL", p.IdentityURL, false},
-		{"JWKSURL", p.JWKSURL, false},
-		{"EndSessionURL", p.EndSessionURL, false},
 		{"PushedAuthorizationURL", p.PushedAuthorizationURL, false},
-		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
 		{"MetadataURL", p.MetadataURL, false},
+		{"RegistrationURL", p.RegistrationURL, false},
+		{"DeviceAuthorizationURL", p.DeviceAuthorizationURL, false},
 		{"MTLS.TokenURL", p.MTLS.TokenURL, false},
 		{"MTLS.RevocationURL", p.MTLS.RevocationURL, false},
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
 		{"MTLS.ClientCredentialsURL", p.MTLS.ClientCredentialsURL, false},
 		{"MTLS.DeviceAuthorizationURL", p.MTLS.DeviceAuthorizationURL, false},
+		{"JWKSURL", p.JWKSURL, false},
+		{"EndSessionURL", p.EndSessionURL, false},
 	}
 	for _, e := range endpoints {
 		if e.value == "" && !e.required {
@@ -56,8 +58,8 @@ func (p *Provider) Validate() error {
 			return fmt.Errorf("provider %s: APIOrigins: %w", p.Name, err)
 		}
 	}
-	if (p.IdentityURL == "") != (p.ParseIdentity == nil) {
-		return fmt.Errorf("provider %s: set both IdentityURL and ParseIdentity, or neither", p.Name)
+	if err := p.checkIdentity(); err != nil {
+		return fmt.Errorf("provider %s: %w", p.Name, err)
 	}
 	if p.IssuerRequired && p.Issuer == "" {
 		return fmt.Errorf("provider %s: IssuerRequired is set without Issuer", p.Name)

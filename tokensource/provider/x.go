@@ -5,81 +5,31 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Facts about X. The sources are X's documentation and captured answers.
 const (
-	// With a longer state, X redirects back with error=invalid_request and an
-	// empty state.
-	xMaxState = 500
-
-	// The lifetime is documented, and every expires_in had this value.
-	xExpiresIn = 2 * time.Hour
-
 	// X answers invalid_request where RFC 6749 section 5.2 has invalid_grant.
 	// Only the description shows the difference.
 	xDeadToken = "Value passed for the token was invalid."
 	xDeadCode  = "Value passed for the authorization code was invalid."
 )
 
-// xScopes is every scope that X documents for OAuth 2.0.
-var xScopes = []string{
-	"tweet.read", "tweet.write", "tweet.moderate.write", "users.email", "users.read", "follows.read", "follows.write",
-	"offline.access", "space.read", "mute.read", "mute.write", "like.read", "like.write", "list.read", "list.write",
-	"block.read", "block.write", "bookmark.read", "bookmark.write", "dm.read", "dm.write", "media.write",
-	"broadcast.read", "broadcast.write", "timeline.read", "ads.read", "ads.write",
-}
-
-// xAPIOrigins are X's hosts that accept a user's token: the API under both of
-// its names, the Ads API (scopes ads.read and ads.write), and uploads.
-var xAPIOrigins = []string{"https://api.x.com", "https://api.twitter.com", "https://ads-api.x.com", "https://upload.x.com"}
-
-// xOtherEndpoints take the credential of the app and no token of a user: the
-// endpoints under X's former host name, which is an API origin too, and the
-// revocation of an app's own token.
-var xOtherEndpoints = []string{
-	"https://api.x.com/oauth2/invalidate_token",
-	"https://api.twitter.com/2/oauth2/token",
-	"https://api.twitter.com/2/oauth2/revoke",
-	"https://api.twitter.com/oauth2/token",
-	"https://api.twitter.com/oauth2/invalidate_token",
-}
-
 // X returns the facts of X (Twitter): OAuth 2.0 Authorization Code with PKCE,
-// for public and confidential clients. Each call returns a new value. So a
-// caller may change it, for example append a scope that is new at X.
+// for public and confidential clients. It is [Get] of "x", which cannot fail.
+// Each call returns a new value. So a caller may change it, for example append
+// a scope that is new at X.
 //
 // Ask for "tweet.read" and "users.read" to learn who the user is. Ask for
 // "offline.access" to stay logged in for more than two hours.
 func X() *Provider {
-	return &Provider{
-		Name:                 "x",
-		AuthorizationURL:     "https://x.com/i/oauth2/authorize",
-		TokenURL:             "https://api.x.com/2/oauth2/token",
-		RevocationURL:        "https://api.x.com/2/oauth2/revoke",
-		ClientCredentialsURL: "https://api.x.com/oauth2/token",
-		OtherEndpoints:       slices.Clone(xOtherEndpoints),
-		ClientAuth:           Basic,
-		ClientIDInBody:       true, // X has asked for it beside Basic at times, and accepts it always
-		APIOrigins:           slices.Clone(xAPIOrigins),
-		Scopes:               slices.Clone(xScopes),
-		RefreshScope:         "offline.access",
-		MaxState:             xMaxState,
-		ExpiresIn:            xExpiresIn,
-		SingleGrant:          true,
-		CheckClient:          checkXClient,
-		Classify:             classifyX,
-		IdentityURL:          "https://api.x.com/2/users/me?user.fields=profile_image_url",
-		ParseIdentity:        parseXIdentity,
-		IdentityScopes:       []string{"users.read", "tweet.read"},
-		API:                  tokensource.APIFacts{LimitHeaders: xLimits()},
+	p, err := Get("x")
+	if err != nil {
+		panic(err) // the data is part of the program, and a test reads it
 	}
+	return p
 }
 
 // checkXClient compares the client ID with the kind of client. At X the ID is
@@ -96,15 +46,6 @@ func checkXClient(clientID string, confidential bool) error {
 			"leave the client secret empty, or set the app's type to web app in the developer console")
 	}
 	return nil
-}
-
-// xLimits returns X's rate limits. The daily ones can be exhausted while the
-// first one is not.
-func xLimits() (list []tokensource.LimitHeaders) {
-	for _, name := range []string{"x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"} {
-		list = append(list, tokensource.LimitHeaders{Limit: name + "-limit", Remaining: name + "-remaining", Reset: name + "-reset"})
-	}
-	return list
 }
 
 // classifyX recognises the answers in which X says that a code or a refresh
@@ -166,10 +107,4 @@ func xClaims(body []byte) map[string]string {
 		return nil
 	}
 	return claims
-}
-
-// IsX reports whether tokenURL is X's token endpoint, under its present or its
-// former host name.
-func IsX(tokenURL string) bool {
-	return tokenURL == "https://api.x.com/2/oauth2/token" || tokenURL == "https://api.twitter.com/2/oauth2/token"
 }

@@ -170,22 +170,6 @@ func TestXParseIdentity(t *testing.T) {
 	}
 }
 
-func TestIsX(t *testing.T) {
-	tests := []struct {
-		url  string
-		want bool
-	}{
-		{"https://api.x.com/2/oauth2/token", true}, {"https://api.twitter.com/2/oauth2/token", true},
-		{"http://api.x.com/2/oauth2/token", false}, {"https://api.x.com/oauth2/token", false},
-		{"https://api.x.com.example/2/oauth2/token", false}, {"https://api.x.com/2/oauth2/token?a", false}, {"", false},
-	}
-	for _, tt := range tests {
-		if got := provider.IsX(tt.url); got != tt.want {
-			t.Errorf("IsX(%q) = %v, want %v", tt.url, got, tt.want)
-		}
-	}
-}
-
 // Every place that X's user tokens are sent to by default is one of X's own.
 func TestXSendsNothingElsewhere(t *testing.T) {
 	x := provider.X()

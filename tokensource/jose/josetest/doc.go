@@ -9,7 +9,8 @@
 // # Its types
 //
 // [Assertions] verifies the assertions with which clients authenticate. It is
-// what oauthtest.Options.Assertions needs.
+// what oauthtest.Options.Assertions needs. [Proofs] verifies proofs of
+// possession, for oauthtest.Options.Proofs.
 //
 // # Concurrency
 //

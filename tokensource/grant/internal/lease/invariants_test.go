@@ -154,8 +154,17 @@ func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
 		}
 	}
 	for i := range n.books[:loginOf(r)+1] {
-		n.books[i].ended = true
+		if x.includes(n, loginOf(r), byte(i)) {
+			n.books[i].ended = true
+		}
 	}
+}
+
+// includes reports whether a logout that ends one login must end the other one
+// too. It must do so if the other one is older. If the clocks cannot tell the
+// order, the other one may be that of a user who came back after the logout.
+func (x *explorer) includes(n *model, login, other byte) bool {
+	return other == login || other < login && !x.unordered(n, other, login)
 }
 
 func (x *explorer) deleted(was *lease.Record) {
@@ -243,7 +252,7 @@ func (x *explorer) loggedOut(n *model, s *slot, o lease.Outcome) {
 		return
 	}
 	login := s.saw - 2
-	if n.record != nil && n.record.Over == "" && loginOf(n.record) <= login {
+	if n.record != nil && n.record.Over == "" && x.includes(n, login, loginOf(n.record)) {
 		x.violate("G12 logged out, and the grant is there")
 	}
 	for i := range n.pairs[:n.issued] {

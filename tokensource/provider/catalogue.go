@@ -1,0 +1,134 @@
+package provider
+
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/authtrip/authtrip/tokensource/provider/internal/format"
+)
+
+//go:embed entries/*.json
+var data embed.FS
+
+// own is the catalogue of this package. A test proves that it can be read.
+var own = sync.OnceValues(func() (*Catalogue, error) {
+	entries, err := fs.Sub(data, "entries")
+	if err != nil {
+		return nil, err
+	}
+	return Load(entries)
+})
+
+// A Catalogue holds the facts about many authorization servers, by name. [Load]
+// makes one. It is safe for concurrent use.
+type Catalogue struct{ entries map[string]*format.Entry }
+
+// Get returns the facts about a server that authtrip knows, such as "github".
+// Each call returns a new value, so a caller may change it.
+//
+// Some entries need more than their name, such as the tenant. Then the error
+// names the function that takes it, such as [Entra]. [Names] lists all entries.
+func Get(name string) (*Provider, error) {
+	c, err := own()
+	if err != nil {
+		return nil, err
+	}
+	return c.Get(name, nil)
+}
+
+// Names returns the names of all entries that [Get] knows, sorted.
+func Names() []string {
+	c, err := own()
+	if err != nil {
+		return nil
+	}
+	return c.Names()
+}
+
+// Load reads the files *.json at the root of fsys, which have the format of
+// catalogue.schema.json: one object with a list of entries. It refuses a member
+// that the format does not know, a name that is there twice, and facts that
+// [Provider.Validate] refuses.
+func Load(fsys fs.FS) (*Catalogue, error) {
+	files, err := fs.Glob(fsys, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("provider: there is no file *.json")
+	}
+	c := &Catalogue{map[string]*format.Entry{}}
+	for _, file := range files {
+		if err := c.add(fsys, file); err != nil {
+			return nil, fmt.Errorf("provider: %s: %w", file, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *Catalogue) add(fsys fs.FS, file string) error {
+	text, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return err
+	}
+	entries, err := format.Read(text)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if c.entries[e.Name] != nil {
+			return fmt.Errorf("entry %s: the name is there twice", e.Name)
+		}
+		c.entries[e.Name] = e
+		p, err := c.Get(e.Name, e.Examples())
+		if err == nil {
+			err = p.Validate()
+		}
+		if err != nil {
+			return fmt.Errorf("entry %s: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// Names returns the names of all entries, sorted.
+func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.entries)) }
+
+// Get returns the facts of an entry, with vars in the places of its variables,
+// such as the tenant. Nil vars mean the defaults. Each call returns a new
+// value. It refuses a name that is not there, a variable without a value or a
+// default, and a value that the pattern of its variable does not allow.
+func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) {
+	e := c.entries[name]
+	if e == nil {
+		return nil, fmt.Errorf("provider: there is no entry %q: Names returns those that there are, and any other server is a Provider of your own", name)
+	}
+	filled, err := e.Fill(vars)
+	if errors.Is(err, format.ErrMissing) {
+		return nil, fmt.Errorf("provider %s: %w: use %s", name, err,
+			cmp.Or(e.Function, "Catalogue.Get with a value for it"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", name, err)
+	}
+	p, err := made(filled)
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// filled returns an entry of this package with the value of its variables.
+func filled(name string, vars map[string]string) (*Provider, error) {
+	c, err := own()
+	if err != nil {
+		return nil, err
+	}
+	return c.Get(name, vars)
+}

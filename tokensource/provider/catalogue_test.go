@@ -1,0 +1,120 @@
+package provider_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+func TestGetEveryName(t *testing.T) {
+	names := provider.Names()
+	if len(names) == 0 || !slices.IsSorted(names) {
+		t.Fatalf("Names() = %q", names)
+	}
+	for _, name := range names {
+		p, err := provider.Get(name)
+		if err != nil {
+			if !strings.Contains(err.Error(), "use provider.") {
+				t.Errorf("Get(%q) = %v: it names no function", name, err)
+			}
+			continue
+		}
+		if err := p.Validate(); err != nil || p.Name != name {
+			t.Errorf("Get(%q) = %s, Validate() = %v", name, p.Name, err)
+		}
+	}
+}
+
+func TestGetAnUnknownName(t *testing.T) {
+	for _, name := range []string{"", "GitHub", "nobody", "github.json", "../github"} {
+		if p, err := provider.Get(name); err == nil || p != nil || !strings.Contains(err.Error(), "Names") {
+			t.Errorf("Get(%q) = %v, want an error that says where the names are", name, err)
+		}
+	}
+}
+
+// Each caller may change its own value.
+func TestEachGetIsOnesOwn(t *testing.T) {
+	first, err := provider.Get("github")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first.Clone()
+	first.APIOrigins[0], first.Refusals[0].Where["error"], first.TokenSample[0] = "https://changed.example", "changed", 'x'
+	second, err := provider.Get("github")
+	if err != nil || second.APIOrigins[0] != want.APIOrigins[0] || second.Refusals[0].Where["error"] != want.Refusals[0].Where["error"] || second.TokenSample[0] != want.TokenSample[0] {
+		t.Error("what one caller did to its Provider reached another")
+	}
+}
+
+func TestFunctionsOfTenants(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(string) (*provider.Provider, error)
+		good map[string]string // the token endpoint by value
+		bad  []string
+	}{
+		{"Entra", provider.Entra, map[string]string{
+			"common":                               "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+			"00000000-0000-0000-0000-000000000000": "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/oauth2/v2.0/token",
+		}, []string{"", "a/b", "..", "a?b", "a#b", "a b", "common/"}},
+		{"Mastodon", provider.Mastodon, map[string]string{
+			"mastodon.social": "https://mastodon.social/oauth/token", "localhost:3000": "https://localhost:3000/oauth/token",
+		}, []string{"", "mastodon.social/", "evil.example@mastodon.social", "https://mastodon.social", "a:b", "a\nb"}},
+		{"GitLab", provider.GitLab, map[string]string{"gitlab.example.com": "https://gitlab.example.com/oauth/token"}, []string{"", "a/b", "a:99999999"}},
+	}
+	for _, tt := range tests {
+		for value, want := range tt.good {
+			if p, err := tt.make(value); err != nil || p.TokenURL != want || p.Validate() != nil {
+				t.Errorf("%s(%q) = %v, want the token endpoint %s", tt.name, value, err, want)
+			}
+		}
+		for _, value := range tt.bad {
+			if p, err := tt.make(value); err == nil {
+				t.Errorf("%s(%q) = %s, want an error", tt.name, value, p.TokenURL)
+			}
+		}
+	}
+	if p, err := provider.Get("gitlab"); err != nil || p.TokenURL != "https://gitlab.com/oauth/token" {
+		t.Errorf("Get(gitlab) = %v, want gitlab.com", err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	const entry = `{"name":"a","title":"A","checked":"2026-11-26","endpoints":{"authorization":"https://a.example/authorize","token":"https://a.example/token"},
+		"sources":[{"for":["endpoints"],"kind":"doc","ref":"https://a.example/docs"}]}`
+	one := `{"providers":[` + entry + `]}`
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  string // empty: it is accepted
+	}{
+		{"one entry", map[string]string{"a.json": one}, ""},
+		{"another file beside it", map[string]string{"a.json": one, "readme.txt": "x"}, ""},
+		{"no file", nil, "no file"},
+		{"a name twice in a file", map[string]string{"a.json": `{"providers":[` + entry + "," + entry + `]}`}, "twice"},
+		{"a name twice in two files", map[string]string{"a.json": one, "b.json": one}, "twice"},
+		{"a member that nobody knows", map[string]string{"a.json": strings.Replace(one, `"title"`, `"titel"`, 1)}, "titel"},
+		{"an endpoint with http", map[string]string{"a.json": strings.Replace(one, "https://a.example/token", "http://a.example/token", 1)}, "must be https"},
+		{"an endpoint that is none", map[string]string{"a.json": strings.Replace(one, "https://a.example/token", "token", 1)}, "TokenURL"},
+		{"a function that nobody has", map[string]string{"a.json": strings.Replace(one, `"sources"`, `"code":{"classify":"nobody"},"sources"`, 1)}, "nobody"},
+		{"a parameter that the Client sets", map[string]string{"a.json": strings.NewReplacer(`"sources"`, `"token":{"params":{"code":"1"}},"sources"`, `["endpoints"]`, `["endpoints","token"]`).Replace(one)}, "code"},
+		{"a header that is a credential", map[string]string{"a.json": strings.NewReplacer(`"sources"`, `"api":{"headers":{"authorization":"x"}},"sources"`, `["endpoints"]`, `["endpoints","api"]`).Replace(one)}, "authorization"},
+	}
+	for _, tt := range tests {
+		files := fstest.MapFS{}
+		for name, text := range tt.files {
+			files[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		c, err := provider.Load(files)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Load() = %v, want %q", tt.name, err, tt.want)
+		}
+		if err == nil && !slices.Equal(c.Names(), []string{"a"}) {
+			t.Errorf("%s: Names() = %q, want a", tt.name, c.Names())
+		}
+	}
+}

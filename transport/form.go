@@ -1,0 +1,57 @@
+package transport
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/authtrip/authtrip/tokensource"
+)
+
+// form is how an API wants its requests, if that is not the usual way: other
+// headers for the token, or more headers. Nil means the usual way.
+type form struct {
+	tokenHeader, scheme string // "" and "": Authorization and Bearer
+	headers             map[string]string
+}
+
+// formOf returns the form that facts describe.
+func formOf(facts tokensource.APIFacts) *form {
+	if facts.TokenHeader == "" && facts.TokenScheme == "" && len(facts.Headers) == 0 {
+		return nil
+	}
+	f := &form{tokenHeader: http.CanonicalHeaderKey(facts.TokenHeader), scheme: facts.TokenScheme, headers: map[string]string{}}
+	for name, value := range facts.Headers {
+		f.headers[http.CanonicalHeaderKey(name)] = value
+	}
+	return f
+}
+
+// stamp returns a copy of req that carries body, the token of the Bearer value
+// auth, and the headers of the API. It does not modify req (T1). An
+// Authorization header of the caller's is not sent in any case (T2).
+func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.Request {
+	r := unstamped(req, body)
+	f.complete(r.Header)
+	token := strings.TrimPrefix(auth, "Bearer ")
+	name, value := f.tokenHeader, token
+	switch {
+	case name == "" && f.scheme == "":
+		name, value = authorization, auth
+	case name == "":
+		name, value = authorization, f.scheme+" "+token
+	case f.scheme != "":
+		value = f.scheme + " " + token
+	}
+	r.Header[name] = []string{value}
+	return r
+}
+
+// complete adds the headers that a request to the API lacks.
+func (f *form) complete(header http.Header) {
+	for name, value := range f.headers {
+		if _, ok := header[name]; !ok {
+			header[name] = []string{value}
+		}
+	}
+}
