@@ -79,7 +79,7 @@ type Options struct {
 
 	// AnyPort uses a free port in place of the one in the redirect URL of the
 	// client. The server must allow that ([RFC 8252] section 7.3). A provider
-	// with Redirects.AnyLoopbackPort sets it.
+	// with AnyLoopbackPort sets it.
 	//
 	// [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
 	AnyPort bool
@@ -119,7 +119,7 @@ func New(k *grant.Keeper, o *Options) (*App, error) {
 		return nil, errors.New("nativeapp: set Options.Subject or Options.Identify, and not both")
 	case o.Subject != "" && !ascii.Text(o.Subject):
 		return nil, errors.New("nativeapp: Options.Subject has a space at an end, a line break, or characters beyond ASCII")
-	case a.asks() && p.IdentityURL == "" && a.client.IDTokens() == nil:
+	case a.asks() && p.IdentityURL == "" && !p.IdentityInToken && a.client.IDTokens() == nil:
 		return nil, fmt.Errorf("nativeapp: provider %s does not say who the user is: set Options.Subject or Options.Identify", p.Name)
 	}
 	if a.options.Timeout == 0 {

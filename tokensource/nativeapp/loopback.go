@@ -14,7 +14,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/opened"
+	"github.com/authtrip/authtrip/internal/responseparams"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -144,12 +146,12 @@ func (f *flow) wait(ctx context.Context, target string) (provider.Identity, erro
 	}
 	asked := time.Now()
 	// The code is used up by the request, whoever waits for its outcome.
-	detached := context.WithoutCancel(ctx)
+	detached := home.With(context.WithoutCancel(ctx), a.kept[f.client.Provider().TokenHostParam])
 	tok, err := f.client.Exchange(detached, a.code(), f.verifier)
 	if err != nil {
-		return provider.Identity{}, f.failed(ctx, err)
+		return provider.Identity{}, f.failed(detached, err)
 	}
-	return f.finish(ctx, tok, asked)
+	return f.finish(detached, responseparams.Add(tok, a.kept), asked)
 }
 
 // openBrowser opens what the Provider allows: also http in a private network,

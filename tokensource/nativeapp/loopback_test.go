@@ -248,3 +248,21 @@ func TestLoopbackRequest(t *testing.T) {
 		t.Errorf("Grant() = %+v, %v, want what the login asked for", g, err)
 	}
 }
+
+func TestLoopbackKeepsParametersOfTheAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.changed = func(p *provider.Provider) { p.KeepCallback, p.KeepMembers = []string{"realmId"}, []string{"realmId"} }
+	app := w.app(&nativeapp.Options{Open: w.browser(nil)})
+	w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize.ExtraParams = url.Values{"realmId": {"r-42"}} })
+	if _, err := app.Loopback(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	tok, err := w.keeper.Source(user).Token(t.Context())
+	if err != nil || tok.Extra("realmId") != "r-42" {
+		t.Errorf("Token() = %v, %v, want the parameter among its members", tok.Extra("realmId"), err)
+	}
+	w.fake.Set(func(k *oauthtest.Knobs) { k.Authorize.ExtraParams = url.Values{"realmId": {"a", "b"}} })
+	if _, err := app.Loopback(t.Context(), nil); !errors.Is(err, nativeapp.ErrResponse) {
+		t.Errorf("Loopback(two values of a kept parameter) = %v, want ErrResponse", err)
+	}
+}

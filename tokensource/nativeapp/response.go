@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/authtrip/authtrip/internal/redact"
+	"github.com/authtrip/authtrip/internal/responseparams"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -22,8 +23,9 @@ const (
 
 // answer is an authorization response with the state of the login.
 type answer struct {
-	code func() string // in a closure, so that nothing prints it
-	err  error         // why there is none
+	code func() string     // in a closure, so that nothing prints it
+	kept map[string]string // parameters that are stored with the grant
+	err  error             // why there is none
 }
 
 // failedWith returns the answer that ends a login with err.
@@ -61,7 +63,11 @@ func read(p *provider.Provider, rawQuery, state string) *answer {
 	case denied != "":
 		return failedWith(refusal(denied, query, state))
 	}
-	return &answer{code: func() string { return code }}
+	kept, err := responseparams.Read(p, query)
+	if err != nil {
+		return failedWith(fmt.Errorf("%w: %w", ErrResponse, err))
+	}
+	return &answer{code: func() string { return code }, kept: kept}
 }
 
 // checkIssuer compares iss as a string (RFC 9207 section 2.4), also in an error
