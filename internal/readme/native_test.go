@@ -50,8 +50,8 @@ func service(p *provider.Provider, secret string) (*derived.Source, error) {
 	}, nil)
 }
 
-// workload trades the token of a Kubernetes workload.
-func workload(p *provider.Provider) (*derived.Source, error) {
+// workloadToken trades the token of a Kubernetes workload.
+func workloadToken(p *provider.Provider) (*derived.Source, error) {
 	return derived.NewAssertionSource(p, derived.AppCredentials{Scopes: []string{"read"}},
 		derived.AssertionFile("/var/run/secrets/tokens/api"), nil)
 }
@@ -78,7 +78,7 @@ func TestTheSourcesOfThePagesCanBeMade(t *testing.T) {
 	app := derived.AppCredentials{ID: "app", Credential: oauth.Secret("a-secret")}
 	for name, make := range map[string]func() (*derived.Source, error){
 		"service":    func() (*derived.Source, error) { return service(p, "a-secret") },
-		"workload":   func() (*derived.Source, error) { return workload(p) },
+		"workload":   func() (*derived.Source, error) { return workloadToken(p) },
 		"onBehalf":   func() (*derived.Source, error) { return onBehalf(p, app, grants) },
 		"acrossApps": func() (*derived.Source, error) { return acrossApps(p, p, app, app, grants) },
 	} {
