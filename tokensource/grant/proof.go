@@ -14,8 +14,8 @@ import (
 )
 
 // checkStore demands an explicit choice before tokens are stored as they are.
-// Private keys are never stored so: whoever reads one can use every stolen
-// token of its grant.
+// Private keys are never stored so: with one, every stolen token of its grant
+// can be used.
 func (o *Options) checkStore(client *oauth.Client, store storage.Store) error {
 	err := storage.CheckSealed(store)
 	switch {

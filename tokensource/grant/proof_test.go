@@ -26,7 +26,7 @@ import (
 // newBound is a world whose tokens are bound to keys, with nonces.
 func newBound(t *testing.T) world {
 	t.Helper()
-	return world{testworld.NewBound(t)}
+	return world{testworld.New(t, new(opaquekeys.Proofs))}
 }
 
 // wantNoForeignKey fails the test if a request proved another key than the one

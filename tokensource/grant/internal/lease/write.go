@@ -33,8 +33,8 @@ func (k *claim) is(other *claim) bool {
 
 // newAdoption returns the claim for the answer t to the redemption that base
 // announced. An answer without a refresh token or a scope leaves the old ones
-// in force (RFC 6749 sections 5.1 and 6). All token sets of a login are bound to
-// one key, which its refresh requests prove (RFC 9449 section 5).
+// in force (RFC 6749 sections 5.1 and 6). All token sets of a login are bound
+// to one key (RFC 9449 section 5).
 func newAdoption(base *Record, t Token) *claim {
 	t.ID, t.Refreshed, t.Key = base.Intent.ID, true, base.Token.Key
 	if t.Refresh == "" {
