@@ -68,7 +68,7 @@ func (c *Client) identityURL(ctx context.Context, tok *oauth2.Token) string {
 	if origin, ok := tok.Extra(c.provider.TokenHostParam).(string); ok {
 		ctx = home.With(ctx, origin)
 	}
-	return c.homeOf(ctx, c.provider.IdentityURL)
+	return c.homeOf(ctx, c.moves.known(c.provider.IdentityURL))
 }
 
 // get asks who the user of tok is. The request carries tok as a Bearer token,

@@ -165,6 +165,8 @@ func (c *call) route() *reply {
 		return c.revocation()
 	case opKeys:
 		return c.keys()
+	case opLogout:
+		return c.endSession()
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:
