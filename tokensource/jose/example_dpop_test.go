@@ -102,7 +102,7 @@ func ExampleNewDPoP() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer keeper.Close()
+	defer func() { _ = keeper.Close() }()
 	if _, err := keeper.Save(ctx, "alice", token); err != nil {
 		log.Fatal(err)
 	}
