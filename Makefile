@@ -8,24 +8,39 @@ RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
+# Chains of steps that seldom use both cores run beside each other. The output of a chain comes whole, at its end.
+BESIDE = $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+# One goroutine explores: the race detector finds nothing there, and makes it ten times slower.
+EXPLORES = ^Test(Exploration|CostOfOneFault)
+
 test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "what the tests need" .ci/deps
 	@.ci/step "gofmt" .ci/empty gofmt -l .
+	@.ci/step "tools" $(MAKE) -s tools
+	@$(BESIDE) test-vet test-lint
+	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) -p 3 -skip '$(EXPLORES)' $$(go list work | grep -v internal/fleet) # many wait for a disk or a server
+	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
+	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
+	@$(BESIDE) test-alone test-release
+	@.ci/step "fuzz, a look" .ci/fuzz 2s # the corpora are tests already
+
+test-vet:
 	@.ci/step "go vet" go vet work
 	@.ci/step "go vet, darwin" env GOOS=darwin go vet work
 	@.ci/step "go vet, windows" env GOOS=windows go vet work
 	@.ci/step "go fix" .ci/empty go fix -diff work
-	@.ci/step "tools" $(MAKE) -s tools
+
+test-lint:
 	@.ci/step "golangci-lint" $(MAKE) -s lint
-	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) $$(go list work | grep -v internal/fleet)
-	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
-	@.ci/step "exploration, half a minute of it" .ci/proof -run '^TestExploration' ./tokensource/grant/internal/lease
-	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
+	@.ci/step "exploration, half a minute of it" .ci/proof -run '$(EXPLORES)' ./tokensource/grant/internal/lease
+
+test-alone:
 	@.ci/step "each module alone" .ci/alone
+
+test-release:
 	@.ci/step "known vulnerabilities" $(MAKE) -s vuln
 	@.ci/step "release, installation, licences" sh -c 'cd .ci/tools && export GOWORK=off && go vet ./... && go test -count=1 ./...' # it reads the whole tree
 	@.ci/step "bench" sh -c 'cd bench && go vet ./... && go test ./...'
-	@.ci/step "fuzz, a look" .ci/fuzz 2s # the corpora are tests already
 
 lint: tools ## Run golangci-lint
 	@.bin/golangci-lint run $$(go list -m -f '{{.Dir}}/...')
@@ -41,7 +56,7 @@ fleet: ## Run the fleets of processes at full scale: 10 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 30m ./internal/fleet
 
 explore: ## Visit every state of the protocol's models: about 40 minutes, 3 GiB
-	@AUTHTRIP_EXPLORE=all .ci/proof -timeout 6h -run '^Test(Exploration|CostOfOneFault)' ./tokensource/grant/internal/lease
+	@AUTHTRIP_EXPLORE=all .ci/proof -timeout 6h -run '$(EXPLORES)' ./tokensource/grant/internal/lease
 
 simulate: ## Simulate SEEDS seeds from FROM, each in all profiles
 	@.ci/proof -timeout 24h -run '^TestSeeds' ./internal/simulation -from $(FROM) -seeds $(SEEDS)
@@ -69,4 +84,4 @@ tools: .bin/golangci-lint ## Build the tools that every check needs into .bin
 .bin/golangci-lint .bin/govulncheck .bin/cyclonedx-gomod: .ci/tools/go.mod .ci/tools/go.sum
 	@cd .ci/tools && GOWORK=off go build -o ../../.bin/ $(TOOL)
 
-.PHONY: help test lint tidy fuzz fleet explore simulate mutate bench quickstart vuln sbom tools
+.PHONY: help test test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench quickstart vuln sbom tools

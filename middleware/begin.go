@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/opened"
 	"github.com/authtrip/authtrip/tokensource"
@@ -33,6 +34,22 @@ type BeginOptions struct {
 	// Options.RedirectURLs. The browser must have come by its host, because the
 	// cookie of the login is for one host. Empty means that of the client.
 	RedirectURL string
+
+	// MoreScopes, ACRValues and MaxAge are what an API has found missing, as in
+	// a transport.InsufficientError ([RFC 6750] section 3.1, [RFC 9470]). The
+	// login asks for MoreScopes beside the scopes above and those that the user
+	// has granted before, so that nothing is lost. It sends the others as
+	// acr_values and max_age.
+	//
+	// If three such logins of a user within ten minutes did not help, the error
+	// is ErrAccessDenied: the server does not give what the API wants, or the
+	// user does not.
+	//
+	// [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
+	// [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
+	MoreScopes []string
+	ACRValues  []string
+	MaxAge     *time.Duration
 }
 
 // Begin answers r with the beginning of a login, as Authorize does, and with
@@ -73,6 +90,10 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	if !localPath(o.ReturnTo) {
 		return &Error{Op: opAuthorize, Kind: ErrReturnPath, Retry: l.site.authorize}
 	}
+	o, subject, err := l.stepUp(r, o)
+	if err != nil {
+		return err
+	}
 	f, err := l.prepare(o)
 	if err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
@@ -80,6 +101,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	if home := f.callback.move(r); home != "" {
 		seeOther(w, home+l.again(r, f))
 		return nil
+	}
+	if err := l.countStepUp(subject, o); err != nil {
+		return err
 	}
 	r = correlate(r, f.state.Reveal())
 	if err := l.bind(r.Context(), &f); err != nil {

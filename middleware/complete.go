@@ -27,9 +27,10 @@ const (
 	proveTime = 5 * time.Second // bounds the question whether the older grant lives
 )
 
-// complete turns the code of p into a stored grant and a session. The state has been
-// used up, so that nothing of this happens twice. What comes after the exchange
-// is repeated if it fails, because the code cannot be used again (G21).
+// complete turns the code of p into a stored grant and a session. The state has
+// been used up, so that nothing of this happens twice. What comes after the
+// exchange is repeated if it fails, because the code cannot be used again
+// (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
 	ctx = home.With(ctx, p.kept[l.client.Provider().TokenHostParam])

@@ -49,8 +49,9 @@ func (l *login) posted(w http.ResponseWriter, r *http.Request) error {
 	if !parseForm(w, r) {
 		return l.retry(&Error{Op: opCallback, Kind: ErrBadCallback, Cause: "the form cannot be read"}, "")
 	}
+	read := slices.Concat(callbackParams, []string{"error_description"}, l.client.Provider().KeepCallback)
 	for name, values := range r.PostForm {
-		if slices.Contains(callbackParams, name) || name == "error_description" {
+		if slices.Contains(read, name) {
 			query[name] = values // also twice, which the GET refuses
 		}
 	}

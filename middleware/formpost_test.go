@@ -34,7 +34,10 @@ func formPost(p *provider.Provider) {
 
 // A posted response comes once more as a query, with the cookie of the login.
 func TestFormPost(t *testing.T) {
-	w := newWorld(t, setup{provider: formPost})
+	w := newWorld(t, setup{provider: func(p *provider.Provider) {
+		formPost(p)
+		p.KeepCallback = []string{"realmId"}
+	}})
 	b := newBrowser(t, w.mux)
 	target := b.start("/home")
 	if got := mustURL(t, target).Query().Get("response_mode"); got != "form_post" {
@@ -42,9 +45,13 @@ func TestFormPost(t *testing.T) {
 	}
 	response := mustURL(t, w.consent(target)).Query()
 	response.Set("user", `{"name":"Alice"}`)
+	response.Set("realmId", "7")
 	a := postResponse(t, w.mux, response)
 	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.location(), "/callback?") || strings.Contains(a.location(), "Alice") {
 		t.Fatalf("POST /callback = %d to %q, want 303 to a query without facts about the user", a.StatusCode, a.location())
+	}
+	if got := mustURL(t, a.location()).Query().Get("realmId"); got != "7" {
+		t.Errorf("the parameter that is kept = %q, want 7", got)
 	}
 	if len(a.Cookies()) != 0 || w.exchanges() != 0 {
 		t.Error("a posted response is used up without the cookie of its login")

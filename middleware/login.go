@@ -102,6 +102,7 @@ type login struct {
 	keeping   upkeep
 	known     *knowledge
 	unwritten *unwritten
+	stepUps   *stepUps
 	self      string // names this process
 }
 
@@ -150,7 +151,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		guard:    newGuard(s),
-		store:    grants.Store(), keeping: grants.ReadyFor(grants).(upkeep), known: newKnowledge(), unwritten: new(unwritten), self: rand.Text(),
+		store:    grants.Store(), keeping: grants.ReadyFor(grants).(upkeep), known: newKnowledge(), unwritten: new(unwritten), stepUps: new(stepUps), self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}

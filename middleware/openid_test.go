@@ -197,6 +197,19 @@ func TestNewRefusesWhatNeedsIDTokens(t *testing.T) {
 			t.Errorf("New(BackChannelLogoutPath %q) = nil, want an error", path)
 		}
 	}
+	needs := func(scope string) func(*provider.Provider) {
+		return func(p *provider.Provider) { p.IdentityScopes = []string{scope} }
+	}
+	w = newOpenIDWorld(t, setup{provider: needs("profile")}, "openid")
+	if s := w.logInAs(newBrowser(t, w.mux), "alice"); s.User.Subject != "alice" {
+		t.Errorf("the user without a scope that IdentityURL needs = %q, want alice", s.User.Subject)
+	}
+	w = newOpenIDWorld(t, setup{provider: needs("openid"), options: middleware.Options{
+		OnBegin: func(*http.Request) *middleware.BeginOptions {
+			return &middleware.BeginOptions{Scopes: []string{"profile"}}
+		},
+	}})
+	wantStatus(t, "a login without the scope openid", newBrowser(t, w.mux).get("/authorize"), http.StatusInternalServerError)
 	// A provider without an IdentityURL is enough where there are ID tokens.
 	w = newOpenIDWorld(t, setup{provider: func(p *provider.Provider) { p.IdentityURL, p.ParseIdentity = "", nil }})
 	if s := w.logInAs(newBrowser(t, w.mux), "alice"); s.User.Subject != "alice" {

@@ -42,3 +42,11 @@ func (c *core) sendsOwnTokenTo(req *http.Request) (bool, error) {
 	}
 	return allowed.has(req.URL), nil
 }
+
+// withoutGrant ends a request to a host of such origins whose grant could not
+// be looked up.
+func (c *core) withoutGrant(req *http.Request, err error) (*http.Response, error) {
+	closeBody(req)
+	c.report(req, err)
+	return nil, timed(req.Context(), err)
+}

@@ -62,9 +62,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !c.sendsTokenTo(req) {
 		own, err := c.sendsOwnTokenTo(req)
 		if err != nil {
-			closeBody(req)
-			c.report(req, err)
-			return nil, timed(req.Context(), err)
+			return c.withoutGrant(req, err)
 		}
 		if !own {
 			return c.pass(req)

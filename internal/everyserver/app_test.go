@@ -26,9 +26,14 @@ import (
 
 const data = "../../tokensource/provider/entries"
 
-// everyProvider returns all entries by name, with the examples of their
-// variables.
-func everyProvider(t *testing.T) map[string]*provider.Provider {
+// entry is a provider of the catalogue, with the examples of its variables.
+type entry struct {
+	*provider.Provider
+	public bool // there are public clients
+}
+
+// everyProvider returns all entries by name.
+func everyProvider(t *testing.T) map[string]entry {
 	t.Helper()
 	catalogue, err := provider.Load(os.DirFS(data))
 	if err != nil {
@@ -38,7 +43,7 @@ func everyProvider(t *testing.T) map[string]*provider.Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := map[string]*provider.Provider{}
+	list := map[string]entry{}
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -46,8 +51,9 @@ func everyProvider(t *testing.T) map[string]*provider.Provider {
 		}
 		var file struct {
 			Providers []struct {
-				Name string
-				Vars map[string]struct{ Example string }
+				Name   string
+				Vars   map[string]struct{ Example string }
+				Client struct{ Public string }
 			}
 		}
 		if err := json.Unmarshal(text, &file); err != nil {
@@ -58,9 +64,11 @@ func everyProvider(t *testing.T) map[string]*provider.Provider {
 			for name, v := range e.Vars {
 				vars[name] = v.Example
 			}
-			if list[e.Name], err = catalogue.Get(e.Name, vars); err != nil {
+			p, err := catalogue.Get(e.Name, vars)
+			if err != nil {
 				t.Fatal(err)
 			}
+			list[e.Name] = entry{p, e.Client.Public == "yes"}
 		}
 	}
 	return list
@@ -76,13 +84,14 @@ type app struct {
 	api    *http.Client
 	jar    http.CookieJar
 	user   string // the subject
-	own    string // the origin of the app's own API, for a provider without one
+
+	clientID string
+	own      string // the origin of the app's own API, for a provider without one
 }
 
-func newApp(t *testing.T, p *provider.Provider) *app {
+func newApp(t *testing.T, p *provider.Provider, registered oauthtest.App) *app {
 	t.Helper()
-	a := &app{t: t, p: p, fake: oauthtest.New(t, &oauthtest.Options{Provider: p}), mux: http.NewServeMux()}
-	registered := oauthtest.ConfidentialApp()
+	a := &app{t: t, p: p, clientID: registered.ClientID, fake: oauthtest.New(t, &oauthtest.Options{Provider: p}), mux: http.NewServeMux()}
 	registered.RedirectURLs = []string{"https://app.example/callback"}
 	if err := a.fake.Register(registered); err != nil {
 		t.Fatal(err)

@@ -23,20 +23,26 @@ func TestEveryServer(t *testing.T) {
 		t.Errorf("the data has %q, and Names() = %q", names, provider.Names())
 	}
 	for name, p := range every {
-		t.Run(name, func(t *testing.T) {
-			a := newApp(t, p)
-			if !a.logIn() {
-				return
-			}
-			wantCall(t, "the first call", a, true)
-			rejected(t, a)
-			if a.logIn() {
-				dead(t, a)
-			}
-			if a.logIn() {
-				disconnected(t, a)
-			}
-		})
+		t.Run(name, func(t *testing.T) { play(newApp(t, p.Provider, oauthtest.ConfidentialApp())) })
+		if p.public {
+			t.Run(name+", a public client", func(t *testing.T) { play(newApp(t, p.Provider, oauthtest.PublicApp())) })
+		}
+	}
+}
+
+func play(a *app) {
+	t := a.t
+	t.Helper()
+	if !a.logIn() {
+		return
+	}
+	wantCall(t, "the first call", a, true)
+	rejected(t, a)
+	if a.logIn() {
+		dead(t, a)
+	}
+	if a.logIn() {
+		disconnected(t, a)
 	}
 }
 
@@ -76,7 +82,7 @@ func dead(t *testing.T, a *app) {
 	if a.p.RefreshTokens.None {
 		return
 	}
-	if err := a.fake.RevokeGrant(oauthtest.DefaultUser().ID, oauthtest.ConfidentialApp().ClientID); err != nil {
+	if err := a.fake.RevokeGrant(oauthtest.DefaultUser().ID, a.clientID); err != nil {
 		t.Fatal(err)
 	}
 	ctx := a.grants.WithSubject(t.Context(), a.user)

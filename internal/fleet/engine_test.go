@@ -13,9 +13,12 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
@@ -28,6 +31,7 @@ type setup struct {
 	Timeout time.Duration // of a token request; the lease is ten seconds longer. Zero means 20 seconds
 	Recheck time.Duration // of grant.Options
 	Hasty   bool          // see storeTimeout
+	Keys    string        // with which the store is sealed, for tokens that are bound to keys; empty means Bearer tokens
 	Floor   string        // directory of a floor that makes the calls instead; empty means none
 }
 
@@ -65,7 +69,11 @@ func (s setup) open(ctx context.Context, p *points, onEvent func(context.Context
 	if err != nil {
 		return nil, err
 	}
-	grants, err := grant.New(client, passing(store, p), &grant.Options{
+	passes, err := s.sealed(passing(store, p))
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	grants, err := grant.New(client, passes, &grant.Options{
 		RenewSpacing: time.Nanosecond, Recheck: s.Recheck, StoreTimeout: s.storeTimeout(), OnEvent: onEvent,
 		InsecurePlainStore: true, // no key: a test of the engine may read what is stored
 	})
@@ -87,10 +95,27 @@ func (s setup) client(wire http.RoundTripper) (*oauth.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := oauthtest.ConfidentialApp()
+	app, proofs := oauthtest.ConfidentialApp(), tokensource.Proofs(nil)
+	if s.Keys != "" {
+		if proofs, err = jose.NewDPoP(nil); err != nil {
+			return nil, err
+		}
+	}
 	return oauth.New(fake.Provider(s.Server), oauth.Registration{
 		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: scopes,
-	}, &oauth.Options{Timeout: s.Timeout, HTTPClient: &http.Client{Transport: wire}})
+	}, &oauth.Options{Timeout: s.Timeout, HTTPClient: &http.Client{Transport: wire}, Proofs: proofs})
+}
+
+// sealed seals the store if grants hold private keys.
+func (s setup) sealed(store storage.Store) (storage.Store, error) {
+	if s.Keys == "" {
+		return store, nil
+	}
+	keys, err := seal.ParseKeys(s.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return storage.Sealed(store, keys)
 }
 
 // call makes one API call for subject, as a program does: a 401 renews the
@@ -115,12 +140,7 @@ func (e *engine) call(ctx context.Context, subject string) message {
 
 // me asks the API whose token tok is: it must be subject's.
 func (e *engine) me(ctx context.Context, tok *oauth2.Token, subject string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+xapi.PathMe, nil)
-	if err != nil {
-		return 0, err
-	}
-	tok.SetAuthHeader(req)
-	resp, err := e.api.Do(req)
+	resp, err := e.ask(ctx, tok, true)
 	if err != nil {
 		return 0, err
 	}
@@ -137,4 +157,25 @@ func (e *engine) me(ctx context.Context, tok *oauth2.Token, subject string) (int
 		return 0, fmt.Errorf("fleet: the token for %s is that of %q", subject, user.Data.ID)
 	}
 	return resp.StatusCode, nil
+}
+
+// ask sends the request, and once more if the API wants a nonce.
+func (e *engine) ask(ctx context.Context, tok *oauth2.Token, again bool) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Server+xapi.PathMe, nil)
+	if err != nil {
+		return nil, err
+	}
+	if e.Keys == "" {
+		tok.SetAuthHeader(req)
+		return e.api.Do(req)
+	}
+	if err := proving.Carry(req, tok); err != nil {
+		return nil, err
+	}
+	resp, err := e.api.Do(req)
+	if err != nil || !proving.Observed(req, resp) || !again {
+		return resp, err
+	}
+	resp.Body.Close()
+	return e.ask(ctx, tok, false)
 }

@@ -3,8 +3,10 @@
 package fleet_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/servertest"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/jose/josetest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -28,11 +32,24 @@ type fleet struct {
 // newFleet returns a fleet without processes, on an empty store of a kind.
 func newFleet(t *testing.T, kind string) *fleet {
 	t.Helper()
-	f := &fleet{T: t, fake: xapi.New(t, &oauthtest.Options{RecordLimit: 100_000})}
+	return openFleet(t, kind, &oauthtest.Options{}, "")
+}
+
+// newBoundFleet returns a fleet whose tokens are bound to keys (DPoP). The keys
+// stand in the grants, so the store is sealed.
+func newBoundFleet(t *testing.T, kind string) *fleet {
+	t.Helper()
+	return openFleet(t, kind, &oauthtest.Options{Proofs: josetest.Proofs{}}, base64.StdEncoding.EncodeToString(seal.NewKey()))
+}
+
+func openFleet(t *testing.T, kind string, o *oauthtest.Options, keys string) *fleet {
+	t.Helper()
+	o.RecordLimit = 100_000
+	f := &fleet{T: t, fake: xapi.New(t, o)}
 	f.fake.Set(func(k *xapi.Knobs) { k.API.Limit = -1 })
 	server := httptest.NewServer(f.fake)
 	t.Cleanup(server.Close)
-	f.setup = setup{Server: server.URL}
+	f.setup = setup{Server: server.URL, Keys: keys}
 	f.setup.Store, f.db = newStore(t, kind)
 	var err error
 	if f.engine, err = f.setup.open(t.Context(), nil, nil); err != nil {
@@ -90,11 +107,11 @@ func (f *fleet) login(d time.Duration, subjects ...string) {
 		if err := f.fake.AddUser(oauthtest.User{ID: subject, Username: "user" + subject}); err != nil {
 			f.Fatal(err)
 		}
-		access, refresh, err := f.fake.IssueToken(subject, "", scopes...)
+		tok, err := f.issue(subject)
 		if err != nil {
 			f.Fatal(err)
 		}
-		tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(d)}
+		tok.Expiry, tok.ExpiresIn = time.Now().Add(d), 0
 		if f.setup.Floor != "" {
 			err = (&floor{dir: f.setup.Floor}).save(tok)
 		} else {
@@ -104,6 +121,34 @@ func (f *fleet) login(d time.Duration, subjects ...string) {
 			f.Fatal(err)
 		}
 	}
+}
+
+// issue returns the tokens of a new login. Where they are bound to keys, it is a
+// whole login with a key of its own.
+func (f *fleet) issue(subject string) (*oauth2.Token, error) {
+	if f.setup.Keys == "" {
+		access, refresh, err := f.fake.IssueToken(subject, "", scopes...)
+		return &oauth2.Token{AccessToken: access, RefreshToken: refresh}, err
+	}
+	client := f.engine.grants.Client()
+	key, err := client.Proofs().NewKey(f.Context())
+	if err != nil {
+		return nil, err
+	}
+	bound, verifier := client.WithProver(key), oauth2.GenerateVerifier()
+	target, err := bound.Authorize(f.Context(), "a-state-of-this-test", verifier, nil)
+	if err != nil {
+		return nil, err
+	}
+	callback, err := f.fake.Authorize(f.Context(), subject, target)
+	if err != nil {
+		return nil, err
+	}
+	back, err := url.Parse(callback)
+	if err != nil {
+		return nil, err
+	}
+	return bound.Exchange(f.Context(), back.Query().Get("code"), verifier)
 }
 
 // loginExpired has users authorize and lets their access tokens expire. Half of

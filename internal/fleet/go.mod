@@ -7,6 +7,7 @@ require (
 	github.com/authtrip/authtrip/storage/postgresstore v0.0.0
 	github.com/authtrip/authtrip/storage/redisstore v0.0.0
 	github.com/authtrip/authtrip/storage/sqlitestore v0.0.0
+	github.com/authtrip/authtrip/tokensource/jose v0.0.0
 	golang.org/x/oauth2 v0.38.0
 	golang.org/x/sys v0.50.0
 )
@@ -14,6 +15,7 @@ require (
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect

@@ -38,7 +38,11 @@ func TestG3_KilledProcessLosesNothingWithinAGraceWindow(t *testing.T) {
 }
 
 func killEverywhere(t *testing.T, kind string, grace time.Duration) {
-	f := newFleet(t, kind)
+	kills(newFleet(t, kind), kind, grace)
+}
+
+func kills(f *fleet, kind string, grace time.Duration) {
+	t := f.T
 	f.fake.Set(func(k *xapi.Knobs) { k.Token.GraceWindow = grace })
 	victims, subjects := victimsAt(scale(1, 40), refreshPoints...)
 	f.loginExpired(subjects)

@@ -75,6 +75,7 @@ var arrows = []row{
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
 	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
+	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
 	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
@@ -92,7 +93,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider storage storage/seal internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/responseparams internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

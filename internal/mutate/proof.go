@@ -44,6 +44,7 @@ var proofs = map[string]proof{
 	"postgres":   {long("-run=Bytea|HowAURL|NameBelow|Password|Primary|Restarts", "./storage/postgresstore")},
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},
 	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
+	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"fake":       {quick("./tokensource/oauthtest/...")},

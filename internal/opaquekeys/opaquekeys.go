@@ -22,6 +22,10 @@ import (
 
 // Proofs makes keys. Its zero value is ready.
 type Proofs struct {
+	// Name is part of the ID of each proof. It distinguishes the processes of a
+	// test, each of which has Proofs of its own.
+	Name string
+
 	// Err is the error of OpenKey, or nil.
 	Err func(stored string) error
 
@@ -72,7 +76,7 @@ func (k *key) Prove(_ context.Context, method, target, access string) (string, e
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proofs++
-	return strings.Join([]string{k.name, fmt.Sprint(p.proofs), method, target, hash(access), p.nonces[place(target, access != "")]}, " "), nil
+	return strings.Join([]string{k.name, fmt.Sprint(p.Name, "-", p.proofs), method, target, hash(access), p.nonces[place(target, access != "")]}, " "), nil
 }
 
 func (k *key) Observe(target string, resource bool, header http.Header, code string) bool {

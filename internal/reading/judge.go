@@ -14,7 +14,8 @@ import (
 )
 
 // Judge says who can cure what an answer reports: by the first of Refusals that
-// matches, or else by Classify. The zero Verdict means that neither knows.
+// matches, and otherwise by Classify. The zero Verdict means that neither
+// knows.
 func Judge(p *provider.Provider, a provider.Answer) provider.Verdict {
 	for _, r := range p.Refusals {
 		if matches(r, a) {

@@ -3,12 +3,15 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 // user is one user: calls, logins and logouts.
@@ -136,23 +139,53 @@ func (u *user) loginOnce(c chance) {
 	if !p.is("runs") {
 		return
 	}
-	access, refresh, err := u.run.fake.IssueToken(u.id, registration().ClientID, scopes...)
+	tok, err := u.authorize()
 	if err != nil {
 		u.run.t.Error(err)
 		return
 	}
 	exchanged := time.Now()
-	login := u.run.judge.exchanged(u, p, access, refresh)
+	login := u.run.judge.exchanged(u, p, tok.AccessToken, tok.RefreshToken)
 	time.Sleep(c.of("save").between(20*time.Millisecond, 500*time.Millisecond))
 	wall, _ := p.now()
-	tok := &oauth2.Token{
-		AccessToken: access, RefreshToken: refresh, TokenType: "bearer",
-		Expiry: wall.Add(u.ttl - time.Since(exchanged)), ExpiresIn: int64(u.ttl / time.Second),
-	}
+	tok.Expiry, tok.ExpiresIn = wall.Add(u.ttl-time.Since(exchanged)), int64(u.ttl/time.Second)
 	if !p.do(func() { _, err = p.keeper.Save(context.Background(), u.id, tok) }) {
 		err = errCrashed
 	}
 	u.run.judge.saved(u, login, err)
+}
+
+// authorize returns the tokens of a new login. Where tokens are bound to keys,
+// it is a whole login with a key of its own.
+func (u *user) authorize() (*oauth2.Token, error) {
+	fake, keys := u.run.fake, u.run.keys
+	if keys == nil {
+		access, refresh, err := fake.IssueToken(u.id, registration().ClientID, scopes...)
+		return &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer"}, err
+	}
+	ctx := context.Background()
+	client, err := oauth.New(fake.Provider(""), registration(), &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}, Proofs: keys})
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.NewKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bound, verifier := client.WithProver(key), oauth2.GenerateVerifier()
+	target, err := bound.Authorize(ctx, "a-state-of-this-run", verifier, nil)
+	if err != nil {
+		return nil, err
+	}
+	callback, err := fake.Authorize(ctx, u.id, target)
+	if err != nil {
+		return nil, err
+	}
+	back, err := url.Parse(callback)
+	if err != nil {
+		return nil, err
+	}
+	return bound.Exchange(ctx, back.Query().Get("code"), verifier)
 }
 
 // logout has a process end the grant.

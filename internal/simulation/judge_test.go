@@ -91,7 +91,8 @@ type attempt struct {
 	since, until time.Time // as the intent says
 	doubts       uint64    // as the record says beside the intent
 	began        time.Time // when the write of the intent began
-	sent         *send     // nil while nothing was sent
+	sent         *send     // nil while nothing was sent, and after a challenge
+	challenged   bool      // the one repetition that a challenge allows has been used
 	seen         map[*process]time.Time
 }
 

@@ -22,6 +22,7 @@ type profile struct {
 	cuts         float64       // per refresh request: the process is cut off from the store within 100 ms
 	again        float64       // per refresh request that repeats a lost one: it fails as well
 	reseal       bool          // every record is rewritten, now and then
+	proofs       bool          // tokens are bound to keys, and proofs need nonces that change often
 	deafWatchers float64       // per notification: it does not arrive
 }
 
@@ -50,6 +51,7 @@ var profiles = []profile{
 	{name: "early", early: 0.1},
 	{name: "double-login", logins: time.Hour, double: 0.7},
 	{name: "races", logins: 3 * time.Hour, logouts: 3 * time.Hour, races: 0.3, early: 0.05},
+	{name: "proofs", proofs: true, early: 0.05, logins: 3 * time.Hour, logouts: 6 * time.Hour, double: 0.2, crash: 0.005, wire: wireFaults{lostAfter: 0.05, status: 0.1}},
 	{name: "reseal", reseal: true, early: 0.02, logouts: 6 * time.Hour},
 	{name: "watch", deafWatchers: 0.5, early: 0.02, logins: 2 * time.Hour},
 	{name: "skew", skew: 14 * time.Second, early: 0.02, logins: 2 * time.Hour, wire: wireFaults{lostAfter: 0.1}},

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/opaquekeys"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/storagetest"
 	"github.com/authtrip/authtrip/tokensource"
@@ -35,8 +36,9 @@ type run struct {
 	fake   *oauthtest.Server
 	memory *storage.Memory
 	net    *storagetest.Network
-	grace  bool // the server has a grace window
-	single bool // the server keeps one grant per user
+	keys   *opaquekeys.Proofs // of the logins; nil for Bearer tokens
+	grace  bool               // the server has a grace window
+	single bool               // the server keeps one grant per user
 
 	mu        sync.Mutex // guards processes, names and births
 	names     map[string]*process
@@ -88,8 +90,14 @@ func (r *run) startServer(c chance, ttl time.Duration) {
 	for _, u := range r.users {
 		list = append(list, oauthtest.User{ID: u.id, Username: u.id})
 	}
-	r.fake = oauthtest.New(r.t, &oauthtest.Options{Provider: &server, Users: list, RecordLimit: -1, DefaultScopes: scopes})
+	o := &oauthtest.Options{Provider: &server, Users: list, RecordLimit: -1, DefaultScopes: scopes}
+	if r.profile.proofs {
+		r.keys = &opaquekeys.Proofs{Name: "login"}
+		o.Proofs = r.keys
+	}
+	r.fake = oauthtest.New(r.t, o)
 	r.fake.Set(func(k *oauthtest.Knobs) {
+		k.Proof.Nonces, k.Proof.NonceServes = r.profile.proofs, 3
 		k.Token.AccessTTL, k.Token.KillOldAccess = ttl, c.of("kill").hit(0.5)
 		if r.grace {
 			k.Token.GraceWindow = 48 * time.Hour
@@ -118,7 +126,11 @@ func (r *run) newProcess(name string, place int, interval time.Duration) *proces
 	if r.faulting() {
 		p.step = time.Duration((p.chance.of("skew").float()*2 - 1) * float64(r.profile.skew))
 	}
-	client, err := oauth.New(r.fake.Provider(""), registration(), &oauth.Options{HTTPClient: &http.Client{Transport: wire{p}}})
+	options := &oauth.Options{HTTPClient: &http.Client{Transport: wire{p}}}
+	if r.profile.proofs {
+		options.Proofs = &opaquekeys.Proofs{Name: name}
+	}
+	client, err := oauth.New(r.fake.Provider(""), registration(), options)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,9 +1,11 @@
 package simulation_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -18,13 +20,15 @@ type send struct {
 	issued  *pair // by the server, whether or not the answer came back
 	attempt *attempt
 	again   bool // an earlier attempt may have redeemed the token
+
+	challenged bool // the server wants another nonce, and has redeemed nothing
 }
 
 // lost reports whether the process does not know what became of the request.
 func (s *send) lost() bool { return s.status == 0 }
 
 // sent is called when a request leaves a process.
-func (j *judge) sent(p *process, form url.Values, fault string) *send {
+func (j *judge) sent(p *process, form url.Values, proof, fault string) *send {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := &send{p: p, token: form.Get("refresh_token"), at: time.Now()}
@@ -38,6 +42,9 @@ func (j *judge) sent(p *process, form url.Values, fault string) *send {
 	s.user = j.user(told.User.ID)
 	j.counts.add("refresh requests", 1)
 	j.say(p, f, "sends the refresh token of pair %d.%d %s", told.Grant, told.Pair, fault)
+	if key, _, _ := strings.Cut(proof, " "); key != told.Thumbprint {
+		j.violation("foreign-key", f, "%s sends a refresh token of %q under %q (T12)", p.name, told.Thumbprint, key)
+	}
 	j.judgeSend(f, s)
 	f.sends[s.token] = append(f.sends[s.token], s)
 	return s
@@ -114,6 +121,7 @@ func (f *facts) announced(s *send) *attempt {
 func (j *judge) handled(s *send, status int, body []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	s.challenged = status == http.StatusBadRequest && bytes.Contains(body, []byte(`"use_dpop_nonce"`))
 	if s.user == nil || status != http.StatusOK {
 		return
 	}
@@ -138,6 +146,13 @@ func (j *judge) received(s *send, status int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.status = status
+	if s.challenged { // the same attempt sends the token once more
+		s.clean = true
+		j.counts.add("nonce challenges", 1)
+		if s.attempt != nil && s.attempt.sent == s && !s.attempt.challenged {
+			s.attempt.sent, s.attempt.challenged = nil, true
+		}
+	}
 	if s.issued != nil {
 		s.issued.holders, s.issued.received = append(s.issued.holders, s.p), time.Now()
 	}

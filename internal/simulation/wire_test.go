@@ -50,7 +50,7 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		p.run.count("requests not sent because it was too late")
 		return nil, err
 	}
-	sent := p.run.judge.sent(p, form, fault)
+	sent := p.run.judge.sent(p, form, req.Header.Get("DPoP"), fault)
 	if fault == "" && sent.again {
 		fault = p.run.secondFault(c)
 	}

@@ -102,9 +102,9 @@ func renewed[T any](ctx context.Context, c *Client, j job) (none T, err error) {
 	return e.document.(T), nil
 }
 
-// begin starts an attempt, or joins the one that is under way. It does not wait.
-// The attempt continues when ctx ends, because other callers share it. The
-// result is nil after Close.
+// begin starts an attempt, or joins the one that is under way. It does not
+// wait. The attempt continues when ctx ends, because other callers share it.
+// The result is nil after Close.
 func (c *Client) begin(ctx context.Context, j job) (*entry, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

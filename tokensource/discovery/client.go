@@ -13,10 +13,10 @@ import (
 
 // Options adjusts a [Client]. The zero value is the safe default.
 type Options struct {
-	// HTTPClient carries the requests. Only its Transport is used: no cookies, no
-	// redirects. Nil means a transport of [Guard], with the two switches below.
-	// A transport of the caller's own decides itself which addresses it reaches,
-	// and the switch InsecurePrivate has no effect on it.
+	// HTTPClient carries the requests. Only its Transport is used: no cookies,
+	// no redirects. Nil means a transport of [Guard], with the two switches
+	// below. A transport of the caller's own decides itself which addresses it
+	// reaches, and the switch InsecurePrivate has no effect on it.
 	HTTPClient *http.Client
 
 	// Allow says which issuers may be asked and used, such as a list of the
@@ -30,9 +30,9 @@ type Options struct {
 	// so.
 	RequireS256 bool
 
-	// OnChange is called if an issuer has moved an endpoint to another origin. It
-	// must return soon, and is called concurrently with itself. Nil means that
-	// nothing is reported.
+	// OnChange is called if an issuer has moved an endpoint to another origin.
+	// It must return soon, and is called concurrently with itself. Nil means
+	// that nothing is reported.
 	OnChange func(old, now *Server)
 
 	// MaxAge is how long a document is used at most before it is read again.
@@ -44,8 +44,8 @@ type Options struct {
 	Timeout time.Duration
 
 	// InsecureLoopback allows http and loopback addresses, for tests and
-	// demonstrations. What is lost: a URL from outside reaches the other servers
-	// of this machine, and another user of it may listen there.
+	// demonstrations. What is lost: a URL from outside reaches the other
+	// servers of this machine, and another user of it may listen there.
 	InsecureLoopback bool
 
 	// InsecurePrivate allows addresses in private networks, such as those of an
@@ -137,8 +137,9 @@ func (c *Client) Server(ctx context.Context, issuer string) (*Server, error) {
 }
 
 // Refresh is like Server, but reads the metadata again, at most once a minute.
-// Call it after a failure that a moved endpoint explains. If the metadata cannot
-// be read, it returns the last that could, and an error only if there are none.
+// Call it after a failure that a moved endpoint explains. If the metadata
+// cannot be read, it returns the last that could, and an error only if there
+// are none.
 func (c *Client) Refresh(ctx context.Context, issuer string) (*Server, error) {
 	job, err := c.serverJob(issuer)
 	if err != nil {

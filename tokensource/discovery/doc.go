@@ -28,8 +28,8 @@
 // The issuer in the metadata must be the one that was asked for, character by
 // character. Otherwise nothing of them is used: a server could name the
 // endpoints of another one. The answer has status 200 and is JSON; a redirect
-// is not followed. Each endpoint is an https URL. Unknown members are ignored. A
-// known member with the wrong type is an error that names it.
+// is not followed. Each endpoint is an https URL. Unknown members are ignored.
+// A known member with the wrong type is an error that names it.
 //
 // The place of the metadata is tried in this order. For an issuer with a path:
 // RFC 8414 with the path behind the well-known name, OpenID Connect in the same

@@ -124,8 +124,8 @@ func (d *document) aliases(name string) map[string]string {
 	return list
 }
 
-// page returns a member that is the URL of a page for people, or "". It does not
-// matter enough to refuse a server for it.
+// page returns a member that is the URL of a page for people, or "". It does
+// not matter enough to refuse a server for it.
 func (d *document) page(name string) string {
 	var raw string
 	value, times := d.object.Raw(name)

@@ -17,8 +17,8 @@ var (
 	// JSON object, a member has the wrong type, or an endpoint is no https URL.
 	ErrInvalid = errors.New("discovery: the metadata cannot be used")
 
-	// ErrNoS256 means that the server does not support PKCE with S256. It matches
-	// ErrInvalid too.
+	// ErrNoS256 means that the server does not support PKCE with S256. It
+	// matches ErrInvalid too.
 	ErrNoS256 = errors.New("discovery: the server does not offer PKCE with S256")
 
 	// ErrNotAllowed means that Options.Allow refuses the issuer.

@@ -43,7 +43,8 @@ func (c *Client) firstOf(ctx context.Context, places []string, parse func(place 
 	return nil, 0, worst
 }
 
-// errUnreachable marks errors after which no other place at the same host helps.
+// errUnreachable marks errors after which no other place at the same host
+// helps.
 var errUnreachable = errors.New("the server cannot be reached")
 
 const unreachable = 5

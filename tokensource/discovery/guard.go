@@ -37,8 +37,8 @@ type Guard struct {
 
 	// InsecurePrivate allows private and shared addresses, for authorization
 	// servers in the network of an organisation. What is lost: a URL from
-	// outside reaches all servers of that network. Addresses that are link-local
-	// or that serve a cloud's machines are refused all the same.
+	// outside reaches all servers of that network. Addresses that are
+	// link-local or that serve a cloud's machines are refused all the same.
 	InsecurePrivate bool
 }
 

@@ -15,10 +15,10 @@ import (
 // Provider returns the facts of s as package oauth uses them. It is a new value
 // at each call.
 //
-// Its Name is made of the issuer. ClientAuth is Basic where the server takes it,
-// otherwise Post. Scopes is empty, because a server need not list all of them.
-// Its APIOrigins are empty: metadata do not say where the API is. A UserInfo
-// endpoint gives IdentityURL, which needs the scope openid.
+// Its Name is made of the issuer. ClientAuth is Basic where the server takes
+// it, otherwise Post. Scopes is empty, because a server need not list all of
+// them. Its APIOrigins are empty: metadata do not say where the API is. A
+// UserInfo endpoint gives IdentityURL, which needs the scope openid.
 //
 // The error is [ErrInvalid] if the server has no authorization endpoint or no
 // token endpoint.

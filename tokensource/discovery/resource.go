@@ -13,8 +13,8 @@ import (
 	"github.com/authtrip/authtrip/internal/members"
 )
 
-// A Resource is the metadata of a protected resource, such as an API ([RFC 9728]
-// section 2).
+// A Resource is the metadata of a protected resource, such as an API ([RFC
+// 9728] section 2).
 //
 // [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
 type Resource struct {
@@ -77,7 +77,8 @@ func (c *Client) Resource(ctx context.Context, resource string, resp *http.Respo
 	})
 }
 
-// metadataURL returns the place that a challenge names ([RFC 9728] section 5.1).
+// metadataURL returns the place that a challenge names ([RFC 9728] section
+// 5.1).
 //
 // [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
 func metadataURL(resp *http.Response) string {
@@ -137,7 +138,8 @@ func (d *document) resource() *Resource {
 	return r
 }
 
-// covers reports whether a resource identifier is that of asked, or of a parent.
+// covers reports whether a resource identifier is that of asked, or of a
+// parent.
 func covers(named string, asked *url.URL) bool {
 	u, err := url.Parse(named)
 	if err != nil || u.User != nil || strings.Contains(named, "#") || !sameOrigin(u, asked) {

@@ -11,8 +11,8 @@ import (
 
 // A Server is the metadata of an authorization server ([RFC 8414] section 2,
 // [OpenID Connect Discovery] section 3). An endpoint that does not exist is
-// empty. A list that is nil was not in the metadata, unless the standard gives it
-// a default: then it holds that.
+// empty. A list that is nil was not in the metadata, unless the standard gives
+// it a default: then it holds that.
 //
 // [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
 // [OpenID Connect Discovery]: https://openid.net/specs/openid-connect-discovery-1_0.html

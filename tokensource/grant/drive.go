@@ -258,7 +258,8 @@ func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok 
 		}
 		t := r.issued(tok, sent.Wall, r.members)
 		r.tellScopes(ctx, r.subject, r.scopes, t.Scope)
-		return lease.Event{OK: true, Token: t}
+		spent := t.Refresh == "" && r.client.Provider().RefreshTokens.AbsentIsLost
+		return lease.Event{OK: true, Token: t, Spent: spent}
 	}
 	r.answered = err
 	failure, _ := errors.AsType[*tokensource.Error](err)

@@ -27,7 +27,9 @@ const (
 	// public client got no new refresh token: a copy of the old one would stay
 	// valid unnoticed ([RFC 9700] section 2.2.2). Reason is "no usable refresh
 	// token" if the one that came cannot be used. Then the user may have to
-	// authorize again when the access token expires.
+	// authorize again when the access token expires. With Err, the tokens are
+	// stored and the access token is not used: no request can carry it, or the ID
+	// token that came with it is refused.
 	//
 	// [RFC 9700]: https://www.rfc-editor.org/rfc/rfc9700
 	EventRefreshed tokensource.EventKind = "grant refreshed"
@@ -184,7 +186,7 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 		err      error
 	}{
 		{e.Authorized, EventAuthorized, "", nil},
-		{e.Refreshed, EventRefreshed, r.reason, nil},
+		{e.Refreshed, EventRefreshed, r.reason, r.broken},
 		{e.Failed, EventRefreshFailed, "", r.answered},
 		{e.Unsaved, EventUnsaved, "", r.stored},
 		{e.Saved, EventSaved, "", nil},

@@ -64,6 +64,12 @@ func TestIDTokensOfRefreshes(t *testing.T) {
 				v := new(idTokens)
 				w.Options.IDTokens = v
 				w.clientFor(func(*provider.Provider) {})
+				unused := 0
+				w.OnEvent = func(e tokensource.Event) {
+					if e.Kind == grant.EventRefreshed && e.Err != nil {
+						unused++
+					}
+				}
 				g := w.Process(nil)
 				authorized := time.Now()
 				if _, err := g.SaveLogin(t.Context(), w.User, w.issue(), &grant.LoginOptions{User: tt.user}); err != nil {
@@ -82,6 +88,9 @@ func TestIDTokensOfRefreshes(t *testing.T) {
 					if tok != nil || !strings.Contains(err.Error(), "another user") || strings.Contains(err.Error(), "mallory") {
 						t.Errorf("Token() = %v, want an error that says why, and not who", err)
 					}
+				}
+				if (unused == 1) == tt.ok {
+					t.Errorf("%d events report tokens that are not used, want one if they are refused", unused)
 				}
 				for _, asked := range v.seen {
 					if !asked.Refreshed || asked.Subject != tt.user || asked.Nonce != "" || !asked.IssuedAfter.Equal(authorized) {

@@ -19,6 +19,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // G3: One attempt sends one request, and a refresh token whose answer is
@@ -363,4 +364,36 @@ func TestWritesStayFewWhileTheStoreRefusesThem(t *testing.T) {
 		}
 		w.WantRefreshes(0)
 	})
+}
+
+// A server that answers a second use of a refresh token with the access token
+// alone has given the new refresh token to the first use. The old one must not
+// be sent a third time. Some servers then end all grants of the user.
+func TestARefreshWhoseAnswerHasNoRefreshTokenWhereAbsentIsLost(t *testing.T) {
+	for name, lost := range map[string]bool{"absent is lost": true, "absent means keep": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.clientFor(func(p *provider.Provider) { p.RefreshTokens.AbsentIsLost = lost })
+				w.Fake.Set(func(k *xapi.Knobs) { k.Token.OmitRefresh, k.Token.AccessTTL = true, time.Hour })
+				g := w.Process(nil)
+				w.Login(g)
+				time.Sleep(time.Hour)
+				if !w.Works(w.Token(g)) {
+					t.Error("the new access token does not work")
+				}
+				time.Sleep(time.Hour)
+				_, err := g.Source(w.User).Token(t.Context())
+				if !lost {
+					if err != nil {
+						t.Errorf("Token() = %v, want a token", err)
+					}
+					w.WantRefreshes(2)
+					return
+				}
+				testworld.WantReason(t, err, tokensource.ReasonNoRefreshToken)
+				w.WantRefreshes(1)
+			})
+		})
+	}
 }

@@ -52,6 +52,9 @@ type DPoP struct {
 
 var _ tokensource.Proofs = (*DPoP)(nil)
 
+// defaultAlgorithm is how keys sign that are made in memory.
+const defaultAlgorithm = "ES256"
+
 // NewDPoP returns a DPoP. Nil options mean all defaults. It refuses an unknown
 // algorithm, and one of NewSigner and OpenSigner without the other.
 func NewDPoP(o *DPoPOptions) (*DPoP, error) {
@@ -67,6 +70,15 @@ func NewDPoP(o *DPoPOptions) (*DPoP, error) {
 	return &DPoP{o: *o, servers: newServers()}, nil
 }
 
+// Algorithm returns the algorithm with which the keys of new grants sign. It is
+// empty if each key of NewSigner has its own.
+func (d *DPoP) Algorithm() string {
+	if d.o.Algorithm == "" && d.o.NewSigner == nil {
+		return defaultAlgorithm
+	}
+	return d.o.Algorithm
+}
+
 // The text of a key is its form, its algorithm, and what follows: the private
 // key, or the thumbprint and the name of a key that is in another place. The
 // thumbprint shows that the key has been replaced.
@@ -80,10 +92,7 @@ var errDamaged = fmt.Errorf("jose: the stored key cannot be read: %w", tokensour
 // NewKey returns the key of a new grant.
 func (d *DPoP) NewKey(ctx context.Context) (tokensource.ProofKey, error) {
 	if d.o.NewSigner == nil {
-		alg := d.o.Algorithm
-		if alg == "" {
-			alg = "ES256"
-		}
+		alg := d.Algorithm()
 		signer, text, err := generate(alg)
 		if err != nil {
 			return nil, fmt.Errorf("jose: no key could be made: %w", err)

@@ -1,233 +1,155 @@
 package jose_test
 
 import (
-	"crypto"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"log"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
-	gojose "github.com/go-jose/go-jose/v4"
-	"golang.org/x/oauth2"
-
 	"github.com/authtrip/authtrip/internal/nodekit"
+	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/jose"
+	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/transport"
 )
 
-const accounts = "https://accounts.example"
-
-// kind is a client, as oidc-provider registers it and as the app has it.
-type kind struct {
-	metadata    map[string]any
-	credential  oauth.Credential
-	clientAuth  provider.ClientAuth
-	browserOnly bool // the request is not pushed
+// nodeApp is an app with a login at npm's oidc-provider.
+type nodeApp struct {
+	url, issuer string
+	client      *oauth.Client
+	grants      *grant.Keeper
+	api         *http.Client
 }
 
-// TestOIDCProvider logs clients of each kind in at npm's oidc-provider, with
-// pushed requests, a resource, and rotation.
-func TestOIDCProvider(t *testing.T) {
-	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.RawQuery) }))
-	t.Cleanup(answers.Close)
-	kinds := clientKinds(t)
-	var clients []map[string]any
-	for name, k := range kinds {
-		k.metadata["client_id"], k.metadata["redirect_uris"] = name, []string{answers.URL + "/callback"}
-		grants := []string{"authorization_code", "refresh_token"}
-		if k.metadata["token_endpoint_auth_method"] != "none" {
-			grants = append(grants, "client_credentials")
-		}
-		k.metadata["grant_types"] = grants
-		k.metadata["require_pushed_authorization_requests"] = !k.browserOnly
-		clients = append(clients, k.metadata)
-	}
-	text, err := json.Marshal(clients)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer := nodekit.Serve(t, "testdata/oidc-provider.mjs", "CLIENTS="+string(text))
-	front, trust := inFront(t, issuer)
-	for name, k := range kinds {
-		t.Run(name, func(t *testing.T) {
-			p := serverAt(issuer, front, k)
-			client, err := oauth.New(p, oauth.Registration{
-				ClientID: name, Credential: k.credential, RedirectURL: answers.URL + "/callback",
-				Scopes: []string{"openid", "offline_access", "accounts:read"}, Resources: []string{accounts},
-			}, &oauth.Options{HTTPClient: &http.Client{Transport: trust}})
-			if err != nil {
-				t.Fatal(err)
+// npm's oidc-provider binds tokens to keys, with nonces and rotation: for a
+// confidential and for a public client, and for a pushed request.
+func TestOIDCProviderWithDPoP(t *testing.T) {
+	for _, tt := range []struct {
+		clientID string
+		pushed   bool
+	}{{"confidential", false}, {"public", false}, {"public", true}} {
+		t.Run(fmt.Sprintf("%s, pushed %v", tt.clientID, tt.pushed), func(t *testing.T) {
+			t.Parallel()
+			a := newNodeApp(t, tt.clientID, tt.pushed)
+			me := nodekit.NewPerson(t)
+			if got := me.Decide(me.Get(a.url+"/me"), "alice", true); got.Text != "alice" {
+				t.Fatalf("after the login the app answers %d %q, want alice", got.Status, got.Text)
 			}
-			lifeOf(t, client)
+			for n := 1; n <= 3; n++ {
+				before := a.get(t, "/kill-access")
+				if got := me.Get(a.url + "/me"); got.Text != "alice" {
+					t.Fatalf("call %d after the token became invalid = %d %.200s, want alice", n, got.Status, got.Text)
+				}
+				if after := a.get(t, "/counts"); after.Refreshes != before.Refreshes+1 || after.Refused != 0 || after.Challenges > 2 {
+					t.Errorf("an invalid token took the server from %+v to %+v, want one refresh and no refusal", before, after)
+				}
+			}
+			g, err := a.grants.Grant(t.Context(), "alice")
+			if err != nil || !g.Bound {
+				t.Errorf("the grant is %+v, %v, want one that is bound", g, err)
+			}
 		})
 	}
 }
 
-// lifeOf is a login, two refreshes, the reuse of an old refresh token, and an
-// app's own token.
-func lifeOf(t *testing.T, client *oauth.Client) {
+func newNodeApp(t *testing.T, clientID string, pushed bool) *nodeApp {
 	t.Helper()
-	verifier := oauth2.GenerateVerifier()
-	login, err := client.Authorize(t.Context(), "a-state", verifier, url.Values{"prompt": {"consent"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if pushed := strings.Contains(login, "request_uri="); pushed != (client.Provider().PushedAuthorizationURL != "") {
-		t.Errorf("the URL of the login is %s", login)
-	}
-	alice := nodekit.NewPerson(t)
-	answer, err := url.ParseQuery(alice.Decide(alice.Get(login), "alice", true).Text)
-	if err != nil || answer.Get("code") == "" || answer.Get("iss") != client.Provider().Issuer {
-		t.Fatalf("the answer to the login is %v, %v, want a code and the issuer", answer, err)
-	}
-	tok, err := client.Exchange(t.Context(), answer.Get("code"), verifier)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := tok.RefreshToken
-	for n := range 3 {
-		// Without the resource, the server issues a token for another API,
-		// which has no such scope.
-		if scope, _ := tok.Extra("scope").(string); !strings.Contains(scope, "accounts:read") {
-			t.Errorf("after %d refreshes the token has the scopes %q, want accounts:read", n, scope)
-		}
-		if n == 2 {
-			break
-		}
-		if tok, err = client.Refresh(t.Context(), tok.RefreshToken); err != nil {
-			t.Fatalf("refresh %d = %v", n+1, err)
-		}
-	}
-	if tok.RefreshToken == first || tok.RefreshToken == "" {
-		t.Error("the server does not rotate: the test shows less than it says")
-	}
-	if !client.Public() {
-		if _, err := client.ClientCredentials(t.Context()); err != nil {
-			t.Errorf("ClientCredentials() = %v, want a token", err)
-		}
-	}
-	if err := client.Revoke(t.Context(), tok.RefreshToken, oauth.HintRefreshToken); err != nil {
-		t.Errorf("Revoke() = %v, want none", err)
-	}
-	if _, err := client.Refresh(t.Context(), tok.RefreshToken); !errors.Is(err, tokensource.ErrReauthorize) {
-		t.Errorf("Refresh() after the revocation = %v, want ErrReauthorize", err)
-	}
-}
-
-// clientKinds returns one client for each method of authentication.
-func clientKinds(t *testing.T) map[string]kind {
-	t.Helper()
-	const secret = "a secret, with+a%20colon:"
-	kinds := map[string]kind{
-		"none": {metadata: map[string]any{"token_endpoint_auth_method": "none"}},
-		"basic": {
-			metadata:   map[string]any{"token_endpoint_auth_method": "client_secret_basic", "client_secret": secret},
-			credential: oauth.Secret(secret),
-		},
-		"post": {
-			metadata:   map[string]any{"token_endpoint_auth_method": "client_secret_post", "client_secret": secret},
-			credential: oauth.Secret(secret), clientAuth: provider.Post, browserOnly: true,
-		},
-	}
-	for name, key := range map[string]crypto.Signer{"ES256": curve(t, elliptic.P256()), "PS256": rsaKey(t, 2048), "EdDSA": edKey(t)} {
-		c, err := jose.PrivateKeyJWT(key, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set, err := jose.NewKeySet(key.Public())
-		if err != nil {
-			t.Fatal(err)
-		}
-		kinds[name] = kind{credential: c, metadata: map[string]any{
-			"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": name, "jwks": set,
-		}}
-	}
-	own, issued := selfSigned(t, "self"), selfSigned(t, "issued")
-	kinds["self-signed certificate"] = kind{credential: oauth.MutualTLS(func() (*tls.Certificate, error) { return &own, nil }), metadata: map[string]any{
-		"token_endpoint_auth_method": "self_signed_tls_client_auth", "tls_client_certificate_bound_access_tokens": true,
-		"jwks": gojose.JSONWebKeySet{Keys: []gojose.JSONWebKey{{Key: own.Leaf.PublicKey, Certificates: []*x509.Certificate{own.Leaf}}}},
-	}}
-	kinds["certificate of an authority"] = kind{credential: oauth.MutualTLS(func() (*tls.Certificate, error) { return &issued, nil }), metadata: map[string]any{
-		"token_endpoint_auth_method": "tls_client_auth", "tls_client_certificate_bound_access_tokens": true, "tls_client_auth_subject_dn": "CN=issued",
-	}}
-	return kinds
-}
-
-// selfSigned returns a certificate for a name.
-func selfSigned(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	key := curve(t, elliptic.P256())
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// inFront starts the proxy that ends TLS in front of the server, and tells the
-// server of certificates. It has verified one of them: the proxy of a bank
-// knows the authorities. It returns a transport that trusts the proxy.
-func inFront(t *testing.T, issuer string) (base string, trust *http.Transport) {
-	t.Helper()
-	to, err := url.Parse(issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(to)
-		r.Out.Header.Del("X-Client-Certificate")
-		if r.In.TLS == nil || len(r.In.TLS.PeerCertificates) == 0 {
-			return
-		}
-		leaf := r.In.TLS.PeerCertificates[0]
-		r.Out.Header.Set("X-Client-Certificate", base64.StdEncoding.EncodeToString(leaf.Raw))
-		r.Out.Header.Set("X-Client-Subject", leaf.Subject.String())
-		if leaf.Subject.CommonName == "issued" {
-			r.Out.Header.Set("X-Client-Verified", "yes")
-		}
-	}}
-	live := httptest.NewUnstartedServer(proxy)
-	live.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
-	live.Config.ErrorLog = log.New(io.Discard, "", 0)
-	live.StartTLS()
+	mux := http.NewServeMux()
+	live := httptest.NewServer(mux)
 	t.Cleanup(live.Close)
-	return live.URL, live.Client().Transport.(*http.Transport)
+	a := &nodeApp{url: live.URL}
+	a.issuer = nodekit.Serve(t, "testdata/oidc-provider.mjs", "CLIENT_SECRET=a secret", "CALLBACK="+live.URL+"/callback")
+	r := oauth.Registration{ClientID: clientID, RedirectURL: live.URL + "/callback", Scopes: []string{"openid", "profile", "offline_access"}}
+	if clientID == "confidential" {
+		r.Credential = oauth.Secret("a secret")
+	}
+	var err error
+	if a.client, err = oauth.New(a.provider(pushed), r, &oauth.Options{Proofs: newDPoP(t, nil)}); err != nil {
+		t.Fatal(err)
+	}
+	keys := must(seal.NewKeys(seal.NewKey()))
+	if a.grants, err = grant.New(a.client, must(storage.Sealed(storage.NewMemory(), keys)), &grant.Options{RenewSpacing: time.Nanosecond}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.grants.Close() })
+	login, err := middleware.New(a.grants, keys, &middleware.Options{Params: url.Values{"prompt": {"consent"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.api = &http.Client{Transport: must(transport.New(a.grants, nil))}
+	login.Mount(mux)
+	mux.Handle("/me", login.Require(http.HandlerFunc(a.me)))
+	return a
 }
 
-// serverAt describes oidc-provider for a kind of client.
-func serverAt(issuer, front string, k kind) *provider.Provider {
+func (a *nodeApp) provider(pushed bool) *provider.Provider {
 	p := &provider.Provider{
-		Name: "oidc-provider", Issuer: issuer, IssuerRequired: true, AuthorizationURL: issuer + "/auth", TokenURL: issuer + "/token",
-		RevocationURL: issuer + "/token/revocation", PushedAuthorizationURL: issuer + "/request", RequirePushed: true,
-		RefreshScope: "offline_access", ClientAuth: k.clientAuth, InsecureLoopback: true,
+		Name: "oidc-provider", Issuer: a.issuer, IssuerRequired: true,
+		AuthorizationURL: a.issuer + "/auth", TokenURL: a.issuer + "/token", RevocationURL: a.issuer + "/token/revocation",
+		APIOrigins: []string{a.issuer}, RefreshScope: "offline_access", RevokesAll: true,
+		IdentityURL: a.issuer + "/me", InsecureLoopback: true,
+		ParseIdentity: func(body []byte) (provider.Identity, error) {
+			var user struct{ Sub string }
+			err := json.Unmarshal(body, &user)
+			return provider.Identity{Subject: user.Sub}, err
+		},
 	}
-	if k.browserOnly {
-		p.PushedAuthorizationURL, p.RequirePushed = "", false
+	if pushed {
+		p.PushedAuthorizationURL, p.RequirePushed = a.issuer+"/request", true
 	}
-	p.MTLS.TokenURL, p.MTLS.RevocationURL, p.MTLS.PushedAuthorizationURL = front+"/token", front+"/token/revocation", front+"/request"
 	return p
+}
+
+// me asks the API for the user of the token, and answers with that.
+func (a *nodeApp) me(w http.ResponseWriter, r *http.Request) {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, a.issuer+"/me", nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	resp, err := a.api.Do(req)
+	if errors.Is(err, tokensource.ErrReauthorize) {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	var user struct{ Sub string }
+	if err := json.NewDecoder(resp.Body).Decode(&user); err != nil || resp.StatusCode != http.StatusOK {
+		http.Error(w, fmt.Sprint("the API answers ", resp.StatusCode), http.StatusBadGateway)
+		return
+	}
+	_, _ = io.WriteString(w, user.Sub)
+}
+
+// nodeCounts is what the server has done.
+type nodeCounts struct{ Refreshes, Exchanges, Challenges, Refused int }
+
+func (a *nodeApp) get(t *testing.T, path string) (c nodeCounts) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.issuer+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

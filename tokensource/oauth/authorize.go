@@ -55,7 +55,7 @@ func (c *Client) Authorize(ctx context.Context, state, verifier string, params u
 	if err := c.checkFlow(state, verifier); err != nil {
 		return "", err
 	}
-	endpoint, err := url.Parse(c.provider.AuthorizationURL)
+	endpoint, err := url.Parse(c.moves.known(c.provider.AuthorizationURL))
 	if err != nil {
 		return "", fmt.Errorf("oauth: AuthorizationURL: %w", err)
 	}

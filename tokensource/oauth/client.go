@@ -31,6 +31,7 @@ type Client struct {
 	proofs       tokensource.Proofs
 	prover       func() tokensource.ProofKey // nil for none; in a closure, which nothing prints
 	idTokens     func() IDTokenVerifier      // nil for none
+	moves        *moves
 }
 
 // Options adjusts a [Client]. The zero value is the safe default.
@@ -49,6 +50,16 @@ type Options struct {
 	// Client cannot always know then that nothing was sent, and a refresh token
 	// counts as in doubt. It must not repeat requests.
 	HTTPClient *http.Client
+
+	// Reread returns the facts about the authorization server as they are now.
+	// It is called before a request if the one before it found nothing at the
+	// endpoint: no connection, a redirect, or a status such as 404. So an
+	// endpoint that the server has moved is found without a restart. It is
+	// called once a minute at most, for at most 5 seconds, and concurrently with
+	// other requests. Only the endpoints of its result count, and only if its
+	// Issuer is that of the Provider. Nil means that endpoints do not move. With
+	// package discovery, it is a function that calls Client.Refresh.
+	Reread func(ctx context.Context) (*provider.Provider, error)
 
 	// MaxInFlight is how many requests of one kind may be under way at once:
 	// pushed authorization requests, exchanges, identity requests, revocations
@@ -155,6 +166,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 		registration: &r,
 		carrier:      newCarrier(o.HTTPClient, certificate),
 		at:           endpointsOf(p, certificate != nil),
+		moves:        &moves{first: p, mtls: certificate != nil, reread: o.Reread},
 		fapi:         o.FAPI2,
 		limits:       newLimits(o.MaxInFlight),
 		timeout:      o.Timeout,

@@ -128,6 +128,9 @@ func (c *Client) refreshHint() string {
 
 // token sends a call to a token endpoint and reads the answer.
 func (c *Client) token(ctx context.Context, call call) (*oauth2.Token, error) {
+	if err := c.unbound(call.op); err != nil {
+		return nil, err
+	}
 	c.addResources(call.form)
 	a, err := c.post(ctx, call)
 	if err != nil {

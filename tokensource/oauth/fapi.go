@@ -71,3 +71,18 @@ func algorithm(p tokensource.Proofs) string {
 	}
 	return ""
 }
+
+// unbound refuses a request for a token that would be bound to nothing. A grant
+// without a key was made before the client kept the profile.
+func (c *Client) unbound(op string) error {
+	switch {
+	case !c.fapi || c.carrier.certificate != nil || c.prover != nil:
+		return nil
+	case op == opRefresh:
+		return &tokensource.Error{
+			Op: op, Kind: tokensource.ErrReauthorize, Err: errors.New("oauth: Options.FAPI2: the grant is bound to no key"),
+			Hint: "it was made before the app kept FAPI 2.0: a new login binds it",
+		}
+	}
+	return errNoKey
+}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/internal/wire"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -143,6 +144,16 @@ func fapi(t *testing.T, s setting, status int, body string) (*oauthtest.Server, 
 		t.Fatal(err)
 	}
 	return fake, client
+}
+
+// A grant of the time before the profile ends with a new login.
+func TestFAPI2DoesNotRefreshAGrantWithoutAKey(t *testing.T) {
+	fake, client := fapi(t, bank(), 200, `{"access_token":"at","token_type":"Bearer"}`)
+	_, err := client.Refresh(t.Context(), someRefresh)
+	testworld.WantIs(t, err, tokensource.ErrReauthorize)
+	if _, err := client.ClientCredentials(t.Context()); err == nil || len(fake.Requests()) != 0 {
+		t.Errorf("ClientCredentials() without a key = %v after %d requests, want an error and none", err, len(fake.Requests()))
+	}
 }
 
 // Mutual TLS does both: it authenticates, and binds the tokens.

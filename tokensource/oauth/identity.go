@@ -68,11 +68,12 @@ func (c *Client) identityURL(ctx context.Context, tok *oauth2.Token) string {
 	if origin, ok := tok.Extra(c.provider.TokenHostParam).(string); ok {
 		ctx = home.With(ctx, origin)
 	}
-	return c.homeOf(ctx, c.provider.IdentityURL)
+	return c.homeOf(ctx, c.moves.known(c.provider.IdentityURL))
 }
 
-// get asks who the user of tok is. The request carries tok as a Bearer token, or
-// with a proof if it is bound to a key. A challenge for a nonce is answered once.
+// get asks who the user of tok is. The request carries tok as a Bearer token,
+// or with a proof if it is bound to a key. A challenge for a nonce is answered
+// once.
 func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (answer, error) {
 	leave, err := c.limits.enter(ctx, opIdentity)
 	if err != nil {

@@ -89,6 +89,7 @@ func (c *Client) post(ctx context.Context, call call) (answer, error) {
 	defer leave()
 	ctx, cancel := context.WithTimeout(backchannel.With(ctx), c.timeout)
 	defer cancel()
+	call.endpoint = c.moves.now(ctx, call.endpoint)
 	credential := c.registration.Credential
 	secret, err := credential.current(ctx)
 	if err != nil {
@@ -121,6 +122,7 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	r.Header().Set("Content-Type", mediaType)
 	call.how.shape(req, r.Header())
 	a, err := c.send(call.op, req, &s)
+	c.moves.observe(a, err)
 	a.secrets = append(r.secrets(), secret)
 	if err == nil {
 		a.again = c.observed(r, a, call.singleUse)

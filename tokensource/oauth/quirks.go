@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -49,7 +50,7 @@ func checkAccepted(r Registration, p *provider.Provider) error {
 	}
 	u, err := url.Parse(r.RedirectURL)
 	if err != nil {
-		return nil // checked before
+		return errors.New("oauth: RedirectURL is not a URL") // cannot happen: it was checked before
 	}
 	refuses, host := p.Redirects, strings.ToLower(u.Hostname())
 	switch custom := u.Scheme != "https" && u.Scheme != "http"; {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -277,6 +278,23 @@ func TestNewRefusesWhatTheServerRefuses(t *testing.T) {
 		s.r.RedirectURL = tt.redirect
 		if _, err := s.client(); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: New() = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// A request for a grant goes to the server of that grant, if the provider lists
+// it. The client secret goes nowhere else.
+func TestServerOfAGrant(t *testing.T) {
+	const other = "https://accounts.x.example"
+	for named, want := range map[string]string{
+		other: other, "": "https://api.x.com", "https://evil.example": "https://api.x.com", other + "/": "https://api.x.com",
+	} {
+		s := confidential()
+		s.p.TokenHostParam, s.p.TokenHosts = "server", []string{"https://api.x.com", other}
+		r := &recorded{status: 200, answer: someTokens}
+		ctx := home.With(t.Context(), named)
+		if _, err := r.client(t, s).Refresh(ctx, someRefresh); err != nil || r.url != want+"/2/oauth2/token" {
+			t.Errorf("Refresh() for a grant of %q = %v, sent to %s, want %s", named, err, r.url, want)
 		}
 	}
 }

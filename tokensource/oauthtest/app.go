@@ -21,6 +21,10 @@ type App struct {
 	// private-use ones.
 	RedirectURLs []string
 
+	// PostLogoutURLs are where a browser may return to after a logout at
+	// Provider.EndSessionURL. They are compared byte by byte.
+	PostLogoutURLs []string
+
 	// Auth is how the app authenticates, if it has no secret: "private_key_jwt"
 	// (Options.Assertions verifies the assertions) or "tls_client_auth" (with
 	// the certificate of Thumbprint). Empty means that the app is public.
@@ -93,7 +97,7 @@ func (s *Server) Register(a App) error {
 			return fmt.Errorf("oauthtest: app %s: redirect URL %q: %w", a.ClientID, raw, err)
 		}
 	}
-	a.RedirectURLs = slices.Clone(a.RedirectURLs)
+	a.RedirectURLs, a.PostLogoutURLs = slices.Clone(a.RedirectURLs), slices.Clone(a.PostLogoutURLs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.apps[a.ClientID] == nil {

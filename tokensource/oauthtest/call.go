@@ -167,6 +167,8 @@ func (c *call) route() *reply {
 		return c.keys()
 	case opDevice:
 		return c.post(c.deviceCode)
+	case opLogout:
+		return c.endSession()
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:

@@ -69,7 +69,10 @@ func (c *call) client() (*App, *reply) {
 	case !basic:
 		id = inBody
 	}
-	post := c.s.provider.ClientAuth == provider.Post && !(c.op == opRevoke && c.s.provider.Revocation.Auth == "basic")
+	post := c.s.provider.ClientAuth == provider.Post
+	if c.op == opRevoke && c.s.provider.Revocation.Auth == "basic" {
+		post = false
+	}
 	if c.k.Token.AnyClientAuth {
 		post = !basic
 	}
@@ -88,7 +91,7 @@ func (c *call) client() (*App, *reply) {
 		return app, c.keyed(app, basic)
 	case c.form.Has("client_assertion"):
 		return nil, c.say("client", "")
-	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic && !(c.s.provider.PublicBasic && secret == ""),
+	case app.secret == nil && (basic || post && secret != "") && !c.k.Token.AllowPublicBasic && (secret != "" || !c.s.provider.PublicBasic),
 		app.secret != nil && (basic == post || !same(secret, app.Secret())):
 		return nil, c.say("client", "")
 	}

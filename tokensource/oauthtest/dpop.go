@@ -71,6 +71,7 @@ func (c *call) prove(accessToken string) (code string) {
 		return "invalid_dpop_proof"
 	case c.k.Proof.AlwaysChallenge, c.k.Proof.Nonces && (nonce == "" || nonce != n.now && nonce != n.before):
 		c.noteLocked("nonce challenge")
+		delete(c.s.recorder.verifiers, digestOf(c.form.Get("code_verifier"))) // nothing was redeemed: it is sent once more
 		return "use_dpop_nonce"
 	case p.seen[id]:
 		c.noteLocked("proof used again")

@@ -20,8 +20,8 @@ type Request struct {
 	Path   string
 
 	// Op is what the request is for: "authorize", "push", "token" (codes,
-	// refresh tokens, client credentials), "revoke", "identity", "api", or
-	// nothing.
+	// refresh tokens, client credentials), "revoke", "identity", "keys",
+	// "logout", "api", or nothing.
 	Op string
 
 	GrantType string // of a token request

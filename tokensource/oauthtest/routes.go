@@ -20,6 +20,7 @@ const (
 	opDevice    = "device"
 	opIdentity  = "identity"
 	opKeys      = "keys"
+	opLogout    = "logout"
 	opAPI       = "api"
 	opNone      = "" // nothing is there, or the request went to a stranger
 )
@@ -66,6 +67,7 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opPush, p.MTLS.PushedAuthorizationURL},
 		{opIdentity, p.IdentityURL},
 		{opKeys, p.JWKSURL},
+		{opLogout, p.EndSessionURL},
 	} {
 		if e.url == "" {
 			continue
@@ -120,8 +122,8 @@ func (r *routes) find(req *http.Request) string {
 	return opNone
 }
 
-// at reports whether a path is that of the endpoint. A path can have a place for
-// the client ID.
+// at reports whether a path is that of the endpoint. A path can have a place
+// for the client ID.
 func (e endpoint) at(path string) bool {
 	before, after, place := strings.Cut(e.path, "{client_id}")
 	if !place {

@@ -41,7 +41,7 @@ func (v *Verifier) VerifyIDToken(ctx context.Context, tok *oauth2.Token, want pr
 	if err == nil {
 		err = errors.Join(t.checkType(), v.times(t, want))
 	}
-	if err == nil && t.AccessTokenHash != "" && t.VerifyAccessToken(tok.AccessToken) != nil {
+	if err == nil && !want.Refreshed && t.AccessTokenHash != "" && t.VerifyAccessToken(tok.AccessToken) != nil {
 		err = errors.New("it was issued with another access token")
 	}
 	if err == nil && want.Refreshed && want.Subject != "" && subject != want.Subject {
@@ -109,12 +109,14 @@ func (v *Verifier) audience(t signed) error {
 	return errors.New("it was issued to another client")
 }
 
-// times checks when a token was issued and when it expires. A refreshed one may
-// have been issued earlier, but not before the login.
+// times checks when a token was issued and when it expires.
 func (v *Verifier) times(t signed, want provider.IDTokenRequest) error {
 	issued, hasIssued := t.claims.time("iat")
 	expires, hasExpiry := t.claims.time("exp")
 	notBefore, hasNotBefore := t.claims.time("nbf")
+	if want.Refreshed {
+		return refreshedTimes(issued, hasIssued, want)
+	}
 	switch {
 	case !hasIssued || !hasExpiry:
 		return errors.New("it does not say when it was issued, or when it expires")
@@ -122,10 +124,24 @@ func (v *Verifier) times(t signed, want provider.IDTokenRequest) error {
 		return errors.New("it was issued in the future: the clock of this machine or of the server is wrong")
 	case hasNotBefore && notBefore.After(want.At.Add(v.skew)):
 		return errors.New("it is not valid yet: the clock of this machine or of the server is wrong")
-	case want.Refreshed && issued.Before(want.IssuedAfter.Add(-v.skew)):
-		return errors.New("it is older than the login")
-	case !want.Refreshed && !want.At.Before(expires.Add(v.skew)):
+	case !want.At.Before(expires.Add(v.skew)):
 		return errors.New("it has expired: the clock of this machine or of the server may be wrong")
+	}
+	return nil
+}
+
+// refreshedTimes checks when a refreshed token was issued. A server may send the
+// one of the login once more, which may have expired: it grants nothing. The
+// clocks may differ by more than at a login, because a refusal would cost the
+// user the access.
+func refreshedTimes(issued time.Time, known bool, want provider.IDTokenRequest) error {
+	switch {
+	case !known:
+		return errors.New("it does not say when it was issued")
+	case issued.Before(want.IssuedAfter.Add(-longestSkew)):
+		return errors.New("it is older than the login")
+	case issued.After(want.At.Add(longestSkew)):
+		return errors.New("it was issued in the future: the clock of this machine or of the server is wrong")
 	}
 	return nil
 }

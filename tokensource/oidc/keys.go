@@ -108,11 +108,17 @@ func (s *keySet) verify(ctx context.Context, op string, jws *jose.JSONWebSignatu
 	return payload, nil
 }
 
-// verifyKnown is verify without a request. It returns errUnknownKey if that
-// cannot be told.
-func (s *keySet) verifyKnown(jws *jose.JSONWebSignature) ([]byte, error) {
-	keys, _, _ := s.known()
-	return verifyWith(keys, jws)
+// verifyKnown is verify without waiting for a request. It returns errUnknownKey
+// if nothing can be told. If the signature is wrong, the server may have
+// another key of that ID by now: it is asked in the background, for the next
+// token.
+func (s *keySet) verifyKnown(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
+	keys, _, wait := s.known()
+	payload, err := verifyWith(keys, jws)
+	if errors.Is(err, errBadSignature) && wait == 0 {
+		s.fetch(ctx)
+	}
+	return payload, err
 }
 
 // verifyWith tries the keys that fit.

@@ -14,6 +14,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // A token with an unknown key causes one request, and at most one in a minute.
@@ -79,6 +80,31 @@ func TestAKeyThatWasReplacedUnderItsID(t *testing.T) {
 		s.answer = func() (int, []byte) { return http.StatusOK, other.JWKS() }
 		if _, err := v.VerifyIDToken(t.Context(), tok, login()); err != nil {
 			t.Errorf("VerifyIDToken(the server has replaced its key) = %v", err)
+		}
+	})
+}
+
+// During a refresh nothing waits for the keys. A wrong signature has them read
+// for the next refresh.
+func TestAKeyThatWasReplacedUnderItsIDDuringARefresh(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, other := newServer(t), newServer(t)
+		v := s.verifier(t, nil)
+		if _, err := v.VerifyIDToken(t.Context(), s.token(t, nil), login()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		s.answer = func() (int, []byte) {
+			time.Sleep(time.Second)
+			return http.StatusOK, other.JWKS()
+		}
+		tok, want, began := other.token(t, nil), provider.IDTokenRequest{Refreshed: true}, time.Now()
+		if _, err := v.VerifyIDToken(t.Context(), tok, want); !isRefusal(err) || time.Since(began) > 0 {
+			t.Errorf("VerifyIDToken(refreshed, wrong signature) = %v after %v, want a refusal at once", err, time.Since(began))
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := v.VerifyIDToken(t.Context(), tok, want); err != nil || s.requests.Load() != 2 {
+			t.Errorf("VerifyIDToken(the server has replaced its key) = %v after %d requests, want 2", err, s.requests.Load())
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/discovery"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oidc"
@@ -100,7 +101,7 @@ func newApp(t *testing.T, conform string) *app {
 	a := &app{url: live.URL}
 	const clientID, secret = "app", "a secret"
 	a.issuer = nodekit.Serve(t, "testdata/oidc-provider.mjs", "CLIENT_ID="+clientID, "CLIENT_SECRET="+secret, "APP="+live.URL, "CONFORM="+conform)
-	p := a.provider()
+	p := a.provider(t)
 	verifier, err := oidc.New(p, clientID, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -140,20 +141,20 @@ func newApp(t *testing.T, conform string) *app {
 	return a
 }
 
-// provider describes oidc-provider, as its metadata does.
-func (a *app) provider() *provider.Provider {
-	parse := oidc.ParseUserInfo()
-	return &provider.Provider{
-		Name: "oidc-provider", Issuer: a.issuer, IssuerRequired: true,
-		AuthorizationURL: a.issuer + "/auth", TokenURL: a.issuer + "/token", RevocationURL: a.issuer + "/token/revocation",
-		JWKSURL: a.issuer + "/jwks", EndSessionURL: a.issuer + "/session/end", APIOrigins: []string{a.issuer},
-		RefreshScope: "offline_access", RevokesAll: true, InsecureLoopback: true,
-		IdentityURL: a.issuer + "/me",
-		ParseIdentity: func(body []byte) (provider.Identity, error) {
-			a.infos.Add(1)
-			return parse(body)
-		},
+// provider is what oidc-provider says of itself.
+func (a *app) provider(t *testing.T) *provider.Provider {
+	t.Helper()
+	p, err := discovery.Provider(t.Context(), a.issuer, &discovery.Options{InsecureLoopback: true})
+	if err != nil {
+		t.Fatal(err)
 	}
+	p.APIOrigins, p.RefreshScope, p.RevokesAll = []string{a.issuer}, "offline_access", true
+	parse := oidc.ParseUserInfo()
+	p.ParseIdentity = func(body []byte) (provider.Identity, error) {
+		a.infos.Add(1)
+		return parse(body)
+	}
+	return p
 }
 
 // counting counts what the server has sent.

@@ -92,7 +92,7 @@ func (s *signatures) payload(ctx context.Context) ([]byte, error) {
 	if !s.offline {
 		return s.keys.verify(ctx, s.op, s.jws)
 	}
-	payload, err := s.keys.verifyKnown(s.jws)
+	payload, err := s.keys.verifyKnown(ctx, s.jws)
 	switch {
 	case errors.Is(err, errUnknownKey):
 		return s.jws.UnsafePayloadWithoutVerification(), nil

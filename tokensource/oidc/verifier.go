@@ -52,7 +52,8 @@ type Options struct {
 
 	// HTTPClient reads the keys. Only its Transport is used: no cookies, no
 	// redirects. Nil means http.DefaultTransport. For an authorization server
-	// that users name, give a Transport that refuses private addresses.
+	// that users name, give the Client of a discovery.Guard, which refuses
+	// private addresses.
 	HTTPClient *http.Client
 }
 

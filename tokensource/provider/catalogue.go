@@ -2,27 +2,25 @@ package provider
 
 import (
 	"cmp"
-	"embed"
+	_ "embed" // of the data
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/authtrip/authtrip/tokensource/provider/internal/format"
 )
 
-//go:embed entries/*.json
-var data embed.FS
+//go:embed catalogue.json
+var data []byte
 
 // own is the catalogue of this package. A test proves that it can be read.
 var own = sync.OnceValues(func() (*Catalogue, error) {
-	entries, err := fs.Sub(data, "entries")
-	if err != nil {
-		return nil, err
-	}
-	return Load(entries)
+	c := &Catalogue{map[string]*format.Entry{}}
+	return c, c.add(data)
 })
 
 // A Catalogue holds the facts about many authorization servers, by name. [Load]
@@ -51,8 +49,9 @@ func Names() []string {
 	return c.Names()
 }
 
-// Load reads the files *.json at the root of fsys, which have the format of
-// catalogue.schema.json: one object with a list of entries. It refuses a member
+// Load reads the files *.json at the root of fsys, which have the format that
+// catalogue.schema.json describes: one object with a list of entries. Files
+// *.schema.json are left out. It refuses a member
 // that the format does not know, a name that is there twice, and facts that
 // [Provider.Validate] refuses.
 func Load(fsys fs.FS) (*Catalogue, error) {
@@ -60,23 +59,25 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, ".schema.json") })
 	if len(files) == 0 {
 		return nil, errors.New("provider: there is no file *.json")
 	}
 	c := &Catalogue{map[string]*format.Entry{}}
 	for _, file := range files {
-		if err := c.add(fsys, file); err != nil {
+		text, err := fs.ReadFile(fsys, file)
+		if err == nil {
+			err = c.add(text)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("provider: %s: %w", file, err)
 		}
 	}
 	return c, nil
 }
 
-func (c *Catalogue) add(fsys fs.FS, file string) error {
-	text, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return err
-	}
+// add adds the entries of a file.
+func (c *Catalogue) add(text []byte) error {
 	entries, err := format.Read(text)
 	if err != nil {
 		return err

@@ -64,6 +64,17 @@ func TestFunctionsOfTenants(t *testing.T) {
 		{"Mastodon", provider.Mastodon, map[string]string{
 			"mastodon.social": "https://mastodon.social/oauth/token", "localhost:3000": "https://localhost:3000/oauth/token",
 		}, []string{"", "mastodon.social/", "evil.example@mastodon.social", "https://mastodon.social", "a:b", "a\nb"}},
+		{"Okta", provider.Okta, map[string]string{"acme.okta.com": "https://acme.okta.com/oauth2/default/v1/token"}, []string{"", "acme.okta.com/", "a@b", "a\\b"}},
+		{"Auth0", provider.Auth0, map[string]string{"acme.eu.auth0.com": "https://acme.eu.auth0.com/oauth/token"}, []string{"", "https://acme.eu.auth0.com", "-a"}},
+		{"Cognito", provider.Cognito, map[string]string{
+			"acme.auth.eu-west-1.amazoncognito.com": "https://acme.auth.eu-west-1.amazoncognito.com/oauth2/token",
+		}, []string{"", "a/../b", "a?"}},
+		{"Shopify", provider.Shopify, map[string]string{
+			"acme.myshopify.com": "https://acme.myshopify.com/admin/oauth/access_token",
+		}, []string{"", "acme", "evil.example", "evil.com/.myshopify.com", "evil.com/acme.myshopify.com", "evil.com#.myshopify.com", "a.b.myshopify.com", "acme.myshopify.com.evil.com", "acmeXmyshopify.com"}},
+		{"Salesforce", provider.Salesforce, map[string]string{
+			"acme.my.salesforce.com": "https://acme.my.salesforce.com/services/oauth2/token", "test.salesforce.com": "https://test.salesforce.com/services/oauth2/token",
+		}, []string{"acme.my.salesforce.com/x", "a b"}},
 		{"GitLab", provider.GitLab, map[string]string{"gitlab.example.com": "https://gitlab.example.com/oauth/token"}, []string{"", "a/b", "a:99999999"}},
 	}
 	for _, tt := range tests {
@@ -83,6 +94,28 @@ func TestFunctionsOfTenants(t *testing.T) {
 	}
 }
 
+func TestKeycloak(t *testing.T) {
+	tests := []struct{ base, realm, want string }{ // want: the issuer; empty: refused
+		{"https://sso.example.com", "acme", "https://sso.example.com/realms/acme"},
+		{"https://sso.example.com/auth", "acme", "https://sso.example.com/auth/realms/acme"},
+		{"https://sso.example.com:8443", "acme-1", "https://sso.example.com:8443/realms/acme-1"},
+		{"sso.example.com", "acme", ""},
+		{"https://sso.example.com/", "acme", ""},
+		{"https://sso.example.com?x=", "acme", ""},
+		{"https://me@sso.example.com", "acme", ""},
+		{"https://sso.example.com", "a/b", ""},
+		{"https://sso.example.com", "..", ""},
+		{"https://sso.example.com", "", ""},
+		{"", "acme", ""},
+	}
+	for _, tt := range tests {
+		p, err := provider.Keycloak(tt.base, tt.realm)
+		if (err == nil) != (tt.want != "") || err == nil && (p.Issuer != tt.want || p.Validate() != nil) {
+			t.Errorf("Keycloak(%q, %q) = %v, want the issuer %q", tt.base, tt.realm, err, tt.want)
+		}
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	const entry = `{"name":"a","title":"A","checked":"2026-11-26","endpoints":{"authorization":"https://a.example/authorize","token":"https://a.example/token"},
 		"sources":[{"for":["endpoints"],"kind":"doc","ref":"https://a.example/docs"}]}`
@@ -94,6 +127,8 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"one entry", map[string]string{"a.json": one}, ""},
 		{"another file beside it", map[string]string{"a.json": one, "readme.txt": "x"}, ""},
+		{"a schema beside it", map[string]string{"a.json": one, "catalogue.schema.json": "{}"}, ""},
+		{"a schema alone", map[string]string{"catalogue.schema.json": "{}"}, "no file"},
 		{"no file", nil, "no file"},
 		{"a name twice in a file", map[string]string{"a.json": `{"providers":[` + entry + "," + entry + `]}`}, "twice"},
 		{"a name twice in two files", map[string]string{"a.json": one, "b.json": one}, "twice"},

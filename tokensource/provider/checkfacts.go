@@ -115,7 +115,7 @@ func checkHeaders(field string, names []string) error {
 func (p *Provider) checkRefusals() error {
 	for _, r := range p.Refusals {
 		if r.Cure < UserCanCure || r.Cure > OperatorCures || r.Status == 0 && len(r.Where) == 0 {
-			return errors.New("Refusals: each needs a Cure, and a Status or members in Where")
+			return errors.New("each of Refusals needs a Cure, and a Status or members in Where")
 		}
 	}
 	return nil

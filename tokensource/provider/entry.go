@@ -74,7 +74,7 @@ func (p *Provider) tokens(e *format.Entry) {
 	r := &p.RefreshTokens
 	r.None = e.Refresh.None
 	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
-	r.EndsAccess, r.ExpiryMember = e.Refresh.EndsAccess, t.RefreshExpiryMember
+	r.EndsAccess, r.AbsentIsLost, r.ExpiryMember = e.Refresh.EndsAccess, e.Refresh.AbsentIsLost, t.RefreshExpiryMember
 	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)
 	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
 	for _, f := range e.Refusals {

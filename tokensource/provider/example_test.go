@@ -26,15 +26,15 @@ func ExampleGet() {
 	github, err := provider.Get("github")
 	fmt.Println(github.TokenURL, err)
 
-	_, err = provider.Get("entra")
-	fmt.Println(err)
+	_, err = provider.Get("entra") // the error says which function to call
+	fmt.Println(strings.HasSuffix(err.Error(), "use provider.Entra(tenant)"))
 
-	entra, err := provider.Entra("contoso.onmicrosoft.com")
+	entra, err := provider.Entra("acme.example")
 	fmt.Println(entra.TokenURL, err)
 	// Output:
 	// https://github.com/login/oauth/access_token <nil>
-	// provider entra: a value is missing: tenant, the ID or a domain of a tenant, or organizations, consumers or common, such as "contoso.onmicrosoft.com": use provider.Entra(tenant)
-	// https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token <nil>
+	// true
+	// https://login.microsoftonline.com/acme.example/oauth2/v2.0/token <nil>
 }
 
 // A server that nobody else knows can be a file, with a variable for what
@@ -55,11 +55,11 @@ func ExampleLoad() {
 	}
 	acme, err := own.Get("acme", map[string]string{"shop": "tools"})
 	fmt.Println(acme.TokenURL, err)
-	_, err = own.Get("acme", map[string]string{"shop": "evil.example/"})
+	_, err = own.Get("acme", map[string]string{"shop": "evil.test/"})
 	fmt.Println(err)
 	// Output:
 	// https://tools.acme.example/token <nil>
-	// provider acme: shop "evil.example/" is not the name of a shop, such as "tools"
+	// provider acme: shop "evil.test/" is not the name of a shop, such as "tools"
 }
 
 // Any other server is a literal, filled in from its documentation.

@@ -27,7 +27,7 @@ type IDTokenRequest struct {
 	ACR []string
 
 	// Refreshed says that the ID token came with refreshed tokens. It needs no
-	// nonce (section 12.2). It must be verified without a network call, since
+	// nonce (section 12.2). The verifier must not wait for a network call, since
 	// the refresh token that came with it is not stored yet. Its signature need
 	// not be verified then: it came from the token endpoint, by TLS.
 	Refreshed bool

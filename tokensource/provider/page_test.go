@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,23 +23,17 @@ const (
 // allEntries reads the data of this package.
 func allEntries(t *testing.T) []*format.Entry {
 	t.Helper()
-	files, err := filepath.Glob("entries/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no data: %v", err)
+	text, err := os.ReadFile("catalogue.json")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var list []*format.Entry
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries, err := format.Read(text)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		list = append(list, entries...)
+	list, err := format.Read(text)
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.SortFunc(list, func(a, b *format.Entry) int { return strings.Compare(a.Name, b.Name) })
+	if byName := func(a, b *format.Entry) int { return strings.Compare(a.Name, b.Name) }; !slices.IsSortedFunc(list, byName) {
+		t.Error("the entries do not stand in the order of their names")
+	}
 	return list
 }
 
@@ -89,8 +82,8 @@ func described(list []*format.Entry) string {
 		}
 	}
 	fmt.Fprintf(&b, "\n## The %d entries\n\n", len(list))
-	fmt.Fprintf(&b, "Groups of facts by kind of source: %d from pages of vendors, %d from copies of such pages, %d from the code of open clients and servers.\n\n",
-		kinds["doc"], kinds["doc-copy"], kinds["code"])
+	fmt.Fprintf(&b, "Groups of facts by kind of source: %d from pages of vendors, %d from copies of such pages, %d from the code of open clients and servers, %d from answers that public issues show.\n\n",
+		kinds["doc"], kinds["doc-copy"], kinds["code"], kinds["issue"])
 	b.WriteString("| server | call | client | refresh tokens | revocation |\n|---|---|---|---|---|\n")
 	for _, e := range list {
 		fmt.Fprintf(&b, "| [%s](#%s) | `%s` | %s | %s | %s |\n", e.Title, e.Name, calls(e), client(e), refreshes(e), revokes(e))

@@ -255,13 +255,20 @@ type Provider struct {
 	// Revocation is how the server wants a token to be revoked. Its zero value is
 	// RFC 7009.
 	Revocation struct {
-		Method     string     // empty means POST
-		Auth       string     // "basic", "id" (the client ID only), "none", "token" (the token itself, as Bearer); empty means as at TokenURL
+		Method string // empty means POST
+
+		// Auth is "basic", "id" (the client ID only), "none", or "token" (the
+		// token itself, as a Bearer token). Empty means as at TokenURL.
+		Auth string
+
 		TokenParam string     // empty means "token"
 		Params     url.Values // further parameters
 		JSON       bool       // the parameters are a JSON object
 		NoHint     bool       // without token_type_hint
-		Only       string     // the kind of token that can be revoked, such as "refresh_token"; empty means both
+
+		// Only is the kind of token that can be revoked, such as
+		// "refresh_token". Empty means both.
+		Only string
 	}
 
 	// CheckClient refuses a registration that cannot work, with an error that
@@ -304,14 +311,32 @@ type Provider struct {
 	// strictest server: a refresh token is good for one use, and a second use
 	// ends the grant.
 	RefreshTokens struct {
-		None             bool          // there are none: an access token lives until the user withdraws access, or until it expires
-		Reusable         bool          // stays good when it is used
-		Grace            time.Duration // how long a used one is still answered
-		ReuseSparesGrant bool          // a second use is refused and ends nothing else
-		EndsAccess       bool          // a refresh ends the access token before it
-		Idle             time.Duration // an unused one dies after that. Zero means unknown
-		Lifetime         time.Duration // it dies after that, counted from the login. Zero means unknown
-		ExpiryMember     string        // the member with the seconds that it still lives
+		// None says that there are none: an access token lives until the user
+		// withdraws access, or until it expires.
+		None bool
+
+		// Reusable says that a refresh token stays good when it is used. Grace is
+		// how long one that does not is still answered, and ReuseSparesGrant says
+		// that a later use is refused and ends nothing else.
+		Reusable         bool
+		Grace            time.Duration
+		ReuseSparesGrant bool
+
+		// EndsAccess says that a refresh ends the access token before it.
+		EndsAccess bool
+
+		// AbsentIsLost says that an answer without a refresh token means that
+		// another request got it. The old one must not be used again.
+		AbsentIsLost bool
+
+		// Idle is the time after which an unused refresh token dies. Lifetime is
+		// that after which any dies, counted from the login. Zero means unknown.
+		Idle     time.Duration
+		Lifetime time.Duration
+
+		// ExpiryMember is the path of the member with the seconds for which the
+		// refresh token still lives. Empty means the usual ones.
+		ExpiryMember string
 	}
 
 	// TokenObject is the path of the object with the tokens in an answer of the

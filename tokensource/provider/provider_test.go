@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -142,6 +143,48 @@ func TestValidate(t *testing.T) {
 		{"identity without a parser", func(p *provider.Provider) { p.ParseIdentity = nil }, "or neither"},
 		{"parser without an identity", func(p *provider.Provider) { p.IdentityURL = "" }, "or neither"},
 		{"issuer required but unknown", func(p *provider.Provider) { p.Issuer = "" }, "IssuerRequired"},
+		{"subject that is no path", func(p *provider.Provider) { p.IdentityPaths.Subject = []string{"data..id"} }, "IdentityPaths"},
+		{"identity in the token answer without a path", func(p *provider.Provider) { p.IdentityInToken = true }, "IdentityInToken"},
+		{"paths in place of a parser", func(p *provider.Provider) { p.ParseIdentity, p.IdentityPaths.Subject = nil, []string{"id"} }, ""},
+		{"identity request with a credential", func(p *provider.Provider) {
+			p.IdentityRequest.Header = http.Header{"Authorization": {"x"}}
+		}, "fixed header"},
+		{"token request with a credential", func(p *provider.Provider) { p.TokenHeader = http.Header{"cookie": {"x"}} }, "fixed header"},
+		{"API request with a credential", func(p *provider.Provider) { p.API.Headers = map[string]string{"authorization": "x"} }, "fixed header"},
+		{"API request with a header", func(p *provider.Provider) { p.API.Headers = map[string]string{"Client-Id": "{client_id}"} }, ""},
+		{"fixed grant type", func(p *provider.Provider) { p.TokenParams = url.Values{"grant_type": {"password"}} }, "TokenParams"},
+		{"fixed secret", func(p *provider.Provider) { p.TokenParams = url.Values{"client_secret": {"x"}} }, "TokenParams"},
+		{"expiry without a form", func(p *provider.Provider) { p.ExpiryMember = "at" }, "or neither"},
+		{"form without an expiry", func(p *provider.Provider) { p.ExpiryForm = "unix" }, "or neither"},
+		{"unknown form of expiry", func(p *provider.Provider) { p.ExpiryMember, p.ExpiryForm = "at", "iso" }, "ExpiryForm"},
+		{"negative lifetime of refresh tokens", func(p *provider.Provider) { p.RefreshTokens.Idle = -1 }, "RefreshTokens"},
+		{"refusal without a cure", func(p *provider.Provider) { p.Refusals = []provider.Refusal{{Status: 400}} }, "Refusals"},
+		{"refusal of everything", func(p *provider.Provider) { p.Refusals = []provider.Refusal{{Cure: provider.UserCanCure}} }, "Refusals"},
+		{"answer of an outage", func(p *provider.Provider) { p.API.Answers = []tokensource.APIAnswer{{Status: 503}} }, "API.Answers"},
+		{"answer of a rate limit", func(p *provider.Provider) { p.API.Answers = []tokensource.APIAnswer{{Status: 429}} }, "API.Answers"},
+		{"unknown method of revocation", func(p *provider.Provider) { p.Revocation.Method = "PUT" }, "Revocation.Method"},
+		{"unknown authentication of revocation", func(p *provider.Provider) { p.Revocation.Auth = "digest" }, "Revocation.Auth"},
+		{"unknown kind of token", func(p *provider.Provider) { p.Revocation.Only = "id_token" }, "Revocation.Only"},
+		{"token to revoke in a URL", func(p *provider.Provider) { p.Revocation.Method = "GET" }, "must not be in a URL"},
+		{"client ID in the path of the revocation", func(p *provider.Provider) { p.RevocationURL = "https://as.example/{client_id}/token" }, ""},
+		{"client ID in the path of another endpoint", func(p *provider.Provider) { p.TokenURL = "https://{client_id}.example/token" }, "TokenURL"},
+		{"http refreshes", func(p *provider.Provider) { p.RefreshURL = "http://as.example/refresh" }, "RefreshURL"},
+		{"servers without a parameter", func(p *provider.Provider) { p.TokenHosts = []string{"https://as.example"} }, "or neither"},
+		{"parameter without servers", func(p *provider.Provider) { p.TokenHostParam = "server" }, "or neither"},
+		{"server with http", func(p *provider.Provider) { p.TokenHostParam, p.TokenHosts = "server", []string{"http://as.example"} }, "TokenHosts"},
+		{"origin of a grant that is not kept", func(p *provider.Provider) { p.GrantOrigins = map[string][]string{"url": {"*.example.com"}} }, "KeepMembers"},
+		{"any origin of a grant", func(p *provider.Provider) {
+			p.KeepCallback, p.GrantOrigins = []string{"url"}, map[string][]string{"url": {"*"}}
+		}, "is no host"},
+		{"origin of a grant at a top-level domain", func(p *provider.Provider) {
+			p.KeepCallback, p.GrantOrigins = []string{"url"}, map[string][]string{"url": {"*.com"}}
+		}, "is no host"},
+		{"origin of a grant with a path", func(p *provider.Provider) {
+			p.KeepCallback, p.GrantOrigins = []string{"url"}, map[string][]string{"url": {"a.example/b"}}
+		}, "is no host"},
+		{"origin of a grant", func(p *provider.Provider) {
+			p.KeepCallback, p.GrantOrigins = []string{"url"}, map[string][]string{"url": {"*.example.com", "a.example"}}
+		}, ""},
 		{"unknown client authentication", func(p *provider.Provider) { p.ClientAuth = provider.Post + 1 }, "ClientAuth"},
 		{"negative client authentication", func(p *provider.Provider) { p.ClientAuth = -1 }, "ClientAuth"},
 	}

@@ -61,7 +61,7 @@ func Backoff(n uint64, asked time.Duration, jitter uint64) time.Duration {
 }
 
 // Adoption returns the claim of a process that obtained t under base.
-func Adoption(base *Record, t Token) *Claim { return newAdoption(base, t) }
+func Adoption(base *Record, t Token) *Claim { return newAdoption(base, t, false) }
 
 // Refusal returns the claim of a process whose request was refused.
 func Refusal(base *Record, code string) *Claim {

@@ -290,6 +290,10 @@ type Event struct {
 	// the sending of the request.
 	Token Token
 
+	// Spent says that Redeem is OK, that the answer has no refresh token, and
+	// that the one which was sent must not be sent again.
+	Spent bool
+
 	// Pause is what the server asked for, when Redeem has failed. When Announce
 	// is Refused, it is the time until the next attempt.
 	Pause time.Duration

@@ -193,7 +193,7 @@ func (o *Renewal) undo(over uint64, retryAt time.Time) *claim {
 func (o *Renewal) redeemed(c Rules, l *Local, ev Event) Effect {
 	switch {
 	case ev.OK:
-		e := o.claim(c, newAdoption(o.next, ev.Token), ev)
+		e := o.claim(c, newAdoption(o.next, ev.Token, ev.Spent), ev)
 		e.Refreshed = true
 		return e
 	case ev.Refused:

@@ -58,6 +58,11 @@ type Refresh struct {
 	// EndsAccess says that a refresh ends the access token before it.
 	EndsAccess bool `json:"ends_access,omitempty"`
 
+	// AbsentIsLost says that an answer to a refresh which has no refresh token
+	// means that another request got the new one. The old one must not be used
+	// again then. Otherwise the old one stays in force.
+	AbsentIsLost bool `json:"absent_is_lost,omitempty"`
+
 	// Idle is the time after which an unused refresh token dies, and Lifetime
 	// the time after which it dies in any case, counted from the login.
 	Idle     string `json:"idle,omitempty" form:"duration"`
@@ -232,9 +237,11 @@ type Source struct {
 	For []string `json:"for"`
 
 	// Kind is "doc" (a page of the vendor, or the vendor's own repository),
-	// "doc-copy" (text of the vendor, copied by others) or "code" (a well-known
-	// open client, or the server itself).
-	Kind string `json:"kind" enum:"doc doc-copy code"`
+	// "doc-copy" (text of the vendor, copied by others), "code" (a well-known open
+	// client, or the server itself) or "issue" (an answer of the server that a
+	// public issue or page shows). Endpoints and client authentication need one of the
+	// other kinds.
+	Kind string `json:"kind" enum:"doc doc-copy code issue"`
 
 	// Ref is the address, or repository and path.
 	Ref string `json:"ref"`
