@@ -136,7 +136,8 @@ type Options struct {
 	//
 	// The topics are: "missing" (of a parameter, which is named), "client",
 	// "unknown client", "grant_type", "code", "redirect_uri", "code_verifier",
-	// "refresh_token", "scope", "query" and "token_type_hint" for what is wrong
+	// "refresh_token", "device_code", "assertion", "subject_token", "scope", "query"
+	// and "token_type_hint" for what is wrong
 	// with it; "token" and "revoked" for a token that is unknown to the
 	// revocation endpoint or revoked; "page" for an authorization request that
 	// cannot be sent back; "method" (the allowed one is named) and "path".
@@ -177,10 +178,12 @@ func plainProvider() *provider.Provider {
 		AuthorizationURL: "https://auth.example/authorize",
 		TokenURL:         "https://auth.example/token",
 		RevocationURL:    "https://auth.example/revoke",
-		Issuer:           "https://auth.example",
-		IssuerRequired:   true,
-		APIOrigins:       []string{"https://api.example"},
-		IdentityURL:      "https://api.example/userinfo",
-		ParseIdentity:    parseUserInfo,
+
+		DeviceAuthorizationURL: "https://auth.example/device_authorization",
+		Issuer:                 "https://auth.example",
+		IssuerRequired:         true,
+		APIOrigins:             []string{"https://api.example"},
+		IdentityURL:            "https://api.example/userinfo",
+		ParseIdentity:          parseUserInfo,
 	}
 }
