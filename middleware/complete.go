@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/internal/home"
+	"github.com/authtrip/authtrip/internal/responseparams"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -45,7 +46,7 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 		}
 		return e
 	}
-	k := newKept(keptKey(state), withParams(tok, p.kept), f, asked)
+	k := newKept(keptKey(state), responseparams.Add(tok, p.kept), f, asked)
 	err = l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)

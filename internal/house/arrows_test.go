@@ -56,6 +56,7 @@ var arrows = []row{
 	{"internal/proving", "tokensource internal/bearer internal/challenge " + oauth2, "internal/*"},
 	{"internal/opened", "", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
+	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
@@ -76,7 +77,7 @@ var arrows = []row{
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
-	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
@@ -92,7 +93,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/responseparams internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

@@ -48,6 +48,7 @@ var proofs = map[string]proof{
 	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
+	"proofs":     {quick("-skip=OIDCProvider", "./tokensource/jose/...")},
 	"fake":       {quick("./tokensource/oauthtest/...")},
 	"house":      {quick("./internal/house", "./internal/guarantees")},
 	"explore":    {long("-run=^TestExploration$", lease), long("-run=^TestCost", lease)},

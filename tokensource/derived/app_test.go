@@ -31,7 +31,7 @@ func keys() derived.AppCredentials {
 	return derived.AppCredentials{ID: key, Credential: oauth.Secret(secret)}
 }
 
-func (w world) app(a derived.AppCredentials) *derived.AppSource {
+func (w world) app(a derived.AppCredentials) *derived.Source {
 	w.Helper()
 	s, err := derived.NewAppSource(provider.X(), a, &w.Options)
 	if err != nil {
@@ -175,7 +175,7 @@ func TestAppSourceRenewalsThatDoNotHelpAreSpacedOut(t *testing.T) {
 func TestAppSourceIsReadyForItselfOnly(t *testing.T) {
 	w := newWorld(t)
 	s := w.app(keys())
-	if s.ReadyFor(&struct{ *derived.AppSource }{s}) != nil {
+	if s.ReadyFor(&struct{ *derived.Source }{s}) != nil {
 		t.Error("ReadyFor() of another source is not nil")
 	}
 	if s.ReadyFor(s) == nil {

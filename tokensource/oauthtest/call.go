@@ -167,6 +167,8 @@ func (c *call) route() *reply {
 		return c.keys()
 	case opLogout:
 		return c.endSession()
+	case opDevice:
+		return c.post(c.deviceCode)
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:
@@ -187,7 +189,7 @@ func (c *call) post(serve func() *reply) *reply {
 func (c *call) readForm() error {
 	c.translate(c.query)
 	posted := c.r.Method == http.MethodPost || c.r.Method == http.MethodDelete
-	if !posted || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush}, c.op) {
+	if !posted || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush, opDevice}, c.op) {
 		return nil
 	}
 	asJSON, ok := c.readable()

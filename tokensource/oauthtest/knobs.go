@@ -51,6 +51,17 @@ type Knobs struct {
 		TTL time.Duration // lifetime of what was pushed. Zero means a minute
 	}
 
+	// Device changes the device flow (RFC 8628). The user who is logged in to the
+	// browser decides, as Authorize says.
+	Device struct {
+		Interval        time.Duration // that the answer names. Zero names none, which means 5 seconds
+		TTL             time.Duration // lifetime of a device code. Zero means 10 minutes
+		SlowDown        int           // the first requests for tokens are answered with slow_down
+		Pending         int           // the next ones with authorization_pending
+		UserCode        string        // in place of a random one
+		VerificationURI string        // in place of the server's own
+	}
+
 	// Proof changes what is demanded of proofs of possession, where Options.Proofs
 	// is set.
 	Proof struct {
@@ -62,6 +73,10 @@ type Knobs struct {
 
 	// Token changes the token endpoint.
 	Token struct {
+		// Believe says which assertions of others are good, in a JWT bearer grant and
+		// in a token exchange. Nil believes none.
+		Believe func(assertion string) bool
+
 		// AccessTTL is the lifetime of access tokens. Zero means
 		// Provider.ExpiresIn, or an hour if that is zero too.
 		AccessTTL time.Duration

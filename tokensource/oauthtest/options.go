@@ -14,11 +14,12 @@ import (
 type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
-	// the endpoints, those of MTLS included, the issuer, RequirePushed,
-	// NoResource, ClientAuth, Scopes, RefreshScope, MaxState, ExpiresIn and
-	// SingleGrant. It accepts a client_id in the body beside
-	// Basic, as ClientIDInBody sends it, and insists on it only under
-	// Knobs.Token.RequireBodyClientID.
+	// the facts: where it is asked, what a request needs, how an answer is
+	// worded (TokenSample, Refusals, API.Answers), what becomes of refresh
+	// tokens, how a token is revoked, and who the user is (IdentityPaths). So it
+	// plays every entry of the catalogue: provider.Get("slack"). It accepts a
+	// client_id in the body beside Basic, as ClientIDInBody sends it, and insists
+	// on it only under Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
 
 	// Apps are the registered apps. Nil means ConfidentialApp and PublicApp.
@@ -135,7 +136,8 @@ type Options struct {
 	//
 	// The topics are: "missing" (of a parameter, which is named), "client",
 	// "unknown client", "grant_type", "code", "redirect_uri", "code_verifier",
-	// "refresh_token", "scope", "query" and "token_type_hint" for what is wrong
+	// "refresh_token", "device_code", "assertion", "subject_token", "scope", "query"
+	// and "token_type_hint" for what is wrong
 	// with it; "token" and "revoked" for a token that is unknown to the
 	// revocation endpoint or revoked; "page" for an authorization request that
 	// cannot be sent back; "method" (the allowed one is named) and "path".
@@ -176,10 +178,12 @@ func plainProvider() *provider.Provider {
 		AuthorizationURL: "https://auth.example/authorize",
 		TokenURL:         "https://auth.example/token",
 		RevocationURL:    "https://auth.example/revoke",
-		Issuer:           "https://auth.example",
-		IssuerRequired:   true,
-		APIOrigins:       []string{"https://api.example"},
-		IdentityURL:      "https://api.example/userinfo",
-		ParseIdentity:    parseUserInfo,
+
+		DeviceAuthorizationURL: "https://auth.example/device_authorization",
+		Issuer:                 "https://auth.example",
+		IssuerRequired:         true,
+		APIOrigins:             []string{"https://api.example"},
+		IdentityURL:            "https://api.example/userinfo",
+		ParseIdentity:          parseUserInfo,
 	}
 }

@@ -78,7 +78,8 @@ func (rec *recorder) store(c *call, r *Request) {
 // parameters up must not put a secret into it.
 func known(grantType string) string {
 	switch grantType {
-	case "", "authorization_code", "refresh_token", "client_credentials":
+	case "", "authorization_code", "refresh_token", "client_credentials",
+		deviceGrant, jwtBearerGrant, tokenExchangeGrant:
 		return grantType
 	}
 	return "other"

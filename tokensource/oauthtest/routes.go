@@ -17,6 +17,7 @@ const (
 	opToken     = "token"
 	opRevoke    = "revoke"
 	opPush      = "push"
+	opDevice    = "device"
 	opIdentity  = "identity"
 	opKeys      = "keys"
 	opLogout    = "logout"
@@ -58,6 +59,8 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opToken, p.ClientCredentialsURL},
 		{opRevoke, p.RevocationURL},
 		{opPush, p.PushedAuthorizationURL},
+		{opDevice, p.DeviceAuthorizationURL},
+		{opDevice, p.MTLS.DeviceAuthorizationURL},
 		{opToken, p.MTLS.TokenURL},
 		{opToken, p.MTLS.ClientCredentialsURL},
 		{opRevoke, p.MTLS.RevocationURL},
@@ -174,6 +177,7 @@ func (s *Server) Provider(base string) *provider.Provider {
 	for _, endpoint := range []*string{
 		&p.JWKSURL, &p.EndSessionURL,
 		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.DeviceAuthorizationURL, &p.MTLS.DeviceAuthorizationURL,
 		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
 	} {
 		if u, err := url.Parse(*endpoint); err == nil && *endpoint != "" {

@@ -36,6 +36,7 @@ type Server struct {
 	books               books
 	faults              []*injection
 	tickets             map[digest]*ticket
+	devices             map[digest]*device
 	pushed              map[digest]*pushed
 	proofs              proofs
 	recorder            recorder
@@ -50,7 +51,7 @@ func NewServer(o *Options) (*Server, error) {
 	}
 	s := &Server{
 		options: *o, knobs: o.Knobs, clock: o.Clock, random: o.Random,
-		apps: map[string]*App{}, users: map[string]*User{}, codes: map[digest]*code{}, tickets: map[digest]*ticket{}, pushed: map[digest]*pushed{},
+		apps: map[string]*App{}, users: map[string]*User{}, codes: map[digest]*code{}, tickets: map[digest]*ticket{}, devices: map[digest]*device{}, pushed: map[digest]*pushed{},
 	}
 	if s.clock == nil {
 		s.clock = time.Now

@@ -22,6 +22,9 @@ func (c *call) token() *reply {
 	if name := c.lacks(); name != "" {
 		return c.say("missing", name)
 	}
+	if c.isExtension() {
+		return c.extension()
+	}
 	app, refusal := c.client()
 	if refusal != nil {
 		if c.k.Token.ConsumeBeforeAuth {

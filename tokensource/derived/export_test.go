@@ -1,0 +1,4 @@
+package derived
+
+// MostHeld is mostHeld, for tests of the bound.
+const MostHeld = mostHeld

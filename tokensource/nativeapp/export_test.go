@@ -1,0 +1,4 @@
+package nativeapp
+
+// Commands is commands, for tests of the other operating systems.
+var Commands = commands

@@ -1,0 +1,190 @@
+package nativeapp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/whois"
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/provider"
+)
+
+const (
+	settleTime   = time.Minute // bounds what follows the tokens
+	settlePause  = time.Second // before the second try; it doubles
+	longestPause = 10 * time.Second
+	settleTries  = 6
+)
+
+// login is one login under way.
+type login struct {
+	*App
+	client *oauth.Client // with the scopes and the key of this login
+	scopes []string      // that were asked for
+	params url.Values
+	nonce  string // of the ID token; empty if none is expected
+}
+
+// begin prepares a login. If the client proves possession, the login has a key
+// of its own (RFC 9449).
+func (a *App) begin(ctx context.Context, redirectURL string, o *LoginOptions) (*login, error) {
+	if o == nil {
+		o = new(LoginOptions)
+	}
+	client, err := a.client.With(redirectURL, o.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.checkScopes(client.Scopes()); err != nil {
+		return nil, err
+	}
+	if proofs := client.Proofs(); proofs != nil {
+		key, err := proofs.NewKey(ctx)
+		if err != nil {
+			return nil, &tokensource.Error{Op: "key", Kind: tokensource.ErrTemporary, Err: err}
+		}
+		client = client.WithProver(key)
+	}
+	params := url.Values{}
+	maps.Copy(params, o.Params)
+	return &login{App: a, client: client, scopes: client.Scopes(), params: params}, nil
+}
+
+// random returns 32 random bytes as text.
+func random() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// finish finds out who the user is, and stores the grant. What was used up to
+// get the tokens cannot be used again. So both are repeated for a while if they
+// fail, and the work goes on when ctx ends (G21). If they cannot be done, the
+// tokens are revoked.
+func (l *login) finish(ctx context.Context, tok *oauth2.Token, asked time.Time) (provider.Identity, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	s := &settling{login: l, tok: tok, asked: asked, id: random()}
+	var err error
+	for try := range settleTries {
+		if err = s.settle(ctx); err == nil {
+			return s.user, nil
+		}
+		if !errors.Is(err, tokensource.ErrTemporary) || !sleep(ctx, pauseAfter(try, err)) {
+			break
+		}
+	}
+	return provider.Identity{}, errors.Join(err, l.drop(context.WithoutCancel(ctx), tok))
+}
+
+// pauseAfter returns the pause after a number of tries.
+func pauseAfter(try int, err error) time.Duration {
+	pause := min(settlePause<<try, longestPause)
+	if e, ok := errors.AsType[*tokensource.Error](err); ok {
+		pause = min(max(pause, e.RetryAfter), settleTime)
+	}
+	return pause
+}
+
+// settling is the end of a login, which can be repeated.
+type settling struct {
+	*login
+	tok      *oauth2.Token
+	asked    time.Time // when the tokens were asked for
+	id       string    // of the login
+	user     provider.Identity
+	verified string // the subject that an ID token names
+	repeated bool   // an earlier try may have stored the grant
+}
+
+func (s *settling) settle(ctx context.Context) error {
+	if s.user.Subject == "" {
+		if err := s.identify(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := s.grants.SaveLogin(ctx, s.user.Subject, s.tok, &grant.LoginOptions{
+		Scopes: s.scopes, ID: s.id, Repeated: s.repeated, Exchanged: s.asked, User: s.verified,
+	})
+	s.repeated = true
+	return err
+}
+
+// identify finds out who the user is.
+func (s *settling) identify(ctx context.Context) error {
+	var err error
+	switch o := s.options; {
+	case o.Subject != "":
+		s.user = provider.Identity{Subject: o.Subject}
+	case o.Identify != nil:
+		s.user, err = o.Identify(ctx, s.tok)
+	default:
+		var id provider.IDToken
+		id, err = whois.Ask(ctx, s.client, s.tok, provider.IDTokenRequest{Nonce: s.nonce, At: s.asked})
+		s.user = id.User
+		if s.client.IDTokens() != nil {
+			s.verified = id.User.Subject
+		}
+	}
+	if err == nil && s.user.Subject == "" {
+		err = errors.New("no subject was named")
+	}
+	if err != nil {
+		s.user = provider.Identity{}
+		return fmt.Errorf("nativeapp: it could not be established who the user is: %w", err)
+	}
+	return nil
+}
+
+// drop revokes tokens that nobody will use. Where a revocation ends all grants
+// of the user, they are left to expire.
+func (l *login) drop(ctx context.Context, tok *oauth2.Token) error {
+	p := l.client.Provider()
+	if p.RevokesAll || p.RevocationURL == "" {
+		return nil
+	}
+	var failed []error
+	for _, t := range []struct{ token, hint string }{
+		{tok.RefreshToken, oauth.HintRefreshToken}, {tok.AccessToken, oauth.HintAccessToken},
+	} {
+		if t.token != "" {
+			failed = append(failed, l.client.Revoke(ctx, t.token, t.hint))
+		}
+	}
+	if slices.IndexFunc(failed, func(err error) bool { return err != nil }) < 0 {
+		return nil
+	}
+	return fmt.Errorf("nativeapp: the tokens of the login could not be revoked: %w", errors.Join(failed...))
+}
+
+// granted returns the failure of a request for tokens. Tokens that came and
+// cannot be used are revoked.
+func (l *login) failed(ctx context.Context, err error) error {
+	if tok, ok := oauth.Unusable(err); ok {
+		return errors.Join(err, l.drop(context.WithoutCancel(ctx), tok))
+	}
+	return err
+}
+
+// sleep waits for d, and reports whether ctx lives.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
