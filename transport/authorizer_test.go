@@ -58,6 +58,8 @@ var (
 	rejected  = answer{status: 401, body: "rejected"}
 	challenge = answer{status: 401, body: "challenge", header: http.Header{"Www-Authenticate": {`DPoP error="use_dpop_nonce"`}}}
 	busy      = answer{status: 503}
+
+	refusedProof = answer{status: 401, body: "no proof", header: http.Header{"Www-Authenticate": {`Bearer, dpop algs="ES256", error="invalid_dpop_proof"`}}}
 )
 
 // T12: Each replay has a new proof of possession, and a challenge costs no
@@ -96,6 +98,10 @@ func TestT12_EachReplayIsAuthorizedAnew(t *testing.T) {
 		{
 			name: "a rejected new token", answers: []answer{rejected},
 			sent: "DPoP tok-1/proof-1, DPoP tok-2/proof-2", got: "rejected", renewals: 1,
+		},
+		{
+			name: "a refused proof", answers: []answer{refusedProof, ok200},
+			sent: "DPoP tok-1/proof-1", got: "no proof",
 		},
 		{
 			name: "a body with GetBody", answers: []answer{challenge, ok200}, body: strings.NewReader("body"),

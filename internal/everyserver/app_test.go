@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-const data = "../../tokensource/provider/entries"
+const data = "../../tokensource/provider"
 
 // entry is a provider of the catalogue, with the examples of its variables.
 type entry struct {
@@ -39,37 +38,31 @@ func everyProvider(t *testing.T) map[string]entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(data + "/*.json")
+	text, err := os.ReadFile(data + "/catalogue.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var file struct {
+		Providers []struct {
+			Name   string
+			Vars   map[string]struct{ Example string }
+			Client struct{ Public string }
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
 	list := map[string]entry{}
-	for _, name := range files {
-		text, err := os.ReadFile(name)
+	for _, e := range file.Providers {
+		vars := map[string]string{}
+		for name, v := range e.Vars {
+			vars[name] = v.Example
+		}
+		p, err := catalogue.Get(e.Name, vars)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var file struct {
-			Providers []struct {
-				Name   string
-				Vars   map[string]struct{ Example string }
-				Client struct{ Public string }
-			}
-		}
-		if err := json.Unmarshal(text, &file); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range file.Providers {
-			vars := map[string]string{}
-			for name, v := range e.Vars {
-				vars[name] = v.Example
-			}
-			p, err := catalogue.Get(e.Name, vars)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list[e.Name] = entry{p, e.Client.Public == "yes"}
-		}
+		list[e.Name] = entry{p, e.Client.Public == "yes"}
 	}
 	return list
 }

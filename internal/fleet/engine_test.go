@@ -31,7 +31,7 @@ type setup struct {
 	Timeout time.Duration // of a token request; the lease is ten seconds longer. Zero means 20 seconds
 	Recheck time.Duration // of grant.Options
 	Hasty   bool          // see storeTimeout
-	Keys    string        // with which the store is sealed, for tokens that are bound to keys; empty means Bearer tokens
+	Keys    string        // seal the store, and tokens are bound to keys; or empty
 	Floor   string        // directory of a floor that makes the calls instead; empty means none
 }
 

@@ -123,8 +123,8 @@ func (f *fleet) login(d time.Duration, subjects ...string) {
 	}
 }
 
-// issue returns the tokens of a new login. Where they are bound to keys, it is a
-// whole login with a key of its own.
+// issue returns the tokens of a new login. Where they are bound to keys, it is
+// a whole login with a key of its own.
 func (f *fleet) issue(subject string) (*oauth2.Token, error) {
 	if f.setup.Keys == "" {
 		access, refresh, err := f.fake.IssueToken(subject, "", scopes...)

@@ -43,26 +43,19 @@ type World struct {
 // Scopes are what the app asks for.
 var Scopes = []string{"tweet.read", "users.read", "offline.access"}
 
-// New returns a world in which nobody has logged in.
-func New(t *testing.T) *World {
+// New returns a world in which nobody has logged in. With keys, the server
+// binds tokens to them (DPoP), and demands nonces.
+func New(t *testing.T, keys ...*opaquekeys.Proofs) *World {
 	t.Helper()
-	w := &World{T: t, Fake: xapi.New(t, nil), User: oauthtest.DefaultUser().ID}
+	w := &World{T: t, User: oauthtest.DefaultUser().ID}
+	o := new(oauthtest.Options)
+	if len(keys) > 0 {
+		w.Proofs, w.Options.Proofs, o.Proofs = keys[0], keys[0], keys[0]
+		o.Knobs.Proof.Nonces = true
+	}
+	w.Fake = xapi.New(t, o)
 	w.Store = &HookedStore{Store: storage.NewMemory()}
-	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}}
-	w.Client = w.NewClient(&w.Options)
-	return w
-}
-
-// NewBound returns a world whose server binds tokens to keys (DPoP), and demands
-// nonces.
-func NewBound(t *testing.T) *World {
-	t.Helper()
-	proofs := new(opaquekeys.Proofs)
-	o := &oauthtest.Options{Proofs: proofs}
-	o.Knobs.Proof.Nonces = true
-	w := &World{T: t, Fake: xapi.New(t, o), User: oauthtest.DefaultUser().ID, Proofs: proofs}
-	w.Store = &HookedStore{Store: storage.NewMemory()}
-	w.Options = oauth.Options{HTTPClient: &http.Client{Transport: w.Fake.Transport()}, Proofs: proofs}
+	w.Options.HTTPClient = &http.Client{Transport: w.Fake.Transport()}
 	w.Client = w.NewClient(&w.Options)
 	return w
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
 	"github.com/authtrip/authtrip/internal/proving"
-	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
@@ -125,31 +124,6 @@ func Inspect(value []byte) (Grant, error) {
 		return Grant{}, misread(err)
 	}
 	return facts(r), nil
-}
-
-const grantPrefix = "grant." // of storage keys
-
-// Key returns the storage key of the grant that a subject has given to a client
-// of an authorization server. The issuer is Issuer of its provider, or TokenURL
-// where there is no issuer. The key shows no name: it is "grant." and a keyed
-// hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
-// plain hash.
-func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
-	return storage.Name(ctx, store, grantPrefix, ownerOf(issuer, clientID), subject)
-}
-
-// ownerOf returns whom the records of a client belong to, for [storage.Name].
-// Two clients that share a store have name keys of their own, so that their
-// stores may be sealed with different keys.
-func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } // no URL contains a space
-
-// key returns the storage key of a subject's grant.
-func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
-	key, err := k.store.Name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
-	if err != nil {
-		return "", unread(err)
-	}
-	return key, nil
 }
 
 // Grant returns the facts of a subject's grant as the store has them now, or as

@@ -3,7 +3,6 @@ package grant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -242,6 +241,17 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 	return r.answer(ctx, e, sent, tok, err)
 }
 
+// openKey opens the key to which the refresh token is bound, before anything is
+// announced. A grant whose key is lost is not renewed, and is not sent as a
+// Bearer token instead (RFC 9449 section 5). It stays stored: another process
+// may have the key.
+func (r *run) openKey(ctx context.Context, stored string) (err error) {
+	if r.prover = nil; stored != "" {
+		r.prover, err = r.keyOf(stored).Open(ctx, "refresh")
+	}
+	return err
+}
+
 // answer returns what became of a refresh that began at sent.
 func (r *run) answer(ctx context.Context, e lease.Effect, sent lease.Clock, tok *oauth2.Token, err error) lease.Event {
 	jitter := r.jitter(r.key, uint64(sent.Wall.UnixNano()))
@@ -426,48 +436,4 @@ func (r *run) publish(record *lease.Record, version, replaced storage.Version, c
 		r.seen.Publish(e)
 	}
 	r.seen = nil
-}
-
-// load reads a grant. It refuses a record that belongs to another subject or
-// client. An empty subject stands for the subject of the record.
-func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
-	stored, err := k.store.Get(ctx, key)
-	if err != nil {
-		return nil, 0, unread(err)
-	}
-	r, err := lease.Decode(stored.Value())
-	if err == nil {
-		err = k.checkOwner(ctx, key, r, subject)
-	}
-	if err != nil {
-		return nil, 0, misread(err)
-	}
-	return r, stored.Version, nil
-}
-
-// checkOwner refuses a record that was not written under its key, or by another
-// configuration.
-func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, subject string) error {
-	p := k.client.Provider()
-	if subject == "" {
-		if own, err := k.key(ctx, r.Subject); err == nil && own == key {
-			subject = r.Subject
-		}
-	}
-	switch {
-	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || r.Subject != subject:
-		return errors.New("grant: the stored record belongs to another subject")
-	case r.Endpoint != p.TokenURL:
-		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
-			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
-	}
-	return nil
-}
-
-// write stores a grant in place of the version old. A nil record deletes it.
-func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old storage.Version) (storage.Version, error) {
-	if r == nil {
-		return 0, k.store.Delete(ctx, key, old)
-	}
-	return k.store.Put(ctx, key, r.Encode(), old)
 }

@@ -70,7 +70,7 @@ func TestAppleSecretRefuses(t *testing.T) {
 		key crypto.Signer
 		a   jose.AppleKey
 	}{
-		"no key": {nil, apple}, "an RSA key": {rsaKey(t, 2048), apple}, "a key on P-384": {curve(t, elliptic.P384()), apple},
+		"no key": {nil, apple}, "an RSA key": {rsaKey(t), apple}, "a key on P-384": {curve(t, elliptic.P384()), apple},
 		"no client": {key, jose.AppleKey{TeamID: "t", KeyID: "k"}}, "no team": {key, jose.AppleKey{ClientID: "c", KeyID: "k"}},
 		"no key ID": {key, jose.AppleKey{ClientID: "c", TeamID: "t"}},
 	} {

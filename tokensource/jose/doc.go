@@ -15,6 +15,9 @@
 // [Thumbprint] names the public half of a key, and a [KeySet] serves public
 // halves.
 //
+// A [DPoP] makes and opens the keys with which requests prove possession. It is
+// for oauth.Options.Proofs, and needs nothing else.
+//
 // [PrivateKeyJWT] and [PrivateKeyJWTFunc] return the Credential of a client
 // that signs an assertion for each request, and [AppleSecret] that of a client
 // of Sign in with Apple.

@@ -11,8 +11,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 )
 
-// DPoPOptions adjusts a [DPoP]. The zero value makes a key for each grant, which
-// is kept in the grant.
+// DPoPOptions adjusts a [DPoP]. The zero value makes a key for each grant. The
+// key is kept in the grant.
 type DPoPOptions struct {
 	// Algorithm is how new keys sign: "ES256", "ES384", "ES512", "EdDSA",
 	// "RS256", "RS384", "RS512", "PS256", "PS384" or "PS512". The server must

@@ -50,7 +50,7 @@ func bank(t *testing.T, key crypto.Signer, o *jose.DPoPOptions) (*oauthtest.Serv
 
 // A login, a refresh and a revocation with everything that the profile demands.
 func TestFAPI2WithKeys(t *testing.T) {
-	fake, p, r, o := bank(t, rsaKey(t, 2048), nil)
+	fake, p, r, o := bank(t, rsaKey(t), nil)
 	client, err := oauth.New(p, r, o)
 	if err != nil {
 		t.Fatal(err)

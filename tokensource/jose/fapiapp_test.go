@@ -31,8 +31,8 @@ func (b toBank) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// A web app keeps the profile through all of authtrip: the login of a browser, a
-// call of the API, a token that is rejected, and the end.
+// A web app keeps the profile through all of authtrip: the login of a browser,
+// a call of the API, a token that is rejected, and the end.
 func TestAnAppThatKeepsFAPI2(t *testing.T) {
 	mux := http.NewServeMux()
 	live := httptest.NewServer(mux)

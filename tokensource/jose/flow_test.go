@@ -19,7 +19,6 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
-	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/jose/josetest"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -35,7 +34,7 @@ type world struct {
 	store  storage.Store
 }
 
-func newWorld(t *testing.T, public bool, o *jose.DPoPOptions) *world {
+func newWorld(t *testing.T, public bool) *world {
 	t.Helper()
 	w := &world{T: t, fake: oauthtest.New(t, &oauthtest.Options{Proofs: josetest.Proofs{}}), store: storage.NewMemory()}
 	w.fake.Set(func(k *oauthtest.Knobs) { k.Proof.Nonces = true })
@@ -47,7 +46,7 @@ func newWorld(t *testing.T, public bool, o *jose.DPoPOptions) *world {
 	}
 	var err error
 	if w.client, err = oauth.New(w.fake.Provider(""), r, &oauth.Options{
-		HTTPClient: &http.Client{Transport: w.fake.Transport()}, Proofs: newDPoP(t, o),
+		HTTPClient: &http.Client{Transport: w.fake.Transport()}, Proofs: newDPoP(t, nil),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +96,9 @@ func (w *world) login() *oauth2.Token {
 }
 
 // http returns a client of the API.
-func (w *world) http(src tokensource.Source, o transport.Options) *http.Client {
+func (w *world) http(src tokensource.Source) *http.Client {
 	w.Helper()
-	o.Base = w.fake.Transport()
-	rt, err := transport.New(src, &o)
+	rt, err := transport.New(src, &transport.Options{Base: w.fake.Transport()})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -124,9 +122,9 @@ func (w *world) notes() (list []string) {
 func TestAGrantThatIsBoundToAKey(t *testing.T) {
 	for _, public := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, public, nil)
+			w := newWorld(t, public)
 			w.login()
-			client := w.http(w.keeper.Source("alice"), transport.Options{})
+			client := w.http(w.keeper.Source("alice"))
 			get := func(c *http.Client) {
 				t.Helper()
 				resp, err := c.Get("https://api.example/things?q=1#f")
@@ -145,7 +143,7 @@ func TestAGrantThatIsBoundToAKey(t *testing.T) {
 			w.fake.ExpireAccess(oauthtest.DefaultUser().ID)
 			get(client)
 			time.Sleep(3 * time.Hour)
-			get(w.http(w.process().Source("alice"), transport.Options{}))
+			get(w.http(w.process().Source("alice")))
 			if g := w.fake.Grants()[0]; g.Refreshes != 3 || g.Ended != "" {
 				t.Errorf("public %v: the grant is %+v, want 3 refreshes", public, g)
 			}
@@ -159,10 +157,10 @@ func TestAGrantThatIsBoundToAKey(t *testing.T) {
 // A nonce that changes costs nothing: each answer brings the next one.
 func TestNoncesThatChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, true, nil)
+		w := newWorld(t, true)
 		w.login()
 		w.fake.Set(func(k *oauthtest.Knobs) { k.Proof.NonceServes = 1 })
-		client := w.http(w.keeper.Source("alice"), transport.Options{})
+		client := w.http(w.keeper.Source("alice"))
 		for range 20 {
 			resp, err := client.Get("https://api.example/things")
 			if err != nil {
@@ -196,10 +194,10 @@ func TestChallengesOfAnAPI(t *testing.T) {
 		{name: "a server that always wants a nonce", always: true, sent: 2, status: 401},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, false, nil)
+			w := newWorld(t, false)
 			w.login()
 			w.fake.Set(func(k *oauthtest.Knobs) { k.Proof.AlwaysChallenge = tt.always })
-			client := w.http(w.keeper.Source("alice"), transport.Options{})
+			client := w.http(w.keeper.Source("alice"))
 			resp, err := client.Post("https://api.example/things", "text/plain", tt.body)
 			if err != nil {
 				t.Fatal(err)
@@ -233,7 +231,7 @@ func (r redirecting) RoundTrip(req *http.Request) (*http.Response, error) {
 // origin gets neither token nor proof.
 func TestEachHopHasAProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, false, nil)
+		w := newWorld(t, false)
 		w.login()
 		base := redirecting{w.fake.Transport(), map[string]string{"/a": "/b", "/b": "https://other.example/c"}}
 		rt, err := transport.New(w.keeper.Source("alice"), &transport.Options{Base: base, Retry: &transport.RetryOptions{}})
@@ -287,7 +285,7 @@ func TestAStreamPasses(t *testing.T) {
 		}
 		w.keeper = w.process()
 		w.login()
-		resp, err := w.http(w.keeper.Source("alice"), transport.Options{}).Get("https://api.example/stream")
+		resp, err := w.http(w.keeper.Source("alice")).Get("https://api.example/stream")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +315,7 @@ func (o overriding) Token(ctx context.Context) (*oauth2.Token, error) {
 func TestASourceAroundAnEngine(t *testing.T) {
 	away := errors.New("no token today")
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, false, nil)
+		w := newWorld(t, false)
 		bound := w.login()
 		source := w.keeper.Source("alice")
 		for name, tt := range map[string]struct {
@@ -359,10 +357,10 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // more request.
 func TestAWrongClockCostsOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, false, nil)
+		w := newWorld(t, false)
 		w.login()
 		w.fake.Set(func(k *oauthtest.Knobs) { k.ClockSkew = 3 * time.Minute })
-		client := w.http(w.keeper.Source("alice"), transport.Options{})
+		client := w.http(w.keeper.Source("alice"))
 		for range 2 {
 			resp, err := client.Get("https://api.example/things")
 			if err != nil {

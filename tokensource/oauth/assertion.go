@@ -87,7 +87,7 @@ func readAssertion(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxAssertion+1))
 	return string(text), err
 }

@@ -70,8 +70,12 @@ func certificateOf(c Credential, o *Options) (func() (*tls.Certificate, error), 
 		return nil, nil //nolint:nilnil // a client without a certificate
 	}
 	if base := transportOf(o.HTTPClient); base != nil {
-		if t, ok := base.(*http.Transport); !ok || t == nil {
+		t, ok := base.(*http.Transport)
+		switch {
+		case !ok || t == nil:
 			return nil, fmt.Errorf("oauth: a certificate is presented by an *http.Transport, and the Transport of Options.HTTPClient is a %T", base)
+		case t.DialTLSContext != nil:
+			return nil, errors.New("oauth: the Transport of Options.HTTPClient has a DialTLSContext, which would present no certificate: leave it out")
 		}
 	}
 	return own, nil

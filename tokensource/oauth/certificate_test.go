@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,13 +176,14 @@ func TestACertificateThatCannotBeHad(t *testing.T) {
 		"an empty one":                  {new(tls.Certificate), nil, "client certificate: there is none"},
 		"a certificate without its key": {&tls.Certificate{Certificate: m.a.issue(certificate()).Certificate}, nil, "no private key"},
 	} {
-		s := generic()
+		s := confidential()
+		s.p.CheckClient = nil
 		s.r.Credential = oauth.MutualTLS(func() (*tls.Certificate, error) { return tt.c, tt.err })
 		client, err := s.client()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, op := range append([]operation{appToken}, operations...) {
+		for _, op := range append(slices.Clone(bounded), operations...) {
 			err := op.run(t.Context(), client)
 			testworld.WantIs(t, err, tokensource.ErrTemporary)
 			if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.InDoubt || !strings.Contains(err.Error(), tt.want) {
@@ -255,6 +257,11 @@ func TestNewRefusesACertificateThatNobodyPresents(t *testing.T) {
 		"MutualTLS and a Certificate": {oauth.MutualTLS(c), oauth.Options{Certificate: c}, "leave Options.Certificate out"},
 		"MutualTLS over another transport": {
 			oauth.MutualTLS(c), oauth.Options{HTTPClient: &http.Client{Transport: otherTransport{http.DefaultTransport}}}, "oauth_test.otherTransport",
+		},
+		"MutualTLS over a transport that makes TLS itself": {
+			oauth.MutualTLS(c), oauth.Options{HTTPClient: &http.Client{Transport: &http.Transport{
+				DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed },
+			}}}, "DialTLSContext",
 		},
 		"a Certificate over another transport": {
 			oauth.Secret(secret), oauth.Options{Certificate: c, HTTPClient: &http.Client{Transport: otherTransport{http.DefaultTransport}}}, "*http.Transport",

@@ -93,6 +93,9 @@ func (c *Client) get(ctx context.Context, endpoint string, tok *oauth2.Token) (a
 }
 
 func (c *Client) getOnce(ctx context.Context, endpoint string, tok *oauth2.Token) (a answer, again bool, err error) {
+	if err := c.checkCertificate(); err != nil {
+		return answer{}, false, unprepared(opIdentity, err)
+	}
 	asked := c.provider.IdentityRequest
 	req, err := http.NewRequestWithContext(ctx, asked.Method, endpoint, strings.NewReader(asked.Body))
 	if err != nil {

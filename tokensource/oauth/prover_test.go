@@ -79,6 +79,25 @@ func TestAChallengeIsNotAnsweredForEver(t *testing.T) {
 	}
 }
 
+// No other refusal of a proof has a code or a refresh token sent again: a server
+// may have used it up before it looked at the proof (RFC 9449 section 8).
+func TestOnlyAChallengeRepeatsWhatIsUsedOnce(t *testing.T) {
+	for _, op := range operations {
+		w, p := newWorld(t), &prover{always: true}
+		w.answer(400, `{"error":"invalid_dpop_proof"}`)
+		if err := op.run(t.Context(), w.Client.WithProver(p)); err == nil {
+			t.Errorf("%s = nil, want the refusal", op.name)
+		}
+		want := 1
+		if op.name == "revoke" {
+			want = 2
+		}
+		if n := len(w.Fake.Requests()); n != want {
+			t.Errorf("%s: %d requests, want %d", op.name, n, want)
+		}
+	}
+}
+
 // A success is never repeated, whatever the key says: the code is redeemed.
 func TestASuccessIsNotRepeated(t *testing.T) {
 	w, p := newWorld(t), &prover{always: true}

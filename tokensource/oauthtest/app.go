@@ -40,7 +40,7 @@ type App struct {
 }
 
 // public reports whether the app does not authenticate.
-func (a *App) public() bool { return a.secret == nil && a.Auth == "" }
+func (a App) public() bool { return a.secret == nil && a.Auth == "" }
 
 // Secret returns the secret that authenticates the app. It is empty for a
 // public app.

@@ -274,3 +274,21 @@ func TestRestoreRefusesDamage(t *testing.T) {
 		t.Error("a refused Restore changed the books")
 	}
 }
+
+// A server whose facts say that an absent refresh token is lost gives the new
+// one to the first use only.
+func TestGraceWithoutARefreshTokenWhereAbsentIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := oauthtest.New(t, nil).Provider("")
+		p.RefreshTokens.Grace, p.RefreshTokens.AbsentIsLost = time.Minute, true
+		c := play(t, &oauthtest.Options{Provider: p})
+		first := c.login()
+		second := c.parse(c.refresh(first.Refresh))
+		if again := c.parse(c.refresh(first.Refresh)); again.Access != second.Access || again.Refresh != "" || second.Refresh == "" {
+			t.Errorf("a second use within the grace = %+v after %+v, want the access token alone", again, second)
+		}
+		if third := c.parse(c.refresh(second.Refresh)); third.Refresh == "" {
+			t.Error("the first refresh token of the grant is the only one")
+		}
+	})
+}

@@ -165,10 +165,10 @@ func (c *call) route() *reply {
 		return c.revocation()
 	case opKeys:
 		return c.keys()
-	case opDevice:
-		return c.post(c.deviceCode)
 	case opLogout:
 		return c.endSession()
+	case opDevice:
+		return c.post(c.deviceCode)
 	case opPush:
 		return c.post(c.push)
 	case opIdentity, opAPI:

@@ -14,11 +14,12 @@ import (
 type Options struct {
 	// Provider is the server to play. Nil means a plain one: RFC 6749 at
 	// https://auth.example, an API at https://api.example. The server honours
-	// the endpoints, those of MTLS included, the issuer, RequirePushed,
-	// NoResource, ClientAuth, Scopes, RefreshScope, MaxState, ExpiresIn and
-	// SingleGrant. It accepts a client_id in the body beside
-	// Basic, as ClientIDInBody sends it, and insists on it only under
-	// Knobs.Token.RequireBodyClientID.
+	// the facts: where it is asked, what a request needs, how an answer is
+	// worded (TokenSample, Refusals, API.Answers), what becomes of refresh
+	// tokens, how a token is revoked, and who the user is (IdentityPaths). So it
+	// plays every entry of the catalogue: provider.Get("slack"). It accepts a
+	// client_id in the body beside Basic, as ClientIDInBody sends it, and insists
+	// on it only under Knobs.Token.RequireBodyClientID.
 	Provider *provider.Provider
 
 	// Apps are the registered apps. Nil means ConfidentialApp and PublicApp.

@@ -83,6 +83,9 @@ func (c *call) reused(t *token, now time.Time) *reply {
 			return c.branch(t, now)
 		}
 		accessToken, refreshToken, p := t.again()
+		if c.s.provider.RefreshTokens.AbsentIsLost {
+			refreshToken = "" // only the first use gets it
+		}
 		c.issued(p, "refresh token used again within the grace window: same answer")
 		return c.granted(accessToken, refreshToken, g.scopes, max(0, p.access.expires.Sub(now)))
 	}

@@ -130,10 +130,10 @@ func (v *Verifier) times(t signed, want provider.IDTokenRequest) error {
 	return nil
 }
 
-// refreshedTimes checks when a refreshed token was issued. A server may send the
-// one of the login once more, which may have expired: it grants nothing. The
-// clocks may differ by more than at a login, because a refusal would cost the
-// user the access.
+// refreshedTimes checks when a refreshed token was issued. A server may send
+// the one of the login once more, which may have expired: it grants nothing.
+// The clocks may differ by more than at a login, because a refusal would cost
+// the user the access.
 func refreshedTimes(issued time.Time, known bool, want provider.IDTokenRequest) error {
 	switch {
 	case !known:

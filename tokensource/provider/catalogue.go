@@ -17,15 +17,20 @@ import (
 //go:embed catalogue.json
 var data []byte
 
-// own is the catalogue of this package. A test proves that it can be read.
+// own is the catalogue of this package. A program uses one entry or two, so
+// each is decoded when it is asked for. A test loads the data as [Load] does,
+// with all checks.
 var own = sync.OnceValues(func() (*Catalogue, error) {
-	c := &Catalogue{map[string]*format.Entry{}}
-	return c, c.add(data)
+	entries, err := format.Index(data)
+	return &Catalogue{entries: entries}, err
 })
 
 // A Catalogue holds the facts about many authorization servers, by name. [Load]
 // makes one. It is safe for concurrent use.
-type Catalogue struct{ entries map[string]*format.Entry }
+type Catalogue struct {
+	entries map[string]func() (*format.Entry, error) // never changed after Load
+	plain   sync.Map                                 // by name, a *Provider that was made without variables
+}
 
 // Get returns the facts about a server that authtrip knows, such as "github".
 // Each call returns a new value, so a caller may change it.
@@ -51,9 +56,8 @@ func Names() []string {
 
 // Load reads the files *.json at the root of fsys, which have the format that
 // catalogue.schema.json describes: one object with a list of entries. Files
-// *.schema.json are left out. It refuses a member
-// that the format does not know, a name that is there twice, and facts that
-// [Provider.Validate] refuses.
+// *.schema.json are left out. It refuses a member that the format does not
+// know, a name that is there twice, and facts that [Provider.Validate] refuses.
 func Load(fsys fs.FS) (*Catalogue, error) {
 	files, err := fs.Glob(fsys, "*.json")
 	if err != nil {
@@ -63,7 +67,7 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 	if len(files) == 0 {
 		return nil, errors.New("provider: there is no file *.json")
 	}
-	c := &Catalogue{map[string]*format.Entry{}}
+	c := &Catalogue{entries: map[string]func() (*format.Entry, error){}}
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err == nil {
@@ -86,7 +90,7 @@ func (c *Catalogue) add(text []byte) error {
 		if c.entries[e.Name] != nil {
 			return fmt.Errorf("entry %s: the name is there twice", e.Name)
 		}
-		c.entries[e.Name] = e
+		c.entries[e.Name] = func() (*format.Entry, error) { return e, nil }
 		p, err := c.Get(e.Name, e.Examples())
 		if err == nil {
 			err = p.Validate()
@@ -106,23 +110,37 @@ func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.entries)
 // value. It refuses a name that is not there, a variable without a value or a
 // default, and a value that the pattern of its variable does not allow.
 func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) {
-	e := c.entries[name]
-	if e == nil {
+	if p, ok := c.plain.Load(name); ok && len(vars) == 0 {
+		return p.(*Provider).Clone(), nil //nolint:forcetypeassert // the map has nothing else
+	}
+	entry := c.entries[name]
+	if entry == nil {
 		return nil, fmt.Errorf("provider: there is no entry %q: Names returns those that there are, and any other server is a Provider of your own", name)
+	}
+	p, err := of(entry, vars)
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", name, err)
+	}
+	if len(vars) == 0 {
+		c.plain.Store(name, p)
+	}
+	return p.Clone(), nil // p shares lists with the entry
+}
+
+// of returns the Provider that an entry describes.
+func of(entry func() (*format.Entry, error), vars map[string]string) (*Provider, error) {
+	e, err := entry()
+	if err != nil {
+		return nil, err
 	}
 	filled, err := e.Fill(vars)
 	if errors.Is(err, format.ErrMissing) {
-		return nil, fmt.Errorf("provider %s: %w: use %s", name, err,
-			cmp.Or(e.Function, "Catalogue.Get with a value for it"))
+		return nil, fmt.Errorf("%w: use %s", err, cmp.Or(e.Function, "Catalogue.Get with a value for it"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", name, err)
+		return nil, err
 	}
-	p, err := made(filled)
-	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", name, err)
-	}
-	return p, nil
+	return made(filled)
 }
 
 // filled returns an entry of this package with the value of its variables.

@@ -253,7 +253,7 @@ func CheckClientID(clientID string) error {
 	}
 	for segment := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(u.EscapedPath()), "%2e", "."), "/") {
 		if segment == "." || segment == ".." {
-			return errors.New("registration: the path of the client ID has a segment that is . or ..")
+			return errors.New("registration: the path of the client ID has a segment . or .., which leads elsewhere")
 		}
 	}
 	return nil

@@ -133,8 +133,8 @@ func (r *Registrar) Current(ctx context.Context, p *provider.Provider) (*Registe
 
 // Replace is like Current, after the server refused the client with the given
 // ID (tokensource.ErrClient with the code invalid_client): the app is
-// registered again. If another process has done that already, nothing is sent. A
-// server that refuses new clients too is asked 10 minutes later, then after
+// registered again. If another process has done that already, nothing is sent.
+// A server that refuses new clients too is asked 10 minutes later, then after
 // twice as long, up to a day. Until then the error is tokensource.ErrClient.
 func (r *Registrar) Replace(ctx context.Context, p *provider.Provider, clientID string) (*Registered, error) {
 	if clientID == "" {

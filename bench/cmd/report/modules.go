@@ -25,6 +25,7 @@ var modules = []struct {
 	{"../storage/sqlitestore", ".", map[string]float64{"BenchmarkPairedLoad": 1.35, "BenchmarkPairedSave/": 1.10}},
 	{"../storage/postgresstore", ".", map[string]float64{"BenchmarkPairedLoad": 1.10, "BenchmarkPairedSave": 1.10}},
 	{"../storage/redisstore", ".", map[string]float64{"BenchmarkPaired": 1.15}},
+	{"../tokensource/jose", ".", map[string]float64{"BenchmarkPairedProof": 1.3}},
 }
 
 // moduleTable runs them several times and collects their ratios. Each run opens

@@ -226,10 +226,11 @@ type Effect struct {
 	Announce bool
 
 	// Redeem sends the refresh token Token in one request, which must end
-	// before By. Key is the key to which Token is bound, and OtherKey that of
-	// Other: requests with these tokens prove possession of it (T12). Revoke revokes Token, and Refresh says which kind it is. Probe
+	// before By. Revoke revokes Token, and Refresh says which kind it is. Probe
 	// asks an API whether the access token Token works, and if it does and Other
-	// is not empty, whether Other works too.
+	// is not empty, whether Other works too. Key is the key to which Token is
+	// bound, and OtherKey that of Other: Redeem and Probe prove possession of
+	// these keys and of no other ones (T12).
 	Token    string
 	Key      string
 	Other    string

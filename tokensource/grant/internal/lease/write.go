@@ -36,8 +36,7 @@ func (k *claim) is(other *claim) bool {
 // in force (RFC 6749 sections 5.1 and 6). A refresh token that is spent does
 // not stay: another attempt got its successor, and to send it again would be
 // reuse (G3). The grant then ends with the access token. All token sets of a
-// login are bound to one key, which its refresh requests prove (RFC 9449
-// section 5).
+// login are bound to one key (RFC 9449 section 5).
 func newAdoption(base *Record, t Token, spent bool) *claim {
 	t.ID, t.Refreshed, t.Key = base.Intent.ID, true, base.Token.Key
 	if t.Refresh == "" && !spent {

@@ -10,7 +10,8 @@ import (
 	"slices"
 )
 
-// Fill returns the entry with values in the places of its variables. A variable
+// Fill returns the entry with values in the places of its variables. The result
+// must not be changed. A variable
 // without a value gets its default. It refuses a value that does not match the
 // pattern of its variable. So no value can name another host than meant, or
 // another path.
@@ -19,6 +20,9 @@ func (e *Entry) Fill(values map[string]string) (*Entry, error) {
 		if _, ok := e.Vars[name]; !ok {
 			return nil, fmt.Errorf("there is no variable %q", name)
 		}
+	}
+	if len(e.Vars) == 0 {
+		return e, nil
 	}
 	raw := []byte(e.raw)
 	for _, name := range slices.Sorted(maps.Keys(e.Vars)) {

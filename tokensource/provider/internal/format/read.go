@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // Read returns the entries of a data file. It refuses members that the format
@@ -34,6 +35,26 @@ func Read(data []byte) ([]*Entry, error) {
 		list[i] = e
 	}
 	return list, nil
+}
+
+// Index returns the entries of a data file by name, without the checks of
+// [Read]. Each is decoded when its function is called for the first time.
+func Index(data []byte) (map[string]func() (*Entry, error), error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	entries := make(map[string]func() (*Entry, error), len(f.Providers))
+	for _, raw := range f.Providers {
+		var named struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(raw, &named); err != nil {
+			return nil, err
+		}
+		entries[named.Name] = sync.OnceValues(func() (*Entry, error) { return decode(raw) })
+	}
+	return entries, nil
 }
 
 func decode(raw json.RawMessage) (*Entry, error) {

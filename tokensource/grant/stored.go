@@ -1,0 +1,120 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/proving"
+	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
+	"github.com/authtrip/authtrip/tokensource/oauth"
+)
+
+const grantPrefix = "grant." // of storage keys
+
+// checkStore demands an explicit choice before tokens are stored as they are.
+// Private keys are never stored so: a thief who reads one can use every stolen
+// token of its grant.
+func (o *Options) checkStore(client *oauth.Client, store storage.Store) error {
+	err := storage.CheckSealed(store)
+	switch {
+	case err == nil:
+		return nil
+	case o.InsecurePlainStore && proving.Private(client.Proofs()):
+		return fmt.Errorf("grant: %w: the client's Proofs put private keys into the grants, for which Options.InsecurePlainStore is not enough", err)
+	case o.InsecurePlainStore:
+		return nil
+	}
+	return fmt.Errorf("grant: %w, or set Options.InsecurePlainStore", err)
+}
+
+// checkBound refuses tokens that could not be used, or would be used in a
+// weaker way than the client wants (T12).
+func (k *Keeper) checkBound(tok *oauth2.Token) error {
+	key := proving.KeyOf(tok) != nil
+	switch proofs := k.client.Proofs() != nil; {
+	case key && !proofs:
+		return errors.New("grant: the token is bound to a key, and the Keeper's client has no oauth.Options.Proofs")
+	case !key && strings.EqualFold(tok.TokenType, proving.Type):
+		return errors.New("grant: the token is bound to a key that it does not carry: pass it on as Exchange returned it")
+	case !key && proofs:
+		return errors.New("grant: the token is bound to no key, and the Keeper's client has oauth.Options.Proofs")
+	}
+	return nil
+}
+
+// keyOf returns the key that stands in a record, or nil if there is none.
+func (k *Keeper) keyOf(stored string) *proving.Key {
+	return proving.Named(k.client.Proofs(), stored)
+}
+
+// Key returns the storage key of the grant that a subject has given to a client
+// of an authorization server. The issuer is Issuer of its provider, or TokenURL
+// where there is no issuer. The key shows no name: it is "grant." and a keyed
+// hash where the store has keys, as [storage.Sealed] does. Otherwise it is a
+// plain hash.
+func Key(ctx context.Context, store storage.Store, issuer, clientID, subject string) (string, error) {
+	return storage.Name(ctx, store, grantPrefix, ownerOf(issuer, clientID), subject)
+}
+
+// ownerOf returns whom the records of a client belong to, for [storage.Name].
+// Two clients that share a store have name keys of their own, so that their
+// stores may be sealed with different keys.
+func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } // no URL contains a space
+
+// key returns the storage key of a subject's grant.
+func (k *Keeper) key(ctx context.Context, subject string) (string, error) {
+	key, err := k.store.Name(ctx, grantPrefix, ownerOf(k.client.Provider().Authority(), k.client.ClientID()), subject)
+	if err != nil {
+		return "", unread(err)
+	}
+	return key, nil
+}
+
+// load reads a grant. It refuses a record that belongs to another subject or
+// client. An empty subject stands for the subject of the record.
+func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, storage.Version, error) {
+	stored, err := k.store.Get(ctx, key)
+	if err != nil {
+		return nil, 0, unread(err)
+	}
+	r, err := lease.Decode(stored.Value())
+	if err == nil {
+		err = k.checkOwner(ctx, key, r, subject)
+	}
+	if err != nil {
+		return nil, 0, misread(err)
+	}
+	return r, stored.Version, nil
+}
+
+// checkOwner refuses a record that was not written under its key, or by another
+// configuration.
+func (k *Keeper) checkOwner(ctx context.Context, key string, r *lease.Record, subject string) error {
+	p := k.client.Provider()
+	if subject == "" {
+		if own, err := k.key(ctx, r.Subject); err == nil && own == key {
+			subject = r.Subject
+		}
+	}
+	switch {
+	case r.Issuer != p.Authority() || r.ClientID != k.client.ClientID() || r.Subject != subject:
+		return errors.New("grant: the stored record belongs to another subject")
+	case r.Endpoint != p.TokenURL:
+		return fmt.Errorf("grant: the stored grant is of the token endpoint %s, and this client's is %s: "+
+			"two configurations with one issuer and one client ID cannot share a store", r.Endpoint, p.TokenURL)
+	}
+	return nil
+}
+
+// write stores a grant in place of the version old. A nil record deletes it.
+func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old storage.Version) (storage.Version, error) {
+	if r == nil {
+		return 0, k.store.Delete(ctx, key, old)
+	}
+	return k.store.Put(ctx, key, r.Encode(), old)
+}
