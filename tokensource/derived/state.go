@@ -55,10 +55,10 @@ func newState(client *oauth.Client, parent tokensource.Source, grant ask) *state
 	return s
 }
 
-// key returns what a token is kept under: the token that it was derived from. So
-// the context's subject selects the user, a new login of a user begins anew,
-// and after a logout the parent has no token and no derived one is handed out.
-// A chain of sources keeps everything under the token at its root.
+// key returns what a token is kept under: the token that it was derived from.
+// So the context's subject selects the user, and a new login of a user has new
+// tokens. After a logout the parent has no token, and no derived token is
+// handed out. A chain of sources keeps everything under the token at its root.
 func (s *state) key(ctx context.Context) (string, error) {
 	if s.parent == nil {
 		return "", nil

@@ -106,7 +106,7 @@ func (w *world) get(target string) (int, string) {
 
 // visit sends a request with some headers, of which Host is the host.
 func (w *world) visit(method, target string, header http.Header) (int, string) {
-	req, err := http.NewRequest(method, target, nil) //nolint:noctx // the login ends it
+	req, err := http.NewRequest(method, target, nil)
 	if err != nil {
 		w.Error(err)
 		return 0, ""
