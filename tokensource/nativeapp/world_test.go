@@ -3,6 +3,7 @@ package nativeapp_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -111,9 +112,7 @@ func (w *world) visit(method, target string, header http.Header) (int, string) {
 		w.Error(err)
 		return 0, ""
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	if host := header.Get("Host"); host != "" {
 		req.Host = host
 	}
