@@ -25,6 +25,10 @@ const (
 // JWT of the app itself, or the token of a workload from its platform. It is
 // called for each token request and concurrently. An error makes the request
 // fail with tokensource.ErrTemporary.
+//
+// All users of a source share the token that its assertion was traded for. So
+// the assertion must not depend on a user whom the context names. For
+// assertions about several users, make a source for each of them.
 type Assertion func(ctx context.Context) (string, error)
 
 // maxAssertion bounds an assertion, in bytes.
@@ -68,7 +72,7 @@ func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assert
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, nil, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
 		text, err := assertion.read(ctx, "jwt_bearer")
 		if err != nil {
 			return nil, err
