@@ -56,6 +56,7 @@ const (
 	poll         = 500 * time.Millisecond
 	replacePause = 10 * time.Minute // between registrations that the server refuses later
 	longestPause = 24 * time.Hour
+	longestRetry = time.Hour        // that a server may ask for
 	retryPause   = 10 * time.Second // after a failure, in this process
 )
 

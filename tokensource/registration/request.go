@@ -104,7 +104,7 @@ func refusal(resp *http.Response, body []byte, token string) error {
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
 		e.Kind = tokensource.ErrTemporary
 		if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-			e.RetryAfter = time.Duration(seconds) * time.Second
+			e.RetryAfter = min(time.Duration(seconds)*time.Second, longestRetry)
 		}
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		e.Hint = "the server registers no app without a token: set Options.InitialToken, or register the app by hand"
