@@ -1,6 +1,7 @@
 package registration_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/tokensource/registration"
 )
 
@@ -50,5 +52,28 @@ func TestRetryAfterOfManyYears(t *testing.T) {
 	_, err = r.Current(t.Context(), as())
 	if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.RetryAfter != time.Hour {
 		t.Errorf("Current() = %v, want RetryAfter of an hour", err)
+	}
+}
+
+// The token of one server is not sent to another one.
+func TestInitialTokenOfOneOfTwoServers(t *testing.T) {
+	s := new(server)
+	r := s.process(t, sealed(t, storage.NewMemory()), registration.Metadata{}, registration.Options{
+		InitialToken: func(_ context.Context, p *provider.Provider) (string, error) {
+			if p.Issuer == "https://as.example" {
+				return "canary-initial", nil
+			}
+			return "", nil
+		},
+	})
+	other := as()
+	other.Issuer = "https://other.example"
+	for i, p := range []*provider.Provider{as(), other} {
+		if _, err := r.Current(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := s.headers[i].Get("Authorization"), []string{"Bearer canary-initial", ""}[i]; got != want {
+			t.Errorf("the registration at %s has the header %q, want %q", p.Issuer, got, want)
+		}
 	}
 }

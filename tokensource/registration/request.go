@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -24,18 +25,18 @@ const (
 
 // request registers the app once. If there is no answer, the server may have
 // registered it all the same.
-func (r *Registrar) request(ctx context.Context, endpoint string, m Metadata) (client, error) {
+func (r *Registrar) request(ctx context.Context, p *provider.Provider, m Metadata) (client, error) {
 	body, err := m.encode("")
 	if err != nil {
 		return client{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.RegistrationURL, bytes.NewReader(body))
 	if err != nil {
 		return client{}, errors.New("registration: the provider's RegistrationURL is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	token, err := r.initial(ctx)
+	token, err := r.initial(ctx, p)
 	if err != nil {
 		return client{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
 	}
@@ -60,12 +61,12 @@ func (r *Registrar) request(ctx context.Context, endpoint string, m Metadata) (c
 	return parse(answer, m, resp.StatusCode)
 }
 
-// initial returns the initial access token, or "".
-func (r *Registrar) initial(ctx context.Context) (string, error) {
+// initial returns the initial access token of a server, or "".
+func (r *Registrar) initial(ctx context.Context, p *provider.Provider) (string, error) {
 	if r.options.InitialToken == nil {
 		return "", nil
 	}
-	token, err := r.options.InitialToken(ctx)
+	token, err := r.options.InitialToken(ctx, p)
 	if err == nil && !ascii.Visible(token) {
 		err = errors.New("InitialToken returned a token that no header can carry")
 	}

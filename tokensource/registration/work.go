@@ -84,7 +84,7 @@ func (r *Registrar) remember(j job, err error) {
 func (r *Registrar) register(ctx context.Context, j job, rec record, version storage.Version) (client, error) {
 	asking, stop := context.WithTimeout(ctx, timeout)
 	made := time.Now()
-	c, err := r.request(asking, j.provider.RegistrationURL, j.metadata)
+	c, err := r.request(asking, j.provider, j.metadata)
 	stop()
 	if err != nil {
 		r.remember(j, err)
