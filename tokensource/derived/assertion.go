@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -39,7 +40,15 @@ const maxAssertion = 64 << 10
 // because the platform replaces it.
 func AssertionFile(path string) Assertion {
 	return func(context.Context) (string, error) {
-		raw, err := os.ReadFile(path)
+		file, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		raw, err := io.ReadAll(io.LimitReader(file, maxAssertion+1))
+		if err == nil && len(raw) > maxAssertion {
+			err = errors.New("the file is too long")
+		}
 		return strings.TrimSpace(string(raw)), err
 	}
 }
