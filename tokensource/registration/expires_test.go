@@ -37,3 +37,22 @@ func TestSecretWithAnEndThatCannotBe(t *testing.T) {
 		})
 	}
 }
+
+// A process whose clock was wrong stops the others for no longer than others do.
+func TestProcessWithAClockThatWasWrong(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		end  time.Duration
+		want bool
+	}{{-time.Second, false}, {time.Second, true}, {time.Minute, true}, {time.Hour, false}, {24 * time.Hour, false}} {
+		if got := registration.Live(now.Add(tt.end), now); got != tt.want {
+			t.Errorf("Live() of an announcement that ends in %v = %t, want %t", tt.end, got, tt.want)
+		}
+	}
+	if got := registration.Wait(now.Add(24*time.Hour), now); got != 0 {
+		t.Errorf("Wait() after a registration of tomorrow = %v, want 0", got)
+	}
+	if got := registration.Wait(now.Add(-time.Minute), now); got < 8*time.Minute {
+		t.Errorf("Wait() after a registration a minute ago = %v, want about 9 minutes", got)
+	}
+}
