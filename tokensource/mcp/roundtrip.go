@@ -12,9 +12,9 @@ import (
 )
 
 // Client returns an http.Client for the MCP server. It sends the token with
-// every request to the MCP server, also a token that is bound to a key, and logs
-// the user in when the server demands it. Requests elsewhere pass without a
-// token. Use it without the Handler: as HTTPClient of the SDK's
+// every request to the MCP server, also a token that is bound to a key, and
+// logs the user in when the server demands it. Requests elsewhere pass without
+// a token. Use it without the Handler: as HTTPClient of the SDK's
 // StreamableClientTransport, or alone.
 //
 // After a login the request is sent once more if it has no body, or GetBody.
@@ -25,7 +25,7 @@ func (h *Handler) Client() *http.Client {
 type roundTripper struct{ h *Handler }
 
 // maxTries is how often one request is sent, at most.
-const maxTries = 4
+const maxTries = 5
 
 // RoundTrip implements http.RoundTripper.
 func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -3,8 +3,8 @@
 // suite names the scenario in MCP_CONFORMANCE_SCENARIO, and what the client
 // knows in MCP_CONFORMANCE_CONTEXT.
 //
-// AUTHTRIP_STORE is a folder in which grants and registrations are kept. Without
-// it they are kept in memory.
+// AUTHTRIP_STORE is a folder in which grants and registrations are kept.
+// Without it they are kept in memory.
 package main
 
 import (
