@@ -36,7 +36,7 @@ type Assertion func(ctx context.Context) (string, error)
 const maxAssertion = 64 << 10
 
 // AssertionFile returns the Assertion that is in a file, such as the token that
-// Kubernetes puts into a volume. The file is read anew for each token request,
+// Kubernetes puts into a volume. The file is read for each token request,
 // because the platform replaces it.
 func AssertionFile(path string) Assertion {
 	return func(context.Context) (string, error) {
@@ -69,8 +69,8 @@ func (a Assertion) read(ctx context.Context, op string) (string, error) {
 
 // NewAssertionSource returns the source of tokens that an assertion is traded
 // for ([RFC 7523] section 2.1). The assertion says who the app is. So
-// AppCredentials may be without a Credential, and without an ID: then the request
-// names no client, as the service accounts of Google want it.
+// AppCredentials may be without a Credential, and without an ID: then the
+// request names no client, as the service accounts of Google want it.
 //
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assertion, o *oauth.Options) (*Source, error) {

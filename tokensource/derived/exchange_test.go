@@ -205,7 +205,7 @@ func TestARejectionRenewsTheParentOnce(t *testing.T) {
 	})
 }
 
-// G9: an API that rejects every token is asked about in vain for a day.
+// An API that rejects every token is asked about in vain for a day (G9).
 func TestExchangesThatDoNotHelpAreSpacedOut(t *testing.T) {
 	for name, parent := range map[string]func(*plain) tokensource.Source{
 		"a grant":                    func(w *plain) tokensource.Source { return w.users("ann").Source("ann") },
@@ -288,7 +288,7 @@ func TestExchangeReplacesWhatExpires(t *testing.T) {
 	})
 }
 
-// G10: the tokens of many users need bounded memory.
+// The tokens of many users need bounded memory (G10).
 func TestExchangeKeepsABoundedNumberOfUsers(t *testing.T) {
 	w := newPlain(t)
 	w.fake.Set(func(k *oauthtest.Knobs) { k.Token.Believe = func(string) bool { return true } })

@@ -46,8 +46,8 @@ func (s *state) detached(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.client.Timeout())
 }
 
-// isNew reports whether h is what a caller wants who has found nothing, or whose
-// token was rejected.
+// isNew reports whether h is what a caller wants who has found nothing, or
+// whose token was rejected.
 func (s *state) isNew(h *held, rejected string) bool {
 	if rejected != "" {
 		return h.token.AccessToken != rejected

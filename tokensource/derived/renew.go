@@ -76,8 +76,8 @@ func (s *state) renewParentOf(ctx context.Context, h *held) error {
 	return err
 }
 
-// renewParent renews the token of the parent after the server has refused it. It
-// reports whether there is another one.
+// renewParent renews the token of the parent after the server has refused it.
+// It reports whether there is another one.
 func (s *state) renewParent(ctx context.Context, h *held) bool {
 	r, ok := s.parent.(tokensource.Renewer)
 	if !ok {

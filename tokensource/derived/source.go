@@ -41,8 +41,8 @@ func newSource(client *oauth.Client, parent, actor tokensource.Source, grant ask
 }
 
 // Token returns the token, for the subject that ctx names if the source has
-// another source below it. A token that will soon expire is still served while a
-// new one is fetched. It returns a [*tokensource.Error], or what the source
+// another source below it. A token that will soon expire is still served while
+// a new one is fetched. It returns a [*tokensource.Error], or what the source
 // below it returns: ErrClient if the credentials or the assertion were refused,
 // ErrReauthorize if the token of a user was refused, ErrTemporary otherwise.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {

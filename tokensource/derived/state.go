@@ -61,9 +61,9 @@ func newState(client *oauth.Client, parent, actor tokensource.Source, grant ask)
 func (s *state) ofUsers() bool { return s.parent != nil || s.actor != nil }
 
 // key returns what a token is kept under: the token that it was derived from,
-// and that of the actor. So the context's subject selects the user, a new login
-// of a user begins anew, and after a logout the parent has no token and no
-// derived one is handed out. A chain of sources keeps everything under the
+// and that of the actor. So the context's subject selects the user, and a new
+// login of a user has new tokens. After a logout the parent has no token, and no
+// derived token is handed out. A chain of sources keeps everything under the
 // tokens at its root.
 func (s *state) key(ctx context.Context) (string, error) {
 	subject, err := keyOf(ctx, s.parent)

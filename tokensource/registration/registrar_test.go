@@ -71,7 +71,6 @@ func TestRegistration(t *testing.T) {
 		t.Errorf("oauth.New() = %v", err)
 	}
 	exposure.Check(t, "a Registered", got, "canary-s3cret-1")
-	exposure.Check(t, "a Registrar", r, "canary-s3cret-1")
 }
 
 // The method with which the server has registered the client counts.
