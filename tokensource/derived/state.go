@@ -74,8 +74,8 @@ func (s *state) key(ctx context.Context) (string, error) {
 	return strconv.Itoa(len(subject)) + " " + subject + actor, err
 }
 
-// keyOf returns the part of a key that a source decides. It is empty if there is
-// no source.
+// keyOf returns the part of a key that a source decides. It is empty if there
+// is no source.
 func keyOf(ctx context.Context, src tokensource.Source) (string, error) {
 	if src == nil {
 		return "", nil
