@@ -297,7 +297,7 @@ func TestOpenKeySaysWhetherAKeyIsLost(t *testing.T) {
 	}
 }
 
-// Whoever calls Prove and Observe may give a text that is no URL.
+// A caller of Prove and Observe may give a text that is no URL.
 func TestATargetThatIsNoURL(t *testing.T) {
 	key := newKey(t, newDPoP(t, nil))
 	header := http.Header{"Dpop-Nonce": {"abc"}}
