@@ -97,8 +97,9 @@ type Exchange struct {
 
 // NewExchangeSource returns the source of tokens that the tokens of another one
 // are exchanged for at p ([RFC 8693]). They are kept for each token that was
-// exchanged, and for each token of an actor, in memory. If an API rejects one of them, the source below renews
-// its token once, and the new one is exchanged.
+// exchanged, and for each token of an actor, in memory. If an API rejects one
+// of them, the source below renews its token once, and the new one is
+// exchanged.
 //
 // The app may be without a Credential, and without an ID too if the server
 // takes that.

@@ -62,8 +62,8 @@ func (s *state) ofUsers() bool { return s.parent != nil || s.actor != nil }
 
 // key returns what a token is kept under: the token that it was derived from,
 // and that of the actor. So the context's subject selects the user, and a new
-// login of a user has new tokens. After a logout the parent has no token, and no
-// derived token is handed out. A chain of sources keeps everything under the
+// login of a user has new tokens. After a logout the parent has no token, and
+// no derived token is handed out. A chain of sources keeps everything under the
 // tokens at its root.
 func (s *state) key(ctx context.Context) (string, error) {
 	subject, err := keyOf(ctx, s.parent)

@@ -277,8 +277,8 @@ func TestMovedEndpointForClientsWithACertificate(t *testing.T) {
 	})
 }
 
-// A lifetime beyond the range of the header is the longest one (RFC 9111 section
-// 1.2.2).
+// A lifetime beyond the range of the header is the longest one (RFC 9111
+// section 1.2.2).
 func TestMaxAgeBeyondTheRange(t *testing.T) {
 	world(t, page{body: metadata(issuer, ""), cache: "max-age=99999999999"}, discovery.Options{}, func(t *testing.T, w *web, c *discovery.Client) {
 		serve(t, c)

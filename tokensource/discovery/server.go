@@ -199,8 +199,8 @@ func (c *Client) changed(old, now any) {
 	}
 }
 
-// origins returns the origins of the endpoints, in order. Those for clients with
-// a certificate come last.
+// origins returns the origins of the endpoints, in order. Those for clients
+// with a certificate come last.
 func (s *Server) origins() (list []string) {
 	for _, endpoint := range []string{
 		s.AuthorizationEndpoint, s.TokenEndpoint, s.RevocationEndpoint, s.IntrospectionEndpoint, s.RegistrationEndpoint,

@@ -38,7 +38,8 @@ func TestSecretWithAnEndThatCannotBe(t *testing.T) {
 	}
 }
 
-// A process whose clock was wrong stops the others for no longer than others do.
+// A process whose clock was wrong stops the others for no longer than others
+// do.
 func TestProcessWithAClockThatWasWrong(t *testing.T) {
 	now := time.Now()
 	for _, tt := range []struct {

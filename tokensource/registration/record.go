@@ -112,8 +112,9 @@ func (r record) refusing(id string) (record, bool) {
 }
 
 // wait returns how long a registration that replaces a refused one has to wait:
-// a server that refuses each new client at once gets few of them. A registration
-// of the future was made by a process whose clock was wrong, and delays nothing.
+// a server that refuses each new client at once gets few of them. A
+// registration of the future was made by a process whose clock was wrong, and
+// delays nothing.
 func (r record) wait(of string, now time.Time) time.Duration {
 	var last int64
 	refused := 0

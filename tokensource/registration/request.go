@@ -155,10 +155,10 @@ func parse(body []byte, m Metadata, status int) (client, error) {
 	return c, nil
 }
 
-// ends returns when a secret that was issued now ends, in seconds since 1970, or
-// zero if it does not. Some servers write a number of seconds, milliseconds, or
-// the largest integer there. Such an end says nothing. If it counted, the app
-// would be registered again for each login.
+// ends returns when a secret that was issued now ends, in seconds since 1970,
+// or zero if it does not. Some servers write a number of seconds, milliseconds,
+// or the largest integer there. Such an end says nothing. If it counted, the
+// app would be registered again for each login.
 func ends(text string, now time.Time) int64 {
 	const latest = 1 << 35 // the year 3058
 	end, err := strconv.ParseInt(text, 10, 64)

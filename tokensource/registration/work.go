@@ -69,8 +69,8 @@ func (r *Registrar) mayTry(j job, now time.Time) error {
 	return nil
 }
 
-// remember keeps the error of an attempt for a moment. Errors that count no more
-// are dropped: servers that come from outside are without number (G10).
+// remember keeps the error of an attempt for a moment. Errors that count no
+// more are dropped: servers that come from outside are without number (G10).
 func (r *Registrar) remember(j job, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
