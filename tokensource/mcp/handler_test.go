@@ -85,7 +85,7 @@ func (w *world) handler(t *testing.T, store storage.Store) *mcp.Handler {
 	t.Helper()
 	h, err := mcp.New(w.URL+"/mcp", store, &mcp.Options{InsecureLoopback: true, Open: func(_ context.Context, page string) error {
 		go func() {
-			resp, err := http.Get(page) //nolint:noctx // the login ends it
+			resp, err := http.Get(page)
 			if err == nil {
 				_ = resp.Body.Close()
 			}
