@@ -123,13 +123,14 @@ func TestConformanceSuiteOfTheModelContextProtocol(t *testing.T) {
 	each(t, func(t *testing.T, scenario string) { j.run(t, scenario, j.client) })
 }
 
+// The second process uses the registration and the grant of the first one.
 func TestConformanceSuiteWithTwoProcessesAndOneStore(t *testing.T) {
 	j := newJudge(t)
 	each(t, func(t *testing.T, scenario string) {
 		store := filepath.Join(t.TempDir(), "store")
 		both := filepath.Join(t.TempDir(), "both")
-		script := "#!/bin/sh\nexport AUTHTRIP_STORE='" + store + "'\n'" + j.client + "' \"$@\" & first=$!\n" +
-			"'" + j.client + "' \"$@\"; second=$?\nwait $first && exit $second\n"
+		script := "#!/bin/sh\nexport AUTHTRIP_STORE='" + store + "'\n'" + j.client + "' \"$@\"; first=$?\n" +
+			"'" + j.client + "' \"$@\" || exit $?\nexit $first\n"
 		if err := os.WriteFile(both, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@
 //
 // # Example
 //
-//	h, err := mcp.New("https://mcp.example/mcp", store, &mcp.Options{Name: "My agent"})
+//	h, err := mcp.New("https://mcp.example/mcp", store, nil)
 //	…
 //	transport := &sdk.StreamableClientTransport{
 //		Endpoint: "https://mcp.example/mcp", HTTPClient: h.Client(),

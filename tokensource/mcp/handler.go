@@ -180,8 +180,8 @@ func (h *Handler) useFirst(c *connection) bool {
 	return true
 }
 
-// share runs f once for all callers with the same key. It ends with the Handler,
-// and each caller waits on its own context.
+// share runs f once for all callers with the same key. It ends with the
+// Handler, and each caller waits on its own context.
 func (h *Handler) share(ctx context.Context, key string, f func(context.Context) error) error {
 	done := h.flights.DoChan(key, func() (any, error) {
 		h.running.Add(1)

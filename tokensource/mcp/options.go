@@ -97,8 +97,9 @@ func (o *Options) base() http.RoundTripper {
 	return cmp.Or[http.RoundTripper](o.Transport, http.DefaultTransport)
 }
 
-// discover returns a reader of metadata. It remembers nothing of before, because
-// a server that answers 401 may have another authorization server by now.
+// discover returns a reader of metadata. It remembers nothing of before,
+// because a server that answers 401 may have another authorization server by
+// now.
 func (o *Options) discover() (*discovery.Client, error) {
 	return discovery.New(&discovery.Options{
 		HTTPClient: &http.Client{Transport: o.guarded()}, Allow: o.Allow, RequireS256: true,

@@ -12,9 +12,9 @@ import (
 )
 
 // Client returns an http.Client for the MCP server. It sends the token with
-// every request to the MCP server, also a token that is bound to a key, and logs
-// the user in when the server demands it. Requests elsewhere pass without a
-// token. Use it without the Handler: as HTTPClient of the SDK's
+// every request to the MCP server, also a token that is bound to a key, and
+// logs the user in when the server demands it. Requests elsewhere pass without
+// a token. Use it without the Handler: as HTTPClient of the SDK's
 // StreamableClientTransport, or alone.
 //
 // After a login the request is sent once more if it has no body, or GetBody.
@@ -25,7 +25,7 @@ func (h *Handler) Client() *http.Client {
 type roundTripper struct{ h *Handler }
 
 // maxTries is how often one request is sent, at most.
-const maxTries = 4
+const maxTries = 5
 
 // RoundTrip implements http.RoundTripper.
 func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -104,13 +104,31 @@ func again(req *http.Request) *http.Request {
 	return next
 }
 
-// covers reports whether a URL is one of the MCP server: the same origin, and
-// the path of the endpoint or one below it.
-func (h *Handler) covers(u *url.URL) bool {
-	if u == nil || !strings.EqualFold(u.Scheme, h.at.Scheme) || !strings.EqualFold(u.Host, h.at.Host) {
+// covers reports whether a URL is one of the MCP server.
+func (h *Handler) covers(u *url.URL) bool { return covers(h.at, u) }
+
+// covers reports whether a URL has the origin of an endpoint, and its path or
+// one below it. A token for one MCP server must not reach another one on the
+// same host.
+func covers(at, u *url.URL) bool {
+	if u == nil || !strings.EqualFold(u.Scheme, at.Scheme) || !strings.EqualFold(u.Host, at.Host) {
 		return false
 	}
-	base := strings.TrimSuffix(h.at.EscapedPath(), "/")
+	base := strings.TrimSuffix(at.EscapedPath(), "/")
 	path := u.EscapedPath()
-	return path == base || path == base+"/" || strings.HasPrefix(path, base+"/") && !strings.Contains(u.Path, "/..")
+	return path == base || strings.HasPrefix(path, base+"/") && !strings.Contains(u.Path, "/..")
+}
+
+// only sends tokens to one endpoint.
+type only struct {
+	at           *url.URL
+	tokens, base http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (o only) RoundTrip(req *http.Request) (*http.Response, error) {
+	if covers(o.at, req.URL) {
+		return o.tokens.RoundTrip(req)
+	}
+	return o.base.RoundTrip(req)
 }

@@ -3,12 +3,13 @@
 // suite names the scenario in MCP_CONFORMANCE_SCENARIO, and what the client
 // knows in MCP_CONFORMANCE_CONTEXT.
 //
-// AUTHTRIP_STORE is a folder in which grants and registrations are kept. Without
-// it they are kept in memory.
+// AUTHTRIP_STORE is a folder in which grants and registrations are kept.
+// Without it they are kept in memory.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/filestore"
+	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/mcp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
@@ -78,7 +80,7 @@ func run(ctx context.Context, endpoint string) error {
 func handler(endpoint string, k known) (*mcp.Handler, error) {
 	o := &mcp.Options{
 		Name: "authtrip", ClientIDURL: "https://conformance-test.local/client-metadata.json", Open: consent,
-		InsecureLoopback: true, InsecurePlainStore: true,
+		InsecureLoopback: true,
 	}
 	if k.ClientSecret != "" {
 		o.Clients = map[string]oauth.Registration{k.Issuer: {ClientID: k.ClientID, Credential: oauth.Secret(k.ClientSecret)}}
@@ -90,11 +92,26 @@ func handler(endpoint string, k known) (*mcp.Handler, error) {
 	o.Proofs = proofs
 	var store storage.Store = storage.NewMemory()
 	if dir := os.Getenv("AUTHTRIP_STORE"); dir != "" {
-		if store, err = filestore.Open(dir, nil); err != nil {
+		if store, err = open(dir); err != nil {
 			return nil, err
 		}
 	}
 	return mcp.New(endpoint, store, o)
+}
+
+// open returns a sealed store in a folder. Its key is no secret, because the
+// grants of the suite are none.
+func open(dir string) (storage.Store, error) {
+	files, err := filestore.Open(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	key := sha256.Sum256([]byte("conformance"))
+	keys, err := seal.NewKeys(key[:])
+	if err != nil {
+		return nil, err
+	}
+	return storage.Sealed(files, keys)
 }
 
 // consent opens the page of the authorization server and follows it back.
