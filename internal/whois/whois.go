@@ -74,7 +74,17 @@ func complete(user, more provider.Identity) provider.Identity {
 	if all == nil {
 		all = map[string]string{}
 	}
-	maps.Copy(all, user.Claims)
+	own := maps.Clone(user.Claims)
+	for claim, verified := range map[string]string{"email": "email_verified", "phone_number": "phone_number_verified"} {
+		switch theirs := more.Claims[claim]; { // verified is said of one address
+		case theirs == own[claim]:
+		case own[claim] == "":
+			delete(own, verified)
+		default:
+			delete(all, verified)
+		}
+	}
+	maps.Copy(all, own)
 	if len(all) > 0 {
 		user.Claims = all
 	}

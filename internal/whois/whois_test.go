@@ -102,3 +102,30 @@ func TestAsk(t *testing.T) {
 		}
 	}
 }
+
+// What is said of one address is not said of another one.
+func TestAskWithAnotherAddressAtTheUserInfoEndpoint(t *testing.T) {
+	for name, tt := range map[string]struct{ token, info, want map[string]string }{
+		"another address":     {map[string]string{"email": "a"}, map[string]string{"email": "b", "email_verified": "true"}, map[string]string{"email": "a"}},
+		"the same address":    {map[string]string{"email": "a"}, map[string]string{"email": "a", "email_verified": "true"}, map[string]string{"email": "a", "email_verified": "true"}},
+		"no address in token": {map[string]string{"email_verified": "true"}, map[string]string{"email": "b"}, map[string]string{"email": "b"}},
+	} {
+		p := &provider.Provider{
+			Name: "as", AuthorizationURL: "https://as.example/a", TokenURL: "https://as.example/t", IdentityURL: "https://as.example/userinfo",
+			ParseIdentity: func([]byte) (provider.Identity, error) {
+				return provider.Identity{Subject: "alice", Claims: tt.info}, nil
+			},
+		}
+		id := provider.IDToken{User: provider.Identity{Subject: "alice", Claims: tt.token}, Subject: "alice", Missing: []string{"plan"}}
+		client, err := oauth.New(p, oauth.Registration{
+			ClientID: "app", RedirectURL: "https://app.example/callback", Scopes: []string{"openid"},
+		}, &oauth.Options{HTTPClient: &http.Client{Transport: &userInfo{subject: "alice"}}, IDTokens: verifier{id: id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := whois.Ask(t.Context(), client, &oauth2.Token{AccessToken: "at"}, provider.IDTokenRequest{})
+		if err != nil || !reflect.DeepEqual(got.User.Claims, tt.want) {
+			t.Errorf("Ask(%s) = %v, %v, want %v", name, got.User.Claims, err, tt.want)
+		}
+	}
+}
