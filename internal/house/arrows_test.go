@@ -83,10 +83,15 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
+	{"tokensource/jose/atproto", "middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
+	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto"},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
 	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc"},
+
+	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
+	{"tokensource/mcp/internal/conformance", "storage storage/filestore storage/seal tokensource/derived tokensource/jose tokensource/mcp tokensource/oauth tokensource/provider transport github.com/modelcontextprotocol/go-sdk/mcp", ""},
 
 	{"tokensource/oauthtest", "internal/hostname tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},

@@ -95,7 +95,7 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*So
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, nil, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
 		return c.ClientCredentials(ctx)
 	}), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -25,6 +26,10 @@ const (
 // JWT of the app itself, or the token of a workload from its platform. It is
 // called for each token request and concurrently. An error makes the request
 // fail with tokensource.ErrTemporary.
+//
+// All users of a source share the token that its assertion was traded for. So
+// the assertion must not depend on a user whom the context names. For
+// assertions about several users, make a source for each of them.
 type Assertion func(ctx context.Context) (string, error)
 
 // maxAssertion bounds an assertion, in bytes.
@@ -35,7 +40,15 @@ const maxAssertion = 64 << 10
 // because the platform replaces it.
 func AssertionFile(path string) Assertion {
 	return func(context.Context) (string, error) {
-		raw, err := os.ReadFile(path)
+		file, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		raw, err := io.ReadAll(io.LimitReader(file, maxAssertion+1))
+		if err == nil && len(raw) > maxAssertion {
+			err = errors.New("the file is too long")
+		}
 		return strings.TrimSpace(string(raw)), err
 	}
 }
@@ -68,7 +81,7 @@ func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assert
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, nil, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
 		text, err := assertion.read(ctx, "jwt_bearer")
 		if err != nil {
 			return nil, err

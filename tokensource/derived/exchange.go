@@ -97,8 +97,9 @@ type Exchange struct {
 
 // NewExchangeSource returns the source of tokens that the tokens of another one
 // are exchanged for at p ([RFC 8693]). They are kept for each token that was
-// exchanged, in memory. If an API rejects one of them, the source below renews
-// its token once, and the new one is exchanged.
+// exchanged, and for each token of an actor, in memory. If an API rejects one
+// of them, the source below renews its token once, and the new one is
+// exchanged.
 //
 // The app may be without a Credential, and without an ID too if the server
 // takes that.
@@ -119,11 +120,14 @@ func NewExchangeSource(p *provider.Provider, a AppCredentials, x Exchange, o *oa
 	if err != nil {
 		return nil, err
 	}
-	var parent tokensource.Source
+	var parent, actor tokensource.Source
 	if x.Subject.Assertion == nil {
 		parent = x.Subject.Source
 	}
-	return newSource(client, parent, func(ctx context.Context, c *oauth.Client, tok *oauth2.Token) (*oauth2.Token, error) {
+	if acting && x.Actor.Assertion == nil {
+		actor = x.Actor.Source
+	}
+	return newSource(client, parent, actor, func(ctx context.Context, c *oauth.Client, tok *oauth2.Token) (*oauth2.Token, error) {
 		form, err := x.form(ctx, tok, acting)
 		if err != nil {
 			return nil, err

@@ -389,10 +389,11 @@ func TestAssertionSource(t *testing.T) {
 			text string
 			want error
 		}{
-			"empty":    {"\n", tokensource.ErrTemporary},
-			"two":      {"a b", tokensource.ErrTemporary},
-			"refused":  {"somebody-else", tokensource.ErrClient},
-			"too long": {strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
+			"empty":                        {"\n", tokensource.ErrTemporary},
+			"two":                          {"a b", tokensource.ErrTemporary},
+			"refused":                      {"somebody-else", tokensource.ErrClient},
+			"too long behind a line break": {"\nworkload-" + strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
+			"too long":                     {strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
 		} {
 			time.Sleep(2 * time.Hour)
 			write(tt.text)

@@ -62,7 +62,7 @@ func NewIdentitySource(p *provider.Provider, a AppCredentials, x IdentityAsserti
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, below, func(ctx context.Context, c *oauth.Client, assertion *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, below, nil, func(ctx context.Context, c *oauth.Client, assertion *oauth2.Token) (*oauth2.Token, error) {
 		return c.ExtensionGrant(ctx, jwtBearer, a.form(url.Values{"assertion": {assertion.AccessToken}}))
 	}), nil
 }

@@ -128,7 +128,7 @@ func (s *state) report(key string, err error) {
 	now := time.Now()
 	e, _ := errors.AsType[*tokensource.Error](err)
 	switch {
-	case s.parent == nil, err == nil:
+	case !s.ofUsers(), err == nil:
 		s.breaker.Report(err, key, now, jitter())
 	case e == nil || !ofThis(e): // of the source below, which has pauses of its own
 	case pacing.Shared(err):

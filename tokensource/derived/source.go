@@ -31,10 +31,10 @@ var (
 	_ bearer.Readier                = (*Source)(nil)
 )
 
-// newSource returns a source whose tokens grant asks for. The parent is nil for
-// tokens that need no other token.
-func newSource(client *oauth.Client, parent tokensource.Source, grant ask) *Source {
-	st := newState(client, parent, grant)
+// newSource returns a source whose tokens grant asks for. The parent and the
+// actor are nil for tokens that need no other token.
+func newSource(client *oauth.Client, parent, actor tokensource.Source, grant ask) *Source {
+	st := newState(client, parent, actor, grant)
 	s := &Source{Server: about.Of(client.Provider()), state: func() *state { return st }}
 	s.Authorizer = proving.For(s.Token)
 	return s

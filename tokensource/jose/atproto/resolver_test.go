@@ -1,0 +1,287 @@
+package atproto_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/discovery"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
+)
+
+const (
+	alice = "did:plc:aliceaaaaaaaaaaaaaaaaaaa"
+	bob   = "did:plc:bobbbbbbbbbbbbbbbbbbbbbb"
+	carol = "did:web:carol.test"
+
+	entryway, pds, own = "https://entryway.test", "https://pds.test", "https://own.test"
+)
+
+// newNetwork returns a Network with alice at a server that belongs to an
+// entryway, and bob at a server of his own.
+func newNetwork(t *testing.T) (*atprototest.Network, *atproto.Resolver) {
+	t.Helper()
+	n := atprototest.New(t)
+	n.Describe(entryway, nil)
+	n.Describe(own, nil)
+	n.Host(pds, entryway)
+	n.Host(own, own)
+	n.Account(alice, "alice.test", pds)
+	n.Account(bob, "bob.own.test", own)
+	return n, resolver(t, n)
+}
+
+func resolver(t *testing.T, n *atprototest.Network) *atproto.Resolver {
+	t.Helper()
+	r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: n}, DNS: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func TestResolve(t *testing.T) {
+	whole := atproto.Account{DID: alice, Handle: "alice.test", Server: pds, Issuer: entryway}
+	for _, tt := range []struct {
+		name, in string
+		set      func(n *atprototest.Network)
+		want     atproto.Account
+	}{
+		{name: "a handle", in: "alice.test", want: whole},
+		{name: "a handle with at sign and capitals", in: " @Alice.TEST", want: whole},
+		{name: "a URI", in: "at://alice.test", want: whole},
+		{name: "a DID", in: alice, want: whole},
+		{name: "a server of its own", in: "bob.own.test", want: atproto.Account{DID: bob, Handle: "bob.own.test", Server: own, Issuer: own}},
+		{name: "a handle with a file and no record", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
+			n.Record("alice.test")
+			n.Page("https://alice.test/.well-known/atproto-did", alice+"\n")
+		}},
+		{name: "a record beside others", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
+			n.Record("alice.test", "v=spf1", "did="+alice, "did="+alice)
+		}},
+		{name: "a record counts before the file", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
+			n.Page("https://alice.test/.well-known/atproto-did", bob)
+		}},
+		{name: "did:web", in: carol, want: atproto.Account{DID: carol, Handle: "carol.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
+			n.Account(carol, "carol.test", own)
+		}},
+		{name: "a DID whose handle leads elsewhere", in: alice, want: atproto.Account{DID: alice, Server: pds, Issuer: entryway}, set: func(n *atprototest.Network) {
+			n.Record("alice.test", "did="+bob)
+		}},
+		{name: "a server with a slash at the end", in: alice, want: whole, set: func(n *atprototest.Network) {
+			n.Account(alice, "alice.test", pds+"/")
+		}},
+		{name: "an account that moved to another server", in: "alice.test", want: atproto.Account{DID: alice, Handle: "alice.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
+			n.Account(alice, "alice.test", own)
+		}},
+	} {
+		n, r := newNetwork(t)
+		if tt.set != nil {
+			tt.set(n)
+		}
+		got, err := r.Resolve(t.Context(), tt.in)
+		if err != nil || *got != tt.want {
+			t.Errorf("%s: Resolve(%q) = %+v, %v, want %+v", tt.name, tt.in, got, err, tt.want)
+		}
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		set      func(n *atprototest.Network)
+		want     error
+	}{
+		{name: "an empty text", in: "", want: atproto.ErrIdentifier},
+		{name: "one label", in: "alice", want: atproto.ErrIdentifier},
+		{name: "an address", in: "127.0.0.1", want: atproto.ErrIdentifier},
+		{name: "a host of this machine", in: "app.localhost", want: atproto.ErrIdentifier},
+		{name: "a handle with a port", in: "alice.test:8080", want: atproto.ErrIdentifier},
+		{name: "a handle with a path", in: "alice.test/x", want: atproto.ErrIdentifier},
+		{name: "a DID of another method", in: "did:key:z6Mk", want: atproto.ErrIdentifier},
+		{name: "a did:plc with a path", in: "did:plc:../../x", want: atproto.ErrIdentifier},
+		{name: "a did:web with a port", in: "did:web:carol.test%3A8080", want: atproto.ErrIdentifier},
+		{name: "a did:web with a path", in: "did:web:carol.test:path", want: atproto.ErrIdentifier},
+		{name: "a did:web at an address", in: "did:web:169.254.169.254", want: atproto.ErrIdentifier},
+		{name: "a handle that nobody has", in: "nobody.test", want: atproto.ErrNotFound},
+		{name: "a DID that does not exist", in: "did:plc:zzzzzzzzzzzzzzzzzzzzzzzz", want: atproto.ErrNotFound},
+		{name: "a handle that another document does not name", in: "mallory.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+			n.Record("mallory.test", "did="+alice)
+		}},
+		{name: "a handle with two DIDs", in: "alice.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+			n.Record("alice.test", "did="+alice, "did="+bob)
+		}},
+		{name: "a file that is a redirect", in: "alice.test", want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
+			n.Record("alice.test")
+			n.Page("https://alice.test/.well-known/atproto-did", "redirect https://elsewhere.test/did")
+		}},
+		{name: "a file without a DID", in: "alice.test", want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
+			n.Record("alice.test")
+			n.Page("https://alice.test/.well-known/atproto-did", "<html>")
+		}},
+		{name: "the document of another DID", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			n.Page("https://plc.directory/"+alice, map[string]any{"id": bob})
+		}},
+		{name: "a document above the limit", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			n.Page("https://plc.directory/"+alice, strings.Repeat(" ", 1<<17))
+		}},
+		{name: "a document without a server", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			n.Page("https://plc.directory/"+alice, map[string]any{"id": alice})
+		}},
+		{name: "a server with a path", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			n.Account(alice, "alice.test", pds+"/path")
+		}},
+		{name: "a server without TLS", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			n.Account(alice, "alice.test", "http://pds.test")
+		}},
+		{name: "a server without metadata", in: alice, want: discovery.ErrNotFound, set: func(n *atprototest.Network) {
+			n.Account(alice, "alice.test", "https://empty.test")
+		}},
+		{name: "a server that names another as the resource", in: alice, want: discovery.ErrMismatch, set: func(n *atprototest.Network) {
+			n.Page(pds+"/.well-known/oauth-protected-resource", map[string]any{"resource": own, "authorization_servers": []string{own}})
+		}},
+		{name: "a server with two authorization servers", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway, own) }},
+		{name: "an issuer with a path", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+"/x") }},
+		{name: "a directory that is down", in: alice, want: tokensource.ErrTemporary, set: func(n *atprototest.Network) { n.Page("error plc.directory", "") }},
+		{name: "a host of a file that is down", in: "alice.test", want: tokensource.ErrTemporary, set: func(n *atprototest.Network) {
+			n.Record("alice.test")
+			n.Page("error alice.test", "")
+		}},
+	} {
+		n, r := newNetwork(t)
+		if tt.set != nil {
+			tt.set(n)
+		}
+		if got, err := r.Resolve(t.Context(), tt.in); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Resolve(%q) = %+v, %v, want %v", tt.name, tt.in, got, err, tt.want)
+		}
+	}
+}
+
+// A server that lacks something is refused before anybody is sent there.
+func TestProviderRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		changes map[string]any
+		want    error
+	}{
+		{"no pushed requests", map[string]any{"pushed_authorization_request_endpoint": nil, "require_pushed_authorization_requests": nil}, atproto.ErrServer},
+		{"pushed requests are optional", map[string]any{"require_pushed_authorization_requests": false}, atproto.ErrServer},
+		{"no iss", map[string]any{"authorization_response_iss_parameter_supported": nil}, atproto.ErrServer},
+		{"no proofs", map[string]any{"dpop_signing_alg_values_supported": nil}, atproto.ErrServer},
+		{"proofs with RS256 only", map[string]any{"dpop_signing_alg_values_supported": []string{"RS256"}}, atproto.ErrServer},
+		{"no client ID documents", map[string]any{"client_id_metadata_document_supported": nil}, atproto.ErrServer},
+		{"no scope atproto", map[string]any{"scopes_supported": []string{"openid"}}, atproto.ErrServer},
+		{"no S256", map[string]any{"code_challenge_methods_supported": nil}, discovery.ErrNoS256},
+		{"another issuer", map[string]any{"issuer": own}, discovery.ErrMismatch},
+	} {
+		n, r := newNetwork(t)
+		n.Describe(entryway, tt.changes)
+		a, err := r.Resolve(t.Context(), alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Provider(t.Context(), a); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Provider(alice) = %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// What a server says about its user counts only if the account leads back.
+func TestVerify(t *testing.T) {
+	for _, tt := range []struct {
+		name, sub, issuer, did string
+		want                   error
+	}{
+		{"the user who was asked for", alice, entryway, alice, nil},
+		{"a login that began at an entryway", alice, entryway, "", nil},
+		{"another user of the same server", alice, entryway, bob, atproto.ErrUser},
+		{"a user of another server", bob, entryway, "", atproto.ErrUser},
+		{"a user who was asked for and has another server", bob, entryway, bob, atproto.ErrUser},
+		{"a handle", "alice.test", entryway, "", atproto.ErrUser},
+		{"no user", "", entryway, "", atproto.ErrUser},
+	} {
+		_, r := newNetwork(t)
+		a, err := r.Verify(t.Context(), tt.sub, tt.issuer, tt.did)
+		if !errors.Is(err, tt.want) || err == nil && a.DID != tt.sub {
+			t.Errorf("%s: Verify(%q, %q, %q) = %+v, %v, want %v", tt.name, tt.sub, tt.issuer, tt.did, a, err, tt.want)
+		}
+	}
+}
+
+// An account that moves while its grant lives belongs to another server.
+func TestVerifyAfterTheAccountMoved(t *testing.T) {
+	n, r := newNetwork(t)
+	if _, err := r.Verify(t.Context(), alice, entryway, alice); err != nil {
+		t.Fatal(err)
+	}
+	n.Account(alice, "alice.test", own)
+	if _, err := r.Verify(t.Context(), alice, entryway, alice); !errors.Is(err, atproto.ErrUser) {
+		t.Errorf("Verify after the account moved = %v, want ErrUser", err)
+	}
+}
+
+// failingDNS is a name server that does not answer.
+type failingDNS struct{}
+
+func (failingDNS) LookupTXT(context.Context, string) ([]string, error) {
+	return nil, &net.DNSError{Err: "server misbehaving", IsTemporary: true}
+}
+
+// Names from outside that lead into the network of the program are refused
+// before a connection is made, at each step.
+func TestHostsInTheNetworkOfTheProgram(t *testing.T) {
+	guarded := func(address string) *atproto.Resolver {
+		dialer := &net.Dialer{Control: discovery.Guard{}.Control}
+		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, address)
+		}
+		r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}}, DNS: failingDNS{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(r.Close)
+		return r
+	}
+	for _, address := range []string{"127.0.0.1:443", "169.254.169.254:443", "10.0.0.1:443", "[::1]:443", "[fd00:ec2::254]:443"} {
+		for _, in := range []string{carol, alice} {
+			if _, err := guarded(address).Resolve(t.Context(), in); !errors.Is(err, discovery.ErrAddress) {
+				t.Errorf("Resolve(%q), whose host has the address %s = %v, want ErrAddress", in, address, err)
+			}
+		}
+	}
+}
+
+func TestNewResolverRefuses(t *testing.T) {
+	for name, o := range map[string]*atproto.Options{
+		"a negative timeout":           {Timeout: -1},
+		"a client without a transport": {HTTPClient: &http.Client{}},
+		"a directory without TLS":      {Directory: "http://plc.directory"},
+		"a directory with a path":      {Directory: "https://plc.directory/path"},
+	} {
+		if _, err := atproto.NewResolver(o); err == nil {
+			t.Errorf("%s: NewResolver(%+v) = nil error, want one", name, o)
+		}
+	}
+}
+
+// A directory of the caller is asked in place of the public one.
+func TestAnotherDirectory(t *testing.T) {
+	n := atprototest.New(t)
+	r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: n}, DNS: n, Directory: "https://plc.test/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	_, err = r.Resolve(t.Context(), alice)
+	if want := []string{"https://plc.test/" + alice}; !errors.Is(err, atproto.ErrNotFound) || !slices.Equal(n.Asked(), want) {
+		t.Errorf("Resolve = %v, having asked %q, want ErrNotFound and %q", err, n.Asked(), want)
+	}
+}
