@@ -31,6 +31,7 @@ func (e usageError) Error() string { return string(e) }
 func commands() []*command {
 	return []*command{
 		listCommand(), showCommand(), deleteCommand(), sealCommand(), resealCommand(), exportCommand(), importCommand(), copyCommand(),
+		probeCommand(),
 	}
 }
 

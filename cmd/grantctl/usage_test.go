@@ -12,7 +12,7 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
-var commands = []string{"list", "show", "delete", "reseal", "export", "import", "copy"}
+var commands = []string{"list", "show", "delete", "reseal", "export", "import", "copy", "probe"}
 
 func TestHelp(t *testing.T) {
 	for _, flag := range []string{"-h", "-help", "--help", "help"} {
