@@ -1,14 +1,15 @@
 package atproto_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 
-	"errors"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
@@ -203,4 +204,26 @@ func TestAnswersOfNoLogin(t *testing.T) {
 			t.Errorf("%s: %d, want 400", name, rec.Code)
 		}
 	}
+}
+
+// A login that cannot be checked is finished later, without the user.
+func TestTheDirectoryIsDownDuringALogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		b := w.browser()
+		rec := b.get("https://app.test/auth/authorize?return_to=/me&identifier=alice.test")
+		w.net.Page("error plc.directory", "")
+		back, err := w.entryway.Authorize(t.Context(), alice, rec.Header().Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec := b.get(back); rec.Code < 500 {
+			t.Errorf("callback without the directory = %d, want 5xx", rec.Code)
+		}
+		w.net.Unpage("error plc.directory")
+		b.get("https://app.test/auth/authorize?return_to=/me&resume=1")
+		if rec := b.get("https://app.test/me"); rec.Body.String() != alice {
+			t.Errorf("/me after another try = %d %q, want %s", rec.Code, rec.Body, alice)
+		}
+	})
 }

@@ -61,6 +61,10 @@ func (l *Logins) Mount(mux middleware.Mux) {
 // the user typed. Without an account it asks for one.
 func (l *Logins) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	typed := r.FormValue("identifier")
+	if typed == "" && r.FormValue("resume") != "" {
+		l.resume(w, r)
+		return
+	}
 	if typed == "" {
 		l.ask(w, r, r.FormValue("return_to"))
 		return
@@ -75,12 +79,28 @@ func (l *Logins) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	http.SetCookie(w, l.cookie(askedName(a.Issuer), a.DID))
+	http.SetCookie(w, l.cookie(askedName(a.Issuer), a.DID, pendingAge))
 	hint := a.Handle
 	if hint == "" {
 		hint = a.DID
 	}
 	s.login.Authorize().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), hintKey{}, hint)))
+}
+
+// resume finishes a login that could not finish before ("Try again").
+func (l *Logins) resume(w http.ResponseWriter, r *http.Request) {
+	s, issuer, err := l.serverOf(r, pendingName)
+	switch {
+	case err != nil:
+		refuse(w, err)
+	case s == nil:
+		l.ask(w, r, r.FormValue("return_to"))
+	default:
+		if asked, err := r.Cookie(l.site.prefix + askedName(issuer)); err == nil {
+			r = r.WithContext(context.WithValue(r.Context(), askedKey{}, asked.Value))
+		}
+		s.login.Authorize().ServeHTTP(l.marking(w, issuer), r)
+	}
 }
 
 // serveCallback finishes a login. The answer names its server (RFC 9207). The
@@ -98,7 +118,8 @@ func (l *Logins) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), askedKey{}, asked.Value))
-	s.login.Callback().ServeHTTP(&marking{ResponseWriter: w, mark: l.cookie("atproto-server", encode(issuer))}, r)
+	http.SetCookie(w, l.cookie(pendingName, encode(issuer), pendingAge))
+	s.login.Callback().ServeHTTP(l.marking(w, issuer), r)
 }
 
 // marking sets a cookie with an answer that is a redirect: a login that has
@@ -106,6 +127,10 @@ func (l *Logins) serveCallback(w http.ResponseWriter, r *http.Request) {
 type marking struct {
 	http.ResponseWriter
 	mark *http.Cookie
+}
+
+func (l *Logins) marking(w http.ResponseWriter, issuer string) *marking {
+	return &marking{ResponseWriter: w, mark: l.cookie(serverName, encode(issuer), 400*24*3600)}
 }
 
 func (m *marking) WriteHeader(status int) {
@@ -128,7 +153,7 @@ func (l *Logins) Require(next http.Handler) http.Handler {
 // Session returns the session that r belongs to, and whether there is one. The
 // subject of its user is the DID.
 func (l *Logins) Session(r *http.Request) (middleware.Session, bool) {
-	s, err := l.serverOf(r)
+	s, _, err := l.serverOf(r, serverName)
 	if s == nil || err != nil {
 		return middleware.Session{}, false
 	}
@@ -139,7 +164,7 @@ func (l *Logins) Session(r *http.Request) (middleware.Session, bool) {
 // logged in at.
 func (l *Logins) ofSession(serve func(*middleware.Login) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch s, err := l.serverOf(r); {
+		switch s, _, err := l.serverOf(r, serverName); {
 		case err != nil:
 			refuse(w, err)
 		case s == nil:
@@ -150,18 +175,19 @@ func (l *Logins) ofSession(serve func(*middleware.Login) http.Handler) http.Hand
 	})
 }
 
-// serverOf returns the server that the browser names, or nil. The cookie proves
-// nothing: the session of that server does.
-func (l *Logins) serverOf(r *http.Request) (*server, error) {
-	c, err := r.Cookie(l.site.prefix + "atproto-server")
+// serverOf returns the server that a cookie of the browser names, and its
+// issuer, or nil. The cookie proves nothing: the session of that server does.
+func (l *Logins) serverOf(r *http.Request, name string) (*server, string, error) {
+	c, err := r.Cookie(l.site.prefix + name)
 	if err != nil {
-		return nil, nil
+		return nil, "", nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
 	if issuer, bad := origin(string(raw)); err != nil || bad != nil || issuer != string(raw) {
-		return nil, nil
+		return nil, "", nil
 	}
-	return l.server(r.Context(), string(raw))
+	s, err := l.server(r.Context(), string(raw))
+	return s, string(raw), err
 }
 
 // ask leads a browser to the page where the user types a handle.
@@ -188,9 +214,21 @@ func refuse(w http.ResponseWriter, err error) {
 	http.Error(w, "This account cannot log in here: check the handle.", http.StatusBadRequest)
 }
 
-// cookie is for this host and the time of a browser's session.
-func (l *Logins) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{Name: l.site.prefix + name, Value: value, Path: "/", HttpOnly: true, Secure: l.site.secure, SameSite: http.SameSiteLaxMode, MaxAge: 400 * 24 * 3600}
+// The names of cookies: serverName of the server at which the browser is logged
+// in, and pendingName of the server of its latest login. A login can be finished
+// within an hour.
+const (
+	serverName  = "atproto-server"
+	pendingName = "atproto-pending"
+	pendingAge  = 3600
+)
+
+// cookie is for this host. The age is in seconds.
+func (l *Logins) cookie(name, value string, age int) *http.Cookie {
+	return &http.Cookie{
+		Name: l.site.prefix + name, Value: value, Path: "/", MaxAge: age,
+		HttpOnly: true, Secure: l.site.secure, SameSite: http.SameSiteLaxMode,
+	}
 }
 
 // askedName names the cookie with the DID that was asked for at a server.

@@ -163,6 +163,13 @@ func (n *Network) Page(place string, body any) {
 	n.pages[place] = text
 }
 
+// Unpage removes what a place answers.
+func (n *Network) Unpage(place string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.pages, place)
+}
+
 // Asked returns the addresses of all requests, in order, without queries.
 func (n *Network) Asked() []string {
 	n.mu.Lock()
