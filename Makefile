@@ -67,6 +67,10 @@ mutate: ## Break each rule in turn, and report which proof notices; ONLY=express
 bench: ## Measure authtrip beside its peers and print the tables with ratios; SCALE=quick for a short look
 	cd bench && go run ./cmd/report -scale $(SCALE)
 
+mcp: ## Let the conformance suite of the Model Context Protocol judge tokensource/mcp
+	@.ci/deps
+	@.ci/step "MCP conformance, one process and two" .ci/gotest -timeout 10m -run '^TestConformanceSuite' ./tokensource/mcp
+
 quickstart: ## Run the quickstart against a fake of X: no account is needed
 	go run github.com/authtrip/authtrip/examples/quickstart
 
@@ -84,4 +88,4 @@ tools: .bin/golangci-lint ## Build the tools that every check needs into .bin
 .bin/golangci-lint .bin/govulncheck .bin/cyclonedx-gomod: .ci/tools/go.mod .ci/tools/go.sum
 	@cd .ci/tools && GOWORK=off go build -o ../../.bin/ $(TOOL)
 
-.PHONY: help test test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench quickstart vuln sbom tools
+.PHONY: help test test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench mcp quickstart vuln sbom tools

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -70,9 +71,7 @@ func TestClientMetadata(t *testing.T) {
 			"client_id": documentURL, "redirect_uris": []any{"https://app.example/callback", "https://app.example/second/callback"}, "scope": "a b",
 			"grant_types": []any{"authorization_code", "refresh_token"}, "response_types": []any{"code"}, "application_type": "web",
 		}
-		for member, v := range tt.more {
-			want[member] = v
-		}
+		maps.Copy(want, tt.more)
 		var got map[string]any
 		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != 200 || rec.Header().Get("Content-Type") != "application/json" || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d %v %s\nwant %v", name, rec.Code, rec.Header(), rec.Body, want)

@@ -90,7 +90,7 @@ func TestNewMakesNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer grants.Close()
+	defer func() { _ = grants.Close() }()
 	if _, err := middleware.New(grants, newKeys(t), nil); err != nil {
 		t.Fatal(err)
 	}

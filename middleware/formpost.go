@@ -45,7 +45,10 @@ func (l *login) posts() bool {
 // Callback does not read are left out: they may be facts about the user, and
 // the addresses of requests are logged.
 func (l *login) posted(w http.ResponseWriter, r *http.Request) error {
-	query := url.Values{}
+	query, path := url.Values{}, l.site.publicPath(r)
+	if !plainPath(path) { // a browser could take it for another host
+		return l.retry(&Error{Op: opCallback, Kind: ErrBadCallback, Cause: "the path is not well formed"}, "")
+	}
 	if !parseForm(w, r) {
 		return l.retry(&Error{Op: opCallback, Kind: ErrBadCallback, Cause: "the form cannot be read"}, "")
 	}
@@ -55,6 +58,6 @@ func (l *login) posted(w http.ResponseWriter, r *http.Request) error {
 			query[name] = values // also twice, which the GET refuses
 		}
 	}
-	seeOther(w, l.site.publicPath(r)+"?"+query.Encode())
+	seeOther(w, path+"?"+query.Encode())
 	return nil
 }

@@ -78,6 +78,22 @@ func TestFormsThatAreRefused(t *testing.T) {
 	}
 }
 
+// A router that cleans no paths may hand any path to Callback. A browser takes
+// some of them for another host.
+func TestAFormThatCameToAPathWithTwoSlashes(t *testing.T) {
+	w := newWorld(t, setup{provider: formPost})
+	for _, target := range []string{"//evil.example/callback", `/\evil.example/callback`, "/%2fevil.example/callback"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/callback", strings.NewReader("code=c&state=s"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RequestURI = target
+		rec := httptest.NewRecorder()
+		w.login.Callback().ServeHTTP(rec, r)
+		if to := rec.Header().Get("Location"); rec.Code != http.StatusBadRequest || to != "" {
+			t.Errorf("POST %s = %d to %q, want 400", target, rec.Code, to)
+		}
+	}
+}
+
 // Only for all logins: the route of the callback must know.
 func TestFormPostForOneLogin(t *testing.T) {
 	var errs seen

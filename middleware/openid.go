@@ -47,6 +47,24 @@ func (l *login) askOpenID(params url.Values) (openID, error) {
 	return o, nil
 }
 
+// demands adds to params what the facts of the provider ask for in every
+// authorization request, and what an ID token must answer.
+func (l *login) demands(params url.Values) url.Values {
+	p := l.client.Provider()
+	endpoint, err := url.Parse(p.AuthorizationURL)
+	if err != nil {
+		return params // cannot happen: the provider is valid
+	}
+	for _, from := range []url.Values{endpoint.Query(), p.AuthorizationParams} {
+		for _, name := range []string{"acr_values", "max_age"} {
+			if from.Has(name) && !params.Has(name) {
+				params.Set(name, from.Get(name))
+			}
+		}
+	}
+	return params
+}
+
 // encode returns o as one line: the nonce, the second of the earliest
 // authentication, and the authentication contexts.
 func (o openID) encode() string {

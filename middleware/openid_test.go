@@ -143,6 +143,25 @@ func TestMaxAgeAndACRValues(t *testing.T) {
 	})
 }
 
+// The request has them from the facts of the provider.
+func TestMaxAgeAndACRValuesOfTheProvider(t *testing.T) {
+	for name, facts := range map[string]func(*provider.Provider){
+		"AuthorizationParams": func(p *provider.Provider) {
+			p.AuthorizationParams = url.Values{"max_age": {"60"}, "acr_values": {"gold"}}
+		},
+		"the query of AuthorizationURL": func(p *provider.Provider) { p.AuthorizationURL += "?max_age=60&acr_values=gold" },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newOpenIDWorld(t, setup{provider: facts})
+			w.logInAs(newBrowser(t, w.mux), "alice")
+			want := w.tokens.last()
+			if !want.AuthenticatedAfter.Equal(time.Now().Add(-time.Minute)) || !slices.Equal(want.ACR, []string{"gold"}) {
+				t.Errorf("%s: the ID token was verified for %+v, want a minute ago, gold", name, want)
+			}
+		})
+	}
+}
+
 func TestParametersThatAreForOneLogin(t *testing.T) {
 	for name, params := range map[string]url.Values{
 		"a fixed nonce":        {"nonce": {"fixed"}},

@@ -79,7 +79,7 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request, returnTo string) 
 }
 
 const (
-	ownTries = 20 // of reopen, while another process works on the login
+	ownTries = 20 // of a browser, while something else works on the login
 	ownPause = 250 * time.Millisecond
 )
 
@@ -87,7 +87,7 @@ var errAtWork = &tokensource.Error{Op: "login", Kind: tokensource.ErrTemporary, 
 
 // reopen claims a login that waits. It returns nil if the login is over.
 func (l *login) reopen(ctx context.Context, key string) (*kept, storage.Version, error) {
-	if !l.flush(ctx, key) {
+	if !l.flushForBrowser(ctx, key) {
 		return nil, 0, errStoreAway
 	}
 	for range ownTries {

@@ -22,7 +22,8 @@ const (
 )
 
 // stepUp returns o with everything that an API has found missing as scopes and
-// parameters of the request (T11). The subject is the user who sent r, or empty.
+// parameters of the request (T11). The subject is the user who sent r, or
+// empty.
 func (l *login) stepUp(r *http.Request, o BeginOptions) (_ BeginOptions, subject string, err error) {
 	if !o.stepsUp() {
 		return o, "", nil

@@ -19,8 +19,8 @@ func (w *world) steppingUp(o middleware.BeginOptions) {
 	w.mux.HandleFunc("/more", func(rw http.ResponseWriter, r *http.Request) { w.login.Begin(rw, r, &o) })
 }
 
-// A login after insufficient_scope asks for what is missing, for what the client
-// asks for, and for what the user has granted before.
+// A login after insufficient_scope asks for what is missing, for what the
+// client asks for, and for what the user has granted before.
 func TestStepUpAsksForTheUnionOfScopes(t *testing.T) {
 	for _, tt := range []struct {
 		name        string

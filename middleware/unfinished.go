@@ -168,14 +168,27 @@ func (u *unwritten) of(subject string) (keys []string) {
 }
 
 // flush stores a login that is in memory only. It returns false if that fails.
-func (l *login) flush(ctx context.Context, key string) bool {
+// Then busy says that another attempt to store it is under way.
+func (l *login) flush(ctx context.Context, key string) (stored, busy bool) {
 	k, ok, busy := l.unwritten.take(key)
 	if !ok {
-		return !busy
+		return !busy, busy
 	}
-	stored := l.enlistKept(ctx, k) == nil
+	stored = l.enlistKept(ctx, k) == nil
 	l.unwritten.release(key, stored)
-	return stored
+	return stored, false
+}
+
+// flushForBrowser is flush for a browser, which waits while another attempt is
+// under way.
+func (l *login) flushForBrowser(ctx context.Context, key string) bool {
+	for range ownTries {
+		stored, busy := l.flush(ctx, key)
+		if !busy || sleep(ctx, ownPause) != nil {
+			return stored
+		}
+	}
+	return false
 }
 
 // abandon ends a login that is in memory only: this process ends, or the store
@@ -193,7 +206,7 @@ func (l *login) tend(ctx context.Context, key string, next time.Time) {
 	defer l.unwritten.end()
 	last := time.Now().Add(keptLife + saveLimit)
 	for !next.IsZero() && sleep(ctx, time.Until(next)) == nil {
-		if l.flush(ctx, key) {
+		if stored, _ := l.flush(ctx, key); stored {
 			next, _ = l.workKept(ctx, key)
 			continue
 		}
@@ -207,7 +220,7 @@ func (l *login) tend(ctx context.Context, key string, next time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
-	if !l.flush(ctx, key) {
+	if stored, _ := l.flush(ctx, key); !stored {
 		l.abandon(ctx, key)
 	}
 }
@@ -391,7 +404,7 @@ func (l *login) settleSafely(ctx context.Context, k *kept) (err error) {
 func (l *login) forgetKept(ctx context.Context, subject string) error {
 	var errs []error
 	for _, key := range l.unwritten.of(subject) {
-		if !l.flush(ctx, key) {
+		if stored, _ := l.flush(ctx, key); !stored {
 			errs = append(errs, away(errStoreAway))
 		}
 	}

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -71,9 +72,7 @@ func TestHeadersOfTheFacts(t *testing.T) {
 	for _, tt := range tests {
 		base := &script{answers: []answer{ok200}}
 		req := newRequest(t, "GET", api, nil)
-		for name, values := range tt.own {
-			req.Header[name] = values
-		}
+		maps.Copy(req.Header, tt.own)
 		roundTrip(t, newTransport(t, newSource(), base, transport.Options{API: &tt.facts}), req)
 		for name, want := range tt.want {
 			if got := base.sent[0].header.Get(name); got != want {

@@ -124,7 +124,7 @@ func (f *fleet) stored(subjects []string) map[string]string {
 		if err != nil {
 			f.Errorf("Grant(%s) = %v", subject, err)
 		}
-		g.Unrevoked = 0
+		g.Unrevoked, g.UnrevokedSince, g.RevokeTries, g.RevokeAt = 0, time.Time{}, 0, time.Time{}
 		list[subject] = fmt.Sprintf("%+v", g)
 	}
 	return list

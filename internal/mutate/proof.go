@@ -39,6 +39,7 @@ var proofs = map[string]proof{
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
 	"contract":   {quick("./tokensource", "./tokensource/provider", "./tokensource/derived", "./internal/redact")},
 	"middleware": {quick("./middleware")},
+	"native":     {quick("./tokensource/nativeapp", "./tokensource/derived")},
 	"files":      {quick("./storage/filestore")},
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|NameBelow|Password|Primary|Restarts", "./storage/postgresstore")},

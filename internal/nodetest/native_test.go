@@ -17,8 +17,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// TestOIDCProviderServesNativeApps logs in at npm's oidc-provider by the browser
-// on this machine and by a device code, and gets the token of a service.
+// TestOIDCProviderServesNativeApps logs in at npm's oidc-provider by the
+// browser on this machine and by a device code, and gets the token of a
+// service.
 func TestOIDCProviderServesNativeApps(t *testing.T) {
 	const secret = "a secret, with+a%20colon:"
 	issuer := nodekit.Serve(t, "native.mjs", "CLIENT_SECRET="+secret)

@@ -62,7 +62,8 @@ func onBehalf(p *provider.Provider, gateway derived.AppCredentials, grants token
 	return derived.NewExchangeSource(p, gateway, derived.Exchange{Subject: derived.Traded{Source: grants}}, nil)
 }
 
-// acrossApps gets tokens from a server that trusts the users' identity provider.
+// acrossApps gets tokens from a server that trusts the users' identity
+// provider.
 func acrossApps(api, idp *provider.Provider, here, there derived.AppCredentials, grants tokensource.Source) (*derived.Source, error) {
 	return derived.NewIdentitySource(api, here, derived.IdentityAssertion{
 		Provider: idp, App: there, Subject: derived.Traded{Source: grants}, Resource: "https://invoices.example",

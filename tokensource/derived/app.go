@@ -15,9 +15,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// AppCredentials are what an app authenticates with for itself, and what it asks
-// for. At X, ID and Credential of an app's own token are the API key and the API
-// key secret, and not the OAuth 2.0 client ID and its secret.
+// AppCredentials are what an app authenticates with for itself, and what it
+// asks for. At X, ID and Credential of an app's own token are the API key and
+// the API key secret, and not the OAuth 2.0 client ID and its secret.
 type AppCredentials struct {
 	ID         string
 	Credential oauth.Credential // such as oauth.Secret, or the private_key_jwt of package jose
@@ -76,9 +76,9 @@ func (a AppCredentials) checkID() error {
 	return nil
 }
 
-// NewAppSource returns the source of an app's own token at p ([RFC 6749] section
-// 4.4). It needs a Credential. The options are those of oauth.New; nil means all
-// defaults.
+// NewAppSource returns the source of an app's own token at p ([RFC 6749]
+// section 4.4). It needs a Credential. The options are those of oauth.New; nil
+// means all defaults.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Source, error) {
@@ -95,7 +95,7 @@ func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*So
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, nil, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
 		return c.ClientCredentials(ctx)
 	}), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -25,17 +26,29 @@ const (
 // JWT of the app itself, or the token of a workload from its platform. It is
 // called for each token request and concurrently. An error makes the request
 // fail with tokensource.ErrTemporary.
+//
+// All users of a source share the token that its assertion was traded for. So
+// the assertion must not depend on a user whom the context names. For
+// assertions about several users, make a source for each of them.
 type Assertion func(ctx context.Context) (string, error)
 
 // maxAssertion bounds an assertion, in bytes.
 const maxAssertion = 64 << 10
 
 // AssertionFile returns the Assertion that is in a file, such as the token that
-// Kubernetes puts into a volume. The file is read anew for each token request,
+// Kubernetes puts into a volume. The file is read for each token request,
 // because the platform replaces it.
 func AssertionFile(path string) Assertion {
 	return func(context.Context) (string, error) {
-		raw, err := os.ReadFile(path)
+		file, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		raw, err := io.ReadAll(io.LimitReader(file, maxAssertion+1))
+		if err == nil && len(raw) > maxAssertion {
+			err = errors.New("the file is too long")
+		}
 		return strings.TrimSpace(string(raw)), err
 	}
 }
@@ -56,8 +69,8 @@ func (a Assertion) read(ctx context.Context, op string) (string, error) {
 
 // NewAssertionSource returns the source of tokens that an assertion is traded
 // for ([RFC 7523] section 2.1). The assertion says who the app is. So
-// AppCredentials may be without a Credential, and without an ID: then the request
-// names no client, as the service accounts of Google want it.
+// AppCredentials may be without a Credential, and without an ID: then the
+// request names no client, as the service accounts of Google want it.
 //
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assertion, o *oauth.Options) (*Source, error) {
@@ -68,7 +81,7 @@ func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assert
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, nil, nil, func(ctx context.Context, c *oauth.Client, _ *oauth2.Token) (*oauth2.Token, error) {
 		text, err := assertion.read(ctx, "jwt_bearer")
 		if err != nil {
 			return nil, err

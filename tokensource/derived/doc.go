@@ -7,8 +7,8 @@
 // [NewAppSource] makes the source of an app's own token ([RFC 6749] section
 // 4.4). X calls it the app-only Bearer token: it reads public data without a
 // user. [NewAssertionSource] trades a signed assertion for a token ([RFC 7523]
-// section 2.1). [NewExchangeSource] exchanges the tokens of another source, such
-// as a grant.Keeper, for tokens of another API ([RFC 8693]).
+// section 2.1). [NewExchangeSource] exchanges the tokens of another source,
+// such as a grant.Keeper, for tokens of another API ([RFC 8693]).
 // [NewIdentitySource] gets tokens from a server that trusts the identity
 // provider of a user.
 //

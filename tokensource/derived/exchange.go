@@ -46,18 +46,19 @@ type Traded struct {
 	Type string
 }
 
-// check completes t. The name of the field is for an error.
-func (t *Traded) check(field string) error {
+// checked returns t with its type. The name of the field is for an error.
+func (t Traded) checked(field string) (Traded, error) {
 	if isnil.Value(t.Source) == (t.Assertion == nil) {
-		return errors.New("derived: " + field + " needs a Source or an Assertion, and not both")
+		return t, errors.New("derived: " + field + " needs a Source or an Assertion, and not both")
 	}
-	if t.Type == "" {
+	switch {
+	case t.Type != "":
+	case t.Assertion != nil:
+		t.Type = TypeJWT
+	default:
 		t.Type = TypeAccessToken
-		if t.Assertion != nil {
-			t.Type = TypeJWT
-		}
 	}
-	return nil
+	return t, nil
 }
 
 // text returns the token to send. Tok is what Source has supplied.
@@ -96,20 +97,22 @@ type Exchange struct {
 
 // NewExchangeSource returns the source of tokens that the tokens of another one
 // are exchanged for at p ([RFC 8693]). They are kept for each token that was
-// exchanged, in memory. If an API rejects one of them, the source below renews
-// its token once, and the new one is exchanged.
+// exchanged, and for each token of an actor, in memory. If an API rejects one
+// of them, the source below renews its token once, and the new one is
+// exchanged.
 //
-// The app may be without a Credential, and without an ID too if the server takes
-// that.
+// The app may be without a Credential, and without an ID too if the server
+// takes that.
 //
 // [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693
 func NewExchangeSource(p *provider.Provider, a AppCredentials, x Exchange, o *oauth.Options) (*Source, error) {
-	if err := x.Subject.check("Exchange.Subject"); err != nil {
+	var err error
+	if x.Subject, err = x.Subject.checked("Exchange.Subject"); err != nil {
 		return nil, err
 	}
 	acting := !isnil.Value(x.Actor.Source) || x.Actor.Assertion != nil
 	if acting {
-		if err := x.Actor.check("Exchange.Actor"); err != nil {
+		if x.Actor, err = x.Actor.checked("Exchange.Actor"); err != nil {
 			return nil, err
 		}
 	}
@@ -117,11 +120,14 @@ func NewExchangeSource(p *provider.Provider, a AppCredentials, x Exchange, o *oa
 	if err != nil {
 		return nil, err
 	}
-	var parent tokensource.Source
+	var parent, actor tokensource.Source
 	if x.Subject.Assertion == nil {
 		parent = x.Subject.Source
 	}
-	return newSource(client, parent, func(ctx context.Context, c *oauth.Client, tok *oauth2.Token) (*oauth2.Token, error) {
+	if acting && x.Actor.Assertion == nil {
+		actor = x.Actor.Source
+	}
+	return newSource(client, parent, actor, func(ctx context.Context, c *oauth.Client, tok *oauth2.Token) (*oauth2.Token, error) {
 		form, err := x.form(ctx, tok, acting)
 		if err != nil {
 			return nil, err

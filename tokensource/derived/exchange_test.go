@@ -205,7 +205,7 @@ func TestARejectionRenewsTheParentOnce(t *testing.T) {
 	})
 }
 
-// G9: an API that rejects every token is asked about in vain for a day.
+// An API that rejects every token is asked about in vain for a day (G9).
 func TestExchangesThatDoNotHelpAreSpacedOut(t *testing.T) {
 	for name, parent := range map[string]func(*plain) tokensource.Source{
 		"a grant":                    func(w *plain) tokensource.Source { return w.users("ann").Source("ann") },
@@ -288,7 +288,7 @@ func TestExchangeReplacesWhatExpires(t *testing.T) {
 	})
 }
 
-// G10: the tokens of many users need bounded memory.
+// The tokens of many users need bounded memory (G10).
 func TestExchangeKeepsABoundedNumberOfUsers(t *testing.T) {
 	w := newPlain(t)
 	w.fake.Set(func(k *oauthtest.Knobs) { k.Token.Believe = func(string) bool { return true } })
@@ -389,10 +389,11 @@ func TestAssertionSource(t *testing.T) {
 			text string
 			want error
 		}{
-			"empty":    {"\n", tokensource.ErrTemporary},
-			"two":      {"a b", tokensource.ErrTemporary},
-			"refused":  {"somebody-else", tokensource.ErrClient},
-			"too long": {strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
+			"empty":                        {"\n", tokensource.ErrTemporary},
+			"two":                          {"a b", tokensource.ErrTemporary},
+			"refused":                      {"somebody-else", tokensource.ErrClient},
+			"too long behind a line break": {"\nworkload-" + strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
+			"too long":                     {strings.Repeat("a", 70<<10), tokensource.ErrTemporary},
 		} {
 			time.Sleep(2 * time.Hour)
 			write(tt.text)

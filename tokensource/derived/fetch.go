@@ -46,8 +46,8 @@ func (s *state) detached(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.client.Timeout())
 }
 
-// isNew reports whether h is what a caller wants who has found nothing, or whose
-// token was rejected.
+// isNew reports whether h is what a caller wants who has found nothing, or
+// whose token was rejected.
 func (s *state) isNew(h *held, rejected string) bool {
 	if rejected != "" {
 		return h.token.AccessToken != rejected
@@ -76,14 +76,18 @@ func (s *state) obtain(ctx context.Context, key string, old *held, renewed bool)
 		}
 	}
 	h.token, err = s.ask(ctx, h.client, h.parent)
-	if s.parent != nil && refusesParent(err) && s.renewParent(ctx, h) {
-		return s.again(ctx, key, h)
+	if s.parent != nil && refusesParent(err) && ctx.Value(renewedOnce{}) != s && s.renewParent(ctx, h) {
+		return s.again(context.WithValue(ctx, renewedOnce{}, s), key, h)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s.keep(key, h), nil
 }
+
+// renewedOnce is the key of a context whose value is the state that has renewed
+// the token of its parent after a refusal. It does not do so once more.
+type renewedOnce struct{}
 
 // again asks once more, with the token that the parent has now.
 func (s *state) again(ctx context.Context, key string, h *held) (*held, error) {

@@ -43,8 +43,8 @@ func (l *holders) get(key string) *held {
 	return e.Value.(*holder).held
 }
 
-// last returns the answer that is kept under key, and the one before it that was
-// kept under another key. Both may be nil.
+// last returns the answer that is kept under key, and the one before it that
+// was kept under another key. Both may be nil.
 func (l *holders) last(key string) (h, first *held) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,8 +56,8 @@ func (l *holders) last(key string) (h, first *held) {
 	return at.held, at.first
 }
 
-// inherit notes that what will be kept under key follows an answer that was kept
-// under another one.
+// inherit notes that what will be kept under key follows an answer that was
+// kept under another one.
 func (l *holders) inherit(key string, h *held) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,8 +106,8 @@ func (l *holders) holder(key string) *holder {
 	return at
 }
 
-// refused returns the last refusal under key, with the time that is left, or nil
-// if another attempt may be made.
+// refused returns the last refusal under key, with the time that is left, or
+// nil if another attempt may be made.
 func (l *holders) refused(key string, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

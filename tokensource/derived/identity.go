@@ -36,11 +36,11 @@ type IdentityAssertion struct {
 	Resource string
 }
 
-// NewIdentitySource returns the source of tokens that p issues because it trusts
-// the identity provider of the user: a token exchange there ([RFC 8693]), and
-// a JWT bearer grant at p ([RFC 7523]). The user does not have to log in at p.
-// Both answers are kept in memory. If an API rejects a token, both steps are
-// taken again.
+// NewIdentitySource returns the source of tokens that p issues because it
+// trusts the identity provider of the user: a token exchange there ([RFC
+// 8693]), and a JWT bearer grant at p ([RFC 7523]). The user does not have to
+// log in at p. Both answers are kept in memory. If an API rejects a token, both
+// steps are taken again.
 //
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 // [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693
@@ -62,7 +62,7 @@ func NewIdentitySource(p *provider.Provider, a AppCredentials, x IdentityAsserti
 	if err != nil {
 		return nil, err
 	}
-	return newSource(client, below, func(ctx context.Context, c *oauth.Client, assertion *oauth2.Token) (*oauth2.Token, error) {
+	return newSource(client, below, nil, func(ctx context.Context, c *oauth.Client, assertion *oauth2.Token) (*oauth2.Token, error) {
 		return c.ExtensionGrant(ctx, jwtBearer, a.form(url.Values{"assertion": {assertion.AccessToken}}))
 	}), nil
 }

@@ -76,8 +76,8 @@ func (s *state) renewParentOf(ctx context.Context, h *held) error {
 	return err
 }
 
-// renewParent renews the token of the parent after the server has refused it. It
-// reports whether there is another one.
+// renewParent renews the token of the parent after the server has refused it.
+// It reports whether there is another one.
 func (s *state) renewParent(ctx context.Context, h *held) bool {
 	r, ok := s.parent.(tokensource.Renewer)
 	if !ok {
@@ -128,7 +128,7 @@ func (s *state) report(key string, err error) {
 	now := time.Now()
 	e, _ := errors.AsType[*tokensource.Error](err)
 	switch {
-	case s.parent == nil, err == nil:
+	case !s.ofUsers(), err == nil:
 		s.breaker.Report(err, key, now, jitter())
 	case e == nil || !ofThis(e): // of the source below, which has pauses of its own
 	case pacing.Shared(err):

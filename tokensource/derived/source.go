@@ -31,18 +31,18 @@ var (
 	_ bearer.Readier                = (*Source)(nil)
 )
 
-// newSource returns a source whose tokens grant asks for. The parent is nil for
-// tokens that need no other token.
-func newSource(client *oauth.Client, parent tokensource.Source, grant ask) *Source {
-	st := newState(client, parent, grant)
+// newSource returns a source whose tokens grant asks for. The parent and the
+// actor are nil for tokens that need no other token.
+func newSource(client *oauth.Client, parent, actor tokensource.Source, grant ask) *Source {
+	st := newState(client, parent, actor, grant)
 	s := &Source{Server: about.Of(client.Provider()), state: func() *state { return st }}
 	s.Authorizer = proving.For(s.Token)
 	return s
 }
 
 // Token returns the token, for the subject that ctx names if the source has
-// another source below it. A token that will soon expire is still served while a
-// new one is fetched. It returns a [*tokensource.Error], or what the source
+// another source below it. A token that will soon expire is still served while
+// a new one is fetched. It returns a [*tokensource.Error], or what the source
 // below it returns: ErrClient if the credentials or the assertion were refused,
 // ErrReauthorize if the token of a user was refused, ErrTemporary otherwise.
 func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {

@@ -3,6 +3,7 @@ package derived
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ type ask func(ctx context.Context, c *oauth.Client, parent *oauth2.Token) (*oaut
 type state struct {
 	client  *oauth.Client
 	parent  tokensource.Source // nil if there is none
+	actor   tokensource.Source // who acts for the subject; nil if nobody has a source
 	ask     ask
 	begun   time.Time // with a monotonic clock, from which trials count
 	held    holders
@@ -47,26 +49,41 @@ type held struct {
 // renewSpacing is the shortest pause between two renewals (G9).
 const renewSpacing = 10 * time.Second
 
-func newState(client *oauth.Client, parent tokensource.Source, grant ask) *state {
-	s := &state{client: client, parent: parent, ask: grant, begun: time.Now(), trials: pacing.NewTrials(renewSpacing)}
-	if parent != nil {
+func newState(client *oauth.Client, parent, actor tokensource.Source, grant ask) *state {
+	s := &state{client: client, parent: parent, actor: actor, ask: grant, begun: time.Now(), trials: pacing.NewTrials(renewSpacing)}
+	if s.ofUsers() {
 		s.breaker.Grants = 2 // trouble of one user stays with that user (G17)
 	}
 	return s
 }
 
-// key returns what a token is kept under: the token that it was derived from. So
-// the context's subject selects the user, a new login of a user begins anew,
-// and after a logout the parent has no token and no derived one is handed out.
-// A chain of sources keeps everything under the token at its root.
+// ofUsers reports whether different users may have different tokens here.
+func (s *state) ofUsers() bool { return s.parent != nil || s.actor != nil }
+
+// key returns what a token is kept under: the token that it was derived from,
+// and that of the actor. So the context's subject selects the user, and a new
+// login of a user has new tokens. After a logout the parent has no token, and
+// no derived token is handed out. A chain of sources keeps everything under the
+// tokens at its root.
 func (s *state) key(ctx context.Context) (string, error) {
-	if s.parent == nil {
+	subject, err := keyOf(ctx, s.parent)
+	if err != nil || s.actor == nil {
+		return subject, err
+	}
+	actor, err := keyOf(ctx, s.actor)
+	return strconv.Itoa(len(subject)) + " " + subject + actor, err
+}
+
+// keyOf returns the part of a key that a source decides. It is empty if there
+// is no source.
+func keyOf(ctx context.Context, src tokensource.Source) (string, error) {
+	if src == nil {
 		return "", nil
 	}
-	if below, ok := s.parent.(*Source); ok {
+	if below, ok := src.(*Source); ok {
 		return below.state().key(ctx)
 	}
-	tok, err := tokenOf(ctx, s.parent)
+	tok, err := tokenOf(ctx, src)
 	if err != nil {
 		return "", err
 	}

@@ -254,3 +254,38 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// An endpoint for clients with a certificate is an endpoint too.
+func TestMovedEndpointForClientsWithACertificate(t *testing.T) {
+	alias := func(at string) page {
+		return page{body: metadata(issuer, `"mtls_endpoint_aliases":{"token_endpoint":"`+at+`"}`)}
+	}
+	reported := 0
+	o := discovery.Options{OnChange: func(_, _ *discovery.Server) { reported++ }}
+	world(t, alias("https://mtls.as.example/token"), o, func(t *testing.T, w *web, c *discovery.Client) {
+		serve(t, c)
+		for _, at := range []string{"https://mtls.as.example/token/v2", "https://evil.example/token"} {
+			w.set(place, alias(at))
+			time.Sleep(time.Minute)
+			if _, err := c.Refresh(t.Context(), issuer); err != nil {
+				t.Error(err)
+			}
+		}
+		if reported != 1 {
+			t.Errorf("%d changes were reported, want that of the origin", reported)
+		}
+	})
+}
+
+// A lifetime beyond the range of the header is the longest one (RFC 9111
+// section 1.2.2).
+func TestMaxAgeBeyondTheRange(t *testing.T) {
+	world(t, page{body: metadata(issuer, ""), cache: "max-age=99999999999"}, discovery.Options{}, func(t *testing.T, w *web, c *discovery.Client) {
+		serve(t, c)
+		time.Sleep(12 * time.Hour)
+		serve(t, c)
+		if n := w.requests(); n != 1 {
+			t.Errorf("%d requests in half a day, want 1", n)
+		}
+	})
+}

@@ -31,8 +31,9 @@ type Options struct {
 	RequireS256 bool
 
 	// OnChange is called if an issuer has moved an endpoint to another origin.
-	// It must return soon, and is called concurrently with itself. Nil means
-	// that nothing is reported.
+	// It must return soon, and is called concurrently with itself. It must not
+	// call Refresh or Close, which would wait for its end. Nil means that
+	// nothing is reported.
 	OnChange func(old, now *Server)
 
 	// MaxAge is how long a document is used at most before it is read again.

@@ -144,7 +144,7 @@ func lifetime(h http.Header) time.Duration {
 			return 0
 		case "max-age":
 			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
-			if err != nil {
+			if err != nil && !errors.Is(err, strconv.ErrRange) { // beyond the range, it is the largest number
 				return 0
 			}
 			age, _ := strconv.ParseUint(h.Get("Age"), 10, 31)

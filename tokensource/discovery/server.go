@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -198,13 +199,17 @@ func (c *Client) changed(old, now any) {
 	}
 }
 
-// origins returns the origins of the endpoints, in order.
+// origins returns the origins of the endpoints, in order. Those for clients
+// with a certificate come last.
 func (s *Server) origins() (list []string) {
 	for _, endpoint := range []string{
 		s.AuthorizationEndpoint, s.TokenEndpoint, s.RevocationEndpoint, s.IntrospectionEndpoint, s.RegistrationEndpoint,
 		s.PushedEndpoint, s.DeviceEndpoint, s.UserInfoEndpoint, s.EndSessionEndpoint, s.JWKSURI,
 	} {
 		list = append(list, originOf(endpoint))
+	}
+	for _, member := range slices.Sorted(maps.Keys(s.MTLSAliases)) {
+		list = append(list, originOf(s.MTLSAliases[member]))
 	}
 	return list
 }

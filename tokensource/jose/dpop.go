@@ -128,7 +128,11 @@ func (d *DPoP) OpenKey(ctx context.Context, stored string) (tokensource.ProofKey
 		if err != nil {
 			return nil, errDamaged
 		}
-		return d.key(signer, alg, same)
+		key, err := d.key(signer, alg, same)
+		if err != nil {
+			return nil, errDamaged
+		}
+		return key, nil
 	case form != formReference:
 		return nil, errDamaged
 	case d.o.OpenSigner == nil:
@@ -142,11 +146,11 @@ func (d *DPoP) OpenKey(ctx context.Context, stored string) (tokensource.ProofKey
 	if isnil.Value(signer) {
 		return nil, errors.New("jose: OpenSigner returned no key")
 	}
-	key, err := d.key(signer, alg, same)
-	if err == nil && key.Thumbprint() != thumbprint {
+	// A key of another type has no thumbprint, or another one.
+	if found, err := Thumbprint(signer.Public()); err != nil || found != thumbprint {
 		return nil, fmt.Errorf("jose: another key has the name of the grant's key: %w", tokensource.ErrKeyLost)
 	}
-	return key, err
+	return d.key(signer, alg, same)
 }
 
 // References reports whether grants hold names of keys, and no private keys. A

@@ -265,11 +265,19 @@ func TestOpenKeySaysWhetherAKeyIsLost(t *testing.T) {
 		vault  *vault
 		lost   bool
 	}{
-		"a key that is gone":              {reference, &vault{}, true},
-		"another key under the name":      {reference, &vault{keys: map[string]crypto.Signer{"projects/key.1": other}}, true},
+		"a key that is gone":         {reference, &vault{}, true},
+		"another key under the name": {reference, &vault{keys: map[string]crypto.Signer{"projects/key.1": other}}, true},
+		"a key of another curve under the name": {reference, &vault{keys: map[string]crypto.Signer{
+			"projects/key.1": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+		}}, true},
+		"a key of another type under the name": {reference, &vault{keys: map[string]crypto.Signer{
+			"projects/key.1": must(rsa.GenerateKey(rand.Reader, 2048)),
+		}}, true},
 		"a key service that fails":        {reference, &vault{err: away}, false},
 		"a reference without OpenSigner":  {reference, nil, false},
 		"nothing":                         {"", nil, true},
+		"the key of another algorithm":    {replace("ES256", "ES512"), nil, true},
+		"a key of an unknown algorithm":   {replace("ES256", "ES256K"), nil, true},
 		"a text of another kind":          {"something", nil, true},
 		"an unknown form":                 {replace("key.", "kee."), nil, true},
 		"a private key that is cut off":   {generated[:len(generated)-9], nil, true},
@@ -287,8 +295,17 @@ func TestOpenKeySaysWhetherAKeyIsLost(t *testing.T) {
 			t.Errorf("OpenKey(%s) shows the private key: %v", name, err)
 		}
 	}
-	if _, err := newDPoP(t, nil).OpenKey(t.Context(), replace("ES256", "ES512")); err == nil {
-		t.Error("OpenKey(a key of another algorithm) = nil, want an error")
+}
+
+// A caller of Prove and Observe may give a text that is no URL.
+func TestATargetThatIsNoURL(t *testing.T) {
+	key := newKey(t, newDPoP(t, nil))
+	header := http.Header{"Dpop-Nonce": {"abc"}}
+	for _, target := range []string{"", "/", "x", "://", "https:", "https://", "https://as.example"} {
+		key.Observe(target, false, header, "use_dpop_nonce")
+		if _, err := key.Prove(t.Context(), "POST", target, ""); err != nil {
+			t.Errorf("Prove(%q) = %v", target, err)
+		}
 	}
 }
 

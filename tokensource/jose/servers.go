@@ -24,9 +24,9 @@ type server struct {
 
 // serverOf returns the server of a URL.
 func serverOf(target string, resource bool) server {
-	end := strings.Index(target, "://") + len("://")
-	if path := strings.IndexByte(target[end:], '/'); path >= 0 {
-		target = target[:end+path]
+	scheme, rest, ok := strings.Cut(target, "://")
+	if path := strings.IndexByte(rest, '/'); ok && path >= 0 {
+		target = target[:len(scheme)+len("://")+path]
 	}
 	return server{target, resource}
 }

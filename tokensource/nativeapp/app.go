@@ -41,8 +41,8 @@ var (
 // defaultTimeout is how long a login may take that the user does in a browser.
 const defaultTimeout = 10 * time.Minute
 
-// An App logs users in. [New] makes one; the zero App cannot be used. It is safe
-// for concurrent use.
+// An App logs users in. [New] makes one; the zero App cannot be used. It is
+// safe for concurrent use.
 type App struct {
 	grants  *grant.Keeper
 	client  *oauth.Client
@@ -74,7 +74,7 @@ type Options struct {
 	//		return nil
 	//	},
 	//
-	// The URL is for the user only: whoever has it can finish the login.
+	// The URL is for the user only: with it, another person could finish the login.
 	Open func(ctx context.Context, url string) error
 
 	// AnyPort uses a free port in place of the one in the redirect URL of the

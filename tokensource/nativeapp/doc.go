@@ -28,9 +28,9 @@
 // # Errors
 //
 // Errors of requests are those of package oauth: a *tokensource.Error. Match
-// [ErrDenied], [ErrExpired], [ErrNoBrowser] and [ErrResponse] by errors.Is. If the
-// caller's context ends, the error wraps its cause. No error contains a code, a
-// token or a device code.
+// [ErrDenied], [ErrExpired], [ErrNoBrowser] and [ErrResponse] by errors.Is. If
+// the caller's context ends, the error wraps its cause. No error contains a
+// code, a token or a device code.
 //
 // [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
 // [RFC 8628]: https://www.rfc-editor.org/rfc/rfc8628

@@ -37,8 +37,8 @@ const (
 //
 // It returns the user, whose grant is stored under the Subject. The error is
 // ErrDenied if the user refused, ErrResponse for another answer without a code
-// or of another issuer, ErrExpired after the timeout, ErrNoBrowser if no browser
-// could be opened, and errors of package oauth otherwise.
+// or of another issuer, ErrExpired after the timeout, ErrNoBrowser if no
+// browser could be opened, and errors of package oauth otherwise.
 //
 // [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
 func (a *App) Loopback(ctx context.Context, o *LoginOptions) (provider.Identity, error) {
@@ -145,7 +145,7 @@ func (f *flow) wait(ctx context.Context, target string) (provider.Identity, erro
 		return provider.Identity{}, a.err
 	}
 	asked := time.Now()
-	// The code is used up by the request, whoever waits for its outcome.
+	// The request uses the code up, also if nobody waits for its outcome.
 	detached := home.With(context.WithoutCancel(ctx), a.kept[f.client.Provider().TokenHostParam])
 	tok, err := f.client.Exchange(detached, a.code(), f.verifier)
 	if err != nil {
@@ -164,8 +164,9 @@ func (f *flow) openBrowser(ctx context.Context, target string) error {
 }
 
 // ServeHTTP answers a request to the listener. Only the answer to the login
-// counts. Anybody on this machine can send others, and every page in the browser
-// can do so too, also under a name of its own for this address (DNS rebinding).
+// counts. Anybody on this machine can send others, and every page in the
+// browser can do so too, also under a name of its own for this address (DNS
+// rebinding).
 func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.ToLower(strings.TrimSuffix(r.Host, ":80")) != f.at.host:

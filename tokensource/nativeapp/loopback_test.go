@@ -43,7 +43,7 @@ func TestLoopbackLogsIn(t *testing.T) {
 }
 
 func has(address string) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0")) //nolint:noctx // at once
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err == nil {
 		_ = l.Close()
 	}
@@ -53,7 +53,7 @@ func has(address string) bool {
 // free returns a port that nobody uses.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func registeredPort(w *world) {
 	if _, err := app.Loopback(w.Context(), nil); err != nil || !strings.HasSuffix(w.redirect, got+"/callback") {
 		w.Errorf("Loopback() = %v with the answer at %s, want %s", err, got, w.redirect)
 	}
-	taken, err := net.Listen("tcp", got) //nolint:noctx // at once
+	taken, err := net.Listen("tcp", got)
 	if err != nil {
 		w.Fatalf("after the login somebody still listens: %v", err)
 	}
@@ -124,7 +124,7 @@ func TestLoopbackStrayRequests(t *testing.T) {
 				t.Errorf("%s: %d %s, want %d without an echo", name, status, text, stray.want)
 			}
 		}
-		scanner, err := net.Dial("tcp", u.Host) //nolint:noctx // a port scanner that sends nothing
+		scanner, err := net.Dial("tcp", u.Host)
 		if err == nil {
 			t.Cleanup(func() { _ = scanner.Close() })
 		}

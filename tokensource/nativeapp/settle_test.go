@@ -47,7 +47,7 @@ func TestWhoTheUserIs(t *testing.T) {
 	})
 }
 
-// G21: what fails for a while after the tokens have come costs no login. What
+// What fails for a while after the tokens have come costs no login (G21). What
 // is refused ends it, and the tokens are revoked.
 func TestAfterTheTokens(t *testing.T) {
 	refusal := errors.New("this account is not welcome")

@@ -3,6 +3,7 @@ package nativeapp_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -106,14 +107,12 @@ func (w *world) get(target string) (int, string) {
 
 // visit sends a request with some headers, of which Host is the host.
 func (w *world) visit(method, target string, header http.Header) (int, string) {
-	req, err := http.NewRequest(method, target, nil) //nolint:noctx // the login ends it
+	req, err := http.NewRequest(method, target, nil)
 	if err != nil {
 		w.Error(err)
 		return 0, ""
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	if host := header.Get("Host"); host != "" {
 		req.Host = host
 	}

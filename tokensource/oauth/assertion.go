@@ -89,5 +89,8 @@ func readAssertion(path string) (string, error) {
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxAssertion+1))
+	if err == nil && len(text) > maxAssertion { // also if white space is a part of it
+		err = fmt.Errorf("the file is longer than %d bytes", maxAssertion)
+	}
 	return string(text), err
 }

@@ -44,7 +44,7 @@ func (c *carrier) transport() http.RoundTripper {
 	}
 	pooled, ok := base.(*http.Transport)
 	switch {
-	case c.certificate != nil && (!ok || pooled == nil):
+	case c.certificate != nil && (!ok || pooled == nil || makesTLS(pooled)):
 		return unable{errNoCertificate}
 	case !ok, pooled == nil, pooled.DisableKeepAlives && c.certificate == nil:
 		return base

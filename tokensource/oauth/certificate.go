@@ -74,11 +74,17 @@ func certificateOf(c Credential, o *Options) (func() (*tls.Certificate, error), 
 		switch {
 		case !ok || t == nil:
 			return nil, fmt.Errorf("oauth: a certificate is presented by an *http.Transport, and the Transport of Options.HTTPClient is a %T", base)
-		case t.DialTLSContext != nil:
-			return nil, errors.New("oauth: the Transport of Options.HTTPClient has a DialTLSContext, which would present no certificate: leave it out")
+		case makesTLS(t):
+			return nil, errors.New("oauth: the Transport of Options.HTTPClient has a DialTLSContext or a DialTLS, which would present no certificate: leave it out")
 		}
 	}
 	return own, nil
+}
+
+// makesTLS reports whether a function of the program makes the TLS connections
+// of t. It would present no certificate.
+func makesTLS(t *http.Transport) bool {
+	return t.DialTLSContext != nil || t.DialTLS != nil //nolint:staticcheck // it is deprecated, and it works
 }
 
 func transportOf(hc *http.Client) http.RoundTripper {

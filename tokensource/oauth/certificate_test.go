@@ -263,6 +263,11 @@ func TestNewRefusesACertificateThatNobodyPresents(t *testing.T) {
 				DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed },
 			}}}, "DialTLSContext",
 		},
+		"MutualTLS over a transport with the old function for TLS": {
+			oauth.MutualTLS(c), oauth.Options{HTTPClient: &http.Client{Transport: &http.Transport{
+				DialTLS: func(string, string) (net.Conn, error) { return nil, net.ErrClosed }, //nolint:staticcheck // it is deprecated, and it works
+			}}}, "DialTLS",
+		},
 		"a Certificate over another transport": {
 			oauth.Secret(secret), oauth.Options{Certificate: c, HTTPClient: &http.Client{Transport: otherTransport{http.DefaultTransport}}}, "*http.Transport",
 		},
@@ -284,11 +289,16 @@ func TestMutualTLSWithAReplacedDefaultTransport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, before := newWorld(t), http.DefaultTransport
-	http.DefaultTransport = w.Fake.Transport()
+	w, before, dialled := newWorld(t), http.DefaultTransport, 0
 	defer func() { http.DefaultTransport = before }()
-	_, err = client.Refresh(context.WithoutCancel(t.Context()), someRefresh)
-	if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Kind != tokensource.ErrTemporary || e.InDoubt || len(w.Fake.Requests()) != 0 || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("Refresh() = %v after %d requests, want an error and no request", err, len(w.Fake.Requests()))
+	for _, other := range []http.RoundTripper{w.Fake.Transport(), &http.Transport{
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { dialled++; return nil, net.ErrClosed },
+	}} {
+		http.DefaultTransport = other
+		_, err = client.Refresh(context.WithoutCancel(t.Context()), someRefresh)
+		sent := len(w.Fake.Requests()) + dialled
+		if e, ok := errors.AsType[*tokensource.Error](err); !ok || e.Kind != tokensource.ErrTemporary || e.InDoubt || sent != 0 || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("Refresh() over a %T = %v after %d requests, want an error and no request", other, err, sent)
+		}
 	}
 }

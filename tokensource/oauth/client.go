@@ -57,7 +57,8 @@ type Options struct {
 	// endpoint that the server has moved is found without a restart. It is
 	// called once a minute at most, for at most 5 seconds, and concurrently with
 	// other requests. Only the endpoints of its result count, and only if its
-	// Issuer is that of the Provider. Nil means that endpoints do not move. With
+	// Issuer is that of the Provider and if it allows http no more than the
+	// Provider does. Nil means that endpoints do not move. With
 	// package discovery, it is a function that calls Client.Refresh.
 	Reread func(ctx context.Context) (*provider.Provider, error)
 

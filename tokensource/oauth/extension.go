@@ -34,8 +34,8 @@ var ofTheClient = []string{"grant_type", "client_id", "client_secret", "client_a
 // 4.5), such as the JWT bearer grant ([RFC 7523] section 2.1) or a token
 // exchange ([RFC 8693]). The grant type is an absolute URI, and form has its
 // parameters. The scopes and the resources of the registration are added,
-// unless form has scopes or resources of its own. Packages derived and nativeapp
-// are on top of this method, and keep the tokens.
+// unless form has scopes or resources of its own. Packages derived and
+// nativeapp are on top of this method, and keep the tokens.
 //
 // It returns a [*tokensource.Error]. ErrReauthorize means that the server wants
 // the user, or refuses what stands for the user. An assertion that is refused

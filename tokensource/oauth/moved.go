@@ -64,7 +64,7 @@ func (m *moves) read(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, rereadTimeout)
 	defer stop()
 	p, err := m.reread(ctx)
-	if err != nil || p == nil || p.Issuer != m.first.Issuer || p.Validate() != nil {
+	if err != nil || p == nil || p.Issuer != m.first.Issuer || p.Validate() != nil || m.weaker(p) {
 		return
 	}
 	before, after := endpointsOf(m.first, m.mtls), endpointsOf(p, m.mtls)
@@ -75,6 +75,11 @@ func (m *moves) read(ctx context.Context) {
 		before.revocation: after.revocation, before.clientCredentials: after.clientCredentials,
 	}
 	m.to[before.token] = after.token // counts where two endpoints were one
+}
+
+// weaker reports whether p allows http where the facts of the Client do not.
+func (m *moves) weaker(p *provider.Provider) bool {
+	return p.InsecureHTTP && !m.first.InsecureHTTP || p.InsecureLoopback && !m.first.InsecureLoopback
 }
 
 // observe remembers a failure that a moved endpoint explains: there is nothing

@@ -113,6 +113,16 @@ func TestRereadThatDoesNotHelp(t *testing.T) {
 		"an http endpoint": func() (*provider.Provider, error) {
 			return facts("https://as.example", "http://new.example/token"), nil
 		},
+		"an http endpoint that the new facts allow": func() (*provider.Provider, error) {
+			p := facts("https://as.example", "http://new.example/token")
+			p.InsecureHTTP = true
+			return p, nil
+		},
+		"an http endpoint on loopback": func() (*provider.Provider, error) {
+			p := facts("https://as.example", "http://127.0.0.1/token")
+			p.InsecureLoopback = true
+			return p, nil
+		},
 		"the same": func() (*provider.Provider, error) { return facts("https://as.example", oldToken), nil },
 	} {
 		synctest.Test(t, func(t *testing.T) {

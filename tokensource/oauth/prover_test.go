@@ -79,8 +79,9 @@ func TestAChallengeIsNotAnsweredForEver(t *testing.T) {
 	}
 }
 
-// No other refusal of a proof has a code or a refresh token sent again: a server
-// may have used it up before it looked at the proof (RFC 9449 section 8).
+// No other refusal of a proof has a code or a refresh token sent again: a
+// server may have used it up before it looked at the proof (RFC 9449 section
+// 8).
 func TestOnlyAChallengeRepeatsWhatIsUsedOnce(t *testing.T) {
 	for _, op := range operations {
 		w, p := newWorld(t), &prover{always: true}

@@ -64,6 +64,7 @@ func TestAnAssertionThatCannotBeHad(t *testing.T) {
 		{"an empty file", file("empty", ""), nil, "AssertionFile: the assertion is empty"},
 		{"a file with a line break only", file("blank", "\n"), nil, "AssertionFile: the assertion is empty"},
 		{"a file of 64 KiB and one byte", file("long", strings.Repeat("c", 64<<10+1)), nil, "longer than 65536 bytes"},
+		{"a longer file that begins with a line break", file("longer", "\n"+strings.Repeat("c", 70<<10)), nil, "longer than 65536 bytes"},
 		{"a file with two lines", file("lines", "canary-1\ncanary-2\n"), nil, "must be one JWT"},
 		{"a file with a NUL", file("nul", "canary\x00canary"), nil, "must be one JWT"},
 		{"a function with an error", returns("canary", locked), locked, "AssertionFunc: the metadata service is down"},

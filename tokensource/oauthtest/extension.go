@@ -104,7 +104,8 @@ func (c *call) extension() *reply {
 	return c.say("grant_type", "")
 }
 
-// originOf returns scheme and host of a URL that Provider.Validate has accepted.
+// originOf returns scheme and host of a URL that Provider.Validate has
+// accepted.
 func originOf(raw string) string {
 	scheme, rest, _ := strings.Cut(raw, "://")
 	host, _, _ := strings.Cut(rest, "/")

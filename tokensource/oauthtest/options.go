@@ -136,10 +136,10 @@ type Options struct {
 	//
 	// The topics are: "missing" (of a parameter, which is named), "client",
 	// "unknown client", "grant_type", "code", "redirect_uri", "code_verifier",
-	// "refresh_token", "device_code", "assertion", "subject_token", "scope", "query"
-	// and "token_type_hint" for what is wrong
-	// with it; "token" and "revoked" for a token that is unknown to the
-	// revocation endpoint or revoked; "page" for an authorization request that
+	// "refresh_token", "device_code", "assertion", "subject_token", "scope",
+	// "query" and "token_type_hint" for what is wrong with it; "token" and
+	// "revoked" for a token that is unknown to the revocation endpoint or
+	// revoked; "page" for an authorization request that
 	// cannot be sent back; "method" (the allowed one is named) and "path".
 	Answer func(topic, parameter string) *Answer
 

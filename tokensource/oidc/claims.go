@@ -38,6 +38,18 @@ func (c claims) text(name string) string {
 	return s
 }
 
+// texts returns a claim that is a text, or a list of texts.
+func (c claims) texts(name string) []string {
+	var list []string
+	if json.Unmarshal(c[name], &list) == nil {
+		return list
+	}
+	if s := c.text(name); s != "" {
+		return []string{s}
+	}
+	return nil
+}
+
 // time returns a claim that is a number of seconds since 1970 (RFC 7519 section
 // 2). It returns false if the claim is none.
 func (c claims) time(name string) (time.Time, bool) {

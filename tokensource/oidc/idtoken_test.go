@@ -36,6 +36,13 @@ func TestVerifyIDToken(t *testing.T) {
 		{"times with fractions", object{"iat": float64(ago(0)) + 0.5}, ""},
 		{"claims that are unknown", object{"jti": "1", "amr": []string{"pwd"}, "nested": object{"a": 1}}, ""},
 
+		// Package json folds the long s, and such a name comes last.
+		{"another user in a claim whose name folds to sub", object{"\u017fub": "mallory"}, ""},
+		{"another issuer in a claim whose name folds to iss", object{"i\u017f\u017f": "https://evil.example"}, ""},
+		{"no user but in a claim whose name folds to sub", object{"sub": nil, "SUB": "alice"}, "no user"},
+		{"no issuer but in a claim whose name folds to iss", object{"iss": nil, "ISS": issuer}, "another issuer"},
+		{"no audience but in a claim whose name folds to aud", object{"aud": nil, "Aud": clientID}, "another client"},
+
 		{"issuer with a slash", object{"iss": issuer + "/"}, "another issuer"},
 		{"issuer in upper case", object{"iss": "https://AS.example"}, "another issuer"},
 		{"issuer of somebody else", object{"iss": "https://evil.example"}, "another issuer"},

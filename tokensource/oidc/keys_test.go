@@ -1,8 +1,10 @@
 package oidc_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -260,5 +262,25 @@ func TestKeysThatDoNotFit(t *testing.T) {
 	}
 	if _, err := weakServer.verifier(t, nil).VerifyIDToken(t.Context(), with(raw), login()); err == nil {
 		t.Error("VerifyIDToken(signed with an RSA key of 1024 bits) = nil, want an error")
+	}
+}
+
+// The work for a signature grows faster than the key, and a server that users
+// name chooses both.
+func TestAnRSAKeyThatIsHuge(t *testing.T) {
+	n := bytes.Repeat([]byte{0xff}, 40_000)
+	text := base64.RawURLEncoding.EncodeToString
+	payload, err := json.Marshal(claims(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := text([]byte(`{"alg":"RS256","kid":"huge"}`)) + "." + text(payload) + "." + text(n[1:]) + "AA"
+	s := newServer(t)
+	s.answer = func() (int, []byte) {
+		return http.StatusOK, []byte(`{"keys":[{"kty":"RSA","kid":"huge","e":"AQAB","n":"` + text(n) + `"}]}`)
+	}
+	_, err = s.verifier(t, nil).VerifyIDToken(t.Context(), with(raw), login())
+	if err == nil || !strings.Contains(err.Error(), "has not published") {
+		t.Errorf("VerifyIDToken(signed with an RSA key of 320,000 bits) = %v, want that no key fits", err)
 	}
 }

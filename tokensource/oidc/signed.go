@@ -38,6 +38,9 @@ func (v *Verifier) open(ctx context.Context, op, raw string, offline bool) (sign
 	case err != nil:
 		return signed{}, refused(op, "one of its claims has the wrong form")
 	}
+	// go-oidc also takes "SUB" for "sub", whichever comes last.
+	token.Issuer, token.Subject, token.AccessTokenHash = s.claims.text("iss"), s.claims.text("sub"), s.claims.text("at_hash")
+	token.Audience = s.claims.texts("aud")
 	typ, _ := jws.Signatures[0].Header.ExtraHeaders[jose.HeaderType].(string)
 	return signed{token, s.claims, strings.TrimPrefix(strings.ToLower(typ), "application/")}, nil
 }

@@ -94,6 +94,24 @@ func TestFunctionsOfTenants(t *testing.T) {
 	}
 }
 
+// Tokens name their issuer exactly, and it has a host in lower case.
+func TestFunctionsOfTenantsWithAHostInUpperCase(t *testing.T) {
+	for name, f := range map[string]func(host string) (*provider.Provider, error){
+		"Mastodon": provider.Mastodon, "GitLab": provider.GitLab, "Okta": provider.Okta, "Auth0": provider.Auth0,
+		"Cognito": provider.Cognito, "Salesforce": provider.Salesforce, "Shopify": provider.Shopify,
+	} {
+		upper, err := f("Acme.MyShopify.com")
+		lower, lowerErr := f("acme.myshopify.com")
+		if err != nil || lowerErr != nil {
+			t.Errorf("%s = %v, %v", name, err, lowerErr)
+			continue
+		}
+		if upper.TokenURL != lower.TokenURL || upper.Issuer != lower.Issuer || !slices.Equal(upper.APIOrigins, lower.APIOrigins) {
+			t.Errorf("%s(Acme.MyShopify.com) has TokenURL %s, Issuer %q, APIOrigins %q", name, upper.TokenURL, upper.Issuer, upper.APIOrigins)
+		}
+	}
+}
+
 func TestKeycloak(t *testing.T) {
 	tests := []struct{ base, realm, want string }{ // want: the issuer; empty: refused
 		{"https://sso.example.com", "acme", "https://sso.example.com/realms/acme"},

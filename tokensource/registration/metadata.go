@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -189,9 +190,7 @@ func (m Metadata) encode(clientID string) ([]byte, error) {
 		return nil, errors.New("registration: the Metadata cannot be written as JSON")
 	}
 	all := map[string]any{}
-	for name, v := range m.Extra {
-		all[name] = v
-	}
+	maps.Copy(all, m.Extra)
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, errors.New("registration: the Metadata cannot be written as JSON")
 	}

@@ -77,9 +77,15 @@ func (r record) current(of string, now time.Time) (client, bool) {
 	return client{}, false
 }
 
-// live reports whether another process registers the app now.
+// live reports whether another process registers the app now. An announcement
+// that ends much later than a lease from now is of a process whose clock was
+// wrong. It could last for days.
 func (r record) live(now time.Time) bool {
-	return r.Intent != nil && now.Before(time.UnixMilli(r.Intent.End))
+	if r.Intent == nil {
+		return false
+	}
+	left := time.UnixMilli(r.Intent.End).Sub(now)
+	return left > 0 && left <= 2*lease
 }
 
 // with returns r with one more registration and without an intent. If there are
@@ -106,12 +112,14 @@ func (r record) refusing(id string) (record, bool) {
 }
 
 // wait returns how long a registration that replaces a refused one has to wait:
-// a server that refuses each new client at once gets few of them.
+// a server that refuses each new client at once gets few of them. A
+// registration of the future was made by a process whose clock was wrong, and
+// delays nothing.
 func (r record) wait(of string, now time.Time) time.Duration {
 	var last int64
 	refused := 0
 	for _, c := range r.Clients {
-		if c.Of == of && c.Refused {
+		if c.Of == of && c.Refused && c.Made <= now.Unix() {
 			last = max(last, c.Made)
 			refused++
 		}

@@ -31,15 +31,19 @@ type Options struct {
 	// comes from outside, give that of a discovery.Guard.
 	HTTPClient *http.Client
 
-	// InitialToken returns the token that the server wants from those who may
-	// register ([RFC 7591] section 3). It is called for each registration. Nil
-	// means that the server wants none.
+	// InitialToken returns the token that the server p wants from those who may
+	// register ([RFC 7591] section 3), or an empty one. It is called for each
+	// registration, and must not change p. What it returns is sent to p: a token
+	// of another server must not be, so compare p.Issuer if there are several
+	// servers. Nil means that no server wants one.
 	//
 	// [RFC 7591]: https://www.rfc-editor.org/rfc/rfc7591
-	InitialToken func(ctx context.Context) (string, error)
+	InitialToken func(ctx context.Context, p *provider.Provider) (string, error)
 
 	// Credential is what the app authenticates with if Metadata.TokenAuthMethod
-	// needs a key. A secret of the server replaces it.
+	// needs a key. A secret of the server replaces it. All servers get what it
+	// makes: so that none of them can use it at another one, it should be
+	// jose.PrivateKeyJWT, whose assertions name the issuer that they are for.
 	Credential oauth.Credential
 
 	// InsecurePlainStore accepts a store that outlives the process and that
@@ -56,6 +60,7 @@ const (
 	poll         = 500 * time.Millisecond
 	replacePause = 10 * time.Minute // between registrations that the server refuses later
 	longestPause = 24 * time.Hour
+	longestRetry = time.Hour        // that a server may ask for
 	retryPause   = 10 * time.Second // after a failure, in this process
 )
 

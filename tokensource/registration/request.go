@@ -15,6 +15,7 @@ import (
 	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -24,18 +25,18 @@ const (
 
 // request registers the app once. If there is no answer, the server may have
 // registered it all the same.
-func (r *Registrar) request(ctx context.Context, endpoint string, m Metadata) (client, error) {
+func (r *Registrar) request(ctx context.Context, p *provider.Provider, m Metadata) (client, error) {
 	body, err := m.encode("")
 	if err != nil {
 		return client{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.RegistrationURL, bytes.NewReader(body))
 	if err != nil {
 		return client{}, errors.New("registration: the provider's RegistrationURL is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	token, err := r.initial(ctx)
+	token, err := r.initial(ctx, p)
 	if err != nil {
 		return client{}, &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
 	}
@@ -60,12 +61,12 @@ func (r *Registrar) request(ctx context.Context, endpoint string, m Metadata) (c
 	return parse(answer, m, resp.StatusCode)
 }
 
-// initial returns the initial access token, or "".
-func (r *Registrar) initial(ctx context.Context) (string, error) {
+// initial returns the initial access token of a server, or "".
+func (r *Registrar) initial(ctx context.Context, p *provider.Provider) (string, error) {
 	if r.options.InitialToken == nil {
 		return "", nil
 	}
-	token, err := r.options.InitialToken(ctx)
+	token, err := r.options.InitialToken(ctx, p)
 	if err == nil && !ascii.Visible(token) {
 		err = errors.New("InitialToken returned a token that no header can carry")
 	}
@@ -104,7 +105,7 @@ func refusal(resp *http.Response, body []byte, token string) error {
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
 		e.Kind = tokensource.ErrTemporary
 		if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-			e.RetryAfter = time.Duration(seconds) * time.Second
+			e.RetryAfter = min(time.Duration(seconds)*time.Second, longestRetry)
 		}
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		e.Hint = "the server registers no app without a token: set Options.InitialToken, or register the app by hand"
@@ -149,9 +150,20 @@ func parse(body []byte, m Metadata, status int) (client, error) {
 		}
 	}
 	if c.Secret != "" {
-		if end, err := strconv.ParseInt(members.Text(object.At("client_secret_expires_at")), 10, 64); err == nil && end > 0 {
-			c.Expires = end
-		}
+		c.Expires = ends(members.Text(object.At("client_secret_expires_at")), time.Now())
 	}
 	return c, nil
+}
+
+// ends returns when a secret that was issued now ends, in seconds since 1970,
+// or zero if it does not. Some servers write a number of seconds, milliseconds,
+// or the largest integer there. Such an end says nothing. If it counted, the
+// app would be registered again for each login.
+func ends(text string, now time.Time) int64 {
+	const latest = 1 << 35 // the year 3058
+	end, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || end <= now.Unix() || end >= latest {
+		return 0
+	}
+	return end
 }

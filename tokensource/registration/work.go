@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
@@ -68,17 +69,25 @@ func (r *Registrar) mayTry(j job, now time.Time) error {
 	return nil
 }
 
+// remember keeps the error of an attempt for a moment. Errors that count no
+// more are dropped: servers that come from outside are without number (G10).
+func (r *Registrar) remember(j job, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(r.failed, func(_ string, f failure) bool { return now.Sub(f.at) >= retryPause })
+	r.failed[j.key+j.of] = failure{err, now}
+}
+
 // register sends the request under the announcement that is stored as version,
 // and stores the outcome.
 func (r *Registrar) register(ctx context.Context, j job, rec record, version storage.Version) (client, error) {
 	asking, stop := context.WithTimeout(ctx, timeout)
 	made := time.Now()
-	c, err := r.request(asking, j.provider.RegistrationURL, j.metadata)
+	c, err := r.request(asking, j.provider, j.metadata)
 	stop()
 	if err != nil {
-		r.mu.Lock()
-		r.failed[j.key+j.of] = failure{err, time.Now()}
-		r.mu.Unlock()
+		r.remember(j, err)
 		rec.Intent = nil
 		_, _ = r.write(ctx, j.key, rec, version) // otherwise the announcement ends by itself
 		return client{}, err

@@ -20,6 +20,12 @@ const root = "../../.."
 // its own files only.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "MPL-2.0-no-copyleft-exception", "Unlicense"}
 
+// documentation are licences that the named modules have for their
+// documentation only, as their licence files say. No package is built of it. A
+// new version of such a module must be read again, so the version is part of
+// the name.
+var documentation = map[string]string{"github.com/modelcontextprotocol/go-sdk@v1.8.0": "CC-BY-4.0"}
+
 // TestEveryModuleHasALicenceThatIsAllowed reads the licence of every module of
 // which a package is built, tests and benchmarks included.
 func TestEveryModuleHasALicenceThatIsAllowed(t *testing.T) {
@@ -34,7 +40,7 @@ func TestEveryModuleHasALicenceThatIsAllowed(t *testing.T) {
 				t.Errorf("%s: %v", m.name, err)
 			}
 			for _, name := range names {
-				if !slices.Contains(allowed, name) {
+				if !slices.Contains(allowed, name) && documentation[m.name] != name {
 					t.Errorf("%s has the licence %s, which is not one of %q", m.name, name, allowed)
 				}
 			}

@@ -215,7 +215,8 @@ func refuse(w http.ResponseWriter, err error) {
 }
 
 // The names of cookies: serverName of the server at which the browser is logged
-// in, and pendingName of the server of its latest login. A login can be finished
+// in, and pendingName of the server of its latest login. A login can be
+// finished
 // within an hour.
 const (
 	serverName  = "atproto-server"

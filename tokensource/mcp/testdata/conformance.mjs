@@ -1,0 +1,2 @@
+// Runs the conformance suite of the Model Context Protocol.
+import '@modelcontextprotocol/conformance/dist/index.js';
