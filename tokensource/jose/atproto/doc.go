@@ -12,7 +12,8 @@
 // # Its types
 //
 // A [Resolver] resolves. An [Account] is what it found. [Options] are its
-// settings.
+// settings. [Logins] are the logins of an [App] at the servers of all its
+// users, on one mux.
 //
 // # Example
 //

@@ -74,7 +74,8 @@ func suits(s *discovery.Server) error {
 }
 
 // Verify returns the account of the user that an authorization server has named
-// as sub, in an answer of its token endpoint. It resolves the DID again. Call it
+// as sub, in an answer of its token endpoint. It resolves the DID again. Call
+// it
 // after each exchange and each refresh: an account that has moved belongs to
 // another authorization server.
 //

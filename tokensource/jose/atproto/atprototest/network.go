@@ -163,6 +163,13 @@ func (n *Network) Page(place string, body any) {
 	n.pages[place] = text
 }
 
+// Unpage removes what a place answers.
+func (n *Network) Unpage(place string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.pages, place)
+}
+
 // Asked returns the addresses of all requests, in order, without queries.
 func (n *Network) Asked() []string {
 	n.mu.Lock()
@@ -196,7 +203,11 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 	case known:
 		return answer(r, http.StatusOK, body), nil
 	case fake != nil:
-		return fake.Transport().RoundTrip(r)
+		resp, err := fake.Transport().RoundTrip(r)
+		if err == nil && resp.StatusCode == http.StatusOK && strings.HasSuffix(place, "/oauth/token") {
+			return named(r, fake, resp)
+		}
+		return resp, err
 	}
 	return answer(r, http.StatusNotFound, "{}"), nil
 }
@@ -209,4 +220,24 @@ func answer(r *http.Request, status int, body string) *http.Response {
 		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: r,
 	}
+}
+
+// named adds the user to an answer of the token endpoint.
+func named(r *http.Request, fake *oauthtest.Server, resp *http.Response) (*http.Response, error) {
+	defer resp.Body.Close()
+	var members map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&members); err != nil {
+		return nil, err
+	}
+	access, _ := members["access_token"].(string)
+	members["sub"] = fake.Token(access).User.ID
+	body, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	out := answer(r, http.StatusOK, string(body))
+	for _, name := range []string{"Dpop-Nonce", "Date"} {
+		out.Header[name] = resp.Header[name]
+	}
+	return out, nil
 }
