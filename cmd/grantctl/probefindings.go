@@ -223,8 +223,9 @@ func (f *findings) revocation(ctx context.Context, t *target, auth string, now t
 	return err
 }
 
-// providerFile returns the facts in the format of provider.Load. A fact that was
-// not established is absent: the Provider then expects the strictest server.
+// providerFile returns the facts in the format of provider.Load. A fact that
+// was not established is absent: the Provider then expects the strictest
+// server.
 func (f *findings) providerFile(t *target, name, day string) ([]byte, error) {
 	yes := func(b *bool) bool { return b != nil && *b }
 	no := func(b *bool) bool { return b != nil && !*b }
