@@ -16,6 +16,9 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
+// The functions below are compiled for the page only.
+var _ = []any{blueskyLogins, blueskyClient}
+
 // blueskyLogins is the login of docs/bluesky.md.
 func blueskyLogins(store storage.Store, keys seal.AEAD, mux *http.ServeMux, page http.Handler) (*atproto.Logins, error) {
 	resolver, err := atproto.NewResolver(nil)

@@ -75,8 +75,7 @@ func suits(s *discovery.Server) error {
 
 // Verify returns the account of the user that an authorization server has named
 // as sub, in an answer of its token endpoint. It resolves the DID again. Call
-// it
-// after each exchange and each refresh: an account that has moved belongs to
+// it after each exchange and each refresh: an account that has moved belongs to
 // another authorization server.
 //
 // The issuer is that of the server that answered. The did is that of the

@@ -178,16 +178,25 @@ func (l *Logins) ofSession(serve func(*middleware.Login) http.Handler) http.Hand
 // serverOf returns the server that a cookie of the browser names, and its
 // issuer, or nil. The cookie proves nothing: the session of that server does.
 func (l *Logins) serverOf(r *http.Request, name string) (*server, string, error) {
-	c, err := r.Cookie(l.site.prefix + name)
-	if err != nil {
+	issuer := issuerIn(r, l.site.prefix+name)
+	if issuer == "" {
 		return nil, "", nil
+	}
+	s, err := l.server(r.Context(), issuer)
+	return s, issuer, err
+}
+
+// issuerIn returns the issuer that a cookie names, or "".
+func issuerIn(r *http.Request, cookie string) string {
+	c, err := r.Cookie(cookie)
+	if err != nil {
+		return ""
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
 	if issuer, bad := origin(string(raw)); err != nil || bad != nil || issuer != string(raw) {
-		return nil, "", nil
+		return ""
 	}
-	s, err := l.server(r.Context(), string(raw))
-	return s, string(raw), err
+	return string(raw)
 }
 
 // ask leads a browser to the page where the user types a handle.
