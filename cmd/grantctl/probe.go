@@ -229,7 +229,7 @@ func (p *probing) agreed(ctx context.Context, c *console, question string) bool 
 		return true
 	}
 	fmt.Fprint(c.stderr, question, " That can end the grant. Type yes: ")
-	line, _ := readLine(ctx, p.in) //nolint:errcheck // what is no yes is a no
+	line, _ := readLine(ctx, p.in) // what is no yes is a no
 	return strings.TrimSpace(line) == "yes"
 }
 

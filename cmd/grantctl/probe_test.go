@@ -80,7 +80,7 @@ func probe(t *testing.T, o *oauthtest.Options, like func(*oauthtest.Knobs), b *b
 		"-authorize", at.AuthorizationURL, "-token", at.TokenURL, "-revoke", at.RevocationURL, "-api", listener.URL + "/me", listener.URL,
 	}, flags...), b, &stdout, &b.stderr)
 	r := probed{result{code, stdout.String(), b.stderr.String()}, listener.URL, file}
-	written, _ := os.ReadFile(file) //nolint:errcheck // an early end writes none
+	written, _ := os.ReadFile(file) // an early end writes none
 	for _, secret := range []string{app.Secret(), "code=", "access_token\"", "\"refresh_token\""} {
 		if strings.Contains(r.stdout+r.stderr+string(written), secret) {
 			t.Errorf("probe printed %q", secret)

@@ -109,23 +109,12 @@ func (t *target) refresh(ctx context.Context, auth, secret, token string) (*repl
 // pkce asks for an authorization without a challenge. Some servers refuse that
 // before anybody logs in. A control with a challenge must not be refused.
 func (f *findings) pkce(ctx context.Context, t *target, with, without string) error {
-	refusal := func(page string) (string, error) {
-		_, resp, err := t.get(ctx, page, "")
-		if err != nil {
-			return "", err
-		}
-		to, err := resp.Location()
-		if err != nil {
-			return "", nil //nolint:nilerr // a page is no refusal
-		}
-		return to.Query().Get("error"), nil
-	}
-	control, err := refusal(with)
-	if err != nil || control != "" {
+	control, err := t.get(ctx, with, "")
+	if err != nil || control.sentBack != "" {
 		return err
 	}
-	code, err := refusal(without)
-	if code == "invalid_request" {
+	r, err := t.get(ctx, without, "")
+	if err == nil && r.sentBack == "invalid_request" {
 		f.PKCERequired = new(true)
 	}
 	return err
@@ -143,11 +132,11 @@ func (f *findings) tokensOf(r *reply) tokens {
 
 // apiAnswers compares the API's answers to the good token and to a bad one.
 func (f *findings) apiAnswers(ctx context.Context, t *target, now tokens) error {
-	good, _, err := t.get(ctx, t.api, now.access())
+	good, err := t.get(ctx, t.api, now.access())
 	if err != nil || good.Status/100 != 2 {
 		return err
 	}
-	bad, _, err := t.get(ctx, t.api, "authtrip-probe-is-no-access-token")
+	bad, err := t.get(ctx, t.api, "authtrip-probe-is-no-access-token")
 	if err == nil && bad.refused() {
 		f.BadTokenStatus = &bad.Status
 	}
@@ -168,7 +157,7 @@ func (f *findings) rotation(ctx context.Context, t *target, auth string, old tok
 	if f.BadTokenStatus == nil || r.access() == old.access() {
 		return now, nil // there is no API that tells a good token from a bad one
 	}
-	was, _, err := t.get(ctx, t.api, old.access())
+	was, err := t.get(ctx, t.api, old.access())
 	if err == nil && (was.Status/100 == 2 || was.Status == *f.BadTokenStatus) {
 		f.EndsAccess = new(was.Status/100 != 2)
 	}

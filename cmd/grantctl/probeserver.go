@@ -27,13 +27,13 @@ type target struct {
 
 // reply is the part of an answer that probe looks at. Tokens are in closures.
 type reply struct {
-	Status    int    `json:"status"`
-	Code      string `json:"error,omitempty"`
-	Media     string `json:"content_type,omitempty"`
-	expires   *int64
-	tokenType string
-	access    func() string
-	refresh   func() string
+	Status   int    `json:"status"`
+	Code     string `json:"error,omitempty"`
+	Media    string `json:"content_type,omitempty"`
+	sentBack string // the error in the address of a redirect
+	expires  *int64
+	access   func() string
+	refresh  func() string
 }
 
 // good says that the answer brought a token.
@@ -106,20 +106,15 @@ func (t *target) post(ctx context.Context, to, auth, secret string, form url.Val
 }
 
 // get calls a page, with a token if there is one.
-func (t *target) get(ctx context.Context, to, token string) (*reply, *http.Response, error) {
+func (t *target) get(ctx context.Context, to, token string) (*reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
-		return nil, nil, errors.New("the address is no URL")
+		return nil, errors.New("the address is no URL")
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := t.http.Do(req)
-	if err != nil {
-		return nil, nil, unreached(ctx, req, err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	return read(resp), resp, nil
+	return t.do(req)
 }
 
 func (t *target) do(req *http.Request) (*reply, error) {
@@ -127,7 +122,7 @@ func (t *target) do(req *http.Request) (*reply, error) {
 	if err != nil {
 		return nil, unreached(req.Context(), req, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	return read(resp), nil
 }
 
@@ -149,7 +144,6 @@ func read(resp *http.Response) *reply {
 	var body struct {
 		Access  string      `json:"access_token"`
 		Refresh string      `json:"refresh_token"`
-		Type    string      `json:"token_type"`
 		Expires json.Number `json:"expires_in"`
 		Error   string      `json:"error"`
 	}
@@ -163,7 +157,9 @@ func read(resp *http.Response) *reply {
 	if n, err := body.Expires.Int64(); err == nil {
 		r.expires = &n
 	}
-	r.tokenType = body.Type
+	if to, err := resp.Location(); err == nil {
+		r.sentBack = to.Query().Get("error")
+	}
 	r.access, r.refresh = func() string { return body.Access }, func() string { return body.Refresh }
 	return r
 }
