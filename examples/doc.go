@@ -1,4 +1,12 @@
 // Package examples is the root of a module of its own. Each folder holds a
 // program, with a test that runs it against package oauthtest. So the
 // requirements of the programs are not requirements of the root module.
+//
+// # Programs
+//
+//   - quickstart: a web app with a login, and a fake of X
+//   - agent: a command that calls a tool of an MCP server
+//   - gotwitter: the client library of somebody else
+//   - routers: a login on the routers chi and Echo
+//   - browsers: tests of the login in a real browser
 package examples
