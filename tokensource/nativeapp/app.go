@@ -74,7 +74,9 @@ type Options struct {
 	//		return nil
 	//	},
 	//
-	// The URL is for the user only: with it, another person could finish the login.
+	// Open must return before the user has logged in, because the login waits for
+	// it. The URL is for the user only: with it, another person could finish the
+	// login.
 	Open func(ctx context.Context, url string) error
 
 	// AnyPort uses a free port in place of the one in the redirect URL of the
