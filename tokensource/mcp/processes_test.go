@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -404,5 +405,16 @@ func TestA401WithoutATokenThatIsHandledAfterTheLogin(t *testing.T) {
 	}
 	if p.logins() != 1 {
 		t.Errorf("%d logins, want 1", p.logins())
+	}
+}
+
+func TestA401AfterCloseLogsNobodyIn(t *testing.T) {
+	s := newSite(t, newIssuer(t, true))
+	p := s.start(t, t.TempDir(), false)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.send(t, ""); err == nil || errors.Is(err, context.Canceled) || p.logins() != 0 {
+		t.Errorf("send() = %v with %d logins, want that the Handler is closed", err, p.logins())
 	}
 }
