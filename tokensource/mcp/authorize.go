@@ -70,7 +70,15 @@ func (h *Handler) again(ctx context.Context, a attempt) error {
 		return err
 	}
 	if !c.same(f) {
+		if h.adopt(ctx, f) {
+			return nil
+		}
 		return h.login(ctx, f)
+	}
+	if a.rejected == "" && !a.renewed {
+		if tok, err := c.token(ctx); err == nil && tok != nil {
+			return nil // the login ended after the request was sent
+		}
 	}
 	if a.rejected != "" && !a.renewed {
 		_, err := c.source.Renew(ctx, &oauth2.Token{AccessToken: a.rejected})
@@ -81,7 +89,7 @@ func (h *Handler) again(ctx context.Context, a attempt) error {
 			return err
 		}
 	}
-	f.Scopes = union(c.Scopes, f.Scopes)
+	f.Scopes = union(h.askedFor(ctx, c), f.Scopes)
 	return h.login(ctx, f)
 }
 
@@ -103,9 +111,43 @@ func (h *Handler) stepUp(ctx context.Context, a attempt, scopes []string) error 
 		return err
 	}
 	if c.same(f) {
-		f.Scopes = union(c.Scopes, f.Scopes)
+		f.Scopes = union(h.askedFor(ctx, c), f.Scopes)
 	}
 	return h.login(ctx, f)
+}
+
+// askedFor returns the scopes of the last login, of this or of another process.
+// A login replaces the grant that all of them use.
+func (h *Handler) askedFor(ctx context.Context, c *connection) []string {
+	m, ok, err := h.recall(ctx)
+	if err != nil || !ok || m.Issuer != c.Issuer || m.ClientID != c.ClientID || m.Resource != c.Resource {
+		return c.Scopes
+	}
+	return union(c.Scopes, m.Scopes)
+}
+
+// adopt uses the login of another process at the server that was found, and
+// reports whether there is one with a token.
+func (h *Handler) adopt(ctx context.Context, f *Found) bool {
+	m, ok, err := h.recall(ctx)
+	if err != nil || !ok || m.Issuer != issuerOf(f.Provider) || m.Resource != f.Resource {
+		return false
+	}
+	stored := *f
+	stored.Scopes = m.Scopes
+	c, err := h.connect(ctx, &stored, m.ClientID)
+	if err != nil {
+		return false // the login that follows finds out why
+	}
+	if tok, err := c.token(ctx); err != nil || tok == nil {
+		_ = c.keeper.Close()
+		return false
+	}
+	h.mu.Lock()
+	h.logins++
+	h.mu.Unlock()
+	h.use(c)
+	return true
 }
 
 // operation names what a request does, for the count of logins.

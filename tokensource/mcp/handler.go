@@ -29,6 +29,7 @@ type Handler struct {
 	running  sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows; never held across I/O
+	closed bool
 	now    *connection
 	old    []*connection // closed with the Handler, because requests may use them
 	logins uint64        // counts the logins and renewals that have succeeded
@@ -109,6 +110,9 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 // Close ends logins that are under way, and what keeps the grants alive. The
 // grants stay in the store. It may be called more than once.
 func (h *Handler) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
 	h.cancel()
 	h.running.Wait()
 	h.mu.Lock()
@@ -180,11 +184,26 @@ func (h *Handler) useFirst(c *connection) bool {
 	return true
 }
 
+var errClosed = errors.New("mcp: the Handler is closed")
+
+// begin counts work that Close waits for, and reports whether it may begin.
+func (h *Handler) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.running.Add(1)
+	return true
+}
+
 // share runs f once for all callers with the same key. It ends with the
 // Handler, and each caller waits on its own context.
 func (h *Handler) share(ctx context.Context, key string, f func(context.Context) error) error {
 	done := h.flights.DoChan(key, func() (any, error) {
-		h.running.Add(1)
+		if !h.begin() {
+			return nil, errClosed
+		}
 		defer h.running.Done()
 		return nil, f(h.ctx)
 	})
