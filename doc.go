@@ -12,9 +12,15 @@
 //   - [github.com/authtrip/authtrip/tokensource/oauth]: the client of one
 //     authorization server. Each call makes one request.
 //   - [github.com/authtrip/authtrip/tokensource/provider]: what is known of a
-//     server: X, or a description of your own.
-//   - [github.com/authtrip/authtrip/tokensource/derived]: tokens of the app
-//     itself.
+//     server: a catalogue, or a description of your own.
+//   - [github.com/authtrip/authtrip/tokensource/discovery]: what a server
+//     publishes about itself. Package registration registers an app there.
+//   - [github.com/authtrip/authtrip/tokensource/nativeapp]: logins of programs
+//     without a web server.
+//   - [github.com/authtrip/authtrip/tokensource/derived]: tokens without a
+//     refresh token, such as those of the app itself.
+//   - Modules of their own below tokensource: jose (private_key_jwt, DPoP,
+//     Bluesky), oidc (ID tokens and logout), mcp (Model Context Protocol).
 //   - [github.com/authtrip/authtrip/storage]: where grants are kept: memory, a
 //     directory (filestore), and SQLite, PostgreSQL and Redis as modules of
 //     their own. Sealed encrypts what any of them keeps.

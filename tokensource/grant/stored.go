@@ -118,3 +118,12 @@ func (k *Keeper) write(ctx context.Context, key string, r *lease.Record, old sto
 	}
 	return k.store.Put(ctx, key, r.Encode(), old)
 }
+
+// sameSet reports that two records hold one token set.
+func sameSet(a, b *lease.Record) bool { return a.Token.ID == b.Token.ID }
+
+// newer reports that the store held a later than b: both hold token sets of one
+// login, which are numbered. A grant ends after its last set was stored.
+func newer(a, b *lease.Record) bool {
+	return a.Login == b.Login && (a.Serial > b.Serial || a.Serial == b.Serial && a.Over != "" && b.Over == "")
+}

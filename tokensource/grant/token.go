@@ -291,15 +291,6 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 	}
 }
 
-// sameSet reports that two records hold one token set.
-func sameSet(a, b *lease.Record) bool { return a.Token.ID == b.Token.ID }
-
-// newer reports that the store held a later than b: both hold token sets of one
-// login, which are numbered. A grant ends after its last set was stored.
-func newer(a, b *lease.Record) bool {
-	return a.Login == b.Login && (a.Serial > b.Serial || a.Serial == b.Serial && a.Over != "" && b.Over == "")
-}
-
 // entry prepares a record for the cache. A dead grant is read again at each
 // use, because a login elsewhere must be seen at once.
 func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry {
