@@ -22,7 +22,7 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
 	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
 	@$(BESIDE) test-alone test-release
-	@.ci/step "fuzz, a look" .ci/fuzz 2s # the corpora are tests already
+	@.ci/step "fuzz, a look" .ci/fuzz 500x # the corpora are tests already
 
 test-vet:
 	@.ci/step "go vet" go vet work
