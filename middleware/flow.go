@@ -28,11 +28,13 @@ type flow struct {
 	scopes   []string      // that were asked for, or nil for those of the client
 	openID   openID        // for OpenID Connect
 	key      redact.Hidden // of the proofs of possession; empty for none
+	bound    string        // stands for the user of the app who began, if the app has users of its own
 	returnTo string        // local path, checked before it got here
 	expires  time.Time
 
-	client *oauth.Client // with that redirect URL and these scopes
-	target string        // the URL of the authorization request, before it was sent
+	account string        // the user of the app, as soon as that is known
+	client  *oauth.Client // with that redirect URL and these scopes
+	target  string        // the URL of the authorization request, before it was sent
 }
 
 func newFlow(returnTo string, life time.Duration) flow {
@@ -48,7 +50,8 @@ func newFlow(returnTo string, life time.Duration) flow {
 
 // A flow is sealed as the second of its expiry, the verifier, the hash of the
 // redirect URL, the scopes, a line break, what is for OpenID Connect, a line
-// break, the key, a line break, and the return path.
+// break, the key, a line break, what stands for the user of the app, a line
+// break, and the return path.
 const (
 	atVerifier = 4
 	atRedirect = atVerifier + 32
@@ -64,7 +67,7 @@ func (f flow) encode() ([]byte, error) {
 		return nil, errNoFlow
 	}
 	b = append(b, f.callback.hash()...)
-	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.encodeKey()+"\n"+f.returnTo...), nil
+	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.encodeKey()+"\n"+f.bound+"\n"+f.returnTo...), nil
 }
 
 // decodeFlow reads what encode has written for one of the redirect URLs.
@@ -75,9 +78,10 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 	scopes, rest, ok := strings.Cut(string(plain[atScopes:]), "\n")
 	line, rest, _ := strings.Cut(rest, "\n")
 	asked, valid := decodeOpenID(line)
-	line, returnTo, also := strings.Cut(rest, "\n")
+	line, rest, _ = strings.Cut(rest, "\n")
 	key, intact := decodeKey(line)
-	if !ok || !also || !valid || !intact {
+	bound, returnTo, also := strings.Cut(rest, "\n")
+	if !ok || !also || !valid || !intact || !isAccountMark(bound) {
 		return flow{}, errNoFlow
 	}
 	f := flow{
@@ -85,6 +89,7 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 		verifier: redact.Hide(base64.RawURLEncoding.EncodeToString(plain[atVerifier:atRedirect])),
 		openID:   asked,
 		key:      key,
+		bound:    bound,
 		returnTo: returnTo,
 		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}
