@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/authtrip/authtrip/examples/internal/fakeuser"
+	"github.com/authtrip/authtrip/examples/internal/journey"
 	"github.com/authtrip/authtrip/examples/routers"
 	"github.com/authtrip/authtrip/middleware"
 )
@@ -15,6 +15,6 @@ func TestRouters(t *testing.T) {
 		"net/http": routers.NetHTTP, "http.StripPrefix": routers.StripPrefix, "chi": routers.Chi, "the root of chi": routers.ChiRoot,
 		"echo": routers.Echo, "gorilla/mux": routers.Gorilla, "gin": routers.Gin, "httprouter": routers.HTTPRouter,
 	} {
-		t.Run(name, func(t *testing.T) { fakeuser.Journey(t, nil, mount) })
+		t.Run(name, func(t *testing.T) { journey.Test(t, nil, mount) })
 	}
 }

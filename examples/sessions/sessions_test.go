@@ -12,7 +12,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	gorilla "github.com/gorilla/sessions"
 
-	"github.com/authtrip/authtrip/examples/internal/fakeuser"
+	"github.com/authtrip/authtrip/examples/internal/journey"
 	"github.com/authtrip/authtrip/examples/sessions"
 	"github.com/authtrip/authtrip/middleware"
 )
@@ -43,7 +43,7 @@ func libraries(t *testing.T) map[string]library {
 func TestSessions(t *testing.T) {
 	for name, lib := range libraries(t) {
 		t.Run(name, func(t *testing.T) {
-			fakeuser.Journey(t, &middleware.Options{Sessions: lib.adapter}, func(login *middleware.Login, page http.Handler) http.Handler {
+			journey.Test(t, &middleware.Options{Sessions: lib.adapter}, func(login *middleware.Login, page http.Handler) http.Handler {
 				mux := http.NewServeMux()
 				mux.Handle("/private", login.Require(page))
 				login.Mount(mux)
