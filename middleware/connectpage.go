@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/tokensource"
@@ -46,5 +47,7 @@ func (e *Error) aboutConnection() wording {
 	case e.kept:
 		return wording{nil, "not_finished", "Not finished yet", keptLogin.text, keptLogin.label}
 	}
-	return e.pick(connectWordings, wording{code: "error", title: "Something went wrong", text: "The request could not be answered."})
+	found := e.pick(connectWordings, wording{code: "error", title: "Something went wrong", text: "The request could not be answered."})
+	found.text = strings.Replace(found.text, "finished: the login ", "finished: it ", 1)
+	return found
 }
