@@ -151,8 +151,8 @@ func (a *adopter) adopt(ctx context.Context, c *console, v *vault, tokens []fore
 	return a.finish(c, errors.Join(err, k.Close()))
 }
 
-// one stores a token. A token without an access token is redeemed first, because
-// only that shows that it works.
+// one stores a token. A token without an access token is redeemed first,
+// because only that shows that it works.
 func (a *adopter) one(ctx context.Context, k *grant.Keeper, client *oauth.Client, t foreign) error {
 	if t.subject != "" {
 		if there, err := a.isThere(ctx, k, t.subject); there || err != nil {
