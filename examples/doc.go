@@ -8,6 +8,7 @@
 //   - agent: a command that calls a tool of an MCP server
 //   - gateway: a reverse proxy whose callers hold capabilities and no tokens
 //   - clients: libraries of other people, which take the tokens of a user
+//   - moving: programs before and after they moved to authtrip
 //   - routers: a login on net/http, chi, gorilla/mux, gin, echo and httprouter
 //   - sessions: a login in the sessions of scs and gorilla/sessions
 //   - browsers: tests of the login in a real browser
