@@ -12,7 +12,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -109,7 +108,7 @@ func (l *login) steps(ctx context.Context, k *kept) error {
 		}
 	}
 	if !k.accepted {
-		if err := l.accept(ctx, k.user); err != nil {
+		if err := l.accept(ctx, k); err != nil {
 			return err
 		}
 		k.accepted = true
@@ -146,12 +145,16 @@ func (l *login) prove(ctx context.Context, subject string) {
 	}
 }
 
-// accept asks the app whether the user may log in.
-func (l *login) accept(ctx context.Context, user provider.Identity) error {
+// accept refuses another user than the one who must log in, and asks the app
+// whether the user may.
+func (l *login) accept(ctx context.Context, k *kept) error {
+	if k.subject != "" && k.user.Subject != k.subject {
+		return &Error{Op: opCallback, Kind: ErrRefused, Cause: "the authorization server named another user than the one who was asked for"}
+	}
 	if l.options.OnLogin == nil {
 		return nil
 	}
-	switch err := l.options.OnLogin(ctx, user); {
+	switch err := l.options.OnLogin(ctx, k.user); {
 	case errors.Is(err, ErrRefused):
 		return &Error{Op: opCallback, Kind: ErrRefused, Err: err}
 	case err != nil:
