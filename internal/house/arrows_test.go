@@ -57,6 +57,7 @@ var arrows = []row{
 	{"internal/opened", "", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
+	{"internal/routes", "", "internal/*"},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
@@ -83,7 +84,7 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
-	{"tokensource/jose/atproto", "middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
+	{"tokensource/jose/atproto", "internal/opened internal/routes middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/jose tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
 	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto"},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
@@ -98,7 +99,7 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/responseparams internal/routes internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
