@@ -11,15 +11,20 @@ import (
 // maxDocument is how many bytes of a DID document are read.
 const maxDocument = 64 << 10
 
-// document is what the AT Protocol reads of a DID document.
+// document is what the AT Protocol reads of a DID document. Documents have
+// other entries beside, in every form that the standard of DIDs allows. They
+// are left unread.
 type document struct {
-	ID          string   `json:"id"`
-	AlsoKnownAs []string `json:"alsoKnownAs"`
-	Service     []struct {
-		ID       string          `json:"id"`
-		Type     string          `json:"type"`
-		Endpoint json.RawMessage `json:"serviceEndpoint"` // a text, or an object of other services
-	} `json:"service"`
+	ID          string            `json:"id"`
+	AlsoKnownAs []json.RawMessage `json:"alsoKnownAs"`
+	Service     []json.RawMessage `json:"service"`
+}
+
+// service is one entry of a document.
+type service struct {
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Endpoint string `json:"serviceEndpoint"`
 }
 
 // document returns the document of a DID: from the directory for the method
@@ -43,31 +48,35 @@ func (r *Resolver) document(ctx context.Context, did string) (*document, error) 
 	return d, nil
 }
 
-// handle returns the handle that the document names first, or "".
+// handle returns the first valid handle that the document names, or "".
 func (d *document) handle() string {
-	for _, name := range d.AlsoKnownAs {
+	for _, entry := range d.AlsoKnownAs {
+		var name string
+		if json.Unmarshal(entry, &name) != nil {
+			continue
+		}
 		if raw, ok := strings.CutPrefix(name, "at://"); ok {
-			handle, err := parseHandle(raw)
-			if err != nil {
-				return ""
+			if handle, err := parseHandle(raw); err == nil {
+				return handle
 			}
-			return handle
 		}
 	}
 	return ""
 }
 
-// server returns the origin of the server that hosts the account.
+// server returns the origin of the server that hosts the account: that of the
+// first service with the right name and the right type ([DID documents]).
+//
+// [DID documents]: https://atproto.com/specs/did#did-documents
 func (d *document) server() (string, error) {
-	for _, s := range d.Service {
-		if s.ID != "#atproto_pds" && s.ID != d.ID+"#atproto_pds" {
+	for _, entry := range d.Service {
+		var s service
+		if json.Unmarshal(entry, &s) != nil {
 			continue
 		}
-		var endpoint string
-		if s.Type != "AtprotoPersonalDataServer" || json.Unmarshal(s.Endpoint, &endpoint) != nil {
-			return "", errors.New("its service #atproto_pds is of another type")
+		if (s.ID == "#atproto_pds" || s.ID == d.ID+"#atproto_pds") && s.Type == "AtprotoPersonalDataServer" {
+			return origin(s.Endpoint)
 		}
-		return origin(endpoint)
 	}
 	return "", errors.New("it names no server")
 }

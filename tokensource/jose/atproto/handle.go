@@ -25,7 +25,7 @@ func (r *Resolver) lookUp(ctx context.Context, handle string) (string, error) {
 	if did != "" || errors.Is(err, ErrHandle) {
 		return did, err
 	}
-	body, fileErr := r.fetch(ctx, "https://"+handle+"/.well-known/atproto-did", 2048)
+	body, fileErr := r.follow(ctx, "https://"+handle+"/.well-known/atproto-did", 2048)
 	if fileErr != nil {
 		if errors.Is(err, tokensource.ErrTemporary) {
 			return "", err // the record may say more later
