@@ -65,9 +65,9 @@ type App struct {
 	// means a short text.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
-	// Options are for the login of [Logins] at each server. Leave Identify and
-	// OnBegin nil: the answer of the server says who the user is. NewLogins sets
-	// the paths. Nil means all defaults.
+	// Options are for the login of [Logins] at each server. Leave Identify,
+	// OnBegin and RedirectURLs nil: the answer of the server says who the user
+	// is. NewLogins sets the paths. Nil means all defaults.
 	Options *middleware.Options
 }
 
@@ -159,9 +159,6 @@ func (a *App) document() (http.Handler, error) {
 		m = *a.Metadata
 	}
 	m.RedirectURLs, m.Scopes = []string{a.Registration.RedirectURL}, a.Registration.Scopes
-	if a.Options != nil {
-		m.RedirectURLs = append(m.RedirectURLs, a.Options.RedirectURLs...)
-	}
 	m.ApplicationType = cmp.Or(m.ApplicationType, "web")
 	m.GrantTypes, m.DPoPBound = []string{"authorization_code", "refresh_token"}, true
 	m.TokenAuthMethod, m.TokenAuthAlgorithm, m.Keys, m.KeysURL = "none", "", nil, ""

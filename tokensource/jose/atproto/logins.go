@@ -39,8 +39,8 @@ func NewLogins(r *Resolver, app *App) (*Logins, error) {
 		return nil, errors.New("atproto: NewLogins needs Keys of the App")
 	case len(app.LoginPage) < 2 || app.LoginPage[0] != '/' || app.LoginPage[1] == '/':
 		return nil, errors.New("atproto: App.LoginPage must be a path of this site")
-	case app.Options != nil && (app.Options.Identify != nil || app.Options.OnBegin != nil):
-		return nil, errors.New("atproto: App.Options must leave Identify and OnBegin nil")
+	case app.Options != nil && (app.Options.Identify != nil || app.Options.OnBegin != nil || app.Options.RedirectURLs != nil):
+		return nil, errors.New("atproto: App.Options must leave Identify, OnBegin and RedirectURLs nil")
 	}
 	s, err := newSite(app.Registration.RedirectURL)
 	if err != nil {

@@ -47,6 +47,26 @@ func resolver(t *testing.T, n *atprototest.Network) *atproto.Resolver {
 	return r
 }
 
+// serviceAt is the entry of a document that names the server of an account.
+func serviceAt(server string) map[string]any {
+	return map[string]any{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": server}
+}
+
+// services publishes the document of alice with some services.
+func services(n *atprototest.Network, list ...any) {
+	n.Page("https://plc.directory/"+alice, map[string]any{"id": alice, "alsoKnownAs": []string{"at://alice.test"}, "service": list})
+}
+
+// redirects makes the file of the handle of alice a redirect. A page at the
+// target would name her.
+func redirects(to string) func(*atprototest.Network) {
+	return func(n *atprototest.Network) {
+		n.Record("alice.test")
+		n.Page(to, alice)
+		n.Page("https://alice.test/.well-known/atproto-did", "redirect "+to)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	whole := atproto.Account{DID: alice, Handle: "alice.test", Server: pds, Issuer: entryway}
 	for _, tt := range []struct {
@@ -69,6 +89,41 @@ func TestResolve(t *testing.T) {
 		{name: "a record counts before the file", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
 			n.Page("https://alice.test/.well-known/atproto-did", bob)
 		}},
+		{name: "a name server that does not answer, and a file", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
+			n.Record("alice.test", "error")
+			n.Page("https://alice.test/.well-known/atproto-did", alice)
+		}},
+		{name: "a file on another host, by two redirects", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
+			n.Record("alice.test")
+			n.Page("https://alice.test/.well-known/atproto-did", "redirect https://www.alice.test/did")
+			n.Page("https://www.alice.test/did", "redirect /did.txt")
+			n.Page("https://www.alice.test/did.txt", alice)
+		}},
+		{name: "several services, of which the second is the server", in: alice, want: whole, set: func(n *atprototest.Network) {
+			services(n, map[string]any{"id": "#bsky_notif", "type": "BskyNotificationService", "serviceEndpoint": own}, serviceAt(pds))
+		}},
+		{name: "the right service name with another type comes first", in: alice, want: whole, set: func(n *atprototest.Network) {
+			services(n, map[string]any{"id": "#atproto_pds", "type": "Another", "serviceEndpoint": own}, serviceAt(pds))
+		}},
+		{name: "services in other forms that DIDs allow", in: alice, want: whole, set: func(n *atprototest.Network) {
+			services(n, map[string]any{"id": "#a", "type": []string{"A", "B"}, "serviceEndpoint": own},
+				map[string]any{"id": "#b", "type": "B", "serviceEndpoint": map[string]string{"origin": own}}, "text", serviceAt(pds))
+		}},
+		{name: "two servers, of which the first counts", in: alice, want: whole, set: func(n *atprototest.Network) {
+			services(n, serviceAt(pds), serviceAt(own))
+		}},
+		{name: "a service named by the whole DID", in: alice, want: whole, set: func(n *atprototest.Network) {
+			s := serviceAt(pds)
+			s["id"] = alice + "#atproto_pds"
+			services(n, s)
+		}},
+		{name: "other names before the handle", in: alice, want: whole, set: func(n *atprototest.Network) {
+			n.Page("https://plc.directory/"+alice, map[string]any{
+				"id": alice, "service": []any{serviceAt(pds)},
+				"alsoKnownAs": []any{"https://alice.example", 7, "at://handle.invalid", "at://no_handle", "at://alice.test", "at://bob.own.test"},
+			})
+		}},
+		{name: "a server at the default port", in: alice, want: whole, set: func(n *atprototest.Network) { n.Account(alice, "alice.test", pds+":443") }},
 		{name: "did:web", in: carol, want: atproto.Account{DID: carol, Handle: "carol.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
 			n.Account(carol, "carol.test", own)
 		}},
@@ -118,10 +173,36 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "a handle with two DIDs", in: "alice.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
 			n.Record("alice.test", "did="+alice, "did="+bob)
 		}},
-		{name: "a file that is a redirect", in: "alice.test", want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
-			n.Record("alice.test")
-			n.Page("https://alice.test/.well-known/atproto-did", "redirect https://elsewhere.test/did")
+		{name: "a record and a file disagree, and the account of the record does not name the handle", in: "alice.test", want: atproto.ErrHandle,
+			set: func(n *atprototest.Network) {
+				n.Record("alice.test", "did="+bob)
+				n.Page("https://alice.test/.well-known/atproto-did", alice)
+			}},
+		{name: "a second handle of an account", in: "second.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+			n.Record("second.test", "did="+alice)
+			n.Page("https://plc.directory/"+alice, map[string]any{
+				"id": alice, "service": []any{serviceAt(pds)}, "alsoKnownAs": []any{"at://alice.test", "at://second.test"},
+			})
 		}},
+		{name: "a file that is a redirect to plain http", in: "alice.test", want: atproto.ErrNotFound, set: redirects("http://elsewhere.test/did")},
+		{name: "a file that is a redirect to another port", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://elsewhere.test:8443/did")},
+		{name: "a file that is a redirect with a user name", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://a:b@elsewhere.test/did")},
+		{name: "a file that is a redirect to itself", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://alice.test/.well-known/atproto-did")},
+		{name: "a directory that redirects", in: alice, want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
+			n.Page("https://plc.directory/"+alice, "redirect https://elsewhere.test/document")
+			n.Page("https://elsewhere.test/document", map[string]any{"id": alice, "service": []any{serviceAt(pds)}})
+		}},
+		{name: "a name server that does not answer, and no file", in: "alice.test", want: tokensource.ErrTemporary, set: func(n *atprototest.Network) {
+			n.Record("alice.test", "error")
+		}},
+		{name: "the handle of accounts without one", in: "handle.invalid", want: atproto.ErrIdentifier},
+		{name: "a service of another DID", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+			s := serviceAt(pds)
+			s["id"] = bob + "#atproto_pds"
+			services(n, s)
+		}},
+		{name: "an issuer that names the default port", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+":443") }},
+		{name: "an issuer with a user name", in: alice, want: discovery.ErrInvalid, set: func(n *atprototest.Network) { n.Host(pds, "https://a@entryway.test") }},
 		{name: "a file without a DID", in: "alice.test", want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
 			n.Record("alice.test")
 			n.Page("https://alice.test/.well-known/atproto-did", "<html>")
@@ -179,6 +260,13 @@ func TestProviderRefuses(t *testing.T) {
 		{"proofs with RS256 only", map[string]any{"dpop_signing_alg_values_supported": []string{"RS256"}}, atproto.ErrServer},
 		{"no client ID documents", map[string]any{"client_id_metadata_document_supported": nil}, atproto.ErrServer},
 		{"no scope atproto", map[string]any{"scopes_supported": []string{"openid"}}, atproto.ErrServer},
+		{"no answers with a code", map[string]any{"response_types_supported": []string{"token"}}, atproto.ErrServer},
+		{"no refresh tokens", map[string]any{"grant_types_supported": []string{"authorization_code"}}, atproto.ErrServer},
+		{"no grant types", map[string]any{"grant_types_supported": nil}, atproto.ErrServer},
+		{"no public clients", map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}, atproto.ErrServer},
+		{"no clients with keys", map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}, atproto.ErrServer},
+		{"assertions with RS256 only", map[string]any{"token_endpoint_auth_signing_alg_values_supported": []string{"RS256"}}, atproto.ErrServer},
+		{"request URIs of strangers", map[string]any{"require_request_uri_registration": false}, atproto.ErrServer},
 		{"no S256", map[string]any{"code_challenge_methods_supported": nil}, discovery.ErrNoS256},
 		{"another issuer", map[string]any{"issuer": own}, discovery.ErrMismatch},
 	} {
@@ -190,6 +278,33 @@ func TestProviderRefuses(t *testing.T) {
 		}
 		if _, err := r.Provider(t.Context(), a); !errors.Is(err, tt.want) {
 			t.Errorf("%s: Provider(alice) = %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// A login can begin at a server whose users have forgotten their handles.
+func TestIssuer(t *testing.T) {
+	for _, tt := range []struct {
+		name, in, want string
+		err            error
+	}{
+		{"an entryway", "entryway.test", entryway, nil},
+		{"an entryway as a URL with a slash", " https://Entryway.test/ ", entryway, nil},
+		{"a server of accounts", "pds.test", entryway, nil},
+		{"a server of its own", own, own, nil},
+		{"an empty text", "", "", atproto.ErrIdentifier},
+		{"a URL with a path", "https://pds.test/xrpc", "", atproto.ErrIdentifier},
+		{"a URL with a query", "https://pds.test?x", "", atproto.ErrIdentifier},
+		{"plain http", "http://pds.test", "", atproto.ErrIdentifier},
+		{"a user name", "https://me@pds.test", "", atproto.ErrIdentifier},
+		{"a server that names two", "two.test", "", atproto.ErrServer},
+		{"a server that is down", "down.test", "", tokensource.ErrTemporary},
+	} {
+		n, r := newNetwork(t)
+		n.Host("https://two.test", entryway, own)
+		n.Page("error down.test", "")
+		if got, err := r.Issuer(t.Context(), tt.in); got != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%s: Issuer(%q) = %q, %v, want %q, %v", tt.name, tt.in, got, err, tt.want, tt.err)
 		}
 	}
 }
@@ -255,6 +370,9 @@ func TestHostsInTheNetworkOfTheProgram(t *testing.T) {
 			if _, err := guarded(address).Resolve(t.Context(), in); !errors.Is(err, discovery.ErrAddress) {
 				t.Errorf("Resolve(%q), whose host has the address %s = %v, want ErrAddress", in, address, err)
 			}
+		}
+		if _, err := guarded(address).Issuer(t.Context(), "pds.test"); !errors.Is(err, discovery.ErrAddress) {
+			t.Errorf("Issuer(pds.test), whose host has the address %s = %v, want ErrAddress", address, err)
 		}
 	}
 }

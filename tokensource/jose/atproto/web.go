@@ -41,14 +41,19 @@ func newSite(redirectURL string) (site, error) {
 // Mount registers the routes: the callback, and beside it "authorize", "logout"
 // and "disconnect". The client ID metadata document is at the path of the
 // client ID. The routes of an http.ServeMux are registered for each method, as
-// those of middleware.Login are.
+// those of middleware.Login are. Options.PathPrefix is left out.
 func (l *Logins) Mount(mux middleware.Mux) {
-	routes.Handle(mux, l.site.authorize, http.HandlerFunc(l.serveAuthorize))
-	routes.Handle(mux, l.site.callback, http.HandlerFunc(l.serveCallback))
-	routes.Handle(mux, l.site.logout, l.ofSession((*middleware.Login).Logout))
-	routes.Handle(mux, l.site.disconnect, l.ofSession((*middleware.Login).Disconnect))
+	prefix := ""
+	if o := l.accounts.app.Options; o != nil {
+		prefix = strings.TrimSuffix(o.PathPrefix, "/")
+	}
+	add := func(at string, h http.Handler) { routes.Handle(mux, strings.TrimPrefix(at, prefix), h) }
+	add(l.site.authorize, http.HandlerFunc(l.serveAuthorize))
+	add(l.site.callback, http.HandlerFunc(l.serveCallback))
+	add(l.site.logout, l.ofSession((*middleware.Login).Logout))
+	add(l.site.disconnect, l.ofSession((*middleware.Login).Disconnect))
 	if u, err := url.Parse(l.accounts.app.Registration.ClientID); err == nil && l.document != nil {
-		routes.Handle(mux, u.Path, l.document)
+		add(u.Path, l.document)
 	}
 }
 

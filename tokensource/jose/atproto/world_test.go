@@ -134,14 +134,17 @@ func (w *world) browser() *browser {
 	return &browser{w, jar}
 }
 
-// get opens a page of the app.
-func (b *browser) get(target string) *httptest.ResponseRecorder {
+// get opens a page of the app, with further headers.
+func (b *browser) get(target string, headers ...string) *httptest.ResponseRecorder {
 	u, err := url.Parse(target)
 	if err != nil {
 		b.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	r.Header.Set("Accept", "text/html")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	for _, c := range b.jar.Cookies(u) {
 		r.AddCookie(c)
 	}

@@ -162,7 +162,8 @@ func (n *Network) Account(did, handle, server string) {
 	n.Document(did, handle, server)
 }
 
-// Record sets the TXT records of a handle. Without texts there are none.
+// Record sets the TXT records of a handle. Without texts there are none. With
+// the text "error" alone the name server does not answer.
 func (n *Network) Record(handle string, texts ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -217,6 +218,9 @@ func (n *Network) LookupTXT(_ context.Context, name string) ([]string, error) {
 	defer n.mu.Unlock()
 	if len(n.records[name]) == 0 {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	if len(n.records[name]) == 1 && n.records[name][0] == "error" {
+		return nil, &net.DNSError{Err: "server misbehaving", Name: name, IsTemporary: true}
 	}
 	return n.records[name], nil
 }
