@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/authtrip/authtrip/internal/opened"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // Callback receives the authorization response. It answers GET only, and POST
@@ -41,6 +42,9 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 		return l.retry(err, "")
 	}
 	if p.kept, err = l.keptParams(r); err != nil {
+		return l.retry(err, "")
+	}
+	if err := l.checkSigned(r, p); err != nil {
 		return l.retry(err, "")
 	}
 	if p.state.Reveal() == "" {
@@ -116,6 +120,23 @@ func (l *login) checkIssuer(p response) error {
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names another issuer"}
 	}
 	return nil
+}
+
+// checkSigned refuses a response with a code that the server must have signed
+// and has not, or that is of another login (Provider.CallbackSignature). An
+// error response leads to no request.
+func (l *login) checkSigned(r *http.Request, p response) error {
+	if p.code.Reveal() == "" {
+		return nil
+	}
+	err := l.client.CheckResponse(r.Context(), r.URL.RawQuery)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, tokensource.ErrTemporary):
+		return stopped(opCallback, "the client secret cannot be read now", err)
+	}
+	return &Error{Op: opCallback, Kind: ErrBadCallback, Cause: err.Error()}
 }
 
 // stateless says what is wrong with a response without a state. X answers with

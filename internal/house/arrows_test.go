@@ -59,6 +59,7 @@ var arrows = []row{
 	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
 	{"internal/routes", "", "internal/*"},
 	{"internal/sendguard", "", "internal/*"},
+	{"internal/signedresponse", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
@@ -74,7 +75,7 @@ var arrows = []row{
 	{"internal/reading", "tokensource/provider internal/members", "internal/*"},
 	{"tokensource/provider/internal/format", "", ""},
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
-	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
+	{"tokensource/oauth", "internal/signedresponse tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
