@@ -85,8 +85,9 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
-	{"tokensource/jose/atproto", "internal/opened internal/routes middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/jose tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
-	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto"},
+	{"tokensource/jose/atproto", "internal/opened internal/routes middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/jose tokensource/jose/atproto/identity tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
+	{"tokensource/jose/atproto/identity", "tokensource tokensource/discovery tokensource/provider", engine},
+	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto tokensource/jose/atproto/identity"},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},

@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -26,7 +27,7 @@ const maxServers = 256
 // users. Each server has a client and a keeper of its own. So what one server
 // says never reaches the users of another one.
 type accounts struct {
-	resolver *Resolver
+	resolver *identity.Resolver
 	app      App
 
 	// complete makes what a server needs beside its keeper. Nil means nothing.
@@ -47,7 +48,7 @@ type server struct {
 	used   uint64
 }
 
-func newAccounts(r *Resolver, app *App) *accounts {
+func newAccounts(r *identity.Resolver, app *App) *accounts {
 	a := &accounts{resolver: r, app: *app, servers: map[string]*server{}}
 	a.app.Registration.Scopes = slices.Clone(app.Registration.Scopes)
 	return a
@@ -124,14 +125,14 @@ func (a *accounts) makeRoom() {
 
 // build makes the client and the keeper of a server.
 func (a *accounts) build(ctx context.Context, issuer string) (*server, error) {
-	p, err := a.resolver.Provider(ctx, &Account{Issuer: issuer, Server: issuer})
+	p, err := a.resolver.Provider(ctx, &identity.Account{Issuer: issuer, Server: issuer})
 	if err != nil {
 		return nil, err
 	}
 	r, proofs := a.app.registration()
 	client, err := oauth.New(p, r, &oauth.Options{HTTPClient: a.resolver.HTTPClient(), Proofs: proofs})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrServer, issuer, err)
+		return nil, fmt.Errorf("%w: %s: %w", identity.ErrServer, issuer, err)
 	}
 	keeper, err := grant.New(client, a.app.Store, a.app.Grants)
 	if err != nil {
@@ -150,19 +151,19 @@ func (a *accounts) build(ctx context.Context, issuer string) (*server, error) {
 // endpoint ([identity authentication]). Nobody is believed whose account does
 // not lead back to the server, and no answer without the scope atproto: the
 // server did not serve this profile. If did is not empty, it must be the user.
-// A refusal matches ErrUser or ErrServer.
+// A refusal matches identity.ErrUser or identity.ErrServer.
 //
 // [identity authentication]: https://atproto.com/specs/oauth#identity-authentication
-func (a *accounts) identify(ctx context.Context, issuer, did string, tok *oauth2.Token) (*Account, error) {
+func (a *accounts) identify(ctx context.Context, issuer, did string, tok *oauth2.Token) (*identity.Account, error) {
 	scope, _ := tok.Extra("scope").(string)
 	if !slices.Contains(strings.Fields(scope), "atproto") {
-		return nil, fmt.Errorf("%w: %s did not grant the scope atproto", ErrServer, issuer)
+		return nil, fmt.Errorf("%w: %s did not grant the scope atproto", identity.ErrServer, issuer)
 	}
 	sub, _ := tok.Extra("sub").(string)
 	return a.resolver.Verify(ctx, sub, issuer, did)
 }
 
-// identity names an account for other packages.
-func (a *Account) identity() provider.Identity {
+// named returns an account as other packages know a user.
+func named(a *identity.Account) provider.Identity {
 	return provider.Identity{Subject: a.DID, Username: a.Handle}
 }

@@ -61,7 +61,7 @@ type App struct {
 	Server string
 
 	// OnError answers a request to [Logins] that leads to no server. The error is
-	// one of those of [Resolver.Resolve], or middleware.ErrFlowNotFound. Nil
+	// one of those of [identity.Resolver.Resolve], or middleware.ErrFlowNotFound. Nil
 	// means a short text.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 

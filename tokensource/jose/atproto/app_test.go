@@ -17,6 +17,7 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -146,14 +147,14 @@ func TestNewLoginsRefuses(t *testing.T) {
 			a.Registration = atproto.Development("http://127.0.0.1:8080/auth/callback", "transition:generic")
 		},
 	} {
-		_, r := newNetwork(t)
+		r := resolver(t, atprototest.New(t))
 		app := newApp(t)
 		change(app)
 		if logins, err := atproto.NewLogins(r, app); err == nil {
 			t.Errorf("%s: NewLogins = %v, nil, want an error", name, logins)
 		}
 	}
-	_, r := newNetwork(t)
+	r := resolver(t, atprototest.New(t))
 	if _, err := atproto.NewLogins(r, nil); err == nil {
 		t.Error("NewLogins without an App = nil error, want one")
 	}
@@ -182,7 +183,7 @@ func TestNewNativeRefuses(t *testing.T) {
 			return provider.Identity{}, nil
 		}}},
 	} {
-		_, r := newNetwork(t)
+		r := resolver(t, atprototest.New(t))
 		app := newApp(t)
 		tt.change(app)
 		if n, err := atproto.NewNative(r, app, &tt.o); err == nil {

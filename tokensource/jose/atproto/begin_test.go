@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -207,7 +208,7 @@ func TestOnError(t *testing.T) {
 		a.OnError = func(w http.ResponseWriter, _ *http.Request, err error) { got = err; w.WriteHeader(http.StatusTeapot) }
 	})
 	rec := w.browser().get("https://app.test/auth/authorize?identifier=nobody.test")
-	if rec.Code != http.StatusTeapot || !errors.Is(got, atproto.ErrNotFound) || rec.Header().Get("Cache-Control") != "no-store" {
+	if rec.Code != http.StatusTeapot || !errors.Is(got, identity.ErrNotFound) || rec.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("authorize of nobody = %d, OnError got %v, want its answer and ErrNotFound", rec.Code, got)
 	}
 }

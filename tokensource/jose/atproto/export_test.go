@@ -1,11 +1,7 @@
 package atproto
 
-// MaxServers is how many authorization servers are kept in memory, and
-// MaxInFlight how many requests of a Resolver are under way at once.
-const (
-	MaxServers  = maxServers
-	MaxInFlight = maxInFlight
-)
+// MaxServers is how many authorization servers are kept in memory.
+const MaxServers = maxServers
 
 // Kept returns how many authorization servers are in memory.
 func (l *Logins) Kept() int {

@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -150,7 +151,7 @@ func TestTheServerChangesItsAuthorizationServer(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 			_, err = src.Token(t.Context())
 		}
-		if !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, atproto.ErrUser) {
+		if !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrUser) {
 			t.Errorf("Token after the change = %v, want ErrReauthorize and ErrUser", err)
 		}
 	})
@@ -167,7 +168,7 @@ func TestARefreshWithoutTheScope(t *testing.T) {
 		}
 		w.entryway.Set(func(k *oauthtest.Knobs) { k.Token.ExtraJSON = map[string]any{"scope": "transition:generic"} })
 		time.Sleep(2 * time.Hour)
-		if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, atproto.ErrServer) {
+		if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrServer) {
 			t.Errorf("Token after a refresh without the scope = %v, want ErrReauthorize and ErrServer", err)
 		}
 	})
@@ -191,49 +192,6 @@ func TestManyServersOfStrangers(t *testing.T) {
 	if status := w.call(client, account); status != http.StatusOK {
 		t.Errorf("a call for a user whose server made room = %d, want 200", status)
 	}
-}
-
-// slow is a transport of servers that do not answer. It counts.
-type slow struct {
-	mu        sync.Mutex
-	now, most int
-}
-
-func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.mu.Lock()
-	s.now++
-	s.most = max(s.most, s.now)
-	s.mu.Unlock()
-	<-r.Context().Done()
-	s.mu.Lock()
-	s.now--
-	s.mu.Unlock()
-	return nil, r.Context().Err()
-}
-
-// Servers that do not answer hold a bounded number of requests, and everybody
-// who waits gets an answer.
-func TestManySlowServers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s slow
-		r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: &s}, DNS: failingDNS{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		var wg sync.WaitGroup
-		for i := range 3 * atproto.MaxInFlight {
-			wg.Go(func() {
-				if _, err := r.Resolve(t.Context(), fmt.Sprintf("did:web:s%d.test", i)); !errors.Is(err, tokensource.ErrTemporary) {
-					t.Errorf("Resolve at a server that does not answer = %v, want ErrTemporary", err)
-				}
-			})
-		}
-		wg.Wait()
-		if s.most != atproto.MaxInFlight {
-			t.Errorf("%d requests at once, want %d", s.most, atproto.MaxInFlight)
-		}
-	})
 }
 
 // Nothing that is printed of a source or of an app has a token.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -27,7 +28,7 @@ type Logins struct {
 }
 
 // NewLogins returns the logins of an app. It refuses settings that cannot work.
-func NewLogins(r *Resolver, app *App) (*Logins, error) {
+func NewLogins(r *identity.Resolver, app *App) (*Logins, error) {
 	if r == nil || app == nil {
 		return nil, errors.New("atproto: NewLogins needs a Resolver and an App")
 	}
@@ -61,13 +62,13 @@ func (l *Logins) Close() error { return l.accounts.close() }
 
 // Source returns the tokens of an account that has logged in, for package
 // transport, and the account, which it resolves first. The API origin is the
-// server of the account. The errors are those of [Resolver.Resolve].
+// server of the account. The errors are those of [identity.Resolver.Resolve].
 //
 // Before the result hands out a token that it has not handed out before, and
 // every ten minutes, it checks that the account still belongs to the
-// authorization server (see [Resolver.Verify]). After a move the error is
+// authorization server (see [identity.Resolver.Verify]). After a move the error is
 // tokensource.ErrReauthorize. Keep the result: it is safe for concurrent use.
-func (l *Logins) Source(ctx context.Context, did string) (tokensource.Renewer, *Account, error) {
+func (l *Logins) Source(ctx context.Context, did string) (tokensource.Renewer, *identity.Account, error) {
 	return l.accounts.source(ctx, did)
 }
 
@@ -81,12 +82,12 @@ func (l *Logins) addLogin(s *server) error {
 	o.Identify = func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error) {
 		user, err := l.accounts.identify(ctx, s.issuer, "", tok)
 		switch {
-		case errors.Is(err, ErrUser) || errors.Is(err, ErrServer):
+		case errors.Is(err, identity.ErrUser) || errors.Is(err, identity.ErrServer):
 			return provider.Identity{}, fmt.Errorf("%w: %w", middleware.ErrRefused, err)
 		case err != nil:
 			return provider.Identity{}, err
 		}
-		return user.identity(), nil
+		return named(user), nil
 	}
 	o.AuthorizePath, o.LogoutPath, o.DisconnectPath = l.site.authorize, l.site.logout, l.site.disconnect
 	var err error

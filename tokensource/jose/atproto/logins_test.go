@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -71,7 +71,7 @@ func TestTheAccountMovesWhileTheGrantLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.net.Account(alice, "alice.test", own)
-	if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, atproto.ErrUser) {
+	if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrUser) {
 		t.Errorf("Token after the account moved = %v, want ErrReauthorize", err)
 	}
 }

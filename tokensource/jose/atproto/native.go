@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -30,7 +31,7 @@ type Native struct {
 // Proofs. The redirect URL is on a loopback address, and a free port is used in
 // place of its own. Nil options mean all defaults. Leave Identify and Subject
 // out: the answer of the server says who the user is.
-func NewNative(r *Resolver, app *App, o *nativeapp.Options) (*Native, error) {
+func NewNative(r *identity.Resolver, app *App, o *nativeapp.Options) (*Native, error) {
 	if r == nil || app == nil {
 		return nil, errors.New("atproto: NewNative needs a Resolver and an App")
 	}
@@ -56,39 +57,39 @@ func NewNative(r *Resolver, app *App, o *nativeapp.Options) (*Native, error) {
 // for a user who types the handle there. The grant is stored when Login
 // returns.
 //
-// The errors are those of [Resolver.Resolve] and of nativeapp.App.Loopback, and
-// [ErrUser] if another user logged in.
-func (n *Native) Login(ctx context.Context, identifier string) (*Account, error) {
-	var want Account
-	hint := strings.ToLower(bare(identifier))
+// The errors are those of [identity.Resolver.Resolve] and of nativeapp.App.Loopback, and
+// [identity.ErrUser] if another user logged in.
+func (n *Native) Login(ctx context.Context, identifier string) (*identity.Account, error) {
+	var want identity.Account
+	var hint string
 	if strings.Contains(identifier, "://") && !strings.HasPrefix(strings.TrimSpace(identifier), "at://") {
 		issuer, err := n.accounts.resolver.Issuer(ctx, identifier)
 		if err != nil {
 			return nil, err
 		}
-		want.Issuer, hint = issuer, ""
+		want.Issuer = issuer
 	} else {
 		a, err := n.accounts.resolver.Resolve(ctx, identifier)
 		if err != nil {
 			return nil, err
 		}
-		want = *a
+		want, hint = *a, hintOf(identifier, a)
 	}
 	return n.login(ctx, want, hint)
 }
 
-func (n *Native) login(ctx context.Context, want Account, hint string) (*Account, error) {
+func (n *Native) login(ctx context.Context, want identity.Account, hint string) (*identity.Account, error) {
 	s, err := n.accounts.server(ctx, want.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	var user *Account
+	var user *identity.Account
 	o := n.options
 	o.Identify = func(ctx context.Context, tok *oauth2.Token) (_ provider.Identity, err error) {
 		if user, err = n.accounts.identify(ctx, s.issuer, want.DID, tok); err != nil {
 			return provider.Identity{}, err
 		}
-		return user.identity(), nil
+		return named(user), nil
 	}
 	app, err := nativeapp.New(s.keeper, &o)
 	if err != nil {
@@ -106,13 +107,13 @@ func (n *Native) login(ctx context.Context, want Account, hint string) (*Account
 
 // Source returns the tokens of an account that has logged in. See
 // [Logins.Source].
-func (n *Native) Source(ctx context.Context, did string) (tokensource.Renewer, *Account, error) {
+func (n *Native) Source(ctx context.Context, did string) (tokensource.Renewer, *identity.Account, error) {
 	return n.accounts.source(ctx, did)
 }
 
 // Logout ends the grant of an account at its Issuer: the tokens are revoked and
 // deleted. See grant.Keeper.Logout.
-func (n *Native) Logout(ctx context.Context, a *Account) error {
+func (n *Native) Logout(ctx context.Context, a *identity.Account) error {
 	s, err := n.accounts.server(ctx, a.Issuer)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -99,10 +100,10 @@ func TestNativeLoginRefuses(t *testing.T) {
 		name, in, as string
 		want         error
 	}{
-		{"another user than the one who was asked for", "alice.test", carol, atproto.ErrUser},
-		{"a handle that nobody has", "nobody.test", alice, atproto.ErrNotFound},
-		{"a server with a path", "https://entryway.test/path", alice, atproto.ErrIdentifier},
-		{"an empty text", "", alice, atproto.ErrIdentifier},
+		{"another user than the one who was asked for", "alice.test", carol, identity.ErrUser},
+		{"a handle that nobody has", "nobody.test", alice, identity.ErrNotFound},
+		{"a server with a path", "https://entryway.test/path", alice, identity.ErrIdentifier},
+		{"an empty text", "", alice, identity.ErrIdentifier},
 	} {
 		d := newDesk(t)
 		d.as = tt.as

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 )
 
 // checkEvery is how often a source asks where its account is.
@@ -25,13 +26,13 @@ type source struct {
 	endpoints []string
 
 	mu      sync.Mutex // guards what follows; never held across I/O
-	account Account
+	account identity.Account
 	checked [sha256.Size]byte // the hash of the access token that was checked last
 	at      time.Time
 }
 
-func (a *accounts) source(ctx context.Context, did string) (tokensource.Renewer, *Account, error) {
-	account, err := a.resolver.resolveDID(ctx, did)
+func (a *accounts) source(ctx context.Context, did string) (tokensource.Renewer, *identity.Account, error) {
+	account, err := a.resolver.Resolve(ctx, did)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +45,7 @@ func (a *accounts) source(ctx context.Context, did string) (tokensource.Renewer,
 	return s, account, nil
 }
 
-func (s *source) where() Account {
+func (s *source) where() identity.Account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.account
@@ -96,7 +97,7 @@ func (s *source) check(ctx context.Context, srv *server, tok *oauth2.Token) (*oa
 	}
 	g, err := srv.keeper.Grant(ctx, did)
 	if err == nil && len(g.Scopes) > 0 && !slices.Contains(g.Scopes, "atproto") {
-		return nil, reauthorize(ErrServer, "the server has withdrawn the scope atproto: let the user log in again")
+		return nil, reauthorize(identity.ErrServer, "the server has withdrawn the scope atproto: let the user log in again")
 	}
 	sub, ok := tok.Extra("sub").(string)
 	if !ok {
@@ -104,7 +105,7 @@ func (s *source) check(ctx context.Context, srv *server, tok *oauth2.Token) (*oa
 	}
 	a, err := s.accounts.resolver.Verify(ctx, sub, s.issuer, did)
 	switch {
-	case errors.Is(err, ErrUser):
+	case errors.Is(err, identity.ErrUser):
 		return nil, reauthorize(err, "the account has moved: let the user log in again")
 	case err != nil:
 		return nil, &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, Err: err}

@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/internal/routes"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 )
 
 // maxForm bounds what is read of a posted form.
@@ -102,11 +103,15 @@ func (l *Logins) beginAs(w http.ResponseWriter, r *http.Request, typed string) {
 		l.refuse(w, r, err)
 		return
 	}
-	hint := a.Handle
-	if strings.HasPrefix(bare(typed), "did:") {
-		hint = a.DID
+	l.begin(w, r, a.Issuer, asked{did: a.DID, typed: hintOf(typed, a)})
+}
+
+// hintOf returns what the server is told that the user typed.
+func hintOf(typed string, a *identity.Account) string {
+	if strings.Contains(typed, "did:") { // no handle has a colon
+		return a.DID
 	}
-	l.begin(w, r, a.Issuer, asked{did: a.DID, typed: hint})
+	return a.Handle
 }
 
 // beginAt begins a login at a server. Who the user is comes at its end.

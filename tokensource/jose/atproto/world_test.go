@@ -13,12 +13,31 @@ import (
 	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/transport"
 )
 
 const clientID, callback = "https://app.test/client.json", "https://app.test/auth/callback"
+
+const (
+	alice = "did:plc:aliceaaaaaaaaaaaaaaaaaaa"
+	bob   = "did:plc:bobbbbbbbbbbbbbbbbbbbbbb"
+	carol = "did:web:carol.test"
+
+	entryway, pds, own = "https://entryway.test", "https://pds.test", "https://own.test"
+)
+
+func resolver(t *testing.T, n *atprototest.Network) *identity.Resolver {
+	t.Helper()
+	r, err := identity.NewResolver(&identity.Options{HTTPClient: &http.Client{Transport: n}, DNS: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
 
 // world is an app, and users at two authorization servers.
 type world struct {
@@ -96,7 +115,7 @@ func (w *world) open() (*atproto.Logins, *http.ServeMux) {
 }
 
 // client returns a client that acts for an account, and the account.
-func (w *world) client(did string) (*http.Client, *atproto.Account) {
+func (w *world) client(did string) (*http.Client, *identity.Account) {
 	w.Helper()
 	src, account, err := w.logins.Source(w.Context(), did)
 	if err != nil {
@@ -110,7 +129,7 @@ func (w *world) client(did string) (*http.Client, *atproto.Account) {
 }
 
 // call calls the API of an account, and returns the status.
-func (w *world) call(client *http.Client, account *atproto.Account) int {
+func (w *world) call(client *http.Client, account *identity.Account) int {
 	resp, err := client.Get(account.Server + "/xrpc/com.example.read")
 	if err != nil {
 		w.Errorf("a call for %s: %v", account.DID, err)

@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"context"
@@ -49,19 +49,19 @@ func (r *Resolver) get(ctx context.Context, place string, limit int64) (body []b
 	}
 	resp, err := r.bounded.RoundTrip(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("atproto: %s: %w", cut(place), &unanswered{err})
+		return nil, "", fmt.Errorf("identity: %s: %w", cut(place), &unanswered{err})
 	}
 	defer resp.Body.Close()
 	switch code := resp.StatusCode; {
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
-		return nil, "", fmt.Errorf("atproto: %s: HTTP %d: %w", cut(place), code, tokensource.ErrTemporary)
+		return nil, "", fmt.Errorf("identity: %s: HTTP %d: %w", cut(place), code, tokensource.ErrTemporary)
 	case code < 200 || code > 299:
 		return nil, redirected(req.URL, resp), fmt.Errorf("%w: %s: HTTP %d", ErrNotFound, cut(place), code)
 	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:
-		return nil, "", fmt.Errorf("atproto: %s: %w", cut(place), &unanswered{err})
+		return nil, "", fmt.Errorf("identity: %s: %w", cut(place), &unanswered{err})
 	case int64(len(body)) > limit:
 		return nil, "", fmt.Errorf("%w: %s is larger than %d bytes", ErrDocument, cut(place), limit)
 	}

@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func (r *Resolver) byRecord(ctx context.Context, handle string) (string, error) 
 		if gone, ok := errors.AsType[*net.DNSError](err); ok && gone.IsNotFound {
 			return "", nil
 		}
-		return "", fmt.Errorf("atproto: the TXT record of %s: %w", handle, &unanswered{err})
+		return "", fmt.Errorf("identity: the TXT record of %s: %w", handle, &unanswered{err})
 	}
 	var dids []string
 	for _, record := range records {

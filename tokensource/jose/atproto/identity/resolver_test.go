@@ -1,4 +1,4 @@
-package atproto_test
+package identity_test
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/discovery"
-	"github.com/authtrip/authtrip/tokensource/jose/atproto"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 // newNetwork returns a Network with alice at a server that belongs to an
 // entryway, and bob at a server of his own.
-func newNetwork(t *testing.T) (*atprototest.Network, *atproto.Resolver) {
+func newNetwork(t *testing.T) (*atprototest.Network, *identity.Resolver) {
 	t.Helper()
 	n := atprototest.New(t)
 	n.Describe(entryway, nil)
@@ -37,9 +37,9 @@ func newNetwork(t *testing.T) (*atprototest.Network, *atproto.Resolver) {
 	return n, resolver(t, n)
 }
 
-func resolver(t *testing.T, n *atprototest.Network) *atproto.Resolver {
+func resolver(t *testing.T, n *atprototest.Network) *identity.Resolver {
 	t.Helper()
-	r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: n}, DNS: n})
+	r, err := identity.NewResolver(&identity.Options{HTTPClient: &http.Client{Transport: n}, DNS: n})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,17 +68,17 @@ func redirects(to string) func(*atprototest.Network) {
 }
 
 func TestResolve(t *testing.T) {
-	whole := atproto.Account{DID: alice, Handle: "alice.test", Server: pds, Issuer: entryway}
+	whole := identity.Account{DID: alice, Handle: "alice.test", Server: pds, Issuer: entryway}
 	for _, tt := range []struct {
 		name, in string
 		set      func(n *atprototest.Network)
-		want     atproto.Account
+		want     identity.Account
 	}{
 		{name: "a handle", in: "alice.test", want: whole},
 		{name: "a handle with at sign and capitals", in: " @Alice.TEST", want: whole},
 		{name: "a URI", in: "at://alice.test", want: whole},
 		{name: "a DID", in: alice, want: whole},
-		{name: "a server of its own", in: "bob.own.test", want: atproto.Account{DID: bob, Handle: "bob.own.test", Server: own, Issuer: own}},
+		{name: "a server of its own", in: "bob.own.test", want: identity.Account{DID: bob, Handle: "bob.own.test", Server: own, Issuer: own}},
 		{name: "a handle with a file and no record", in: "alice.test", want: whole, set: func(n *atprototest.Network) {
 			n.Record("alice.test")
 			n.Page("https://alice.test/.well-known/atproto-did", alice+"\n")
@@ -124,16 +124,16 @@ func TestResolve(t *testing.T) {
 			})
 		}},
 		{name: "a server at the default port", in: alice, want: whole, set: func(n *atprototest.Network) { n.Account(alice, "alice.test", pds+":443") }},
-		{name: "did:web", in: carol, want: atproto.Account{DID: carol, Handle: "carol.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
+		{name: "did:web", in: carol, want: identity.Account{DID: carol, Handle: "carol.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
 			n.Account(carol, "carol.test", own)
 		}},
-		{name: "a DID whose handle leads elsewhere", in: alice, want: atproto.Account{DID: alice, Server: pds, Issuer: entryway}, set: func(n *atprototest.Network) {
+		{name: "a DID whose handle leads elsewhere", in: alice, want: identity.Account{DID: alice, Server: pds, Issuer: entryway}, set: func(n *atprototest.Network) {
 			n.Record("alice.test", "did="+bob)
 		}},
 		{name: "a server with a slash at the end", in: alice, want: whole, set: func(n *atprototest.Network) {
 			n.Account(alice, "alice.test", pds+"/")
 		}},
-		{name: "an account that moved to another server", in: "alice.test", want: atproto.Account{DID: alice, Handle: "alice.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
+		{name: "an account that moved to another server", in: "alice.test", want: identity.Account{DID: alice, Handle: "alice.test", Server: own, Issuer: own}, set: func(n *atprototest.Network) {
 			n.Account(alice, "alice.test", own)
 		}},
 	} {
@@ -154,72 +154,72 @@ func TestResolveRefuses(t *testing.T) {
 		set      func(n *atprototest.Network)
 		want     error
 	}{
-		{name: "an empty text", in: "", want: atproto.ErrIdentifier},
-		{name: "one label", in: "alice", want: atproto.ErrIdentifier},
-		{name: "an address", in: "127.0.0.1", want: atproto.ErrIdentifier},
-		{name: "a host of this machine", in: "app.localhost", want: atproto.ErrIdentifier},
-		{name: "a handle with a port", in: "alice.test:8080", want: atproto.ErrIdentifier},
-		{name: "a handle with a path", in: "alice.test/x", want: atproto.ErrIdentifier},
-		{name: "a DID of another method", in: "did:key:z6Mk", want: atproto.ErrIdentifier},
-		{name: "a did:plc with a path", in: "did:plc:../../x", want: atproto.ErrIdentifier},
-		{name: "a did:web with a port", in: "did:web:carol.test%3A8080", want: atproto.ErrIdentifier},
-		{name: "a did:web with a path", in: "did:web:carol.test:path", want: atproto.ErrIdentifier},
-		{name: "a did:web at an address", in: "did:web:169.254.169.254", want: atproto.ErrIdentifier},
-		{name: "a handle that nobody has", in: "nobody.test", want: atproto.ErrNotFound},
-		{name: "a DID that does not exist", in: "did:plc:zzzzzzzzzzzzzzzzzzzzzzzz", want: atproto.ErrNotFound},
-		{name: "a handle that another document does not name", in: "mallory.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+		{name: "an empty text", in: "", want: identity.ErrIdentifier},
+		{name: "one label", in: "alice", want: identity.ErrIdentifier},
+		{name: "an address", in: "127.0.0.1", want: identity.ErrIdentifier},
+		{name: "a host of this machine", in: "app.localhost", want: identity.ErrIdentifier},
+		{name: "a handle with a port", in: "alice.test:8080", want: identity.ErrIdentifier},
+		{name: "a handle with a path", in: "alice.test/x", want: identity.ErrIdentifier},
+		{name: "a DID of another method", in: "did:key:z6Mk", want: identity.ErrIdentifier},
+		{name: "a did:plc with a path", in: "did:plc:../../x", want: identity.ErrIdentifier},
+		{name: "a did:web with a port", in: "did:web:carol.test%3A8080", want: identity.ErrIdentifier},
+		{name: "a did:web with a path", in: "did:web:carol.test:path", want: identity.ErrIdentifier},
+		{name: "a did:web at an address", in: "did:web:169.254.169.254", want: identity.ErrIdentifier},
+		{name: "a handle that nobody has", in: "nobody.test", want: identity.ErrNotFound},
+		{name: "a DID that does not exist", in: "did:plc:zzzzzzzzzzzzzzzzzzzzzzzz", want: identity.ErrNotFound},
+		{name: "a handle that another document does not name", in: "mallory.test", want: identity.ErrHandle, set: func(n *atprototest.Network) {
 			n.Record("mallory.test", "did="+alice)
 		}},
-		{name: "a handle with two DIDs", in: "alice.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+		{name: "a handle with two DIDs", in: "alice.test", want: identity.ErrHandle, set: func(n *atprototest.Network) {
 			n.Record("alice.test", "did="+alice, "did="+bob)
 		}},
-		{name: "a record and a file disagree, and the account of the record does not name the handle", in: "alice.test", want: atproto.ErrHandle,
+		{name: "a record and a file disagree, and the account of the record does not name the handle", in: "alice.test", want: identity.ErrHandle,
 			set: func(n *atprototest.Network) {
 				n.Record("alice.test", "did="+bob)
 				n.Page("https://alice.test/.well-known/atproto-did", alice)
 			}},
-		{name: "a second handle of an account", in: "second.test", want: atproto.ErrHandle, set: func(n *atprototest.Network) {
+		{name: "a second handle of an account", in: "second.test", want: identity.ErrHandle, set: func(n *atprototest.Network) {
 			n.Record("second.test", "did="+alice)
 			n.Page("https://plc.directory/"+alice, map[string]any{
 				"id": alice, "service": []any{serviceAt(pds)}, "alsoKnownAs": []any{"at://alice.test", "at://second.test"},
 			})
 		}},
-		{name: "a file that is a redirect to plain http", in: "alice.test", want: atproto.ErrNotFound, set: redirects("http://elsewhere.test/did")},
-		{name: "a file that is a redirect to another port", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://elsewhere.test:8443/did")},
-		{name: "a file that is a redirect with a user name", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://a:b@elsewhere.test/did")},
-		{name: "a file that is a redirect to itself", in: "alice.test", want: atproto.ErrNotFound, set: redirects("https://alice.test/.well-known/atproto-did")},
-		{name: "a directory that redirects", in: alice, want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
+		{name: "a file that is a redirect to plain http", in: "alice.test", want: identity.ErrNotFound, set: redirects("http://elsewhere.test/did")},
+		{name: "a file that is a redirect to another port", in: "alice.test", want: identity.ErrNotFound, set: redirects("https://elsewhere.test:8443/did")},
+		{name: "a file that is a redirect with a user name", in: "alice.test", want: identity.ErrNotFound, set: redirects("https://a:b@elsewhere.test/did")},
+		{name: "a file that is a redirect to itself", in: "alice.test", want: identity.ErrNotFound, set: redirects("https://alice.test/.well-known/atproto-did")},
+		{name: "a directory that redirects", in: alice, want: identity.ErrNotFound, set: func(n *atprototest.Network) {
 			n.Page("https://plc.directory/"+alice, "redirect https://elsewhere.test/document")
 			n.Page("https://elsewhere.test/document", map[string]any{"id": alice, "service": []any{serviceAt(pds)}})
 		}},
 		{name: "a name server that does not answer, and no file", in: "alice.test", want: tokensource.ErrTemporary, set: func(n *atprototest.Network) {
 			n.Record("alice.test", "error")
 		}},
-		{name: "the handle of accounts without one", in: "handle.invalid", want: atproto.ErrIdentifier},
-		{name: "a service of another DID", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "the handle of accounts without one", in: "handle.invalid", want: identity.ErrIdentifier},
+		{name: "a service of another DID", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			s := serviceAt(pds)
 			s["id"] = bob + "#atproto_pds"
 			services(n, s)
 		}},
-		{name: "an issuer that names the default port", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+":443") }},
+		{name: "an issuer that names the default port", in: alice, want: identity.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+":443") }},
 		{name: "an issuer with a user name", in: alice, want: discovery.ErrInvalid, set: func(n *atprototest.Network) { n.Host(pds, "https://a@entryway.test") }},
-		{name: "a file without a DID", in: "alice.test", want: atproto.ErrNotFound, set: func(n *atprototest.Network) {
+		{name: "a file without a DID", in: "alice.test", want: identity.ErrNotFound, set: func(n *atprototest.Network) {
 			n.Record("alice.test")
 			n.Page("https://alice.test/.well-known/atproto-did", "<html>")
 		}},
-		{name: "the document of another DID", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "the document of another DID", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			n.Page("https://plc.directory/"+alice, map[string]any{"id": bob})
 		}},
-		{name: "a document above the limit", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "a document above the limit", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			n.Page("https://plc.directory/"+alice, strings.Repeat(" ", 1<<17))
 		}},
-		{name: "a document without a server", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "a document without a server", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			n.Page("https://plc.directory/"+alice, map[string]any{"id": alice})
 		}},
-		{name: "a server with a path", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "a server with a path", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			n.Account(alice, "alice.test", pds+"/path")
 		}},
-		{name: "a server without TLS", in: alice, want: atproto.ErrDocument, set: func(n *atprototest.Network) {
+		{name: "a server without TLS", in: alice, want: identity.ErrDocument, set: func(n *atprototest.Network) {
 			n.Account(alice, "alice.test", "http://pds.test")
 		}},
 		{name: "a server without metadata", in: alice, want: discovery.ErrNotFound, set: func(n *atprototest.Network) {
@@ -228,8 +228,8 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "a server that names another as the resource", in: alice, want: discovery.ErrMismatch, set: func(n *atprototest.Network) {
 			n.Page(pds+"/.well-known/oauth-protected-resource", map[string]any{"resource": own, "authorization_servers": []string{own}})
 		}},
-		{name: "a server with two authorization servers", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway, own) }},
-		{name: "an issuer with a path", in: alice, want: atproto.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+"/x") }},
+		{name: "a server with two authorization servers", in: alice, want: identity.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway, own) }},
+		{name: "an issuer with a path", in: alice, want: identity.ErrServer, set: func(n *atprototest.Network) { n.Host(pds, entryway+"/x") }},
 		{name: "a directory that is down", in: alice, want: tokensource.ErrTemporary, set: func(n *atprototest.Network) { n.Page("error plc.directory", "") }},
 		{name: "a host of a file that is down", in: "alice.test", want: tokensource.ErrTemporary, set: func(n *atprototest.Network) {
 			n.Record("alice.test")
@@ -253,20 +253,20 @@ func TestProviderRefuses(t *testing.T) {
 		changes map[string]any
 		want    error
 	}{
-		{"no pushed requests", map[string]any{"pushed_authorization_request_endpoint": nil, "require_pushed_authorization_requests": nil}, atproto.ErrServer},
-		{"pushed requests are optional", map[string]any{"require_pushed_authorization_requests": false}, atproto.ErrServer},
-		{"no iss", map[string]any{"authorization_response_iss_parameter_supported": nil}, atproto.ErrServer},
-		{"no proofs", map[string]any{"dpop_signing_alg_values_supported": nil}, atproto.ErrServer},
-		{"proofs with RS256 only", map[string]any{"dpop_signing_alg_values_supported": []string{"RS256"}}, atproto.ErrServer},
-		{"no client ID documents", map[string]any{"client_id_metadata_document_supported": nil}, atproto.ErrServer},
-		{"no scope atproto", map[string]any{"scopes_supported": []string{"openid"}}, atproto.ErrServer},
-		{"no answers with a code", map[string]any{"response_types_supported": []string{"token"}}, atproto.ErrServer},
-		{"no refresh tokens", map[string]any{"grant_types_supported": []string{"authorization_code"}}, atproto.ErrServer},
-		{"no grant types", map[string]any{"grant_types_supported": nil}, atproto.ErrServer},
-		{"no public clients", map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}, atproto.ErrServer},
-		{"no clients with keys", map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}, atproto.ErrServer},
-		{"assertions with RS256 only", map[string]any{"token_endpoint_auth_signing_alg_values_supported": []string{"RS256"}}, atproto.ErrServer},
-		{"request URIs of strangers", map[string]any{"require_request_uri_registration": false}, atproto.ErrServer},
+		{"no pushed requests", map[string]any{"pushed_authorization_request_endpoint": nil, "require_pushed_authorization_requests": nil}, identity.ErrServer},
+		{"pushed requests are optional", map[string]any{"require_pushed_authorization_requests": false}, identity.ErrServer},
+		{"no iss", map[string]any{"authorization_response_iss_parameter_supported": nil}, identity.ErrServer},
+		{"no proofs", map[string]any{"dpop_signing_alg_values_supported": nil}, identity.ErrServer},
+		{"proofs with RS256 only", map[string]any{"dpop_signing_alg_values_supported": []string{"RS256"}}, identity.ErrServer},
+		{"no client ID documents", map[string]any{"client_id_metadata_document_supported": nil}, identity.ErrServer},
+		{"no scope atproto", map[string]any{"scopes_supported": []string{"openid"}}, identity.ErrServer},
+		{"no answers with a code", map[string]any{"response_types_supported": []string{"token"}}, identity.ErrServer},
+		{"no refresh tokens", map[string]any{"grant_types_supported": []string{"authorization_code"}}, identity.ErrServer},
+		{"no grant types", map[string]any{"grant_types_supported": nil}, identity.ErrServer},
+		{"no public clients", map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}}, identity.ErrServer},
+		{"no clients with keys", map[string]any{"token_endpoint_auth_methods_supported": []string{"none"}}, identity.ErrServer},
+		{"assertions with RS256 only", map[string]any{"token_endpoint_auth_signing_alg_values_supported": []string{"RS256"}}, identity.ErrServer},
+		{"request URIs of strangers", map[string]any{"require_request_uri_registration": false}, identity.ErrServer},
 		{"no S256", map[string]any{"code_challenge_methods_supported": nil}, discovery.ErrNoS256},
 		{"another issuer", map[string]any{"issuer": own}, discovery.ErrMismatch},
 	} {
@@ -292,12 +292,12 @@ func TestIssuer(t *testing.T) {
 		{"an entryway as a URL with a slash", " https://Entryway.test/ ", entryway, nil},
 		{"a server of accounts", "pds.test", entryway, nil},
 		{"a server of its own", own, own, nil},
-		{"an empty text", "", "", atproto.ErrIdentifier},
-		{"a URL with a path", "https://pds.test/xrpc", "", atproto.ErrIdentifier},
-		{"a URL with a query", "https://pds.test?x", "", atproto.ErrIdentifier},
-		{"plain http", "http://pds.test", "", atproto.ErrIdentifier},
-		{"a user name", "https://me@pds.test", "", atproto.ErrIdentifier},
-		{"a server that names two", "two.test", "", atproto.ErrServer},
+		{"an empty text", "", "", identity.ErrIdentifier},
+		{"a URL with a path", "https://pds.test/xrpc", "", identity.ErrIdentifier},
+		{"a URL with a query", "https://pds.test?x", "", identity.ErrIdentifier},
+		{"plain http", "http://pds.test", "", identity.ErrIdentifier},
+		{"a user name", "https://me@pds.test", "", identity.ErrIdentifier},
+		{"a server that names two", "two.test", "", identity.ErrServer},
 		{"a server that is down", "down.test", "", tokensource.ErrTemporary},
 	} {
 		n, r := newNetwork(t)
@@ -317,11 +317,11 @@ func TestVerify(t *testing.T) {
 	}{
 		{"the user who was asked for", alice, entryway, alice, nil},
 		{"a login that began at an entryway", alice, entryway, "", nil},
-		{"another user of the same server", alice, entryway, bob, atproto.ErrUser},
-		{"a user of another server", bob, entryway, "", atproto.ErrUser},
-		{"a user who was asked for and has another server", bob, entryway, bob, atproto.ErrUser},
-		{"a handle", "alice.test", entryway, "", atproto.ErrUser},
-		{"no user", "", entryway, "", atproto.ErrUser},
+		{"another user of the same server", alice, entryway, bob, identity.ErrUser},
+		{"a user of another server", bob, entryway, "", identity.ErrUser},
+		{"a user who was asked for and has another server", bob, entryway, bob, identity.ErrUser},
+		{"a handle", "alice.test", entryway, "", identity.ErrUser},
+		{"no user", "", entryway, "", identity.ErrUser},
 	} {
 		_, r := newNetwork(t)
 		a, err := r.Verify(t.Context(), tt.sub, tt.issuer, tt.did)
@@ -338,7 +338,7 @@ func TestVerifyAfterTheAccountMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Account(alice, "alice.test", own)
-	if _, err := r.Verify(t.Context(), alice, entryway, alice); !errors.Is(err, atproto.ErrUser) {
+	if _, err := r.Verify(t.Context(), alice, entryway, alice); !errors.Is(err, identity.ErrUser) {
 		t.Errorf("Verify after the account moved = %v, want ErrUser", err)
 	}
 }
@@ -353,12 +353,12 @@ func (failingDNS) LookupTXT(context.Context, string) ([]string, error) {
 // Names from outside that lead into the network of the program are refused
 // before a connection is made, at each step.
 func TestHostsInTheNetworkOfTheProgram(t *testing.T) {
-	guarded := func(address string) *atproto.Resolver {
+	guarded := func(address string) *identity.Resolver {
 		dialer := &net.Dialer{Control: discovery.Guard{}.Control}
 		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, address)
 		}
-		r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}}, DNS: failingDNS{}})
+		r, err := identity.NewResolver(&identity.Options{HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}}, DNS: failingDNS{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -378,13 +378,13 @@ func TestHostsInTheNetworkOfTheProgram(t *testing.T) {
 }
 
 func TestNewResolverRefuses(t *testing.T) {
-	for name, o := range map[string]*atproto.Options{
+	for name, o := range map[string]*identity.Options{
 		"a negative timeout":           {Timeout: -1},
 		"a client without a transport": {HTTPClient: &http.Client{}},
 		"a directory without TLS":      {Directory: "http://plc.directory"},
 		"a directory with a path":      {Directory: "https://plc.directory/path"},
 	} {
-		if _, err := atproto.NewResolver(o); err == nil {
+		if _, err := identity.NewResolver(o); err == nil {
 			t.Errorf("%s: NewResolver(%+v) = nil error, want one", name, o)
 		}
 	}
@@ -393,13 +393,13 @@ func TestNewResolverRefuses(t *testing.T) {
 // A directory of the caller is asked in place of the public one.
 func TestAnotherDirectory(t *testing.T) {
 	n := atprototest.New(t)
-	r, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: n}, DNS: n, Directory: "https://plc.test/"})
+	r, err := identity.NewResolver(&identity.Options{HTTPClient: &http.Client{Transport: n}, DNS: n, Directory: "https://plc.test/"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	_, err = r.Resolve(t.Context(), alice)
-	if want := []string{"https://plc.test/" + alice}; !errors.Is(err, atproto.ErrNotFound) || !slices.Equal(n.Asked(), want) {
+	if want := []string{"https://plc.test/" + alice}; !errors.Is(err, identity.ErrNotFound) || !slices.Equal(n.Asked(), want) {
 		t.Errorf("Resolve = %v, having asked %q, want ErrNotFound and %q", err, n.Asked(), want)
 	}
 }

@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"context"
@@ -54,9 +54,9 @@ func NewResolver(o *Options) (*Resolver, error) {
 	r := &Resolver{dns: o.DNS, directory: Directory, timeout: o.Timeout}
 	switch {
 	case o.Timeout < 0 || o.Timeout > time.Minute:
-		return nil, fmt.Errorf("atproto: Options.Timeout %v: use up to a minute, or zero for 10s", o.Timeout)
+		return nil, fmt.Errorf("identity: Options.Timeout %v: use up to a minute, or zero for 10s", o.Timeout)
 	case o.HTTPClient != nil && o.HTTPClient.Transport == nil:
-		return nil, errors.New("atproto: Options.HTTPClient has no Transport: set one, or leave the client out for one that reaches public servers only")
+		return nil, errors.New("identity: Options.HTTPClient has no Transport: set one, or leave the client out for one that reaches public servers only")
 	case o.HTTPClient != nil:
 		r.transport = o.HTTPClient.Transport
 	default:
@@ -65,7 +65,7 @@ func NewResolver(o *Options) (*Resolver, error) {
 	if o.Directory != "" {
 		place, err := origin(o.Directory)
 		if err != nil {
-			return nil, fmt.Errorf("atproto: Options.Directory %w", err)
+			return nil, fmt.Errorf("identity: Options.Directory %w", err)
 		}
 		r.directory = place
 	}
