@@ -147,11 +147,11 @@ func (a *accounts) build(ctx context.Context, issuer string) (*server, error) {
 	return s, nil
 }
 
-// identify returns the account whom a server has named in an answer of its token
-// endpoint ([identity authentication]). Nobody is believed whose account does
-// not lead back to the server, and no answer without the scope atproto: the
-// server did not serve this profile. If did is not empty, it must be the user.
-// A refusal matches identity.ErrUser or identity.ErrServer.
+// identify returns the account whom a server has named in an answer of its
+// token endpoint ([identity authentication]). Nobody is believed whose account
+// does not lead back to the server, and no answer without the scope atproto:
+// the server did not serve this profile. If did is not empty, it must be the
+// user. A refusal matches identity.ErrUser or identity.ErrServer.
 //
 // [identity authentication]: https://atproto.com/specs/oauth#identity-authentication
 func (a *accounts) identify(ctx context.Context, issuer, did string, tok *oauth2.Token) (*identity.Account, error) {

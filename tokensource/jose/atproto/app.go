@@ -61,8 +61,8 @@ type App struct {
 	Server string
 
 	// OnError answers a request to [Logins] that leads to no server. The error is
-	// one of those of [identity.Resolver.Resolve], or middleware.ErrFlowNotFound. Nil
-	// means a short text.
+	// one of those of [identity.Resolver.Resolve], or middleware.ErrFlowNotFound.
+	// Nil means a short text.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Options are for the login of [Logins] at each server. Leave Identify,

@@ -1,5 +1,5 @@
-// Package atproto logs in users of the AT Protocol, such as users of Bluesky, at
-// the authorization servers of their own choice.
+// Package atproto logs in users of the AT Protocol, such as users of Bluesky,
+// at the authorization servers of their own choice.
 //
 // # What it is for
 //
@@ -20,7 +20,8 @@
 //
 //	resolver, err := identity.NewResolver(nil)
 //	logins, err := atproto.NewLogins(resolver, &atproto.App{
-//		Registration: registration, Store: store, Keys: keys, Proofs: dpop, LoginPage: "/login",
+//		Registration: registration, Store: store, Keys: keys, Proofs: dpop,
+//		LoginPage: "/login",
 //	})
 //	logins.Mount(mux)
 //	mux.Handle("/me", logins.Require(page))

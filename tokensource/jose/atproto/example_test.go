@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -95,9 +96,11 @@ func blueskyNative(ctx context.Context, resolver *identity.Resolver, store stora
 
 func ExampleDevelopment() {
 	r := atproto.Development("http://127.0.0.1:8080/auth/callback", "atproto", "transition:generic")
-	fmt.Println(r.ClientID)
-	fmt.Println(r.RedirectURL)
+	id, parameters, _ := strings.Cut(r.ClientID, "?")
+	fmt.Println(id)
+	fmt.Println(strings.ReplaceAll(parameters, "&", "\n"))
 	// Output:
-	// http://localhost?redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fauth%2Fcallback&scope=atproto+transition%3Ageneric
-	// http://127.0.0.1:8080/auth/callback
+	// http://localhost
+	// redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fauth%2Fcallback
+	// scope=atproto+transition%3Ageneric
 }

@@ -66,8 +66,9 @@ func (l *Logins) Close() error { return l.accounts.close() }
 //
 // Before the result hands out a token that it has not handed out before, and
 // every ten minutes, it checks that the account still belongs to the
-// authorization server (see [identity.Resolver.Verify]). After a move the error is
-// tokensource.ErrReauthorize. Keep the result: it is safe for concurrent use.
+// authorization server (see [identity.Resolver.Verify]). After a move the error
+// is tokensource.ErrReauthorize. Keep the result: it is safe for concurrent
+// use.
 func (l *Logins) Source(ctx context.Context, did string) (tokensource.Renewer, *identity.Account, error) {
 	return l.accounts.source(ctx, did)
 }

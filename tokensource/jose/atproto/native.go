@@ -57,8 +57,8 @@ func NewNative(r *identity.Resolver, app *App, o *nativeapp.Options) (*Native, e
 // for a user who types the handle there. The grant is stored when Login
 // returns.
 //
-// The errors are those of [identity.Resolver.Resolve] and of nativeapp.App.Loopback, and
-// [identity.ErrUser] if another user logged in.
+// The errors are those of [identity.Resolver.Resolve] and of
+// nativeapp.App.Loopback, and [identity.ErrUser] if another user logged in.
 func (n *Native) Login(ctx context.Context, identifier string) (*identity.Account, error) {
 	var want identity.Account
 	var hint string

@@ -1,5 +1,5 @@
-// Package identity finds users of the AT Protocol, such as users of Bluesky, and
-// their authorization servers.
+// Package identity finds users of the AT Protocol, such as users of Bluesky,
+// and their authorization servers.
 //
 // # What it is for
 //
@@ -35,8 +35,7 @@
 // Each of these servers is named by somebody else. So a Resolver connects to
 // public addresses only, as discovery.Guard says, and reads a bounded part of
 // each answer. A number of requests are under way at once, and others wait. It
-// follows redirects of the file that names the DID of a handle, and of nothing
-// else.
+// follows redirects only of the file that names the DID of a handle.
 //
 // # Concurrency
 //
