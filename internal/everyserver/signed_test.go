@@ -122,7 +122,7 @@ func loopback(t *testing.T, params url.Values) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer keeper.Close()
+	t.Cleanup(func() { _ = keeper.Close() })
 	app, err := nativeapp.New(keeper, &nativeapp.Options{AnyPort: true, Open: func(ctx context.Context, target string) error {
 		answer, err := fake.Authorize(ctx, "", target)
 		if err != nil {
