@@ -77,11 +77,7 @@ func (w *world) backUp() storage.Store {
 func TestReplayOfARefreshToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.browser().login(w.entryway, alice, "alice.test")
-		src, _, err := w.logins.Source(t.Context(), alice)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := w.source()
 		w.app.Store = w.backUp()
 		restored, _ := w.open()
 		time.Sleep(2 * time.Hour)
@@ -114,11 +110,7 @@ func TestReplayOfARefreshToken(t *testing.T) {
 func TestTheAccountMovesWithinItsEntryway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.browser().login(w.entryway, alice, "alice.test")
-		src, _, err := w.logins.Source(t.Context(), alice)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := w.source()
 		w.net.Host("https://second.test", entryway)
 		w.net.Account(alice, "alice.test", "https://second.test")
 		time.Sleep(11 * time.Minute)
@@ -140,14 +132,11 @@ func TestTheAccountMovesWithinItsEntryway(t *testing.T) {
 func TestTheServerChangesItsAuthorizationServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.browser().login(w.entryway, alice, "alice.test")
-		src, _, err := w.logins.Source(t.Context(), alice)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := w.source()
 		w.net.Host(pds, own)
 		time.Sleep(15 * time.Minute)
-		if _, err = src.Token(t.Context()); err == nil {
+		_, err := src.Token(t.Context())
+		if err == nil {
 			time.Sleep(15 * time.Minute)
 			_, err = src.Token(t.Context())
 		}
@@ -161,11 +150,7 @@ func TestTheServerChangesItsAuthorizationServer(t *testing.T) {
 func TestARefreshWithoutTheScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.browser().login(w.entryway, alice, "alice.test")
-		src, _, err := w.logins.Source(t.Context(), alice)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := w.source()
 		w.entryway.Set(func(k *oauthtest.Knobs) { k.Token.ExtraJSON = map[string]any{"scope": "transition:generic"} })
 		time.Sleep(2 * time.Hour)
 		if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrServer) {
@@ -197,11 +182,7 @@ func TestManyServersOfStrangers(t *testing.T) {
 // Nothing that is printed of a source or of an app has a token.
 func TestPrintedSource(t *testing.T) {
 	w := newWorld(t, nil)
-	w.browser().login(w.entryway, alice, "alice.test")
-	src, _, err := w.logins.Source(t.Context(), alice)
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := w.source()
 	tok, err := src.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)

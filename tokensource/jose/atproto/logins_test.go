@@ -65,11 +65,7 @@ func TestAUserOfAnotherServer(t *testing.T) {
 // An account that moves while its grant lives needs a new login.
 func TestTheAccountMovesWhileTheGrantLives(t *testing.T) {
 	w := newWorld(t, nil)
-	w.browser().login(w.entryway, alice, "alice.test")
-	src, _, err := w.logins.Source(t.Context(), alice)
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := w.source()
 	w.net.Account(alice, "alice.test", own)
 	if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrUser) {
 		t.Errorf("Token after the account moved = %v, want ErrReauthorize", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
@@ -126,6 +127,17 @@ func (w *world) client(did string) (*http.Client, *identity.Account) {
 		w.Fatal(err)
 	}
 	return &http.Client{Transport: rt}, account
+}
+
+// source logs alice in, and returns her tokens.
+func (w *world) source() tokensource.Renewer {
+	w.Helper()
+	w.browser().login(w.entryway, alice, "alice.test")
+	src, _, err := w.logins.Source(w.Context(), alice)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return src
 }
 
 // call calls the API of an account, and returns the status.
