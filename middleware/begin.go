@@ -106,6 +106,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	if err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
 	}
+	if err := l.bindAccount(r, &f); err != nil {
+		return err
+	}
 	if home := f.callback.move(r); home != "" {
 		seeOther(w, home+l.again(r, f))
 		return nil
@@ -123,7 +126,7 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	if err := l.setFlow(w, r, f); err != nil {
 		return &Error{Op: opAuthorize, Kind: tokensource.ErrTemporary, Cause: "the login could not be sealed", Retry: l.site.authorize, Err: err}
 	}
-	l.report(r, tokensource.Event{Kind: EventLoginStarted, Scopes: f.client.Scopes()})
+	l.report(r, tokensource.Event{Kind: EventLoginStarted, Account: f.account, Scopes: f.client.Scopes()})
 	seeOther(w, f.target)
 	return nil
 }

@@ -74,6 +74,12 @@ func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) err
 		l.cookies.clear(w, name)
 		return l.retry(p.failure(), f.returnTo)
 	}
+	if f.account, err = l.sameAccount(r, f.bound); err != nil {
+		if !errors.Is(err, tokensource.ErrTemporary) {
+			l.cookies.clear(w, name)
+		}
+		return l.retry(err, f.returnTo)
+	}
 	if err := l.used.consume(ctx, state, code, f.expires); err != nil {
 		if errors.Is(err, ErrFlowUsed) {
 			return l.repeated(w, r, p, &Error{Op: opCallback, Kind: ErrFlowUsed, Retry: f.returnTo}, f.returnTo)
@@ -95,7 +101,7 @@ func (l *login) answered(w http.ResponseWriter, r *http.Request, p response) err
 // authorization server and chose again, perhaps as somebody else. Then the user
 // is told, because the session is still that of the first choice.
 func (l *login) repeated(w http.ResponseWriter, r *http.Request, p response, err error, returnTo string) error {
-	if _, out := l.current(r); out != nil {
+	if l.signedIn(r) != nil {
 		return l.retry(err, "")
 	}
 	switch used, same, unknown := l.used.isUsed(r.Context(), p.state.Reveal(), p.code.Reveal()); {

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/responseparams"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -32,6 +34,7 @@ const (
 // (G21).
 func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Request, f flow, p response) error {
 	state, asked := f.state.Reveal(), time.Now()
+	ctx = withVisitor(ctx, r)
 	ctx = home.With(ctx, p.kept[l.client.Provider().TokenHostParam])
 	client, err := l.prover(ctx, f)
 	if err != nil {
@@ -58,6 +61,9 @@ func (l *login) complete(ctx context.Context, w http.ResponseWriter, r *http.Req
 }
 
 func (l *login) beginSession(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept) error {
+	if l.connects() {
+		return nil
+	}
 	if err := l.startSession(ctx, w, r, k); err != nil {
 		return failed("the session could not be stored", err)
 	}
@@ -113,11 +119,30 @@ func (l *login) steps(ctx context.Context, k *kept) error {
 		}
 		k.accepted = true
 	}
-	if k.epoch == "" {
-		l.prove(ctx, k.user.Subject)
-		return l.save(ctx, k)
+	if !l.connects() {
+		return l.establish(ctx, k)
 	}
-	return nil
+	if k.confirmed {
+		return nil
+	}
+	if err := l.claimConnection(ctx, k); err != nil {
+		return err
+	}
+	if err := l.establish(ctx, k); err != nil {
+		return err
+	}
+	return l.confirmConnection(ctx, k)
+}
+
+// establish stores the grant, unless an earlier call has stored it.
+func (l *login) establish(ctx context.Context, k *kept) error {
+	if k.epoch != "" {
+		return nil
+	}
+	if !l.connects() {
+		l.prove(ctx, k.user.Subject)
+	}
+	return l.save(ctx, k)
 }
 
 // prove finds out whether the user has withdrawn access since the last login,
@@ -151,14 +176,18 @@ func (l *login) accept(ctx context.Context, k *kept) error {
 	if k.subject != "" && k.user.Subject != k.subject {
 		return &Error{Op: opCallback, Kind: ErrRefused, Cause: "the authorization server named another user than the one who was asked for"}
 	}
-	if l.options.OnLogin == nil {
+	ask, name := l.options.OnLogin, "OnLogin"
+	if l.connects() {
+		ask, name = func(ctx context.Context, _ provider.Identity) error { return l.hooks.Accept(ctx, k.claim()) }, "OnConnect"
+	}
+	if ask == nil {
 		return nil
 	}
-	switch err := l.options.OnLogin(ctx, k.user); {
+	switch err := ask(ctx, k.user); {
 	case errors.Is(err, ErrRefused):
 		return &Error{Op: opCallback, Kind: ErrRefused, Err: err}
 	case err != nil:
-		return failed("OnLogin failed", err)
+		return failed(name+" failed", err)
 	}
 	return nil
 }
@@ -188,7 +217,14 @@ var errHopeless = errors.New("middleware: this login cannot be finished")
 
 // isRefusal reports whether the app has refused the user, or whether the login
 // cannot be stored whatever happens.
-func isRefusal(err error) bool { return errors.Is(err, ErrRefused) || errors.Is(err, errHopeless) }
+func isRefusal(err error) bool {
+	for _, kind := range []error{ErrRefused, errHopeless, connecting.ErrElsewhere, connecting.ErrTooMany} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
 
 // isFinal reports whether a login has ended: it was refused, or its token is
 // not valid.

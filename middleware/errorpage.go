@@ -87,7 +87,9 @@ func ErrorPage(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // posts reports whether the page for e has a form.
-func (e *Error) posts() bool { return e.Op == opLogout || e.Op == opDisconnect }
+func (e *Error) posts() bool {
+	return e.Op == opLogout || e.Op == opDisconnect || e.connects && errors.Is(e.Kind, ErrCrossOrigin)
+}
 
 // wording is what is said of one kind of error, to people and to programs.
 type wording struct {
@@ -124,6 +126,9 @@ var (
 
 // about picks the wording for e.
 func (e *Error) about() wording {
+	if e.connects {
+		return e.aboutConnection()
+	}
 	switch {
 	case errors.Is(e.Kind, ErrCrossOrigin) && e.Op == opAuthorize:
 		return askLogin
@@ -144,7 +149,12 @@ func (e *Error) about() wording {
 			found = wording{code: "method_not_allowed", title: "Disconnect?", text: "This ends your sessions in all browsers, and the access of this site to your account.", label: "Disconnect"}
 		}
 	}
-	for _, w := range wordings {
+	return e.pick(wordings, found)
+}
+
+// pick returns the first wording of a list that is for e, or found.
+func (e *Error) pick(list []wording, found wording) wording {
+	for _, w := range list {
 		if errors.Is(e, w.kind) {
 			found = w
 			break

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -100,6 +101,7 @@ type Error struct {
 	Home        string // Options.Home: a local path
 	Err         error  // the reason, or nil
 
+	connects bool   // of package connect
 	returnTo string // where the flow was to end
 	kept     bool   // ErrLoginFailed: the login waits, and Retry finishes it
 	other    bool   // ErrFlowUsed: this answer has another code than the first one
@@ -119,8 +121,11 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("middleware: " + e.Op)
 	if e.Kind != nil {
-		text := strings.TrimPrefix(e.Kind.Error(), "middleware: ")
-		b.WriteString(": " + strings.TrimPrefix(text, "tokensource: "))
+		text := e.Kind.Error()
+		for _, name := range []string{"middleware: ", "tokensource: ", "connect: "} {
+			text = strings.TrimPrefix(text, name)
+		}
+		b.WriteString(": " + text)
 	}
 	if e.Code != "" {
 		b.WriteString(": " + e.Code)
@@ -156,12 +161,18 @@ func (e *Error) Status() int {
 	switch {
 	case errors.Is(e.Kind, ErrMethod):
 		return http.StatusMethodNotAllowed
+	case errors.Is(e.Kind, connecting.ErrNoAccount):
+		return http.StatusUnauthorized
+	case errors.Is(e.Kind, connecting.ErrNotListed):
+		return http.StatusNotFound
 	case errors.Is(e.Kind, ErrAccessDenied), errors.Is(e.Kind, ErrCrossOrigin), errors.Is(e.Kind, ErrNotNavigation),
-		errors.Is(e.Kind, ErrRefused):
+		errors.Is(e.Kind, ErrRefused), errors.Is(e.Kind, connecting.ErrChanged):
 		return http.StatusForbidden
 	case errors.Is(e.Kind, ErrFlowNotFound), errors.Is(e.Kind, ErrFlowUsed), errors.Is(e.Kind, ErrIssuerMismatch),
 		errors.Is(e.Kind, ErrBadCallback), errors.Is(e.Kind, ErrForged), errors.Is(e.Kind, ErrReturnPath):
 		return http.StatusBadRequest
+	case errors.Is(e.Kind, connecting.ErrElsewhere), errors.Is(e.Kind, connecting.ErrTooMany):
+		return http.StatusConflict
 	case errors.Is(e, tokensource.ErrTemporary), errors.Is(e, context.DeadlineExceeded): // the time was up
 		return http.StatusServiceUnavailable
 	case errors.Is(e, tokensource.ErrClient):

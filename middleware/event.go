@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/internal/redact"
 	"github.com/authtrip/authtrip/tokensource"
 )
@@ -99,6 +100,7 @@ func (l *login) reportFailure(r *http.Request, err error) {
 func (e *Error) refusal() bool {
 	for _, kind := range []error{
 		ErrFlowNotFound, ErrFlowUsed, ErrIssuerMismatch, ErrBadCallback, ErrForged, ErrReturnPath, ErrNotNavigation, ErrCrossOrigin, ErrMethod,
+		connecting.ErrNoAccount, connecting.ErrChanged, connecting.ErrNotListed,
 	} {
 		if errors.Is(e.Kind, kind) {
 			return true

@@ -29,11 +29,13 @@ type flow struct {
 	openID   openID        // for OpenID Connect
 	key      redact.Hidden // of the proofs of possession; empty for none
 	subject  string        // who must log in; empty for anybody
+	bound    string        // stands for the user of the app who began, if the app has users of its own
 	returnTo string        // local path, checked before it got here
 	expires  time.Time
 
-	client *oauth.Client // with that redirect URL and these scopes
-	target string        // the URL of the authorization request, before it was sent
+	account string        // the user of the app, as soon as that is known
+	client  *oauth.Client // with that redirect URL and these scopes
+	target  string        // the URL of the authorization request, before it was sent
 }
 
 func newFlow(returnTo string, life time.Duration) flow {
@@ -49,8 +51,8 @@ func newFlow(returnTo string, life time.Duration) flow {
 
 // A flow is sealed as the second of its expiry, the verifier, the hash of the
 // redirect URL, the scopes, a line break, what is for OpenID Connect, a line
-// break, the key, a line break, the user who must log in, a line break, and the
-// return path.
+// break, the key, a line break, the user who must log in, a line break, what
+// stands for the user of the app, a line break, and the return path.
 const (
 	atVerifier = 4
 	atRedirect = atVerifier + 32
@@ -67,7 +69,7 @@ func (f flow) encode() ([]byte, error) {
 	}
 	b = append(b, f.callback.hash()...)
 	return append(b, strings.Join([]string{
-		strings.Join(f.scopes, " "), f.openID.encode(), f.encodeKey(), f.subject, f.returnTo,
+		strings.Join(f.scopes, " "), f.openID.encode(), f.encodeKey(), f.subject, f.bound, f.returnTo,
 	}, "\n")...), nil
 }
 
@@ -76,13 +78,13 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 	if len(plain) < atScopes {
 		return flow{}, errNoFlow
 	}
-	lines := strings.SplitN(string(plain[atScopes:]), "\n", 5)
-	if len(lines) != 5 {
+	lines := strings.SplitN(string(plain[atScopes:]), "\n", 6)
+	if len(lines) != 6 {
 		return flow{}, errNoFlow
 	}
 	asked, valid := decodeOpenID(lines[1])
 	key, intact := decodeKey(lines[2])
-	if !valid || !intact {
+	if !valid || !intact || !isAccountMark(lines[4]) {
 		return flow{}, errNoFlow
 	}
 	f := flow{
@@ -91,7 +93,8 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 		openID:   asked,
 		key:      key,
 		subject:  lines[3],
-		returnTo: lines[4],
+		bound:    lines[4],
+		returnTo: lines[5],
 		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}
 	if lines[0] != "" {

@@ -52,6 +52,10 @@ type kept struct {
 	epoch    string            // of the grant, once it is stored
 	ending   bool              // the tokens are to be revoked
 
+	account   string // the user of the app, if this becomes a connection
+	claimed   bool   // the connection is listed
+	confirmed bool   // and its grant is stored
+
 	failures int       // tries in a row
 	next     time.Time // the next try in the background
 
@@ -68,7 +72,7 @@ func newKept(key string, tok *oauth2.Token, f flow, asked time.Time) *kept {
 	}
 	return &kept{
 		key: key, token: func() *oauth2.Token { return tok }, scopes: f.scopes, openID: f.openID, subject: f.subject, id: rand.Text(),
-		exchanged: asked.Round(0).UTC(),
+		exchanged: asked.Round(0).UTC(), account: f.account,
 	}
 }
 
@@ -118,6 +122,9 @@ type keptText struct {
 	Tried     bool                       `json:"st,omitempty"`
 	Epoch     string                     `json:"g,omitempty"`
 	Ending    bool                       `json:"end,omitempty"`
+	Account   string                     `json:"ac,omitempty"`
+	Claimed   bool                       `json:"cl,omitempty"`
+	Confirmed bool                       `json:"co,omitempty"`
 	Failures  int                        `json:"f,omitempty"`
 	Next      time.Time                  `json:"n,omitzero"`
 	Owner     string                     `json:"o,omitempty"`
@@ -136,6 +143,7 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 		Scopes: k.scopes, ID: k.id, Exchanged: k.exchanged, User: k.user, Accepted: k.accepted, Tried: k.tried,
 		Epoch: k.epoch, Ending: k.ending, Failures: k.failures, Next: k.next, Owner: k.owner, Owned: k.owned,
 		OpenID: k.openID.encode(), Subject: k.subject, Named: k.named, Session: k.sid, Hint: k.hint.Reveal(),
+		Account: k.account, Claimed: k.claimed, Confirmed: k.confirmed,
 	}
 	if k.token != nil {
 		tok := k.token()
@@ -210,6 +218,7 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 		key: key, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
 		epoch: t.Epoch, ending: t.Ending, failures: t.Failures, next: t.Next, owner: t.Owner, owned: t.Owned,
 		subject: t.Subject, named: t.Named, sid: t.Session, hint: redact.Hide(t.Hint),
+		account: t.Account, claimed: t.Claimed, confirmed: t.Confirmed,
 	}
 	var valid bool
 	if k.openID, valid = decodeOpenID(t.OpenID); !valid {

@@ -69,6 +69,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -89,7 +90,8 @@ type login struct {
 	client   *oauth.Client
 	keys     seal.AEAD
 	options  Options
-	asks     bool // the provider, or an ID token, who the user is: Options.Identify is nil
+	hooks    connecting.Hooks // of package connect; nil where users log in
+	asks     bool             // the provider, or an ID token, who the user is: Options.Identify is nil
 	atServer serverNames
 	sessions Sessions
 	site     site
@@ -145,7 +147,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	// Browsers send the cookies of one port to the other ports of the host.
 	tag := fingerprint(client.Provider().Authority(), client.ClientID(), s.port, s.path)[:8]
 	l := &login{
-		grants: grants, client: client, keys: keys, options: options, site: s, tag: tag, asks: o.Identify == nil,
+		grants: grants, client: client, keys: keys, options: options, hooks: options.Connections, site: s, tag: tag, asks: o.Identify == nil,
 		atServer: serverNamesOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		cookies:  newCookies(s.secure, tag),
 		sessions: options.Sessions,
@@ -165,6 +167,9 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		return nil, err
 	}
 	l.keeping.Watch(l.known.notify)
+	if l.connects() {
+		l.hooks.Attach(machine{l})
+	}
 	l.keeping.Work(keptPrefix, l.workKept)
 	return &Login{func() *login { return l }}, nil
 }

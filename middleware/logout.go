@@ -54,6 +54,9 @@ func (l *Login) Logout() http.Handler {
 // again.
 func (l *Login) Disconnect() http.Handler {
 	in := l.inner()
+	if in.connects() {
+		return in.disconnectOne()
+	}
 	return in.ending(ending{
 		op: opDisconnect, path: in.site.disconnect, purpose: forDisconnect, cookie: in.cookies.disconnect(), do: in.endGrant,
 	})

@@ -60,7 +60,10 @@ type route struct {
 // routes returns the routes, each path once.
 func (l *Login) routes() []route {
 	site := l.inner().site
-	list := []route{{site.authorize, l.Authorize()}, {site.logout, l.Logout()}, {site.disconnect, l.Disconnect()}}
+	list := []route{{site.authorize, l.Authorize()}, {site.disconnect, l.Disconnect()}}
+	if !site.connects {
+		list = append(list, route{site.logout, l.Logout()})
+	}
 	if site.backChannel != "" {
 		list = append(list, route{site.backChannel, l.BackChannelLogout()})
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -119,6 +120,11 @@ type Options struct {
 	// request. It is called concurrently with itself. Nil means that nothing is
 	// reported.
 	OnEvent func(ctx context.Context, e tokensource.Event)
+
+	// Connections makes connections of the logins, for users that the app has
+	// already. It is for package connect: its type is internal. Nil means that
+	// users log in with this Login.
+	Connections connecting.Hooks
 
 	// OnError answers a request that failed. The err is an *Error. Match its kind
 	// with errors.Is, and call ErrorPage for each kind that keeps the default page.

@@ -48,7 +48,11 @@ func (l *login) foreign(r *http.Request) bool {
 	if r.Method == http.MethodPost {
 		return !l.sameOrigin(r, opAuthorize)
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
+	site := r.Header.Get("Sec-Fetch-Site")
+	if l.connects() { // a user of the app is logged in: nobody else may begin
+		return site != "same-origin" && site != "none"
+	}
+	switch site {
 	case "cross-site", "same-site":
 		_, err := l.current(r)
 		return !errors.Is(err, errNoSession) // if it cannot be told now, there may be one

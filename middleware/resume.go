@@ -15,6 +15,7 @@ import (
 // own.
 type resumption struct {
 	State   string    `json:"s"`
+	Bound   string    `json:"b,omitempty"` // see flow.bound
 	Expires time.Time `json:"e"`
 }
 
@@ -30,7 +31,7 @@ func (l *login) resumePath(returnTo string) string {
 // offerResume gives the browser a cookie with which it can finish a login.
 func (l *login) offerResume(ctx context.Context, w http.ResponseWriter, state string, k *kept) bool {
 	name := l.cookies.kept()
-	value, err := l.seal(ctx, forKept, name, resumption{state, k.until()})
+	value, err := l.seal(ctx, forKept, name, resumption{state, l.boundTo(k), k.until()})
 	if err != nil || len(name)+len(value) > maxAnswer {
 		return false
 	}
@@ -59,6 +60,9 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request, returnTo string) 
 	if p.State == "" || !time.Now().Before(p.Expires) {
 		l.cookies.clear(w, name)
 		return false, nil
+	}
+	if _, err := l.sameAccount(r, p.Bound); err != nil {
+		return false, l.retry(err, returnTo)
 	}
 	k, version, err := l.reopen(ctx, keptKey(p.State))
 	if err != nil {
@@ -140,6 +144,7 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	if isFinal(err) {
 		l.cookies.clear(w, l.cookies.kept())
+		l.undo(last, k)
 		if l.advanceEnd(last, k) {
 			_ = l.store.Delete(last, k.key, version)
 		} else {

@@ -17,7 +17,7 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 		private(w)
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			l.fail(w, r, l.wrongMethod(op))
+			l.fail(w, r, l.wrongMethod(r, op))
 			return
 		}
 		if op == opLogout || op == opDisconnect { // a login has the ID that belongs to its state
@@ -29,13 +29,16 @@ func (l *login) route(op string, serve func(http.ResponseWriter, *http.Request) 
 	})
 }
 
-func (l *login) wrongMethod(op string) *Error {
+func (l *login) wrongMethod(r *http.Request, op string) *Error {
 	e := &Error{Op: op, Kind: ErrMethod, Retry: l.site.authorize}
 	switch op { // the page has a button that posts
 	case opLogout:
 		e.Retry = l.site.logout
 	case opDisconnect:
 		e.Retry = l.site.disconnect
+		if l.connects() {
+			e.Retry = l.disconnectPath(r)
+		}
 	}
 	return e
 }
@@ -43,7 +46,7 @@ func (l *login) wrongMethod(op string) *Error {
 // fail reports what went wrong, and answers with it.
 func (l *login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
-		e.App, e.Home = l.options.AppName, l.options.Home
+		e.App, e.Home, e.connects = l.options.AppName, l.options.Home, l.connects()
 		if e.posts() && isPage(r) && (!errors.Is(e.Kind, ErrCrossOrigin) || isOpaque(r)) {
 			l.cookies.setForm(w, e.Op) // the page has a form
 		}

@@ -213,7 +213,7 @@ func (l *Login) Forget(ctx context.Context, subject string) error {
 	in := l.inner()
 	return errors.Join(
 		in.endSessions(ctx, subject, reasonForgotten, func(storedSession) bool { return true }),
-		in.forgetKept(ctx, subject),
+		in.forgetKept(ctx, func(k *kept) bool { return k.user.Subject == subject }),
 		in.grants.Forget(ctx, subject),
 	)
 }

@@ -23,6 +23,7 @@ type site struct {
 	authorize          string
 	logout, disconnect string
 	backChannel        string // of BackChannelLogout; empty if there is none
+	connects           bool   // there is no logout
 }
 
 // callback is a redirect URL in parts.
@@ -37,7 +38,7 @@ type callback struct {
 
 func newSite(redirectURL string, o *Options) (site, error) {
 	s := site{prefix: strings.TrimSuffix(o.PathPrefix, "/"), authorize: o.AuthorizePath, logout: o.LogoutPath, disconnect: o.DisconnectPath}
-	s.backChannel = o.BackChannelLogoutPath
+	s.backChannel, s.connects = o.BackChannelLogoutPath, o.Connections != nil
 	for _, raw := range append([]string{redirectURL}, o.RedirectURLs...) {
 		c, err := newCallback(raw)
 		if err != nil {
@@ -53,6 +54,9 @@ func newSite(redirectURL string, o *Options) (site, error) {
 		if *path == "" {
 			*path = folder + name
 		}
+	}
+	if s.connects && o.AuthorizePath == "" {
+		s.authorize = folder + "connect"
 	}
 	return s, s.check()
 }
@@ -111,7 +115,10 @@ func (s site) check() error {
 
 // paths returns the public paths of all routes.
 func (s site) paths() []string {
-	list := []string{s.authorize, s.logout, s.disconnect}
+	list := []string{s.authorize, s.disconnect}
+	if !s.connects {
+		list = append(list, s.logout)
+	}
 	if s.backChannel != "" {
 		list = append(list, s.backChannel)
 	}

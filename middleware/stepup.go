@@ -79,12 +79,17 @@ func (l *login) countStepUp(subject string, o BeginOptions) error {
 // granted returns the scopes of the grant of the user who sent r, and who that
 // is. A request without a session has neither.
 func (l *login) granted(r *http.Request) (scopes []string, subject string, err error) {
-	v, err := l.current(r)
+	if l.connects() {
+		subject, err = l.acting(r)
+	} else {
+		var v visit
+		v, err = l.current(r)
+		subject = v.ticket.Subject
+	}
 	switch {
 	case errors.Is(err, errNoSession):
 		return nil, "", nil
 	case err == nil:
-		subject = v.ticket.Subject
 		g, failed := l.keeping.Read(r.Context(), subject)
 		if failed == nil && len(g.Scopes) > 0 {
 			return g.Scopes, subject, nil

@@ -155,12 +155,12 @@ func (u *unwritten) release(key string, gone bool) {
 	}
 }
 
-// of returns the keys of the logins of a subject.
-func (u *unwritten) of(subject string) (keys []string) {
+// which returns the keys of the logins for which match returns true.
+func (u *unwritten) which(match func(*kept) bool) (keys []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for key, k := range u.list {
-		if k.user.Subject == subject {
+		if match(k) {
 			keys = append(keys, key)
 		}
 	}
@@ -228,6 +228,7 @@ func (l *login) tend(ctx context.Context, key string, next time.Time) {
 // drop revokes the tokens of a login that has ended. If the server does not
 // confirm that, it is repeated in the background. Drop says what it did.
 func (l *login) drop(ctx context.Context, k *kept) string {
+	l.undo(ctx, k)
 	if k.token == nil {
 		return "no token was left"
 	}
@@ -361,8 +362,9 @@ func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
 // tokens.
 func (l *login) giveUp(ctx context.Context, k *kept, reason error) (done bool) {
 	l.tell(ctx, tokensource.Event{
-		Kind: EventLoginFailed, Subject: k.user.Subject, Err: failed("the login was kept, and has ended", reason),
+		Kind: EventLoginFailed, Subject: k.user.Subject, Account: k.account, Err: failed("the login was kept, and has ended", reason),
 	})
+	l.undo(ctx, k)
 	return l.advanceEnd(ctx, k)
 }
 
@@ -400,10 +402,11 @@ func (l *login) settleSafely(ctx context.Context, k *kept) (err error) {
 	return l.settle(ctx, k)
 }
 
-// forgetKept ends the logins of a subject that could not finish yet.
-func (l *login) forgetKept(ctx context.Context, subject string) error {
+// forgetKept ends the logins that could not finish yet and for which ends
+// returns true.
+func (l *login) forgetKept(ctx context.Context, ends func(*kept) bool) error {
 	var errs []error
-	for _, key := range l.unwritten.of(subject) {
+	for _, key := range l.unwritten.which(ends) {
 		if stored, _ := l.flush(ctx, key); !stored {
 			errs = append(errs, away(errStoreAway))
 		}
@@ -420,7 +423,7 @@ func (l *login) forgetKept(ctx context.Context, subject string) error {
 		case err != nil:
 			errs = append(errs, err)
 			continue
-		case k.user.Subject != subject:
+		case !ends(k):
 			continue
 		}
 		if version, err = l.own(ctx, k, version); err == nil && k.token != nil {

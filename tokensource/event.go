@@ -18,6 +18,10 @@ type Event struct {
 	ClientID string
 	Subject  string // the user, as the authorization server names the user
 
+	// Account is the user of the app, where the app has users of its own and
+	// package connect connects accounts to them.
+	Account string
+
 	// Session is the public name of a session of package middleware. It cannot be
 	// used to act as the user.
 	Session string
@@ -73,6 +77,7 @@ func (e Event) attrs() []slog.Attr {
 		{"provider", e.Provider},
 		{"client_id", e.ClientID},
 		{"subject", e.Subject},
+		{"account", e.Account},
 		{"session", e.Session},
 		{"remote_addr", e.RemoteAddr},
 		{"user_agent", e.UserAgent},

@@ -30,7 +30,7 @@ const (
 	// testKits know no other package of ours, so every test may use them.
 	testKits = "internal/bubble internal/exposure internal/nodekit internal/servertest"
 	// public is what users import.
-	public = "middleware transport storage storage/* tokensource tokensource/*"
+	public = "middleware middleware/* transport storage storage/* tokensource tokensource/*"
 )
 
 // arrows is the only place that states the direction of imports. Lower packages
@@ -101,7 +101,9 @@ var arrows = []row{
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/opened internal/responseparams internal/routes internal/whois " + plumbing, engine},
+	{"internal/connecting", "tokensource tokensource/provider", "internal/*"},
+	{"middleware/connect", "middleware tokensource tokensource/grant tokensource/provider storage storage/seal internal/connecting internal/timed " + plumbing, engine + " transport"},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

@@ -39,6 +39,7 @@ var proofs = map[string]proof{
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
 	"contract":   {quick("./tokensource", "./tokensource/provider", "./tokensource/derived", "./internal/redact")},
 	"middleware": {quick("./middleware")},
+	"connect":    {quick("./middleware/connect")},
 	"native":     {quick("./tokensource/nativeapp", "./tokensource/derived")},
 	"files":      {quick("./storage/filestore")},
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
@@ -57,7 +58,7 @@ var proofs = map[string]proof{
 }
 
 // proofOrder leaves out what only looks at its own package, or needs servers.
-var proofOrder = []string{"rules", "cache", "engine", "protocol", "transport", "storage", "contract", "middleware", "explore", "simulation"}
+var proofOrder = []string{"rules", "cache", "engine", "protocol", "transport", "storage", "contract", "middleware", "connect", "explore", "simulation"}
 
 func quick(args ...string) run { return run{args: args, limit: 2 * time.Minute} }
 
