@@ -10,6 +10,7 @@
 //   - clients: libraries of other people, which take the tokens of a user
 //   - moving: programs before and after they moved to authtrip
 //   - routers: a login on net/http, chi, gorilla/mux, gin, echo and httprouter
+//   - connect: users of an app connect accounts at X and Google
 //   - sessions: a login in the sessions of scs and gorilla/sessions
 //   - browsers: tests of the login in a real browser
 package examples

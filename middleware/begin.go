@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/opened"
@@ -24,6 +25,13 @@ type BeginOptions struct {
 	// Scopes replace the scopes of the client. They are a complete list, not an
 	// addition. Nil means those of the client.
 	Scopes []string
+
+	// Subject is the user who must log in, as the authorization server names
+	// users. A login that ends with another user is refused (ErrRefused), and its
+	// tokens are revoked. It is no parameter of the request: name the user in
+	// Params as well, where the server reads login_hint. Empty means that any
+	// user may log in.
+	Subject string
 
 	// Params are further parameters of the authorization request, such as
 	// "login_hint" or "prompt". They replace parameters of the same name in
@@ -123,6 +131,9 @@ func (l *login) begin(w http.ResponseWriter, r *http.Request, o BeginOptions) er
 	return nil
 }
 
+// maxSubject is the longest name of a user that a flow holds, in bytes.
+const maxSubject = 512
+
 // prepare returns a new flow.
 func (l *login) prepare(o BeginOptions) (flow, error) {
 	f := newFlow(o.ReturnTo, l.options.FlowLifetime)
@@ -133,7 +144,10 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if i < 0 {
 		return flow{}, errors.New("middleware: the redirect URL is neither the client's nor one of Options.RedirectURLs")
 	}
-	f.callback, f.scopes = l.site.callbacks[i], o.Scopes
+	f.callback, f.scopes, f.subject = l.site.callbacks[i], o.Scopes, o.Subject
+	if len(o.Subject) > maxSubject || strings.Contains(o.Subject, "\n") {
+		return flow{}, errors.New("middleware: BeginOptions.Subject is longer than 512 bytes, or has a line break")
+	}
 	var err error
 	if f.client, err = l.clientOf(f); err != nil {
 		return flow{}, err

@@ -44,6 +44,9 @@ func (l *login) callback(w http.ResponseWriter, r *http.Request) error {
 	if p.kept, err = l.keptParams(r); err != nil {
 		return l.retry(err, "")
 	}
+	if err := l.checkSigned(r, p); err != nil {
+		return l.retry(err, "")
+	}
 	if p.state.Reveal() == "" {
 		return l.retry(p.stateless(), "")
 	}
@@ -123,6 +126,23 @@ func (l *login) checkIssuer(p response) error {
 		return &Error{Op: opCallback, Kind: ErrIssuerMismatch, Cause: "the response names another issuer"}
 	}
 	return nil
+}
+
+// checkSigned refuses a response with a code that the server must have signed
+// and has not, or that is of another login (Provider.CallbackSignature). An
+// error response leads to no request.
+func (l *login) checkSigned(r *http.Request, p response) error {
+	if p.code.Reveal() == "" {
+		return nil
+	}
+	err := l.client.CheckResponse(r.Context(), r.URL.RawQuery)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, tokensource.ErrTemporary):
+		return stopped(opCallback, "the client secret cannot be read now", err)
+	}
+	return &Error{Op: opCallback, Kind: ErrBadCallback, Cause: err.Error()}
 }
 
 // stateless says what is wrong with a response without a state. X answers with

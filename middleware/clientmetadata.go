@@ -1,13 +1,9 @@
 package middleware
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/authtrip/authtrip/tokensource/registration"
 )
@@ -47,36 +43,5 @@ func (l *Login) ClientMetadata(m *registration.Metadata) (http.Handler, error) {
 	case public && about.TokenAuthMethod != "" && about.TokenAuthMethod != "none":
 		return nil, fmt.Errorf("middleware: TokenAuthMethod %s: the client has no credential", about.TokenAuthMethod)
 	}
-	clientID := in.client.ClientID()
-	if err := registration.CheckClientID(clientID); err != nil {
-		return nil, err
-	}
-	document, err := about.Document(clientID)
-	if err != nil {
-		return nil, err
-	}
-	if len(document) > registration.MaxDocument {
-		return nil, fmt.Errorf("middleware: the client ID metadata document has %d bytes: servers read up to %d", len(document), registration.MaxDocument)
-	}
-	return serveDocument(document), nil
-}
-
-// serveDocument returns a handler that answers with a JSON document, which may
-// be kept for an hour.
-func serveDocument(document []byte) http.Handler {
-	sum := sha256.Sum256(document)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-			return
-		}
-		h.Set("Content-Type", "application/json")
-		h.Set("Cache-Control", "public, max-age=3600")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
-	})
+	return about.Handler(in.client.ClientID())
 }

@@ -170,8 +170,12 @@ func (l *login) prove(ctx context.Context, subject string) {
 	}
 }
 
-// accept asks the app whether the user may log in.
+// accept refuses another user than the one who must log in, and asks the app
+// whether the user may.
 func (l *login) accept(ctx context.Context, k *kept) error {
+	if k.subject != "" && k.user.Subject != k.subject {
+		return &Error{Op: opCallback, Kind: ErrRefused, Cause: "the authorization server named another user than the one who was asked for"}
+	}
 	ask, name := l.options.OnLogin, "OnLogin"
 	if l.connects() {
 		ask, name = func(ctx context.Context, _ provider.Identity) error { return l.hooks.Accept(ctx, k.claim()) }, "OnConnect"

@@ -53,8 +53,9 @@ var (
 	// prefetch, or another site made it without the user.
 	ErrNotNavigation = errors.New("middleware: a login has to be opened as a page")
 
-	// ErrRefused means that Options.OnLogin refused the user. OnLogin returns it
-	// for that purpose.
+	// ErrRefused means that Options.OnLogin or Options.Identify refused the user,
+	// and returned it for that purpose, or that another user than
+	// BeginOptions.Subject logged in.
 	ErrRefused = errors.New("middleware: this user may not log in")
 
 	// ErrLoginFailed means that the code could not be exchanged, that the user

@@ -28,6 +28,7 @@ type flow struct {
 	scopes   []string      // that were asked for, or nil for those of the client
 	openID   openID        // for OpenID Connect
 	key      redact.Hidden // of the proofs of possession; empty for none
+	subject  string        // who must log in; empty for anybody
 	bound    string        // stands for the user of the app who began, if the app has users of its own
 	returnTo string        // local path, checked before it got here
 	expires  time.Time
@@ -50,8 +51,8 @@ func newFlow(returnTo string, life time.Duration) flow {
 
 // A flow is sealed as the second of its expiry, the verifier, the hash of the
 // redirect URL, the scopes, a line break, what is for OpenID Connect, a line
-// break, the key, a line break, what stands for the user of the app, a line
-// break, and the return path.
+// break, the key, a line break, the user who must log in, a line break, what
+// stands for the user of the app, a line break, and the return path.
 const (
 	atVerifier = 4
 	atRedirect = atVerifier + 32
@@ -67,7 +68,9 @@ func (f flow) encode() ([]byte, error) {
 		return nil, errNoFlow
 	}
 	b = append(b, f.callback.hash()...)
-	return append(b, strings.Join(f.scopes, " ")+"\n"+f.openID.encode()+"\n"+f.encodeKey()+"\n"+f.bound+"\n"+f.returnTo...), nil
+	return append(b, strings.Join([]string{
+		strings.Join(f.scopes, " "), f.openID.encode(), f.encodeKey(), f.subject, f.bound, f.returnTo,
+	}, "\n")...), nil
 }
 
 // decodeFlow reads what encode has written for one of the redirect URLs.
@@ -75,13 +78,13 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 	if len(plain) < atScopes {
 		return flow{}, errNoFlow
 	}
-	scopes, rest, ok := strings.Cut(string(plain[atScopes:]), "\n")
-	line, rest, _ := strings.Cut(rest, "\n")
-	asked, valid := decodeOpenID(line)
-	line, rest, _ = strings.Cut(rest, "\n")
-	key, intact := decodeKey(line)
-	bound, returnTo, also := strings.Cut(rest, "\n")
-	if !ok || !also || !valid || !intact || !isAccountMark(bound) {
+	lines := strings.SplitN(string(plain[atScopes:]), "\n", 6)
+	if len(lines) != 6 {
+		return flow{}, errNoFlow
+	}
+	asked, valid := decodeOpenID(lines[1])
+	key, intact := decodeKey(lines[2])
+	if !valid || !intact || !isAccountMark(lines[4]) {
 		return flow{}, errNoFlow
 	}
 	f := flow{
@@ -89,12 +92,13 @@ func (l *login) decodeFlow(state string, plain []byte) (flow, error) {
 		verifier: redact.Hide(base64.RawURLEncoding.EncodeToString(plain[atVerifier:atRedirect])),
 		openID:   asked,
 		key:      key,
-		bound:    bound,
-		returnTo: returnTo,
+		subject:  lines[3],
+		bound:    lines[4],
+		returnTo: lines[5],
 		expires:  time.Unix(int64(binary.BigEndian.Uint32(plain)), 0),
 	}
-	if scopes != "" {
-		f.scopes = strings.Split(scopes, " ")
+	if lines[0] != "" {
+		f.scopes = strings.Split(lines[0], " ")
 	}
 	i := slices.IndexFunc(l.site.callbacks, func(c callback) bool { return bytes.Equal(c.hash(), plain[atRedirect:atScopes]) })
 	if i < 0 {

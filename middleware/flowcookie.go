@@ -129,7 +129,7 @@ func (l *login) setFlow(w http.ResponseWriter, r *http.Request, f flow) error {
 
 // class returns the first class that f fits into, or the last one.
 func (f flow) class() flowClass {
-	text := len(f.returnTo) + len(strings.Join(f.scopes, " ")) + len(strings.Join(f.openID.acr, " "))
+	text := len(f.returnTo) + len(strings.Join(f.scopes, " ")) + len(strings.Join(f.openID.acr, " ")) + len(f.subject)
 	for _, c := range flowClasses {
 		if text <= c.text {
 			return c

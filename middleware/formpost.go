@@ -53,8 +53,9 @@ func (l *login) posted(w http.ResponseWriter, r *http.Request) error {
 		return l.retry(&Error{Op: opCallback, Kind: ErrBadCallback, Cause: "the form cannot be read"}, "")
 	}
 	read := slices.Concat(callbackParams, []string{"error_description"}, l.client.Provider().KeepCallback)
+	signed := l.client.Provider().CallbackSignature != "" // over all parameters
 	for name, values := range r.PostForm {
-		if slices.Contains(read, name) {
+		if signed || slices.Contains(read, name) {
 			query[name] = values // also twice, which the GET refuses
 		}
 	}

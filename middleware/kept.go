@@ -39,6 +39,7 @@ type kept struct {
 	token     func() *oauth2.Token // a closure, which nothing prints; nil when the tokens are stored
 	scopes    []string             // that were asked for; nil means those of the client
 	openID    openID               // what its ID token must answer
+	subject   string               // who must log in; empty for anybody
 	id        string               // names the login for the Keeper
 	exchanged time.Time
 
@@ -70,8 +71,8 @@ func newKept(key string, tok *oauth2.Token, f flow, asked time.Time) *kept {
 		asked = tok.Expiry.Add(-time.Duration(tok.ExpiresIn) * time.Second)
 	}
 	return &kept{
-		key: key, token: func() *oauth2.Token { return tok }, scopes: f.scopes, openID: f.openID, id: rand.Text(), exchanged: asked.Round(0).UTC(),
-		account: f.account,
+		key: key, token: func() *oauth2.Token { return tok }, scopes: f.scopes, openID: f.openID, subject: f.subject, id: rand.Text(),
+		exchanged: asked.Round(0).UTC(), account: f.account,
 	}
 }
 
@@ -110,6 +111,7 @@ type keptText struct {
 	Key       string                     `json:"k,omitempty"`
 	Scopes    []string                   `json:"sc,omitempty"`
 	OpenID    string                     `json:"oi,omitempty"`
+	Subject   string                     `json:"su,omitempty"`
 	Named     string                     `json:"nu,omitempty"`
 	Session   string                     `json:"si,omitempty"`
 	Hint      string                     `json:"h,omitempty"`
@@ -140,7 +142,7 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	t := keptText{
 		Scopes: k.scopes, ID: k.id, Exchanged: k.exchanged, User: k.user, Accepted: k.accepted, Tried: k.tried,
 		Epoch: k.epoch, Ending: k.ending, Failures: k.failures, Next: k.next, Owner: k.owner, Owned: k.owned,
-		OpenID: k.openID.encode(), Named: k.named, Session: k.sid, Hint: k.hint.Reveal(),
+		OpenID: k.openID.encode(), Subject: k.subject, Named: k.named, Session: k.sid, Hint: k.hint.Reveal(),
 		Account: k.account, Claimed: k.claimed, Confirmed: k.confirmed,
 	}
 	if k.token != nil {
@@ -215,7 +217,7 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 	k := &kept{
 		key: key, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
 		epoch: t.Epoch, ending: t.Ending, failures: t.Failures, next: t.Next, owner: t.Owner, owned: t.Owned,
-		named: t.Named, sid: t.Session, hint: redact.Hide(t.Hint),
+		subject: t.Subject, named: t.Named, sid: t.Session, hint: redact.Hide(t.Hint),
 		account: t.Account, claimed: t.Claimed, confirmed: t.Confirmed,
 	}
 	var valid bool

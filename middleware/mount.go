@@ -3,24 +3,14 @@ package middleware
 import (
 	"net/http"
 	"strings"
+
+	"github.com/authtrip/authtrip/internal/routes"
 )
 
 // Mux is what [Login.Mount] needs of a router. http.ServeMux and the routers of
 // chi have this method. Other routers take [Login.Handler].
 type Mux interface {
 	Handle(pattern string, h http.Handler)
-}
-
-// muxOfGo is a Mux whose patterns can begin with a method: http.ServeMux, and
-// what embeds one.
-type muxOfGo interface {
-	Handler(r *http.Request) (h http.Handler, pattern string)
-}
-
-// methods are those of RFC 9110 and RFC 5789. HEAD belongs to GET.
-var methods = []string{
-	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-	http.MethodOptions, http.MethodTrace, http.MethodConnect,
 }
 
 // Mount registers the routes on mux: the paths of the redirect URLs, and beside
@@ -34,16 +24,8 @@ var methods = []string{
 // behind http.StripPrefix, in a Route of chi, or in a group of gin or echo, see
 // [Login.Handler].
 func (l *Login) Mount(mux Mux) {
-	_, byMethod := mux.(muxOfGo)
 	for _, route := range l.routes() {
-		path := strings.TrimPrefix(route.path, l.inner().site.prefix)
-		if !byMethod {
-			mux.Handle(path, route.handler)
-			continue
-		}
-		for _, method := range methods {
-			mux.Handle(method+" "+path, route.handler)
-		}
+		routes.Handle(mux, strings.TrimPrefix(route.path, l.inner().site.prefix), route.handler)
 	}
 }
 

@@ -122,6 +122,9 @@ func (l *login) identify(ctx context.Context, k *kept) error {
 		if user, err = l.options.Identify(ctx, k.token()); err == nil && user.Subject == "" {
 			err = errors.New("middleware: Options.Identify returned no subject")
 		}
+		if errors.Is(err, ErrRefused) {
+			return &Error{Op: opCallback, Kind: ErrRefused, Err: err}
+		}
 		if err != nil {
 			return failed(causeUnidentified, err)
 		}

@@ -98,7 +98,8 @@ type Options struct {
 	// Identify says who the user is that tok was issued for. Nil means that the
 	// ID token says so if the client verifies ID tokens (oauth.Options.IDTokens),
 	// and that otherwise the provider is asked at its IdentityURL. Where there are
-	// ID tokens, Identify is called after the ID token was verified.
+	// ID tokens, Identify is called after the ID token was verified. It refuses
+	// the user with ErrRefused, as OnLogin does.
 	Identify func(ctx context.Context, tok *oauth2.Token) (provider.Identity, error)
 
 	// OnLogin is called when the user is known, before anything is stored. It can

@@ -103,6 +103,10 @@ func loss(e entry) string {
 		return "The user must log in again. The tokens are not revoked at the server: revoke does that."
 	case "sessions":
 		return "All sessions of the user end. The grant stays."
+	case "connections":
+		return "The connections of a user of the app are not shown any more. The grants stay: revoke ends them."
+	case "connection":
+		return "The account has to be connected again. The grant stays: revoke ends it."
 	case "pending login":
 		return "The login cannot be finished. Its tokens are not revoked at the server."
 	}

@@ -20,11 +20,20 @@ var grantKind = kind{"grant.", "grant", "a grant"}
 var otherKinds = []kind{
 	{"sessions.", "sessions", "sessions of a user: without it they end"},
 	{"login.", "pending login", "a login that has tokens and could not finish yet; it is finished, or its tokens are revoked"},
+	{accountPrefix, "connections", "the connected accounts of a user of the app: without it they are not shown, and their grants stay"},
+	{"connection.", "connection", "which users of the app have connected an account: without it they must connect it again"},
 	{"due.", "due", "an index of grants with a revocation to make"},
 	{"middleware.used.", "used codes", "states of logins that were used already"},
 	{"client.", "registration", "the client IDs and secrets that an app got when it registered itself: without it the app registers again, and earlier grants are lost"},
 	{storage.NamePrefix, "name key", "the key that storage keys are made with"},
 }
+
+// The names of lists of connections (package middleware/connect) belong to no
+// client: accountOwner is their owner.
+const (
+	accountPrefix = "account."
+	accountOwner  = "authtrip/connect"
+)
 
 // unknownKind is the kind of records of somebody else, or of a later version.
 var unknownKind = kind{"", "unknown", "no record of this version"}

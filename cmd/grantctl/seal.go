@@ -102,6 +102,8 @@ func (s *sealer) survey(ctx context.Context) error {
 			if err := s.own(ctx, e); err != nil {
 				return err
 			}
+		case k.prefix == accountPrefix && e.seal == sealNone:
+			s.owners[accountOwner] = true
 		case e.seal == sealUnknown && !errors.Is(e.err, storage.ErrCorrupt) && (k == grantKind || k.prefix == storage.NamePrefix):
 			s.foreign = true
 		}

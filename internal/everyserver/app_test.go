@@ -77,6 +77,7 @@ type app struct {
 	api    *http.Client
 	jar    http.CookieJar
 	user   string // the subject
+	refuse bool   // an answer of the app that is an error is expected
 
 	clientID string
 	own      string // the origin of the app's own API, for a provider without one
@@ -139,7 +140,9 @@ func newApp(t *testing.T, p *provider.Provider, registered oauthtest.App) *app {
 // options says who the user is where the server has no way to say so.
 func (a *app) options() *middleware.Options {
 	o := &middleware.Options{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
-		a.t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+		if !a.refuse {
+			a.t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+		}
 		middleware.ErrorPage(w, r, err)
 	}}
 	if a.p.IdentityURL == "" && !a.p.IdentityInToken {

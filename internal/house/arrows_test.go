@@ -57,7 +57,9 @@ var arrows = []row{
 	{"internal/opened", "", "internal/*"},
 	{"internal/redact", "", public + " " + engine},
 	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
+	{"internal/routes", "", "internal/*"},
 	{"internal/sendguard", "", "internal/*"},
+	{"internal/signedresponse", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
@@ -73,7 +75,7 @@ var arrows = []row{
 	{"internal/reading", "tokensource/provider internal/members", "internal/*"},
 	{"tokensource/provider/internal/format", "", ""},
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
-	{"tokensource/oauth", "tokensource tokensource/provider " + plumbing, engine},
+	{"tokensource/oauth", "internal/signedresponse tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
@@ -83,8 +85,9 @@ var arrows = []row{
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
-	{"tokensource/jose/atproto", "middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
-	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto"},
+	{"tokensource/jose/atproto", "internal/opened internal/routes middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/jose tokensource/jose/atproto/identity tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
+	{"tokensource/jose/atproto/identity", "tokensource tokensource/discovery tokensource/provider", engine},
+	{"tokensource/jose/atproto/atprototest", "tokensource/jose/josetest tokensource/oauthtest tokensource/provider", "tokensource/jose/atproto tokensource/jose/atproto/identity"},
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
@@ -100,7 +103,7 @@ var arrows = []row{
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"internal/connecting", "tokensource tokensource/provider", "internal/*"},
 	{"middleware/connect", "middleware tokensource tokensource/grant tokensource/provider storage storage/seal internal/connecting internal/timed " + plumbing, engine + " transport"},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois " + plumbing, engine},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

@@ -133,7 +133,7 @@ func TestDisconnect_WhileTheServerIsDown(t *testing.T) {
 		}
 		w.wantList("while the server is down", "17")
 		w.dead.Store(false)
-		time.Sleep(5 * time.Minute)
+		time.Sleep(30 * time.Minute)
 		w.wantAlive("later", w.x, ann, 0)
 		b.mustConnect(w.x, ann)
 		w.wantList("after another login", "17", "x/ann")

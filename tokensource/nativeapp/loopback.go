@@ -184,6 +184,11 @@ func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := read(f.client.Provider(), r.URL.RawQuery, f.state)
+	if a != nil && a.err == nil {
+		if err := f.client.CheckResponse(r.Context(), r.URL.RawQuery); err != nil {
+			a = failedWith(fmt.Errorf("%w: %w", ErrResponse, err))
+		}
+	}
 	if a == nil {
 		show(w, http.StatusBadRequest, pageForeign)
 		return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/deviceauth"
 	"github.com/authtrip/authtrip/internal/isnil"
+	"github.com/authtrip/authtrip/internal/signedresponse"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -18,7 +19,8 @@ import (
 // A Client speaks OAuth 2.0 with one authorization server for one app. [New]
 // makes one; the zero Client cannot be used. It is safe for concurrent use.
 type Client struct {
-	deviceauth.Endpoint // for package nativeapp
+	deviceauth.Endpoint    // for package nativeapp
+	signedresponse.Checker // for packages that receive authorization responses
 
 	provider     *provider.Provider
 	registration *Registration
@@ -180,7 +182,7 @@ func New(p *provider.Provider, r Registration, o *Options) (*Client, error) {
 	if verifier := o.IDTokens; !isnil.Value(verifier) {
 		c.idTokens = func() IDTokenVerifier { return verifier }
 	}
-	c.Endpoint = deviceauth.New(c.askDeviceCode)
+	c.Endpoint, c.Checker = deviceauth.New(c.askDeviceCode), signedresponse.New(c.checkResponse)
 	return c, nil
 }
 

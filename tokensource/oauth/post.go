@@ -161,6 +161,9 @@ func (c *Client) prepared(ctx context.Context, call call, secret string) (*Token
 	}
 	r := NewTokenRequest(call.op, call.endpoint, c.registration.ClientID, form)
 	r.Audience = cmp.Or(c.provider.AssertionAudience, c.provider.Issuer)
+	if c.prover != nil {
+		r.Key = c.prover()
+	}
 	r.Header().Set("Accept", "application/json")
 	r.Header().Set("User-Agent", userAgent)
 	if c.provider.ClientIDInBody && call.how.auth == "" {

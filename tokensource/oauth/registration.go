@@ -65,8 +65,10 @@ func (r Registration) check(p *provider.Provider) error {
 	if err := checkRedirectURL(r.RedirectURL); err != nil {
 		return fmt.Errorf("oauth: RedirectURL %w", err)
 	}
-	if err := checkAccepted(r, p); err != nil {
-		return err
+	for _, check := range []func(Registration, *provider.Provider) error{checkAccepted, checkSigning} {
+		if err := check(r, p); err != nil {
+			return err
+		}
 	}
 	for _, resource := range r.Resources {
 		if err := checkResource(resource); err != nil {

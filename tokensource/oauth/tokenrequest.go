@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // A TokenRequest is a POST to the authorization server before it is sent, as an
@@ -21,6 +23,10 @@ type TokenRequest struct {
 	// Audience is what an assertion of the client names as its aud: the issuer
 	// or Provider.AssertionAudience. It is empty if the provider has neither.
 	Audience string
+
+	// Key proves possession in the request ([Client.WithProver]). It is nil if the
+	// request has no proof; a change has no effect.
+	Key tokensource.ProofKey
 
 	form   func() url.Values
 	header func() http.Header

@@ -219,7 +219,7 @@ func (c *call) approve(req *authRequest, user *User) *reply {
 	c.rec.UserID = user.ID
 	c.noteLocked("code issued")
 	c.s.mu.Unlock()
-	return c.sendBack(req.redirectURL, c.callback(req.state, raw)...)
+	return c.sendBack(req.redirectURL, c.signed(req.app, c.callback(req.state, raw))...)
 }
 
 // dropOldCodes forgets, now and then, codes that were issued long ago. The lock

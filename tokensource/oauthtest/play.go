@@ -2,6 +2,10 @@ package oauthtest
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -85,14 +89,37 @@ func splitScopes(p *provider.Provider, text string) []string {
 func (c *call) withParams(list []string) []string {
 	p := c.s.provider
 	for _, name := range p.KeepCallback {
-		if !c.k.Authorize.ExtraParams.Has(name) {
+		if _, fixed := p.CallbackValues[name]; !fixed && !c.k.Authorize.ExtraParams.Has(name) {
 			list = append(list, name, "kept-"+name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.CallbackValues)) {
+		if !c.k.Authorize.ExtraParams.Has(name) {
+			list = append(list, name, p.CallbackValues[name])
 		}
 	}
 	if p.TokenHostParam != "" && !c.k.Authorize.ExtraParams.Has(p.TokenHostParam) {
 		list = append(list, p.TokenHostParam, p.TokenHosts[len(p.TokenHosts)-1])
 	}
 	return list
+}
+
+// signed adds the signature of a server that signs its responses with the
+// secret of the app, over the text that a form with these parameters has. A
+// knob can send another one.
+func (c *call) signed(app *App, params []string) []string {
+	name := c.s.provider.CallbackSignature
+	if name == "" || c.k.Authorize.ExtraParams.Has(name) {
+		return params
+	}
+	var pairs []string
+	for i := 0; i+1 < len(params); i += 2 {
+		pairs = append(pairs, url.QueryEscape(params[i])+"="+url.QueryEscape(params[i+1]))
+	}
+	slices.Sort(pairs)
+	mac := hmac.New(sha256.New, []byte(app.Secret()))
+	mac.Write([]byte(strings.Join(pairs, "&")))
+	return append(params, name, hex.EncodeToString(mac.Sum(nil)))
 }
 
 // revocation is the revocation endpoint, in the form that Provider.Revocation

@@ -39,6 +39,11 @@ func (p *Provider) checkFacts() error {
 			return fmt.Errorf("KeepMembers: %s is stored as what it is", path)
 		}
 	}
+	for _, name := range append(slices.Collect(maps.Keys(p.CallbackValues)), p.CallbackSignature) {
+		if slices.Contains([]string{"code", "state", "iss", "error"}, name) || name == "" && p.CallbackValues[name] != "" {
+			return fmt.Errorf("CallbackSignature and CallbackValues: %q has a meaning of its own", name)
+		}
+	}
 	for _, issuer := range p.IDTokenIssuers {
 		if before, after, _ := strings.Cut(issuer, "{tenantid}"); issuer == "" || strings.ContainsAny(before+after, "{}") {
 			return fmt.Errorf("IDTokenIssuers: %q is no issuer: write it as ID tokens have it, with {tenantid} where the tenant is", issuer)

@@ -23,6 +23,7 @@ func (p *Provider) Clone() *Provider {
 	c.TokenHeader = p.TokenHeader.Clone()
 	c.TokenSample = slices.Clone(p.TokenSample)
 	c.KeepCallback = slices.Clone(p.KeepCallback)
+	c.CallbackValues = maps.Clone(p.CallbackValues)
 	c.TokenHosts = slices.Clone(p.TokenHosts)
 	c.IdentityRequest.Header = p.IdentityRequest.Header.Clone()
 	c.IdentityPaths.Subject = slices.Clone(p.IdentityPaths.Subject)

@@ -48,6 +48,8 @@ func made(e *format.Entry) (*Provider, error) {
 		Nonce:                  e.Authorization.Nonce,
 		MaxState:               e.Authorization.MaxState,
 		KeepCallback:           e.Callback.Keep,
+		CallbackSignature:      e.Callback.Signature,
+		CallbackValues:         e.Callback.Values,
 		TokenHostParam:         e.Callback.TokenHost,
 		TokenHosts:             e.Callback.TokenHosts,
 		RevokesAll:             e.Revocation.EndsAll,

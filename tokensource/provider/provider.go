@@ -357,6 +357,18 @@ type Provider struct {
 	// name wins.
 	KeepCallback []string
 
+	// CallbackSignature is the parameter of the authorization response with a
+	// signature: HMAC-SHA256 with the client secret, in hexadecimal, over the
+	// other parameters, sorted by name and encoded as a form. A response with a
+	// code and without a right signature is refused before any request. Empty
+	// means that responses are not signed.
+	CallbackSignature string
+
+	// CallbackValues are parameters of the authorization response that must have
+	// these values, such as the shop that was asked. A response with a code and
+	// another value is refused like one with a wrong signature.
+	CallbackValues map[string]string
+
 	// TokenHostParam is the parameter of the authorization response that names
 	// the server which issued the code, and TokenHosts are its only possible
 	// values, such as "https://accounts.zoho.eu". All endpoints of that user are

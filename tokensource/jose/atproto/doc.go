@@ -1,40 +1,43 @@
-// Package atproto finds the authorization server of a user of the AT Protocol,
-// such as a user of Bluesky.
+// Package atproto logs in users of the AT Protocol, such as users of Bluesky,
+// at the authorization servers of their own choice.
 //
 // # What it is for
 //
-// The users of the AT Protocol are on many servers, and each server may have
-// an authorization server of its own. A user types a handle, such as
-// "alice.example.com". A [Resolver] follows it: from the handle to the DID, the
-// lasting name of the account, from there to the server that hosts the account,
-// and from there to the authorization server ([AT Protocol OAuth]).
+// In the AT Protocol, nobody registers an app: its client ID is the URL of a
+// document that the app serves. A user types a handle, and the app sends the
+// user to the authorization server of that account. Everything that the
+// protocol demands of a client happens here ([AT Protocol OAuth]): pushed
+// requests, PKCE, proofs of possession with the nonces of both servers, the
+// check of the issuer, and the check that the server may speak for the user.
 //
 // # Its types
 //
-// A [Resolver] resolves. An [Account] is what it found. [Options] are its
-// settings. [Logins] are the logins of an [App] at the servers of all its
-// users, on one mux.
+// An [App] is the app. [Logins] are its logins on a mux, and [Native] those of
+// a program without a web server. Both find users with an identity.Resolver.
+// [Development] is the registration of an app that is not published yet.
 //
 // # Example
 //
-//	resolver, err := atproto.NewResolver(nil)
-//	account, err := resolver.Resolve(ctx, "alice.example.com")
-//	p, err := resolver.Provider(ctx, account)
-//	client, err := oauth.New(p, registration, &oauth.Options{
-//		Proofs: dpop, HTTPClient: resolver.HTTPClient(),
+//	resolver, err := identity.NewResolver(nil)
+//	logins, err := atproto.NewLogins(resolver, &atproto.App{
+//		Registration: registration, Store: store, Keys: keys, Proofs: dpop,
+//		LoginPage: "/login",
 //	})
+//	logins.Mount(mux)
+//	mux.Handle("/me", logins.Require(page))
 //
 // # What is believed
 //
-// A handle counts only if the document of its DID names the handle too. What an
-// authorization server says about its user counts only if the account of that
-// user leads back to this server: see [Resolver.Verify].
+// A login that began with a handle ends with that account, or it is refused and
+// its tokens are revoked. A login that began at a server ends with an account
+// that leads back to this server. The answer must grant the scope "atproto".
+// The account is looked at again for each new token, and every ten minutes.
 //
-// # Addresses
+// # Confidential apps
 //
-// Each of these servers is named by somebody else. So a Resolver connects to
-// public addresses only, as discovery.Guard says, follows no redirect and reads
-// a bounded part of each answer.
+// With App.ClientKeys, the app signs its requests, and servers let its logins
+// live longer. A server ties each grant to the key of its login. So the keys
+// can be replaced while grants live: see jose.ClientKeys.
 //
 // # Concurrency
 //
@@ -42,9 +45,9 @@
 //
 // # Errors
 //
-// Match errors with errors.Is: [ErrIdentifier], [ErrNotFound], [ErrHandle],
-// [ErrDocument], [ErrServer], [ErrUser], those of package discovery, and
-// tokensource.ErrTemporary.
+// A Source gives the errors of package tokensource. tokensource.ErrReauthorize
+// together with identity.ErrUser means that the account has moved to another
+// authorization server. The other errors are those of package identity.
 //
 // [AT Protocol OAuth]: https://atproto.com/specs/oauth
 package atproto

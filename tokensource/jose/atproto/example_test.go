@@ -2,26 +2,28 @@ package atproto_test
 
 import (
 	"context"
+	"crypto"
 	"fmt"
-	"log"
 	"net/http"
-	"testing"
+	"strings"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/jose"
 	"github.com/authtrip/authtrip/tokensource/jose/atproto"
-	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/registration"
 	"github.com/authtrip/authtrip/transport"
 )
 
 // The functions below are compiled for the page only.
-var _ = []any{blueskyLogins, blueskyClient}
+var _ = []any{blueskyLogins, blueskyClient, blueskyConfidential, blueskyDevelopment, blueskyNative}
 
 // blueskyLogins is the login of docs/bluesky.md.
 func blueskyLogins(store storage.Store, keys seal.AEAD, mux *http.ServeMux, page http.Handler) (*atproto.Logins, error) {
-	resolver, err := atproto.NewResolver(nil)
+	resolver, err := identity.NewResolver(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +37,8 @@ func blueskyLogins(store storage.Store, keys seal.AEAD, mux *http.ServeMux, page
 			RedirectURL: "https://app.example/auth/callback",
 			Scopes:      []string{"atproto", "transition:generic"},
 		},
-		Store: store, Keys: keys, Proofs: dpop, LoginPage: "/login",
+		Metadata: &registration.Metadata{Name: "Notes", URL: "https://app.example/"},
+		Store:    store, Keys: keys, Proofs: dpop, LoginPage: "/login",
 	})
 	if err != nil {
 		return nil, err
@@ -59,25 +62,45 @@ func blueskyClient(ctx context.Context, logins *atproto.Logins, did string) (*ht
 	return client, account.Server, nil
 }
 
-func ExampleResolver_Resolve() {
-	network := atprototest.New(new(testing.T))
-	network.Account("did:plc:aliceaaaaaaaaaaaaaaaaaaa", "alice.test", "https://pds.test")
-	network.Host("https://pds.test", "https://entryway.test")
+// blueskyConfidential is the confidential app of docs/bluesky.md.
+func blueskyConfidential(app *atproto.App, newest, older crypto.Signer) error {
+	keys, err := jose.NewClientKeys(nil, newest, older)
+	if err != nil {
+		return err
+	}
+	app.ClientKeys = keys
+	return nil
+}
 
-	resolver, err := atproto.NewResolver(&atproto.Options{HTTPClient: &http.Client{Transport: network}, DNS: network})
+// blueskyDevelopment is the app under development of docs/bluesky.md.
+func blueskyDevelopment(app *atproto.App) {
+	app.Registration = atproto.Development("http://127.0.0.1:8080/auth/callback", "atproto", "transition:generic")
+}
+
+// blueskyNative is the program without a web server of docs/bluesky.md.
+func blueskyNative(ctx context.Context, resolver *identity.Resolver, store storage.Store, dpop tokensource.Proofs, typed string) (tokensource.Source, error) {
+	native, err := atproto.NewNative(resolver, &atproto.App{
+		Registration: atproto.Development("http://127.0.0.1/callback", "atproto", "transition:generic"),
+		Store:        store, Proofs: dpop,
+	}, nil)
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-	defer resolver.Close()
-	account, err := resolver.Resolve(context.Background(), "@alice.test")
+	account, err := native.Login(ctx, typed)
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-	fmt.Println(account.DID)
-	fmt.Println(account.Server)
-	fmt.Println(account.Issuer)
+	source, _, err := native.Source(ctx, account.DID)
+	return source, err
+}
+
+func ExampleDevelopment() {
+	r := atproto.Development("http://127.0.0.1:8080/auth/callback", "atproto", "transition:generic")
+	id, parameters, _ := strings.Cut(r.ClientID, "?")
+	fmt.Println(id)
+	fmt.Println(strings.ReplaceAll(parameters, "&", "\n"))
 	// Output:
-	// did:plc:aliceaaaaaaaaaaaaaaaaaaa
-	// https://pds.test
-	// https://entryway.test
+	// http://localhost
+	// redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fauth%2Fcallback
+	// scope=atproto+transition%3Ageneric
 }

@@ -3,116 +3,20 @@ package atproto_test
 import (
 	"errors"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 
-	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/jose"
-	"github.com/authtrip/authtrip/tokensource/jose/atproto"
-	"github.com/authtrip/authtrip/tokensource/jose/atproto/atprototest"
-	"github.com/authtrip/authtrip/tokensource/oauth"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
-	"github.com/authtrip/authtrip/transport"
 )
-
-const clientID, callback = "https://app.test/client.json", "https://app.test/auth/callback"
-
-// world is an app, and users at two authorization servers.
-type world struct {
-	*testing.T
-	net             *atprototest.Network
-	entryway, alone *oauthtest.Server
-	logins          *atproto.Logins
-	mux             *http.ServeMux
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{T: t, net: atprototest.New(t, oauthtest.App{ClientID: clientID, RedirectURLs: []string{callback}}), mux: http.NewServeMux()}
-	w.entryway = w.net.Serve("entryway.test", []string{"pds.test"}, oauthtest.User{ID: alice, Username: "alice"}, oauthtest.User{ID: carol, Username: "carol"})
-	w.alone = w.net.Serve("own.test", []string{"own.test"}, oauthtest.User{ID: bob, Username: "bob"})
-	w.net.Account(alice, "alice.test", pds)
-	w.net.Account(carol, "carol.test", pds)
-	w.net.Account(bob, "bob.own.test", own)
-	dpop, err := jose.NewDPoP(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := seal.NewKeys(seal.NewKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.logins, err = atproto.NewLogins(resolver(t, w.net), &atproto.App{
-		Registration: oauth.Registration{ClientID: clientID, RedirectURL: callback, Scopes: []string{"atproto", "transition:generic"}},
-		Store:        storage.NewMemory(), Keys: keys, Proofs: dpop, LoginPage: "/login",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.logins.Close() })
-	w.logins.Mount(w.mux)
-	w.mux.Handle("/me", w.logins.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		s, _ := w.logins.Session(r)
-		_, _ = rw.Write([]byte(s.User.Subject))
-	})))
-	return w
-}
-
-// browser is a browser of one user.
-type browser struct {
-	*world
-	jar http.CookieJar
-}
-
-func (w *world) browser() *browser {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return &browser{w, jar}
-}
-
-// get opens a page of the app.
-func (b *browser) get(target string) *httptest.ResponseRecorder {
-	u, err := url.Parse(target)
-	if err != nil {
-		b.Fatal(err)
-	}
-	r := httptest.NewRequest(http.MethodGet, target, nil)
-	r.Header.Set("Accept", "text/html")
-	for _, c := range b.jar.Cookies(u) {
-		r.AddCookie(c)
-	}
-	rec := httptest.NewRecorder()
-	b.mux.ServeHTTP(rec, r)
-	b.jar.SetCookies(u, rec.Result().Cookies())
-	return rec
-}
-
-// login logs in as the user whom fake believes to be there.
-func (b *browser) login(fake *oauthtest.Server, user, identifier string) *httptest.ResponseRecorder {
-	b.Helper()
-	rec := b.get("https://app.test/auth/authorize?return_to=/me&identifier=" + url.QueryEscape(identifier))
-	to := rec.Header().Get("Location")
-	if to == "" {
-		b.Fatalf("authorize %q: %d %s", identifier, rec.Code, rec.Body)
-	}
-	back, err := fake.Authorize(b.Context(), user, to)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return b.get(back)
-}
 
 // Users of different authorization servers log in on one mux.
 func TestUsersOfSeveralServersOnOneMux(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, nil)
 	for _, tt := range []struct {
 		fake        *oauthtest.Server
 		did, in, at string
@@ -124,28 +28,16 @@ func TestUsersOfSeveralServersOnOneMux(t *testing.T) {
 		if rec := b.get("https://app.test/me"); rec.Body.String() != tt.did {
 			t.Errorf("/me of %s = %d %q, want %s", tt.in, rec.Code, rec.Body, tt.did)
 		}
-		src, account, err := w.logins.Source(t.Context(), tt.did)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rt, err := transport.New(src, &transport.Options{Base: w.net})
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := (&http.Client{Transport: rt}).Get(account.Server + "/xrpc/com.example.read")
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK || account.Server != tt.at {
-			t.Errorf("the server of %s is %s and answers %d, want %s and 200", tt.in, account.Server, resp.StatusCode, tt.at)
+		client, account := w.client(tt.did)
+		if status := w.call(client, account); status != http.StatusOK || account.Server != tt.at {
+			t.Errorf("the server of %s is %s and answers %d, want %s and 200", tt.in, account.Server, status, tt.at)
 		}
 	}
 }
 
 // A user other than the one that was asked for is not logged in.
 func TestAnotherUserThanTheOneThatWasAskedFor(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, nil)
 	b := w.browser()
 	if rec := b.login(w.entryway, carol, "alice.test"); rec.Code < 400 {
 		t.Errorf("callback with another user = %d, want an error", rec.Code)
@@ -157,7 +49,7 @@ func TestAnotherUserThanTheOneThatWasAskedFor(t *testing.T) {
 
 // A server that names a user of another server is not believed.
 func TestAUserOfAnotherServer(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, nil)
 	b := w.browser()
 	rec := b.get("https://app.test/auth/authorize?identifier=alice.test")
 	w.net.Account(alice, "alice.test", own)
@@ -172,21 +64,17 @@ func TestAUserOfAnotherServer(t *testing.T) {
 
 // An account that moves while its grant lives needs a new login.
 func TestTheAccountMovesWhileTheGrantLives(t *testing.T) {
-	w := newWorld(t)
-	w.browser().login(w.entryway, alice, "alice.test")
-	src, _, err := w.logins.Source(t.Context(), alice)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newWorld(t, nil)
+	src := w.source()
 	w.net.Account(alice, "alice.test", own)
-	if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, atproto.ErrUser) {
+	if _, err := src.Token(t.Context()); !errors.Is(err, tokensource.ErrReauthorize) || !errors.Is(err, identity.ErrUser) {
 		t.Errorf("Token after the account moved = %v, want ErrReauthorize", err)
 	}
 }
 
 // An answer that names another server, or comes to another browser, is refused.
 func TestAnswersOfNoLogin(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, nil)
 	b := w.browser()
 	rec := b.get("https://app.test/auth/authorize?identifier=alice.test")
 	back, err := w.entryway.Authorize(t.Context(), alice, rec.Header().Get("Location"))
@@ -209,7 +97,7 @@ func TestAnswersOfNoLogin(t *testing.T) {
 // A login that cannot be checked is finished later, without the user.
 func TestTheDirectoryIsDownDuringALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newWorld(t, nil)
 		b := w.browser()
 		rec := b.get("https://app.test/auth/authorize?return_to=/me&identifier=alice.test")
 		w.net.Page("error plc.directory", "")

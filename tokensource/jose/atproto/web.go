@@ -2,17 +2,21 @@ package atproto
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 
-	"github.com/authtrip/authtrip/internal/loopback"
+	"github.com/authtrip/authtrip/internal/opened"
+	"github.com/authtrip/authtrip/internal/routes"
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/jose/atproto/identity"
 )
+
+// maxForm bounds what is read of a posted form.
+const maxForm = 16 << 10
 
 // site is where the routes are.
 type site struct {
@@ -24,8 +28,8 @@ type site struct {
 
 func newSite(redirectURL string) (site, error) {
 	u, err := url.Parse(redirectURL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback.Host(u.Hostname())) {
-		return site{}, errors.New("atproto: App.Registration.RedirectURL must be https, or http on loopback")
+	if err != nil || u.Path == "" || u.Path == "/" {
+		return site{}, errors.New("atproto: App.Registration.RedirectURL needs a path of its own, such as /auth/callback")
 	}
 	at := func(name string) string { return path.Join(path.Dir(u.Path), name) }
 	s := site{callback: u.Path, authorize: at("authorize"), logout: at("logout"), disconnect: at("disconnect"), secure: u.Scheme == "https"}
@@ -35,107 +39,149 @@ func newSite(redirectURL string) (site, error) {
 	return s, nil
 }
 
-// askedKey is the key of the DID that a login asked for, in a context. hintKey
-// is that of what the user typed.
-type (
-	askedKey struct{}
-	hintKey  struct{}
-)
-
-// begin passes on what the user typed.
-func begin(r *http.Request) *middleware.BeginOptions {
-	hint, _ := r.Context().Value(hintKey{}).(string)
-	return &middleware.BeginOptions{Params: url.Values{"login_hint": {hint}}}
-}
-
 // Mount registers the routes: the callback, and beside it "authorize", "logout"
-// and "disconnect".
+// and "disconnect". The client ID metadata document is at the path of the
+// client ID. The routes of an http.ServeMux are registered for each method, as
+// those of middleware.Login are. Options.PathPrefix is left out.
 func (l *Logins) Mount(mux middleware.Mux) {
-	mux.Handle(l.site.authorize, http.HandlerFunc(l.serveAuthorize))
-	mux.Handle(l.site.callback, http.HandlerFunc(l.serveCallback))
-	mux.Handle(l.site.logout, l.ofSession((*middleware.Login).Logout))
-	mux.Handle(l.site.disconnect, l.ofSession((*middleware.Login).Disconnect))
+	prefix := ""
+	if o := l.accounts.app.Options; o != nil {
+		prefix = strings.TrimSuffix(o.PathPrefix, "/")
+	}
+	add := func(at string, h http.Handler) { routes.Handle(mux, strings.TrimPrefix(at, prefix), h) }
+	add(l.site.authorize, http.HandlerFunc(l.serveAuthorize))
+	add(l.site.callback, http.HandlerFunc(l.serveCallback))
+	add(l.site.logout, l.ofSession((*middleware.Login).Logout))
+	add(l.site.disconnect, l.ofSession((*middleware.Login).Disconnect))
+	if u, err := url.Parse(l.accounts.app.Registration.ClientID); err == nil && l.document != nil {
+		add(u.Path, l.document)
+	}
 }
+
+// ClientMetadata returns the handler of the client ID metadata document, which
+// Mount registers too. It is for a router that does not see the whole path. It
+// is nil for an app under development: see [Development].
+func (l *Logins) ClientMetadata() http.Handler { return l.document }
 
 // serveAuthorize begins a login at the authorization server of the account that
-// the user typed. Without an account it asks for one.
+// the user typed, or of the server that was named. Without either it begins one
+// at App.Server, or asks.
 func (l *Logins) serveAuthorize(w http.ResponseWriter, r *http.Request) {
-	typed := r.FormValue("identifier")
-	if typed == "" && r.FormValue("resume") != "" {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	if !opened.Page(r) {
+		l.refuse(w, r, middleware.ErrNotNavigation)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	typed, at := strings.TrimSpace(r.FormValue("identifier")), r.FormValue("server")
+	if strings.Contains(typed, "://") && !strings.HasPrefix(typed, "at://") {
+		typed, at = "", typed
+	}
+	switch {
+	case typed == "" && at == "" && r.FormValue("resume") != "":
 		l.resume(w, r)
-		return
-	}
-	if typed == "" {
+	case typed == "" && at == "" && l.accounts.app.Server == "":
 		l.ask(w, r, r.FormValue("return_to"))
-		return
+	case typed == "" && at == "":
+		l.beginAt(w, r, l.accounts.app.Server)
+	case typed == "":
+		l.beginAt(w, r, at)
+	default:
+		l.beginAs(w, r, typed)
 	}
-	a, err := l.resolver.Resolve(r.Context(), typed)
+}
+
+// beginAs begins the login of an account. The server gets the name that the
+// user typed, because users do not know their DIDs.
+func (l *Logins) beginAs(w http.ResponseWriter, r *http.Request, typed string) {
+	a, err := l.accounts.resolver.Resolve(r.Context(), typed)
 	if err != nil {
-		refuse(w, err)
+		l.refuse(w, r, err)
 		return
 	}
-	s, err := l.server(r.Context(), a.Issuer)
+	l.begin(w, r, a.Issuer, asked{did: a.DID, typed: hintOf(typed, a)})
+}
+
+// hintOf returns what the server is told that the user typed.
+func hintOf(typed string, a *identity.Account) string {
+	if strings.Contains(typed, "did:") { // no handle has a colon
+		return a.DID
+	}
+	return a.Handle
+}
+
+// beginAt begins a login at a server. Who the user is comes at its end.
+func (l *Logins) beginAt(w http.ResponseWriter, r *http.Request, host string) {
+	issuer, err := l.accounts.resolver.Issuer(r.Context(), host)
 	if err != nil {
-		refuse(w, err)
+		l.refuse(w, r, err)
 		return
 	}
-	http.SetCookie(w, l.cookie(askedName(a.Issuer), a.DID, pendingAge))
-	hint := a.Handle
-	if hint == "" {
-		hint = a.DID
+	l.begin(w, r, issuer, asked{})
+}
+
+func (l *Logins) begin(w http.ResponseWriter, r *http.Request, issuer string, a asked) {
+	s, err := l.accounts.server(r.Context(), issuer)
+	if err == nil {
+		err = l.noteBegun(w, r, issuer)
 	}
-	s.login.Authorize().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), hintKey{}, hint)))
+	if err != nil {
+		l.refuse(w, r, err)
+		return
+	}
+	s.login.Authorize().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, a)))
 }
 
 // resume finishes a login that could not finish before ("Try again").
 func (l *Logins) resume(w http.ResponseWriter, r *http.Request) {
-	s, issuer, err := l.serverOf(r, pendingName)
-	switch {
+	switch s, err := l.serverOf(r, pendingName); {
 	case err != nil:
-		refuse(w, err)
+		l.refuse(w, r, err)
 	case s == nil:
 		l.ask(w, r, r.FormValue("return_to"))
 	default:
-		if asked, err := r.Cookie(l.site.prefix + askedName(issuer)); err == nil {
-			r = r.WithContext(context.WithValue(r.Context(), askedKey{}, asked.Value))
-		}
-		s.login.Authorize().ServeHTTP(l.marking(w, issuer), r)
+		s.login.Authorize().ServeHTTP(l.marking(w, r, s.issuer), r)
 	}
 }
 
 // serveCallback finishes a login. The answer names its server (RFC 9207). The
-// login of that server accepts only what it began, in this browser.
+// login of that server accepts only what it began, in this browser. A server at
+// which this browser has begun no login is not asked anything.
 func (l *Logins) serveCallback(w http.ResponseWriter, r *http.Request) {
 	issuer := r.URL.Query().Get("iss")
-	asked, err := r.Cookie(l.site.prefix + askedName(issuer))
-	if err != nil || checkDID(asked.Value) != nil {
-		refuse(w, middleware.ErrFlowNotFound)
+	if !l.hasBegun(r, issuer) {
+		l.refuse(w, r, middleware.ErrFlowNotFound)
 		return
 	}
-	s, err := l.server(r.Context(), issuer)
+	s, err := l.accounts.server(r.Context(), issuer)
+	if err == nil {
+		err = l.set(w, r, pendingName, issuer, pendingAge)
+	}
 	if err != nil {
-		refuse(w, err)
+		l.refuse(w, r, err)
 		return
 	}
-	r = r.WithContext(context.WithValue(r.Context(), askedKey{}, asked.Value))
-	http.SetCookie(w, l.cookie(pendingName, encode(issuer), pendingAge))
-	s.login.Callback().ServeHTTP(l.marking(w, issuer), r)
+	s.login.Callback().ServeHTTP(l.marking(w, r, issuer), r)
 }
 
-// marking sets a cookie with an answer that is a redirect: a login that has
-// finished.
+// marking notes with an answer that is a redirect at which server the browser
+// is logged in: the login has finished.
 type marking struct {
 	http.ResponseWriter
-	mark *http.Cookie
+	mark func()
 }
 
-func (l *Logins) marking(w http.ResponseWriter, issuer string) *marking {
-	return &marking{ResponseWriter: w, mark: l.cookie(serverName, encode(issuer), 400*24*3600)}
+func (l *Logins) marking(w http.ResponseWriter, r *http.Request, issuer string) *marking {
+	return &marking{w, func() { _ = l.set(w, r, serverName, issuer, serverAge) }} // without it, the user logs in again
 }
 
 func (m *marking) WriteHeader(status int) {
 	if status >= 300 && status < 400 {
-		http.SetCookie(m.ResponseWriter, m.mark)
+		m.mark()
 	}
 	m.ResponseWriter.WriteHeader(status)
 }
@@ -143,17 +189,17 @@ func (m *marking) WriteHeader(status int) {
 func (m *marking) Unwrap() http.ResponseWriter { return m.ResponseWriter }
 
 // Require passes a request to next if its user is logged in, at whatever
-// server.
-// See middleware.Login.Require. A browser without a login is sent to
+// server. See middleware.Login.Require. A browser without a login is sent to
 // App.LoginPage, and a program gets 401.
 func (l *Logins) Require(next http.Handler) http.Handler {
 	return l.ofSession(func(login *middleware.Login) http.Handler { return login.Require(next) })
 }
 
 // Session returns the session that r belongs to, and whether there is one. The
-// subject of its user is the DID.
+// subject of its user is the DID, and the username the handle at the time of
+// the login, or empty.
 func (l *Logins) Session(r *http.Request) (middleware.Session, bool) {
-	s, _, err := l.serverOf(r, serverName)
+	s, err := l.serverOf(r, serverName)
 	if s == nil || err != nil {
 		return middleware.Session{}, false
 	}
@@ -164,9 +210,9 @@ func (l *Logins) Session(r *http.Request) (middleware.Session, bool) {
 // logged in at.
 func (l *Logins) ofSession(serve func(*middleware.Login) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch s, _, err := l.serverOf(r, serverName); {
+		switch s, err := l.serverOf(r, serverName); {
 		case err != nil:
-			refuse(w, err)
+			l.refuse(w, r, err)
 		case s == nil:
 			l.ask(w, r, r.URL.RequestURI())
 		default:
@@ -175,28 +221,14 @@ func (l *Logins) ofSession(serve func(*middleware.Login) http.Handler) http.Hand
 	})
 }
 
-// serverOf returns the server that a cookie of the browser names, and its
-// issuer, or nil. The cookie proves nothing: the session of that server does.
-func (l *Logins) serverOf(r *http.Request, name string) (*server, string, error) {
-	issuer := issuerIn(r, l.site.prefix+name)
+// serverOf returns the server that a cookie of the browser names, or nil. The
+// cookie proves no login: the session of that server does.
+func (l *Logins) serverOf(r *http.Request, name string) (*server, error) {
+	issuer := l.read(r, name)
 	if issuer == "" {
-		return nil, "", nil
+		return nil, nil //nolint:nilnil // there is none
 	}
-	s, err := l.server(r.Context(), issuer)
-	return s, issuer, err
-}
-
-// issuerIn returns the issuer that a cookie names, or "".
-func issuerIn(r *http.Request, cookie string) string {
-	c, err := r.Cookie(cookie)
-	if err != nil {
-		return ""
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if issuer, bad := origin(string(raw)); err != nil || bad != nil || issuer != string(raw) {
-		return ""
-	}
-	return string(raw)
+	return l.accounts.server(r.Context(), issuer)
 }
 
 // ask leads a browser to the page where the user types a handle.
@@ -206,7 +238,7 @@ func (l *Logins) ask(w http.ResponseWriter, r *http.Request, back string) {
 		http.Error(w, "log in first", http.StatusUnauthorized)
 		return
 	}
-	to := l.app.LoginPage
+	to := l.accounts.app.LoginPage
 	if back != "" {
 		to += "?" + url.Values{"return_to": {back}}.Encode()
 	}
@@ -214,34 +246,18 @@ func (l *Logins) ask(w http.ResponseWriter, r *http.Request, back string) {
 }
 
 // refuse answers a request that leads to no server.
-func refuse(w http.ResponseWriter, err error) {
+func (l *Logins) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
-	if errors.Is(err, tokensource.ErrTemporary) {
+	switch {
+	case l.accounts.app.OnError != nil:
+		l.accounts.app.OnError(w, r, err)
+	case errors.Is(err, middleware.ErrNotNavigation):
+		http.Error(w, "Open this address as a page.", http.StatusForbidden)
+	case errors.Is(err, middleware.ErrFlowNotFound):
+		http.Error(w, "This login is not under way in this browser. Log in again.", http.StatusBadRequest)
+	case errors.Is(err, tokensource.ErrTemporary) || errors.Is(err, tokensource.ErrClosed):
 		http.Error(w, "A server of this account does not answer now. Try again later.", http.StatusServiceUnavailable)
-		return
-	}
-	http.Error(w, "This account cannot log in here: check the handle.", http.StatusBadRequest)
-}
-
-// The names of cookies: serverName of the server at which the browser is logged
-// in, and pendingName of the server of its latest login. A login can be
-// finished
-// within an hour.
-const (
-	serverName  = "atproto-server"
-	pendingName = "atproto-pending"
-	pendingAge  = 3600
-)
-
-// cookie is for this host. The age is in seconds.
-func (l *Logins) cookie(name, value string, age int) *http.Cookie {
-	return &http.Cookie{
-		Name: l.site.prefix + name, Value: value, Path: "/", MaxAge: age,
-		HttpOnly: true, Secure: l.site.secure, SameSite: http.SameSiteLaxMode,
+	default:
+		http.Error(w, "This account cannot log in here: check the handle.", http.StatusBadRequest)
 	}
 }
-
-// askedName names the cookie with the DID that was asked for at a server.
-func askedName(issuer string) string { return "atproto-asked-" + encode(issuer) }
-
-func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }

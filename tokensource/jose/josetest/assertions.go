@@ -15,7 +15,7 @@ import (
 // Assertions verifies client assertions as a strict server does (RFC 7523
 // section 3, and the FAPI 2.0 Security Profile). [NewAssertions] makes one.
 type Assertions struct {
-	keys map[string]crypto.PublicKey
+	key func(clientID, keyID string) crypto.PublicKey // nil for an unknown one
 
 	mu   sync.Mutex // guards seen
 	seen map[string]bool
@@ -26,7 +26,27 @@ var _ = oauthtest.Options{Assertions: (*Assertions)(nil)}
 // NewAssertions returns a verifier that knows the public keys of clients, by
 // their client IDs.
 func NewAssertions(keys map[string]crypto.PublicKey) *Assertions {
-	return &Assertions{keys: keys, seen: map[string]bool{}}
+	return &Assertions{key: func(clientID, _ string) crypto.PublicKey { return keys[clientID] }, seen: map[string]bool{}}
+}
+
+// PublishedAssertions returns a verifier that reads the keys of a client in its
+// metadata, as a server does that knows clients by their client ID metadata
+// documents. The function returns the document of a client ID, or nil.
+func PublishedAssertions(document func(clientID string) []byte) *Assertions {
+	return &Assertions{seen: map[string]bool{}, key: func(clientID, keyID string) crypto.PublicKey {
+		var m struct {
+			Keys jose.JSONWebKeySet `json:"jwks"`
+		}
+		if json.Unmarshal(document(clientID), &m) != nil {
+			return nil
+		}
+		for _, key := range m.Keys.Key(keyID) {
+			if key.IsPublic() {
+				return key.Key
+			}
+		}
+		return nil
+	}}
 }
 
 // algorithms are those that the FAPI 2.0 Security Profile allows (section
@@ -56,7 +76,7 @@ func (a *Assertions) VerifyAssertion(assertion, audience string, now time.Time) 
 	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &c); err != nil {
 		return "", errors.New("josetest: the claims are not those of an assertion")
 	}
-	key := a.keys[c.Issuer]
+	key := a.key(c.Issuer, header.KeyID)
 	if key == nil {
 		return "", errors.New("josetest: the client has no key")
 	}

@@ -30,6 +30,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -49,13 +50,43 @@ type Network struct {
 	pages   map[string]string
 	records map[string][]string
 	servers map[string]*oauthtest.Server
+	sites   map[string]http.Handler
+	signed  map[string]string // the client key of each refresh token
 	asked   []string
 }
 
 // New returns a Network without servers. The apps are known to each
-// authorization server: nothing reads their client ID metadata documents.
+// authorization server. It reads the client ID metadata document of an app only
+// for the keys with which a confidential app signs: see [Network.Site].
 func New(t testing.TB, apps ...oauthtest.App) *Network {
-	return &Network{t: t, apps: apps, pages: map[string]string{}, records: map[string][]string{}, servers: map[string]*oauthtest.Server{}}
+	return &Network{
+		t: t, apps: apps, pages: map[string]string{}, records: map[string][]string{}, servers: map[string]*oauthtest.Server{},
+		sites: map[string]http.Handler{}, signed: map[string]string{},
+	}
+}
+
+// Site puts the web site of an app at a host.
+func (n *Network) Site(host string, h http.Handler) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sites[host] = h
+}
+
+// document returns the client ID metadata document of an app.
+func (n *Network) document(clientID string) []byte {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, clientID, nil)
+	if err != nil {
+		return nil
+	}
+	n.mu.Lock()
+	site := n.sites[r.URL.Host]
+	n.mu.Unlock()
+	if site == nil {
+		return nil
+	}
+	w := httptest.NewRecorder()
+	site.ServeHTTP(w, r)
+	return w.Body.Bytes()
 }
 
 // Serve adds an authorization server at host, an entryway, and the hosts of
@@ -75,7 +106,7 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 	}
 	fake := oauthtest.New(n.t, &oauthtest.Options{
 		Provider: p, Apps: n.apps, Users: users, Proofs: josetest.Proofs{}, RequirePKCE: true, RequireState: true,
-		Knobs: Knobs(),
+		Assertions: josetest.PublishedAssertions(n.document), Knobs: Knobs(),
 	})
 	n.mu.Lock()
 	n.servers[host] = fake
@@ -92,6 +123,8 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 
 // Knobs returns the settings of the reference implementation: a refresh token
 // can be used once, a second use ends the grant, and both servers want nonces.
+// Beside that, a grant belongs to the key with which the app has signed its
+// login.
 func Knobs() (k oauthtest.Knobs) {
 	k.Proof.Nonces = true
 	k.Token.TokenType = "DPoP"
@@ -109,6 +142,7 @@ func (n *Network) Describe(issuer string, changes map[string]any) {
 		"dpop_signing_alg_values_supported": []string{"ES256"}, "scopes_supported": []string{"atproto", "transition:generic"},
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
 		"token_endpoint_auth_methods_supported": []string{"none", "private_key_jwt"}, "response_types_supported": []string{"code"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"ES256"},
 	}
 	maps.Copy(metadata, changes)
 	maps.DeleteFunc(metadata, func(_ string, v any) bool { return v == nil })
@@ -128,7 +162,8 @@ func (n *Network) Account(did, handle, server string) {
 	n.Document(did, handle, server)
 }
 
-// Record sets the TXT records of a handle. Without texts there are none.
+// Record sets the TXT records of a handle. Without texts there are none. With
+// the text "error" alone the name server does not answer.
 func (n *Network) Record(handle string, texts ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -184,6 +219,9 @@ func (n *Network) LookupTXT(_ context.Context, name string) ([]string, error) {
 	if len(n.records[name]) == 0 {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}
+	if len(n.records[name]) == 1 && n.records[name][0] == "error" {
+		return nil, &net.DNSError{Err: "server misbehaving", Name: name, IsTemporary: true}
+	}
 	return n.records[name], nil
 }
 
@@ -195,6 +233,7 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 	n.asked = append(n.asked, place)
 	body, known := n.pages[place]
 	fake := n.servers[r.URL.Host]
+	site := n.sites[r.URL.Host]
 	_, down := n.pages["error "+r.URL.Host]
 	n.mu.Unlock()
 	switch {
@@ -202,12 +241,14 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: net.UnknownNetworkError("the host is down")}
 	case known:
 		return answer(r, http.StatusOK, body), nil
+	case site != nil:
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		return w.Result(), nil
+	case fake != nil && strings.HasSuffix(place, "/oauth/token"):
+		return n.token(r, fake)
 	case fake != nil:
-		resp, err := fake.Transport().RoundTrip(r)
-		if err == nil && resp.StatusCode == http.StatusOK && strings.HasSuffix(place, "/oauth/token") {
-			return named(r, fake, resp)
-		}
-		return resp, err
+		return fake.Transport().RoundTrip(r)
 	}
 	return answer(r, http.StatusNotFound, "{}"), nil
 }
@@ -220,24 +261,4 @@ func answer(r *http.Request, status int, body string) *http.Response {
 		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: r,
 	}
-}
-
-// named adds the user to an answer of the token endpoint.
-func named(r *http.Request, fake *oauthtest.Server, resp *http.Response) (*http.Response, error) {
-	defer resp.Body.Close()
-	var members map[string]any
-	if err := json.NewDecoder(resp.Body).Decode(&members); err != nil {
-		return nil, err
-	}
-	access, _ := members["access_token"].(string)
-	members["sub"] = fake.Token(access).User.ID
-	body, err := json.Marshal(members)
-	if err != nil {
-		return nil, err
-	}
-	out := answer(r, http.StatusOK, string(body))
-	for _, name := range []string{"Dpop-Nonce", "Date"} {
-		out.Header[name] = resp.Header[name]
-	}
-	return out, nil
 }

@@ -220,6 +220,14 @@ type Callback struct {
 	// Keep are parameters that are stored with the grant, such as realmId.
 	Keep []string `json:"keep,omitempty"`
 
+	// Signature is the parameter with a signature: HMAC-SHA256 with the client
+	// secret, in hexadecimal, over the other parameters, sorted by name and
+	// encoded as a form.
+	Signature string `json:"signature,omitempty"`
+
+	// Values are parameters that must have these values, such as the shop.
+	Values map[string]string `json:"values,omitempty"`
+
 	// TokenHost is the parameter that names the server which redeems the code,
 	// and TokenHosts are the only values that are accepted.
 	TokenHost  string   `json:"token_host,omitempty"`

@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (r *Resolver) lookUp(ctx context.Context, handle string) (string, error) {
 	if did != "" || errors.Is(err, ErrHandle) {
 		return did, err
 	}
-	body, fileErr := r.fetch(ctx, "https://"+handle+"/.well-known/atproto-did", 2048)
+	body, fileErr := r.follow(ctx, "https://"+handle+"/.well-known/atproto-did", 2048)
 	if fileErr != nil {
 		if errors.Is(err, tokensource.ErrTemporary) {
 			return "", err // the record may say more later
@@ -48,7 +48,7 @@ func (r *Resolver) byRecord(ctx context.Context, handle string) (string, error) 
 		if gone, ok := errors.AsType[*net.DNSError](err); ok && gone.IsNotFound {
 			return "", nil
 		}
-		return "", fmt.Errorf("atproto: the TXT record of %s: %w", handle, &unanswered{err})
+		return "", fmt.Errorf("identity: the TXT record of %s: %w", handle, &unanswered{err})
 	}
 	var dids []string
 	for _, record := range records {

@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"fmt"
@@ -60,7 +60,8 @@ func origin(raw string) (string, error) {
 	case u.Path != "" && u.Path != "/" || strings.ContainsAny(raw, "?#"):
 		return "", fmt.Errorf("%q is more than an origin", cut(raw))
 	}
-	return "https://" + strings.ToLower(u.Host), nil
+	host := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(u.Host), ":443"), ":")
+	return "https://" + host, nil
 }
 
 // cut returns the beginning of a text from outside, for errors.

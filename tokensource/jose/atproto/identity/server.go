@@ -1,10 +1,11 @@
-package atproto
+package identity
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/authtrip/authtrip/tokensource/discovery"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -25,6 +26,31 @@ func (r *Resolver) issuerOf(ctx context.Context, server string) (string, error) 
 		return "", fmt.Errorf("%w: the issuer %q is no origin", ErrServer, cut(issuer))
 	}
 	return issuer, nil
+}
+
+// Issuer returns the authorization server of a server that hosts accounts, or
+// server itself if it is an authorization server. It is for a login without a
+// handle: the user knows only where the account is, or the app names an
+// entryway. The argument is a host, such as "bsky.social", or an https URL
+// without a path.
+//
+// Who has logged in is known at the end, by [Resolver.Verify]. The errors are
+// [ErrIdentifier], [ErrServer], those of package discovery, and
+// tokensource.ErrTemporary.
+func (r *Resolver) Issuer(ctx context.Context, server string) (string, error) {
+	raw := strings.TrimSpace(server)
+	if !strings.Contains(raw, "://") {
+		raw = "https://" + raw
+	}
+	at, err := origin(raw)
+	if err != nil {
+		return "", fmt.Errorf("%w: the server %w", ErrIdentifier, err)
+	}
+	issuer, err := r.issuerOf(ctx, at)
+	if errors.Is(err, discovery.ErrNotFound) {
+		return at, nil
+	}
+	return issuer, err
 }
 
 // Provider returns the facts about the authorization server of an account, with
@@ -58,7 +84,20 @@ func (r *Resolver) Provider(ctx context.Context, a *Account) (*provider.Provider
 //
 // [AT Protocol OAuth]: https://atproto.com/specs/oauth#authorization-servers
 func suits(s *discovery.Server) error {
+	plain, err := origin(s.Issuer)
 	switch {
+	case err != nil || plain != s.Issuer:
+		return errors.New("its issuer is no origin")
+	case s.ResponseTypes != nil && !slices.Contains(s.ResponseTypes, "code"):
+		return errors.New("it does not answer with a code")
+	case !slices.Contains(s.GrantTypes, "authorization_code") || !slices.Contains(s.GrantTypes, "refresh_token"):
+		return errors.New("it does not issue refresh tokens for codes")
+	case !slices.Contains(s.TokenAuthMethods, "none") || !slices.Contains(s.TokenAuthMethods, "private_key_jwt"):
+		return errors.New("it does not take public clients and clients with keys")
+	case s.TokenAuthAlgorithms != nil && !slices.Contains(s.TokenAuthAlgorithms, "ES256"):
+		return errors.New("it does not take assertions of clients with ES256")
+	case s.Extra("require_request_uri_registration") == false:
+		return errors.New("it takes request URIs of strangers")
 	case s.PushedEndpoint == "" || !s.RequirePushed:
 		return errors.New("it does not require pushed authorization requests")
 	case !s.IssInResponse:

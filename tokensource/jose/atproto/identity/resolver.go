@@ -1,4 +1,4 @@
-package atproto
+package identity
 
 import (
 	"context"
@@ -38,7 +38,8 @@ type Options struct {
 // makes one; the zero Resolver cannot be used. It is safe for concurrent use.
 // Close it when it is no longer needed.
 type Resolver struct {
-	transport http.RoundTripper
+	transport http.RoundTripper // without the bound, for the authorization servers
+	bounded   http.RoundTripper
 	servers   *discovery.Client
 	dns       DNS
 	directory string
@@ -53,9 +54,9 @@ func NewResolver(o *Options) (*Resolver, error) {
 	r := &Resolver{dns: o.DNS, directory: Directory, timeout: o.Timeout}
 	switch {
 	case o.Timeout < 0 || o.Timeout > time.Minute:
-		return nil, fmt.Errorf("atproto: Options.Timeout %v: use up to a minute, or zero for 10s", o.Timeout)
+		return nil, fmt.Errorf("identity: Options.Timeout %v: use up to a minute, or zero for 10s", o.Timeout)
 	case o.HTTPClient != nil && o.HTTPClient.Transport == nil:
-		return nil, errors.New("atproto: Options.HTTPClient has no Transport: set one, or leave the client out for one that reaches public servers only")
+		return nil, errors.New("identity: Options.HTTPClient has no Transport: set one, or leave the client out for one that reaches public servers only")
 	case o.HTTPClient != nil:
 		r.transport = o.HTTPClient.Transport
 	default:
@@ -64,7 +65,7 @@ func NewResolver(o *Options) (*Resolver, error) {
 	if o.Directory != "" {
 		place, err := origin(o.Directory)
 		if err != nil {
-			return nil, fmt.Errorf("atproto: Options.Directory %w", err)
+			return nil, fmt.Errorf("identity: Options.Directory %w", err)
 		}
 		r.directory = place
 	}
@@ -74,10 +75,20 @@ func NewResolver(o *Options) (*Resolver, error) {
 	if r.dns == nil {
 		r.dns = net.DefaultResolver
 	}
+	r.bounded = newBounded(r.transport)
 	var err error
-	r.servers, err = discovery.New(&discovery.Options{HTTPClient: r.HTTPClient(), RequireS256: true, Timeout: r.timeout})
+	r.servers, err = discovery.New(&discovery.Options{
+		HTTPClient: &http.Client{Transport: r.bounded}, RequireS256: true, Timeout: r.timeout, MaxAge: metadataAge,
+	})
 	return r, err
 }
+
+// metadataAge is how long the metadata of a server are used. A login must see
+// within ten minutes that a server has changed its authorization server
+// ([identity authentication]).
+//
+// [identity authentication]: https://atproto.com/specs/oauth#identity-authentication
+const metadataAge = 5 * time.Minute
 
 // HTTPClient returns a client with the transport of r, for oauth.Options: the
 // authorization server of an account is named by others too.
@@ -115,8 +126,7 @@ type Account struct {
 // The errors are [ErrIdentifier], [ErrNotFound], [ErrHandle], [ErrDocument],
 // [ErrServer], those of package discovery, and tokensource.ErrTemporary.
 func (r *Resolver) Resolve(ctx context.Context, identifier string) (*Account, error) {
-	name := strings.TrimSpace(identifier)
-	name = strings.TrimPrefix(strings.TrimPrefix(name, "at://"), "@")
+	name := bare(identifier)
 	if strings.HasPrefix(name, "did:") {
 		return r.resolveDID(ctx, name)
 	}
@@ -136,6 +146,12 @@ func (r *Resolver) Resolve(ctx context.Context, identifier string) (*Account, er
 		return nil, fmt.Errorf("%w: %s names %s, whose document does not name it", ErrHandle, handle, did)
 	}
 	return r.account(ctx, d, handle)
+}
+
+// bare returns what a user typed without what is no part of a handle.
+func bare(identifier string) string {
+	name := strings.TrimSpace(identifier)
+	return strings.TrimPrefix(strings.TrimPrefix(name, "at://"), "@")
 }
 
 // resolveDID returns the account with a DID. A handle in the document counts
