@@ -10,7 +10,20 @@ import (
 )
 
 // Run is run.
-var Run = run
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, args, stdin, stdout, stderr, machine())
+}
+
+// RunWith is run with a browser and a clock of a test.
+func RunWith(
+	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
+	open func(context.Context, string) error, now func() time.Time, pause func(context.Context, time.Duration) error,
+) int {
+	return run(ctx, args, stdin, stdout, stderr, outside{open, now, pause})
+}
+
+// Harmless is harmless.
+var Harmless = harmless
 
 // Condition is what list says of a grant that is sealed with the first key.
 func Condition(g grant.Grant, now time.Time) string {
