@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // target is the server that probe asks, and the client that asks it. The secret
@@ -73,10 +75,7 @@ func checkURL(what, text string) error {
 	return usageError("probe: " + what + " must be https, or http on a loopback address")
 }
 
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(u *url.URL) bool { return provider.Loopback(u.Hostname()) }
 
 // The ways in which a client authenticates, in the order in which they are
 // tried.
