@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
@@ -19,11 +20,18 @@ func RunWith(
 	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
 	open func(context.Context, string) error, now func() time.Time, pause func(context.Context, time.Duration) error,
 ) int {
-	return run(ctx, args, stdin, stdout, stderr, outside{open, now, pause})
+	return run(ctx, args, stdin, stdout, stderr, outside{http.DefaultTransport, open, now, pause})
 }
 
 // Harmless is harmless.
 var Harmless = harmless
+
+// RunAt is run, with requests to authorization servers through transport.
+func RunAt(ctx context.Context, transport http.RoundTripper, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	m := machine()
+	m.transport = transport
+	return run(ctx, args, stdin, stdout, stderr, m)
+}
 
 // Condition is what list says of a grant that is sealed with the first key.
 func Condition(g grant.Grant, now time.Time) string {

@@ -1,6 +1,7 @@
 // Grantctl is a command for operators: it works on the grants in a store. It
-// lists and shows them without tokens, deletes one, seals all of them with a
-// new key, and moves them to another store:
+// lists and shows them without tokens, revokes or deletes one, seals all of
+// them with a new key, moves them to another store, and adopts the tokens that
+// another program keeps:
 //
 //	go run ./cmd/grantctl -h
 package main
@@ -12,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -37,15 +39,18 @@ type console struct {
 	outside
 }
 
-// outside is what a command needs of the machine beside its store and the
-// network.
+// outside is what a command needs of the machine beside its store.
 type outside struct {
+	transport http.RoundTripper // of requests to authorization servers
+
 	open  func(ctx context.Context, page string) error // in a browser
 	now   func() time.Time
 	pause func(ctx context.Context, d time.Duration) error
 }
 
-func machine() outside { return outside{nativeapp.OpenBrowser, time.Now, pause} }
+func machine() outside {
+	return outside{http.DefaultTransport, nativeapp.OpenBrowser, time.Now, pause}
+}
 
 // pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {

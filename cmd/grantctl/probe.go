@@ -60,7 +60,7 @@ func probeCommand() *command {
 			return func(ctx context.Context, c *console, args []string) error {
 				p.issuer, p.in = args[0], bufio.NewReader(c.stdin)
 				secret := os.Getenv(secretVariable)
-				p.secret, p.http = func() string { return secret }, plainClient()
+				p.secret, p.http = func() string { return secret }, plainClient(c.transport)
 				return p.run(ctx, c)
 			}
 		},

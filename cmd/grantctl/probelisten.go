@@ -117,7 +117,7 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent := req.Clone(req.Context())
 	sent.Body, sent.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	sent.GetBody = nil
-	resp, err := http.DefaultTransport.RoundTrip(sent)
+	resp, err := t.http.Transport.RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}

@@ -56,8 +56,9 @@ func (r *reply) refused() bool {
 
 // plainClient follows no redirect, because a redirect would carry credentials
 // to another place (RFC 9700 section 4.12).
-func plainClient() *http.Client {
+func plainClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
+		Transport:     transport,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
