@@ -89,7 +89,7 @@ func (o *operator) visited(ctx context.Context, page string) (string, error) {
 }
 
 func (o *operator) visit(page string) {
-	resp, err := http.Get(page) //nolint:noctx // it ends with the server
+	resp, err := http.Get(page)
 	if err != nil {
 		o.t.Errorf("the browser meets %v", err)
 		return

@@ -108,7 +108,7 @@ func TestProbeOfAServerThatIsNotThere(t *testing.T) {
 	closed.Close()
 	strange := httptest.NewTLSServer(http.NotFoundHandler())
 	defer strange.Close()
-	rubbish, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the test
+	rubbish, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
