@@ -155,7 +155,7 @@ func (l *login) prepare(o BeginOptions) (flow, error) {
 	if err := l.checkScopes(f.client.Scopes()); err != nil {
 		return flow{}, err
 	}
-	f.openID, err = l.askOpenID(l.demands(l.params(o.Params)))
+	f.openID, err = l.askOpenID(l.params(o.Params))
 	return f, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -36,33 +37,11 @@ func (l *login) askOpenID(params url.Values) (openID, error) {
 	}
 	var nonce [32]byte
 	_, _ = rand.Read(nonce[:]) // never fails
-	o := openID{nonce: redact.Hide(base64.RawURLEncoding.EncodeToString(nonce[:])), acr: strings.Fields(params.Get("acr_values"))}
-	if age := params.Get("max_age"); age != "" {
-		seconds, err := strconv.ParseUint(age, 10, 31)
-		if err != nil {
-			return openID{}, errors.New("middleware: the parameter max_age is no number of seconds")
-		}
-		o.after = time.Now().Add(-time.Duration(seconds) * time.Second).Truncate(time.Second).UTC()
-	}
-	return o, nil
-}
-
-// demands adds to params what the facts of the provider ask for in every
-// authorization request, and what an ID token must answer.
-func (l *login) demands(params url.Values) url.Values {
-	p := l.client.Provider()
-	endpoint, err := url.Parse(p.AuthorizationURL)
+	want, err := whois.Request(l.client.Provider(), params)
 	if err != nil {
-		return params // cannot happen: the provider is valid
+		return openID{}, fmt.Errorf("middleware: %w", err)
 	}
-	for _, from := range []url.Values{endpoint.Query(), p.AuthorizationParams} {
-		for _, name := range []string{"acr_values", "max_age"} {
-			if from.Has(name) && !params.Has(name) {
-				params.Set(name, from.Get(name))
-			}
-		}
-	}
-	return params
+	return openID{redact.Hide(base64.RawURLEncoding.EncodeToString(nonce[:])), want.AuthenticatedAfter, want.ACR}, nil
 }
 
 // encode returns o as one line: the nonce, the second of the earliest

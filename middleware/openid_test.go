@@ -162,6 +162,28 @@ func TestMaxAgeAndACRValuesOfTheProvider(t *testing.T) {
 	}
 }
 
+// An empty parameter takes nothing of that away.
+func TestAnEmptyACRValuesLeavesThatOfTheProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOpenIDWorld(t, setup{
+			provider: func(p *provider.Provider) {
+				p.AuthorizationParams = url.Values{"max_age": {"60"}, "acr_values": {"gold"}}
+			},
+			options: middleware.Options{OnBegin: func(*http.Request) *middleware.BeginOptions {
+				return &middleware.BeginOptions{Params: url.Values{"max_age": {""}, "acr_values": {" "}}}
+			}},
+		})
+		b := newBrowser(t, w.mux)
+		if at := b.get("/authorize").location(); query(t, at, "acr_values") != "gold" || query(t, at, "max_age") != "60" {
+			t.Errorf("with empty parameters the login is %s, want acr_values and max_age of the provider", at)
+		}
+		w.logInAs(b, "alice")
+		if want := w.tokens.last(); want.AuthenticatedAfter.IsZero() || !slices.Equal(want.ACR, []string{"gold"}) {
+			t.Errorf("the ID token was verified for %+v, want a minute ago, gold", want)
+		}
+	})
+}
+
 func TestParametersThatAreForOneLogin(t *testing.T) {
 	for name, params := range map[string]url.Values{
 		"a fixed nonce":        {"nonce": {"fixed"}},

@@ -76,7 +76,7 @@ func TestAPushThatFails(t *testing.T) {
 		"503":       {oauthtest.Fault{Status: 503}, tokensource.ErrTemporary, 503},
 		"429":       {oauthtest.Fault{Status: 429}, tokensource.ErrTemporary, 503},
 		"no answer": {oauthtest.Fault{Drop: true}, tokensource.ErrTemporary, 503},
-		"200":       {oauthtest.Fault{Status: 200, Body: `{"request_uri":"urn:a","expires_in":60}`}, tokensource.ErrTemporary, 503},
+		"HTML":      {oauthtest.Fault{Status: 201, Body: "<html>"}, tokensource.ErrTemporary, 503},
 		"400":       {oauthtest.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, tokensource.ErrClient, 500},
 		"401":       {oauthtest.Fault{Status: 401, Body: `{"error":"invalid_client"}`}, tokensource.ErrClient, 500},
 		"413":       {oauthtest.Fault{Status: 413}, tokensource.ErrClient, 500},

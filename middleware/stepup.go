@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/ascii"
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -28,8 +29,8 @@ func (l *login) stepUp(r *http.Request, o BeginOptions) (_ BeginOptions, subject
 	if !o.stepsUp() {
 		return o, "", nil
 	}
-	if o.MaxAge != nil && *o.MaxAge < 0 {
-		return o, "", &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: errors.New("middleware: BeginOptions.MaxAge is negative")}
+	if err := o.checkStepUp(); err != nil {
+		return o, "", &Error{Op: opAuthorize, Kind: tokensource.ErrClient, Err: err}
 	}
 	had, subject, err := l.granted(r)
 	if err != nil {
@@ -63,6 +64,20 @@ func (l *login) stepUp(r *http.Request, o BeginOptions) (_ BeginOptions, subject
 // stepsUp reports whether an API has found something missing.
 func (o BeginOptions) stepsUp() bool {
 	return o.MoreScopes != nil || o.ACRValues != nil || o.MaxAge != nil
+}
+
+// checkStepUp refuses what the request could not carry. Without its values, no
+// ID token would have to show that the login was a better one.
+func (o BeginOptions) checkStepUp() error {
+	if o.MaxAge != nil && *o.MaxAge < 0 {
+		return errors.New("middleware: BeginOptions.MaxAge is negative")
+	}
+	for _, value := range o.ACRValues {
+		if value == "" || !ascii.Visible(value) {
+			return errors.New("middleware: BeginOptions.ACRValues has a value that is empty, or has spaces or characters beyond ASCII")
+		}
+	}
+	return nil
 }
 
 // countStepUp refuses a login that asks for the same as several before it.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authtrip/authtrip/middleware"
+	"github.com/authtrip/authtrip/tokensource"
 )
 
 // steppingUp adds a page that begins a login because an API found something
@@ -70,6 +71,21 @@ func TestStepUpSendsACRValuesAndMaxAge(t *testing.T) {
 		}
 		if got := query(t, at, "scope"); got != "tweet.read users.read offline.access" {
 			t.Errorf("%+v: scope = %q, want that of the client", tt.o, got)
+		}
+	}
+}
+
+// Without its values, nobody would notice that the login was no better one.
+func TestStepUpRefusesACRValuesThatCannotBeSent(t *testing.T) {
+	for _, o := range []middleware.BeginOptions{
+		{ACRValues: []string{""}}, {ACRValues: []string{"gold", ""}}, {ACRValues: []string{" "}}, {ACRValues: []string{"gold silver"}},
+		{ACRValues: []string{"gold\n"}}, {ACRValues: []string{"g\u00f6ld"}}, {MaxAge: new(-time.Second)},
+	} {
+		var failed error
+		w := newWorld(t, setup{options: middleware.Options{OnError: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err }}})
+		w.steppingUp(o)
+		if a := newBrowser(t, w.mux).get("/more"); a.StatusCode == http.StatusSeeOther || !errors.Is(failed, tokensource.ErrClient) {
+			t.Errorf("Begin(%q, %v) = %d, %v, want ErrClient", o.ACRValues, o.MaxAge, a.StatusCode, failed)
 		}
 	}
 }

@@ -1,18 +1,15 @@
 package transport_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/oauth2"
-
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -103,7 +100,7 @@ func atServer(t *testing.T, like func(*oauthtest.Knobs), describe func(*provider
 		}
 		return nil
 	}
-	authorizeAt(t, fake, client, grants, user)
+	testworld.LogIn(t, fake, client, grants, user, user)
 	for round := 1; round <= 3; round++ {
 		time.Sleep(time.Minute)
 		fake.ExpireAccess(user)
@@ -134,33 +131,8 @@ func atServer(t *testing.T, like func(*oauthtest.Knobs), describe func(*provider
 	if n := fake.TokenCalls("refresh_token") - before; n != 1 {
 		t.Errorf("%d refreshes were tried without a grant, want 1", n)
 	}
-	authorizeAt(t, fake, client, grants, user)
+	testworld.LogIn(t, fake, client, grants, user, user)
 	if err := call(); err != nil {
 		t.Errorf("a call after a new login = %v", err)
-	}
-}
-
-// authorizeAt goes through a login without a browser.
-func authorizeAt(t *testing.T, fake *oauthtest.Server, client *oauth.Client, grants *grant.Keeper, user string) {
-	t.Helper()
-	verifier := oauth2.GenerateVerifier()
-	page, err := client.Authorize(t.Context(), "the-state-of-a-test", verifier, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := fake.Authorize(context.Background(), user, page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := client.Exchange(t.Context(), u.Query().Get("code"), verifier)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := grants.Save(t.Context(), user, tok); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -10,14 +10,28 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// Run is run, with requests to authorization servers through
-// http.DefaultTransport.
+// Run is run.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return run(ctx, http.DefaultTransport, args, stdin, stdout, stderr)
+	return run(ctx, args, stdin, stdout, stderr, machine())
 }
 
+// RunWith is run with a browser and a clock of a test.
+func RunWith(
+	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer,
+	open func(context.Context, string) error, now func() time.Time, pause func(context.Context, time.Duration) error,
+) int {
+	return run(ctx, args, stdin, stdout, stderr, outside{http.DefaultTransport, open, now, pause})
+}
+
+// Harmless is harmless.
+var Harmless = harmless
+
 // RunAt is run, with requests to authorization servers through transport.
-var RunAt = run
+func RunAt(ctx context.Context, transport http.RoundTripper, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	m := machine()
+	m.transport = transport
+	return run(ctx, args, stdin, stdout, stderr, m)
+}
 
 // Condition is what list says of a grant that is sealed with the first key.
 func Condition(g grant.Grant, now time.Time) string {

@@ -17,12 +17,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"github.com/authtrip/authtrip/tokensource/nativeapp"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(run(ctx, http.DefaultTransport, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, machine()))
 }
 
 // console is what a command talks to. Nothing that is written to it is secret,
@@ -33,14 +36,39 @@ type console struct {
 	stderr   io.Writer
 	terminal bool // stdout is one, as far as can be told
 
+	outside
+}
+
+// outside is what a command needs of the machine beside its store.
+type outside struct {
 	transport http.RoundTripper // of requests to authorization servers
+
+	open  func(ctx context.Context, page string) error // in a browser
+	now   func() time.Time
+	pause func(ctx context.Context, d time.Duration) error
+}
+
+func machine() outside {
+	return outside{http.DefaultTransport, nativeapp.OpenBrowser, time.Now, pause}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // run does what args say and returns the exit code: 0 if all of it was done, 1
 // if not, 2 if args make no sense.
-func run(ctx context.Context, transport http.RoundTripper, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, m outside) int {
 	out := bufio.NewWriter(stdout)
-	c := &console{stdin: stdin, stdout: out, stderr: stderr, terminal: isTerminal(stdout), transport: transport}
+	c := &console{stdin: stdin, stdout: out, stderr: stderr, terminal: isTerminal(stdout), outside: m}
 	err := dispatch(ctx, c, args)
 	if e := out.Flush(); e != nil && err == nil {
 		err = fmt.Errorf("the output was not written in full: %w", e)

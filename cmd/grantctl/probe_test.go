@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -12,24 +14,30 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
+	"time"
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/servers"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// browser is an operator who logs in at the page that probe has printed, and
-// then types what is in rest.
-type browser struct {
+// operator sits at the terminal: logs in at each page that probe prints and
+// pastes the address, and otherwise types the next line.
+type operator struct {
 	t      *testing.T
 	fake   *oauthtest.Server
 	issuer string
 	stderr bytes.Buffer
-	rest   string
+	lines  []string
+	pages  int                 // that were visited
 	back   func(string) string // changes the address before it is pasted
-	text   io.Reader
+	opened func(context.Context, string) error
+	page   func(string) string // changes the page before it is visited
+	front  func(http.Handler) http.Handler
+	begin  func() // before probe begins
+	waits  func() // when probe waits
+	ctx    context.Context
+	at     time.Time // what the clocks of probe and of the fake say
 }
 
 var (
@@ -37,19 +45,66 @@ var (
 	issuerOf      = regexp.MustCompile(`\biss=[^&]*`)
 )
 
-func (b *browser) Read(p []byte) (int, error) {
-	if b.text == nil {
-		to, err := b.fake.Authorize(b.t.Context(), "", authorizePage.FindString(b.stderr.String()))
+func (o *operator) Read(p []byte) (int, error) {
+	line := ""
+	switch pages := authorizePage.FindAllString(o.stderr.String(), -1); {
+	case len(pages) > o.pages:
+		o.pages = len(pages)
+		to, err := o.visited(o.t.Context(), pages[len(pages)-1])
 		if err != nil {
 			return 0, err
 		}
-		to = issuerOf.ReplaceAllString(to, "iss="+url.QueryEscape(b.issuer)) // the fake names that of its provider
-		if b.back != nil {
-			to = b.back(to)
+		line = issuerOf.ReplaceAllString(to, "iss="+url.QueryEscape(o.issuer)) // the fake names that of its provider
+		if o.back != nil {
+			line = o.back(line)
 		}
-		b.text = strings.NewReader(to + "\n" + b.rest)
+	case len(o.lines) > 0:
+		line, o.lines = o.lines[0], o.lines[1:]
+	default:
+		return 0, io.EOF
 	}
-	return b.text.Read(p)
+	return copy(p, line+"\n"), nil
+}
+
+// open logs in in the browser of this machine.
+func (o *operator) open(ctx context.Context, page string) error {
+	o.pages++
+	if o.opened != nil {
+		return o.opened(ctx, page)
+	}
+	to, err := o.visited(ctx, page)
+	if err != nil {
+		return err
+	}
+	go o.visit(to)
+	return nil
+}
+
+// visited logs in at a page, and returns the address that the browser ends at.
+func (o *operator) visited(ctx context.Context, page string) (string, error) {
+	if o.page != nil {
+		page = o.page(page)
+	}
+	return o.fake.Authorize(ctx, "", page)
+}
+
+func (o *operator) visit(page string) {
+	resp, err := http.Get(page)
+	if err != nil {
+		o.t.Errorf("the browser meets %v", err)
+		return
+	}
+	_ = resp.Body.Close()
+}
+
+func (o *operator) now() time.Time { return o.at }
+
+func (o *operator) pause(ctx context.Context, d time.Duration) error {
+	if o.waits != nil {
+		o.waits()
+	}
+	o.at = o.at.Add(d)
+	return context.Cause(ctx)
 }
 
 // probed is a run of probe against the fake.
@@ -59,27 +114,47 @@ type probed struct {
 	file string
 }
 
+const pastedAt, loopbackAt = "https://app.example/callback", "http://127.0.0.1/callback"
+
 // probe runs grantctl against a fake on a listener.
-func probe(t *testing.T, o *oauthtest.Options, like func(*oauthtest.Knobs), b *browser, flags ...string) probed {
+func probe(t *testing.T, o *oauthtest.Options, like func(*oauthtest.Knobs), by *operator, flags ...string) probed {
 	t.Helper()
-	app := oauthtest.App{ClientID: "the probe", RedirectURLs: []string{"https://app.example/callback"}}.WithSecret("a+b/c%d&e")
-	o.Apps = []oauthtest.App{app}
+	app := oauthtest.App{ClientID: "the probe", RedirectURLs: []string{pastedAt, loopbackAt}}.WithSecret("a+b/c%d&e")
+	listener := httptest.NewUnstartedServer(nil)
+	base := "http://" + listener.Listener.Addr().String()
+	by.at = time.Now()
+	o.Apps, o.Clock = []oauthtest.App{app}, by.now
+	if o.Provider != nil {
+		o.Provider.AuthorizationURL, o.Provider.TokenURL = base+"/authorize", base+"/token"
+		o.Provider.RevocationURL, o.Provider.Issuer, o.Provider.InsecureLoopback = base+"/revoke", base, true
+	}
 	fake := oauthtest.New(t, o)
+	fake.Set(func(k *oauthtest.Knobs) { k.Authorize.AnyLoopbackPort = true })
 	if like != nil {
 		fake.Set(like)
 	}
-	listener := httptest.NewServer(fake)
+	listener.Config.Handler = fake
+	if by.front != nil {
+		listener.Config.Handler = by.front(fake)
+	}
+	listener.Start()
 	t.Cleanup(listener.Close)
-	b.t, b.fake, b.issuer = t, fake, listener.URL
+	by.t, by.fake, by.issuer = t, fake, base
 	t.Setenv("AUTHTRIP_CLIENT_SECRET", app.Secret())
-	at := fake.Provider(listener.URL)
+	if by.begin != nil {
+		by.begin()
+	}
+	if by.ctx == nil {
+		by.ctx = t.Context()
+	}
+	at := fake.Provider(base)
 	file := filepath.Join(t.TempDir(), "probed.json")
 	var stdout bytes.Buffer
-	code := grantctl.Run(t.Context(), append([]string{
-		"probe", "-o", "json", "-client", app.ClientID, "-redirect", app.RedirectURLs[0], "-file", file,
-		"-authorize", at.AuthorizationURL, "-token", at.TokenURL, "-revoke", at.RevocationURL, "-api", listener.URL + "/me", listener.URL,
-	}, flags...), b, &stdout, &b.stderr)
-	r := probed{result{code, stdout.String(), b.stderr.String()}, listener.URL, file}
+	code := grantctl.RunWith(by.ctx, append([]string{
+		"probe", "-o", "json", "-client", app.ClientID, "-redirect", pastedAt, "-file", file,
+		"-authorization-endpoint", at.AuthorizationURL, "-token-endpoint", at.TokenURL, "-revocation-endpoint", at.RevocationURL, "-api", base + "/me", base,
+	}, flags...), by, &stdout, &by.stderr, by.open, by.now, by.pause)
+	r := probed{result{code, stdout.String(), by.stderr.String()}, base, file}
 	written, _ := os.ReadFile(file) // an early end writes none
 	for _, secret := range []string{app.Secret(), "code=", "access_token\"", "\"refresh_token\""} {
 		if strings.Contains(r.stdout+r.stderr+string(written), secret) {
@@ -115,24 +190,12 @@ func TestProbeFindsWhatTheServerIsLike(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.server, func(t *testing.T) {
-			r := probe(t, &oauthtest.Options{}, servers.Known()[tt.server], &browser{}, "-yes")
+			r := probe(t, &oauthtest.Options{}, servers.Known()[tt.server], &operator{}, "-yes", "-grace", "0")
 			r.want(t, 0)
 			if got := r.facts(t, asked...); got != tt.want {
 				t.Errorf("probe of %q = %s, want %s", tt.server, got, tt.want)
 			}
-			text, err := os.ReadFile(r.file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = bytes.ReplaceAll(text, []byte(r.base), []byte("https://as.example")) // Load takes no http
-			c, err := provider.Load(fstest.MapFS{"probed.json": {Data: text}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := c.Get("probed", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := r.provider(t)
 			spares := strings.Contains(tt.want, "reuse_ends_grant=false")
 			if got := p.RefreshTokens.ReuseSparesGrant; got != spares {
 				t.Errorf("the file's ReuseSparesGrant = %t, want %t", got, spares)
@@ -146,7 +209,7 @@ func TestProbeFindsWhatTheServerIsLike(t *testing.T) {
 
 func TestProbeFindsTheFormOfBasic(t *testing.T) {
 	for server, want := range map[string]string{"": "auth_basic=true auth_basic_raw=false", "node-oauth2-server": "auth_basic=false auth_basic_raw=true"} {
-		r := probe(t, &oauthtest.Options{}, servers.Known()[server], &browser{}, "-yes")
+		r := probe(t, &oauthtest.Options{}, servers.Known()[server], &operator{}, "-yes", "-grace", "0")
 		if got := r.facts(t, "auth_basic", "auth_basic_raw"); got != want {
 			t.Errorf("probe of %q = %s, want %s", server, got, want)
 		}
@@ -154,9 +217,12 @@ func TestProbeFindsTheFormOfBasic(t *testing.T) {
 }
 
 func TestProbeFindsPKCE(t *testing.T) {
-	for required, want := range map[bool]string{true: "pkce_required=true", false: "pkce_required=null"} {
-		r := probe(t, &oauthtest.Options{RequirePKCE: required}, nil, &browser{}, "-yes")
-		if got := r.facts(t, "pkce_required"); got != want {
+	for required, want := range map[bool]string{
+		true:  "pkce_required=true pkce_verifier_compared=true",
+		false: "pkce_required=null pkce_verifier_compared=true",
+	} {
+		r := probe(t, &oauthtest.Options{RequirePKCE: required}, nil, &operator{}, "-yes", "-grace", "0")
+		if got := r.facts(t, "pkce_required", "pkce_verifier_compared"); got != want {
 			t.Errorf("probe with RequirePKCE %t = %s, want %s", required, got, want)
 		}
 	}
@@ -164,9 +230,9 @@ func TestProbeFindsPKCE(t *testing.T) {
 
 // Without a yes, no refresh token is redeemed twice, and none is revoked.
 func TestProbeAsksBeforeItEndsTheGrant(t *testing.T) {
-	b := &browser{rest: "no\nno\n"}
+	b := &operator{lines: []string{"no", "no", "no"}}
 	r := probe(t, &oauthtest.Options{}, nil, b)
-	r.want(t, 0, "Redeem a refresh token twice?", "Revoke the refresh token?")
+	r.want(t, 0, "Redeem a refresh token twice, and if that is answered, up to 5 more times within 1m0s?", "Revoke the refresh token?", "Log in once more")
 	if got, want := r.facts(t, "rotates", "reuse_answered_at_once", "revocation_status"), "rotates=true reuse_answered_at_once=null revocation_status=null"; got != want {
 		t.Errorf("probe without a yes = %s, want %s", got, want)
 	}
@@ -188,7 +254,7 @@ func TestProbeRefusesAnAddress(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			probe(t, &oauthtest.Options{}, nil, &browser{back: tt.back}, "-yes").want(t, 1, tt.want)
+			probe(t, &oauthtest.Options{}, nil, &operator{back: tt.back}, "-yes").want(t, 1, tt.want)
 		})
 	}
 }
@@ -200,9 +266,9 @@ func TestProbeUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no client", []string{"probe", "https://as.example"}, "-client and -redirect are needed"},
+		{"no client", []string{"probe", "https://as.example"}, "-client is needed"},
 		{"http issuer", append(slices.Clone(ok), "http://canary.example"), "ISSUER must be https"},
-		{"http token endpoint", append(slices.Clone(ok), "-token", "http://canary.example", "https://as.example"), "-token must be https"},
+		{"http token endpoint", append(slices.Clone(ok), "-token-endpoint", "http://canary.example", "https://as.example"), "-token-endpoint must be https"},
 		{"no URL", append(slices.Clone(ok), "canary"), "ISSUER is no URL"},
 		{"another format", append(slices.Clone(ok), "-o", "canary", "https://as.example"), "-o is text or json"},
 	}

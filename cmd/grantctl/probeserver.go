@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,14 +11,22 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // target is the server that probe asks, and the client that asks it. The secret
 // is in a closure, so that no verb of fmt shows it.
 type target struct {
 	issuer, authorize, token, revoke, api string
+
+	// issRequired says that each answer names the issuer (RFC 9207).
+	issRequired bool
 
 	clientID, redirect, scope string
 	secret                    func() string
@@ -47,8 +56,9 @@ func (r *reply) refused() bool {
 
 // plainClient follows no redirect, because a redirect would carry credentials
 // to another place (RFC 9700 section 4.12).
-func plainClient() *http.Client {
+func plainClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
+		Transport:     transport,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -66,10 +76,7 @@ func checkURL(what, text string) error {
 	return usageError("probe: " + what + " must be https, or http on a loopback address")
 }
 
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(u *url.URL) bool { return provider.Loopback(u.Hostname()) }
 
 // The ways in which a client authenticates, in the order in which they are
 // tried.
@@ -102,7 +109,18 @@ func (t *target) post(ctx context.Context, to, auth, secret string, form url.Val
 	case authRaw:
 		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
 	}
-	return t.do(req)
+	return t.do(req, t.secrets(form))
+}
+
+// secrets returns what a request sends that no report may repeat.
+func (t *target) secrets(form url.Values) []string {
+	secrets := []string{t.secret()}
+	for _, name := range []string{"client_secret", "code", "code_verifier", "refresh_token", "token"} {
+		if value := form.Get(name); value != nothing {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
 }
 
 // get calls a page, with a token if there is one.
@@ -114,47 +132,72 @@ func (t *target) get(ctx context.Context, to, token string) (*reply, error) {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	return t.do(req)
+	return t.do(req, []string{token})
 }
 
-func (t *target) do(req *http.Request) (*reply, error) {
+// maxAnswer is how many bytes of an answer are read.
+const maxAnswer = 1 << 20
+
+func (t *target) do(req *http.Request, secrets []string) (*reply, error) {
 	resp, err := t.http.Do(req)
 	if err != nil {
 		return nil, unreached(req.Context(), req, err)
 	}
 	defer resp.Body.Close()
-	return read(resp), nil
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		text = nil // what was cut off has no member
+	}
+	return read(resp, text, secrets), nil
 }
 
-// unreached leaves out the URL of the error, whose query may hold a secret.
+// unreached leaves out the URL of the error, whose query may hold a secret, and
+// the text of net/http about an answer that is none.
 func unreached(ctx context.Context, req *http.Request, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
+	return fmt.Errorf("%s was not reached: %s", req.URL.Host, whyUnreached(err))
+}
+
+// whyUnreached says in words why a server did not answer.
+func whyUnreached(err error) string {
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		if e.IsNotFound {
+			return "there is no such host"
+		}
+		return "the name of the host could not be looked up"
 	}
-	return fmt.Errorf("%s was not reached: %w", req.URL.Host, err)
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return withoutControls(e.Error())
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: the connection was refused"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "there is no way to that network"
+	}
+	return "the connection failed, or what came is no HTTP answer"
 }
 
 // read takes what probe needs from an answer.
-func read(resp *http.Response) *reply {
+func read(resp *http.Response, text []byte, secrets []string) *reply {
 	media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	r := &reply{Status: resp.StatusCode, Media: strings.TrimSpace(media)}
+	r := &reply{Status: resp.StatusCode, Media: harmless(strings.TrimSpace(media), secrets)}
 	var body struct {
-		Access  string      `json:"access_token"`
-		Refresh string      `json:"refresh_token"`
-		Expires json.Number `json:"expires_in"`
-		Error   string      `json:"error"`
+		Access  string          `json:"access_token"`
+		Refresh string          `json:"refresh_token"`
+		Expires json.RawMessage `json:"expires_in"`
+		Error   string          `json:"error"`
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil {
-		_ = json.Unmarshal(text, &body) // what is no JSON has no member
+	_ = json.Unmarshal(text, &body) // what is no JSON has no member
+	if body.Access == "" {
+		r.Code = harmless(body.Error, secrets)
 	}
-	if len(body.Error) <= 64 && body.Access == "" {
-		r.Code = body.Error
-	}
-	if n, err := body.Expires.Int64(); err == nil {
+	if n, err := strconv.ParseInt(strings.Trim(string(body.Expires), `"`), 10, 64); err == nil {
 		r.expires = &n
 	}
 	if to, err := resp.Location(); err == nil {
@@ -162,4 +205,37 @@ func read(resp *http.Response) *reply {
 	}
 	r.access, r.refresh = func() string { return body.Access }, func() string { return body.Refresh }
 	return r
+}
+
+// withheld stands for text of a server that the report does not show.
+const withheld = "(withheld)"
+
+// plain are codes and media types that show nothing, whatever the secrets are.
+var plain = []string{
+	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_token",
+	"access_denied", "server_error", "temporarily_unavailable", "unsupported_token_type", "application/json", "text/html", "text/plain",
+}
+
+// harmless returns a code or a media type of a server as it is if it looks like
+// one and has no part of a secret in it.
+func harmless(text string, secrets []string) string {
+	if slices.Contains(plain, text) {
+		return text
+	}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./+: "
+	if len(text) > 64 || strings.Trim(text, letters) != "" {
+		return withheld
+	}
+	const part = 6
+	for _, secret := range secrets {
+		for i := 0; i+part <= len(secret); i++ {
+			if strings.Contains(strings.ToLower(text), strings.ToLower(secret[i:i+part])) {
+				return withheld
+			}
+		}
+		if secret != "" && len(secret) < part && strings.Contains(text, secret) {
+			return withheld
+		}
+	}
+	return text
 }

@@ -74,7 +74,7 @@ var arrows = []row{
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
 	{"internal/reading", "tokensource/provider internal/members", "internal/*"},
 	{"tokensource/provider/internal/format", "", ""},
-	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members", ""},
+	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members internal/hostname", ""},
 	{"tokensource/oauth", "internal/signedresponse tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},

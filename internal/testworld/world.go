@@ -121,15 +121,14 @@ func (w *World) Saw(kind tokensource.EventKind) int {
 	return n
 }
 
-// Login has the world's user authorize the app, and returns the tokens.
-func (w *World) Login(g *grant.Keeper) *oauth2.Token {
+// Login has the world's user, or another one, authorize the app. It returns
+// the tokens.
+func (w *World) Login(g *grant.Keeper, other ...string) *oauth2.Token {
 	w.Helper()
-	return w.LoginAs(g, w.User)
-}
-
-// LoginAs is Login for another user.
-func (w *World) LoginAs(g *grant.Keeper, user string) *oauth2.Token {
-	w.Helper()
+	user := w.User
+	if len(other) > 0 {
+		user = other[0]
+	}
 	if w.Proofs != nil {
 		return w.loginBound(g, user)
 	}
@@ -144,7 +143,7 @@ func (w *World) LoginAs(g *grant.Keeper, user string) *oauth2.Token {
 	return tok
 }
 
-// loginBound is LoginAs where the tokens are bound to a key of the login.
+// loginBound is Login where the tokens are bound to a key of the login.
 func (w *World) loginBound(g *grant.Keeper, user string) *oauth2.Token {
 	w.Helper()
 	w.Fake.Set(func(k *xapi.Knobs) { k.Authorize.User = user })

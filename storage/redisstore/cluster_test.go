@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -25,7 +24,7 @@ func startCluster(t *testing.T) []string {
 	var nodes []*redis.Client
 	const masters = 3
 	for i := range masters {
-		bus := freePort(t) // the default is the port and 10,000, which may be no port at all
+		bus := servertest.FreePort(t) // the default is the port and 10,000, which may be no port at all
 		server := servertest.Redis(t, "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", bus)
 		if !server.Own() {
 			t.Skip("needs servers of its own")
@@ -52,20 +51,6 @@ func startCluster(t *testing.T) []string {
 		})
 	}
 	return addrs
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 func TestCluster(t *testing.T) {

@@ -70,7 +70,7 @@ func startSentinel(t *testing.T, host, port string) string {
 	if err != nil {
 		t.Skip("no redis-server in PATH")
 	}
-	own, dir := freePort(t), t.TempDir()
+	own, dir := servertest.FreePort(t), t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	conf := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor grants %s %s 1\n", own, dir, host, port)
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {

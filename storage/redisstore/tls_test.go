@@ -136,7 +136,7 @@ func startNodeThatNames(t *testing.T, other net.Addr) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := servertest.Redis(t, "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", freePort(t),
+	server := servertest.Redis(t, "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", servertest.FreePort(t),
 		"--cluster-announce-ip", host, "--cluster-announce-port", port)
 	if !server.Own() {
 		t.Skip("needs servers of its own")

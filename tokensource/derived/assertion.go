@@ -28,8 +28,9 @@ const (
 // fail with tokensource.ErrTemporary.
 //
 // All users of a source share the token that its assertion was traded for. So
-// the assertion must not depend on a user whom the context names. For
-// assertions about several users, make a source for each of them.
+// an Assertion cannot see for whom a caller asks: its context ends like that of
+// the request, and has no values. For assertions about several users, make a
+// source for each of them.
 type Assertion func(ctx context.Context) (string, error)
 
 // maxAssertion bounds an assertion, in bytes.
@@ -55,6 +56,8 @@ func AssertionFile(path string) Assertion {
 
 // read returns the assertion to send in a request. No error has a part of it.
 func (a Assertion) read(ctx context.Context, op string) (string, error) {
+	ctx, cancel := unnamed(ctx)
+	defer cancel()
 	text, err := a(ctx)
 	switch {
 	case err != nil:
@@ -65,6 +68,18 @@ func (a Assertion) read(ctx context.Context, op string) (string, error) {
 		return "", &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: fmt.Errorf("Assertion: %w", err)}
 	}
 	return text, nil
+}
+
+// unnamed returns a context without values that ends with ctx.
+func unnamed(ctx context.Context) (context.Context, context.CancelFunc) {
+	without, end := context.WithCancelCause(context.Background())
+	stop := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+	cancel := func() { stop(); end(context.Canceled) }
+	if deadline, ok := ctx.Deadline(); ok {
+		without, cancelTimer := context.WithDeadline(without, deadline)
+		return without, func() { cancelTimer(); cancel() }
+	}
+	return without, cancel
 }
 
 // NewAssertionSource returns the source of tokens that an assertion is traded

@@ -39,9 +39,10 @@ func (s *state) mayRenew(h *held) bool {
 }
 
 // beginRenewal renews the token of the parent, and then asks for a token in
-// place of the rejected one of h. Callers share this work.
+// place of the rejected one of h. Callers whose token is of the same answer
+// share this work.
 func (s *state) beginRenewal(ctx context.Context, key string, h *held) <-chan singleflight.Result {
-	return s.renews.DoChan(key, func() (any, error) {
+	return s.renews.DoChan(h.name+" "+key, func() (any, error) {
 		ctx, cancel := s.detached(ctx)
 		defer cancel()
 		if now := s.held.get(key); now != nil && now != h {
@@ -57,8 +58,22 @@ func (s *state) beginRenewal(ctx context.Context, key string, h *held) <-chan si
 		if next != key {
 			s.held.inherit(next, h)
 		}
-		return flight.Wait[*held](ctx, s.begin(ctx, next, h.token.AccessToken))
+		return s.replace(ctx, next, h)
 	})
+}
+
+// replace asks for a token in place of the rejected one of h. A request that
+// was under way may have begun because of another token: then its result can be
+// h again, and the server was not asked.
+func (s *state) replace(ctx context.Context, key string, h *held) (now *held, err error) {
+	const tries = 3
+	for range tries {
+		now, err = flight.Wait[*held](ctx, s.begin(ctx, key, h.token.AccessToken))
+		if err != nil || now != h {
+			break
+		}
+	}
+	return now, err
 }
 
 // renewParentOf renews the token of the parent, if that can be done. The parent

@@ -28,7 +28,7 @@ type state struct {
 	begun   time.Time // with a monotonic clock, from which trials count
 	held    holders
 	fetches singleflight.Group // by key
-	renews  singleflight.Group // by key
+	renews  singleflight.Group // by answer and key
 	breaker pacing.Breaker
 	trials  *pacing.Trials // renewals that did not help
 	answers atomic.Uint64  // counts answers, for their names

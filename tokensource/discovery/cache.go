@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/backchannel"
@@ -68,7 +69,7 @@ func current[T any](ctx context.Context, c *Client, j job) (T, error) {
 	case document == nil || age >= life && rested >= pauseBetween:
 		return renewed[T](ctx, c, j)
 	case age >= life*3/4 && rested >= pauseBetween:
-		_, _ = c.begin(ctx, j)
+		_, _, _ = c.begin(ctx, j) // the older document can be used
 	}
 	return document.(T), nil
 }
@@ -85,9 +86,9 @@ func renewed[T any](ctx context.Context, c *Client, j job) (none T, err error) {
 	if ctx.Err() != nil {
 		return none, flight.GaveUp(ctx)
 	}
-	e, busy := c.begin(ctx, j)
-	if e == nil {
-		return none, tokensource.ErrClosed
+	e, busy, err := c.begin(ctx, j)
+	if err != nil {
+		return none, err
 	}
 	select {
 	case <-busy:
@@ -103,17 +104,19 @@ func renewed[T any](ctx context.Context, c *Client, j job) (none T, err error) {
 }
 
 // begin starts an attempt, or joins the one that is under way. It does not
-// wait. The attempt continues when ctx ends, because other callers share it.
-// The result is nil after Close.
-func (c *Client) begin(ctx context.Context, j job) (*entry, <-chan struct{}) {
+// wait. The attempt continues when ctx ends, because other callers share it. It
+// fails after Close, and if too many attempts are under way.
+func (c *Client) begin(ctx context.Context, j job) (*entry, <-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, nil
+		return nil, nil, tokensource.ErrClosed
 	}
 	e := c.entries[j.key]
 	if e == nil {
-		c.makeRoom()
+		if !c.makeRoom() {
+			return nil, nil, errCrowded
+		}
 		e = new(entry)
 		c.entries[j.key] = e
 	}
@@ -122,7 +125,7 @@ func (c *Client) begin(ctx context.Context, j job) (*entry, <-chan struct{}) {
 		shared := backchannel.With(context.WithoutCancel(ctx))
 		c.work.Go(func() { c.attempt(shared, j, e) })
 	}
-	return e, e.busy
+	return e, e.busy, nil
 }
 
 // attempt reads the document. One that cannot be read replaces nothing.
@@ -150,11 +153,15 @@ func (c *Client) attempt(ctx context.Context, j job, e *entry) {
 	e.busy = nil
 }
 
+// errCrowded is the error of a document for which there is no room.
+var errCrowded = fmt.Errorf("discovery: %d documents are being read at once: %w", maxEntries, tokensource.ErrTemporary)
+
 // makeRoom drops the entry whose last attempt is the oldest if there are too
-// many. It runs under the mutex.
-func (c *Client) makeRoom() {
+// many. It reports whether there is room now: an entry whose attempt is under
+// way is not dropped, because callers wait for it. It runs under the mutex.
+func (c *Client) makeRoom() bool {
 	if len(c.entries) < maxEntries {
-		return
+		return true
 	}
 	var oldest string
 	for key, e := range c.entries {
@@ -163,6 +170,7 @@ func (c *Client) makeRoom() {
 		}
 	}
 	delete(c.entries, oldest)
+	return oldest != ""
 }
 
 // temporary reports whether err may be gone at the next attempt.

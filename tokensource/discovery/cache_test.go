@@ -255,6 +255,32 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
+// The bound also holds while no document can be dropped, because all are being
+// read.
+func TestMemoryIsBoundedWhileAllDocumentsAreBeingRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &web{hold: make(chan struct{})}
+		c := w.client(t, discovery.Options{})
+		var slow sync.WaitGroup
+		for i := range 1024 {
+			slow.Go(func() {
+				if _, err := c.Server(t.Context(), fmt.Sprintf("https://as-%d.example", i)); !errors.Is(err, discovery.ErrNotFound) {
+					t.Errorf("Server(%d) = %v, want ErrNotFound", i, err)
+				}
+			})
+		}
+		synctest.Wait()
+		if _, err := c.Server(t.Context(), issuer); !errors.Is(err, tokensource.ErrTemporary) || w.requests() != 1024 {
+			t.Errorf("Server(one more) = %v with %d requests, want ErrTemporary with 1024", err, w.requests())
+		}
+		close(w.hold)
+		slow.Wait()
+		if _, err := c.Server(t.Context(), issuer); !errors.Is(err, discovery.ErrNotFound) {
+			t.Errorf("Server(after the others) = %v, want ErrNotFound", err)
+		}
+	})
+}
+
 // An endpoint for clients with a certificate is an endpoint too.
 func TestMovedEndpointForClientsWithACertificate(t *testing.T) {
 	alias := func(at string) page {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -127,7 +126,9 @@ func accepted(place string, resp *http.Response) error {
 	case code != http.StatusOK:
 		return fmt.Errorf("%w: %s: HTTP %d", ErrNotFound, place, code)
 	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	// Parameters mean nothing for JSON, so a malformed one does no harm (G14).
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
 		return fmt.Errorf("%w: %s is not application/json", ErrInvalid, place)
 	}
 	return nil

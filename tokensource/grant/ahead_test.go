@@ -48,7 +48,7 @@ func TestG9_RefreshesOfGrantsThatCameTogetherAreSpread(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			w.LoginAs(g, user)
+			w.Login(g, user)
 		}
 		time.Sleep(2*time.Hour - 80*time.Second)
 		most, last := 0, 0

@@ -131,7 +131,7 @@ func TestG10_LostAnswersAreRememberedForTenMinutesOnly(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			tok := w.LoginAs(g, user)
+			tok := w.Login(g, user)
 			if _, err := g.Source(user).Renew(t.Context(), tok); err == nil {
 				t.Fatal("Renew() = nil though the answer was lost")
 			}
@@ -174,7 +174,7 @@ func TestG10_RevocationsInFlightAreBounded(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			w.LoginAs(g, user)
+			w.Login(g, user)
 			logouts.Go(func() {
 				if err := g.Logout(t.Context(), user); err != nil {
 					t.Error(err)

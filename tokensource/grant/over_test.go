@@ -124,7 +124,7 @@ func TestG8_AnOutageMeetsNoStorm(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			w.LoginAs(g, user)
+			w.Login(g, user)
 			users = append(users, user)
 		}
 		time.Sleep(time.Minute)
@@ -164,7 +164,7 @@ func TestAClientThatIsRefusedIsNoStorm(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			w.LoginAs(g, user)
+			w.Login(g, user)
 		}
 		if err := w.Fake.Register(oauthtest.ConfidentialApp().WithSecret("another")); err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func (w world) loginUsers(g *grant.Keeper, n int) (users []string) {
 		if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 			w.Fatal(err)
 		}
-		w.LoginAs(g, user)
+		w.Login(g, user)
 		users = append(users, user)
 	}
 	return users

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
@@ -72,27 +72,7 @@ func (w *world) login() *oauth2.Token {
 	if err != nil {
 		w.Fatal(err)
 	}
-	bound, verifier := w.client.WithProver(key), oauth2.GenerateVerifier()
-	target, err := bound.Authorize(w.Context(), "a-state-of-this-test", verifier, nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	callback, err := w.fake.Authorize(w.Context(), "", target)
-	if err != nil {
-		w.Fatal(err)
-	}
-	u, err := url.Parse(callback)
-	if err != nil {
-		w.Fatal(err)
-	}
-	tok, err := bound.Exchange(w.Context(), u.Query().Get("code"), verifier)
-	if err != nil {
-		w.Fatal(err)
-	}
-	if _, err := w.keeper.Save(w.Context(), "alice", tok); err != nil {
-		w.Fatal(err)
-	}
-	return tok
+	return testworld.LogIn(w, w.fake, w.client.WithProver(key), w.keeper, "", "alice")
 }
 
 // http returns a client of the API.

@@ -29,6 +29,8 @@ type DeviceCode struct {
 	// if the server has none.
 	VerificationURIComplete string
 
+	// Expires is when the login ends if the user has not finished it: when the
+	// code expires, and after 30 minutes at the latest.
 	Expires time.Time
 }
 

@@ -133,6 +133,32 @@ func TestDeviceEnds(t *testing.T) {
 	}
 }
 
+// The loop that waits for the user ends, whatever the server says (G10).
+func TestDeviceCodeLivesHalfAnHourAtMost(t *testing.T) {
+	for expires, want := range map[string]time.Duration{
+		`600`: 10 * time.Minute, `1800`: 30 * time.Minute, `"1800"`: 30 * time.Minute, `1801`: 30 * time.Minute, `86400`: 30 * time.Minute,
+		`1e300`: 30 * time.Minute, `9223372036854775807`: 30 * time.Minute, `0`: 30 * time.Minute, `-1`: 30 * time.Minute, `null`: 30 * time.Minute,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			app := w.app(nil)
+			w.fake.Inject(oauthtest.Match{Op: "device"}, wire.JSON(200,
+				`{"device_code":"d-123456","user_code":"A","verification_uri":"https://a.example/","interval":60,"expires_in":`+expires+`}`), 1)
+			w.fake.Inject(oauthtest.Match{GrantType: deviceGrant}, wire.JSON(400, `{"error":"authorization_pending"}`), -1)
+			begun := time.Now()
+			var shown time.Duration
+			_, err := app.Device(t.Context(), func(_ context.Context, d nativeapp.DeviceCode) error {
+				shown = d.Expires.Sub(begun)
+				return nil
+			}, nil)
+			took := time.Since(begun) // of the bubble's own clock
+			if !errors.Is(err, nativeapp.ErrExpired) || shown != want || took < want || took > want+time.Minute {
+				t.Errorf("expires_in %s: Device() = %v after %v, shown %v, want ErrExpired after %v", expires, err, took, shown, want)
+			}
+		})
+	}
+}
+
 // R111: what is printed on a terminal cannot act upon it.
 func TestDeviceRefusesWhatMustNotBeShown(t *testing.T) {
 	good := `"device_code":"d-123456","user_code":"ABCD","verification_uri":"https://auth.example/device"`

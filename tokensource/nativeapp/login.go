@@ -33,7 +33,8 @@ type login struct {
 	client *oauth.Client // with the scopes and the key of this login
 	scopes []string      // that were asked for
 	params url.Values
-	nonce  string // of the ID token; empty if none is expected
+	nonce  string                  // of the ID token; empty if none is expected
+	demand provider.IDTokenRequest // what the parameters demand of the ID token, without the nonce
 }
 
 // begin prepares a login. If the client proves possession, the login has a key
@@ -56,9 +57,14 @@ func (a *App) begin(ctx context.Context, redirectURL string, o *LoginOptions) (*
 		}
 		client = client.WithProver(key)
 	}
-	params := url.Values{}
-	maps.Copy(params, o.Params)
-	return &login{App: a, client: client, scopes: client.Scopes(), params: params}, nil
+	l := &login{App: a, client: client, scopes: client.Scopes(), params: url.Values{}}
+	maps.Copy(l.params, o.Params)
+	if client.IDTokens() != nil {
+		if l.demand, err = whois.Request(client.Provider(), l.params); err != nil {
+			return nil, fmt.Errorf("nativeapp: %w", err)
+		}
+	}
+	return l, nil
 }
 
 // random returns 32 random bytes as text.
@@ -131,7 +137,9 @@ func (s *settling) identify(ctx context.Context) error {
 		s.user, err = o.Identify(ctx, s.tok)
 	default:
 		var id provider.IDToken
-		id, err = whois.Ask(ctx, s.client, s.tok, provider.IDTokenRequest{Nonce: s.nonce, At: s.asked})
+		want := s.demand
+		want.Nonce, want.At = s.nonce, s.asked
+		id, err = whois.Ask(ctx, s.client, s.tok, want)
 		s.user = id.User
 		if s.client.IDTokens() != nil {
 			s.verified = id.User.Subject

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/servertest"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -50,25 +51,10 @@ func has(address string) bool {
 	return err == nil
 }
 
-// free returns a port that nobody uses.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 func TestLoopbackUsesTheRegisteredPort(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		w := newWorld(t)
-		w.redirect = "http://" + host + ":" + free(t) + "/callback"
+		w.redirect = "http://" + host + ":" + servertest.FreePort(t) + "/callback"
 		registeredPort(w)
 	}
 }

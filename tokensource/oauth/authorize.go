@@ -101,12 +101,16 @@ func (c *Client) checkFlow(state, verifier string) error {
 }
 
 // parameters returns what every login asks for, and params. The query of the
-// authorization endpoint has parameters too, which must not be there twice.
+// authorization endpoint has parameters too, which must not be there twice. A
+// parameter with an empty value counts as left out (RFC 6749 section 3.1).
 func (c *Client) parameters(query, params url.Values) (url.Values, error) {
 	asked := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if slices.Contains(reserved, name) {
 			return nil, fmt.Errorf("oauth: parameter %q is set by the Client and cannot be given: see Registration", name)
+		}
+		if strings.TrimSpace(strings.Join(params[name], "")) == "" {
+			continue
 		}
 		if query.Has(name) {
 			return nil, fmt.Errorf("oauth: parameter %q is already part of the authorization endpoint", name)

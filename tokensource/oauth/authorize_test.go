@@ -77,6 +77,17 @@ func TestAuthorize(t *testing.T) {
 			expect: func(m map[string]string) { m["prompt"], m["login_hint"] = "consent", "a b+c&d=\u00e9" },
 		},
 		{
+			name: "parameters that are empty", s: confidential(), params: url.Values{"acr_values": {""}, "prompt": {" "}, "max_age": {}, "hd": nil},
+		},
+		{
+			name: "an empty parameter that the endpoint's query and the provider have", s: confidential(), params: url.Values{"acr_values": {""}, "prompt": {""}},
+			change: func(s *setting) {
+				s.p.AuthorizationURL += "?acr_values=gold"
+				s.p.AuthorizationParams = url.Values{"prompt": {"consent"}}
+			},
+			expect: func(m map[string]string) { m["acr_values"], m["prompt"] = "gold", "consent" },
+		},
+		{
 			name: "redirect URI byte for byte", s: confidential(),
 			change: func(s *setting) { s.r.RedirectURL = "https://App.Example:443/a%2Fb/?q=1&r=a+b" },
 			expect: func(m map[string]string) { m["redirect_uri"] = "https://App.Example:443/a%2Fb/?q=1&r=a+b" },

@@ -22,7 +22,7 @@ const (
 	maxUserCode        = 64
 	maxVerificationURI = 2 << 10
 
-	defaultDeviceLife     = 30 * time.Minute // if the server does not say how long the device code lives
+	longestDeviceLife     = 30 * time.Minute // of a device code; also if the server names none
 	defaultDeviceInterval = 5 * time.Second  // RFC 8628 section 3.2
 	longestDeviceInterval = 10 * time.Minute
 )
@@ -90,10 +90,10 @@ func readDeviceAuth(o members.Object, sent time.Time) (*oauth2.DeviceAuthRespons
 	if !opensSafely(d.VerificationURIComplete) {
 		d.VerificationURIComplete = "" // optional: the person enters the code
 	}
-	life, interval := defaultDeviceLife, defaultDeviceInterval
+	life, interval := longestDeviceLife, defaultDeviceInterval
 	if raw, _ := o.Raw("expires_in"); raw != nil {
 		if named, known := lifetime(raw); known {
-			life = named
+			life = min(named, longestDeviceLife) // the loop that waits for the user must end (G10)
 		}
 	}
 	if raw, _ := o.Raw("interval"); raw != nil {

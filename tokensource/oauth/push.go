@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 
 	"github.com/authtrip/authtrip/internal/ascii"
@@ -16,11 +15,12 @@ const opPush = "push"
 // of a redirect, and servers make it about 100 bytes long.
 const maxRequestURI = 2 << 10
 
-var errNotPushed = errors.New("the answer to a pushed authorization request must be 201 with a request_uri and a positive expires_in (RFC 9126 section 2.2)")
+var errNotPushed = errors.New("the answer to a pushed authorization request must have a request_uri and a positive expires_in (RFC 9126 section 2.2)")
 
 // push sends the parameters of an authorization request to the server ([RFC
 // 9126]). It returns what the browser carries in their place: who asks, and
-// what was pushed.
+// what was pushed. The answer should be 201. Some servers send 200, and any 2xx
+// with a request_uri counts (G14).
 //
 // [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
 func (c *Client) push(ctx context.Context, asked url.Values) (url.Values, error) {
@@ -38,7 +38,7 @@ func (c *Client) push(ctx context.Context, asked url.Values) (url.Values, error)
 	uri, bad := credential(object, "request_uri", ascii.Visible)
 	raw, _ := object.Raw("expires_in")
 	_, lives := lifetime(raw)
-	if a.status != http.StatusCreated || bad != nil || uri == "" || len(uri) > maxRequestURI || !lives {
+	if bad != nil || uri == "" || len(uri) > maxRequestURI || !lives {
 		return nil, &tokensource.Error{Op: opPush, Kind: tokensource.ErrTemporary, Status: a.status, Err: errNotPushed}
 	}
 	return url.Values{"client_id": {c.registration.ClientID}, "request_uri": {uri}}, nil

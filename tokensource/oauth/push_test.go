@@ -117,7 +117,10 @@ func TestAFailedPushHasNoOtherWay(t *testing.T) {
 		after time.Duration // RetryAfter
 	}{
 		{"201 with everything", wire.JSON(201, good), nil, 0},
-		{"200 with everything", wire.JSON(200, good), tokensource.ErrTemporary, 0},
+		{"200 with everything", wire.JSON(200, good), nil, 0},
+		{"202 with everything", wire.JSON(202, good), nil, 0},
+		{"200 with HTML", oauthtest.Fault{Status: 200, Body: "<html>"}, tokensource.ErrTemporary, 0},
+		{"200 with an error", wire.JSON(200, `{"request_uri":"urn:a","expires_in":60,"error":"invalid_request"}`), tokensource.ErrClient, 0},
 		{"201 without a request_uri", wire.JSON(201, `{"expires_in":60}`), tokensource.ErrTemporary, 0},
 		{"201 with two request_uris", wire.JSON(201, `{"request_uri":"urn:a","request_uri":"urn:b","expires_in":60}`), tokensource.ErrTemporary, 0},
 		{"201 with a request_uri that has a line break", wire.JSON(201, `{"request_uri":"urn:a\n","expires_in":60}`), tokensource.ErrTemporary, 0},

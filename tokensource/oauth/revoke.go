@@ -21,7 +21,8 @@ const (
 // it, and some servers ignore a token with a wrong hint. A token that the
 // server does not know, or that is not valid any more, counts as revoked: some
 // servers answer with an error code that says so, and Provider.Classify can say
-// what others mean (G20).
+// what others mean (G20). Any 2xx counts as revoked, also a page in HTML: the
+// body of the answer means nothing.
 //
 // It returns a [*tokensource.Error]. ErrTemporary means that the token may
 // still be valid. errors.ErrUnsupported means that the provider cannot revoke

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/members"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -16,12 +19,33 @@ import (
 // take "SUB" for "sub" if it decoded into a struct.
 type claims map[string]json.RawMessage
 
-func readClaims(payload []byte) (claims, error) {
+// read are the claims that this package reads by itself.
+var read = []string{
+	"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "auth_time", "acr", "tid", "sid", "jti", "events",
+	"preferred_username", "name", "given_name", "family_name", "picture",
+}
+
+// readClaims returns the claims of a token. It refuses a claim that is there
+// twice, if it is one of those that are read: other programs may have read the
+// other value (RFC 7519 section 4). Chosen are further claims that are read.
+func readClaims(payload []byte, chosen []string) (claims, error) {
 	var c claims
 	if json.Unmarshal(payload, &c) != nil || c == nil {
 		return nil, errors.New("its claims are no JSON object")
 	}
+	object, _ := members.Read(payload)
+	for _, name := range slices.Concat(read, chosen) {
+		first, _, _ := strings.Cut(name, ".")
+		if twice(object, name) || twice(object, first) {
+			return nil, fmt.Errorf("it has the claim %.100q twice", name)
+		}
+	}
 	return c, nil
+}
+
+func twice(object members.Object, name string) bool {
+	_, times := object.Raw(name)
+	return times > 1
 }
 
 // has reports whether a claim is there with any value but null.
@@ -66,8 +90,11 @@ func (c claims) value(name string) (string, bool) {
 	raw := c[name]
 	if !c.has(name) {
 		first, rest, nested := strings.Cut(name, ".")
-		var inner claims
-		if !nested || json.Unmarshal(c[first], &inner) != nil {
+		if !nested {
+			return "", false
+		}
+		inner, err := readClaims(c[first], []string{rest})
+		if err != nil {
 			return "", false
 		}
 		return inner.value(rest)
@@ -137,7 +164,7 @@ func ParseUserInfo(chosen ...string) func(body []byte) (provider.Identity, error
 		chosen = []string{"email", "email_verified"}
 	}
 	return func(body []byte) (provider.Identity, error) {
-		c, err := readClaims(body)
+		c, err := readClaims(body, chosen)
 		if err != nil || c.text("sub") == "" {
 			return provider.Identity{}, errors.New("oidc: the UserInfo answer names no user")
 		}

@@ -28,7 +28,7 @@ func (v *Verifier) open(ctx context.Context, op, raw string, offline bool) (sign
 	if err != nil {
 		return signed{}, refused(op, "%w", err)
 	}
-	s := &signatures{keys: v.keys, op: op, jws: jws, offline: offline}
+	s := &signatures{keys: v.keys, chosen: v.chosen, op: op, jws: jws, offline: offline}
 	token, err := oidc.NewVerifier("", s, &oidc.Config{
 		SkipClientIDCheck: true, SkipExpiryCheck: true, SkipIssuerCheck: true, SupportedSigningAlgs: v.algorithms,
 	}).Verify(ctx, raw)
@@ -71,6 +71,7 @@ func (v *Verifier) parse(raw string) (*jose.JSONWebSignature, error) {
 // token.
 type signatures struct {
 	keys    *keySet
+	chosen  []string // claims that are kept
 	op      string
 	jws     *jose.JSONWebSignature
 	offline bool
@@ -82,7 +83,7 @@ type signatures struct {
 func (s *signatures) VerifySignature(ctx context.Context, _ string) (payload []byte, err error) {
 	payload, err = s.payload(ctx)
 	if err == nil {
-		s.claims, err = readClaims(payload)
+		s.claims, err = readClaims(payload, s.chosen)
 		if err != nil {
 			err = refused(s.op, "%w", err)
 		}

@@ -109,7 +109,15 @@ func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.entries)
 // such as the tenant. Nil vars mean the defaults. Each call returns a new
 // value. It refuses a name that is not there, a variable without a value or a
 // default, and a value that the pattern of its variable does not allow.
+//
+// A variable that is a host must be a name in the public DNS, see
+// [InsecureLocal]. A file of your own says with "host" which variables that
+// are.
 func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) {
+	return c.get(name, vars, false)
+}
+
+func (c *Catalogue) get(name string, vars map[string]string, local bool) (*Provider, error) {
 	if p, ok := c.plain.Load(name); ok && len(vars) == 0 {
 		return p.(*Provider).Clone(), nil //nolint:forcetypeassert // the map has nothing else
 	}
@@ -117,7 +125,7 @@ func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) 
 	if entry == nil {
 		return nil, fmt.Errorf("provider: there is no entry %q: Names returns those that there are, and any other server is a Provider of your own", name)
 	}
-	p, err := of(entry, vars)
+	p, err := of(entry, vars, local)
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", name, err)
 	}
@@ -128,9 +136,12 @@ func (c *Catalogue) Get(name string, vars map[string]string) (*Provider, error) 
 }
 
 // of returns the Provider that an entry describes.
-func of(entry func() (*format.Entry, error), vars map[string]string) (*Provider, error) {
+func of(entry func() (*format.Entry, error), vars map[string]string, local bool) (*Provider, error) {
 	e, err := entry()
 	if err != nil {
+		return nil, err
+	}
+	if vars, err = hosts(e, vars, local); err != nil {
 		return nil, err
 	}
 	filled, err := e.Fill(vars)

@@ -62,20 +62,21 @@ func TestFunctionsOfTenants(t *testing.T) {
 			"00000000-0000-0000-0000-000000000000": "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/oauth2/v2.0/token",
 		}, []string{"", "a/b", "..", "a?b", "a#b", "a b", "common/"}},
 		{"Mastodon", provider.Mastodon, map[string]string{
-			"mastodon.social": "https://mastodon.social/oauth/token", "localhost:3000": "https://localhost:3000/oauth/token",
-		}, []string{"", "mastodon.social/", "evil.example@mastodon.social", "https://mastodon.social", "a:b", "a\nb"}},
-		{"Okta", provider.Okta, map[string]string{"acme.okta.com": "https://acme.okta.com/oauth2/default/v1/token"}, []string{"", "acme.okta.com/", "a@b", "a\\b"}},
-		{"Auth0", provider.Auth0, map[string]string{"acme.eu.auth0.com": "https://acme.eu.auth0.com/oauth/token"}, []string{"", "https://acme.eu.auth0.com", "-a"}},
+			"mastodon.social": "https://mastodon.social/oauth/token", "mastodon.example:8443": "https://mastodon.example:8443/oauth/token",
+			"Mastodon.Social:443": "https://mastodon.social/oauth/token",
+		}, []string{"", "localhost:3000", "127.0.0.1", "10.0.0.1:3000", "169.254.169.254", "2130706433", "0x7f.1", "[::1]", "mastodon", "mastodon.lan", "a.localhost", "mastodon.social/", "evil.example@mastodon.social", "https://mastodon.social", "a:b", "a\nb"}},
+		{"Okta", provider.Okta, map[string]string{"acme.okta.com": "https://acme.okta.com/oauth2/default/v1/token"}, []string{"", "acme.okta.com/", "a@b", "a\\b", "10.0.0.1", "okta.internal"}},
+		{"Auth0", provider.Auth0, map[string]string{"acme.eu.auth0.com": "https://acme.eu.auth0.com/oauth/token"}, []string{"", "https://acme.eu.auth0.com", "-a", "127.0.0.1", "auth0.lan"}},
 		{"Cognito", provider.Cognito, map[string]string{
 			"acme.auth.eu-west-1.amazoncognito.com": "https://acme.auth.eu-west-1.amazoncognito.com/oauth2/token",
-		}, []string{"", "a/../b", "a?"}},
+		}, []string{"", "a/../b", "a?", "127.0.0.1"}},
 		{"Shopify", provider.Shopify, map[string]string{
 			"acme.myshopify.com": "https://acme.myshopify.com/admin/oauth/access_token",
 		}, []string{"", "acme", "evil.example", "evil.com/.myshopify.com", "evil.com/acme.myshopify.com", "evil.com#.myshopify.com", "a.b.myshopify.com", "acme.myshopify.com.evil.com", "acmeXmyshopify.com"}},
 		{"Salesforce", provider.Salesforce, map[string]string{
 			"acme.my.salesforce.com": "https://acme.my.salesforce.com/services/oauth2/token", "test.salesforce.com": "https://test.salesforce.com/services/oauth2/token",
-		}, []string{"acme.my.salesforce.com/x", "a b"}},
-		{"GitLab", provider.GitLab, map[string]string{"gitlab.example.com": "https://gitlab.example.com/oauth/token"}, []string{"", "a/b", "a:99999999"}},
+		}, []string{"acme.my.salesforce.com/x", "a b", "127.0.0.1", "salesforce"}},
+		{"GitLab", provider.GitLab, map[string]string{"gitlab.example.com": "https://gitlab.example.com/oauth/token"}, []string{"", "a/b", "a:99999999", "gitlab", "gitlab.local", "192.168.1.1"}},
 	}
 	for _, tt := range tests {
 		for value, want := range tt.good {
@@ -117,6 +118,13 @@ func TestKeycloak(t *testing.T) {
 		{"https://sso.example.com", "acme", "https://sso.example.com/realms/acme"},
 		{"https://sso.example.com/auth", "acme", "https://sso.example.com/auth/realms/acme"},
 		{"https://sso.example.com:8443", "acme-1", "https://sso.example.com:8443/realms/acme-1"},
+		{"HTTPS://SSO.Example.com/Auth", "Acme", "https://sso.example.com/Auth/realms/Acme"},
+		{"https://sso.example.com:443", "acme", "https://sso.example.com/realms/acme"},
+		{"http://sso.example.com", "acme", ""},
+		{"HTTP://sso.example.com", "acme", ""},
+		{"https://keycloak:8443", "acme", ""},
+		{"https://10.0.0.1", "acme", ""},
+		{"http://localhost:8080", "acme", ""},
 		{"sso.example.com", "acme", ""},
 		{"https://sso.example.com/", "acme", ""},
 		{"https://sso.example.com?x=", "acme", ""},
@@ -131,6 +139,43 @@ func TestKeycloak(t *testing.T) {
 		if (err == nil) != (tt.want != "") || err == nil && (p.Issuer != tt.want || p.Validate() != nil) {
 			t.Errorf("Keycloak(%q, %q) = %v, want the issuer %q", tt.base, tt.realm, err, tt.want)
 		}
+	}
+}
+
+// The error of a host that is refused names the way to allow it.
+func TestInsecureLocal(t *testing.T) {
+	tests := []struct {
+		name     string
+		vars     map[string]string
+		want     string // the token endpoint; empty: refused
+		loopback bool
+		valid    bool
+	}{
+		{"gitlab", map[string]string{"host": "GitLab.lan"}, "https://gitlab.lan/oauth/token", false, true},
+		{"gitlab", map[string]string{"host": "10.0.0.1:8443"}, "https://10.0.0.1:8443/oauth/token", false, true},
+		{"mastodon", map[string]string{"server": "localhost:3000"}, "https://localhost:3000/oauth/token", false, true},
+		{"keycloak", map[string]string{"base": "http://localhost:8080", "realm": "acme"}, "http://localhost:8080/realms/acme/protocol/openid-connect/token", true, true},
+		{"keycloak", map[string]string{"base": "HTTP://Keycloak:8080", "realm": "acme"}, "http://keycloak:8080/realms/acme/protocol/openid-connect/token", false, false},
+		{"keycloak", map[string]string{"base": "https://keycloak", "realm": "acme"}, "https://keycloak/realms/acme/protocol/openid-connect/token", false, true},
+		{"gitlab", map[string]string{"host": "a/b"}, "", false, false},
+		{"gitlab", map[string]string{"hst": "a"}, "", false, false},
+		{"shopify", map[string]string{"shop": "localhost"}, "", false, false},
+		{"nobody", nil, "", false, false},
+	}
+	for _, tt := range tests {
+		p, err := provider.InsecureLocal(tt.name, tt.vars)
+		if tt.want == "" {
+			if err == nil {
+				t.Errorf("InsecureLocal(%s, %v) = %s, want an error", tt.name, tt.vars, p.TokenURL)
+			}
+			continue
+		}
+		if err != nil || p.TokenURL != tt.want || p.InsecureLoopback != tt.loopback || (p.Validate() == nil) != tt.valid {
+			t.Errorf("InsecureLocal(%s, %v) = %+v, %v, want the token endpoint %s", tt.name, tt.vars, p, err, tt.want)
+		}
+	}
+	if _, err := provider.GitLab("gitlab.lan"); err == nil || !strings.Contains(err.Error(), "provider.InsecureLocal") {
+		t.Errorf("GitLab(gitlab.lan) = %v, want an error with the way to allow it", err)
 	}
 }
 

@@ -11,10 +11,11 @@
 //
 // [Get] returns the facts of a server that authtrip knows, such as "github",
 // and [Names] lists those servers. Some have a tenant or a host of their own,
-// and a function that takes it, such as [Entra]. [X] returns the facts of X
-// (Twitter). [Load] reads files with facts, as a [Catalogue]. For any other
-// server, fill in a Provider from its documentation. The zero value of every
-// optional field means that the server follows the RFCs.
+// and a function that takes it, such as [Entra]. [InsecureLocal] also takes
+// hosts in a private network. [X] returns the facts of X (Twitter). [Load]
+// reads files with facts, as a [Catalogue]. For any other server, fill in a
+// Provider from its documentation. The zero value of every optional field means
+// that the server follows the RFCs.
 //
 // Where a server words its refusals in its own way, a [Refusal] describes them,
 // or Provider.Classify looks at the [Answer]. Both give a [Verdict]: who can

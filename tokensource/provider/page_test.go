@@ -82,8 +82,8 @@ func described(list []*format.Entry) string {
 		}
 	}
 	fmt.Fprintf(&b, "\n## The %d entries\n\n", len(list))
-	fmt.Fprintf(&b, "Groups of facts by kind of source: %d from pages of vendors, %d from copies of such pages, %d from the code of open clients and servers, %d from answers that public issues show.\n\n",
-		kinds["doc"], kinds["doc-copy"], kinds["code"], kinds["issue"])
+	fmt.Fprintf(&b, "Groups of facts by kind of source: %d from pages of vendors, %d from copies of such pages, and %d from the code of open clients and servers.\n\n",
+		kinds["doc"], kinds["doc-copy"], kinds["code"])
 	b.WriteString("| server | call | client | refresh tokens | revocation |\n|---|---|---|---|---|\n")
 	for _, e := range list {
 		fmt.Fprintf(&b, "| [%s](#%s) | `%s` | %s | %s | %s |\n", e.Title, e.Name, calls(e), client(e), refreshes(e), revokes(e))

@@ -237,11 +237,9 @@ type Source struct {
 	For []string `json:"for"`
 
 	// Kind is "doc" (a page of the vendor, or the vendor's own repository),
-	// "doc-copy" (text of the vendor, copied by others), "code" (a well-known open
-	// client, or the server itself) or "issue" (an answer of the server that a
-	// public issue or page shows). Endpoints and client authentication need one
-	// of the other kinds.
-	Kind string `json:"kind" enum:"doc doc-copy code issue"`
+	// "doc-copy" (text of the vendor, copied by others) or "code" (a well-known
+	// open client, or the server itself).
+	Kind string `json:"kind" enum:"doc doc-copy code"`
 
 	// Ref is the address, or repository and path.
 	Ref string `json:"ref"`

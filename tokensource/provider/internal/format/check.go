@@ -159,7 +159,7 @@ func (e *Entry) checkSources() error {
 			if !slices.Contains(e.Groups(), group) {
 				return fmt.Errorf(`"sources": the entry has no group %q`, group)
 			}
-			known[group] = known[group] || s.Kind != "issue" || group != "endpoints" && group != "client"
+			known[group] = true
 		}
 	}
 	for _, group := range e.Groups() {

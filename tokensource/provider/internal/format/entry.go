@@ -97,6 +97,10 @@ type Var struct {
 
 	// About says in a few words what the value is.
 	About string `json:"about"`
+
+	// Host says that the value is a host, or a URL with one. It must be a name
+	// in the public DNS, since it may come from a user.
+	Host bool `json:"host,omitempty"`
 }
 
 // Endpoints are addresses of an authorization server.

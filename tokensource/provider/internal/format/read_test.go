@@ -50,7 +50,7 @@ func TestRead(t *testing.T) {
 		{"a server of the callback without a list", `"sources"`, `"callback":{"token_host":"server"},"sources"`, "belong together"},
 		{"a group without a source", `"sources"`, `"grants":{"live":1},"sources"`, "no source"},
 		{"a source for nothing", `["endpoints"]`, `["endpoints","grants"]`, "no group"},
-		{"endpoints that only an issue shows", `"kind":"doc"`, `"kind":"issue"`, "no source"},
+		{"a source that is an issue", `"kind":"doc"`, `"kind":"issue"`, "issue"},
 		{"a source without an address", `"https://a.example/docs"`, `""`, "sources"},
 		{"a source from memory", `"doc"`, `"memory"`, "memory"},
 	}
