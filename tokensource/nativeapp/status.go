@@ -63,7 +63,10 @@ func (a *App) Status(ctx context.Context) (Status, error) {
 	g, err := a.grants.Grant(ctx, one.User.Subject)
 	switch {
 	case errors.Is(err, tokensource.ErrNoGrant), err == nil && !g.LoggedOut.IsZero():
-		return s, nil // the login or the logout was interrupted
+		if a.options.Subject != "" {
+			s.Accounts = nil
+		}
+		return s, nil // otherwise the login or the logout was interrupted
 	case err != nil:
 		return s, err
 	}
