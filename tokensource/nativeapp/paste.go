@@ -2,7 +2,6 @@ package nativeapp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -94,21 +93,20 @@ func queryOf(text string) string {
 }
 
 // readLine reads a line, and no byte behind it: the rest of the input is for the
-// program.
+// program. Of a line that is too long it returns the beginning.
 func readLine(r io.Reader) (string, error) {
 	var line strings.Builder
 	b := make([]byte, 1)
-	for line.Len() < maxQuery {
+	for {
 		n, err := r.Read(b)
 		switch {
 		case n == 1 && (b[0] == '\n' || b[0] == '\r'):
 			return line.String(), nil
-		case n == 1:
+		case n == 1 && line.Len() <= maxQuery:
 			line.WriteByte(b[0])
 		}
 		if err != nil {
 			return line.String(), err
 		}
 	}
-	return "", errors.New("nativeapp: the line is too long")
 }
