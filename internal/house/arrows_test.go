@@ -80,6 +80,7 @@ var arrows = []row{
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
 	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp/nativeapptest", "", engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
