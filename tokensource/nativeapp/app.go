@@ -124,9 +124,8 @@ type Options struct {
 	//		return nil
 	//	},
 	//
-	// Open must return before the user has logged in, because the login waits for
-	// it. The URL is for the user only: with it, another person could finish the
-	// login.
+	// Open may take as long as the login. Its context ends with the login. The URL
+	// is for the user only: with it, another person could finish the login.
 	Open func(ctx context.Context, url string) error
 
 	// AnyPort uses a free port in place of the one in the redirect URL of the

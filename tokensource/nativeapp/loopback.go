@@ -139,19 +139,14 @@ func (f *flow) serve() *http.Server {
 
 // wait opens the browser, waits for the answer, and finishes the login.
 func (f *flow) wait(ctx context.Context, target string, open opener) (provider.Identity, error) {
-	if err := open(ctx, target); err != nil {
+	go func() {
+		if err := open(ctx, target); err != nil {
+			f.ended <- err
+		}
+	}()
+	a, err := f.await(ctx)
+	if err != nil {
 		return provider.Identity{}, err
-	}
-	var a *answer
-	select {
-	case a = <-f.answers:
-	case err := <-f.ended:
-		return provider.Identity{}, err
-	case <-ctx.Done():
-		return provider.Identity{}, fmt.Errorf("nativeapp: gave up waiting for the user: %w", context.Cause(ctx))
-	}
-	if a.err != nil {
-		return provider.Identity{}, a.err
 	}
 	asked := time.Now()
 	// The request uses the code up, also if nobody waits for its outcome.
@@ -161,6 +156,19 @@ func (f *flow) wait(ctx context.Context, target string, open opener) (provider.I
 		return provider.Identity{}, f.failed(detached, err)
 	}
 	return f.finish(detached, responseparams.Add(tok, a.kept), asked)
+}
+
+// await returns the answer, which has a code.
+func (f *flow) await(ctx context.Context) (*answer, error) {
+	var a *answer
+	select {
+	case a = <-f.answers:
+	case err := <-f.ended:
+		return nil, err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("nativeapp: gave up waiting for the user: %w", context.Cause(ctx))
+	}
+	return a, a.err
 }
 
 // openBrowser opens what the Provider allows: also http in a private network,

@@ -37,7 +37,7 @@ func (a *App) byAddress(ctx context.Context, o *LoginOptions) (provider.Identity
 func newFlow(l *login, at *place) *flow {
 	return &flow{
 		login: l, at: at, state: random(), verifier: oauth2.GenerateVerifier(),
-		answers: make(chan *answer, 1), outcome: make(chan struct{}), ended: make(chan error, 1),
+		answers: make(chan *answer, 1), outcome: make(chan struct{}), ended: make(chan error, 2), // by the opener and by the reader
 	}
 }
 
