@@ -112,6 +112,7 @@ var arrows = []row{
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
+	{"internal/fleet/command", public, ""},
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 
