@@ -14,8 +14,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// redirectURL is where the browser ends. X compares it with the one that the app
-// has registered, port included.
+// redirectURL is where the browser ends. X compares it with the one that the
+// app has registered, port included.
 const redirectURL = "http://127.0.0.1:8765/callback"
 
 var scopes = []string{"tweet.read", "tweet.write", "users.read", "offline.access"}

@@ -107,8 +107,8 @@ func (p *person) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// browse is the browser on the other machine: the user consents, and the address
-// at the end does not answer there.
+// browse is the browser on the other machine: the user consents, and the
+// address at the end does not answer there.
 func (p *person) browse(page string) {
 	req, err := http.NewRequest(http.MethodGet, page, nil)
 	if err != nil {

@@ -1,5 +1,5 @@
-// The program cli is a command that acts for its user at X, and stays logged in.
-// Try it without an account, at a fake of X:
+// The program cli is a command that acts for its user at X, and stays logged
+// in. Try it without an account, at a fake of X:
 //
 //	go run github.com/authtrip/authtrip/examples/cli demo
 //
@@ -99,8 +99,8 @@ func advice(err error) string {
 	return err.Error()
 }
 
-// do carries out the command. The program ends when the App is closed: a refresh
-// that has begun is finished first.
+// do carries out the command. The program ends when the App is closed: a
+// refresh that has begun is finished first.
 func (c *command) do(ctx context.Context) error {
 	if len(c.args) == 0 {
 		return errUsage

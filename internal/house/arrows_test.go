@@ -68,7 +68,7 @@ var arrows = []row{
 	{"storage/postgresstore", "storage github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/*", "storage/*"},
 	{"storage/redisstore", "storage github.com/redis/go-redis/v9", "storage/*"},
 	{"storage/userstore", "storage storage/filestore storage/seal internal/isnil", "storage/keyring"},
-	{"storage/keyring", "storage/userstore github.com/godbus/dbus/v5 github.com/zalando/go-keyring", "storage"},
+	{"storage/keyring", "storage/userstore github.com/godbus/dbus/v5 github.com/zalando/go-keyring", "storage storage/seal"},
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},

@@ -12,10 +12,10 @@
 //
 // # Where there is no keychain
 //
-// [Keychain.Available] says whether keys can be kept: not on a machine without a
-// desktop, below Windows (WSL), or in a container, unless a Secret Service runs
-// there and is unlocked. The key is then in a file. On macOS the keychain of a
-// session over ssh is locked. Unlock it first: security unlock-keychain.
+// [Keychain.Available] says whether keys can be kept: not on a machine without
+// a desktop, below Windows (WSL), or in a container, unless a Secret Service
+// runs there and is unlocked. The key is then in a file. On macOS the keychain
+// of a session over ssh is locked. Unlock it first: security unlock-keychain.
 //
 // # Types
 //
@@ -29,8 +29,8 @@
 //
 // Errors are those of the keychain. A key that it does not have is
 // fs.ErrNotExist. No error contains a key. A keychain may wait for the user and
-// takes no context. So a method can outlive its context; userstore does not wait
-// for it.
+// takes no context. So a method can outlive its context; userstore does not
+// wait for it.
 //
 // [github.com/zalando/go-keyring]: https://github.com/zalando/go-keyring
 package keyring

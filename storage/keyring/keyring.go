@@ -12,8 +12,9 @@ import (
 	"github.com/authtrip/authtrip/storage/userstore"
 )
 
-// account is the user name of all entries. Their service is the name of the key,
-// which the user sees in the keychain: it begins with the name of the program.
+// account is the user name of all entries. Their service is the name of the
+// key, which the user sees in the keychain: it begins with the name of the
+// program.
 const account = "authtrip"
 
 // A Keychain is the keychain of the system. [New] makes one. It is safe for

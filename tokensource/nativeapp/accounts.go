@@ -81,8 +81,8 @@ func (l *accounts) names() (list []string) {
 	return list
 }
 
-// choose returns the account with a name, and with an empty name the default. It
-// is nil, without an error, if there is no account at all.
+// choose returns the account with a name, and with an empty name the default.
+// It is nil, without an error, if there is no account at all.
 func (l *accounts) choose(name string) (*account, error) {
 	names := l.names()
 	if name == "" && l.named(l.Default) == nil && len(names) == 1 {

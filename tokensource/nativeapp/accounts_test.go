@@ -170,8 +170,8 @@ func TestLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// A logout that the server has not confirmed ends the use of the tokens here. It
-// is repeated by the next login or logout.
+// A logout that the server has not confirmed ends the use of the tokens here.
+// It is repeated by the next login or logout.
 func TestLogoutIsRepeated(t *testing.T) {
 	for name, repeat := range map[string]func(*world, *nativeapp.App) error{
 		"by Logout":             func(w *world, app *nativeapp.App) error { return app.Logout(w.Context()) },

@@ -46,17 +46,17 @@ var (
 	ErrResponse = errors.New("nativeapp: the answer to the login cannot be used")
 )
 
-// ErrAccount means that it is not clear whose tokens are meant: the account that
-// Options.Account names does not exist, or there are several accounts and none
-// of them is the default.
+// ErrAccount means that it is not clear whose tokens are meant: the account
+// that Options.Account names does not exist, or there are several accounts and
+// none of them is the default.
 var ErrAccount = errors.New("nativeapp: no account is chosen")
 
 // defaultTimeout is how long a login may take that the user does in a browser.
 const defaultTimeout = 10 * time.Minute
 
 // An App logs users in, and is the logins of a program: who is logged in, the
-// client that acts for this user, and the logout. [Open] and [New] make one; the
-// zero App cannot be used. It is safe for concurrent use.
+// client that acts for this user, and the logout. [Open] and [New] make one;
+// the zero App cannot be used. It is safe for concurrent use.
 type App struct {
 	*program
 	grants  *grant.Keeper

@@ -12,8 +12,8 @@ import (
 // repeatTime bounds the repetition of earlier logouts.
 const repeatTime = 10 * time.Second
 
-// Logout logs the user of the App out: the tokens are revoked at the server, and
-// the account is removed. If nobody is logged in, it returns nil. The error
+// Logout logs the user of the App out: the tokens are revoked at the server,
+// and the account is removed. If nobody is logged in, it returns nil. The error
 // matches [ErrAccount] if it is not clear which account is meant.
 //
 // After any other error, this machine uses the tokens no more, and the server

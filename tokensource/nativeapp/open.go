@@ -103,8 +103,8 @@ func (o *Options) variable(name string) string {
 	return o.TokenVariable
 }
 
-// Keeper returns the Keeper of the grants: for a Source of the user of a Status,
-// for New with another account, and for facts about a grant.
+// Keeper returns the Keeper of the grants: for a Source of the user of a
+// Status, for New with another account, and for facts about a grant.
 func (a *App) Keeper() *grant.Keeper { return a.grants }
 
 // Close waits for work under way and closes what [Open] has opened. It may be

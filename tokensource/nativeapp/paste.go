@@ -92,8 +92,8 @@ func queryOf(text string) string {
 	return query
 }
 
-// readLine reads a line, and no byte behind it: the rest of the input is for the
-// program. Of a line that is too long it returns the beginning.
+// readLine reads a line, and no byte behind it: the rest of the input is for
+// the program. Of a line that is too long it returns the beginning.
 func readLine(r io.Reader) (string, error) {
 	var line strings.Builder
 	b := make([]byte, 1)

@@ -28,12 +28,12 @@ const (
 // Options.Out what to do. The account becomes the default if there is none.
 //
 //   - With a browser on this machine it is [App.Loopback].
-//   - Over ssh, or without a browser, it is [App.Device] if the server has device
-//     codes.
+//   - Over ssh, or without a browser, it is [App.Device] if the server has
+//     device codes.
 //   - Otherwise the user opens the URL on any machine. The browser ends at an
 //     address that does not answer there, and the user copies that address into
-//     this program (Options.In). A redirect URL that is not on this machine works
-//     only in this way.
+//     this program (Options.In). A redirect URL that is not on this machine
+//     works only in this way.
 //
 // If a way turns out not to work, because the browser does not open or the
 // server issues no device codes to the client, the next one follows.
@@ -133,8 +133,8 @@ func (a *App) tell(_ context.Context, code DeviceCode) error {
 	return nil
 }
 
-// say writes to the user. A user who cannot be reached cannot log in, which ends
-// by itself.
+// say writes to the user. A user who cannot be reached cannot log in, which
+// ends by itself.
 func (a *App) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.options.Out, format, args...)
 }

@@ -41,8 +41,8 @@ type Status struct {
 
 // Status says who is logged in, as the store has it. It makes no request. If
 // nobody is logged in, Account is empty and the error is nil. The error matches
-// [ErrAccount] if it is not clear which account is meant. The rest of the Status
-// is complete then.
+// [ErrAccount] if it is not clear which account is meant. The rest of the
+// Status is complete then.
 func (a *App) Status(ctx context.Context) (Status, error) {
 	s := Status{Variable: a.variable}
 	if a.folder != nil {

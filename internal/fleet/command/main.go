@@ -1,7 +1,8 @@
-// The program command is what the fleet of commands runs: one call to an API, or
-// one login, and the end. It has the code of every command that uses nativeapp.
-// Its lease is shorter, so that a test need not wait for half a minute, and it
-// believes at once that a new token is rejected, since the test lets it expire.
+// The program command is what the fleet of commands runs: one call to an API,
+// or one login, and the end. It has the code of every command that uses
+// nativeapp. Its lease is shorter, so that a test need not wait for half a
+// minute, and it believes at once that a new token is rejected, since the test
+// lets it expire.
 package main
 
 import (

@@ -68,9 +68,9 @@ func Main(m *testing.M) {
 	os.Exit(0)
 }
 
-// Isolate gives the test a folder of its own, and the rest of the environment of
-// a user at a desktop. Nothing is in the folder. It must be called before the
-// program opens its logins.
+// Isolate gives the test a folder of its own, and the rest of the environment
+// of a user at a desktop. Nothing is in the folder. It must be called before
+// the program opens its logins.
 func Isolate(t testing.TB) {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,9 +82,9 @@ func Isolate(t testing.TB) {
 	}
 }
 
-// Env returns the environment for a program under test: that of this process, in
-// a folder of its own, without tokens in variables that end in _TOKEN, and with
-// a browser that consents. The browser needs [Main] and a system where the
+// Env returns the environment for a program under test: that of this process,
+// in a folder of its own, without tokens in variables that end in _TOKEN, and
+// with a browser that consents. The browser needs [Main] and a system where the
 // variable BROWSER names it: neither macOS nor Windows.
 func Env(t testing.TB) []string {
 	t.Helper()
@@ -103,10 +103,11 @@ func Env(t testing.TB) []string {
 	return append(env, "BROWSER="+program, browserEnv+"=1")
 }
 
-// Browser returns a function for nativeapp.Options.Open. It opens the URL as the
-// browser of a user does, and follows the redirects to the program. The server
-// must consent at once, as that of package oauthtest does. Its requests go
-// through base, except those to the program. Nil means http.DefaultTransport.
+// Browser returns a function for nativeapp.Options.Open. It opens the URL as
+// the browser of a user does, and follows the redirects to the program. The
+// server must consent at once, as that of package oauthtest does. Its requests
+// go through base, except those to the program. Nil means
+// http.DefaultTransport.
 func Browser(base http.RoundTripper) func(ctx context.Context, url string) error {
 	if base == nil {
 		base = http.DefaultTransport
