@@ -89,7 +89,7 @@ func (c *command) call(ctx context.Context, method, path string, body []byte, an
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("X answers %s", resp.Status)
+		return fmt.Errorf("the API answers %s", resp.Status)
 	}
 	return json.NewDecoder(resp.Body).Decode(answer)
 }

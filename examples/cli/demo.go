@@ -85,15 +85,17 @@ func (d *demonstration) process(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cmd.Stderr = &person{demonstration: d, paste: func(address string) { fmt.Fprintln(input, address) }}
+	p := &person{demonstration: d}
+	p.open = func(page string) { fmt.Fprintln(input, p.browse(ctx, page)) }
+	cmd.Stderr = p
 	return cmd.Run()
 }
 
 // person reads what the program shows, and opens the first URL of X in it.
 type person struct {
 	*demonstration
-	paste func(address string)
-	done  bool
+	open func(page string)
+	done bool
 }
 
 func (p *person) Write(text []byte) (int, error) {
@@ -101,25 +103,26 @@ func (p *person) Write(text []byte) (int, error) {
 	for line := range strings.SplitSeq(string(text), "\n") {
 		if !p.done && strings.Contains(line, xapi.PathAuthorize) {
 			p.done = true
-			go p.browse(line)
+			go p.open(line)
 		}
 	}
 	return len(text), nil
 }
 
 // browse is the browser on the other machine: the user consents, and the
-// address at the end does not answer there.
-func (p *person) browse(page string) {
-	req, err := http.NewRequest(http.MethodGet, page, nil)
+// address at the end does not answer there. Without an address the login says
+// that it has none.
+func (p *person) browse(ctx context.Context, page string) (address string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
-		return
+		return ""
 	}
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
-		return
+		return ""
 	}
 	defer resp.Body.Close()
-	address := resp.Header.Get("Location")
-	fmt.Fprintf(p.err, "%s\n", address)
-	p.paste(address)
+	address = resp.Header.Get("Location")
+	fmt.Fprintln(p.err, address)
+	return address
 }

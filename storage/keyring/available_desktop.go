@@ -30,7 +30,7 @@ func systemAvailable(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keyring: no D-Bus session of a desktop: %w", err)
 	}
-	defer bus.Close()
+	defer func() { _ = bus.Close() }() // nothing was written
 	if err := named(ctx, bus); err != nil {
 		return err
 	}

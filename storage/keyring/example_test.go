@@ -20,7 +20,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
 	folder, err := userstore.Open(ctx, "notes", &userstore.Options{Dir: dir, Keys: keyring.New()})
 	if err != nil {

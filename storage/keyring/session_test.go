@@ -32,7 +32,7 @@ func needs(t *testing.T, names ...string) {
 func newSession(t *testing.T) *session {
 	t.Helper()
 	needs(t, "dbus-daemon", "gnome-keyring-daemon")
-	dir, err := os.MkdirTemp("", "keyring") // short, for the name of a socket
+	dir, err := os.MkdirTemp("", "keyring") //nolint:usetesting // its path would be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for range 2 {
 		folder, err := userstore.Open(ctx, "notes", &userstore.Options{Dir: dir})
 		if err != nil {

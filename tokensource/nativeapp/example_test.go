@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	fake, err := oauthtest.NewServer(nil) // plays a server in memory
 	if err != nil {
 		log.Fatal(err)

@@ -120,10 +120,9 @@ func (a *App) openHere(ctx context.Context, target string) error {
 	if err := open(ctx, target); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return nil // the login has ended
+	if ctx.Err() == nil { // the login has not ended meanwhile
+		a.say("Log in to %s in the browser that has opened. If none has, open this page:\n\n%s\n\n", a.title(), target)
 	}
-	a.say("Log in to %s in the browser that has opened. If none has, open this page:\n\n%s\n\n", a.title(), target)
 	return nil
 }
 
