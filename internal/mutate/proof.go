@@ -41,6 +41,7 @@ var proofs = map[string]proof{
 	"middleware": {quick("./middleware")},
 	"native":     {quick("./tokensource/nativeapp", "./tokensource/derived")},
 	"files":      {quick("./storage/filestore")},
+	"userstore":  {quick("./storage/userstore")},
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|NameBelow|Password|Primary|Restarts", "./storage/postgresstore")},
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},

@@ -15,8 +15,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// A command runs twice. The first run logs its user in, over ssh. The second run
-// is logged in.
+// A command runs twice. The first run logs its user in, over ssh. The second
+// run is logged in.
 func Example() {
 	dir, err := os.MkdirTemp("", "") // a command leaves Options.Dir empty
 	if err != nil {
