@@ -77,9 +77,9 @@ type Options struct {
 	// TokenVariable is the environment variable with an access token that the
 	// program uses as it is, such as in a CI run. Nothing is refreshed or stored
 	// then, and no file or keychain is touched. It has no effect if Account is
-	// set. Empty means, with Open, the name of the program in capitals and
-	// "_TOKEN", such as NOTES_TOKEN, and with New no variable. "-" means no
-	// variable.
+	// set. Empty means the name of the program in capitals and "_TOKEN", such as
+	// NOTES_TOKEN. "-" means no variable. New reads no variable, and refuses this
+	// option.
 	TokenVariable string
 
 	// Dir and Keys are where Open keeps the logins: see userstore.Options. Keys is
@@ -166,8 +166,8 @@ func New(k *grant.Keeper, o *Options) (*App, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	if o.Dir != "" || !isnil.Value(o.Keys) || o.Grants != nil {
-		return nil, errors.New("nativeapp: Options.Dir, Keys and Grants are for Open: New uses the store of the Keeper")
+	if o.Dir != "" || !isnil.Value(o.Keys) || o.Grants != nil || o.TokenVariable != "" {
+		return nil, errors.New("nativeapp: Options.Dir, Keys, Grants and TokenVariable are for Open: New uses the store of the Keeper")
 	}
 	return newApp(k, o, new(program))
 }

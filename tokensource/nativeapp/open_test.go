@@ -244,7 +244,7 @@ func TestOpenRefusesWhatCannotWork(t *testing.T) {
 		t.Errorf("Open(provider without an API) = %v, want an error that names Origins", err)
 	}
 	keeper := w.command(t.TempDir(), func(o *nativeapp.Options) { o.Transport.Origins = []string{"https://api.example"} }).Keeper()
-	for name, o := range map[string]*nativeapp.Options{"Dir": {Dir: "x"}, "Keys": {Keys: lockedChain{}}, "Grants": {Grants: new(grant.Options)}} {
+	for name, o := range map[string]*nativeapp.Options{"Dir": {Dir: "x"}, "Keys": {Keys: lockedChain{}}, "Grants": {Grants: new(grant.Options)}, "TokenVariable": {TokenVariable: "A"}} {
 		if _, err := nativeapp.New(keeper, o); err == nil {
 			t.Errorf("New(%s, which is for Open) = nil, want an error", name)
 		}
