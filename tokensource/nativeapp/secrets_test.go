@@ -8,7 +8,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
-// An App and a Status show no token, whoever prints them.
+// An App and a Status show no token when they are printed or encoded.
 func TestAppsShowNoToken(t *testing.T) {
 	w := newWorld(t)
 	w.local(t)
