@@ -8,7 +8,9 @@
 // [Store] is the interface that a backend implements, with three methods.
 // [Lister] and [Watcher] are optional: a Lister names its keys, and a Watcher
 // notifies of changes. [Memory] is a complete store. So are package filestore
-// and the modules sqlitestore, postgresstore and redisstore.
+// and the modules sqlitestore, postgresstore and redisstore. Package userstore
+// is a sealed store in the folder of a user, and the module keyring keeps its
+// key in the keychain of the system.
 //
 // [Sealed] returns a Store that encrypts what another store keeps, with the
 // keys of package seal. [Reseal] replaces the key of all its records. [Name]

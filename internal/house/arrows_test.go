@@ -69,6 +69,8 @@ var arrows = []row{
 	{"storage/filestore", "storage", "storage/seal storage/storagetest"},
 	{"storage/postgresstore", "storage github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/*", "storage/*"},
 	{"storage/redisstore", "storage github.com/redis/go-redis/v9", "storage/*"},
+	{"storage/userstore", "storage storage/filestore storage/seal internal/isnil", "storage/keyring"},
+	{"storage/keyring", "storage/userstore github.com/godbus/dbus/v5 github.com/zalando/go-keyring", "storage storage/seal"},
 	{"storage/sqlitestore", "storage modernc.org/sqlite modernc.org/sqlite/lib", "storage/*"},
 
 	{"tokensource", "internal/ascii internal/flight internal/redact " + oauth2, engine},
@@ -79,7 +81,8 @@ var arrows = []row{
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
-	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp/nativeapptest", "", engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
@@ -114,6 +117,7 @@ var arrows = []row{
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
+	{"internal/fleet/command", public, ""},
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 

@@ -42,6 +42,7 @@ var proofs = map[string]proof{
 	"connect":    {quick("./middleware/connect")},
 	"native":     {quick("./tokensource/nativeapp", "./tokensource/derived")},
 	"files":      {quick("./storage/filestore")},
+	"userstore":  {quick("./storage/userstore")},
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|NameBelow|Password|Primary|Restarts", "./storage/postgresstore")},
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},

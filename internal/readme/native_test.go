@@ -7,32 +7,10 @@ import (
 
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/derived"
-	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
-
-// browserLogin logs the user of a command in.
-func browserLogin(ctx context.Context, grants *grant.Keeper) error {
-	app, err := nativeapp.New(grants, &nativeapp.Options{
-		Open: func(ctx context.Context, url string) error {
-			if nativeapp.OpenBrowser(ctx, url) != nil {
-				fmt.Println("Open this page to log in:", url)
-			}
-			return nil
-		},
-	})
-	if err != nil {
-		return err
-	}
-	user, err := app.Loopback(ctx, nil)
-	if err != nil {
-		return err
-	}
-	fmt.Println("logged in as", user.Subject)
-	return nil
-}
 
 // deviceLogin logs the user of a command in over ssh.
 func deviceLogin(ctx context.Context, app *nativeapp.App) (provider.Identity, error) {
@@ -87,5 +65,5 @@ func TestTheSourcesOfThePagesCanBeMade(t *testing.T) {
 			t.Errorf("%s() = %v", name, err)
 		}
 	}
-	_, _ = browserLogin, deviceLogin // package nativeapp runs such logins
+	_ = deviceLogin // package nativeapp runs such logins
 }

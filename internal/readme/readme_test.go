@@ -27,7 +27,10 @@ func pages(t *testing.T) (names []string) {
 
 // sources are the files whose code pages may show: those of this folder, and
 // the examples of modules that the root module does not require.
-var sources = []string{"../../examples/moving/*.go", "*_test.go", "../../tokensource/*/example*_test.go", "../../tokensource/jose/*/example*_test.go"}
+var sources = []string{
+	"*_test.go", "../../tokensource/*/example*_test.go", "../../tokensource/jose/*/example*_test.go",
+	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/moving/*.go",
+}
 
 func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
 	var files []string

@@ -120,6 +120,12 @@ func (s *settling) settle(ctx context.Context) error {
 			return err
 		}
 	}
+	// The account comes first. If this process dies in between, an account without
+	// a grant is left, and no grant that nobody knows of.
+	if err := s.change(ctx, func(l *accounts) error { return l.add(s.user, s.options.Account) }); err != nil {
+		return err
+	}
+	s.chosen.Store(nil)
 	_, err := s.grants.SaveLogin(ctx, s.user.Subject, s.tok, &grant.LoginOptions{
 		Scopes: s.scopes, ID: s.id, Repeated: s.repeated, Exchanged: s.asked, User: s.verified,
 	})

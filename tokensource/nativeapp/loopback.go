@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/opened"
 	"github.com/authtrip/authtrip/internal/responseparams"
@@ -42,7 +40,19 @@ const (
 //
 // [RFC 8252]: https://www.rfc-editor.org/rfc/rfc8252
 func (a *App) Loopback(ctx context.Context, o *LoginOptions) (provider.Identity, error) {
-	at, err := listen(ctx, a.client.RedirectURL(), a.options.AnyPort || a.client.Provider().AnyLoopbackPort)
+	open := a.options.Open
+	if open == nil {
+		open = a.openBrowser
+	}
+	return a.loopback(ctx, o, open)
+}
+
+// anyPort reports whether the port of the redirect URL may be another one.
+func (a *App) anyPort() bool { return a.options.AnyPort || a.client.Provider().AnyLoopbackPort }
+
+// loopback is Loopback with a function that opens the URL.
+func (a *App) loopback(ctx context.Context, o *LoginOptions, open opener) (provider.Identity, error) {
+	at, err := listen(ctx, a.client.RedirectURL(), a.anyPort())
 	if err != nil {
 		return provider.Identity{}, err
 	}
@@ -51,16 +61,16 @@ func (a *App) Loopback(ctx context.Context, o *LoginOptions) (provider.Identity,
 	if err != nil {
 		return provider.Identity{}, err
 	}
-	f := &flow{
-		login: l, at: at, state: random(), verifier: oauth2.GenerateVerifier(),
-		answers: make(chan *answer, 1), outcome: make(chan struct{}),
-	}
+	f := newFlow(l, at)
 	target, err := f.target(ctx)
 	if err != nil {
 		return provider.Identity{}, err
 	}
-	return f.run(ctx, target)
+	return f.run(ctx, target, open)
 }
+
+// opener opens the URL of a login for the user.
+type opener func(ctx context.Context, target string) error
 
 // flow is one login by the browser.
 type flow struct {
@@ -69,8 +79,9 @@ type flow struct {
 	state    string
 	verifier string
 	answers  chan *answer  // the first one with the state
-	outcome  chan struct{} // closed when ok is set
-	ok       bool          // the login has succeeded
+	ended    chan error    // why nobody can answer any more
+	outcome  chan struct{} // closed when err is set
+	err      error         // why the login has failed, or nil
 }
 
 // target returns the URL for the browser. The answer must come in a query,
@@ -96,7 +107,7 @@ func (f *flow) target(ctx context.Context) (string, error) {
 }
 
 // run serves the answer, opens the browser, and waits.
-func (f *flow) run(ctx context.Context, target string) (provider.Identity, error) {
+func (f *flow) run(ctx context.Context, target string, open opener) (provider.Identity, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Timeout, ErrExpired)
 	defer cancel()
 	server := f.serve()
@@ -107,8 +118,8 @@ func (f *flow) run(ctx context.Context, target string) (provider.Identity, error
 			_ = server.Close() // connections that send nothing
 		}
 	}()
-	user, err := f.wait(ctx, target)
-	f.ok = err == nil
+	user, err := f.wait(ctx, target, open)
+	f.err = err
 	close(f.outcome)
 	return user, err
 }
@@ -127,22 +138,15 @@ func (f *flow) serve() *http.Server {
 }
 
 // wait opens the browser, waits for the answer, and finishes the login.
-func (f *flow) wait(ctx context.Context, target string) (provider.Identity, error) {
-	open := f.options.Open
-	if open == nil {
-		open = f.openBrowser
-	}
-	if err := open(ctx, target); err != nil {
+func (f *flow) wait(ctx context.Context, target string, open opener) (provider.Identity, error) {
+	go func() {
+		if err := open(ctx, target); err != nil {
+			f.ended <- err
+		}
+	}()
+	a, err := f.await(ctx)
+	if err != nil {
 		return provider.Identity{}, err
-	}
-	var a *answer
-	select {
-	case a = <-f.answers:
-	case <-ctx.Done():
-		return provider.Identity{}, fmt.Errorf("nativeapp: gave up waiting for the user: %w", context.Cause(ctx))
-	}
-	if a.err != nil {
-		return provider.Identity{}, a.err
 	}
 	asked := time.Now()
 	// The request uses the code up, also if nobody waits for its outcome.
@@ -154,10 +158,23 @@ func (f *flow) wait(ctx context.Context, target string) (provider.Identity, erro
 	return f.finish(detached, responseparams.Add(tok, a.kept), asked)
 }
 
+// await returns the answer, which has a code.
+func (f *flow) await(ctx context.Context) (*answer, error) {
+	var a *answer
+	select {
+	case a = <-f.answers:
+	case err := <-f.ended:
+		return nil, err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("nativeapp: gave up waiting for the user: %w", context.Cause(ctx))
+	}
+	return a, a.err
+}
+
 // openBrowser opens what the Provider allows: also http in a private network,
 // if it has InsecureHTTP.
-func (f *flow) openBrowser(ctx context.Context, target string) error {
-	if !f.client.Provider().InsecureHTTP {
+func (a *App) openBrowser(ctx context.Context, target string) error {
+	if !a.client.Provider().InsecureHTTP {
 		return OpenBrowser(ctx, target)
 	}
 	return openChecked(ctx, target)
@@ -200,9 +217,12 @@ func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	<-f.outcome
-	if !f.ok {
+	switch {
+	case f.err == nil:
+		show(w, http.StatusOK, pageDone)
+	case errors.Is(f.err, ErrDenied):
+		show(w, http.StatusBadRequest, pageDenied)
+	default:
 		show(w, http.StatusBadRequest, pageFailed)
-		return
 	}
-	show(w, http.StatusOK, pageDone)
 }

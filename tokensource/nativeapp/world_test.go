@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/transport"
 )
 
 // world is a fake server, and a program on the machine of a user.
@@ -25,7 +26,23 @@ type world struct {
 	keeper   *grant.Keeper
 	redirect string
 	changed  func(*provider.Provider)
+	sent     []*http.Request // to the API and elsewhere
 }
+
+// apiOptions are those of a client whose requests the world answers.
+func (w *world) apiOptions() *transport.Options {
+	return &transport.Options{Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		w.sent = append(w.sent, r)
+		if r.URL.Host == "elsewhere.example" {
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
+		}
+		return w.fake.Transport().RoundTrip(r)
+	})}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
