@@ -23,7 +23,7 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/firsttrade internal/flight internal/home " +
 		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
@@ -45,6 +45,7 @@ var arrows = []row{
 	{"internal/clock", "", "internal/*"},
 	{"internal/deviceauth", oauth2, "internal/*"},
 	{"internal/due", "", "internal/*"},
+	{"internal/firsttrade", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/home", "", "internal/*"},
 	{"internal/hostname", "", "internal/*"},
@@ -81,6 +82,8 @@ var arrows = []row{
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
 	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
+
+	{"tokensource/upkeep", "storage storage/seal tokensource tokensource/grant tokensource/provider internal/clock internal/timed", engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
 	{"tokensource/jose/atproto", "middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
