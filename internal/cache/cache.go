@@ -319,6 +319,17 @@ func (c *Cache[R]) Len() int {
 	return len(c.places)
 }
 
+// Each calls f with the record of every grant. Grants that come or go meanwhile
+// may be left out. It takes no lock, so f may take its time.
+func (c *Cache[R]) Each(f func(*R)) {
+	slots := c.table.Load().slots
+	for i := range slots {
+		if s := slots[i].snapshot.Load(); s != nil {
+			f(s.rest.record)
+		}
+	}
+}
+
 // load returns the Snapshot in a Place. The Place may be nil.
 func (p *Place[R]) load() *Snapshot[R] {
 	if p == nil {

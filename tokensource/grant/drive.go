@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/pacing"
@@ -77,7 +78,9 @@ type run struct {
 	home         string               // the authorization server of the grant, for a provider with several
 	scopes       string               // and the granted scopes
 	set          string               // and the name of the token set
+	failures     uint64               // and the attempts in a row that failed with it
 	prover       tokensource.ProofKey // of the refresh token that is to be sent; nil if it is bound to no key
+	first        bool                 // and whether it is traded as the token of a login
 	intent       string               // and the intent, which names the next set
 	user         string               // and the user, as the ID token of the login has it
 	exchanged    time.Time            // and when that login was
@@ -192,7 +195,8 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
-	r.set, r.intent = t.ID, record.Intent.ID
+	r.set, r.intent, r.first = t.ID, record.Intent.ID, !t.Trade.After(t.Obtained)
+	r.failures = record.Failures + record.Doubts + r.refused.Count(r.key, t.ID)
 	r.user, r.exchanged = record.User, record.Exchanged
 	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
 		r.home, _ = kept.Members(t.Members)[name].(string) // a tombstone has none, and its tokens are still to be revoked
@@ -236,6 +240,9 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
+	if r.first {
+		ctx = firsttrade.With(ctx)
+	}
 	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
 	r.sent()
 	return r.answer(ctx, e, sent, tok, err)
@@ -323,12 +330,12 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	if tok.RefreshToken != "" {
-		before = kept.WithNewRefreshToken(before)
-	}
-	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
+	t.Members = kept.Next(k.client.Provider().KeepMembers, k.member(tok), before, tok.RefreshToken != "", sent)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	if trade := k.client.Provider().Trade; trade.Next.URL != "" {
+		t.Trade = lease.TradeFrom(t, trade.From)
 	}
 	return t
 }

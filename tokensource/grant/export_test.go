@@ -71,7 +71,7 @@ func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
 
 // RefreshAt returns when a grant is refreshed ahead of its expiry.
 func RefreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
-	return refreshAt(r, before, jitter)
+	return r.RefreshAt(before, jitter)
 }
 
 // RecodePart decodes a part of the index of due work. It returns how many

@@ -350,6 +350,9 @@ func orElse[T comparable](value *T, fallback T) {
 // rules returns the settings of the lease protocol.
 func (o *Options) rules(client *oauth.Client) lease.Rules {
 	resends := map[InDoubtPolicy]uint64{ResendOnce: 1, ResendNever: 0, ResendAlways: math.MaxUint64}
+	if client.Provider().Trade.Next.URL != "" { // an access token is no credential for one use
+		resends[o.InDoubt] = math.MaxUint64
+	}
 	return lease.Rules{
 		Self:   randomID(),
 		Lease:  client.Timeout() + leaseMargin,

@@ -151,6 +151,20 @@ func (t *table) unwritten() (unsaved, intents int) {
 	return unsaved, intents
 }
 
+// pending returns the storage keys of the grants whose tokens the store has not
+// taken.
+func (t *table) pending() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var keys []string
+	for key, g := range t.grants {
+		if g.Pending != nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // tend starts the background writer of a grant if a claim is to be written or
 // the record has something due.
 func (k *Keeper) tend(key, subject string, r *lease.Record) {

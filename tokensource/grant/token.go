@@ -310,27 +310,10 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	}
 	// The jitter is a hash of the token. A new random number at every look would
 	// converge on the earliest time.
-	if at := refreshAt(r, k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
+	if at := r.RefreshAt(k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
 		e.Refresh = now.At(at)
 	}
 	return e
-}
-
-// refreshAt returns when to refresh ahead of expiry: about before, at most a
-// tenth of the token's lifetime. The jitter spreads grants that were issued
-// together (G9); it must be the same at each call for one token. refreshAt
-// returns the zero time if the grant cannot be refreshed or its expiry is not
-// known. A negative before means never.
-func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
-	if r.Over != "" || r.Token.Expiry.IsZero() || r.Token.Refresh == "" || before < 0 {
-		return time.Time{}
-	}
-	before = max(0, min(before, r.Token.Expiry.Sub(r.Token.Obtained)/10))
-	at := r.Token.Expiry.Add(-before*3/4 - time.Duration(jitter%uint64(before/2+1)))
-	if at.Before(r.RetryAt) {
-		return r.RetryAt
-	}
-	return at
 }
 
 // callers returns the access token as callers see it, with the members of the
@@ -418,6 +401,15 @@ func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) 
 	e.Refresh = k.cache.Now().Add(untilNextLook)
 	if k.cache.Extend(key, s, e) {
 		k.renewal(ctx, subject, lease.Renewal{Rejected: e.Token.AccessToken, Ahead: true})
+	}
+}
+
+// tradeLogin begins to trade the access token of a login that was just stored,
+// at a server where it must be traded for one that lives longer. A process that
+// has not done so yet when it ends leaves it to the next use of the grant.
+func (k *Keeper) tradeLogin(ctx context.Context, r *lease.Record) {
+	if r.Token.Refresh == "" && !r.Token.Trade.IsZero() && !k.clock.Wall().Before(r.Token.Trade) {
+		k.renewal(ctx, r.Subject, lease.Renewal{Rejected: r.Token.Access, Ahead: true})
 	}
 }
 

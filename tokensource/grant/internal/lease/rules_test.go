@@ -42,6 +42,7 @@ func TestDecide(t *testing.T) {
 	own, foreign := announced("me"), announced("other")
 	doubt := with(foreign, func(r *lease.Record) { r.Doubts = 1 })
 	bare := with(alive(), func(r *lease.Record) { r.Token.Refresh = "" })
+	traded := with(bare, func(r *lease.Record) { r.Token.Trade = start.Add(30 * time.Minute) })
 	for _, tt := range []struct {
 		name     string
 		record   lease.Record
@@ -78,6 +79,10 @@ func TestDecide(t *testing.T) {
 		{name: "sent again without an intent", record: with(alive(), func(r *lease.Record) { r.Doubts = 1 }), rejected: "a3", at: later, verdict: announce},
 		{name: "no refresh token, rejected", record: bare, rejected: "a3", at: later, verdict: refuse, reason: lease.NoRefreshToken},
 		{name: "no refresh token, expired", record: bare, at: time.Hour, verdict: forfeit, reason: lease.NoRefreshToken},
+		{name: "traded, rejected before the window", record: traded, rejected: "a3", at: later, verdict: refuse, reason: lease.NoRefreshToken},
+		{name: "traded, rejected in the window", record: traded, rejected: "a3", at: 30 * time.Minute, verdict: announce},
+		{name: "traded, ahead in the window", record: traded, rejected: "a3", ahead: true, at: 59 * time.Minute, verdict: announce},
+		{name: "traded, expired", record: traded, at: time.Hour, verdict: forfeit, reason: lease.NoRefreshToken},
 	} {
 		c, now := rules(), at(tt.at)
 		c.Resends = tt.resends
@@ -377,5 +382,52 @@ func TestDue(t *testing.T) {
 		if got := rules().Due(tt.record); !got.Equal(want) {
 			t.Errorf("%s: Due = %s, want %s", tt.name, got, want)
 		}
+	}
+}
+
+// An access token is traded from a day on, and when half of its life is over.
+// That of a login is traded at once.
+func TestRefreshAtOfATrade(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		name      string
+		life, age time.Duration
+		refreshed bool
+		jitter    uint64
+		from, at  time.Duration // since the start; negative is never
+	}{
+		{"an hour, of a login", time.Hour, day, false, 7, 0, 0},
+		{"an hour, of a login, no age", time.Hour, 0, false, 7, 0, 0},
+		{"an hour, traded", time.Hour, day, true, 0, 0, 30 * time.Minute},
+		{"60 days", 60 * day, day, true, 0, day + time.Minute, 30 * day},
+		{"60 days, the most jitter", 60 * day, day, true, uint64(6 * day), day + time.Minute, 24 * day},
+		{"60 days, of a login", 60 * day, day, false, 0, day + time.Minute, 30 * day},
+		{"60 days, no age", 60 * day, 0, true, 0, time.Minute, 30 * day},
+		{"26 hours", 26 * time.Hour, day, true, 0, day + time.Minute, day + time.Minute},
+		{"no end", 0, day, true, 0, -1, -1},
+	} {
+		tok := lease.Token{Access: "a", Obtained: start, Refreshed: tt.refreshed}
+		if tt.life > 0 {
+			tok.Expiry = start.Add(tt.life)
+		}
+		tok.Trade = lease.TradeFrom(tok, tt.age)
+		at := (&lease.Record{Token: tok}).RefreshAt(time.Minute, tt.jitter)
+		if tt.from < 0 {
+			if !tok.Trade.IsZero() || !at.IsZero() {
+				t.Errorf("%s: TradeFrom = %v, RefreshAt = %v, want never", tt.name, tok.Trade, at)
+			}
+			continue
+		}
+		if from := tok.Trade.Sub(start); from != tt.from || at.Sub(start) != tt.at {
+			t.Errorf("%s: TradeFrom = %v, RefreshAt = %v, want %v and %v", tt.name, from, at.Sub(start), tt.from, tt.at)
+		}
+		pause := start.Add(tt.at + time.Minute)
+		if at := (&lease.Record{Token: tok, RetryAt: pause}).RefreshAt(time.Minute, tt.jitter); !at.Equal(pause) {
+			t.Errorf("%s: RefreshAt after a failure = %v, want its pause kept", tt.name, at.Sub(start))
+		}
+	}
+	tok := lease.Token{Access: "a", Refresh: "r", Obtained: start, Expiry: start.Add(time.Hour)}
+	if from := lease.TradeFrom(tok, 0); !from.IsZero() {
+		t.Errorf("TradeFrom of a token beside a refresh token = %v, want never", from)
 	}
 }
