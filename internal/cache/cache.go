@@ -312,13 +312,6 @@ func (c *Cache[R]) Place(key, subject string) *Place[R] {
 	return c.placeOf(key, subject)
 }
 
-// Len returns the number of grants.
-func (c *Cache[R]) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.places)
-}
-
 // Each calls f with the record of every grant. Grants that come or go meanwhile
 // may be left out. It takes no lock, so f may take its time.
 func (c *Cache[R]) Each(f func(*R)) {

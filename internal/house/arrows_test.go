@@ -24,7 +24,7 @@ const (
 
 	// plumbing is what the packages with the protocol may use of internal.
 	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/firsttrade internal/flight internal/home " +
-		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
+		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard internal/trials " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -37,6 +37,7 @@ const (
 // stand higher in the table.
 var arrows = []row{
 	{"internal/about", "internal/hostname tokensource tokensource/provider " + oauth2, "internal/*"},
+	{"internal/ahead", "", ""},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
@@ -60,6 +61,7 @@ var arrows = []row{
 	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
+	{"internal/trials", "", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
 	{"storage/seal", "", ""},
@@ -81,7 +83,7 @@ var arrows = []row{
 	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/due internal/kept internal/timed storage storage/seal " + plumbing, engine},
 
 	{"tokensource/upkeep", "storage storage/seal tokensource tokensource/grant tokensource/provider internal/clock internal/timed", engine},
 

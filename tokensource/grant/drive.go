@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/ahead"
 	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
@@ -334,8 +335,8 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
 	}
-	if trade := k.client.Provider().Trade; trade.Next.URL != "" {
-		t.Trade = lease.TradeFrom(t, trade.From)
+	if trade := k.client.Provider().Trade; trade.Next.URL != "" && t.Refresh == "" {
+		t.Trade = ahead.TradeFrom(t.Obtained, t.Expiry, trade.From)
 	}
 	return t
 }

@@ -10,7 +10,10 @@ import (
 )
 
 // CacheSize returns the number of grants that k keeps in memory.
-func CacheSize(k *Keeper) int { return k.cache.Len() }
+func CacheSize(k *Keeper) (n int) {
+	k.cache.Each(func(*lease.Record) { n++ })
+	return n
+}
 
 // Locals returns the number of grants of which k alone knows something.
 func Locals(k *Keeper) int {
@@ -71,7 +74,7 @@ func StoredBytes(k *Keeper, subject string, t lease.Token) []byte {
 
 // RefreshAt returns when a grant is refreshed ahead of its expiry.
 func RefreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
-	return r.RefreshAt(before, jitter)
+	return refreshAt(r, before, jitter)
 }
 
 // RecodePart decodes a part of the index of due work. It returns how many

@@ -83,6 +83,7 @@ import (
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/timed"
+	"github.com/authtrip/authtrip/internal/trials"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -118,7 +119,7 @@ type engine struct {
 	hooks   *hooks           // of package middleware
 	breaker *pacing.Breaker  // of requests to the token endpoint
 	refused *pacing.Refusals // failed attempts that concern one grant in this process
-	trials  *pacing.Trials   // renewals that did not help
+	trials  *trials.Trials   // renewals that did not help
 	sending pacing.Gate      // bounds the refreshes in flight
 
 	loads    *singleflight.Group // reads of the store, by subject
@@ -281,7 +282,7 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 		hooks:    new(hooks),
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
-		trials:   pacing.NewTrials(set.RenewSpacing),
+		trials:   trials.New(set.RenewSpacing),
 		sending:  make(pacing.Gate, maxRefreshes),
 		loads:    new(singleflight.Group),
 		renewals: new(singleflight.Group),

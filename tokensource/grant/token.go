@@ -4,15 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/about"
+	"github.com/authtrip/authtrip/internal/ahead"
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
@@ -310,10 +308,26 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	}
 	// The jitter is a hash of the token. A new random number at every look would
 	// converge on the earliest time.
-	if at := r.RefreshAt(k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
+	if at := refreshAt(r, k.o.RefreshBefore, k.jitter(r.Token.ID, 0)); !at.IsZero() {
 		e.Refresh = now.At(at)
 	}
 	return e
+}
+
+// refreshAt returns when to refresh a grant ahead of the expiry of its token,
+// or the zero time. See [ahead.Token.Refresh].
+func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
+	t := r.Token
+	at := ahead.Token{
+		Obtained: t.Obtained, Expiry: t.Expiry, Trade: t.Trade, Refreshable: t.Refresh != "", Refreshed: t.Refreshed,
+	}.Refresh(before, jitter)
+	switch {
+	case r.Over != "":
+		return time.Time{}
+	case !at.IsZero() && at.Before(r.RetryAt):
+		return r.RetryAt
+	}
+	return at
 }
 
 // callers returns the access token as callers see it, with the members of the
@@ -405,8 +419,7 @@ func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) 
 }
 
 // tradeLogin begins to trade the access token of a login that was just stored,
-// at a server where it must be traded for one that lives longer. A process that
-// has not done so yet when it ends leaves it to the next use of the grant.
+// where it must be traded for one that lives longer.
 func (k *Keeper) tradeLogin(ctx context.Context, r *lease.Record) {
 	if r.Token.Refresh == "" && !r.Token.Trade.IsZero() && !k.clock.Wall().Before(r.Token.Trade) {
 		k.renewal(ctx, r.Subject, lease.Renewal{Rejected: r.Token.Access, Ahead: true})
@@ -429,13 +442,4 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 		}
 		return out, nil
 	}))
-}
-
-// checkSubject refuses what no provider uses as the identifier of a user.
-func checkSubject(subject string) error {
-	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
-	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
-		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
-	}
-	return nil
 }

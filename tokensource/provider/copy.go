@@ -55,9 +55,9 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, trade, revocation, pushed authorization, client credentials, device
-// authorization, registration, keys, those of MTLS, OtherEndpoints, and the
-// same paths at TokenHosts. A token of a user is never sent there.
+// directly: token, trade, revocation, pushed authorization, client credentials,
+// device authorization, registration, keys, those of MTLS, OtherEndpoints, and
+// the same paths at TokenHosts. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{

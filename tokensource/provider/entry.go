@@ -76,17 +76,16 @@ func (p *Provider) tokens(e *format.Entry) {
 	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
 	r.EndsAccess, r.AbsentIsLost, r.ExpiryMember = e.Refresh.EndsAccess, e.Refresh.AbsentIsLost, t.RefreshExpiryMember
 	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)
-	p.Trade.First, p.Trade.Next, p.Trade.From = tradeOf(e.Trade.First), tradeOf(e.Trade.Next), duration(e.Trade.From)
+	first, next := e.Trade.First, e.Trade.Next
+	p.Trade.From = duration(e.Trade.From)
+	p.Trade.First = tradeRequest{first.URL, first.Method, first.TokenParam, first.Auth, valuesOf(first.Params)}
+	p.Trade.Next = tradeRequest{next.URL, next.Method, next.TokenParam, next.Auth, valuesOf(next.Params)}
 	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
 	for _, f := range e.Refusals {
 		p.Refusals = append(p.Refusals, Refusal{
 			Ops: f.Ops, Status: f.Status, Where: f.Where, Cure: cures[f.Cure], CodeAt: f.CodeAt, Hint: f.Hint,
 		})
 	}
-}
-
-func tradeOf(r format.TradeRequest) tradeRequest {
-	return tradeRequest{URL: r.URL, Method: r.Method, Params: valuesOf(r.Params), TokenParam: r.TokenParam, Auth: r.Auth}
 }
 
 func (p *Provider) identityOf(i format.Identity) {

@@ -85,61 +85,6 @@ func (r *Record) expired(now Clock) bool {
 	return !r.Token.Expiry.IsZero() && !now.Wall.Before(r.Token.Expiry)
 }
 
-// RefreshAt returns when to refresh ahead of expiry: about before, at most a
-// tenth of the token's lifetime. The jitter spreads grants that were issued
-// together (G9); it must be the same at each call for one token. It returns the
-// zero time if the grant cannot be refreshed or its expiry is not known. A
-// negative before means never.
-func (r *Record) RefreshAt(before time.Duration, jitter uint64) time.Time {
-	t := r.Token
-	if r.Over != "" || t.Expiry.IsZero() {
-		return time.Time{}
-	}
-	at := t.tradeAt(jitter)
-	if t.Refresh != "" && before >= 0 {
-		before = max(0, min(before, t.Expiry.Sub(t.Obtained)/10))
-		at = t.Expiry.Add(-before*3/4 - time.Duration(jitter%uint64(before/2+1)))
-	}
-	if !at.IsZero() && at.Before(r.RetryAt) {
-		return r.RetryAt
-	}
-	return at
-}
-
-// tradeAt returns when the access token is to be traded for the next one, or
-// the zero time if it cannot be. The token of a login is traded at once, and
-// any other one after half of its life: the other half is for attempts that
-// fail.
-func (t Token) tradeAt(jitter uint64) time.Time {
-	if t.Trade.IsZero() || !t.Refreshed && !t.Trade.After(t.Obtained) {
-		return t.Trade
-	}
-	life := max(t.Expiry.Sub(t.Obtained), 0)
-	half := t.Obtained.Add(life/2 - time.Duration(jitter%uint64(life/10+1)))
-	if half.Before(t.Trade) {
-		return t.Trade
-	}
-	return half
-}
-
-// TradeFrom returns from when an access token can itself be traded for the next
-// one, at a server that trades tokens of the given age. A token that ends within
-// a day, or before that age, is that of a login: it can be traded at once. The
-// zero time means never.
-func TradeFrom(t Token, age time.Duration) time.Time {
-	const (
-		short = 24 * time.Hour
-		slack = time.Minute // the server counts from later on, and by its own clock
-	)
-	switch {
-	case t.Expiry.IsZero() || t.Refresh != "":
-		return time.Time{}
-	case t.Expiry.Sub(t.Obtained) <= max(age, short):
-		return t.Obtained
-	}
-	return t.Obtained.Add(age + slack)
-}
-
 // sameSet reports whether r and other hold, or held, the same token set.
 func (r *Record) sameSet(other *Record) bool {
 	return r.Login == other.Login && r.Serial == other.Serial

@@ -69,21 +69,21 @@ type Refresh struct {
 	Lifetime string `json:"lifetime,omitempty" form:"duration"`
 }
 
-// Trade is how an access token is itself traded for the next one.
-type Trade struct {
+// trade is how an access token is itself traded for the next one.
+type trade struct {
 	// From is the age from which a token can be traded. It must not have expired.
 	From string `json:"from,omitempty" form:"duration"`
 
 	// First is for the token of a login, which lives for hours. If it is missing,
 	// Next is for all tokens.
-	First TradeRequest `json:"first,omitzero"`
+	First tradeRequest `json:"first,omitzero"`
 
 	// Next is for a token that came from a trade.
-	Next TradeRequest `json:"next,omitzero"`
+	Next tradeRequest `json:"next,omitzero"`
 }
 
-// TradeRequest is the request of a trade.
-type TradeRequest struct {
+// tradeRequest is the request of a trade.
+type tradeRequest struct {
 	// URL is where it goes.
 	URL string `json:"url"`
 

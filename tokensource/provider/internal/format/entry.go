@@ -58,7 +58,7 @@ type Entry struct {
 
 	// Trade is how an access token is traded for the next one, at servers without
 	// refresh tokens.
-	Trade Trade `json:"trade,omitzero"`
+	Trade trade `json:"trade,omitzero"`
 
 	// Refusals are answers that report a failure in other words than RFC 6749.
 	// The first one that matches counts.
