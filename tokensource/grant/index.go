@@ -132,7 +132,7 @@ func (c *common) workOn(ctx context.Context, e due.Entry) (again time.Time, done
 		}
 		again, done = k.workOn(ctx, e.Key)
 		k.work.Done()
-		if done {
+		if done || strings.HasPrefix(e.Key, grantPrefix) { // every Keeper of the client can work on it
 			break
 		}
 	}
