@@ -18,10 +18,3 @@ func (c *Cache[R]) Ops() int {
 	}
 	return n
 }
-
-// Len returns the number of grants.
-func (c *Cache[R]) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.places)
-}

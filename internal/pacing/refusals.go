@@ -108,7 +108,7 @@ func (t *Refusals) Check(key, set string, now Moment) error {
 	case r == nil:
 		return nil
 	case r.set != set: // a login or another process has replaced the tokens
-		delete(t.list, key)
+		t.remove(key)
 		return nil
 	case r.until.left(now) <= 0:
 		return nil
@@ -143,7 +143,14 @@ func (t *Refusals) Waiting(now Moment) int {
 func (t *Refusals) Clear(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.list, key)
+	t.remove(key)
+}
+
+// remove removes an entry. An empty map keeps its memory, so it goes.
+func (t *Refusals) remove(key string) {
+	if delete(t.list, key); len(t.list) == 0 {
+		t.list, t.kept = nil, 0
+	}
 }
 
 // add adds an entry. It drops entries whose pause ended long ago when there are

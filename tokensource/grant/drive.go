@@ -93,11 +93,11 @@ type run struct {
 	reason   string // for the event of what the server did
 	broken   error  // why tokens that were issued cannot be sent
 
-	admitted    bool // it counts as a refresh in flight
-	justRenewed bool // a renewal is refused because the last one did not help
-	unknown     bool // a write may have happened, or may still happen
-	interrupted bool // a wait was ended
-	loggedOut   bool // a logout was stored
+	admitted    func() // ends what counts as a refresh in flight; nil if none does
+	justRenewed bool   // a renewal is refused because the last one did not help
+	unknown     bool   // a write may have happened, or may still happen
+	interrupted bool   // a wait was ended
+	loggedOut   bool   // a logout was stored
 }
 
 // access prepares a read or a write of the stored grant. The cache compares
@@ -357,10 +357,11 @@ func (k *Keeper) member(tok *oauth2.Token) func(path string) any {
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
-	if !r.beginRevoking() {
+	leave := r.beginRevoking()
+	if leave == nil {
 		return lease.Event{Unsent: true} // another process, or the next start, goes on
 	}
-	defer func() { <-r.revoking }()
+	defer leave()
 	hint := oauth.HintAccessToken
 	if e.Refresh {
 		hint = oauth.HintRefreshToken

@@ -11,7 +11,7 @@ import (
 
 // CacheSize returns the number of grants that k keeps in memory.
 func CacheSize(k *Keeper) (n int) {
-	k.cache.Each(func(*lease.Record) { n++ })
+	k.cache.Each(map[any]bool{}, func(*lease.Record) { n++ })
 	return n
 }
 
@@ -90,7 +90,7 @@ type DueEntry = due.Entry
 // Entered returns a part of the index after key was entered, and whether that
 // changed it.
 func Entered(part []DueEntry, key string, at, earliest time.Time) ([]DueEntry, bool) {
-	return due.Part(part).With(key, at, earliest)
+	return due.Part(part).With(DueEntry{Key: key, At: at}, earliest)
 }
 
 // WorkedOff returns a part of the index after the entry done was worked off,

@@ -18,7 +18,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -280,22 +279,6 @@ func TestADamagedIndexStopsNoLogout(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Two apps share a store. Neither looks at the due work of the other.
-func TestEachClientHasAnIndexOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		g := w.Process(nil)
-		key := w.keyOf(w.User)
-		here := grant.PartOf(t, g, key)
-		p := w.Fake.Provider("")
-		p.Issuer = "https://elsewhere.example"
-		w.clientFor(func(q *provider.Provider) { *q = *p })
-		if there := grant.PartOf(t, w.Process(nil), key); there == here {
-			t.Errorf("two clients have one index, %s", here)
-		}
-	})
 }
 
 // Grants that nobody can read are looked at once an hour, and stop no others.

@@ -227,7 +227,7 @@ func noGrant() error {
 // reload reads a grant from the store, once for all callers, and publishes it.
 // If the store fails, a valid token stays in use until the next recheck.
 func (k *Keeper) reload(ctx context.Context, subject string) <-chan singleflight.Result {
-	return k.loads.DoChan(subject, k.flight(ctx, 3*k.o.StoreTimeout, func(ctx context.Context) (any, error) {
+	return k.loads.DoChan(k.own(subject), k.flight(ctx, 3*k.o.StoreTimeout, func(ctx context.Context) (any, error) {
 		key, err := k.key(ctx, subject)
 		if err != nil {
 			return nil, err
@@ -273,6 +273,9 @@ func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, 
 	}
 	return op.Publish(k.entry(record, version, 0)), nil
 }
+
+// own returns a name for a subject that no other Keeper uses.
+func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
 
 // flight makes a function for a singleflight group. Its work outlives the
 // caller who began it, keeps the values of the context, and has a limit of time
@@ -431,7 +434,7 @@ func (k *Keeper) tradeLogin(ctx context.Context, r *lease.Record) {
 // request of its own.
 func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) <-chan singleflight.Result {
 	limit := 2*k.rules.Lease + k.rules.Skew + k.rules.Quiet
-	return k.renewals.DoChan(subject, k.flight(ctx, limit, func(ctx context.Context) (any, error) {
+	return k.renewals.DoChan(k.own(subject), k.flight(ctx, limit, func(ctx context.Context) (any, error) {
 		out := renewed{rejected: op.Rejected, ahead: op.Ahead}
 		var key string
 		if key, out.err = k.key(ctx, subject); out.err == nil {

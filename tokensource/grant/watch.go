@@ -132,91 +132,30 @@ func (c *changes) poll(waited time.Duration) time.Duration {
 	return min(max(waited/10, first), lastPoll)
 }
 
-// watch listens to the store until Close. It starts again when the watch
-// breaks.
-func (k *Keeper) watch(w storage.Watcher) {
-	ctx, cancel := k.untilClose()
-	defer cancel()
-	for pause := time.Second; ; pause = min(2*pause, pacing.MaxBackoff) {
-		_ = w.Watch(ctx, func(c storage.Change) { // without it, reading goes on
-			pause = time.Second
-			k.changes.watched.Store(true)
-			// The order matters. An operation first publishes what it has read or
-			// written, and then asks whether a change was told meanwhile. So one of
-			// the two always marks the published record as old.
-			k.changes.notify(c)
-			k.cache.Invalidate(c.Key, uint64(c.Version))
-			k.hooks.notify(c)
-		})
-		k.changes.watched.Store(false)
-		if !k.sleep(ctx, pause) {
-			return
-		}
-	}
-}
-
-// untilClose returns a context that ends with Close.
-func (k *Keeper) untilClose() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-k.done:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
-
-// sleep waits until d has passed. It returns false if ctx or the Keeper ended
-// first.
-func (k *Keeper) sleep(ctx context.Context, d time.Duration) bool {
-	return k.sleepUntil(ctx, d, nil, 0)
-}
-
-// sleepUntil is sleep that also ends when s is told another version than known.
-func (k *Keeper) sleepUntil(ctx context.Context, d time.Duration, s *subscription, known storage.Version) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	var changed <-chan struct{}
-	if s != nil {
-		changed = s.changed
-	}
-	for {
-		select {
-		case <-timer.C:
-			return ctx.Err() == nil && !k.isClosed()
-		case <-changed:
-			if s.other(known) {
-				return ctx.Err() == nil && !k.isClosed()
-			}
-		case <-ctx.Done():
-			return false
-		case <-k.done:
-			return false
-		}
-	}
-}
-
 // beginRevoking waits until one more revocation may be in flight, and counts
-// it. After Close it returns false for a background run, which counts nothing.
+// it until leave is called. After Close it returns nil for a background run,
+// and counts nothing.
 //
 // Close may come while the run waits. It must not wait for the whole queue.
-func (r *run) beginRevoking() bool {
-	var closed <-chan struct{} // nil, which blocks forever, if a caller waits
+func (r *run) beginRevoking() (leave func()) {
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if r.background {
-		closed = r.done
+		ctx, cancel = r.untilClose()
 	}
-	select {
-	case r.revoking <- struct{}{}:
-	case <-closed:
-		return false
+	defer cancel()
+	if !r.revoking.Enter(ctx) {
+		return nil
 	}
-	if r.background && r.isClosed() { // select chooses at random
-		<-r.revoking
-		return false
+	if !r.revocations.Enter(ctx) {
+		r.revoking.Leave()
+		return nil
 	}
-	return true
+	leave = func() { r.revocations.Leave(); r.revoking.Leave() }
+	if r.background && r.isClosed() { // a free place came first
+		leave()
+		return nil
+	}
+	return leave
 }
 
 // wait lets time pass.
@@ -284,7 +223,7 @@ var errBusy = errors.New("grant: too many refreshes are in flight")
 func (r *run) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(admission, r.client.Timeout()/4))
 	defer cancel()
-	if r.admitted = r.sending.Enter(ctx); r.admitted {
+	if r.admitted = r.sending.Enter(ctx); r.admitted != nil {
 		return nil
 	}
 	return &tokensource.Error{Op: "refresh", Kind: tokensource.ErrTemporary, RetryAfter: time.Second, Err: errBusy}
@@ -292,9 +231,9 @@ func (r *run) await(ctx context.Context) error {
 
 // sent ends the time for which the run counts as a refresh in flight.
 func (r *run) sent() {
-	if r.admitted {
-		r.admitted = false
-		r.sending.Leave()
+	if r.admitted != nil {
+		r.admitted()
+		r.admitted = nil
 	}
 }
 
@@ -332,21 +271,19 @@ func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
 // of this process only.
 func (u upkeep) Unsaved() []string { return u.k.grants.pending() }
 
-// Condition counts the grants of this Keeper in memory, those of them whose
-// last attempt to refresh failed, and those whose tokens the store has not
-// taken. It makes no call.
-func (u upkeep) Condition() (known, failing, unsaved int) {
-	u.k.cache.Each(func(r *lease.Record) {
-		if r.Issuer != u.k.owner.Authority || r.ClientID != u.k.owner.ClientID {
-			return
-		}
+// Condition counts the grants in memory, those of them whose last attempt to
+// refresh failed, and those whose tokens the store has not taken. A memory that
+// several Keepers share is counted once, and is in counted afterwards. It makes
+// no call.
+func (u upkeep) Condition(counted map[any]bool) (known, failing, unsaved int) {
+	u.k.cache.Each(counted, func(r *lease.Record) {
 		known++
 		if r.Over == "" && r.Failures+r.Doubts > 0 {
 			failing++
 		}
 	})
 	failing += u.k.refused.Waiting(pacing.Moment(u.k.now()))
-	return known, min(failing, known), len(u.k.grants.pending())
+	return known, failing, len(u.k.grants.pending())
 }
 
 // Blocked reports whether most attempts are not made, because the server has

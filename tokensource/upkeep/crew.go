@@ -17,7 +17,7 @@ type keeping interface {
 	Refresh(ctx context.Context, subject string, obtained time.Time) error
 	Unsaved() []string
 	Blocked() bool
-	Condition() (known, failing, unsaved int)
+	Condition(counted map[any]bool) (known, failing, unsaved int)
 	Clock() *clock.Clock
 }
 

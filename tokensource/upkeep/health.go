@@ -119,9 +119,9 @@ func (h *readiness) look(ctx context.Context) (status int, body []byte) {
 	rec, _, err := h.crew.roundRecord(ctx)
 	s.Store = err == nil || errors.Is(err, storage.ErrNotFound)
 	s.Upkeep = rec.Done
-	failing := 0
+	failing, counted := 0, map[any]bool{}
 	for _, k := range h.keepers {
-		known, bad, unsaved := inner(k).Condition()
+		known, bad, unsaved := inner(k).Condition(counted)
 		s.Servers++
 		s.Grants, failing, s.Unsaved = s.Grants+known, failing+bad, s.Unsaved+unsaved
 		if inner(k).Blocked() {
@@ -129,7 +129,7 @@ func (h *readiness) look(ctx context.Context) (status int, body []byte) {
 		}
 	}
 	if s.Grants > 0 {
-		s.Failing = float64(failing) / float64(s.Grants)
+		s.Failing = float64(min(failing, s.Grants)) / float64(s.Grants)
 	}
 	const few = 10
 	s.Ready = s.Store && (h.o.MaxFailing == 0 || s.Grants < few || s.Failing <= h.o.MaxFailing) && (!h.o.NeedServers || s.Limited < s.Servers)
