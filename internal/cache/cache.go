@@ -48,36 +48,19 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/clock"
 )
 
-// Moment is a time on both clocks. The zero Moment has always passed.
-type Moment struct {
-	Mono time.Duration // since the cache was made, or what Options.Now counts
-	Wall int64         // in nanoseconds since 1970
-}
+// Moment is a time on both clocks.
+type Moment = clock.Moment
 
 // Never is a Moment that never passes.
-var Never = Moment{math.MaxInt64, math.MaxInt64}
+var Never = clock.Never
 
-// Passed reports whether one of the clocks has reached m.
-func (m Moment) Passed(now Moment) bool { return now.Mono >= m.Mono || now.Wall >= m.Wall }
-
-// Add returns the Moment d after m.
-func (m Moment) Add(d time.Duration) Moment { return Moment{m.Mono + d, m.Wall + int64(d)} }
-
-// At returns the Moment at which the wall clock will show t, if m is the
-// present and nobody sets the clock. For the zero Time it returns Never.
-func (m Moment) At(t time.Time) Moment {
-	switch year := t.Year(); {
-	case t.IsZero(), year > 2200: // UnixNano ends in 2262
-		return Never
-	case year < 1970:
-		return Moment{}
-	}
-	return m.Add(time.Duration(t.UnixNano() - m.Wall))
+func earliest(a, b Moment) Moment {
+	return Moment{Mono: min(a.Mono, b.Mono), Wall: min(a.Wall, b.Wall)}
 }
-
-func earliest(a, b Moment) Moment { return Moment{min(a.Mono, b.Mono), min(a.Wall, b.Wall)} }
 
 // Entry is what a process knows of one grant.
 type Entry[R any] struct {
@@ -276,7 +259,7 @@ func (c *memory[R]) Now() Moment {
 		return c.o.Now()
 	}
 	now := time.Now()
-	return Moment{now.Sub(c.start), now.UnixNano()}
+	return Moment{Mono: now.Sub(c.start), Wall: now.UnixNano()}
 }
 
 // Fresh returns the grant of a subject if its token may be used at once: it
@@ -337,8 +320,9 @@ func (c *Cache[R]) Place(key, subject string) *Place[R] {
 }
 
 // Each calls f with the record of every grant, also those of the Caches beside
-// this one, unless counted has this memory already. It adds it. Grants that come
-// or go meanwhile may be left out. It takes no lock, so f may take its time.
+// this one, unless counted has this memory already. It adds it. Grants that
+// come or go meanwhile may be left out. It takes no lock, so f may take its
+// time.
 func (c *memory[R]) Each(counted map[any]bool, f func(*R)) {
 	if counted[c] {
 		return

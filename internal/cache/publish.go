@@ -257,8 +257,8 @@ func (c *memory[R]) Tidy() {
 	c.tidy()
 }
 
-// tidy is Tidy under the mutex. A grant in use is published again whenever one of its
-// times has passed, so a grant whose times passed long ago is not in use.
+// tidy is Tidy under the mutex. A grant in use is published again whenever one
+// of its times has passed, so a grant whose times passed long ago is not in use.
 func (c *memory[R]) tidy() {
 	now := c.Now().Mono
 	if now-c.tidied < c.o.Idle {

@@ -1,14 +1,24 @@
-// Package due is one part of the index of due work: which records need work
-// that no caller asks for, and when.
+// Package due is the index of due work: which records of a store need work that
+// no caller asks for, and when. That is a revocation to repeat, or a grant that
+// ended to delete (G20).
 //
-// A part is a small value in a store. [Part.With] enters a record,
-// [Part.After] takes out what was worked off, and [Part.Without] takes out what
-// nobody works off. None of them changes the part that it is called on.
-// Everything is safe for concurrent use. The only error is that of [Decode].
+// # Parts
+//
+// The [Index] has many parts. A [Part] is a small value in the store.
+// [Part.With] enters a record, [Part.After] takes out what was worked off, and
+// [Part.Without] takes out what nobody works off. None of them changes the part
+// that it is called on.
+//
+// # Owners
 //
 // One index serves all clients whose grants are in a store. An entry names the
 // [Owner] of its record, so that a process with other clients passes over it
 // without a look at the record.
+//
+// # Concurrency and errors
+//
+// Everything is safe for concurrent use. Errors are those of the store, and
+// [ErrLater].
 package due
 
 import (
@@ -116,8 +126,8 @@ func (p Part) After(done []Done) Part {
 	return next
 }
 
-// Encode returns a part as bytes: the format, and for each entry the length
-// of the key, the key, the owner in 8 bytes, and the time in seconds since 1970.
+// Encode returns a part as bytes: the format, and for each entry the length of
+// the key, the key, the owner in 8 bytes, and the time in seconds since 1970.
 func Encode(p Part) []byte {
 	b := []byte{format}
 	for _, e := range p {

@@ -215,10 +215,10 @@ func (k *Keeper) SaveLogin(ctx context.Context, subject string, tok *oauth2.Toke
 	if err := k.checkBound(tok); err != nil {
 		return Grant{}, err
 	}
-	if !k.begin() {
+	if !k.life.Begin() {
 		return Grant{}, tokensource.ErrClosed
 	}
-	defer k.work.Done()
+	defer k.life.End()
 	return k.saveLogin(context.WithoutCancel(ctx), subject, k.login(subject, tok, o))
 }
 
@@ -342,12 +342,12 @@ func (k *Keeper) end(ctx context.Context, subject string) (lease.Outcome, error)
 	if err := checkSubject(subject); err != nil {
 		return lease.Outcome{}, err
 	}
-	if !k.begin() {
+	if !k.life.Begin() {
 		return lease.Outcome{}, tokensource.ErrClosed
 	}
 	done := make(chan ending, 1)
 	go func() {
-		defer k.work.Done()
+		defer k.life.End()
 		done <- k.logout(context.WithoutCancel(ctx), subject)
 	}()
 	select {

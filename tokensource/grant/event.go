@@ -123,7 +123,7 @@ func (r *run) reauthorize(o lease.Outcome) error {
 // overtaken is the error of a renewal that had to wait for another process for
 // too long, or whose grant another process has changed.
 func (r *run) overtaken(pause time.Duration) error {
-	if r.interrupted && r.isClosed() {
+	if r.interrupted && r.life.Closed() {
 		return tokensource.ErrClosed
 	}
 	return cause(nil, "refresh", "another process or a later login has changed the grant", pause)

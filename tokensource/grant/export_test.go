@@ -26,7 +26,7 @@ func Locals(k *Keeper) int {
 // the grant under key.
 func PartOf(t *testing.T, k *Keeper, key string) string {
 	t.Helper()
-	name, err := k.partName(t.Context(), due.Of(key))
+	name, err := k.due.PartName(t.Context(), due.Of(key))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,9 @@ import (
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/due"
+	"github.com/authtrip/authtrip/internal/gate"
 	"github.com/authtrip/authtrip/internal/isnil"
+	"github.com/authtrip/authtrip/internal/lifetime"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/internal/trials"
@@ -101,10 +103,10 @@ type Keeper struct{ *engine }
 // engine is a Keeper behind the first pointer. Its fields never change.
 type engine struct {
 	*common // with other Keepers
-	*lifetime
 	server
 	proving.Authorizer
 
+	life   *lifetime.Lifetime
 	client *oauth.Client
 	owner  *tokensource.Owner // of the subjects
 	id     due.Owner          // the client, in the index of due work
@@ -117,8 +119,8 @@ type engine struct {
 	breaker  *pacing.Breaker  // of requests to the token endpoint
 	refused  *pacing.Refusals // failed attempts that concern one grant in this process
 	trials   *trials.Trials   // renewals that did not help
-	sending  *pacing.Share    // bounds the refreshes in flight
-	revoking pacing.Gate      // bounds the revocations in flight
+	sending  *gate.Share      // bounds the refreshes in flight
+	revoking gate.Gate        // bounds the revocations in flight
 }
 
 // Options adjusts a [Keeper]. The zero value is the safe default.
@@ -279,10 +281,10 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 	o.With, o.StoreTimeout, o.Clock = nil, shared.store.Timeout, shared.clock
 	p := client.Provider()
 	k := &Keeper{&engine{
-		common:   shared,
-		lifetime: newLifetime(),
-		server:   about.Of(p),
+		common: shared,
+		server: about.Of(p),
 
+		life:   lifetime.New(),
 		client: client,
 		owner:  &tokensource.Owner{Authority: p.Authority(), ClientID: client.ClientID()},
 		id:     due.OwnerOf(ownerOf(p.Authority(), client.ClientID())),
@@ -295,7 +297,7 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 		refused:  new(pacing.Refusals),
 		trials:   trials.New(o.RenewSpacing),
 		sending:  shared.refreshes.Join(),
-		revoking: make(pacing.Gate, maxRevocations),
+		revoking: make(gate.Gate, maxRevocations),
 	}}
 	k.Authorizer = proving.For(k.Token)
 	return k
@@ -389,7 +391,7 @@ func (k *Keeper) Store() storage.Store { return k.store.Store }
 // be written. It may be called twice. Afterwards every call that needs more
 // than memory returns [tokensource.ErrClosed].
 func (k *Keeper) Close() error {
-	k.stop()
+	k.life.Stop()
 	if k.leave(k) {
 		k.sending.Leave()
 	}
@@ -410,12 +412,15 @@ func (k *Keeper) now() lease.Clock {
 	return lease.Clock{Wall: wall, Mono: mono}
 }
 
-// jitter is a random number that stays the same for the same Keeper, grant and
-// n. A simulation repeats it.
+// own returns a name for a subject that no other Keeper uses.
+func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
+
+// jitter is a random number that stays the same for the same Keeper, key and n.
+// A simulation repeats it.
 func (k *Keeper) jitter(key string, n uint64) uint64 { return jitter(k.rules.Self, key, n) }
 
-func jitter(name, key string, n uint64) uint64 {
+func jitter(process, key string, n uint64) uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", name, key, n) // never fails (package hash)
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", process, key, n) // never fails (package hash)
 	return h.Sum64()
 }

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/due"
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 )
 
@@ -170,7 +172,7 @@ func (k *Keeper) tend(key, subject string, r *lease.Record) {
 	if !k.grants.claims(key) && !k.overdue(r) || !k.grants.beginChore(key, k.clock.Mono()) {
 		return
 	}
-	k.work.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
+	k.life.Go(func() { _, _ = k.chore(key, subject) }) // called from work that Close waits for
 }
 
 // overdue reports whether a record, which may be nil, has something due.
@@ -185,10 +187,48 @@ func (k *Keeper) overdue(r *lease.Record) bool {
 func (k *Keeper) chore(key, subject string) (time.Time, error) {
 	for {
 		out, err := k.drive(context.Background(), key, subject, new(lease.Chore))
-		if k.grants.endChore(key, k.clock.Mono(), err != nil && k.isClosed()) {
+		if k.grants.endChore(key, k.clock.Mono(), err != nil && k.life.Closed()) {
 			return out.Due, err
 		}
 	}
+}
+
+// unreadPause is the pause before the next look at a grant that nobody can
+// read.
+const unreadPause = time.Hour
+
+// workOn works on a record of this client. Close waits for it.
+func (k *Keeper) workOn(ctx context.Context, key string) (again time.Time, done bool) {
+	if strings.HasPrefix(key, grantPrefix) {
+		if !k.grants.beginChore(key, k.clock.Mono()) {
+			return time.Time{}, false
+		}
+		return k.again(k.chore(key, "")), true
+	}
+	ctx, cancel := k.life.Until(ctx)
+	defer cancel()
+	for _, w := range k.hooks.list() {
+		if !strings.HasPrefix(key, w.prefix) {
+			continue
+		}
+		if again, mine := w.work(ctx, key); mine {
+			return again, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// again returns when to look at a grant again after its background writer has
+// ended.
+func (k *Keeper) again(at time.Time, err error) time.Time {
+	e, ok := errors.AsType[*tokensource.Error](err)
+	switch {
+	case ok && e.Op == "load" && e.Kind == nil: // nobody can read it
+		return k.clock.Wall().Add(unreadPause)
+	case err != nil:
+		return k.clock.Wall()
+	}
+	return at
 }
 
 // upkeep is what package middleware needs of a Keeper besides its public
@@ -221,12 +261,12 @@ type worker struct {
 // Go runs work in the background. The context of work ends when Close is
 // called, and Close waits for work. Go returns false after Close.
 func (u upkeep) Go(work func(ctx context.Context)) bool {
-	if !u.k.begin() {
+	if !u.k.life.Begin() {
 		return false
 	}
 	go func() {
-		defer u.k.work.Done()
-		ctx, cancel := u.k.untilClose()
+		defer u.k.life.End()
+		ctx, cancel := u.k.life.Until(context.Background())
 		defer cancel()
 		work(ctx)
 	}()
@@ -234,7 +274,7 @@ func (u upkeep) Go(work func(ctx context.Context)) bool {
 }
 
 // OnClose makes Close call f. It returns false after Close was called.
-func (u upkeep) OnClose(f func()) bool { return u.k.onEnd(f) }
+func (u upkeep) OnClose(f func()) bool { return u.k.life.OnStop(f) }
 
 // Watch calls f with each change of which the store notifies, if the key of the
 // record begins with prefix. The zero Change means that any record may have
@@ -256,27 +296,11 @@ func (u upkeep) Work(prefix string, w func(ctx context.Context, key string) (aga
 // Enlist enters a record into the index of due work. A crash after Enlist, and
 // before the record is written, does no harm: the worker finds no record.
 func (u upkeep) Enlist(ctx context.Context, key string, at time.Time) error {
-	return u.k.enlist(ctx, key, at)
+	return u.k.due.Enlist(ctx, due.Entry{Key: key, Owner: u.k.id, At: at})
 }
 
 // Enlisted returns the keys of this client in the index of due work that begin
 // with prefix. It reads all parts of the index.
 func (u upkeep) Enlisted(ctx context.Context, prefix string) ([]string, error) {
-	var keys []string
-	for part := range uint64(due.Parts) {
-		name, err := u.k.partName(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		list, _, err := u.k.readPart(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range list {
-			if e.Owner == u.k.id && strings.HasPrefix(e.Key, prefix) {
-				keys = append(keys, e.Key)
-			}
-		}
-	}
-	return keys, nil
+	return u.k.due.Keys(ctx, u.k.id, prefix)
 }

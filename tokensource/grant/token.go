@@ -274,18 +274,15 @@ func (k *Keeper) readOnce(ctx context.Context, key, subject string) (*snapshot, 
 	return op.Publish(k.entry(record, version, 0)), nil
 }
 
-// own returns a name for a subject that no other Keeper uses.
-func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
-
 // flight makes a function for a singleflight group. Its work outlives the
 // caller who began it, keeps the values of the context, and has a limit of time
 // of its own (G5). Close waits for it.
 func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context.Context) (any, error)) func() (any, error) {
 	return func() (any, error) {
-		if !k.begin() {
+		if !k.life.Begin() {
 			return nil, tokensource.ErrClosed
 		}
-		defer k.work.Done()
+		defer k.life.End()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		return f(ctx)
