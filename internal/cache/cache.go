@@ -58,7 +58,9 @@ type Moment = clock.Moment
 // Never is a Moment that never passes.
 var Never = clock.Never
 
-func earliest(a, b Moment) Moment { return Moment{Mono: min(a.Mono, b.Mono), Wall: min(a.Wall, b.Wall)} }
+func earliest(a, b Moment) Moment {
+	return Moment{Mono: min(a.Mono, b.Mono), Wall: min(a.Wall, b.Wall)}
+}
 
 // Entry is what a process knows of one grant.
 type Entry[R any] struct {
