@@ -258,7 +258,8 @@ func (c *memory[R]) Tidy() {
 }
 
 // tidy is Tidy under the mutex. A grant in use is published again whenever one
-// of its times has passed, so a grant whose times passed long ago is not in use.
+// of its times has passed. So a grant whose times passed long ago is not in
+// use.
 func (c *memory[R]) tidy() {
 	now := c.Now().Mono
 	if now-c.tidied < c.o.Idle {

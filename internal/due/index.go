@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/clock"
@@ -62,8 +61,6 @@ type Index struct {
 
 	// Knows reports whether this process has a client.
 	Knows func(Owner) bool
-
-	number atomic.Int32 // of the first index whose names this process can make
 }
 
 // Run looks at the parts of the index in turn, until l ends. After each look it
@@ -94,25 +91,21 @@ func (x *Index) Run(l *lifetime.Lifetime, looked func()) {
 // when they are due again. If the store fails, the entries stay and another
 // look follows.
 func (x *Index) look(ctx context.Context, part uint64) {
-	name, err := x.PartName(ctx, part)
-	if err != nil {
-		return
-	}
-	list, version, err := x.read(ctx, name)
+	r, err := x.read(ctx, part)
 	if err != nil {
 		return
 	}
 	now := x.Clock.Wall()
-	done := x.workOff(ctx, list, now)
+	done := x.workOff(ctx, r.list, now)
 	for range tries {
-		next, old := list.After(done).Without(x.Knows, now.Add(-forgotten))
+		next, old := r.list.After(done).Without(x.Knows, now.Add(-forgotten))
 		if len(done) == 0 && !old {
 			return
 		}
-		if _, err := x.Store.Put(ctx, name, Encode(next), version); !errors.Is(err, storage.ErrConflict) {
+		if err := x.write(ctx, r, next); !errors.Is(err, storage.ErrConflict) {
 			return
 		}
-		if list, version, err = x.read(ctx, name); err != nil {
+		if r, err = x.read(ctx, part); err != nil {
 			return
 		}
 	}
@@ -147,24 +140,19 @@ func (x *Index) workOff(ctx context.Context, list Part, now time.Time) (done []D
 // Its work is in the record, and is done when the record is used. Otherwise one
 // bad part would stop every logout of its users.
 func (x *Index) Enlist(ctx context.Context, e Entry) error {
-	name, err := x.PartName(ctx, Of(e.Key))
-	if err != nil {
-		return err
-	}
 	for range tries {
-		list, version, err := x.read(ctx, name)
+		r, err := x.read(ctx, Of(e.Key))
 		if unusable(err) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		next, changed := list.With(e, x.Clock.Wall().Add(Grace+2*x.Store.Timeout))
+		next, changed := r.list.With(e, x.Clock.Wall().Add(Grace+2*x.Store.Timeout))
 		if !changed {
 			return nil
 		}
-		_, err = x.Store.Put(ctx, name, Encode(next), version)
-		if !errors.Is(err, storage.ErrConflict) {
+		if err := x.write(ctx, r, next); !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
 	}
@@ -175,15 +163,11 @@ func (x *Index) Enlist(ctx context.Context, e Entry) error {
 func (x *Index) Keys(ctx context.Context, of Owner, prefix string) ([]string, error) {
 	var keys []string
 	for part := range uint64(Parts) {
-		name, err := x.PartName(ctx, part)
+		r, err := x.read(ctx, part)
 		if err != nil {
 			return nil, err
 		}
-		list, _, err := x.read(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range list {
+		for _, e := range r.list {
 			if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
 				keys = append(keys, e.Key)
 			}
@@ -198,30 +182,39 @@ func unusable(err error) bool {
 	return errors.Is(err, seal.ErrUnsealed) || errors.Is(err, storage.ErrCorrupt) || errors.Is(err, ErrLater)
 }
 
-// PartName returns the storage key of a part. Apps that seal their records with
-// different keys can share a store. Each of them uses the first index whose
-// names it can make.
-func (x *Index) PartName(ctx context.Context, part uint64) (name string, err error) {
-	for n := x.number.Load(); n < indexes; n++ {
-		name, err = x.Store.Name(ctx, fmt.Sprintf("due.%02x.", part), fmt.Sprintf("index of due work %d", n))
-		if !unusable(err) {
-			x.number.Store(n)
-			return name, err
-		}
-	}
-	return "", err
+// stored is a part as it was read.
+type stored struct {
+	name    string // the storage key
+	list    Part
+	version storage.Version // zero: there is none
 }
 
-// read reads a part. A part that is damaged counts as empty: otherwise no
-// logout could be stored.
-func (x *Index) read(ctx context.Context, name string) (Part, storage.Version, error) {
-	stored, err := x.Store.Get(ctx, name)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, 0, nil
+// PartName returns the storage key of a part of the index with a number.
+func PartName(part uint64, number int) string { return fmt.Sprintf("due.%02x.%d", part, number) }
+
+// read reads a part: in the first index in which this process can open it. A
+// part that is damaged counts as empty: otherwise no logout could be stored.
+func (x *Index) read(ctx context.Context, part uint64) (stored, error) {
+	var err error
+	for number := range indexes {
+		name, r := PartName(part, number), storage.Record{}
+		r, err = x.Store.Get(ctx, name)
+		switch {
+		case errors.Is(err, seal.ErrUnsealed): // of another app
+			continue
+		case errors.Is(err, storage.ErrNotFound):
+			return stored{name: name}, nil
+		case err != nil:
+			return stored{}, err
+		}
+		list, err := Decode(r.Value())
+		return stored{name, list, r.Version}, err
 	}
-	if err != nil {
-		return nil, 0, err
-	}
-	list, err := Decode(stored.Value())
-	return list, stored.Version, err
+	return stored{}, err
+}
+
+// write replaces a part that was read.
+func (x *Index) write(ctx context.Context, r stored, next Part) error {
+	_, err := x.Store.Put(ctx, r.name, Encode(next), r.version)
+	return err
 }

@@ -100,7 +100,7 @@ func TestG7_ATombstoneIsSweptAfterADay(t *testing.T) {
 		if n := len(w.grants()); n != 0 {
 			t.Errorf("grants in the store a day after the logout = %d, want none", n)
 		}
-		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(t, g, key))
+		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(key))
 		if err != nil || strings.Contains(string(part.Value()), key) {
 			t.Errorf("the index of due work still names the grant, %v", err)
 		}
@@ -240,7 +240,7 @@ func TestG20_AnEntryThatIsOvertakenIsWrittenAgain(t *testing.T) {
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(t, g, key))
+		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(key))
 		if err != nil || !strings.Contains(string(part.Value()), key) {
 			t.Errorf("the index does not name the grant, %v", err)
 		}
@@ -265,7 +265,7 @@ func TestADamagedIndexStopsNoLogout(t *testing.T) {
 				w := newWorld(t)
 				g := w.Process(nil)
 				w.Login(g)
-				part := grant.PartOf(t, g, w.keyOf(w.User))
+				part := grant.PartOf(w.keyOf(w.User))
 				if _, err := w.Store.Store.Put(t.Context(), part, []byte(tt.value), 0); err != nil {
 					t.Fatal(err)
 				}
