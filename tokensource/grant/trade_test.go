@@ -55,14 +55,14 @@ func (w *trader) process() *grant.Keeper {
 	return k
 }
 
-// login saves a token as a login gets it.
-func (w *trader) login(k *grant.Keeper, life time.Duration) *oauth2.Token {
+// login saves a token as a login gets it. It lives for an hour.
+func (w *trader) login(k *grant.Keeper) *oauth2.Token {
 	w.Helper()
 	access, _, err := w.IssueToken("", w.client.ClientID(), "basic")
 	if err != nil {
 		w.Fatal(err)
 	}
-	tok := &oauth2.Token{AccessToken: access, TokenType: "bearer", Expiry: time.Now().Add(life), ExpiresIn: int64(life / time.Second)}
+	tok := &oauth2.Token{AccessToken: access, TokenType: "bearer", Expiry: time.Now().Add(time.Hour), ExpiresIn: 3600}
 	if _, err := k.Save(w.Context(), "u", tok); err != nil {
 		w.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestTradesInTheWindow(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newTrader(t, tt.server)
 				a, b := w.process(), w.process()
-				login := w.login(a, time.Hour)
+				login := w.login(a)
 				synctest.Wait()
 				if n := w.TokenCalls(tt.first); n != 1 {
 					t.Fatalf("after a login there were %d trades, want 1", n)
@@ -147,7 +147,7 @@ func TestTradeOfALoginIsRepeatedAfterAnOutage(t *testing.T) {
 				w := newTrader(t, "instagram")
 				w.Inject(oauthtest.Match{Path: "/access_token"}, fault, 2)
 				k := w.process()
-				login := w.login(k, time.Hour)
+				login := w.login(k)
 				for range 11 {
 					time.Sleep(5 * time.Minute)
 					w.token(k)
@@ -165,7 +165,7 @@ func TestTradeOutsideOfTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTrader(t, "threads")
 		k := w.process()
-		w.login(k, time.Hour)
+		w.login(k)
 		synctest.Wait()
 		time.Sleep(time.Hour) // longer than Options.RenewSpacing
 		tok, err := k.Source("u").Token(t.Context())
@@ -201,7 +201,7 @@ func TestTradeThatIsRefusedEndsTheGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTrader(t, "instagram")
 		k := w.process()
-		w.login(k, time.Hour)
+		w.login(k)
 		synctest.Wait()
 		time.Sleep(2 * day)
 		tok, err := k.Source("u").Token(t.Context())

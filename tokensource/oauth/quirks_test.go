@@ -362,7 +362,7 @@ func TestTradeThatFailsShowsNothing(t *testing.T) {
 	defer cancel()
 	stopped := sendguard.With(t.Context(), func() error { return errors.New("too late") })
 	for name, tt := range map[string]struct {
-		ctx  context.Context //nolint:containedctx // a row of a test
+		ctx  context.Context
 		r    *recorded
 		sent bool
 	}{

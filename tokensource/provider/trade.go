@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -37,16 +36,17 @@ func checkTradeRequest(field string, r tradeRequest) error {
 
 // checkTrade returns an error that says what is wrong with Trade.
 func (p *Provider) checkTrade() error {
+	const field = "Trade"
 	t := p.Trade
 	switch {
 	case t.From < 0:
 		return fmt.Errorf("Trade.From %v is negative", t.From)
 	case t.Next.URL == "" && (t.First.URL != "" || t.From > 0):
-		return errors.New("Trade has no Next.URL")
+		return fmt.Errorf("%s has no Next.URL", field)
 	case t.Next.URL == "":
 		return nil
 	case !p.RefreshTokens.None:
-		return errors.New("Trade is for servers without refresh tokens: set RefreshTokens.None")
+		return fmt.Errorf("%s is for servers without refresh tokens: set RefreshTokens.None", field)
 	}
 	if err := checkTradeRequest("Trade.Next", t.Next); err != nil {
 		return err

@@ -2,12 +2,14 @@ package upkeep_test
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/testworld"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/tokensource/upkeep"
@@ -193,6 +195,77 @@ func TestOneProcessWorksAtATime(t *testing.T) {
 		}
 		if n := w.TokenCalls("refresh_token"); n > len(users) {
 			t.Errorf("three processes made %d refreshes of %d grants", n, len(users))
+		}
+	})
+}
+
+// A process that dies is succeeded within its term and the skew of two clocks,
+// whatever the clocks of the others show.
+func TestASuccessorWaitsForMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(20*day))
+		view := &testworld.HookedStore{Store: w.store.Store}
+		dying, k := w.keeper(view), w.keeper()
+		w.login(k, oauthtest.DefaultUser().ID, "refresh_token_expires_at=100m")
+		w.start(&upkeep.Options{Interval: time.Second}, dying)
+		time.Sleep(80 * time.Minute)
+		w.start(&upkeep.Options{Interval: time.Second}, k)
+		time.Sleep(10*time.Minute - time.Second)
+		view.On(testworld.Failing("get", "put"))
+		time.Sleep(8 * time.Minute)
+		warnings := w.saw(upkeep.EventEnding)
+		if len(warnings) != 1 {
+			t.Fatalf("there were %d warnings after a process died, want 1", len(warnings))
+		}
+		if late := warnings[0].Time.Sub(start) - 90*time.Minute; late > 7*time.Minute {
+			t.Errorf("the warning came %v late, want it within seven minutes", late)
+		}
+	})
+}
+
+// The Keepers of tenants share an engine, and come and go. The worker finds
+// them by the owner of a grant.
+func TestGrantsOfTenantsStayAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(20*day))
+		k := w.keeper()
+		second := oauthtest.App{ClientID: "tenant", RedirectURLs: []string{"https://tenant.example/callback"}}.WithSecret("tenant-secret")
+		if err := w.Register(second); err != nil {
+			t.Fatal(err)
+		}
+		client, err := oauth.New(w.Server.Provider(""), oauth.Registration{
+			ClientID: second.ClientID, Credential: oauth.Secret(second.Secret()), RedirectURL: second.RedirectURLs[0], Scopes: []string{"read"},
+		}, &oauth.Options{HTTPClient: &http.Client{Transport: w.Transport()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant, err := grant.New(client, k.Store(), &grant.Options{With: k, InsecurePlainStore: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tenant.Close() }()
+		user := oauthtest.DefaultUser().ID
+		w.login(k, user)
+		w.client = client
+		w.login(tenant, user)
+		asked := map[string]bool{}
+		find := func(_, clientID string) *grant.Keeper {
+			asked[clientID] = true
+			if clientID == second.ClientID {
+				return tenant
+			}
+			return nil
+		}
+		worker := w.start(&upkeep.Options{Find: find}, k)
+		time.Sleep(11 * day)
+		for _, g := range w.Grants() {
+			if g.Refreshes != 1 {
+				t.Errorf("after 11 of 20 days without a use the grant to %s has %d refreshes, want 1", g.ClientID, g.Refreshes)
+			}
+		}
+		_ = worker.Close()
+		if len(asked) != 1 {
+			t.Errorf("Find was asked for %v, want the tenant alone", asked)
 		}
 	})
 }

@@ -116,7 +116,7 @@ func (h *readiness) look(ctx context.Context) (status int, body []byte) {
 	ctx, cancel := context.WithTimeout(ctx, h.o.Timeout)
 	defer cancel()
 	var s report
-	rec, _, err := h.crew.roundRecord(ctx)
+	rec, _, err := h.roundRecord(ctx)
 	s.Store = err == nil || errors.Is(err, storage.ErrNotFound)
 	s.Upkeep = rec.Done
 	failing, counted := 0, map[any]bool{}

@@ -126,7 +126,7 @@ func (w *world) saw(kind tokensource.EventKind) (list []tokensource.Event) {
 }
 
 // login saves a grant of a user.
-func (w *world) login(k *grant.Keeper, user string, members ...string) *oauth2.Token {
+func (w *world) login(k *grant.Keeper, user string, members ...string) {
 	w.Helper()
 	access, refresh, err := w.IssueToken(user, w.client.ClientID(), "read")
 	if err != nil {
@@ -148,7 +148,6 @@ func (w *world) login(k *grant.Keeper, user string, members ...string) *oauth2.T
 	if _, err := k.Save(w.Context(), user, tok); err != nil {
 		w.Fatal(err)
 	}
-	return tok
 }
 
 // people returns so many users.
