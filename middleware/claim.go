@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"strings"
@@ -63,7 +62,7 @@ func claim(l *login) error {
 		}
 		claims.entries[key].logins++
 	}
-	if !l.keeping.Go(func(ctx context.Context) { <-ctx.Done(); release(wanted) }) {
+	if !l.keeping.OnClose(func() { release(wanted) }) {
 		go release(wanted) // the Keeper is closed
 	}
 	return nil

@@ -112,7 +112,8 @@ type login struct {
 // comes with Keeper.ReadyFor.
 type upkeep interface {
 	Go(work func(context.Context)) bool
-	Watch(func(storage.Change))
+	OnClose(func()) bool
+	Watch(prefix string, f func(storage.Change))
 	Work(prefix string, work func(ctx context.Context, key string) (again time.Time, mine bool))
 	Enlist(ctx context.Context, key string, due time.Time) error
 	Enlisted(ctx context.Context, prefix string) ([]string, error)
@@ -166,7 +167,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 	if err := claim(l); err != nil {
 		return nil, err
 	}
-	l.keeping.Watch(l.known.notify)
+	l.keeping.Watch(sessionPrefix, l.known.notify)
 	if l.connects() {
 		l.hooks.Attach(machine{l})
 	}

@@ -126,21 +126,48 @@ const (
 	nameKeySize = 32
 )
 
-// names makes the names of one sealed store. It reads the name key of each
-// owner once.
+// names makes the names of one sealed store. It remembers the name keys of the
+// owners that were used last, at least as many as nameOwners. A program may
+// have a new owner every second, so there must be a bound.
 type names struct {
 	turn chan struct{} // holds one element while a goroutine reads a key
-	made *sync.Map     // by owner: func(parts []string) string
+
+	mu         sync.Mutex                             // guards the rest; never held across I/O
+	made, past map[string]func(parts []string) string // by owner: those used since made was new, and before
 }
 
-func newNames() *names { return &names{turn: make(chan struct{}, 1), made: new(sync.Map)} }
+const nameOwners = 16_384
+
+func newNames() *names {
+	return &names{turn: make(chan struct{}, 1), made: map[string]func([]string) string{}}
+}
 
 func (n *names) maker(owner string) (func(parts []string) string, bool) {
-	f, ok := n.made.Load(owner)
-	if !ok {
-		return nil, false
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if f, ok := n.made[owner]; ok {
+		return f, true
 	}
-	return f.(func(parts []string) string), true
+	f, ok := n.past[owner]
+	if ok {
+		n.remember(owner, f)
+	}
+	return f, ok
+}
+
+// keep remembers what makes the names of an owner.
+func (n *names) keep(owner string, f func(parts []string) string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.remember(owner, f)
+}
+
+// remember is keep, under the mutex.
+func (n *names) remember(owner string, f func(parts []string) string) {
+	if len(n.made) == nameOwners {
+		n.made, n.past = map[string]func([]string) string{}, n.made
+	}
+	n.made[owner] = f
 }
 
 // name returns the name of parts. Goroutines that need a name key take turns,
@@ -166,7 +193,7 @@ func (n *names) name(ctx context.Context, store Store, owner string, parts []str
 	if key == nil {
 		f = func(parts []string) string { return plainName(owner, parts) }
 	}
-	n.made.Store(owner, f)
+	n.keep(owner, f)
 	return f(parts), nil
 }
 

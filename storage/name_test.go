@@ -369,3 +369,34 @@ func ExampleName() {
 	// 69 <nil>
 	// true <nil>
 }
+
+// A program that has a new owner every second does not remember all of them.
+// An owner that is used all the time costs no read of the store.
+func TestNamesOfManyOwners(t *testing.T) {
+	reads := 0
+	counting := storagetest.NewFaulty(storage.NewMemory(), func(op, _ string, _ int) storagetest.Fault {
+		if op == "Get" {
+			reads++
+		}
+		return storagetest.Fault{}
+	})
+	s := sealedStore(t, counting, newKeys(t))
+	named := func(owner string) (read bool) {
+		before := reads
+		if _, err := storage.Name(t.Context(), s, "grant.", owner, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		return reads > before
+	}
+	named("always")
+	named("once")
+	for i := range 40_000 {
+		named(fmt.Sprint("owner-", i))
+		if i%1000 == 0 && named("always") {
+			t.Errorf("after %d other owners, the name key of one in use was read again", i)
+		}
+	}
+	if !named("once") {
+		t.Error("the name key of the first of 40,000 owners is still in memory")
+	}
+}

@@ -33,7 +33,14 @@ const headerSlots = 1024
 // locks.
 type headers struct {
 	seed  maphash.Seed
-	slots [headerSlots]atomic.Pointer[header]
+	slots *[headerSlots]atomic.Pointer[header] // nil for a source that keeps the values itself
+}
+
+func newHeaders(kept bool) headers {
+	if kept {
+		return headers{}
+	}
+	return headers{maphash.MakeSeed(), new([headerSlots]atomic.Pointer[header])}
 }
 
 // header is never changed once it is stored.
@@ -47,6 +54,9 @@ type header struct {
 func (c *headers) value(tok *oauth2.Token) (string, error) {
 	if tok == nil {
 		return "", ErrBadToken
+	}
+	if c.slots == nil {
+		return bearer.Value(tok)
 	}
 	slot := &c.slots[maphash.Comparable(c.seed, tok)%headerSlots]
 	if h := slot.Load(); h != nil && h.token == tok.AccessToken && h.kind == tok.TokenType {

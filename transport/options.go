@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"net/http"
 
 	"github.com/authtrip/authtrip/internal/bearer"
@@ -112,10 +111,10 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if c.retry, err = newRetrier(o.Retry, c.limits); err != nil {
 		return nil, err
 	}
-	c.headers.seed = maphash.MakeSeed()
 	c.renewer, _ = src.(tokensource.Renewer)
 	c.authorizer, _ = src.(tokensource.RequestAuthorizer)
 	c.ready = bearer.ReadyOf(src)
+	c.headers = newHeaders(c.ready != nil)
 	_, engine := src.(bearer.Readier)
 	c.wraps = engine && c.ready == nil
 	c.rejected = o.Rejected

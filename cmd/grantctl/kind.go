@@ -23,6 +23,7 @@ var otherKinds = []kind{
 	{accountPrefix, "connections", "the connected accounts of a user of the app: without it they are not shown, and their grants stay"},
 	{"connection.", "connection", "which users of the app have connected an account: without it they must connect it again"},
 	{"due.", "due", "an index of grants with a revocation to make"},
+	{"upkeep.", "upkeep", "which process keeps idle grants alive, and when it looked last"},
 	{"middleware.used.", "used codes", "states of logins that were used already"},
 	{"client.", "registration", "the client IDs and secrets that an app got when it registered itself: without it the app registers again, and earlier grants are lost"},
 	{storage.NamePrefix, "name key", "the key that storage keys are made with"},

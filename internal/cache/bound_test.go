@@ -210,7 +210,7 @@ func TestSnapshotHas128Bytes(t *testing.T) {
 
 func TestReadersAllocateNothing(t *testing.T) {
 	c := newChurn(^uint64(0))
-	for _, n := range []int{19, 55, 56, 512} {
+	for _, n := range []int{19, 51, 52, 512} {
 		subject := strings.Repeat("x", n)
 		c.login(subject, 1)
 		place := c.Place(key(subject), subject)

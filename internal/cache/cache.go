@@ -48,36 +48,19 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/internal/clock"
 )
 
-// Moment is a time on both clocks. The zero Moment has always passed.
-type Moment struct {
-	Mono time.Duration // since the cache was made, or what Options.Now counts
-	Wall int64         // in nanoseconds since 1970
-}
+// Moment is a time on both clocks.
+type Moment = clock.Moment
 
 // Never is a Moment that never passes.
-var Never = Moment{math.MaxInt64, math.MaxInt64}
+var Never = clock.Never
 
-// Passed reports whether one of the clocks has reached m.
-func (m Moment) Passed(now Moment) bool { return now.Mono >= m.Mono || now.Wall >= m.Wall }
-
-// Add returns the Moment d after m.
-func (m Moment) Add(d time.Duration) Moment { return Moment{m.Mono + d, m.Wall + int64(d)} }
-
-// At returns the Moment at which the wall clock will show t, if m is the
-// present and nobody sets the clock. For the zero Time it returns Never.
-func (m Moment) At(t time.Time) Moment {
-	switch year := t.Year(); {
-	case t.IsZero(), year > 2200: // UnixNano ends in 2262
-		return Never
-	case year < 1970:
-		return Moment{}
-	}
-	return m.Add(time.Duration(t.UnixNano() - m.Wall))
+func earliest(a, b Moment) Moment {
+	return Moment{Mono: min(a.Mono, b.Mono), Wall: min(a.Wall, b.Wall)}
 }
-
-func earliest(a, b Moment) Moment { return Moment{min(a.Mono, b.Mono), min(a.Wall, b.Wall)} }
 
 // Entry is what a process knows of one grant.
 type Entry[R any] struct {
@@ -103,7 +86,7 @@ type Entry[R any] struct {
 }
 
 // inline is the length of the longest subject whose bytes the Snapshot holds.
-const inline = 55
+const inline = 51
 
 // hashed stands for the length of a longer subject. The Snapshot holds its
 // SHA-256, on which the storage keys of grants rely as well.
@@ -112,11 +95,12 @@ const hashed = 255
 // Snapshot is an Entry as readers see it. It never changes.
 //
 // It has exactly 128 bytes, two lines of the processor's cache. A request reads
-// the first line, and the second one if the subject is longer than 23 bytes.
+// the first line, and the second one if the subject is longer than 19 bytes.
 type Snapshot[R any] struct {
 	until   Moment        // the earliest of recheck, refresh and expiry
 	Header  string        // as in Entry
 	Token   *oauth2.Token // as in Entry
+	space   uint32        // of the subject: see Cache.Beside
 	length  uint8         // of the subject, or hashed
 	subject [inline]byte
 	recheck Moment
@@ -140,10 +124,11 @@ func (s *Snapshot[R]) Entry() Entry[R] {
 	}
 }
 
-// is reports whether s belongs to the subject that identify returned name and
-// length for. It compares all bytes: two subjects can have the same hash.
-func (s *Snapshot[R]) is(name string, length uint8) bool {
-	return s.length == length && string(s.subject[:len(name)]) == name
+// is reports whether s belongs to the subject of a space that identify returned
+// name and length for. It compares all bytes: two subjects can have the same
+// hash.
+func (s *Snapshot[R]) is(space uint32, name string, length uint8) bool {
+	return s.length == length && s.space == space && string(s.subject[:len(name)]) == name
 }
 
 // identify returns what a Snapshot holds of a subject: its bytes and its
@@ -214,10 +199,20 @@ type Options[R any] struct {
 // Cache holds the grants in use. It finds a grant by its subject, for readers,
 // and by its storage key, for notifications. Each subject has one key, and
 // each key one subject. Use New to make one.
+//
+// Several Caches can share one memory: see [Cache.Beside].
 type Cache[R any] struct {
+	*memory[R]
+	space uint32 // names the subjects of this Cache among those of all
+	salt  uint64 // is added to the hashes of its subjects
+}
+
+// memory is what the Caches of several spaces share.
+type memory[R any] struct {
 	table atomic.Pointer[table[R]]
 	seed  maphash.Seed
-	bits  uint64 // the bits of a subject's hash that are used: all of them
+	bits  uint64        // the bits of a subject's hash that are used: all of them
+	last  atomic.Uint32 // the space that was made last
 	start time.Time
 	o     Options[R]
 
@@ -240,21 +235,31 @@ func New[R any](o Options[R]) *Cache[R] {
 		o.Same = func(_, _ *R) bool { return true }
 	}
 	o.Limit = max(1, o.Limit)
-	c := &Cache[R]{
+	c := &Cache[R]{memory: &memory[R]{
 		seed: maphash.MakeSeed(), bits: math.MaxUint64, keyBits: math.MaxUint64, start: time.Now(), o: o,
 		places: map[uint64]*Place[R]{}, ops: map[string][]*Op[R]{},
-	}
+	}}
 	c.table.Store(&table[R]{make([]slot[R], leastSlots)})
 	return c
 }
 
+// Beside returns an empty Cache for subjects of another kind, such as the users
+// of another client. It shares memory, limit and notifications with c, and
+// finds none of its subjects: a name in one is not the same name in the other
+// (M8). A storage key belongs to one of them.
+func (c *Cache[R]) Beside() *Cache[R] {
+	const odd = 0x9e3779b97f4a7c15 // spreads the numbers of the spaces over all bits
+	space := c.last.Add(1)
+	return &Cache[R]{memory: c.memory, space: space, salt: uint64(space) * odd}
+}
+
 // Now returns the present Moment.
-func (c *Cache[R]) Now() Moment {
+func (c *memory[R]) Now() Moment {
 	if c.o.Now != nil {
 		return c.o.Now()
 	}
 	now := time.Now()
-	return Moment{now.Sub(c.start), now.UnixNano()}
+	return Moment{Mono: now.Sub(c.start), Wall: now.UnixNano()}
 }
 
 // Fresh returns the grant of a subject if its token may be used at once: it
@@ -269,7 +274,7 @@ func (c *Cache[R]) Fresh(subject string) *Snapshot[R] {
 }
 
 // FreshAt is Fresh for the subject of a Place, which may be nil.
-func (c *Cache[R]) FreshAt(p *Place[R]) *Snapshot[R] {
+func (c *memory[R]) FreshAt(p *Place[R]) *Snapshot[R] {
 	if p == nil {
 		return nil
 	}
@@ -290,7 +295,7 @@ func (c *Cache[R]) find(name string, length uint8) *Snapshot[R] {
 		slot := &slots[i&uint64(len(slots)-1)]
 		switch slot.hash.Load() {
 		case hash:
-			if s := slot.snapshot.Load(); s != nil && s.is(name, length) {
+			if s := slot.snapshot.Load(); s != nil && s.is(c.space, name, length) {
 				return s
 			}
 		case 0:
@@ -301,9 +306,11 @@ func (c *Cache[R]) find(name string, length uint8) *Snapshot[R] {
 
 // hash returns the hash of a subject's name. It is never zero: that is the
 // hash of an empty slot.
-func (c *Cache[R]) hash(name string) uint64 { return maphash.String(c.seed, name)&c.bits | 1<<63 }
+func (c *Cache[R]) hash(name string) uint64 {
+	return (maphash.String(c.seed, name)^c.salt)&c.bits | 1<<63
+}
 
-func (c *Cache[R]) keyHash(key string) uint64 { return maphash.String(c.seed, key) & c.keyBits }
+func (c *memory[R]) keyHash(key string) uint64 { return maphash.String(c.seed, key) & c.keyBits }
 
 // Place returns the Place of a subject whose grant is stored under key, or nil.
 func (c *Cache[R]) Place(key, subject string) *Place[R] {
@@ -312,8 +319,25 @@ func (c *Cache[R]) Place(key, subject string) *Place[R] {
 	return c.placeOf(key, subject)
 }
 
+// Each calls f with the record of every grant, also those of the Caches beside
+// this one, unless counted has this memory already. It adds it. Grants that
+// come or go meanwhile may be left out. It takes no lock, so f may take its
+// time.
+func (c *memory[R]) Each(counted map[any]bool, f func(*R)) {
+	if counted[c] {
+		return
+	}
+	counted[c] = true
+	slots := c.table.Load().slots
+	for i := range slots {
+		if s := slots[i].snapshot.Load(); s != nil {
+			f(s.rest.record)
+		}
+	}
+}
+
 // Len returns the number of grants.
-func (c *Cache[R]) Len() int {
+func (c *memory[R]) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.places)
@@ -328,7 +352,7 @@ func (p *Place[R]) load() *Snapshot[R] {
 }
 
 // replace makes s what readers see, in a Place and in its slot.
-func (c *Cache[R]) replace(place *Place[R], s *Snapshot[R]) {
+func (c *memory[R]) replace(place *Place[R], s *Snapshot[R]) {
 	if old := place.load(); old != nil {
 		c.slotOf(place.hash, old).snapshot.Store(s)
 	}
@@ -337,7 +361,7 @@ func (c *Cache[R]) replace(place *Place[R], s *Snapshot[R]) {
 }
 
 // slotOf returns the slot that holds s. Its caller knows that there is one.
-func (c *Cache[R]) slotOf(hash uint64, s *Snapshot[R]) *slot[R] {
+func (c *memory[R]) slotOf(hash uint64, s *Snapshot[R]) *slot[R] {
 	slots := c.table.Load().slots
 	for i := hash; ; i++ {
 		if slot := &slots[i&uint64(len(slots)-1)]; slot.snapshot.Load() == s {
@@ -349,7 +373,7 @@ func (c *Cache[R]) slotOf(hash uint64, s *Snapshot[R]) *slot[R] {
 // insert puts s into an empty slot. If that would leave less than a quarter of
 // the slots empty, the table is replaced first. Readers use the old table
 // until then.
-func (c *Cache[R]) insert(hash uint64, s *Snapshot[R]) {
+func (c *memory[R]) insert(hash uint64, s *Snapshot[R]) {
 	if 4*(c.used+1) > 3*len(c.table.Load().slots) {
 		c.rebuild()
 	}
@@ -371,7 +395,7 @@ func (t *table[R]) put(hash uint64, s *Snapshot[R]) {
 
 // rebuild replaces the table by one without removed grants, at least half of
 // which is empty.
-func (c *Cache[R]) rebuild() {
+func (c *memory[R]) rebuild() {
 	size := leastSlots
 	for size < 2*len(c.places) {
 		size *= 2
@@ -388,7 +412,7 @@ func (c *Cache[R]) rebuild() {
 }
 
 // remove removes the grant whose key has this hash.
-func (c *Cache[R]) remove(key uint64) {
+func (c *memory[R]) remove(key uint64) {
 	place := c.places[key]
 	c.slotOf(place.hash, place.load()).snapshot.Store(nil)
 	place.snapshot.Store(nil)

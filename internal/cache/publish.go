@@ -129,7 +129,7 @@ func (o *Op[R]) Forget() {
 // Extend replaces old by e, which differs from old.Entry in its times, and
 // reports whether it did so. If anything was published or notified for the
 // grant since old was loaded, Extend changes nothing.
-func (c *Cache[R]) Extend(key string, old *Snapshot[R], e Entry[R]) bool {
+func (c *memory[R]) Extend(key string, old *Snapshot[R], e Entry[R]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	place := c.places[c.keyHash(key)]
@@ -137,7 +137,7 @@ func (c *Cache[R]) Extend(key string, old *Snapshot[R], e Entry[R]) bool {
 		return false
 	}
 	next := snapshot(e)
-	next.length, next.subject = old.length, old.subject
+	next.length, next.subject, next.space = old.length, old.subject, old.space
 	c.replace(place, next)
 	return true
 }
@@ -146,7 +146,7 @@ func (c *Cache[R]) Extend(key string, old *Snapshot[R], e Entry[R]) bool {
 // grant if key is empty. The grant is read again before its next use, unless
 // version is the one that the cache holds or the one before it, as after a
 // write of this process. Version zero is any version.
-func (c *Cache[R]) Invalidate(key string, version uint64) {
+func (c *memory[R]) Invalidate(key string, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if key != "" {
@@ -162,7 +162,7 @@ func (c *Cache[R]) Invalidate(key string, version uint64) {
 }
 
 // invalidate is Invalidate for one key, under the mutex.
-func (c *Cache[R]) invalidate(key string, version uint64) {
+func (c *memory[R]) invalidate(key string, version uint64) {
 	notify(c.ops[key], version)
 	place := c.places[c.keyHash(key)]
 	if s := place.load(); s != nil && (version == 0 || version != s.version && version != s.rest.over) {
@@ -184,7 +184,7 @@ func notify[R any](ops []*Op[R], version uint64) {
 // outdate makes a grant one that must be read again. It makes a new Snapshot
 // even if the old one had to be read again already, so that Extend sees the
 // change.
-func (c *Cache[R]) outdate(place *Place[R]) {
+func (c *memory[R]) outdate(place *Place[R]) {
 	next := *place.load()
 	next.until, next.recheck = Moment{}, Moment{}
 	c.replace(place, &next)
@@ -195,7 +195,11 @@ func (c *Cache[R]) outdate(place *Place[R]) {
 func (c *Cache[R]) placeOf(key, subject string) *Place[R] {
 	hash := c.keyHash(key)
 	place := c.places[hash]
-	if place != nil && !place.load().is(identify(subject)) {
+	if place == nil {
+		return nil
+	}
+	name, length := identify(subject)
+	if !place.load().is(c.space, name, length) {
 		c.remove(hash)
 		return nil
 	}
@@ -224,7 +228,7 @@ func (c *Cache[R]) store(place *Place[R], key, subject string, e Entry[R]) *Snap
 	}
 	s := snapshot(e)
 	name, length := identify(subject)
-	s.length = length
+	s.length, s.space = length, c.space
 	copy(s.subject[:], name)
 	if place == nil {
 		c.evict()
@@ -245,10 +249,18 @@ func (c *Cache[R]) oneSet(old *Snapshot[R], e *Entry[R]) bool {
 		c.o.Same(e.Record, old.rest.record)
 }
 
-// tidy removes the grants that nobody has used for the idle time. It does so at
-// most once in that time. A grant in use is published again whenever one of its
-// times has passed, so a grant whose times passed long ago is not in use.
-func (c *Cache[R]) tidy() {
+// Tidy removes the grants that nobody has used for the idle time. It does so at
+// most once in that time. Each publication does it too.
+func (c *memory[R]) Tidy() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tidy()
+}
+
+// tidy is Tidy under the mutex. A grant in use is published again whenever one
+// of its times has passed. So a grant whose times passed long ago is not in
+// use.
+func (c *memory[R]) tidy() {
 	now := c.Now().Mono
 	if now-c.tidied < c.o.Idle {
 		return
@@ -267,7 +279,7 @@ func (c *Cache[R]) tidy() {
 // evict makes room for one more grant. If the cache is full, it removes the
 // quarter of the grants whose last publication is longest ago. It removes so
 // many because it has to look at all of them.
-func (c *Cache[R]) evict() {
+func (c *memory[R]) evict() {
 	n := len(c.places)
 	if n < c.o.Limit {
 		return

@@ -7,6 +7,10 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/ahead"
+	"github.com/authtrip/authtrip/internal/changes"
+	"github.com/authtrip/authtrip/internal/due"
+	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/pacing"
@@ -29,7 +33,7 @@ type operation interface {
 //
 // The subject may be empty. It is then read from the record.
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
-	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.listen(key)}
+	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.Listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
 		r.rejected, r.ahead = renewal.Rejected, renewal.Ahead
 	}
@@ -66,40 +70,42 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 type run struct {
 	*Keeper
 	key, subject string
-	rejected     string               // the access token that a renewal is to replace
-	ahead        bool                 // that token is still good
-	background   bool                 // no caller waits for it
-	begun        time.Duration        // by the monotonic clock
-	heard        *subscription        // the notifications that end a wait
-	version      storage.Version      // that was read or written last
-	token        string               // the access token that was read or written last
-	members      string               // and what is kept of the server's answers
-	home         string               // the authorization server of the grant, for a provider with several
-	scopes       string               // and the granted scopes
-	set          string               // and the name of the token set
-	prover       tokensource.ProofKey // of the refresh token that is to be sent; nil if it is bound to no key
-	intent       string               // and the intent, which names the next set
-	user         string               // and the user, as the ID token of the login has it
-	exchanged    time.Time            // and when that login was
-	seen         *pending             // the last read or write, for the cache; nil after it was published
-	written      func()               // publishes the last write; nil after that
+	rejected     string                // the access token that a renewal is to replace
+	ahead        bool                  // that token is still good
+	background   bool                  // no caller waits for it
+	begun        time.Duration         // by the monotonic clock
+	heard        *changes.Subscription // the notifications that end a wait
+	version      storage.Version       // that was read or written last
+	token        string                // the access token that was read or written last
+	members      string                // and what is kept of the server's answers
+	home         string                // the authorization server of the grant, for a provider with several
+	scopes       string                // and the granted scopes
+	set          string                // and the name of the token set
+	failures     uint64                // and the attempts in a row that failed with it
+	prover       tokensource.ProofKey  // of the refresh token that is to be sent; nil if it is bound to no key
+	first        bool                  // and whether it is traded as the token of a login
+	intent       string                // and the intent, which names the next set
+	user         string                // and the user, as the ID token of the login has it
+	exchanged    time.Time             // and when that login was
+	seen         *pending              // the last read or write, for the cache; nil after it was published
+	written      func()                // publishes the last write; nil after that
 
 	stored   error  // the last failure of the store
 	answered error  // the last failure of the server, or the reason why it was not asked
 	reason   string // for the event of what the server did
 	broken   error  // why tokens that were issued cannot be sent
 
-	admitted    bool // it counts as a refresh in flight
-	justRenewed bool // a renewal is refused because the last one did not help
-	unknown     bool // a write may have happened, or may still happen
-	interrupted bool // a wait was ended
-	loggedOut   bool // a logout was stored
+	admitted    func() // ends what counts as a refresh in flight; nil if none does
+	justRenewed bool   // a renewal is refused because the last one did not help
+	unknown     bool   // a write may have happened, or may still happen
+	interrupted bool   // a wait was ended
+	loggedOut   bool   // a logout was stored
 }
 
 // access prepares a read or a write of the stored grant. The cache compares
 // what the store notifies from then on with the outcome (G12).
 func (r *run) access() {
-	r.heard.clear()
+	r.heard.Clear()
 	r.missed()
 	r.seen = r.cache.Begin(r.key, r.subject)
 }
@@ -116,7 +122,7 @@ func (r *run) missed() {
 // leave ends the run.
 func (r *run) leave() {
 	r.sent()
-	r.changes.leave(r.key, r.heard)
+	r.changes.Leave(r.key, r.heard)
 	r.missed()
 }
 
@@ -192,7 +198,8 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
-	r.set, r.intent = t.ID, record.Intent.ID
+	r.set, r.intent, r.first = t.ID, record.Intent.ID, !t.Trade.After(t.Obtained)
+	r.failures = record.Failures + record.Doubts + r.refused.Count(r.key, t.ID)
 	r.user, r.exchanged = record.User, record.Exchanged
 	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
 		r.home, _ = kept.Members(t.Members)[name].(string) // a tombstone has none, and its tokens are still to be revoked
@@ -203,12 +210,12 @@ func (r *run) know(record *lease.Record) {
 // if the process was stopped or suspended meanwhile, by either clock (G18): the
 // entry may be due by now, and another process removes it because the grant
 // has nothing due yet. The grant must not be written then (G20).
-func (r *run) enlistInTime(ctx context.Context, due time.Time) error {
+func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
 	begun := r.now()
-	if err := r.enlist(ctx, r.key, due); err != nil {
+	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
 		return err
 	}
-	const limit = dueGrace - clockSkew
+	const limit = due.Grace - clockSkew
 	now := r.now()
 	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
 		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
@@ -236,6 +243,9 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
+	if r.first {
+		ctx = firsttrade.With(ctx)
+	}
 	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
 	r.sent()
 	return r.answer(ctx, e, sent, tok, err)
@@ -323,12 +333,12 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	if tok.RefreshToken != "" {
-		before = kept.WithNewRefreshToken(before)
-	}
-	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
+	t.Members = kept.Next(k.client.Provider().KeepMembers, k.member(tok), before, tok.RefreshToken != "", sent)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	if trade := k.client.Provider().Trade; trade.Next.URL != "" && t.Refresh == "" {
+		t.Trade = ahead.TradeFrom(t.Obtained, t.Expiry, trade.From)
 	}
 	return t
 }
@@ -349,10 +359,11 @@ func (k *Keeper) member(tok *oauth2.Token) func(path string) any {
 // revoke revokes one token (RFC 7009). A server without a revocation endpoint
 // has nothing to do.
 func (r *run) revoke(ctx context.Context, e lease.Effect) lease.Event {
-	if !r.beginRevoking() {
+	leave := r.beginRevoking()
+	if leave == nil {
 		return lease.Event{Unsent: true} // another process, or the next start, goes on
 	}
-	defer func() { <-r.revoking }()
+	defer leave()
 	hint := oauth.HintAccessToken
 	if e.Refresh {
 		hint = oauth.HintRefreshToken

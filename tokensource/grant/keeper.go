@@ -70,19 +70,20 @@ import (
 	"hash/fnv"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/about"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/clock"
+	"github.com/authtrip/authtrip/internal/due"
+	"github.com/authtrip/authtrip/internal/gate"
 	"github.com/authtrip/authtrip/internal/isnil"
+	"github.com/authtrip/authtrip/internal/lifetime"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/proving"
-	"github.com/authtrip/authtrip/internal/timed"
+	"github.com/authtrip/authtrip/internal/trials"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -101,37 +102,25 @@ type Keeper struct{ *engine }
 
 // engine is a Keeper behind the first pointer. Its fields never change.
 type engine struct {
-	*lifetime
+	*common // with other Keepers
 	server
 	proving.Authorizer
 
+	life   *lifetime.Lifetime
 	client *oauth.Client
 	owner  *tokensource.Owner // of the subjects
-	store  *timed.Store
+	id     due.Owner          // the client, in the index of due work
 	o      Options
 	rules  lease.Rules
-	clock  *clock.Clock
 
-	cache   *cache.Cache[lease.Record]
-	grants  *table           // what this process alone knows of its grants
-	changes *changes         // of stored grants, as the store notifies of them
-	hooks   *hooks           // of package middleware
-	breaker *pacing.Breaker  // of requests to the token endpoint
-	refused *pacing.Refusals // failed attempts that concern one grant in this process
-	trials  *pacing.Trials   // renewals that did not help
-	sending pacing.Gate      // bounds the refreshes in flight
-
-	loads    *singleflight.Group // reads of the store, by subject
-	renewals *singleflight.Group // by subject
-	revoking chan struct{}       // holds one element for each revocation in flight
-}
-
-// lifetime counts the work of a Keeper, and ends it.
-type lifetime struct {
-	mu     sync.Mutex     // guards closed; never held across I/O
-	closed bool           // no new work begins
-	work   sync.WaitGroup // what Close waits for
-	done   chan struct{}  // closed by Close
+	cache    cache.Cache[lease.Record]
+	grants   *table           // what this Keeper alone knows of its grants
+	hooks    *hooks           // of package middleware
+	breaker  *pacing.Breaker  // of requests to the token endpoint
+	refused  *pacing.Refusals // failed attempts that concern one grant in this process
+	trials   *trials.Trials   // renewals that did not help
+	sending  *gate.Share      // bounds the refreshes in flight
+	revoking gate.Gate        // bounds the revocations in flight
 }
 
 // Options adjusts a [Keeper]. The zero value is the safe default.
@@ -182,6 +171,20 @@ type Options struct {
 	// which the provider issues no refresh tokens. What is lost: every user must
 	// log in again when the first access token expires.
 	WithoutRefresh bool
+
+	// With is a Keeper of another client whose engine this Keeper joins: a program
+	// with thousands of tenants, each of them with a client of its own, needs one
+	// engine. The Keepers then share the store, its notifications, the work in the
+	// background, the grants in memory and the bounds of requests in flight, of
+	// which none of them takes more than a quarter. A Keeper that joins costs no
+	// goroutine. Subjects, grants and the pauses after failures stay apart, and
+	// each Keeper has an own Close. Whether With is closed makes no difference.
+	//
+	// The store must be that of With, and CacheSize, StoreTimeout, DueInterval and
+	// Clock must be zero: those of With are in force. Two Keepers of one client
+	// share its grants as two processes do. So a Keeper with a new secret can be
+	// made before the old one is closed. Nil means an engine of its own.
+	With *Keeper
 
 	// OnEvent is called with what happens to grants, for audit, logs and metrics.
 	// The kinds are the constants of this package. Its context is that of the call
@@ -264,37 +267,40 @@ func New(client *oauth.Client, store storage.Store, o *Options) (*Keeper, error)
 	if err := o.checkStore(client, store); err != nil {
 		return nil, err
 	}
-	set := o.withDefaults()
-	k := &Keeper{&engine{
-		lifetime: &lifetime{done: make(chan struct{})},
-		server:   about.Of(client.Provider()),
+	shared, err := commonFor(store, o)
+	if err != nil {
+		return nil, err
+	}
+	k := newKeeper(client, shared, o.withDefaults())
+	shared.join(k)
+	return k, nil
+}
 
-		client:   client,
-		owner:    &tokensource.Owner{Authority: client.Provider().Authority(), ClientID: client.ClientID()},
-		store:    &timed.Store{Store: store, Timeout: set.StoreTimeout},
-		o:        set,
-		rules:    set.rules(client),
-		clock:    set.Clock,
-		cache:    cache.New(cache.Options[lease.Record]{Limit: set.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
+// newKeeper returns a Keeper that has not joined the others yet.
+func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
+	o.With, o.StoreTimeout, o.Clock = nil, shared.store.Timeout, shared.clock
+	p := client.Provider()
+	k := &Keeper{&engine{
+		common: shared,
+		server: about.Of(p),
+
+		life:   lifetime.New(),
+		client: client,
+		owner:  &tokensource.Owner{Authority: p.Authority(), ClientID: client.ClientID()},
+		id:     due.OwnerOf(ownerOf(p.Authority(), client.ClientID())),
+		o:      o,
+		rules:  o.rules(client),
+
 		grants:   new(table),
-		changes:  new(changes),
 		hooks:    new(hooks),
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
-		trials:   pacing.NewTrials(set.RenewSpacing),
-		sending:  make(pacing.Gate, maxRefreshes),
-		loads:    new(singleflight.Group),
-		renewals: new(singleflight.Group),
-		revoking: make(chan struct{}, maxRevocations),
+		trials:   trials.New(o.RenewSpacing),
+		sending:  shared.refreshes.Join(),
+		revoking: make(gate.Gate, maxRevocations),
 	}}
 	k.Authorizer = proving.For(k.Token)
-	if w, ok := store.(storage.Watcher); ok {
-		k.work.Go(func() { k.watch(w) })
-	}
-	if set.DueInterval > 0 {
-		k.work.Go(k.workOff)
-	}
-	return k, nil
+	return k
 }
 
 func (o *Options) check(client *oauth.Client) error {
@@ -350,6 +356,9 @@ func orElse[T comparable](value *T, fallback T) {
 // rules returns the settings of the lease protocol.
 func (o *Options) rules(client *oauth.Client) lease.Rules {
 	resends := map[InDoubtPolicy]uint64{ResendOnce: 1, ResendNever: 0, ResendAlways: math.MaxUint64}
+	if client.Provider().Trade.Next.URL != "" { // an access token is no credential for one use
+		resends[o.InDoubt] = math.MaxUint64
+	}
 	return lease.Rules{
 		Self:   randomID(),
 		Lease:  client.Timeout() + leaseMargin,
@@ -382,7 +391,10 @@ func (k *Keeper) Store() storage.Store { return k.store.Store }
 // be written. It may be called twice. Afterwards every call that needs more
 // than memory returns [tokensource.ErrClosed].
 func (k *Keeper) Close() error {
-	k.stop()
+	k.life.Stop()
+	if k.leave(k) {
+		k.sending.Leave()
+	}
 	unsaved, intents := k.grants.unwritten()
 	var list []error
 	if unsaved > 0 {
@@ -394,44 +406,21 @@ func (k *Keeper) Close() error {
 	return errors.Join(list...)
 }
 
-func (l *lifetime) isClosed() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closed
-}
-
-// begin counts a piece of work that Close must wait for. It returns false after
-// Close was called. The caller must call work.Done at the end of the work.
-func (l *lifetime) begin() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
-		l.work.Add(1)
-	}
-	return !l.closed
-}
-
-// stop lets no new work begin, and waits for the rest.
-func (l *lifetime) stop() {
-	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.done)
-	}
-	l.mu.Unlock()
-	l.work.Wait()
-}
-
 // now reads both clocks at one moment.
 func (k *Keeper) now() lease.Clock {
 	wall, mono := k.clock.Now()
 	return lease.Clock{Wall: wall, Mono: mono}
 }
 
-// jitter is a random number that stays the same for the same process, grant and
-// n. A simulation repeats it.
-func (k *Keeper) jitter(key string, n uint64) uint64 {
+// own returns a name for a subject that no other Keeper uses.
+func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
+
+// jitter is a random number that stays the same for the same Keeper, key and n.
+// A simulation repeats it.
+func (k *Keeper) jitter(key string, n uint64) uint64 { return jitter(k.rules.Self, key, n) }
+
+func jitter(process, key string, n uint64) uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", k.rules.Self, key, n) // never fails (package hash)
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", process, key, n) // never fails (package hash)
 	return h.Sum64()
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 const (
@@ -101,7 +100,7 @@ func TestG7_ATombstoneIsSweptAfterADay(t *testing.T) {
 		if n := len(w.grants()); n != 0 {
 			t.Errorf("grants in the store a day after the logout = %d, want none", n)
 		}
-		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(t, g, key))
+		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(key))
 		if err != nil || strings.Contains(string(part.Value()), key) {
 			t.Errorf("the index of due work still names the grant, %v", err)
 		}
@@ -241,7 +240,7 @@ func TestG20_AnEntryThatIsOvertakenIsWrittenAgain(t *testing.T) {
 		if err := g.Logout(t.Context(), w.User); err != nil {
 			t.Fatal(err)
 		}
-		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(t, g, key))
+		part, err := w.Store.Store.Get(t.Context(), grant.PartOf(key))
 		if err != nil || !strings.Contains(string(part.Value()), key) {
 			t.Errorf("the index does not name the grant, %v", err)
 		}
@@ -266,7 +265,7 @@ func TestADamagedIndexStopsNoLogout(t *testing.T) {
 				w := newWorld(t)
 				g := w.Process(nil)
 				w.Login(g)
-				part := grant.PartOf(t, g, w.keyOf(w.User))
+				part := grant.PartOf(w.keyOf(w.User))
 				if _, err := w.Store.Store.Put(t.Context(), part, []byte(tt.value), 0); err != nil {
 					t.Fatal(err)
 				}
@@ -280,22 +279,6 @@ func TestADamagedIndexStopsNoLogout(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Two apps share a store. Neither looks at the due work of the other.
-func TestEachClientHasAnIndexOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		g := w.Process(nil)
-		key := w.keyOf(w.User)
-		here := grant.PartOf(t, g, key)
-		p := w.Fake.Provider("")
-		p.Issuer = "https://elsewhere.example"
-		w.clientFor(func(q *provider.Provider) { *q = *p })
-		if there := grant.PartOf(t, w.Process(nil), key); there == here {
-			t.Errorf("two clients have one index, %s", here)
-		}
-	})
 }
 
 // Grants that nobody can read are looked at once an hour, and stop no others.

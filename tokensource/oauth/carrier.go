@@ -27,7 +27,10 @@ type carrier struct {
 
 // freshTransport is a transport that uses each connection once, made of another
 // one.
-type freshTransport struct{ of, transport *http.Transport }
+type freshTransport struct {
+	of, transport *http.Transport
+	byDefault     bool // the program gave none: no proxy for http
+}
 
 func newCarrier(hc *http.Client, certificate func() (*tls.Certificate, error)) *carrier {
 	return &carrier{given: transportOf(hc), certificate: certificate}
@@ -51,17 +54,21 @@ func (c *carrier) transport() http.RoundTripper {
 	}
 	f := c.fresh.Load()
 	if f == nil || f.of != pooled {
-		f = &freshTransport{of: pooled, transport: pooled.Clone()}
-		f.transport.DisableKeepAlives = true
-		if c.given == nil {
-			f.transport.Proxy = httpsOnly(pooled.Proxy)
-		}
-		if c.certificate != nil {
-			withCertificate(f.transport, c.certificate)
-		}
+		f = c.freshOf(pooled)
 		c.fresh.Store(f)
 	}
 	return f.transport
+}
+
+// freshOf returns a transport that uses each connection once, made of pooled.
+func (c *carrier) freshOf(pooled *http.Transport) *freshTransport {
+	f := fresh(pooled, c.given == nil)
+	if c.certificate == nil {
+		return f
+	}
+	f = &freshTransport{of: pooled, transport: f.transport.Clone()}
+	withCertificate(f.transport, c.certificate)
+	return f
 }
 
 // httpsOnly returns the proxy of the environment for https, where it sees

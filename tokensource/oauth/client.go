@@ -25,7 +25,7 @@ type Client struct {
 	provider     *provider.Provider
 	registration *Registration
 	carrier      *carrier
-	limits       limits
+	limits       *limits
 	timeout      time.Duration
 	at           endpoints // where requests are sent
 	fapi         bool      // Options.FAPI2

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,9 +21,37 @@ import (
 
 // adapted returns a copy of p for one client: with the client ID where p has a
 // place for it, and with the parameters of the authorization response among the
-// members that are kept.
+// members that are kept. Clients of one server share the copy if it has no
+// place for a client ID.
 func adapted(p *provider.Provider, clientID string) *provider.Provider {
-	p = p.Clone()
+	p = sharedFacts(p)
+	if !hasPlace(p) {
+		return p
+	}
+	return withClientID(p, clientID)
+}
+
+// hasPlace reports whether p has a place for the client ID.
+func hasPlace(p *provider.Provider) bool {
+	has := func(s string) bool { return strings.Contains(s, clientIDPlace) }
+	for _, value := range p.API.Headers {
+		if has(value) {
+			return true
+		}
+	}
+	for _, values := range p.IdentityRequest.Header {
+		if slices.ContainsFunc(values, has) {
+			return true
+		}
+	}
+	return has(p.RevocationURL)
+}
+
+// withClientID puts the client ID where p has a place for it, in a copy that
+// shares the rest.
+func withClientID(shared *provider.Provider, clientID string) *provider.Provider {
+	p := new(*shared)
+	p.API.Headers, p.IdentityRequest.Header = maps.Clone(p.API.Headers), p.IdentityRequest.Header.Clone()
 	p.RevocationURL = strings.ReplaceAll(p.RevocationURL, clientIDPlace, url.PathEscape(clientID))
 	for name, value := range p.API.Headers {
 		p.API.Headers[name] = strings.ReplaceAll(value, clientIDPlace, clientID)
@@ -32,6 +61,12 @@ func adapted(p *provider.Provider, clientID string) *provider.Provider {
 			values[i] = strings.ReplaceAll(values[i], clientIDPlace, clientID)
 		}
 	}
+	return p
+}
+
+// withCallbackMembers adds the parameters of the authorization response to the
+// members that are kept.
+func withCallbackMembers(p *provider.Provider) *provider.Provider {
 	for _, name := range append(slices.Clone(p.KeepCallback), p.TokenHostParam) {
 		if name != "" && !slices.Contains(p.KeepMembers, name) {
 			p.KeepMembers = append(p.KeepMembers, name)

@@ -1,4 +1,9 @@
-package pacing
+// Package trials finds renewals of a token that do not help.
+//
+// An API may reject the new token as well, whatever it is given. Each renewal
+// that did not help makes the pause before the next one longer. Everything is
+// safe for concurrent use, and nothing fails.
+package trials
 
 import (
 	"maps"
@@ -17,7 +22,7 @@ const mostSpacing = 60
 // forbidden, would cost a refresh for each request.
 //
 // A grant has an entry from a rejection until the API accepts the next token.
-// Make one with NewTrials.
+// Make one with New.
 type Trials struct {
 	base, longest time.Duration // the shortest and the longest pause
 
@@ -28,9 +33,9 @@ type Trials struct {
 	swept time.Duration // when old entries were dropped last
 }
 
-// NewTrials returns Trials with the shortest pause.
-func NewTrials(spacing time.Duration) *Trials {
-	return &Trials{base: spacing, longest: mostSpacing * spacing, list: map[string]*trial{}}
+// New returns Trials with the shortest pause.
+func New(spacing time.Duration) *Trials {
+	return &Trials{base: spacing, longest: mostSpacing * spacing}
 }
 
 // trial is what the API made of the tokens of one subject.
@@ -103,7 +108,7 @@ func (t *Trials) Accept(subject, access string, renewed bool, now time.Duration)
 	case r == nil:
 	case renewed && access != r.rejected, now-r.at > t.longest:
 		delete(t.list, subject)
-		t.open.Store(int64(len(t.list)))
+		t.counted()
 	default:
 		r.accepted = true
 	}
@@ -113,8 +118,11 @@ func (t *Trials) Accept(subject, access string, renewed bool, now time.Duration)
 func (t *Trials) add(subject string, r *trial, now time.Duration) {
 	t.sweep(now)
 	r.at = now
+	if t.list == nil {
+		t.list = map[string]*trial{}
+	}
 	t.list[subject] = r
-	t.open.Store(int64(len(t.list)))
+	t.counted()
 }
 
 // sweep drops entries that no pause needs any more, from time to time (G10).
@@ -126,5 +134,13 @@ func (t *Trials) sweep(now time.Duration) {
 	}
 	t.swept = now
 	maps.DeleteFunc(t.list, func(_ string, r *trial) bool { return now-r.at > t.longest })
+	t.counted()
+}
+
+// counted counts the entries. An empty map keeps its memory, so it goes.
+func (t *Trials) counted() {
 	t.open.Store(int64(len(t.list)))
+	if len(t.list) == 0 {
+		t.list = nil
+	}
 }

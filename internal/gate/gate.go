@@ -1,4 +1,9 @@
-package pacing
+// Package gate bounds how many pieces of work are under way at once (G10).
+//
+// A [Gate] is one bound. [Shares] are a bound for several parties, of which
+// none takes all places (G17). Everything is safe for concurrent use. There are
+// no errors.
+package gate
 
 import "context"
 

@@ -1,0 +1,63 @@
+package gate_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/authtrip/authtrip/internal/gate"
+)
+
+// entered counts how many pieces of work may begin at once.
+func entered(s *gate.Share) (n int, leave func()) {
+	full, stop := context.WithCancel(context.Background())
+	stop()
+	var ends []func()
+	for range 100 {
+		if end := s.Enter(full); end != nil { // a free place wins over an end of the context, some times
+			ends = append(ends, end)
+		}
+	}
+	return len(ends), func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+}
+
+func TestShares(t *testing.T) {
+	shares := gate.NewShares(8, 2)
+	a := shares.Join()
+	n, leave := entered(a)
+	if n != 8 {
+		t.Errorf("one party alone has %d places, want 8", n)
+	}
+	leave()
+	b := shares.Join()
+	n, leave = entered(a)
+	if n != 2 {
+		t.Errorf("one of two parties has %d places, want 2", n)
+	}
+	if m, end := entered(b); m != 2 {
+		t.Errorf("the other party has %d places, want 2", m)
+	} else {
+		end()
+	}
+	leave()
+	if n, leave = entered(a); n != 2 {
+		t.Errorf("a party that left its places has %d, want 2", n)
+	}
+	leave()
+	b.Leave()
+	if n, leave = entered(a); n != 8 {
+		t.Errorf("the party that remains has %d places, want 8", n)
+	}
+	leave()
+
+	all := gate.NewShares(3, 2)
+	c, d := all.Join(), all.Join()
+	_, leave = entered(c)
+	if n, _ := entered(d); n != 1 {
+		t.Errorf("of 3 places for all, 2 of which are taken, a party has %d, want 1", n)
+	}
+	leave()
+}
