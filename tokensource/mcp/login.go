@@ -51,11 +51,12 @@ func Open(ctx context.Context, endpoint string, store storage.Store, keys seal.A
 	if store == nil {
 		return nil, errors.New("mcp: nil store")
 	}
-	found, err := Find(ctx, endpoint, nil, o)
+	o = o.prepared()
+	found, err := o.find(ctx, endpoint, nil, "")
 	if err != nil {
 		return nil, err
 	}
-	client, err := o.client(ctx, found, store, "")
+	client, _, err := o.client(ctx, found, store, "")
 	if err != nil {
 		return nil, err
 	}

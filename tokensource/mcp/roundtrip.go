@@ -2,12 +2,10 @@ package mcp
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -17,7 +15,9 @@ import (
 // a token. Use it without the Handler: as HTTPClient of the SDK's
 // StreamableClientTransport, or alone.
 //
-// After a login the request is sent once more if it has no body, or GetBody.
+// After a login the request is sent once more if it has no body, or GetBody. If
+// the server rejects a token that was just renewed, the program gets the answer
+// with status 401: see [ErrRejected].
 func (h *Handler) Client() *http.Client {
 	return &http.Client{Transport: roundTripper{h}}
 }
@@ -37,6 +37,9 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		since := h.count()
 		resp, sent, err := rt.send(next)
+		if sent && err == nil && resp.StatusCode != http.StatusUnauthorized {
+			h.accepted()
+		}
 		demands := err == nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden)
 		if !demands || try == maxTries {
 			return resp, err
@@ -45,13 +48,15 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		if next == nil || !wants(resp) {
 			return resp, nil
 		}
-		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-		_ = resp.Body.Close()
 		err = h.authorize(req.Context(), attempt{req: req, resp: resp, since: since, renewed: sent})
+		if err != nil && next.Body != nil {
+			_ = next.Body.Close()
+		}
+		if errors.Is(err, ErrRejected) {
+			return resp, nil // no token helps: the answer is the program's
+		}
+		_ = resp.Body.Close() // it may have no end, so it is not drained
 		if err != nil {
-			if next.Body != nil {
-				_ = next.Body.Close()
-			}
 			return nil, err
 		}
 	}
@@ -73,11 +78,17 @@ func (rt roundTripper) send(req *http.Request) (*http.Response, bool, error) {
 		}
 		return nil, false, err
 	}
-	if c != nil {
+	if c != nil && !c.over.Load() {
 		again := again(req)
 		resp, err := c.tokens.RoundTrip(req)
-		if again == nil || !errors.Is(err, tokensource.ErrReauthorize) {
+		if err == nil || again == nil {
 			return resp, true, err
+		}
+		if err := rt.h.lost(req.Context(), c, err); err != nil {
+			if again.Body != nil {
+				_ = again.Body.Close()
+			}
+			return nil, true, err
 		}
 		req = again // the answer without a token says what to do
 	}
