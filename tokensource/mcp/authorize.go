@@ -23,6 +23,8 @@ type attempt struct {
 	resp     *http.Response
 	rejected string // the access token that was sent, or empty
 	renewed  bool   // the token was rejected, and renewed already if that is possible
+	ended    bool   // the token was rejected, and the grant has no other
+	told     bool   // accepted tokens are counted
 	since    uint64 // the count of logins when the request was sent
 }
 
@@ -84,7 +86,7 @@ func (h *Handler) again(ctx context.Context, a attempt) error {
 		return err
 	}
 	if !c.leadsTo(f) {
-		return h.login(ctx, f, wanted{told: a.renewed})
+		return h.login(ctx, f, wanted{told: a.told})
 	}
 	if c, err = h.upToDate(ctx, c, f); err != nil {
 		return err
@@ -97,7 +99,7 @@ func (h *Handler) again(ctx context.Context, a attempt) error {
 	f.Scopes = union(h.askedFor(ctx, c), f.Scopes)
 	switch {
 	case errors.Is(cause, tokensource.ErrReauthorize), c.refused.Load():
-		return h.login(ctx, f, wanted{told: a.renewed})
+		return h.login(ctx, f, wanted{told: a.told})
 	case len(missing) > 0 && h.bounds.steps.Allow(operation(a.req), time.Now()):
 		return h.login(ctx, f, wanted{step: true})
 	case h.hopeless():
@@ -134,6 +136,8 @@ func (h *Handler) renew(ctx context.Context, c *connection, a attempt) (cause, e
 	switch {
 	case a.renewed:
 		return tokensource.ErrJustRenewed, nil
+	case a.ended:
+		return tokensource.ErrReauthorize, nil
 	case a.rejected == "":
 		tok, err := h.token(ctx, c)
 		if err != nil || tok != nil {

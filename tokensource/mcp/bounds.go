@@ -65,7 +65,10 @@ func (h *Handler) mayLogin(place string, step, told bool) error {
 			return rejected(left)
 		}
 	}
-	if !h.bounds.logins.Allow(place, now) {
+	switch allowed := h.bounds.logins.Allow(place, now); {
+	case !allowed && step:
+		return fmt.Errorf("%w: %d logins in %v", ErrInsufficient, maxLogins, loginWindow)
+	case !allowed:
 		return fmt.Errorf("%w: %d logins in %v", ErrRejected, maxLogins, loginWindow)
 	}
 	return nil

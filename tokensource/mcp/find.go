@@ -130,11 +130,16 @@ func findAtOrigin(ctx context.Context, c *discovery.Client, endpoint string, res
 	case !errors.Is(err, discovery.ErrNotFound):
 		return nil, err
 	}
-	f.Provider = &provider.Provider{
+	f.Provider = atOrigin(origin, o)
+	return f, f.Provider.Validate()
+}
+
+// atOrigin returns the facts about a server without metadata.
+func atOrigin(origin string, o *Options) *provider.Provider {
+	return &provider.Provider{
 		Name: "mcp", AuthorizationURL: origin + "/authorize", TokenURL: origin + "/token", RegistrationURL: origin + "/register",
 		APIOrigins: []string{origin}, InsecureLoopback: o.InsecureLoopback && strings.HasPrefix(origin, "http://"),
 	}
-	return f, f.Provider.Validate()
 }
 
 // complete makes the Provider of the metadata.

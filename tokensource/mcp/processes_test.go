@@ -143,8 +143,8 @@ func answer(w http.ResponseWriter, status int, v any) {
 type site struct {
 	endpoint string
 	issuer   atomic.Pointer[issuer]
-	rejects  atomic.Bool  // every token
-	tools    http.Handler // answers requests with a good token; may be nil
+	rejects  atomic.Bool    // every token
+	tools    http.Handler   // answers requests with a good token; may be nil
 	together sync.WaitGroup // the first requests without a token
 	waits    atomic.Int64   // how many of them there are
 }

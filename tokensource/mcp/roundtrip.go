@@ -37,7 +37,7 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		since := h.count()
 		resp, sent, err := rt.send(next)
-		if sent && err == nil && resp.StatusCode != http.StatusUnauthorized {
+		if sent == carried && err == nil && resp.StatusCode != http.StatusUnauthorized {
 			h.accepted()
 		}
 		demands := err == nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden)
@@ -48,7 +48,7 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		if next == nil || !wants(resp) {
 			return resp, nil
 		}
-		err = h.authorize(req.Context(), attempt{req: req, resp: resp, since: since, renewed: sent})
+		err = h.authorize(req.Context(), attempt{req: req, resp: resp, since: since, renewed: sent == carried, ended: sent == ended, told: true})
 		if err != nil && next.Body != nil {
 			_ = next.Body.Close()
 		}
@@ -68,34 +68,43 @@ func wants(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized || lacks
 }
 
-// send sends a request, with the token if there is one, and reports whether
-// there was one.
-func (rt roundTripper) send(req *http.Request) (*http.Response, bool, error) {
+// sending says how a request was sent.
+type sending int
+
+const (
+	bare    sending = iota // without a token: there is none
+	ended                  // without a token: that of the connection cannot be renewed
+	carried                // with the token
+)
+
+// send sends a request, with the token if there is one.
+func (rt roundTripper) send(req *http.Request) (*http.Response, sending, error) {
 	c, err := rt.h.connection(req.Context())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		return nil, false, err
+		return nil, bare, err
 	}
+	how := bare
 	if c != nil && !c.over.Load() {
 		again := again(req)
 		resp, err := c.tokens.RoundTrip(req)
 		if err == nil || again == nil {
-			return resp, true, err
+			return resp, carried, err
 		}
 		if err := rt.h.lost(req.Context(), c, err); err != nil {
 			if again.Body != nil {
 				_ = again.Body.Close()
 			}
-			return nil, true, err
+			return nil, carried, err
 		}
-		req = again // the answer without a token says what to do
+		req, how = again, ended // the answer without a token says what to do
 	}
-	bare := req.Clone(req.Context())
-	bare.Header.Del("Authorization")
-	resp, err := rt.h.options.base().RoundTrip(bare)
-	return resp, false, err
+	plain := req.Clone(req.Context())
+	plain.Header.Del("Authorization")
+	resp, err := rt.h.options.base().RoundTrip(plain)
+	return resp, how, err
 }
 
 // again returns the request for another try, or nil if its body is gone then.
