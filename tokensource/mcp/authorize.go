@@ -120,6 +120,7 @@ func (h *Handler) issuer(ctx context.Context) string {
 // upToDate returns the connection with the endpoints of now. The login stays.
 func (h *Handler) upToDate(ctx context.Context, c *connection, f *Found) (*connection, error) {
 	if c.current(f) {
+		c.over.Store(false)
 		return c, nil
 	}
 	now, err := h.reconnect(ctx, f, c.memory)

@@ -36,10 +36,12 @@ type issuer struct {
 	registers  bool
 	registered atomic.Int64
 	moved      atomic.Bool // the endpoint for tokens is elsewhere
+	redirects  []string    // that apps register
 
-	mu     sync.Mutex // guards what follows
-	forms  []url.Values
-	forgot []string // clients that the server does not know any more
+	mu         sync.Mutex // guards what follows
+	forms      []url.Values
+	forgot     []string // clients that the server does not know any more
+	revocation string   // the endpoint for revocations, or empty
 }
 
 // forget lets the server forget a client. It says so to whoever asks.
@@ -60,7 +62,7 @@ func newIssuer(t *testing.T, registers bool) *issuer {
 	mux := http.NewServeMux()
 	listener := httptest.NewServer(mux)
 	t.Cleanup(listener.Close)
-	i := &issuer{url: listener.URL, registers: registers}
+	i := &issuer{url: listener.URL, registers: registers, redirects: []string{redirectURL}}
 	app := oauthtest.App{ClientID: "by-hand", Name: "app", RedirectURLs: []string{redirectURL}}
 	i.Server = oauthtest.New(t, &oauthtest.Options{Apps: []oauthtest.App{app.WithSecret("secret")}, Provider: &provider.Provider{
 		Name: "issuer", Issuer: i.url, AuthorizationURL: i.url + "/authorize", TokenURL: i.url + "/token",
@@ -80,6 +82,11 @@ func newIssuer(t *testing.T, registers bool) *issuer {
 		if i.moved.Load() {
 			now["token_endpoint"] = i.url + "/moved"
 		}
+		i.mu.Lock()
+		if i.revocation != "" {
+			now["revocation_endpoint"] = i.revocation
+		}
+		i.mu.Unlock()
 		answer(w, http.StatusOK, now)
 	})
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +102,7 @@ func newIssuer(t *testing.T, registers bool) *issuer {
 	})
 	mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) {
 		id := "registered-" + string('0'+rune(i.registered.Add(1)))
-		if err := i.Register(oauthtest.App{ClientID: id, Name: "app", RedirectURLs: []string{redirectURL}}); err != nil {
+		if err := i.Register(oauthtest.App{ClientID: id, Name: "app", RedirectURLs: i.redirects}); err != nil {
 			t.Error(err)
 		}
 		answer(w, http.StatusCreated, map[string]any{"client_id": id, "token_endpoint_auth_method": "none"})

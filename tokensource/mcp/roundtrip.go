@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -93,13 +94,16 @@ func (rt roundTripper) send(req *http.Request) (*http.Response, sending, error) 
 		if err == nil || again == nil {
 			return resp, carried, err
 		}
-		if err := rt.h.lost(req.Context(), c, err); err != nil {
+		if lost := rt.h.lost(req.Context(), c, err); lost != nil {
 			if again.Body != nil {
 				_ = again.Body.Close()
 			}
-			return nil, carried, err
+			return nil, carried, lost
 		}
-		req, how = again, ended // the answer without a token says what to do
+		if errors.Is(err, tokensource.ErrReauthorize) {
+			how = ended
+		}
+		req = again // the answer without a token says what to do
 	}
 	plain := req.Clone(req.Context())
 	plain.Header.Del("Authorization")

@@ -49,11 +49,17 @@ func (h *Handler) lost(ctx context.Context, c *connection, err error) error {
 		})
 	case !errors.Is(err, tokensource.ErrClient) && !errors.Is(err, tokensource.ErrTemporary):
 		return err
-	case h.mayLook():
-		// A moved endpoint may explain the failure.
-		if h.share(ctx, "look", func(ctx context.Context) error { return h.look(ctx, c) }) == nil && c.over.Load() {
+	}
+	// A moved endpoint may explain the failure. Requests that fail at the same
+	// time share one look.
+	_ = h.share(ctx, "look", func(ctx context.Context) error {
+		if c.over.Load() || !h.mayLook() {
 			return nil
 		}
+		return h.look(ctx, c)
+	})
+	if c.over.Load() {
+		return nil
 	}
 	return err
 }
