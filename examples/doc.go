@@ -6,7 +6,9 @@
 //
 //   - quickstart: a web app with a login, and a fake of X
 //   - agent: a command that calls a tool of an MCP server
-//   - gotwitter: the client library of somebody else
-//   - routers: a login on the routers chi and Echo
+//   - gateway: a reverse proxy whose callers hold capabilities and no tokens
+//   - clients: libraries of other people, which take the tokens of a user
+//   - routers: a login on net/http, chi, gorilla/mux, gin, echo and httprouter
+//   - sessions: a login in the sessions of scs and gorilla/sessions
 //   - browsers: tests of the login in a real browser
 package examples

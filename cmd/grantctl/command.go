@@ -30,8 +30,8 @@ func (e usageError) Error() string { return string(e) }
 
 func commands() []*command {
 	return []*command{
-		listCommand(), showCommand(), deleteCommand(), sealCommand(), resealCommand(), exportCommand(), importCommand(), copyCommand(),
-		probeCommand(),
+		listCommand(), showCommand(), revokeCommand(), deleteCommand(), sealCommand(), resealCommand(), exportCommand(), importCommand(),
+		copyCommand(), adoptCommand(), probeCommand(),
 	}
 }
 
@@ -44,6 +44,10 @@ func dispatch(ctx context.Context, c *console, args []string) error {
 	if slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
 		printHelp(c.stdout, all)
 		return flag.ErrHelp
+	}
+	if slices.Contains([]string{"-version", "--version", "version"}, args[0]) {
+		fmt.Fprintln(c.stdout, version())
+		return nil
 	}
 	for _, cmd := range all {
 		if cmd.name == args[0] {

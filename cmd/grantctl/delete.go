@@ -16,8 +16,8 @@ const deleteHelp = `
 Delete removes one grant from the store: the user must log in again. It shows the grant and asks first. If the grant changes
 meanwhile nothing is deleted.
 
-The tokens are NOT revoked at the server: Keeper.Logout does that, or the app's /logout. Processes that have the grant in
-memory go on using its access token until they look at the store again.
+The tokens are NOT revoked at the server: grantctl revoke does that, or the app's /disconnect. Processes that have the grant
+in memory go on using its access token until they look at the store again.
 
 A grant that cannot be opened is deleted by its storage key, which list prints.
 
@@ -31,14 +31,14 @@ func deleteCommand() *command {
 		name: "delete", args: []string{"STORE", "SUBJECT|KEY"}, about: "remove one grant; its tokens are not revoked", help: deleteHelp,
 		setup: func(f *flag.FlagSet) action {
 			yes := f.Bool("yes", false, "do not ask")
-			asJSON := f.Bool("json", false, `print {"deleted": KEY}`)
+			asJSON := jsonFlag(f, `{"deleted": KEY}`)
 			var s selector
 			s.flags(f)
 			return func(ctx context.Context, c *console, args []string) error {
 				return with(ctx, args[0], mustExist, func(v *vault) error {
 					e, err := v.findOne(ctx, args[1], s)
 					if err == nil && !*yes {
-						err = confirm(ctx, c, e, args[1])
+						err = confirm(ctx, c, e, args[1], "delete", loss(e))
 					}
 					if err == nil {
 						err = remove(ctx, v, e)
@@ -46,7 +46,7 @@ func deleteCommand() *command {
 					if err != nil {
 						return err
 					}
-					if *asJSON {
+					if asJSON() {
 						return writeJSON(c.stdout, map[string]string{"deleted": e.key})
 					}
 					fmt.Fprintf(c.stdout, "deleted %s%s\n", e.key, map[bool]string{true: "; its tokens were not revoked at the server"}[e.isGrant()])
@@ -77,21 +77,21 @@ func (v *vault) findOne(ctx context.Context, name string, s selector) (entry, er
 	return f.entries[0], nil
 }
 
-// confirm shows e and asks for its name once more.
-func confirm(ctx context.Context, c *console, e entry, name string) error {
+// confirm shows e, says what is lost, and asks for its name once more.
+func confirm(ctx context.Context, c *console, e entry, name, verb, lost string) error {
 	if err := show(c.stderr, []entry{e}, false); err != nil {
 		return err
 	}
-	fmt.Fprint(c.stderr, "\n", loss(e), "\nTo delete it, type its name once more: ")
+	fmt.Fprint(c.stderr, "\n", lost, "\nTo ", verb, " it, type its name once more: ")
 	line, err := readLine(ctx, c.stdin)
 	if err != nil {
 		fmt.Fprintln(c.stderr)
 	}
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("not confirmed: nothing was deleted: %w", err)
+		return fmt.Errorf("not confirmed: nothing was done: %w", err)
 	}
 	if strings.TrimRight(line, "\r\n") != name {
-		return errors.New("not confirmed: nothing was deleted")
+		return errors.New("not confirmed: nothing was done")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func confirm(ctx context.Context, c *console, e entry, name string) error {
 func loss(e entry) string {
 	switch kindOf(e.key).name {
 	case "grant":
-		return "The user must log in again. The tokens are not revoked at the server: Logout does that."
+		return "The user must log in again. The tokens are not revoked at the server: revoke does that."
 	case "sessions":
 		return "All sessions of the user end. The grant stays."
 	case "pending login":

@@ -21,8 +21,8 @@ func TestDelete(t *testing.T) {
 		{"-yes", "", []string{"-yes"}, 0, "its tokens were not revoked at the server"},
 		{"typed", "9000001\n", nil, 0, "deleted grant."},
 		{"typed on Windows", "9000001\r\n", nil, 0, "deleted grant."},
-		{"JSON", "", []string{"-yes", "-json"}, 0, `{"deleted":"grant.`},
-		{"not typed", "", nil, 1, "not confirmed: nothing was deleted"},
+		{"JSON", "", []string{"-yes", "-o", "json"}, 0, `{"deleted":"grant.`},
+		{"not typed", "", nil, 1, "not confirmed: nothing was done"},
 		{"yes", "yes\n", nil, 1, "type its name once more"},
 		{"mistyped", "9000002\n", nil, 1, "not confirmed"},
 	}
@@ -85,7 +85,7 @@ func TestDeleteCtrlC(t *testing.T) {
 	}()
 	select {
 	case r := <-ended:
-		r.want(t, 1, "name once more: \ngrantctl: not confirmed: nothing was deleted: interrupted")
+		r.want(t, 1, "name once more: \ngrantctl: not confirmed: nothing was done: interrupted")
 	case <-time.After(2 * time.Minute):
 		t.Fatal("delete waits for an answer after Ctrl-C")
 	}

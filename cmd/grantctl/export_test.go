@@ -3,14 +3,21 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
-// Run is run.
-var Run = run
+// Run is run, with requests to authorization servers through
+// http.DefaultTransport.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, http.DefaultTransport, args, stdin, stdout, stderr)
+}
+
+// RunAt is run, with requests to authorization servers through transport.
+var RunAt = run
 
 // Condition is what list says of a grant that is sealed with the first key.
 func Condition(g grant.Grant, now time.Time) string {

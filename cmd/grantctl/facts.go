@@ -16,7 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// facts is an entry as -json prints it.
+// facts is an entry as -o json prints it.
 type facts struct {
 	Key            string    `json:"key"`
 	Kind           string    `json:"kind"`

@@ -45,6 +45,14 @@ func ctlFrom(t *testing.T, stdin io.Reader, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
+// ctl runs grantctl where the app's fake answers for the servers.
+func (a *app) ctl(stdin string, args ...string) result {
+	a.Helper()
+	var stdout, stderr bytes.Buffer
+	code := grantctl.RunAt(a.Context(), a.fake.Transport(), args, strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
 // hook is an input before whose first byte something happens.
 type hook struct {
 	text   string

@@ -50,7 +50,8 @@ func importCommand() *command {
 type importer struct {
 	to                                 *vault
 	log                                io.Writer
-	insecure, replace, dry, json       bool
+	insecure, replace, dry             bool
+	json                               func() bool
 	created, same, replaced, conflicts int
 }
 
@@ -58,7 +59,7 @@ func (i *importer) flags(f *flag.FlagSet) {
 	f.BoolVar(&i.insecure, "insecure-plaintext", false, fmt.Sprintf(insecureHelp, "store"))
 	f.BoolVar(&i.replace, "replace", false, "replace what exists already and differs; what it was is lost")
 	f.BoolVar(&i.dry, "n", false, "check and count only; write nothing")
-	f.BoolVar(&i.json, "json", false, `print {"created": N, "same": N, "replaced": N, "conflicts": N}`)
+	i.json = jsonFlag(f, `{"created": N, "same": N, "replaced": N, "conflicts": N}`)
 }
 
 // mode says what is opened if there is no store yet.
@@ -202,7 +203,7 @@ func (i *importer) conflict(key, why string) {
 
 // finish prints what was done. Err is what ended it, if anything did.
 func (i *importer) finish(c *console, err error) error {
-	if i.json {
+	if i.json() {
 		e := writeJSON(c.stdout, map[string]int{"created": i.created, "same": i.same, "replaced": i.replaced, "conflicts": i.conflicts})
 		err = errors.Join(err, e)
 	} else {

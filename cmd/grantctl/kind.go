@@ -9,7 +9,7 @@ import (
 // kind is what a record is for, as its storage key says.
 type kind struct {
 	prefix string // of storage keys
-	name   string // for -json and the counts
+	name   string // for -o json and the counts
 	about  string
 }
 

@@ -5,15 +5,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
 const listHelp = `
-List prints a line for every grant, in no order, as it reads them: no matter how many there are. A grant that cannot be
-opened stands under its storage key. States:
+List prints a line for every grant, in no order, as it reads them: no matter how many there are. A line has at most 80
+columns: what is longer is cut off and ends with "…". -o wide prints everything. States:
 
   alive              in use; the access token may have expired, and is refreshed when it is needed
   dead: REASON       refused by the server: the user must log in again
@@ -27,13 +27,14 @@ opened stands under its storage key. States:
   cannot be read     written by a later version, or no grant
   damaged            the store says so
 
-"N to be revoked, next try T" beside a state counts tokens that the server has not confirmed as revoked. Any process that
-shares the store tries again, for a week.
+"N to be revoked" beside a state counts tokens that the server has not confirmed as revoked. Any process that shares the
+store tries again, for a week. A grant that cannot be opened stands under its storage key, which -o wide prints whole.
 
 Examples:
   grantctl list file:/var/lib/app/grants
-  grantctl list -due file:/var/lib/app/grants
-  grantctl list -json env:DATABASE_URL | jq -r 'select(.state == "dead") | .subject'
+  grantctl list -state dead,expired -o wide file:/var/lib/app/grants
+  grantctl list -issuer 'https://login.example/*' -subject 'team-*' env:DATABASE_URL
+  grantctl list -o json env:DATABASE_URL | jq -r 'select(.state == "dead") | .subject'
 `
 
 func listCommand() *command {
@@ -41,30 +42,87 @@ func listCommand() *command {
 		name: "list", args: []string{"STORE"}, about: "print a line for every grant", help: listHelp,
 		setup: func(f *flag.FlagSet) action {
 			var l lister
-			f.BoolVar(&l.json, "json", false, "print an object for every grant, one a line")
+			outputFlag(f, &l.format, "an object for every grant, one a line", "wide")
 			f.BoolVar(&l.due, "due", false, "only grants with tokens that are still to be revoked")
 			f.BoolVar(&l.all, "all", false, "also sessions, pending logins and other records")
+			l.filter.flags(f)
 			return func(ctx context.Context, c *console, args []string) error {
+				if err := l.filter.check(); err != nil {
+					return err
+				}
 				return with(ctx, args[0], mustExist, func(v *vault) error { return l.list(ctx, c, v) })
 			}
 		},
 	}
 }
 
+// filter says which grants are wanted. Its zero value wants all.
+type filter struct {
+	states, subject, issuer, client string
+}
+
+func (w *filter) flags(f *flag.FlagSet) {
+	f.StringVar(&w.states, "state", "", "only grants in one of these `states`, separated by commas, such as dead,expired")
+	f.StringVar(&w.subject, "subject", "", "only grants whose subject has this `pattern`, such as 'team-*'")
+	f.StringVar(&w.issuer, "issuer", "", "only grants of servers whose issuer or token endpoint has this `pattern`")
+	f.StringVar(&w.client, "client", "", "only grants of apps whose client ID has this `pattern`")
+}
+
+// listed are the states that a grant can have.
+var listed = []string{"alive", "dead", "expired", "logged out", "redeeming", "in doubt", "sealed", "cannot be opened", "cannot be read", "damaged"}
+
+func (w *filter) check() error {
+	for state := range strings.SplitSeq(w.states, ",") {
+		if w.states != "" && !slices.Contains(listed, state) {
+			return usageError("list: -state takes these, with commas between them: " + strings.Join(listed, ", "))
+		}
+	}
+	for _, pattern := range []string{w.subject, w.issuer, w.client} {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return usageError("list: a pattern is text with * for anything, ? for one character, and [ab] for one of these")
+		}
+	}
+	return nil
+}
+
+// any reports whether the filter leaves anything out.
+func (w *filter) any() bool { return *w != filter{} }
+
+// wants reports whether a grant passes. What cannot be read has no subject, so
+// that only its state can be wanted.
+func (w *filter) wants(f *facts) bool {
+	return (w.states == "" || slices.Contains(strings.Split(w.states, ","), f.State)) &&
+		matches(w.subject, f.Subject) && matches(w.issuer, f.Issuer) && matches(w.client, f.Client)
+}
+
+// matches compares text with a pattern in which * stands for anything, a slash
+// included.
+func matches(pattern, text string) bool {
+	if pattern == "" {
+		return true
+	}
+	const slash = "\x00"
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", slash), strings.ReplaceAll(text, "/", slash))
+	return ok && err == nil
+}
+
 // lister lists records, and counts.
 type lister struct {
-	json, due, all bool
+	format   string
+	due, all bool
+	filter   filter
 
 	kinds     map[kind]int
+	passed    int // grants that the filter let pass
 	unrevoked int // tokens
 	owing     int // grants that have them
 }
 
 func (l *lister) list(ctx context.Context, c *console, v *vault) error {
 	l.kinds = map[kind]int{}
-	t := newTable(c.stdout)
+	t := newTable(c.stdout, l.format == "wide")
 	err := l.rows(ctx, c, v, t)
-	if e := t.w.Flush(); err == nil { // after an error too: what was read before it is worth seeing
+	if e := t.flush(); err == nil { // after an error too: what was read before it is worth seeing
 		err = e
 	}
 	if err == nil {
@@ -83,7 +141,7 @@ func (l *lister) rows(ctx context.Context, c *console, v *vault, t *table) error
 		if !l.wants(e) {
 			continue
 		}
-		if l.json {
+		if l.format == "json" {
 			err = writeJSON(c.stdout, e.facts(time.Now()))
 		} else {
 			err = t.row(e, time.Now())
@@ -96,6 +154,13 @@ func (l *lister) rows(ctx context.Context, c *console, v *vault, t *table) error
 }
 
 func (l *lister) wants(e entry) bool {
+	if l.filter.any() {
+		f := e.facts(time.Now())
+		if !e.isGrant() || !l.filter.wants(&f) {
+			return false
+		}
+		l.passed++
+	}
 	if l.due {
 		return e.grant != nil && e.grant.Unrevoked > 0
 	}
@@ -121,42 +186,13 @@ func (l *lister) printCounts(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "grants: %d; other records: %d\n", l.kinds[grantKind], others)
+	if l.filter.any() {
+		fmt.Fprintf(w, "of these, %d grants pass the filter\n", l.passed)
+	}
 	if len(parts) > 0 {
 		fmt.Fprintf(w, "of these, %s\n", strings.Join(parts, "; "))
 	}
 	if l.owing > 0 {
 		fmt.Fprintf(w, "to be revoked: %d tokens of %d grants; list -due shows them\n", l.unrevoked, l.owing)
 	}
-}
-
-// table prints entries in columns.
-type table struct {
-	w    *tabwriter.Writer
-	rows int
-}
-
-// tableRows is how many lines share the width of their columns. So many lines
-// wait in memory.
-const tableRows = 200
-
-func newTable(w io.Writer) *table {
-	return &table{w: tabwriter.NewWriter(w, 10, 0, 2, ' ', 0)}
-}
-
-func (t *table) row(e entry, now time.Time) error {
-	if t.rows == 0 {
-		fmt.Fprintln(t.w, "SUBJECT\tISSUER\tCLIENT\tSCOPES\tEXPIRY\tSTATE")
-	}
-	f := e.facts(now)
-	subject := f.Subject
-	if subject == "" {
-		subject = e.key
-	}
-	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(subject), or(f.Issuer), or(f.Client),
-		or(strings.Join(f.Scopes, " ")), timeText(f.Expiry), e.condition(now))
-	t.rows++
-	if t.rows%tableRows == 0 {
-		return t.w.Flush()
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/storage"
@@ -115,7 +117,7 @@ func (z *zoo) damage(user string) {
 
 func TestList(t *testing.T) {
 	z := newZoo(t)
-	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 3\n")
+	r := ctl(t, "", "list", "-o", "wide", z.url).want(t, 0, "grants: 9; other records: 3\n")
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	if len(lines) != 1+len(z.state) || !strings.HasPrefix(lines[0], "SUBJECT ") {
 		t.Fatalf("list printed %d lines, want a header and %d grants:\n%s", len(lines), len(z.state), r.stdout)
@@ -136,24 +138,75 @@ func TestList(t *testing.T) {
 func TestListWithoutKeys(t *testing.T) {
 	z := newZoo(t)
 	z.Setenv("AUTHTRIP_KEYS", "")
-	r := ctl(t, "", "list", z.url).want(t, 0, "grants: 9; other records: 3\n", z.key("9000001"))
+	r := ctl(t, "", "list", "-o", "wide", z.url).want(t, 0, "grants: 9; other records: 3\n", z.key("9000001"))
 	if n := strings.Count(r.stdout, "  sealed\n"); n != 7 {
 		t.Errorf("list without keys shows %d sealed grants, want 7:\n%s", n, r.stdout)
 	}
 	z.wantNoSecret("list without keys", r)
 }
 
+// TestListFitsATerminal: no line has more than 80 columns, whatever the users
+// and the servers are called.
+func TestListFitsATerminal(t *testing.T) {
+	z := newZoo(t)
+	long := strings.Repeat("ü", 100)
+	if err := z.fake.AddUser(oauthtest.User{ID: long, Name: "A User", Username: "long"}); err != nil {
+		t.Fatal(err)
+	}
+	z.login(z.grants(), long)
+	r := ctl(t, "", "list", z.url).want(t, 0, "SUBJECT ", "api.x.com", "in 119 min", "dead: refused", "logged out, 2", "üü…")
+	for line := range strings.Lines(r.stdout) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("list printed %d columns: %q", n, line)
+		}
+	}
+	z.wantNoSecret("list", r)
+}
+
+func TestListFilter(t *testing.T) {
+	z := newZoo(t)
+	tests := []struct {
+		name  string
+		flags []string
+		want  int
+	}{
+		{"a state", []string{"-state", "dead"}, 1},
+		{"states", []string{"-state", "dead,logged out"}, 2},
+		{"states that cannot be read", []string{"-state", "cannot be opened,cannot be read,damaged"}, 4},
+		{"a subject", []string{"-subject", "9000001"}, 1},
+		{"a pattern of subjects", []string{"-subject", "900000[12]"}, 2},
+		{"all that have a subject", []string{"-subject", "*"}, 9},
+		{"a server", []string{"-issuer", "https://api.x.com/*"}, 5},
+		{"another server", []string{"-issuer", "https://login.example/*"}, 0},
+		{"a client", []string{"-client", z.client.ClientID()}, 5},
+		{"another client", []string{"-client", "nobody"}, 0},
+		{"a state of a subject", []string{"-state", "alive", "-subject", "9000002"}, 0},
+		{"a state, and tokens to revoke", []string{"-state", "logged out", "-due"}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"list", "-o", "json"}, append(tt.flags, z.url)...)
+			r := ctl(t, "", args...).want(t, 0, fmt.Sprintf("of these, %d grants pass the filter\n", tt.want))
+			if n := len(r.objects(t)); n != tt.want {
+				t.Errorf("list %q printed %d grants, want %d:\n%s", tt.flags, n, tt.want, r.stdout)
+			}
+		})
+	}
+	ctl(t, "", "list", "-state", "gone", z.url).want(t, 2, "-state takes these", "logged out")
+	ctl(t, "", "list", "-subject", "[", z.url).want(t, 2, "a pattern is")
+}
+
 func TestListJSON(t *testing.T) {
 	z := newZoo(t)
-	r := ctl(t, "", "list", "-json", z.url).want(t, 0)
+	r := ctl(t, "", "list", "-o", "json", z.url).want(t, 0)
 	states := map[string]int{}
 	for _, o := range r.objects(t) {
 		states[o["state"].(string)+"/"+o["seal"].(string)]++
 		if o["key"] == "" || (o["error"] == nil) == (o["subject"] == nil) {
-			t.Errorf("list -json printed %v, want a key, and either a subject or an error", o)
+			t.Errorf("list -o json printed %v, want a key, and either a subject or an error", o)
 		}
 		if o["state"] == "dead" && (o["reason"] != "refused" || o["code"] != "invalid_request") {
-			t.Errorf("list -json printed %v, want reason and code", o)
+			t.Errorf("list -o json printed %v, want reason and code", o)
 		}
 	}
 	want := map[string]int{
@@ -162,10 +215,10 @@ func TestListJSON(t *testing.T) {
 	}
 	for state, n := range want {
 		if states[state] != n {
-			t.Errorf("list -json printed %d grants that are %s, want %d: %s", states[state], state, n, r.stdout)
+			t.Errorf("list -o json printed %d grants that are %s, want %d: %s", states[state], state, n, r.stdout)
 		}
 	}
-	z.wantNoSecret("list -json", r)
+	z.wantNoSecret("list -o json", r)
 }
 
 // More grants than share the width of their columns: the header comes once.

@@ -195,7 +195,7 @@ func TestImportOverWhatExists(t *testing.T) {
 	if a.get(changed).Version != newer.Version {
 		t.Error("import changed what exists")
 	}
-	ctl(t, out.stdout, "import", "-json", "-replace", "-n", a.url).want(t, 0, `{"conflicts":0,"created":0,"replaced":1,"same":3}`)
+	ctl(t, out.stdout, "import", "-o", "json", "-replace", "-n", a.url).want(t, 0, `{"conflicts":0,"created":0,"replaced":1,"same":3}`)
 	ctl(t, out.stdout, "import", "-replace", a.url).want(t, 0, "created: 0; there already: 3; replaced: 1; conflicts: 0\n")
 	if string(a.get(changed).Value()) == string(newer.Value()) {
 		t.Error("import -replace replaced nothing")
@@ -305,7 +305,7 @@ func TestImportRefusesASubjectWithALineBreak(t *testing.T) {
 	if _, err := a.store.Put(t.Context(), a.key(user), value, a.get(user).Version); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"list", a.url}, {"show", a.url, a.key(user)}, {"list", "-json", a.url}} {
+	for _, args := range [][]string{{"list", a.url}, {"show", a.url, a.key(user)}, {"list", "-o", "json", a.url}} {
 		if r := ctl(t, "", args...).want(t, 0, `90\n`); strings.Contains(r.stdout, "90\n"+user[3:]) {
 			t.Errorf("%s prints the line break: %q", args[0], r.stdout)
 		}

@@ -34,15 +34,15 @@ func resealCommand() *command {
 	return &command{
 		name: "reseal", args: []string{"STORE"}, about: "seal everything with the first key", help: resealHelp,
 		setup: func(f *flag.FlagSet) action {
-			asJSON := f.Bool("json", false, `print {"seen": N, "rewritten": N, "unopened": [KEY, ...]}`)
+			asJSON := jsonFlag(f, `{"seen": N, "rewritten": N, "unopened": [KEY, ...]}`)
 			return func(ctx context.Context, c *console, args []string) error {
-				return with(ctx, args[0], mustExist, func(v *vault) error { return reseal(ctx, c, v, *asJSON) })
+				return with(ctx, args[0], mustExist, func(v *vault) error { return reseal(ctx, c, v, asJSON()) })
 			}
 		},
 	}
 }
 
-// resealed is what -json prints.
+// resealed is what -o json prints.
 type resealed struct {
 	Seen      int      `json:"seen"`
 	Rewritten int      `json:"rewritten"`

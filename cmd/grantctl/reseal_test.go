@@ -20,7 +20,7 @@ func TestReseal(t *testing.T) {
 	r := ctl(t, "", "reseal", a.url)
 	r.want(t, 0, "records: 4; sealed again: 2; cannot be opened: 0\n", "keys 2 to 3 of AUTHTRIP_KEYS can be retired")
 	a.wantNoSecret("reseal", r)
-	ctl(t, "", "reseal", "-json", a.url).want(t, 0, `{"seen":4,"rewritten":0,"unopened":[]}`+"\n") // again: nothing to do
+	ctl(t, "", "reseal", "-o", "json", a.url).want(t, 0, `{"seen":4,"rewritten":0,"unopened":[]}`+"\n") // again: nothing to do
 
 	a.setKeys(first)
 	ctl(t, "", "reseal", a.url).want(t, 0, "there is one key: nothing to retire")
@@ -59,8 +59,8 @@ func TestResealLeavesWhatItCannotOpen(t *testing.T) {
 	if after := a.get(unopened); after.Version != before.Version || !bytes.Equal(after.Value(), before.Value()) {
 		t.Error("reseal changed what it cannot open")
 	}
-	if list := ctl(t, "", "reseal", "-json", a.url).want(t, 1).objects(t); len(list) != 1 || len(list[0]["unopened"].([]any)) != 2 {
-		t.Errorf("reseal -json printed %v, want two keys that were not opened", list)
+	if list := ctl(t, "", "reseal", "-o", "json", a.url).want(t, 1).objects(t); len(list) != 1 || len(list[0]["unopened"].([]any)) != 2 {
+		t.Errorf("reseal -o json printed %v, want two keys that were not opened", list)
 	}
 }
 

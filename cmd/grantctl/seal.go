@@ -36,9 +36,9 @@ func sealCommand() *command {
 	return &command{
 		name: "seal", args: []string{"STORE"}, about: "seal what is stored without a seal", help: sealHelp,
 		setup: func(f *flag.FlagSet) action {
-			asJSON := f.Bool("json", false, `print {"seen": N, "sealed": N, "already": N, "unopened": [KEY, ...]}`)
+			asJSON := jsonFlag(f, `{"seen": N, "sealed": N, "already": N, "unopened": [KEY, ...]}`)
 			return func(ctx context.Context, c *console, args []string) error {
-				return with(ctx, args[0], mustExist, func(v *vault) error { return sealAll(ctx, c, v, *asJSON) })
+				return with(ctx, args[0], mustExist, func(v *vault) error { return sealAll(ctx, c, v, asJSON()) })
 			}
 		},
 	}
@@ -54,7 +54,7 @@ type sealer struct {
 	done sealedCounts
 }
 
-// sealedCounts is what -json prints.
+// sealedCounts is what -o json prints.
 type sealedCounts struct {
 	Seen     int      `json:"seen"`
 	Sealed   int      `json:"sealed"`

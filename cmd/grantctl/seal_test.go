@@ -47,7 +47,7 @@ func TestSealAStoreThatRanWithoutASeal(t *testing.T) {
 	a.setKeys(first)
 	r := ctl(t, "", "seal", a.url).want(t, 0, "records: 9; sealed now: 8; sealed already: 1; cannot be opened: 0\n")
 	a.wantNoSecret("seal", r)
-	ctl(t, "", "seal", "-json", a.url).want(t, 0, `{"seen":9,"sealed":0,"already":9,"unopened":[]}`+"\n")
+	ctl(t, "", "seal", "-o", "json", a.url).want(t, 0, `{"seen":9,"sealed":0,"already":9,"unopened":[]}`+"\n")
 	ctl(t, "", "list", a.url).want(t, 0, "grants: 4; other records: 5", "used codes: 1", "pending login: 1", "sessions: 1", "to be revoked: ")
 
 	sealed := a.sealed(a.store, first)
@@ -189,22 +189,22 @@ func TestListDue(t *testing.T) {
 	a.setKeys(key)
 	a.user(g, 1)
 	out := a.user(g, 2)
-	ctl(t, "", "list", "-due", a.url).want(t, 0, "grants: 2;")
+	ctl(t, "", "list", "-due", "-o", "wide", a.url).want(t, 0, "grants: 2;")
 	a.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: http.StatusServiceUnavailable}, 2)
 	if err := g.Logout(t.Context(), out); err == nil {
 		t.Fatal("Logout() = nil though the server answers 503")
 	}
-	r := ctl(t, "", "list", "-due", a.url).want(t, 0, out+"  ", "logged out, 2 to be revoked, next try 2", "to be revoked: 2 tokens of 1 grants", "due: 1")
+	r := ctl(t, "", "list", "-due", "-o", "wide", a.url).want(t, 0, out+"  ", "logged out, 2 to be revoked, next try 2", "to be revoked: 2 tokens of 1 grants", "due: 1")
 	if n := strings.Count(r.stdout, "\n"); n != 2 {
 		t.Errorf("list -due printed %d lines, want a header and one grant: %s", n, r.stdout)
 	}
 	ctl(t, "", "show", a.url, out).want(t, 0, "to be revoked    2\n", "  since          2", "  next try       2")
-	o := ctl(t, "", "list", "-due", "-json", a.url).want(t, 0).objects(t)
+	o := ctl(t, "", "list", "-due", "-o", "json", a.url).want(t, 0).objects(t)
 	if len(o) != 1 || o[0]["unrevoked"] != 2.0 {
-		t.Errorf("list -due -json printed %v, want one grant with two tokens", o)
+		t.Errorf("list -due -o json printed %v, want one grant with two tokens", o)
 	}
 	if at, err := time.Parse(time.RFC3339, o[0]["revoke_at"].(string)); err != nil || at.IsZero() {
-		t.Errorf("list -due -json printed the time %v, %v", o[0]["revoke_at"], err)
+		t.Errorf("list -due -o json printed the time %v, %v", o[0]["revoke_at"], err)
 	}
 	a.wantNoSecret("list -due", r)
 }
@@ -220,7 +220,7 @@ func TestListAll(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := ctl(t, "", "list", "-all", a.url).want(t, 0, "grants: 1; other records: 6\n",
+	r := ctl(t, "", "list", "-all", "-o", "wide", a.url).want(t, 0, "grants: 1; other records: 6\n",
 		"of these, sessions: 1; pending login: 1; due: 1; used codes: 1; name key: 1; unknown: 1\n")
 	for line, state := range map[string]string{
 		"sessions.ab": "sessions", "login.ab": "pending login", "middleware.used.ab.01": "used codes", "due.01.ab": "due", "of.somebody": "unknown",
@@ -231,7 +231,7 @@ func TestListAll(t *testing.T) {
 	}
 	ctl(t, "", "show", a.url, "sessions.ab").want(t, 0, "sessions of a user: without it they end")
 	ctl(t, "", "show", a.url, "login.ab").want(t, 0, "a login that has tokens and could not finish yet")
-	ctl(t, "no\n", "delete", a.url, "login.ab").want(t, 1, "Its tokens are not revoked at the server", "nothing was deleted")
+	ctl(t, "no\n", "delete", a.url, "login.ab").want(t, 1, "Its tokens are not revoked at the server", "nothing was done")
 	ctl(t, "sessions.ab\n", "delete", a.url, "sessions.ab").want(t, 0, "All sessions of the user end", "deleted sessions.ab\n")
 	ctl(t, "", "delete", "-yes", a.url, "due.01.ab").want(t, 1, "revocations that are still to be made")
 }

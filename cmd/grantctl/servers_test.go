@@ -81,7 +81,7 @@ func TestThereAndBack(t *testing.T) {
 			}
 			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 3;")
 			ctl(t, "", "copy", a.url, there).want(t, 0, "created: 0; there already: 3;")
-			ctl(t, "", "list", there).want(t, 0, user+"  ", other+"  ", "alive, sealed with an old key\n", "grants: 2;")
+			ctl(t, "", "list", there).want(t, 0, user+"  ", other+"  ", "alive, sealed with an", "grants: 2;")
 			ctl(t, "", "reseal", there).want(t, 0, "records: 3; sealed again: 3;")
 			ctl(t, "", "delete", "-yes", there, other).want(t, 0, "deleted "+a.key(other))
 			ctl(t, "", "show", there, user).want(t, 0, "sealed with      first key\n")

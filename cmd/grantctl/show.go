@@ -16,14 +16,14 @@ Show prints all that is known of a grant, or of each grant that the subject has 
 Examples:
   grantctl show file:/var/lib/app/grants 2244994945
   grantctl show -issuer https://api.x.com/2/oauth2/token -client b2F1dGgtY2xpZW50 env:DATABASE_URL 2244994945
-  grantctl show -json file:/var/lib/app/grants grant.5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
+  grantctl show -o json file:/var/lib/app/grants grant.5887d27b558679bae27ced4f42768b2b13a6bef184e157841e2d76491f6b2f7a
 `
 
 func showCommand() *command {
 	return &command{
 		name: "show", args: []string{"STORE", "SUBJECT|KEY"}, about: "print all that is known of a grant", help: showHelp,
 		setup: func(f *flag.FlagSet) action {
-			asJSON := f.Bool("json", false, "print an object for each grant, one a line")
+			asJSON := jsonFlag(f, "an object for each grant, one a line")
 			var s selector
 			s.flags(f)
 			return func(ctx context.Context, c *console, args []string) error {
@@ -35,7 +35,7 @@ func showCommand() *command {
 					if f.unread > 0 {
 						fmt.Fprintf(c.stderr, "%d grants cannot be read, and may be the subject's too: list says why\n", f.unread)
 					}
-					return show(c.stdout, f.entries, *asJSON)
+					return show(c.stdout, f.entries, asJSON())
 				})
 			}
 		},

@@ -28,7 +28,7 @@ func TestShow(t *testing.T) {
 		{"a later format", []string{z.url, z.key("9000007")}, []string{"upgrade this one"}},
 		{"damaged", []string{z.url, z.key("9000008")}, []string{"restore", "from a backup"}},
 		{"no grant", []string{z.url, "middleware.used.07"}, []string{"cannot be opened"}},
-		{"JSON", []string{"-json", z.url, "9000001"}, []string{`{"key":"` + z.key("9000001") + `","kind":"grant","state":"alive","seal":"first key","subject":"9000001","issuer":"` + z.issuer() + `"`}},
+		{"JSON", []string{"-o", "json", z.url, "9000001"}, []string{`{"key":"` + z.key("9000001") + `","kind":"grant","state":"alive","seal":"first key","subject":"9000001","issuer":"` + z.issuer() + `"`}},
 	}
 	for _, tt := range tests {
 		r := ctl(t, "", append([]string{"show"}, tt.args...)...)

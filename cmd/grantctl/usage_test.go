@@ -12,7 +12,7 @@ import (
 	"github.com/authtrip/authtrip/storage/sqlitestore"
 )
 
-var commands = []string{"list", "show", "delete", "reseal", "export", "import", "copy", "probe"}
+var commands = []string{"list", "show", "revoke", "delete", "reseal", "export", "import", "copy", "adopt", "probe"}
 
 func TestHelp(t *testing.T) {
 	for _, flag := range []string{"-h", "-help", "--help", "help"} {
@@ -25,9 +25,15 @@ func TestHelp(t *testing.T) {
 	}
 	for _, name := range commands {
 		r := ctl(t, "", name, "-h").want(t, 0, "grantctl "+name+" [flags] ", "Example", "Flags:\n")
-		if strings.Contains("export import copy", name) && !strings.Contains(r.stdout, "refresh tokens are spent twice") {
+		if strings.Contains("export import copy adopt", name) && !strings.Contains(r.stdout, "refresh tokens") {
 			t.Errorf("%s -h does not warn of an app that still runs", name)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, flag := range []string{"-version", "--version", "version"} {
+		ctl(t, "", flag).want(t, 0, "grantctl ", "go1.")
 	}
 }
 
@@ -44,7 +50,7 @@ func TestUsage(t *testing.T) {
 		{"no subject", []string{"show", a.url}, "show needs STORE and SUBJECT|KEY, and not 1 arguments"},
 		{"too much", []string{"list", a.url, "canary"}, "not 2 arguments"},
 		{"no such flag", []string{"list", "-canary", a.url}, "a flag that does not exist"},
-		{"no such value", []string{"list", "-json=canary", a.url}, "has a wrong value"},
+		{"no such value", []string{"list", "-o=canary", a.url}, "has a wrong value"},
 		{"no scheme", []string{"list", "canary"}, "STORE is no store"},
 		{"another scheme", []string{"list", "canary://b"}, "STORE is no store"},
 		{"no directory", []string{"list", "file:"}, "file: needs a directory"},
@@ -64,7 +70,7 @@ func TestUsage(t *testing.T) {
 func TestFlagsStandAnywhere(t *testing.T) {
 	a := newApp(t)
 	user := a.user(a.grants(), 1)
-	for _, args := range [][]string{{"-json", a.url, user}, {a.url, "-json", user}, {a.url, user, "-json"}, {a.url, "-json", "--", user}} {
+	for _, args := range [][]string{{"-o", "json", a.url, user}, {a.url, "-o", "json", user}, {a.url, user, "-o", "json"}, {a.url, "-o", "json", "--", user}} {
 		if list := ctl(t, "", append([]string{"show"}, args...)...).want(t, 0).objects(t); len(list) != 1 || list[0]["subject"] != user {
 			t.Errorf("show %q printed %v, want the grant as JSON", args, list)
 		}

@@ -112,7 +112,7 @@ var arrows = []row{
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
 	{"internal/*", "", public + " " + engine},
 
-	{"examples/*", public + " *", "internal/* examples/internal/*"},
+	{"examples/*", public + " * examples/internal/*", "internal/*"},
 	{"cmd/*", public + " *", "internal/*"},
 	{"examples", "", ""},
 	{".", "", public},

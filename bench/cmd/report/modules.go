@@ -26,13 +26,14 @@ var modules = []struct {
 	{"../storage/postgresstore", ".", map[string]float64{"BenchmarkPairedLoad": 1.10, "BenchmarkPairedSave": 1.10}},
 	{"../storage/redisstore", ".", map[string]float64{"BenchmarkPaired": 1.15}},
 	{"../tokensource/jose", ".", map[string]float64{"BenchmarkPairedProof": 1.3}},
+	{"../examples", "./gateway", map[string]float64{"BenchmarkPairedGateway": 1.11}},
 }
 
 // moduleTable runs them several times and collects their ratios. Each run opens
 // connections of its own: on which processor the server's end of one happens to
 // live moves a ratio by more than anything that is measured.
 func moduleTable(ctx context.Context) (*table, error) {
-	t := &table{title: "**Against the bare driver, and the stored record against encoding/json**", head: []string{"", "median ratio", "lowest to highest of 7 runs"}}
+	t := &table{title: "**Against the bare driver, the stored record against encoding/json, and the gateway against httputil.ReverseProxy**", head: []string{"", "median ratio", "lowest to highest of 7 runs"}}
 	for _, m := range modules {
 		if _, err := os.Stat(filepath.Join(m.dir, "go.mod")); errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -1,4 +1,4 @@
-package gotwitter_test
+package clients_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,63 +13,23 @@ import (
 
 	"github.com/g8rswimmer/go-twitter/v2"
 
-	"github.com/authtrip/authtrip/examples/gotwitter"
-	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/examples/clients"
+	"github.com/authtrip/authtrip/examples/internal/fakeuser"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
-	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/transport"
 )
-
-// logIn returns the grants of a user of the fake who has just authorized the
-// app.
-func logIn(ctx context.Context, fake *xapi.Server) (grants *grant.Keeper, subject string, err error) {
-	registered := oauthtest.ConfidentialApp()
-	client, err := oauth.New(fake.Provider(""), oauth.Registration{
-		ClientID: registered.ClientID, Credential: oauth.Secret(registered.Secret()), RedirectURL: registered.RedirectURLs[0],
-		Scopes: []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
-	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
-	if err != nil {
-		return nil, "", err
-	}
-	const verifier = "a-code-verifier-is-43-or-more-characters-long"
-	page, err := client.Authorize(ctx, "state", verifier, nil)
-	if err != nil {
-		return nil, "", err
-	}
-	callback, err := fake.Authorize(ctx, "", page)
-	if err != nil {
-		return nil, "", err
-	}
-	answer, err := url.Parse(callback)
-	if err != nil {
-		return nil, "", err
-	}
-	tok, err := client.Exchange(ctx, answer.Query().Get("code"), verifier)
-	if err != nil {
-		return nil, "", err
-	}
-	user, err := client.Identity(ctx, tok)
-	if err != nil {
-		return nil, "", err
-	}
-	if grants, err = grant.New(client, storage.NewMemory(), nil); err != nil {
-		return nil, "", err
-	}
-	_, err = grants.Save(ctx, user.Subject, tok)
-	return grants, user.Subject, err
-}
 
 // wrong is an Authorizer of the library's kind, with a token that is none.
 type wrong struct{}
 
 func (wrong) Add(req *http.Request) { req.Header.Set("Authorization", "Bearer a-token-of-yesterday") }
 
-// TestClient: whatever ends the access token costs one refresh, and no call of
-// the library fails.
-func TestClient(t *testing.T) {
+// TestGoTwitter: whatever ends the access token costs one refresh, and no call
+// of the library fails.
+func TestGoTwitter(t *testing.T) {
 	const user = "2244994945"
 	expire := func(*xapi.Server) { time.Sleep(2*time.Hour + time.Minute) } // in the bubble's time
 	reject := func(fake *xapi.Server) { fake.ExpireAccess(user) }
@@ -107,12 +66,12 @@ func TestClient(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := xapi.New(t, nil)
-				grants, subject, err := logIn(t.Context(), fake)
+				grants, subject, err := fakeuser.Authorize(t.Context(), fake)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer closeGrants(t, grants)
-				client, err := gotwitter.New(grants, &transport.Options{Base: fake.Transport()})
+				client, err := clients.GoTwitter(grants, &transport.Options{Base: fake.Transport()})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -168,11 +127,11 @@ func unauthorized(fake *xapi.Server) (n int) {
 	return n
 }
 
-// TestErrors: what only the user can mend comes through the library's own
-// errors.
-func TestErrors(t *testing.T) {
+// TestErrorsThroughGoTwitter: what only the user can mend comes through the
+// library's own errors.
+func TestErrorsThroughGoTwitter(t *testing.T) {
 	fake := xapi.New(t, nil)
-	grants, subject, err := logIn(t.Context(), fake)
+	grants, subject, err := fakeuser.Authorize(t.Context(), fake)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +139,7 @@ func TestErrors(t *testing.T) {
 	if err := fake.RevokeGrant(subject, oauthtest.ConfidentialApp().ClientID); err != nil {
 		t.Fatal(err)
 	}
-	client, err := gotwitter.New(grants, &transport.Options{Base: fake.Transport()})
+	client, err := clients.GoTwitter(grants, &transport.Options{Base: fake.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,22 +157,22 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: AuthUserLookup = %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	if _, err := gotwitter.New(nil, nil); err == nil {
-		t.Error("New(nil) = nil, want an error")
+	if _, err := clients.GoTwitter(nil, nil); err == nil {
+		t.Error("GoTwitter(nil) = nil, want an error")
 	}
 }
 
-func ExampleNew() {
+func ExampleGoTwitter() {
 	ctx := context.Background()
 	fake, err := xapi.NewServer(nil) // stands for X
 	if err != nil {
 		log.Fatal(err)
 	}
-	grants, subject, err := logIn(ctx, fake)
+	grants, subject, err := fakeuser.Authorize(ctx, fake)
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := gotwitter.New(grants.Source(subject), &transport.Options{Base: fake.Transport()})
+	client, err := clients.GoTwitter(grants.Source(subject), &transport.Options{Base: fake.Transport()})
 	if err != nil {
 		log.Fatal(err)
 	}

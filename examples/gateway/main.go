@@ -1,0 +1,117 @@
+// Command gateway is a reverse proxy that calls APIs with the tokens of users,
+// for programs in other languages. It shows how a program never holds a token:
+// each caller gets a capability instead, which is for one user and one API, for
+// a few methods, a number of calls and a short time, and can be revoked. Each
+// call is a line of an audit.
+//
+//	go run ./examples/gateway
+//
+// starts it with a fake of X, needs no account, and prints what to type into
+// another terminal. A gateway of your own has a Keeper on your store, which
+// your web app or your command line logs users into:
+//
+//	gate, err := newGateway(keeper, newCapabilities(time.Now), audit, nil)
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/authtrip/authtrip/examples/internal/fakeuser"
+	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/transport"
+)
+
+func main() {
+	address := flag.String("listen", "127.0.0.1:8484", "the address of the gateway")
+	operator := flag.String("admin", "127.0.0.1:8485", "the address where capabilities are issued")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *address, *operator, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, address, operator string, out io.Writer) (err error) {
+	fake, err := xapi.NewServer(nil) // stands for X
+	if err != nil {
+		return err
+	}
+	grants, subject, err := fakeuser.Authorize(ctx, fake)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, grants.Close()) }()
+
+	allowed := newCapabilities(time.Now)
+	audit := slog.New(slog.NewJSONHandler(out, nil))
+	gate, err := newGateway(grants, allowed, audit, &transport.Options{Base: fake.Transport()})
+	if err != nil {
+		return err
+	}
+	key := random(32)
+	origins := grants.APIOrigins(nil)
+	gateListener, err := listen(ctx, address)
+	if err != nil {
+		return err
+	}
+	adminListener, err := listen(ctx, operator)
+	if err != nil {
+		return errors.Join(err, gateListener.Close())
+	}
+	explain(out, adminListener.Addr(), gateListener.Addr(), key, subject, origins[0])
+	failed := make(chan error, 2)
+	go func() { failed <- serve(ctx, gateListener, gate) }()
+	go func() { failed <- serve(ctx, adminListener, newAdmin(allowed, key, origins)) }()
+	return errors.Join(<-failed, <-failed)
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}
+
+// serve answers until ctx ends. A stream that is under way then has 5 seconds.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stopped := context.AfterFunc(ctx, func() {
+		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer stop()
+		_ = server.Shutdown(patience)
+		_ = server.Close()
+	})
+	defer stopped()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// explain prints the commands that a person would try.
+func explain(out io.Writer, admin, gate net.Addr, key, subject, origin string) {
+	_, _ = fmt.Fprintf(out, `The gateway listens. Type this into another terminal:
+
+  # the operator's program gets a capability: ten calls within five minutes
+  curl -s -H "Authorization: Bearer %[1]s" http://%[2]s/capabilities \
+    -d '{"subject":"%[3]s","origin":"%[4]s","methods":["GET"],"calls":10,"seconds":300}'
+
+  # a program in any language calls with it, and never sees a token
+  curl -s -H "Authorization: Bearer CAPABILITY" http://%[5]s/2/users/me
+
+  # the operator revokes it
+  curl -s -X DELETE -H "Authorization: Bearer %[1]s" http://%[2]s/capabilities/ID
+
+The audit follows.
+`, key, admin, subject, origin, gate)
+}
