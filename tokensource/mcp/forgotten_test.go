@@ -36,22 +36,25 @@ func TestAServerThatForgotTheRegisteredClient(t *testing.T) {
 	}
 }
 
-// Only the page of the login says that the client is not known.
+// Only the answer to the login says that the client is not known.
 func TestALoginForMoreScopesAtAServerThatForgotTheClient(t *testing.T) {
-	for way, sdk := range map[string]bool{"Client": false, "OAuthHandler": true} {
-		t.Run(way, func(t *testing.T) {
-			i, dir := newIssuer(t, true), t.TempDir()
-			s := newSite(t, i)
-			works(t, 1, s.start(t, dir, sdk))
-			i.forget("registered-1")
-			p := s.start(t, dir, sdk)
-			if status, err := p.send(t, "write"); status != http.StatusOK || err != nil {
-				t.Errorf("send(write) = %d, %v, want 200", status, err)
-			}
-			if got := p.asked(); len(got) != 1 || i.registered.Load() != 2 {
-				t.Errorf("logins for %q and %d registrations, want one login with the second registration", got, i.registered.Load())
-			}
-		})
+	for answer, sendsBack := range map[string]bool{"a page": false, "a redirect": true} {
+		for way, sdk := range map[string]bool{"Client": false, "OAuthHandler": true} {
+			t.Run(answer+", "+way, func(t *testing.T) {
+				i, dir := newIssuer(t, true), t.TempDir()
+				i.sendsBack = sendsBack
+				s := newSite(t, i)
+				works(t, 1, s.start(t, dir, sdk))
+				i.forget("registered-1")
+				p := s.start(t, dir, sdk)
+				if status, err := p.send(t, "write"); status != http.StatusOK || err != nil {
+					t.Errorf("send(write) = %d, %v, want 200", status, err)
+				}
+				if n := p.logins(); n > 1 && !sendsBack || i.registered.Load() != 2 {
+					t.Errorf("%d logins and %d registrations, want one login with the second registration", n, i.registered.Load())
+				}
+			})
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ type issuer struct {
 	registered atomic.Int64
 	moved      atomic.Bool // the endpoint for tokens is elsewhere
 	redirects  []string    // that apps register
+	sendsBack  bool        // a login of a forgotten client ends with a redirect, and not with a page
 
 	mu         sync.Mutex // guards what follows
 	forms      []url.Values
@@ -90,7 +91,11 @@ func newIssuer(t *testing.T, registers bool) *issuer {
 		answer(w, http.StatusOK, now)
 	})
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, r *http.Request) {
-		if id := r.URL.Query().Get("client_id"); i.hasForgotten(id) {
+		q := r.URL.Query()
+		if id := q.Get("client_id"); i.hasForgotten(id) && i.sendsBack {
+			http.Redirect(w, r, q.Get("redirect_uri")+"?error=unauthorized_client&state="+q.Get("state"), http.StatusFound)
+			return
+		} else if i.hasForgotten(id) {
 			answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "no client " + id})
 			return
 		}
