@@ -161,57 +161,86 @@ func TestACommandFromTheFirst401ToTheNextRun(t *testing.T) {
 	}
 }
 
-// The user of a web app logs in, a page calls the tool, the token expires, and
-// the app starts again.
-func TestAWebAppFromTheLoginToTheNextRun(t *testing.T) {
-	s, i := newTools(t)
+// webApp is a web app with one page, which calls the tool.
+type webApp struct {
+	url   string
+	start func() *mcp.Login // starts the app again
+
+	handler http.Handler
+}
+
+func newWebApp(t *testing.T, s *site, i *issuer) *webApp {
+	t.Helper()
 	keys, err := seal.NewKeys(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := storage.NewMemory()
-	var handler http.Handler
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
-	t.Cleanup(app.Close)
-	callback := app.URL + "/callback"
-	i.redirects = []string{callback}
-	start := func() *mcp.Login {
-		login, err := mcp.Open(t.Context(), s.endpoint, store, keys, &mcp.Options{Name: "app", RedirectURL: callback, InsecureLoopback: true},
-			&middleware.Options{AfterLogin: "/tool"})
+	app, store := &webApp{}, storage.NewMemory()
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.handler.ServeHTTP(w, r) }))
+	t.Cleanup(listener.Close)
+	app.url = listener.URL
+	i.redirects = []string{app.url + "/callback"}
+	app.start = func() *mcp.Login {
+		o := &mcp.Options{Name: "app", RedirectURL: i.redirects[0], InsecureLoopback: true}
+		login, err := mcp.Open(t.Context(), s.endpoint, store, keys, o, &middleware.Options{AfterLogin: "/tool"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		mux := http.NewServeMux()
 		login.Mount(mux)
 		mux.Handle("/tool", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := greet(r.Context(), &sdk.StreamableClientTransport{Endpoint: s.endpoint, HTTPClient: login.Client(), DisableStandaloneSSE: true}); err != nil {
+			transport := &sdk.StreamableClientTransport{Endpoint: s.endpoint, HTTPClient: login.Client(), DisableStandaloneSSE: true}
+			if err := greet(r.Context(), transport); err != nil {
 				http.Error(w, err.Error(), http.StatusBadGateway)
 				return
 			}
 			fmt.Fprint(w, "greeted")
 		})))
-		handler = mux
+		app.handler = mux
 		return login
 	}
-	login, b := start(), newBrowser(t)
-	for _, step := range []string{"with a login", "after the expiry", "of the next run"} {
-		if text, err := b.visit(t.Context(), app.URL+"/tool"); text != "greeted" || err != nil {
-			t.Fatalf("the page %s = %q, %v", step, text, err)
-		}
-		switch step {
-		case "with a login":
+	return app
+}
+
+// The user of a web app logs in, a page calls the tool, the token expires, and
+// the app starts again.
+func TestAWebAppFromTheLoginToTheNextRun(t *testing.T) {
+	for name, tt := range map[string]struct {
+		forgets bool
+		want    string // registrations, exchanges, refreshes
+	}{
+		"at a server that knows the app": {false, "1 1 1"},
+		"at a server that forgets it":    {true, "2 2 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, i := newTools(t)
+			app, b := newWebApp(t, s, i), newBrowser(t)
+			login := app.start()
+			see := func(when string, good bool) {
+				if text, err := b.visit(t.Context(), app.url+"/tool"); (text == "greeted" && err == nil) != good {
+					t.Errorf("the page %s = %q, %v, want good: %t", when, text, err, good)
+				}
+			}
+			see("with a login", true)
+			if tt.forgets {
+				i.forget("registered-1")
+			}
 			i.ExpireAccess(oauthtest.DefaultUser().ID)
-		case "after the expiry":
+			see("after the expiry", !tt.forgets)
+			for range 2 {
+				if err := login.Close(); err != nil {
+					t.Error(err)
+				}
+				login = app.start()
+				see("of the next run", true)
+			}
 			if err := login.Close(); err != nil {
 				t.Error(err)
 			}
-			login = start()
-		}
-	}
-	if err := login.Close(); err != nil {
-		t.Error(err)
-	}
-	if got := fmt.Sprint(i.registered.Load(), i.TokenCalls("authorization_code"), i.TokenCalls("refresh_token")); got != "1 1 1" {
-		t.Errorf("registrations, exchanges, refreshes = %s, want 1 1 1", got)
+			got := fmt.Sprint(i.registered.Load(), i.TokenCalls("authorization_code"), i.TokenCalls("refresh_token"))
+			if got != tt.want {
+				t.Errorf("registrations, exchanges, refreshes = %s, want %s", got, tt.want)
+			}
+		})
 	}
 }
