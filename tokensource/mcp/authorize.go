@@ -100,7 +100,7 @@ func (h *Handler) again(ctx context.Context, a attempt) error {
 	switch {
 	case errors.Is(cause, tokensource.ErrReauthorize), c.refused.Load():
 		return h.login(ctx, f, wanted{told: a.told})
-	case len(missing) > 0 && h.bounds.steps.Allow(operation(a.req), time.Now()):
+	case len(missing) > 0 && h.mayStep(ctx, operation(a.req)):
 		return h.login(ctx, f, wanted{step: true})
 	case h.hopeless():
 		return h.login(ctx, f, wanted{told: true})
@@ -169,7 +169,7 @@ func (h *Handler) stepUp(ctx context.Context, a attempt, lacks *transport.Insuff
 	if h.count() != a.since && (stronger || len(beyond(lacks.Scopes, c.Scopes)) == 0) {
 		return nil // another request has logged in for it
 	}
-	if !h.bounds.steps.Allow(operation(a.req), time.Now()) {
+	if !h.mayStep(ctx, operation(a.req)) {
 		return fmt.Errorf("%w: %w", ErrInsufficient, lacks)
 	}
 	f, err := h.options.find(ctx, h.endpoint, a.resp, c.Issuer)

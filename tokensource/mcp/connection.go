@@ -27,9 +27,10 @@ type connection struct {
 	source    *grant.Source
 	tokens    http.RoundTripper // sends the token
 
-	proven  atomic.Bool // the server has known the client before
-	refused atomic.Bool // the server does not know the client any more
-	over    atomic.Bool // what was found is not so any more: requests leave without a token
+	known   atomic.Bool  // the server has known the client before
+	loginAt atomic.Int64 // when the last login ended, in seconds since 1970
+	refused atomic.Bool  // the server does not know the client any more
+	over    atomic.Bool  // what was found is not so any more: requests leave without a token
 }
 
 // connect returns the connection to the server that was found.
@@ -57,7 +58,7 @@ func (h *Handler) connect(ctx context.Context, f *Found, clientID string) (*conn
 			Issuer: issuerOf(f.Provider), ClientID: client.ClientID(), Resource: f.Resource, TokenURL: f.Provider.TokenURL, Scopes: f.Scopes,
 		},
 	}
-	c.proven.Store(clientID != "" || registrar != nil && h.registeredBefore(ctx, registrar, f, c.ClientID, begun))
+	c.known.Store(clientID != "" || registrar != nil && h.registeredBefore(ctx, registrar, f, c.ClientID, begun))
 	c.app, err = nativeapp.New(keeper, &nativeapp.Options{
 		Subject: subject, Open: c.open(&h.options), Timeout: h.options.Timeout, AnyPort: h.anyPort,
 	})
@@ -131,7 +132,8 @@ func (c *connection) current(f *Found) bool {
 func (c *connection) login(ctx context.Context, scopes []string, params url.Values) error {
 	_, err := c.app.Loopback(ctx, &nativeapp.LoginOptions{Scopes: scopes, Params: params})
 	if err == nil {
-		c.proven.Store(true)
+		c.known.Store(true)
+		c.loginAt.Store(time.Now().Unix())
 		c.used(ctx)
 	}
 	return err

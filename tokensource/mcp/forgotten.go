@@ -22,6 +22,7 @@ var errForgotten = errors.New("mcp: the authorization server does not know the c
 
 const (
 	probeTime = 5 * time.Second
+	sureTime  = time.Minute // after a login the server knows the client
 	maxProbe  = 64 << 10
 )
 
@@ -62,14 +63,16 @@ func (c *connection) used(ctx context.Context) {
 
 // open opens the page of a login for the user. A server that has forgotten a
 // registered client shows an error there and answers nothing, so that the login
-// would wait for its end. The program asks the server first.
+// would wait for its end. The program asks the server first, unless the client
+// is new or the user has just logged in.
 func (c *connection) open(o *Options) func(context.Context, string) error {
 	open := o.Open
 	if open == nil {
 		open = nativeapp.OpenBrowser
 	}
 	return func(ctx context.Context, page string) error {
-		if c.registrar != nil && c.proven.Load() && c.forgotten(ctx, o, page) {
+		doubt := c.known.Load() && time.Since(time.Unix(c.loginAt.Load(), 0)) > sureTime
+		if c.registrar != nil && doubt && c.forgotten(ctx, o, page) {
 			return errForgotten
 		}
 		return open(ctx, page)

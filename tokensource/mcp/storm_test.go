@@ -172,3 +172,17 @@ func TestTwoRequestsAtOnceThatLackDifferentScopes(t *testing.T) {
 		})
 	}
 }
+
+// The second process does not repeat what was in vain in the first one.
+func TestAScopeThatNoLoginBringsInTwoRunsOfTheProgram(t *testing.T) {
+	w, store := newWorld(t), storage.NewMemory()
+	w.needs = "admin"
+	for range 2 {
+		if _, _, err := post(t, w.handler(t, store).Client(), w.URL+"/mcp"); !errors.Is(err, mcp.ErrInsufficient) {
+			t.Errorf("Do() = %v, want ErrInsufficient", err)
+		}
+	}
+	if w.logins != 3 {
+		t.Errorf("%d logins, want the first one and two for the scope", w.logins)
+	}
+}
