@@ -1,7 +1,7 @@
 // Package attempts bounds how often the same thing is tried in a while.
 //
-// A [Log] counts attempts in the memory of one process. It has no errors, and is
-// safe for concurrent use.
+// A [Log] counts attempts in the memory of one process. It has no errors, and
+// is safe for concurrent use.
 package attempts
 
 import (

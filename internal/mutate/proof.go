@@ -47,6 +47,7 @@ var proofs = map[string]proof{
 	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
 	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
 	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
+	"mcp":        {quick("-skip=Conformance", "./tokensource/mcp")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"proofs":     {quick("-skip=OIDCProvider", "./tokensource/jose/...")},

@@ -45,7 +45,7 @@ type issuer struct {
 	revocation string   // the endpoint for revocations, or empty
 }
 
-// forget lets the server forget a client. It says so to whoever asks.
+// forget lets the server forget a client. It says so to each request.
 func (i *issuer) forget(clientID string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

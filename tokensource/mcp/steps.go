@@ -18,7 +18,7 @@ const maxOperations = 64
 
 // stepLog holds when logins for more scopes began, in milliseconds since 1970,
 // by a hash of the operation. All processes share it: otherwise each run of a
-// program would try anew.
+// program would try again.
 type stepLog map[string][]int64
 
 // mayStep counts a login for more scopes, and reports whether it is allowed
