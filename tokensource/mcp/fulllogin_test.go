@@ -223,7 +223,7 @@ func TestAWebAppFromTheLoginToTheNextRun(t *testing.T) {
 			}
 			see("with a login", true)
 			if tt.forgets {
-				i.forget("registered-1")
+				i.forget()
 			}
 			i.ExpireAccess(oauthtest.DefaultUser().ID)
 			see("after the expiry", !tt.forgets)
