@@ -40,8 +40,9 @@ func (l *Log) Allow(thing string, now time.Time) bool {
 		l.seen = map[[sha256.Size]byte][]time.Time{}
 	}
 	if len(l.seen) >= maxSeen {
+		// A quarter goes at once: the search for what is old looks at everything.
 		for k, list := range l.seen {
-			if len(list) == 0 || old(list[len(list)-1]) || len(l.seen) >= maxSeen {
+			if len(list) == 0 || old(list[len(list)-1]) || len(l.seen) > maxSeen*3/4 {
 				delete(l.seen, k)
 			}
 		}
