@@ -69,6 +69,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/attempts"
 	"github.com/authtrip/authtrip/internal/connecting"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
@@ -104,7 +105,7 @@ type login struct {
 	keeping   upkeep
 	known     *knowledge
 	unwritten *unwritten
-	stepUps   *stepUps
+	stepUps   *attempts.Log
 	self      string // names this process
 }
 
@@ -154,7 +155,7 @@ func New(grants *grant.Keeper, keys seal.AEAD, o *Options) (*Login, error) {
 		sessions: options.Sessions,
 		used:     ledgerOf(grants.Store(), client.Provider().Authority(), client.ClientID(), s.path),
 		guard:    newGuard(s),
-		store:    grants.Store(), keeping: grants.ReadyFor(grants).(upkeep), known: newKnowledge(), unwritten: new(unwritten), stepUps: new(stepUps), self: rand.Text(),
+		store:    grants.Store(), keeping: grants.ReadyFor(grants).(upkeep), known: newKnowledge(), unwritten: new(unwritten), stepUps: &attempts.Log{Max: maxStepUps, Window: stepUpWindow}, self: rand.Text(),
 	}
 	if l.sessions == nil {
 		l.sessions = cookieSessions{l.cookies, options.SessionLifetime}

@@ -1,14 +1,12 @@
 package middleware
 
 import (
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/ascii"
@@ -19,7 +17,6 @@ import (
 const (
 	maxStepUps   = 3
 	stepUpWindow = 10 * time.Minute
-	maxStepUpLog = 4096 // users and needs that are remembered
 )
 
 // stepUp returns o with everything that an API has found missing as scopes and
@@ -82,7 +79,7 @@ func (o BeginOptions) checkStepUp() error {
 
 // countStepUp refuses a login that asks for the same as several before it.
 func (l *login) countStepUp(subject string, o BeginOptions) error {
-	if subject == "" || l.stepUps.allow(need(subject, o), time.Now()) {
+	if subject == "" || l.stepUps.Allow(need(subject, o), time.Now()) {
 		return nil
 	}
 	return &Error{
@@ -121,37 +118,7 @@ func (l *login) granted(r *http.Request) (scopes []string, subject string, err e
 }
 
 // need names a user and what is missing.
-func need(subject string, o BeginOptions) [sha256.Size]byte {
+func need(subject string, o BeginOptions) string {
 	scopes, acr := slices.Sorted(slices.Values(o.MoreScopes)), slices.Sorted(slices.Values(o.ACRValues))
-	return sha256.Sum256([]byte(strings.Join([]string{subject, strings.Join(scopes, " "), strings.Join(acr, " ")}, "\x00")))
-}
-
-// stepUps counts the logins that began because an API found something missing.
-type stepUps struct {
-	mu   sync.Mutex // guards seen
-	seen map[[sha256.Size]byte][]time.Time
-}
-
-// allow reports whether one more login may begin, and counts it.
-func (s *stepUps) allow(key [sha256.Size]byte, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := func(at time.Time) bool { return now.Sub(at) >= stepUpWindow }
-	times := slices.DeleteFunc(s.seen[key], old)
-	if len(times) >= maxStepUps {
-		s.seen[key] = times
-		return false
-	}
-	if s.seen == nil {
-		s.seen = map[[sha256.Size]byte][]time.Time{}
-	}
-	if len(s.seen) >= maxStepUpLog {
-		for k, list := range s.seen {
-			if old(list[len(list)-1]) || len(s.seen) >= maxStepUpLog {
-				delete(s.seen, k)
-			}
-		}
-	}
-	s.seen[key] = append(times, now)
-	return true
+	return strings.Join([]string{subject, strings.Join(scopes, " "), strings.Join(acr, " ")}, "\x00")
 }

@@ -50,6 +50,7 @@ var proofs = map[string]proof{
 	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
 	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
 	"upkeep":     {quick("./tokensource/upkeep")},
+	"mcp":        {quick("-skip=Conformance", "./tokensource/mcp")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"proofs":     {quick("-skip=OIDCProvider", "./tokensource/jose/...")},

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,18 +17,14 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-const (
-	maxSteps   = 2 // logins for more scopes, for one operation
-	stepWindow = 10 * time.Minute
-	maxKept    = 1024 // operations whose logins are counted
-)
-
 // attempt is a request that failed.
 type attempt struct {
 	req      *http.Request
 	resp     *http.Response
 	rejected string // the access token that was sent, or empty
-	renewed  bool   // the token was renewed already, in vain
+	renewed  bool   // the token was rejected, and renewed already if that is possible
+	ended    bool   // the token was rejected, and the grant has no other
+	told     bool   // accepted tokens are counted
 	since    uint64 // the count of logins when the request was sent
 }
 
@@ -36,7 +35,8 @@ func rejectedToken(req *http.Request) string {
 }
 
 // authorize makes the next try of a request worthwhile, or returns why it is
-// not. All attempts that fail at the same time share one renewal or login.
+// not. Attempts that fail at the same time for the same reason share one
+// renewal or login. Others wait for it, and look again.
 func (h *Handler) authorize(ctx context.Context, a attempt) error {
 	if a.req != nil && !h.covers(a.req.URL) {
 		return errors.New("mcp: the request is not one to the MCP server of this Handler")
@@ -48,72 +48,145 @@ func (h *Handler) authorize(ctx context.Context, a attempt) error {
 	case a.resp.StatusCode != http.StatusForbidden && a.resp.StatusCode != http.StatusUnauthorized:
 		return fmt.Errorf("mcp: an answer with status %d needs no authorization", a.resp.StatusCode)
 	case step:
-		return h.share(ctx, "authorize", func(ctx context.Context) error { return h.stepUp(ctx, a, lacks.Scopes) })
+		return h.share(ctx, "authorize "+lacks.Error(), func(ctx context.Context) error {
+			return h.alone(ctx, func() error { return h.stepUp(ctx, a, lacks) })
+		})
 	}
-	return h.share(ctx, "authorize", func(ctx context.Context) error { return h.again(ctx, a) })
+	if !a.renewed && a.rejected != "" {
+		h.refused()
+	}
+	return h.share(ctx, "authorize", func(ctx context.Context) error {
+		return h.alone(ctx, func() error { return h.again(ctx, a) })
+	})
+}
+
+// alone runs f while nothing else changes the connection.
+func (h *Handler) alone(ctx context.Context, f func() error) error {
+	if !h.one.Enter(ctx) {
+		return context.Cause(ctx)
+	}
+	defer h.one.Leave()
+	return f()
 }
 
 // again gets another token after a 401. The MCP server may have another
 // authorization server by now, so its metadata are read first.
 func (h *Handler) again(ctx context.Context, a attempt) error {
+	if h.count() != a.since {
+		return nil
+	}
 	c := h.current()
-	if c != nil && h.count() == a.since && !a.renewed && a.rejected != "" {
-		if tok, err := c.token(ctx); err == nil && tok != nil && tok.AccessToken != a.rejected {
+	if c != nil && !a.renewed && a.rejected != "" {
+		if tok, err := h.token(ctx, c); err == nil && tok != nil && tok.AccessToken != a.rejected {
 			return nil // another request has renewed it
 		}
 	}
-	if h.count() != a.since {
-		return nil
-	}
-	f, err := Find(ctx, h.endpoint, a.resp, &h.options)
+	f, err := h.options.find(ctx, h.endpoint, a.resp, h.issuer(ctx))
 	if err != nil {
 		return err
 	}
-	if !c.same(f) {
-		if h.adopt(ctx, f) {
-			return nil
-		}
-		return h.login(ctx, f)
+	if !c.leadsTo(f) {
+		return h.login(ctx, f, wanted{told: a.told})
 	}
-	if a.rejected == "" && !a.renewed {
-		if tok, err := c.token(ctx); err == nil && tok != nil {
-			return nil // the login ended after the request was sent
-		}
+	if c, err = h.upToDate(ctx, c, f); err != nil {
+		return err
 	}
-	if a.rejected != "" && !a.renewed {
-		_, err := c.source.Renew(ctx, &oauth2.Token{AccessToken: a.rejected})
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, tokensource.ErrReauthorize) && !errors.Is(err, tokensource.ErrJustRenewed) {
-			return err
-		}
+	cause, err := h.renew(ctx, c, a)
+	if cause == nil || err != nil {
+		return err
 	}
+	missing := beyond(challenged(a.resp), h.askedFor(ctx, c))
 	f.Scopes = union(h.askedFor(ctx, c), f.Scopes)
-	return h.login(ctx, f)
+	switch {
+	case errors.Is(cause, tokensource.ErrReauthorize), c.refused.Load():
+		return h.login(ctx, f, wanted{told: a.told})
+	case len(missing) > 0 && h.mayStep(ctx, operation(a.req)):
+		return h.login(ctx, f, wanted{step: true})
+	case h.hopeless():
+		return h.login(ctx, f, wanted{told: true})
+	}
+	return fmt.Errorf("%w: %w", ErrRejected, cause)
 }
 
-// stepUp logs the user in with more scopes (T11): all that were asked for
-// before, and what the request needs.
-func (h *Handler) stepUp(ctx context.Context, a attempt, scopes []string) error {
-	if h.count() != a.since {
-		return nil
+// issuer returns the authorization server of the last login, or "".
+func (h *Handler) issuer(ctx context.Context) string {
+	if c := h.current(); c != nil {
+		return c.Issuer
 	}
+	m, _, _ := h.recall(ctx) // a store that fails does so again in what follows
+	return m.Issuer
+}
+
+// upToDate returns the connection with the endpoints of now. The login stays.
+func (h *Handler) upToDate(ctx context.Context, c *connection, f *Found) (*connection, error) {
+	if c.current(f) {
+		c.over.Store(false)
+		return c, nil
+	}
+	now, err := h.reconnect(ctx, f, c.memory)
+	if err != nil {
+		return nil, err
+	}
+	h.use(now)
+	return now, nil
+}
+
+// renew gets another token of the grant. The cause says why there is none, and
+// that another login is to be considered.
+func (h *Handler) renew(ctx context.Context, c *connection, a attempt) (cause, err error) {
+	switch {
+	case a.renewed:
+		return tokensource.ErrJustRenewed, nil
+	case a.ended:
+		return tokensource.ErrReauthorize, nil
+	case a.rejected == "":
+		tok, err := h.token(ctx, c)
+		if err != nil || tok != nil {
+			return nil, err // the login ended after the request was sent
+		}
+		return tokensource.ErrReauthorize, nil
+	}
+	_, err = c.source.Renew(ctx, &oauth2.Token{AccessToken: a.rejected})
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.Is(err, tokensource.ErrJustRenewed):
+		return err, nil
+	case h.lost(ctx, c, err) == nil:
+		return tokensource.ErrReauthorize, nil
+	}
+	return nil, err
+}
+
+// stepUp logs the user in with more scopes, or more strongly (T11): with all
+// that was asked for before, and what the request needs.
+func (h *Handler) stepUp(ctx context.Context, a attempt, lacks *transport.InsufficientError) error {
 	c := h.current()
 	if c == nil {
 		return h.again(ctx, a)
 	}
-	if !h.mayStep(operation(a.req)) {
-		return fmt.Errorf("%w: %s", ErrInsufficient, strings.Join(scopes, " "))
+	stronger := len(lacks.ACRValues) > 0 || lacks.MaxAge != nil
+	if h.count() != a.since && (stronger || len(beyond(lacks.Scopes, c.Scopes)) == 0) {
+		return nil // another request has logged in for it
 	}
-	f, err := Find(ctx, h.endpoint, a.resp, &h.options)
+	if !h.mayStep(ctx, operation(a.req)) {
+		return fmt.Errorf("%w: %w", ErrInsufficient, lacks)
+	}
+	f, err := h.options.find(ctx, h.endpoint, a.resp, c.Issuer)
 	if err != nil {
 		return err
 	}
-	if c.same(f) {
-		f.Scopes = union(h.askedFor(ctx, c), f.Scopes)
+	if c.leadsTo(f) {
+		f.Scopes = union(h.askedFor(ctx, c), union(f.Scopes, lacks.Scopes))
 	}
-	return h.login(ctx, f)
+	want := wanted{step: true, stronger: stronger, params: url.Values{}}
+	if len(lacks.ACRValues) > 0 {
+		want.params.Set("acr_values", strings.Join(lacks.ACRValues, " "))
+	}
+	if lacks.MaxAge != nil {
+		want.params.Set("max_age", strconv.FormatInt(int64(*lacks.MaxAge/time.Second), 10))
+	}
+	return h.login(ctx, f, want)
 }
 
 // askedFor returns the scopes of the last login, of this or of another process.
@@ -126,30 +199,6 @@ func (h *Handler) askedFor(ctx context.Context, c *connection) []string {
 	return union(c.Scopes, m.Scopes)
 }
 
-// adopt uses the login of another process at the server that was found, and
-// reports whether there is one with a token.
-func (h *Handler) adopt(ctx context.Context, f *Found) bool {
-	m, ok, err := h.recall(ctx)
-	if err != nil || !ok || m.Issuer != issuerOf(f.Provider) || m.Resource != f.Resource {
-		return false
-	}
-	stored := *f
-	stored.Scopes = m.Scopes
-	c, err := h.connect(ctx, &stored, m.ClientID)
-	if err != nil {
-		return false // the login that follows finds out why
-	}
-	if tok, err := c.token(ctx); err != nil || tok == nil {
-		_ = c.keeper.Close()
-		return false
-	}
-	h.mu.Lock()
-	h.logins++
-	h.mu.Unlock()
-	h.use(c)
-	return true
-}
-
 // operation names what a request does, for the count of logins.
 func operation(req *http.Request) string {
 	if req == nil {
@@ -158,53 +207,15 @@ func operation(req *http.Request) string {
 	return req.Method + " " + req.Header.Get("Mcp-Method") + " " + req.Header.Get("Mcp-Name")
 }
 
-// mayStep counts a login for more scopes, and reports whether it is allowed.
-func (h *Handler) mayStep(operation string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := time.Now()
-	if len(h.steps) > maxKept {
-		clear(h.steps)
-	}
-	var recent []time.Time
-	for _, at := range h.steps[operation] {
-		if now.Sub(at) < stepWindow {
-			recent = append(recent, at)
-		}
-	}
-	if len(recent) >= maxSteps {
-		return false
-	}
-	h.steps[operation] = append(recent, now)
-	return true
-}
+// union returns all of a, and what b has beside them.
+func union(a, b []string) []string { return slices.Concat(a, beyond(b, a)) }
 
-// login logs the user in at the server that was found.
-func (h *Handler) login(ctx context.Context, f *Found) error {
-	c := h.current()
-	fresh := !c.same(f)
-	if fresh {
-		var err error
-		if c, err = h.connect(ctx, f, ""); err != nil {
-			return err
+// beyond returns what list has beside known.
+func beyond(list, known []string) (more []string) {
+	for _, s := range list {
+		if !slices.Contains(known, s) && !slices.Contains(more, s) {
+			more = append(more, s)
 		}
 	}
-	err := c.login(ctx, f.Scopes)
-	if err == nil {
-		m := c.memory
-		m.Scopes = f.Scopes
-		err = h.remember(ctx, m)
-	}
-	if err != nil {
-		if fresh {
-			err = errors.Join(err, c.keeper.Close())
-		}
-		return err
-	}
-	h.mu.Lock()
-	c.Scopes = f.Scopes
-	h.logins++
-	h.mu.Unlock()
-	h.use(c)
-	return nil
+	return more
 }

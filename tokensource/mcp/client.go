@@ -20,55 +20,55 @@ import (
 //
 // If clientID is not empty, only that client will do: it is the client that a
 // stored grant belongs to.
-func (o *Options) client(ctx context.Context, f *Found, store storage.Store, clientID string) (*oauth.Client, error) {
-	p, reg, err := o.known(ctx, f, store, clientID)
+func (o *Options) client(ctx context.Context, f *Found, store storage.Store, clientID string) (*oauth.Client, *registration.Registrar, error) {
+	registrar, registered, err := o.known(ctx, f, store, clientID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	p, reg := registered.Provider.Clone(), registered.Registration
 	reg.RedirectURL, reg.Scopes, reg.Resources = o.RedirectURL, slices.Clone(f.Scopes), []string{f.Resource}
 	p.APIOrigins = f.Provider.APIOrigins
 	settings := &oauth.Options{HTTPClient: &http.Client{Transport: o.guarded()}}
 	if f.server != nil && len(f.server.DPoPAlgorithms) > 0 {
 		settings.Proofs = o.Proofs
 	}
-	return oauth.New(p, reg, settings)
+	client, err := oauth.New(p, reg, settings)
+	return client, registrar, err
 }
 
 // known returns the client and the Provider with its method of authentication.
-func (o *Options) known(ctx context.Context, f *Found, store storage.Store, clientID string) (*provider.Provider, oauth.Registration, error) {
+// The registrar is nil unless the program has registered itself.
+func (o *Options) known(ctx context.Context, f *Found, store storage.Store, clientID string) (*registration.Registrar, *registration.Registered, error) {
 	p := f.Provider
 	if reg, ok := o.Clients[issuerOf(p)]; ok && fits(reg.ClientID, clientID) {
-		return p, reg, nil
+		return nil, &registration.Registered{Provider: p, Registration: reg}, nil
 	}
 	if o.ClientIDURL != "" && f.server != nil && f.server.ClientIDDocuments && fits(o.ClientIDURL, clientID) {
-		return p, oauth.Registration{ClientID: o.ClientIDURL}, nil
+		return nil, &registration.Registered{Provider: p, Registration: oauth.Registration{ClientID: o.ClientIDURL}}, nil
 	}
 	if p.RegistrationURL == "" {
-		return nil, oauth.Registration{}, fmt.Errorf("%w: %s: register it there, and name the client in Options.Clients", ErrNoClient, issuerOf(p))
+		return nil, nil, fmt.Errorf("%w: %s: register it there, and name the client in Options.Clients", ErrNoClient, issuerOf(p))
 	}
 	registrar, err := registration.New(store, o.metadata(f), &registration.Options{
 		HTTPClient: &http.Client{Transport: o.guarded()}, InsecurePlainStore: o.InsecurePlainStore,
 	})
 	if err != nil {
-		return nil, oauth.Registration{}, err
+		return nil, nil, err
 	}
 	if clientID == "" {
 		r, err := registrar.Current(ctx, p)
-		if err != nil {
-			return nil, oauth.Registration{}, err
-		}
-		return r.Provider, r.Registration, nil
+		return registrar, r, err
 	}
 	all, err := registrar.All(ctx, p)
 	for _, r := range all {
-		if r.Registration.ClientID == clientID && !r.Refused {
-			return r.Provider, r.Registration, nil
+		if r.Registration.ClientID == clientID {
+			return registrar, r, nil // also one that was replaced: the grant is that client's
 		}
 	}
 	if err == nil {
 		err = fmt.Errorf("%w: the stored grant belongs to another client", ErrNoClient)
 	}
-	return nil, oauth.Registration{}, err
+	return nil, nil, err
 }
 
 // fits reports whether a client is the one that is wanted.

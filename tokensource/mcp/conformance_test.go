@@ -2,12 +2,12 @@ package mcp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/authtrip/authtrip/internal/nodekit"
@@ -50,31 +50,55 @@ func newJudge(t *testing.T) judge {
 	return judge{script, client}
 }
 
-// run lets the suite judge one scenario, with a command as the client.
-func (j judge) run(t *testing.T, scenario, command string) {
+// suites run the scenarios in one process for each suite, because Node needs
+// longer to read the conformance suite than a scenario takes. The suite runs
+// the scenarios of a suite at the same time. The command is a shell script; a
+// scenario that is not one of ours does not run it.
+func (j judge) suites(t *testing.T, command string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "command")
+	script := "#!/bin/sh\ncase $MCP_CONFORMANCE_SCENARIO in auth/*) ;; *) exit 0;; esac\n" + command
+	if err := os.WriteFile(file, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	for suite, names := range scenarios {
+		text, out := j.run(t, suite, file)
+		for _, name := range names {
+			t.Run(suite+"/"+name, func(t *testing.T) {
+				passed, bad := count(t, out, name)
+				good := strings.Contains(string(text), "✓ auth/"+name+":")
+				if !good || passed == 0 || len(bad) > 0 {
+					t.Errorf("%d checks passed, and these did not: %s\n%s", passed, strings.Join(bad, "\n"), text)
+				}
+			})
+		}
+	}
+}
+
+// run lets the suite judge a command in all scenarios of a suite. It returns
+// what the suite says, and the folder with its results. Its exit status counts
+// for nothing: a suite may have scenarios that are not about authorization.
+func (j judge) run(t *testing.T, suite, command string) (text []byte, out string) {
 	t.Helper()
 	preload, err := filepath.Abs("testdata/loopback.cjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := t.TempDir()
+	out = t.TempDir()
 	cmd := nodekit.Command(t, j.script, "NODE_OPTIONS=--require "+preload)
-	cmd.Args = append(cmd.Args, "client", "--command", command, "--scenario", "auth/"+scenario, "-o", out)
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("the suite: %v\n%s", err, text)
+	cmd.Args = append(cmd.Args, "client", "--command", command, "--suite", suite, "--timeout", "200000", "-o", out)
+	text, err = cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("the suite: %v", err)
 	}
-	passed, bad := count(t, out)
-	if passed == 0 || len(bad) > 0 {
-		t.Errorf("%d checks passed, and these did not: %s\n%s", passed, strings.Join(bad, "\n"), text)
-	}
+	return text, out
 }
 
-// count reads the results that the suite has written.
-func count(t *testing.T, dir string) (passed int, bad []string) {
+// count reads the results that the suite has written for a scenario.
+func count(t *testing.T, dir, scenario string) (passed int, bad []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Base(path) != "checks.json" {
+		if err != nil || filepath.Base(path) != "checks.json" || !of(path, scenario) {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -101,39 +125,22 @@ func count(t *testing.T, dir string) (passed int, bad []string) {
 	return passed, bad
 }
 
-// each runs a test for every scenario, two at a time.
-func each(t *testing.T, test func(t *testing.T, scenario string)) {
-	t.Helper()
-	slots := make(chan struct{}, 2)
-	var all sync.WaitGroup
-	for suite, names := range scenarios {
-		for _, name := range names {
-			all.Go(func() {
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				t.Run(suite+"/"+name, func(t *testing.T) { test(t, name) })
-			})
-		}
-	}
-	all.Wait()
+// of reports whether a file has the results of a scenario. Its folder is named
+// for the scenario and the time.
+func of(path, scenario string) bool {
+	dir := filepath.Base(filepath.Dir(path))
+	return strings.HasPrefix(dir, scenario+"-") && len(dir) == len(scenario+"-2006-01-02T15-04-05-000Z")
 }
 
 func TestConformanceSuiteOfTheModelContextProtocol(t *testing.T) {
 	j := newJudge(t)
-	each(t, func(t *testing.T, scenario string) { j.run(t, scenario, j.client) })
+	j.suites(t, "exec '"+j.client+"' \"$@\"\n")
 }
 
-// The second process uses the registration and the grant of the first one.
+// The second process uses the registration and the grant of the first one. Both
+// send their requests through Handler.Client.
 func TestConformanceSuiteWithTwoProcessesAndOneStore(t *testing.T) {
-	j := newJudge(t)
-	each(t, func(t *testing.T, scenario string) {
-		store := filepath.Join(t.TempDir(), "store")
-		both := filepath.Join(t.TempDir(), "both")
-		script := "#!/bin/sh\nexport AUTHTRIP_STORE='" + store + "'\n'" + j.client + "' \"$@\"; first=$?\n" +
-			"'" + j.client + "' \"$@\" || exit $?\nexit $first\n"
-		if err := os.WriteFile(both, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
-			t.Fatal(err)
-		}
-		j.run(t, scenario, both)
-	})
+	j, stores := newJudge(t), t.TempDir()
+	j.suites(t, "export AUTHTRIP_CLIENT=1 AUTHTRIP_STORE='"+stores+"'/$(basename \"$MCP_CONFORMANCE_SCENARIO\")\n"+
+		"'"+j.client+"' \"$@\"; first=$?\n'"+j.client+"' \"$@\" || exit $?\nexit $first\n")
 }

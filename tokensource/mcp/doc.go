@@ -41,13 +41,14 @@
 // # Concurrency
 //
 // All types are safe for concurrent use. Requests that fail at the same time
-// share one login.
+// share one login, also those of several processes with one store. A login
+// waits for that of another process, and uses it.
 //
 // # Errors
 //
-// Match [ErrNoClient], [ErrNoServer] and [ErrInsufficient] with errors.Is.
-// Other errors are those of packages discovery, registration, nativeapp and
-// oauth. No error contains a token.
+// Match [ErrNoClient], [ErrNoServer], [ErrInsufficient] and [ErrRejected] with
+// errors.Is. Other errors are those of packages discovery, registration,
+// nativeapp and oauth. No error contains a token.
 //
 // [MCP authorization]: https://modelcontextprotocol.io/specification/draft/basic/authorization
 package mcp

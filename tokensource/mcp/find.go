@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/authtrip/authtrip/internal/ascii"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/discovery"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
@@ -40,11 +43,21 @@ type Found struct {
 // revision of 2025-03-26 has it: its origin is the issuer, and if there are no
 // metadata either, the endpoints are /authorize, /token and /register there.
 // If it has metadata and they name no authorization server, the error is
-// [ErrNoServer]. Other errors are those of package discovery.
+// [ErrNoServer]. If they name several, it is the first that can be used, those
+// of Options.Clients before others. Other errors are those of package
+// discovery.
 func Find(ctx context.Context, endpoint string, resp *http.Response, o *Options) (*Found, error) {
-	if o == nil {
-		o = new(Options)
-	}
+	o = o.prepared()
+	defer o.idle()
+	return o.find(ctx, endpoint, resp, "")
+}
+
+// maxServers is how many authorization servers of one MCP server are asked.
+const maxServers = 8
+
+// find is Find. If the MCP server still accepts the preferred issuer, it is the
+// one that is found: a user who is logged in there needs no other login.
+func (o *Options) find(ctx context.Context, endpoint string, resp *http.Response, preferred string) (*Found, error) {
 	c, err := o.discover()
 	if err != nil {
 		return nil, err
@@ -57,12 +70,34 @@ func Find(ctx context.Context, endpoint string, resp *http.Response, o *Options)
 	case err != nil:
 		return nil, err
 	}
-	for _, issuer := range r.AuthorizationServers {
-		if o.Allow == nil || o.Allow(issuer) {
-			return findAt(ctx, c, issuer, r, resp)
+	var failed error
+	for _, issuer := range o.inOrder(r.AuthorizationServers, preferred) {
+		f, err := findAt(ctx, c, issuer, r, resp)
+		if err == nil || issuer == preferred && errors.Is(err, tokensource.ErrTemporary) {
+			return f, err
 		}
+		failed = cmp.Or(failed, err)
 	}
-	return nil, fmt.Errorf("%w: %s lists none that is allowed", ErrNoServer, r.URL)
+	return nil, cmp.Or(failed, fmt.Errorf("%w: %s lists none that is allowed", ErrNoServer, r.URL))
+}
+
+// inOrder returns the issuers that may be used, the best one first: the
+// preferred one, then those that know the program, then the others. They come
+// from outside, so their number is bounded.
+func (o *Options) inOrder(issuers []string, preferred string) []string {
+	list := slices.DeleteFunc(slices.Clone(issuers), func(issuer string) bool { return o.Allow != nil && !o.Allow(issuer) })
+	rank := func(issuer string) int {
+		_, known := o.Clients[issuer]
+		switch {
+		case issuer == preferred:
+			return 0
+		case known:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return list[:min(len(list), maxServers)]
 }
 
 // findAt reads the metadata of the server that the resource names.
@@ -73,7 +108,7 @@ func findAt(ctx context.Context, c *discovery.Client, issuer string, r *discover
 	}
 	f := &Found{Resource: r.Resource, server: s}
 	if f.Scopes = challenged(resp); f.Scopes == nil {
-		f.Scopes = slices.Clone(r.ScopesSupported)
+		f.Scopes = clean(r.ScopesSupported)
 	}
 	return f, f.complete()
 }
@@ -95,11 +130,16 @@ func findAtOrigin(ctx context.Context, c *discovery.Client, endpoint string, res
 	case !errors.Is(err, discovery.ErrNotFound):
 		return nil, err
 	}
-	f.Provider = &provider.Provider{
+	f.Provider = atOrigin(origin, o)
+	return f, f.Provider.Validate()
+}
+
+// atOrigin returns the facts about a server without metadata.
+func atOrigin(origin string, o *Options) *provider.Provider {
+	return &provider.Provider{
 		Name: "mcp", AuthorizationURL: origin + "/authorize", TokenURL: origin + "/token", RegistrationURL: origin + "/register",
 		APIOrigins: []string{origin}, InsecureLoopback: o.InsecureLoopback && strings.HasPrefix(origin, "http://"),
 	}
-	return f, f.Provider.Validate()
 }
 
 // complete makes the Provider of the metadata.
@@ -129,11 +169,25 @@ func challenged(resp *http.Response) []string {
 	}
 	for _, c := range transport.Challenges(resp.Header) {
 		known := strings.EqualFold(c.Scheme, "Bearer") || strings.EqualFold(c.Scheme, "DPoP")
-		if scopes := strings.Fields(c.Params["scope"]); known && len(scopes) > 0 {
+		if scopes := clean(strings.Fields(c.Params["scope"])); known && len(scopes) > 0 {
 			return scopes
 		}
 	}
 	return nil
+}
+
+// maxScopes is how many scopes a server can name.
+const maxScopes = 100
+
+// clean returns the scopes that a server names, or nil. What no scope can be
+// (RFC 6749 section 3.3) is left out: a request with it would fail.
+func clean(named []string) (scopes []string) {
+	for _, s := range named {
+		if s != "" && ascii.Visible(s) && !strings.ContainsAny(s, `"\`) && !slices.Contains(scopes, s) && len(scopes) < maxScopes {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
 }
 
 // originOf returns the origin of a URL.

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 )
 
@@ -20,10 +22,11 @@ import (
 type Handler struct {
 	endpoint string
 	at       *url.URL
-	store    storage.Store
+	store    *timed.Store
 	options  Options
 	anyPort  bool
 	flights  singleflight.Group
+	one      pacing.Gate     // of logins and renewals that change the connection
 	ctx      context.Context //nolint:containedctx // ends with Close, and bounds the shared work
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
@@ -31,10 +34,16 @@ type Handler struct {
 	mu     sync.Mutex // guards what follows; never held across I/O
 	closed bool
 	now    *connection
-	old    []*connection // closed with the Handler, because requests may use them
+	old    []*connection // closed later, because requests may use them
 	logins uint64        // counts the logins and renewals that have succeeded
-	steps  map[string][]time.Time
+	looked time.Time     // when a failure last led to a look at the metadata
+	bounds bounds
 }
+
+const (
+	storeTimeout = 5 * time.Second // of one operation of the store
+	maxOld       = 4               // connections that are not closed yet
+)
 
 var _ auth.OAuthHandler = (*Handler)(nil)
 
@@ -42,16 +51,17 @@ var _ auth.OAuthHandler = (*Handler)(nil)
 // and registrations; other processes may share it. Nil options mean all
 // defaults. Close the Handler when it is no longer needed.
 func New(endpoint string, store storage.Store, o *Options) (*Handler, error) {
-	if o == nil {
-		o = new(Options)
-	}
-	h := &Handler{endpoint: endpoint, store: store, options: *o, steps: map[string][]time.Time{}}
-	var err error
-	if h.at, err = checkEndpoint(endpoint, o); err != nil {
+	o = o.prepared()
+	at, err := checkEndpoint(endpoint, o)
+	if err != nil {
 		return nil, err
 	}
 	if store == nil {
 		return nil, errors.New("mcp: nil store: storage.NewMemory makes one that lasts as long as the program")
+	}
+	h := &Handler{
+		endpoint: endpoint, at: at, options: *o, bounds: newBounds(), one: make(pacing.Gate, 1),
+		store: &timed.Store{Store: store, Timeout: storeTimeout},
 	}
 	if h.options.RedirectURL == "" {
 		h.options.RedirectURL, h.anyPort = "http://127.0.0.1/callback", true
@@ -87,7 +97,13 @@ func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	return tokenSource(func() (*oauth2.Token, error) { return c.token(ctx) }), nil
+	return tokenSource(func() (*oauth2.Token, error) {
+		tok, err := h.token(ctx, c)
+		if tok != nil {
+			h.handedOut()
+		}
+		return tok, err
+	}), nil
 }
 
 type tokenSource func() (*oauth2.Token, error)
@@ -126,6 +142,7 @@ func (h *Handler) Close() error {
 	for _, c := range all {
 		failed = append(failed, c.keeper.Close())
 	}
+	h.options.idle()
 	return errors.Join(failed...)
 }
 
@@ -133,6 +150,7 @@ func (h *Handler) Close() error {
 // store, or nil.
 func (h *Handler) connection(ctx context.Context) (*connection, error) {
 	if c := h.current(); c != nil {
+		h.checkDaily(c)
 		return c, nil
 	}
 	err := h.share(ctx, "restore", func(ctx context.Context) error {
@@ -163,7 +181,8 @@ func (h *Handler) count() uint64 {
 	return h.logins
 }
 
-// use makes c the connection of now.
+// use makes c the connection of now. Of those before it, a few are kept open
+// for requests that are under way.
 func (h *Handler) use(c *connection) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,6 +190,11 @@ func (h *Handler) use(c *connection) {
 		h.old = append(h.old, h.now)
 	}
 	h.now = c
+	for len(h.old) > maxOld && !h.closed {
+		last := h.old[0]
+		h.old = h.old[1:]
+		h.running.Go(func() { _ = last.keeper.Close() }) // a program cannot do anything about a failure
+	}
 }
 
 // useFirst makes c the connection of now if there is none.

@@ -21,15 +21,16 @@ import (
 type world struct {
 	*httptest.Server
 
-	mu     sync.Mutex // guards what follows
-	logins int
-	form   []string // the resources that token requests name
-	needs  string   // scopes that no login brings, or empty
+	mu      sync.Mutex // guards what follows
+	logins  int
+	form    []string // the resources that token requests name
+	needs   string   // scopes that no login brings, or empty
+	forbids string   // the challenge of answers with 403, or "-"
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{}
+	w := &world{forbids: "-"}
 	mux := http.NewServeMux()
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
@@ -65,12 +66,15 @@ func newWorld(t *testing.T) *world {
 	})
 	mux.HandleFunc("/mcp", func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
-		needs := w.needs
+		needs, forbids := w.needs, w.forbids
 		w.mu.Unlock()
 		switch {
 		case r.Header.Get("Authorization") == "":
 			rw.Header().Set("WWW-Authenticate", "Bearer")
 			rw.WriteHeader(http.StatusUnauthorized)
+		case forbids != "-":
+			rw.Header().Set("WWW-Authenticate", forbids)
+			rw.WriteHeader(http.StatusForbidden)
 		case needs != "":
 			rw.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+needs+`"`)
 			rw.WriteHeader(http.StatusForbidden)

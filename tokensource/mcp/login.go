@@ -6,14 +6,18 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/provider"
+	"github.com/authtrip/authtrip/tokensource/registration"
 	"github.com/authtrip/authtrip/transport"
 )
 
@@ -23,8 +27,11 @@ import (
 type Login struct {
 	*middleware.Login
 
-	keeper *grant.Keeper
-	client *http.Client
+	keeper    *grant.Keeper
+	client    *http.Client
+	registrar *registration.Registrar // nil unless the app has registered itself
+	forgotten sync.Once
+	running   sync.WaitGroup
 }
 
 // Open finds the authorization server of the MCP server at endpoint, introduces
@@ -35,6 +42,10 @@ type Login struct {
 // The login asks for the scopes that the metadata list. A handler of the app
 // asks for more after an answer with status 403: see
 // middleware.BeginOptions.MoreScopes.
+//
+// If the authorization server forgets a client that the app has registered, the
+// app is registered again, once. A Login has one client, so the app must call
+// Open again, such as by a restart. Its users log in again then.
 //
 // If web.Identify is nil and the authorization server does not say who the user
 // is, each login is a user of its own.
@@ -51,21 +62,26 @@ func Open(ctx context.Context, endpoint string, store storage.Store, keys seal.A
 	if store == nil {
 		return nil, errors.New("mcp: nil store")
 	}
-	found, err := Find(ctx, endpoint, nil, o)
+	o = o.prepared()
+	found, err := o.find(ctx, endpoint, nil, "")
 	if err != nil {
 		return nil, err
 	}
-	client, err := o.client(ctx, found, store, "")
+	client, registrar, err := o.client(ctx, found, store, "")
 	if err != nil {
 		return nil, err
 	}
+	l := &Login{registrar: registrar}
 	keeper, err := grant.New(client, store, &grant.Options{
-		OnEvent: o.OnEvent, InsecurePlainStore: o.InsecurePlainStore, WithoutRefresh: true,
+		OnEvent: l.watch(o.OnEvent, found.Provider, client.ClientID()), InsecurePlainStore: o.InsecurePlainStore, WithoutRefresh: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	l := &Login{keeper: keeper}
+	l.keeper = keeper
+	if registrar != nil {
+		_ = registrar.Used(ctx, found.Provider, client.ClientID()) // a failure costs nothing now
+	}
 	if err := l.complete(endpoint, keys, o, web); err != nil {
 		return nil, errors.Join(err, keeper.Close())
 	}
@@ -84,6 +100,7 @@ func (l *Login) complete(endpoint string, keys seal.AEAD, o *Options, web *middl
 	if settings.AppName == "" {
 		settings.AppName = o.Name
 	}
+	settings.OnEvent = l.watch(settings.OnEvent, l.keeper.Client().Provider(), l.keeper.Client().ClientID())
 	var err error
 	if l.Login, err = middleware.New(l.keeper, keys, &settings); err != nil {
 		return err
@@ -112,6 +129,36 @@ func nameless(_ context.Context, tok *oauth2.Token) (provider.Identity, error) {
 // logged in. A request elsewhere carries no token.
 func (l *Login) Client() *http.Client { return l.client }
 
-// Close ends what keeps the grants alive. The grants stay in the store. It may
-// be called more than once.
-func (l *Login) Close() error { return l.keeper.Close() }
+// Close ends what keeps the grants alive, and waits for a registration that is
+// under way. The grants stay in the store. It may be called more than once.
+func (l *Login) Close() error {
+	err := l.keeper.Close()
+	l.running.Wait()
+	return err
+}
+
+const registrationTime = 30 * time.Second
+
+// watch returns a hook for events that calls hook, and registers the app again
+// when the server refuses its client.
+func (l *Login) watch(hook func(context.Context, tokensource.Event), p *provider.Provider, clientID string) func(context.Context, tokensource.Event) {
+	if l.registrar == nil {
+		return hook
+	}
+	return func(ctx context.Context, e tokensource.Event) {
+		if hook != nil {
+			hook(ctx, e)
+		}
+		if !refusesClient(e.Err) {
+			return
+		}
+		l.forgotten.Do(func() {
+			// A failure costs nothing: the next Open meets the same refusal.
+			l.running.Go(func() {
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), registrationTime)
+				defer cancel()
+				_, _ = l.registrar.Replace(ctx, p, clientID)
+			})
+		})
+	}
+}

@@ -22,6 +22,11 @@ var (
 	// can be used.
 	ErrNoServer = errors.New("mcp: the server names no authorization server")
 
+	// ErrRejected means that the MCP server rejects the token, and that no login
+	// begins for that: the token is new, or the last logins did not help. A later
+	// request may succeed.
+	ErrRejected = errors.New("mcp: the server rejects a new token, and another login would not help now")
+
 	// ErrInsufficient means that the server wants more scopes, and that logins
 	// for them did not help.
 	ErrInsufficient = errors.New("mcp: the server wants scopes that the login does not bring")
@@ -82,14 +87,30 @@ type Options struct {
 
 	// InsecurePlainStore is that of grant.Options.
 	InsecurePlainStore bool
+
+	guard *http.Transport // for servers that others name, if Transport is nil
 }
+
+// prepared returns a copy of o with one transport for all requests to servers
+// that others name. Nil means all defaults.
+func (o *Options) prepared() *Options {
+	if o == nil {
+		o = new(Options)
+	}
+	set := *o
+	set.guard = discovery.Guard{InsecureLoopback: o.InsecureLoopback, InsecurePrivate: o.InsecurePrivate}.Transport()
+	return &set
+}
+
+// idle closes the connections that nobody uses.
+func (o *Options) idle() { o.guard.CloseIdleConnections() }
 
 // guarded returns the transport for servers that others name.
 func (o *Options) guarded() http.RoundTripper {
 	if o.Transport != nil {
 		return o.Transport
 	}
-	return discovery.Guard{InsecureLoopback: o.InsecureLoopback, InsecurePrivate: o.InsecurePrivate}.Transport()
+	return o.guard
 }
 
 // base returns the transport for the MCP server, which the caller names.

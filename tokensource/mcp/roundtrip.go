@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +16,9 @@ import (
 // a token. Use it without the Handler: as HTTPClient of the SDK's
 // StreamableClientTransport, or alone.
 //
-// After a login the request is sent once more if it has no body, or GetBody.
+// After a login the request is sent once more if it has no body, or GetBody. If
+// the server rejects a token that was just renewed, the program gets the answer
+// with status 401: see [ErrRejected].
 func (h *Handler) Client() *http.Client {
 	return &http.Client{Transport: roundTripper{h}}
 }
@@ -37,6 +38,9 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		since := h.count()
 		resp, sent, err := rt.send(next)
+		if sent == carried && err == nil && resp.StatusCode != http.StatusUnauthorized {
+			h.accepted()
+		}
 		demands := err == nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden)
 		if !demands || try == maxTries {
 			return resp, err
@@ -45,13 +49,15 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		if next == nil || !wants(resp) {
 			return resp, nil
 		}
-		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-		_ = resp.Body.Close()
-		err = h.authorize(req.Context(), attempt{req: req, resp: resp, since: since, renewed: sent})
+		err = h.authorize(req.Context(), attempt{req: req, resp: resp, since: since, renewed: sent == carried, ended: sent == ended, told: true})
+		if err != nil && next.Body != nil {
+			_ = next.Body.Close()
+		}
+		if errors.Is(err, ErrRejected) {
+			return resp, nil // no token helps: the answer is the program's
+		}
+		_ = resp.Body.Close() // it may have no end, so it is not drained
 		if err != nil {
-			if next.Body != nil {
-				_ = next.Body.Close()
-			}
 			return nil, err
 		}
 	}
@@ -63,28 +69,46 @@ func wants(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized || lacks
 }
 
-// send sends a request, with the token if there is one, and reports whether
-// there was one.
-func (rt roundTripper) send(req *http.Request) (*http.Response, bool, error) {
+// sending says how a request was sent.
+type sending int
+
+const (
+	bare    sending = iota // without a token: there is none
+	ended                  // without a token: that of the connection cannot be renewed
+	carried                // with the token
+)
+
+// send sends a request, with the token if there is one.
+func (rt roundTripper) send(req *http.Request) (*http.Response, sending, error) {
 	c, err := rt.h.connection(req.Context())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		return nil, false, err
+		return nil, bare, err
 	}
-	if c != nil {
+	how := bare
+	if c != nil && !c.over.Load() {
 		again := again(req)
 		resp, err := c.tokens.RoundTrip(req)
-		if again == nil || !errors.Is(err, tokensource.ErrReauthorize) {
-			return resp, true, err
+		if err == nil || again == nil {
+			return resp, carried, err
+		}
+		if lost := rt.h.lost(req.Context(), c, err); lost != nil {
+			if again.Body != nil {
+				_ = again.Body.Close()
+			}
+			return nil, carried, lost
+		}
+		if errors.Is(err, tokensource.ErrReauthorize) {
+			how = ended
 		}
 		req = again // the answer without a token says what to do
 	}
-	bare := req.Clone(req.Context())
-	bare.Header.Del("Authorization")
-	resp, err := rt.h.options.base().RoundTrip(bare)
-	return resp, false, err
+	plain := req.Clone(req.Context())
+	plain.Header.Del("Authorization")
+	resp, err := rt.h.options.base().RoundTrip(plain)
+	return resp, how, err
 }
 
 // again returns the request for another try, or nil if its body is gone then.

@@ -40,7 +40,8 @@ var (
 
 	// ErrResponse means that the answer of the authorization server to the login
 	// cannot be used: it is an error, it is not well formed, or another issuer
-	// sent it ([RFC 9207]). No code was sent anywhere.
+	// sent it ([RFC 9207]). No code was sent anywhere. It comes with
+	// tokensource.ErrClient if the server does not accept the client.
 	//
 	// [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
 	ErrResponse = errors.New("nativeapp: the answer to the login cannot be used")

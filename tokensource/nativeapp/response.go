@@ -86,14 +86,22 @@ func checkIssuer(p *provider.Provider, iss string) error {
 // redirect cannot have (RFC 6749 section 4.1.2.1).
 var temporary = []string{"server_error", "temporarily_unavailable"}
 
+// aboutClient are the codes of a server that does not accept the client. The
+// first one is not among those that a redirect can have, and comes all the
+// same.
+var aboutClient = []string{"invalid_client", "unauthorized_client"}
+
 // refusal returns the error for an error response. Its texts are from outside.
 func refusal(code string, query url.Values, state string) error {
 	kind := ErrResponse
 	if code == "access_denied" {
 		kind = ErrDenied
 	}
-	text := redact.Text(code, maxErrorCode, state)
-	if d := redact.Text(query.Get("error_description"), maxDescription, state); d != "" {
+	text, d := redact.Text(code, maxErrorCode, state), redact.Text(query.Get("error_description"), maxDescription, state)
+	if slices.Contains(aboutClient, code) {
+		return fmt.Errorf("%w: %w", kind, &tokensource.Error{Op: "authorize", Kind: tokensource.ErrClient, Code: code, Description: d})
+	}
+	if d != "" {
 		text += " (" + d + ")"
 	}
 	if slices.Contains(temporary, code) {

@@ -34,8 +34,10 @@
 //
 // A change of the Metadata leads to a new registration, as do its end and its
 // refusal by the server. The old ones stay in the record, because grants belong
-// to the client ID that made them: see [Registrar.All]. So a deployment in
-// which old and new versions of the app run at once registers once for each.
+// to the client ID that made them: see [Registrar.All]. An old one ends when no
+// grant was refreshed with it for half a year: see [Registrar.Used]. So a
+// deployment in which old and new versions of the app run at once registers
+// once for each.
 //
 // # Concurrency
 //

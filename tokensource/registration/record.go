@@ -29,6 +29,7 @@ type client struct {
 	Method  string `json:"method"`
 	Made    int64  `json:"made"`
 	Expires int64  `json:"expires,omitempty"` // zero means never
+	Used    int64  `json:"used,omitempty"`    // when a grant was last made or refreshed, to a day; zero means never
 	Refused bool   `json:"refused,omitempty"` // by the server, after it was registered
 }
 
@@ -88,15 +89,48 @@ func (r record) live(now time.Time) bool {
 	return left > 0 && left <= 2*lease
 }
 
-// with returns r with one more registration and without an intent. If there are
-// too many, one that is refused goes first, and otherwise the oldest.
+// with returns r with one more registration and without an intent. What is over
+// goes. If there are still too many, one that is refused goes first, and
+// otherwise the oldest.
 func (r record) with(c client) record {
-	list := slices.Clone(r.Clients)
+	list := r.kept(c.Of, time.Unix(c.Made, 0))
 	for len(list) >= maxClients {
 		i := max(slices.IndexFunc(list, func(c client) bool { return c.Refused }), 0)
 		list = slices.Delete(list, i, i+1)
 	}
 	return record{Clients: append(list, c)}
+}
+
+// idle returns for how long no grant was made or refreshed with c.
+func (c client) idle(now time.Time) time.Duration {
+	return now.Sub(time.Unix(max(c.Made, c.Used), 0))
+}
+
+// kept returns the registrations that are not over. One that new logins do not
+// use is over when no grant was refreshed with it for [Unused].
+func (r record) kept(of string, now time.Time) []client {
+	current, _ := r.current(of, now)
+	return slices.DeleteFunc(slices.Clone(r.Clients), func(c client) bool {
+		return c.ID != current.ID && c.idle(now) >= Unused
+	})
+}
+
+// using returns r with the note that a grant was made or refreshed with a
+// registration. It reports whether that is a change: the note is true to a day,
+// so that it costs one write a day. A note of the future was made by a process
+// whose clock was wrong, and is corrected.
+func (r record) using(of, id string, now time.Time) (record, bool) {
+	i := slices.IndexFunc(r.Clients, func(c client) bool { return c.ID == id })
+	if i < 0 {
+		return r, false
+	}
+	if age := now.Sub(time.Unix(r.Clients[i].Used, 0)); age >= 0 && age < usedAgain {
+		return r, false
+	}
+	r.Clients = slices.Clone(r.Clients)
+	r.Clients[i].Used = now.Unix()
+	r.Clients = r.kept(of, now)
+	return r, true
 }
 
 // refusing returns r with a registration marked as refused. It reports whether
@@ -112,14 +146,15 @@ func (r record) refusing(id string) (record, bool) {
 }
 
 // wait returns how long a registration that replaces a refused one has to wait:
-// a server that refuses each new client at once gets few of them. A
-// registration of the future was made by a process whose clock was wrong, and
-// delays nothing.
+// a server that refuses each new client at once gets few of them. A client that
+// a grant was made with was not refused at once: the server forgot it, and it
+// delays nothing. Neither does a registration of the future, which was made by
+// a process whose clock was wrong.
 func (r record) wait(of string, now time.Time) time.Duration {
 	var last int64
 	refused := 0
 	for _, c := range r.Clients {
-		if c.Of == of && c.Refused && c.Made <= now.Unix() {
+		if c.Of == of && c.Refused && c.Used == 0 && c.Made <= now.Unix() {
 			last = max(last, c.Made)
 			refused++
 		}

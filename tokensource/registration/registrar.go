@@ -62,7 +62,13 @@ const (
 	longestPause = 24 * time.Hour
 	longestRetry = time.Hour        // that a server may ask for
 	retryPause   = 10 * time.Second // after a failure, in this process
+	usedAgain    = 24 * time.Hour   // between two notes that a registration is used
 )
+
+// Unused is how long a registration is kept that new logins do not use, after a
+// grant was last made or refreshed with it. Refresh tokens that nobody uses end
+// earlier at most servers.
+const Unused = 180 * 24 * time.Hour
 
 // A Registrar registers one app at authorization servers. [New] makes one. It
 // is safe for concurrent use.
@@ -140,7 +146,9 @@ func (r *Registrar) Current(ctx context.Context, p *provider.Provider) (*Registe
 // ID (tokensource.ErrClient with the code invalid_client): the app is
 // registered again. If another process has done that already, nothing is sent.
 // A server that refuses new clients too is asked 10 minutes later, then after
-// twice as long, up to a day. Until then the error is tokensource.ErrClient.
+// twice as long, up to a day. Until then the error is tokensource.ErrClient. A
+// client that [Registrar.Used] has noted is replaced at once: the server has
+// accepted it, and forgot it later.
 func (r *Registrar) Replace(ctx context.Context, p *provider.Provider, clientID string) (*Registered, error) {
 	if clientID == "" {
 		return nil, errors.New("registration: Replace needs the client ID that was refused")
@@ -151,7 +159,8 @@ func (r *Registrar) Replace(ctx context.Context, p *provider.Provider, clientID 
 // All returns every registration that is kept for p, the newest last. Grants
 // belong to the client that made them. So an app that was registered again
 // needs a grant.Keeper for each of these clients until its users have logged in
-// again. At most 16 are kept. Nothing is sent.
+// again. At most 16 are kept. One that new logins do not use is dropped when
+// [Registrar.Used] has not noted it for the time [Unused]. Nothing is sent.
 func (r *Registrar) All(ctx context.Context, p *provider.Provider) ([]*Registered, error) {
 	j, err := r.job(ctx, p)
 	if err != nil {
@@ -161,14 +170,28 @@ func (r *Registrar) All(ctx context.Context, p *provider.Provider) ([]*Registere
 	if err != nil {
 		return nil, err
 	}
-	current, _ := rec.current(j.of, time.Now())
+	now := time.Now()
+	current, _ := rec.current(j.of, now)
 	var all []*Registered
-	for _, c := range rec.Clients {
+	for _, c := range rec.kept(j.of, now) {
 		registered := r.registered(j, c)
 		registered.Old = c.ID != current.ID
 		all = append(all, registered)
 	}
 	return all, nil
+}
+
+// Used notes that a grant was made or refreshed with the client of the given
+// ID. Call it after a login, and with each grant of an old client about once a
+// day: the note keeps a registration that new logins do not use. It reads the
+// store at each call, and writes once a day for each client. It is not an error
+// if there is no such registration.
+func (r *Registrar) Used(ctx context.Context, p *provider.Provider, clientID string) error {
+	j, err := r.job(ctx, p)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, j.key, func(rec record) (record, bool) { return rec.using(j.of, clientID, time.Now()) })
 }
 
 // Forget removes a registration from the store, when no grant belongs to it any

@@ -44,7 +44,7 @@ type known struct {
 
 func main() {
 	log.SetFlags(0)
-	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := run(ctx, os.Args[len(os.Args)-1]); err != nil {
 		log.Fatal(err) //nolint:gocritic // the process ends
