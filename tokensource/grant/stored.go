@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -90,6 +91,23 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
+}
+
+// justRead returns what the store held of a grant a moment ago, or nil if that
+// is not known. A change since then makes the first write a conflict, and then
+// the grant is read again (G2). A record with an intent is not returned: who
+// waits for another process must not miss its notification.
+func (k *Keeper) justRead(key, subject string) *entry {
+	const moment = time.Second
+	s := k.cache.Load(subject)
+	if s == nil || k.grants.unsaved(key) != nil {
+		return nil
+	}
+	e := s.Entry()
+	if e.Version == 0 || e.Record.Over != "" || e.Record.Intent.ID != "" || e.Recheck.Add(moment-k.o.Recheck).Passed(k.cache.Now()) {
+		return nil
+	}
+	return &e
 }
 
 // checkOwner refuses a record that was not written under its key, or by another
