@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -108,6 +110,26 @@ func (k *Keeper) justRead(key, subject string) *entry {
 		return nil
 	}
 	return &e
+}
+
+// shown returns the access token of a record as callers see it, and the header
+// that carries it. An intent leaves the token as it was.
+func (k *Keeper) shown(r *lease.Record) (*oauth2.Token, string) {
+	if s := k.cache.Load(r.Subject); s != nil && s.Token != nil && s.Entry().Record.Token == r.Token {
+		return s.Token, s.Header
+	}
+	tok := k.callers(r)
+	header, _ := bearer.Value(tok) // the transport says why a token cannot be sent
+	return tok, header
+}
+
+// callers returns the access token as callers see it, with the members of the
+// answers that are kept, and with the key to which it is bound.
+func (k *Keeper) callers(r *lease.Record) *oauth2.Token {
+	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
+	extra := kept.Members(r.Token.Members)
+	extra["scope"] = r.Token.Scope
+	return proving.Bind(t, extra, k.keyOf(r.Token.Key))
 }
 
 // checkOwner refuses a record that was not written under its key, or by another
