@@ -35,7 +35,7 @@ type operation interface {
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.Listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
-		r.rejected, r.ahead = renewal.Rejected, renewal.Ahead
+		r.rejected, r.ahead, r.first = renewal.Rejected, renewal.Ahead, k.justRead(key, subject)
 	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
@@ -74,6 +74,7 @@ type run struct {
 	ahead        bool                  // that token is still good
 	background   bool                  // no caller waits for it
 	begun        time.Duration         // by the monotonic clock
+	first        *entry                // what a caller has just read: it saves the first read
 	heard        *changes.Subscription // the notifications that end a wait
 	version      storage.Version       // that was read or written last
 	token        string                // the access token that was read or written last
@@ -128,6 +129,11 @@ func (r *run) leave() {
 
 // read reads the stored grant.
 func (r *run) read(ctx context.Context) lease.Event {
+	if e := r.first; e != nil {
+		r.first, r.version = nil, storage.Version(e.Version)
+		r.know(e.Record)
+		return lease.Event{OK: true, Record: e.Record, Version: e.Version}
+	}
 	r.access()
 	record, version, err := r.load(ctx, r.key, r.subject)
 	switch {

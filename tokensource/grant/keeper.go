@@ -65,6 +65,7 @@ package grant
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -421,6 +422,6 @@ func (k *Keeper) jitter(key string, n uint64) uint64 { return jitter(k.rules.Sel
 
 func jitter(process, key string, n uint64) uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", process, key, n) // never fails (package hash)
+	_, _ = h.Write(binary.BigEndian.AppendUint64([]byte(process+"\x00"+key+"\x00"), n)) // never fails (package hash)
 	return h.Sum64()
 }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bearer"
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -101,6 +104,43 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 		return nil, 0, misread(err)
 	}
 	return r, stored.Version, nil
+}
+
+// justRead returns what the store held of a grant a moment ago, or nil if that
+// is not known. A change since then makes the first write a conflict, and then
+// the grant is read again (G2). A record with an intent is not returned: who
+// waits for another process must not miss its notification.
+func (k *Keeper) justRead(key, subject string) *entry {
+	const moment = time.Second
+	s := k.cache.Load(subject)
+	if s == nil || k.grants.unsaved(key) != nil {
+		return nil
+	}
+	e := s.Entry()
+	if e.Version == 0 || e.Record.Over != "" || e.Record.Intent.ID != "" || e.Recheck.Add(moment-k.o.Recheck).Passed(k.cache.Now()) {
+		return nil
+	}
+	return &e
+}
+
+// shown returns the access token of a record as callers see it, and the header
+// that carries it. An intent leaves the token as it was.
+func (k *Keeper) shown(r *lease.Record) (*oauth2.Token, string) {
+	if s := k.cache.Load(r.Subject); s != nil && s.Token != nil && s.Entry().Record.Token == r.Token {
+		return s.Token, s.Header
+	}
+	tok := k.callers(r)
+	header, _ := bearer.Value(tok) // the transport says why a token cannot be sent
+	return tok, header
+}
+
+// callers returns the access token as callers see it, with the members of the
+// answers that are kept, and with the key to which it is bound.
+func (k *Keeper) callers(r *lease.Record) *oauth2.Token {
+	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
+	extra := kept.Members(r.Token.Members)
+	extra["scope"] = r.Token.Scope
+	return proving.Bind(t, extra, k.keyOf(r.Token.Key))
 }
 
 // checkOwner refuses a record that was not written under its key, or by another

@@ -238,7 +238,7 @@ func TestG17_AServerThatHangsHoldsUpNoOtherTenant(t *testing.T) {
 			if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
 				t.Fatal(err)
 			}
-			tok := slow.LoginAs(slow.Keeper, user)
+			tok := slow.Login(slow.Keeper, user)
 			callers.Go(func() {
 				if _, err := slow.Source(user).Renew(ctx, tok); err == nil {
 					t.Error("Renew() at a server that hangs = nil, want an error")

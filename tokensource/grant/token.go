@@ -14,8 +14,6 @@ import (
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
-	"github.com/authtrip/authtrip/internal/kept"
-	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -300,8 +298,7 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	if r.Token.Access == "" { // the server issued none that can be sent
 		return e
 	}
-	e.Token = k.callers(r)
-	e.Header, _ = bearer.Value(e.Token) // the transport says why a token cannot be sent
+	e.Token, e.Header = k.shown(r)
 	e.Recheck = now.Add(k.o.Recheck)
 	if !r.Token.Expiry.IsZero() {
 		e.Expiry = now.At(r.Token.Expiry)
@@ -328,15 +325,6 @@ func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
 		return r.RetryAt
 	}
 	return at
-}
-
-// callers returns the access token as callers see it, with the members of the
-// answers that are kept, and with the key to which it is bound.
-func (k *Keeper) callers(r *lease.Record) *oauth2.Token {
-	t := &oauth2.Token{AccessToken: r.Token.Access, TokenType: r.Token.Type, Expiry: r.Token.Expiry}
-	extra := kept.Members(r.Token.Members)
-	extra["scope"] = r.Token.Scope
-	return proving.Bind(t, extra, k.keyOf(r.Token.Key))
 }
 
 func (k *Keeper) renewRejected(ctx context.Context, subject string, rejected *oauth2.Token) (*oauth2.Token, error) {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/gate"
 	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 )
@@ -26,7 +26,7 @@ type Handler struct {
 	options  Options
 	anyPort  bool
 	flights  singleflight.Group
-	one      pacing.Gate     // of logins and renewals that change the connection
+	one      gate.Gate       // of logins and renewals that change the connection
 	ctx      context.Context //nolint:containedctx // ends with Close, and bounds the shared work
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
@@ -60,7 +60,7 @@ func New(endpoint string, store storage.Store, o *Options) (*Handler, error) {
 		return nil, errors.New("mcp: nil store: storage.NewMemory makes one that lasts as long as the program")
 	}
 	h := &Handler{
-		endpoint: endpoint, at: at, options: *o, bounds: newBounds(), one: make(pacing.Gate, 1),
+		endpoint: endpoint, at: at, options: *o, bounds: newBounds(), one: make(gate.Gate, 1),
 		store: &timed.Store{Store: store, Timeout: storeTimeout},
 	}
 	if h.options.RedirectURL == "" {

@@ -139,13 +139,13 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 // observed shows an answer to what has authenticated the request, and to what
 // has proved it. It reports whether the request is to be sent once more.
 func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool) {
+	by := c.registration.Credential.observer()
+	if by == nil && c.prover == nil {
+		return false
+	}
 	code := a.code()
-	if by := c.registration.Credential.by; by != nil {
-		if o, ok := by().(interface {
-			Observe(r *TokenRequest, header http.Header, code string) (again bool)
-		}); ok {
-			again = o.Observe(r, a.header, code) && !singleUse
-		}
+	if by != nil {
+		again = by.Observe(r, a.header, code) && !singleUse
 	}
 	if c.prover != nil && c.prover().Observe(proving.TargetOf(r.URL), false, a.header, code) {
 		// A challenge for a nonce is the only refusal after which a credential that
@@ -153,6 +153,21 @@ func (c *Client) observed(r *TokenRequest, a answer, singleUse bool) (again bool
 		again = again || !singleUse || code == "use_dpop_nonce"
 	}
 	return again && a.refuses(code)
+}
+
+// observer sees the answers to requests that it has authenticated.
+type observer interface {
+	Observe(r *TokenRequest, header http.Header, code string) (again bool)
+}
+
+// observer returns what authenticates the client, if it sees the answers.
+// Otherwise it returns nil.
+func (c Credential) observer() observer {
+	if c.by == nil {
+		return nil
+	}
+	o, _ := c.by().(observer)
+	return o
 }
 
 // prepared returns the request for one attempt: authenticated, prepared by the
