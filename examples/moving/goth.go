@@ -11,8 +11,8 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 )
 
-// BeforeGoth logs users in with goth. It keeps no token: a program that calls an
-// API later stores tokens and refreshes them by itself.
+// BeforeGoth logs users in with goth. It keeps no token: a program that calls
+// an API later stores tokens and refreshes them by itself.
 func BeforeGoth(mux *http.ServeMux, clientID, secret string) {
 	goth.UseProviders(google.New(clientID, secret, "https://app.example/auth/google/callback", "email"))
 	mux.HandleFunc("GET /auth/{provider}", gothic.BeginAuthHandler)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestTheTextsOfErrorsStandInTheCode: whoever looks for what a program said
-// finds it on the page, because the page has no other texts than the code.
+// TestTheTextsOfErrorsStandInTheCode: the page has no other texts than those
+// that programs print, so that a reader can search for them.
 func TestTheTextsOfErrorsStandInTheCode(t *testing.T) {
 	var source strings.Builder
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -84,7 +84,7 @@ type run struct {
 	set          string                // and the name of the token set
 	failures     uint64                // and the attempts in a row that failed with it
 	prover       tokensource.ProofKey  // of the refresh token that is to be sent; nil if it is bound to no key
-	first        bool                  // and whether it is traded as the token of a login
+	firstTrade   bool                  // and whether it is traded as the token of a login
 	intent       string                // and the intent, which names the next set
 	user         string                // and the user, as the ID token of the login has it
 	exchanged    time.Time             // and when that login was
@@ -204,7 +204,7 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
-	r.set, r.intent, r.first = t.ID, record.Intent.ID, !t.Trade.After(t.Obtained)
+	r.set, r.intent, r.firstTrade = t.ID, record.Intent.ID, !t.Trade.After(t.Obtained)
 	r.failures = record.Failures + record.Doubts + r.refused.Count(r.key, t.ID)
 	r.user, r.exchanged = record.User, record.Exchanged
 	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
@@ -249,7 +249,7 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
-	if r.first {
+	if r.firstTrade {
 		ctx = firsttrade.With(ctx)
 	}
 	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
