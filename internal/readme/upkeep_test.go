@@ -56,8 +56,9 @@ func mustLogIn(ctx context.Context, grants *grant.Keeper) error {
 	return nil
 }
 
-// TestGrantsOfInstagramStayAlive runs the code of the page about operations for
-// half a year, at a server where a grant that nobody uses dies after 60 days.
+// TestGrantsOfInstagramStayAlive runs the code of the page about operations at
+// a server where a grant that nobody uses dies after 60 days. The program runs
+// for six hours after 50 days, and again after 105 days.
 func TestGrantsOfInstagramStayAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := provider.Get("instagram")
@@ -71,36 +72,54 @@ func TestGrantsOfInstagramStayAlive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		grants, worker, err := operated(client, storage.NewMemory(), slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = errors.Join(worker.Close(), grants.Close()) }()
 		access, _, err := fake.IssueToken("", app.ClientID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		tok := &oauth2.Token{AccessToken: access, TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}
-		if _, err := grants.Save(t.Context(), "u", tok); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(100 * 24 * time.Hour)
-		if _, err := grants.Source("u").Token(t.Context()); err != nil {
-			t.Errorf("after 100 days without a use Token() = %v, want a token", err)
-		}
-		if err := mustLogIn(t.Context(), grants); err != nil {
-			t.Error(err)
-		}
-		mux := http.NewServeMux()
-		if err := probes(mux, grants); err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range []string{"/ready", "/live"} {
-			w := httptest.NewRecorder()
-			mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-			if w.Code != http.StatusOK {
-				t.Errorf("GET %s = %d, want 200", path, w.Code)
+		store := storage.NewMemory()
+		run := func(hours time.Duration, do func(*grant.Keeper)) {
+			grants, worker, err := operated(client, store, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(grants)
+			time.Sleep(hours * time.Hour)
+			if err := errors.Join(worker.Close(), grants.Close()); err != nil {
+				t.Error(err)
 			}
 		}
+		run(1, func(grants *grant.Keeper) {
+			if _, err := grants.Save(t.Context(), "u", tok); err != nil {
+				t.Fatal(err)
+			}
+		})
+		time.Sleep(50 * 24 * time.Hour)
+		run(6, func(*grant.Keeper) {}) // nobody asks for a token
+		time.Sleep(55 * 24 * time.Hour)
+		run(6, func(grants *grant.Keeper) {
+			if _, err := grants.Source("u").Token(t.Context()); err != nil {
+				t.Errorf("after 105 days without a use Token() = %v, want a token", err)
+			}
+			if err := mustLogIn(t.Context(), grants); err != nil {
+				t.Error(err)
+			}
+			answerProbes(t, grants)
+		})
 	})
+}
+
+func answerProbes(t *testing.T, grants *grant.Keeper) {
+	t.Helper()
+	mux := http.NewServeMux()
+	if err := probes(mux, grants); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/ready", "/live"} {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if w.Code != http.StatusOK {
+			t.Errorf("GET %s = %d, want 200", path, w.Code)
+		}
+	}
 }
