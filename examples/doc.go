@@ -7,6 +7,7 @@
 //   - quickstart: a web app with a login, and a fake of X
 //   - agent: a command that calls a tool of an MCP server
 //   - gateway: a reverse proxy whose callers hold capabilities and no tokens
+//   - observability: metrics, traces, a dashboard, alerts, probes
 //   - clients: libraries of other people, which take the tokens of a user
 //   - routers: a login on net/http, chi, gorilla/mux, gin, echo and httprouter
 //   - sessions: a login in the sessions of scs and gorilla/sessions

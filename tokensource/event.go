@@ -27,6 +27,14 @@ type Event struct {
 	Origin     string // of a request to an API, such as "https://api.x.com"
 	Scopes     []string
 
+	// Failures counts attempts in a row that failed, over all processes. If the
+	// event is a failed attempt, it is one of them: 1 means that the attempt before
+	// it did not fail. If the event is a success, they came before it.
+	Failures uint64
+
+	// Ends is when what the event is about ends, such as a refresh token.
+	Ends time.Time
+
 	// Reason says why, in a few words, where a kind of event has several reasons.
 	Reason string
 
@@ -83,6 +91,12 @@ func (e Event) attrs() []slog.Attr {
 		if f.value != "" {
 			attrs = append(attrs, slog.String(f.name, f.value))
 		}
+	}
+	if e.Failures > 0 {
+		attrs = append(attrs, slog.Uint64("failures", e.Failures))
+	}
+	if !e.Ends.IsZero() {
+		attrs = append(attrs, slog.Time("ends", e.Ends))
 	}
 	if len(e.Scopes) > 0 {
 		attrs = append(attrs, slog.Any("scopes", e.Scopes))

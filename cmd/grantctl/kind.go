@@ -21,6 +21,7 @@ var otherKinds = []kind{
 	{"sessions.", "sessions", "sessions of a user: without it they end"},
 	{"login.", "pending login", "a login that has tokens and could not finish yet; it is finished, or its tokens are revoked"},
 	{"due.", "due", "an index of grants with a revocation to make"},
+	{"upkeep.", "upkeep", "which process keeps idle grants alive, and when it looked last"},
 	{"middleware.used.", "used codes", "states of logins that were used already"},
 	{"client.", "registration", "the client IDs and secrets that an app got when it registered itself: without it the app registers again, and earlier grants are lost"},
 	{storage.NamePrefix, "name key", "the key that storage keys are made with"},

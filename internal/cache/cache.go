@@ -319,6 +319,23 @@ func (c *Cache[R]) Place(key, subject string) *Place[R] {
 	return c.placeOf(key, subject)
 }
 
+// Each calls f with the record of every grant, also those of the Caches beside
+// this one, unless counted has this memory already. It adds it. Grants that
+// come or go meanwhile may be left out. It takes no lock, so f may take its
+// time.
+func (c *memory[R]) Each(counted map[any]bool, f func(*R)) {
+	if counted[c] {
+		return
+	}
+	counted[c] = true
+	slots := c.table.Load().slots
+	for i := range slots {
+		if s := slots[i].snapshot.Load(); s != nil {
+			f(s.rest.record)
+		}
+	}
+}
+
 // Len returns the number of grants.
 func (c *memory[R]) Len() int {
 	c.mu.Lock()

@@ -23,8 +23,8 @@ const (
 	retries = "github.com/hashicorp/go-retryablehttp"
 
 	// plumbing is what the packages with the protocol may use of internal.
-	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/flight internal/home " +
-		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard " + oauth2 + " " + sync
+	plumbing = "internal/ascii internal/backchannel internal/bearer internal/clock internal/deviceauth internal/firsttrade internal/flight internal/home " +
+		"internal/isnil internal/kept internal/loopback internal/members internal/pacing internal/proving internal/reading internal/redact internal/sendguard internal/trials " + oauth2 + " " + sync
 	// engine is everything below transport and middleware, for tests.
 	engine = "storage storage/* tokensource tokensource/* internal/* " + oauth2
 	// testKits know no other package of ours, so every test may use them.
@@ -37,6 +37,7 @@ const (
 // stand higher in the table.
 var arrows = []row{
 	{"internal/about", "internal/hostname tokensource tokensource/provider " + oauth2, "internal/*"},
+	{"internal/ahead", "", ""},
 	{"internal/ascii", "", "internal/*"},
 	{"internal/backchannel", "", "internal/*"},
 	{"internal/bearer", oauth2, ""},
@@ -48,6 +49,7 @@ var arrows = []row{
 	{"internal/due", "storage storage/seal internal/clock internal/gate internal/lifetime internal/pacing internal/timed", engine},
 	{"internal/gate", "", "internal/*"},
 	{"internal/lifetime", "", "internal/*"},
+	{"internal/firsttrade", "", "internal/*"},
 	{"internal/flight", sync, "internal/*"},
 	{"internal/home", "", "internal/*"},
 	{"internal/hostname", "", "internal/*"},
@@ -62,6 +64,7 @@ var arrows = []row{
 	{"internal/responseparams", "tokensource/provider internal/members internal/proving " + oauth2, engine},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
+	{"internal/trials", "", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
 	{"storage/seal", "", ""},
@@ -83,7 +86,9 @@ var arrows = []row{
 	{"tokensource/nativeapp", "tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/timed storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/timed storage storage/seal " + plumbing, engine},
+
+	{"tokensource/upkeep", "storage storage/seal tokensource tokensource/grant tokensource/provider internal/clock internal/timed", engine},
 
 	{"tokensource/jose", "tokensource tokensource/oauth tokensource/provider github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/cryptosigner github.com/go-jose/go-jose/v4/jwt " + plumbing, engine + " " + public},
 	{"tokensource/jose/atproto", "middleware storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/oauth tokensource/provider tokensource/registration " + plumbing, engine + " " + public},
@@ -112,7 +117,7 @@ var arrows = []row{
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
-	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
+	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/* github.com/redis/go-redis/v9"},
 	{"internal/*", "", public + " " + engine},
 
 	{"examples/*", public + " * examples/internal/*", "internal/*"},

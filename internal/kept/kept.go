@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/members"
 )
@@ -17,10 +19,11 @@ import (
 const most = 32 << 10
 
 // The names of members that package oauth adds to an answer: when the refresh
-// token ends, and when the authorization of the user does. They are seconds
-// since 1970.
+// token ends, and when the authorization of the user does. RefreshBegin is
+// added here: since when that end is known. They are seconds since 1970.
 const (
 	RefreshEnd       = "refresh_token_expires_at"
+	RefreshBegin     = "refresh_token_known_since"
 	AuthorizationEnd = "authorization_expires_at"
 )
 
@@ -71,7 +74,48 @@ func WithNewRefreshToken(before string) string {
 		return before
 	}
 	delete(old, RefreshEnd)
+	delete(old, RefreshBegin)
 	return Merge(slices.Collect(maps.Keys(old)), func(name string) any { return old[name] }, "")
+}
+
+// Next is [Merge] for an answer to a request that was sent at the given time.
+// Rotated says that the answer has a refresh token. The result has RefreshBegin
+// if it has RefreshEnd. A server may say at each refresh how long the refresh
+// token still lives. An end that stays is known since it was said first.
+func Next(names []string, extra func(string) any, before string, rotated bool, sent time.Time) string {
+	old := Members(before)
+	if rotated {
+		before = WithNewRefreshToken(before)
+	}
+	kept := Merge(names, extra, before)
+	if !strings.Contains(kept, RefreshEnd) {
+		return kept
+	}
+	m := Members(kept)
+	end, ok := Seconds(m[RefreshEnd])
+	if !ok {
+		return kept
+	}
+	m[RefreshBegin] = float64(sent.Unix())
+	was, known := Seconds(old[RefreshEnd])
+	if known && end.Sub(was).Abs() < time.Minute && old[RefreshBegin] != nil {
+		m[RefreshBegin] = old[RefreshBegin]
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return kept
+	}
+	return string(text)
+}
+
+// Seconds returns a member that is a number of seconds since 1970 as a time. It
+// returns false if it is none.
+func Seconds(member any) (time.Time, bool) {
+	f, ok := member.(float64)
+	if !ok || f <= 0 || f >= 1<<35 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(f), 0), true
 }
 
 // Members is the inverse of Merge. It returns a new map. Numbers are as package

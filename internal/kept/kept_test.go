@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/kept"
 )
@@ -57,5 +58,35 @@ func TestMembersAreACopy(t *testing.T) {
 	kept.Members(text)["a"] = "changed"
 	if got := kept.Members(text)["a"]; got != "1" {
 		t.Errorf("Members() = %v after another caller has changed its map, want 1", got)
+	}
+}
+
+// The end of a refresh token is known since the answer that said it first.
+func TestNextKnowsSinceWhenARefreshTokenEnds(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	for name, tt := range map[string]struct {
+		before  string
+		rotated bool
+		end     any // in the answer
+		sent    time.Time
+		want    map[string]any
+	}{
+		"no end":                        {"", true, nil, at(1), map[string]any{}},
+		"the first end":                 {"", true, 1000.0, at(1), map[string]any{kept.RefreshEnd: 1000.0, kept.RefreshBegin: 1.0}},
+		"a new token with another end":  {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, true, 2000.0, at(500), map[string]any{kept.RefreshEnd: 2000.0, kept.RefreshBegin: 500.0}},
+		"a new token with the same end": {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, true, 1001.0, at(500), map[string]any{kept.RefreshEnd: 1001.0, kept.RefreshBegin: 1.0}},
+		"a new token without an end":    {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, true, nil, at(500), map[string]any{}},
+		"no new token and no end":       {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, false, nil, at(500), map[string]any{kept.RefreshEnd: 1000.0, kept.RefreshBegin: 1.0}},
+		"an end without a known begin":  {`{"refresh_token_expires_at":1000}`, false, nil, at(500), map[string]any{kept.RefreshEnd: 1000.0, kept.RefreshBegin: 500.0}},
+	} {
+		answer := func(name string) any {
+			if name == kept.RefreshEnd {
+				return tt.end
+			}
+			return nil
+		}
+		if got := kept.Members(kept.Next(nil, answer, tt.before, tt.rotated, tt.sent)); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: Members(Next()) = %v, want %v", name, got, tt.want)
+		}
 	}
 }

@@ -33,7 +33,7 @@ const lease = "./tokensource/grant/internal/lease"
 var proofs = map[string]proof{
 	"rules":      {quick("-skip=^TestExplor|^TestCost", lease)},
 	"engine":     {quick("./tokensource/grant")},
-	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/due", "./internal/kept")},
+	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/trials", "./internal/due", "./internal/kept")},
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
@@ -47,6 +47,7 @@ var proofs = map[string]proof{
 	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
 	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
 	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
+	"upkeep":     {quick("./tokensource/upkeep")},
 	"operator":   {quick("./cmd/grantctl")},
 	"openid":     {quick("-skip=OIDCProvider", "./tokensource/oidc")},
 	"proofs":     {quick("-skip=OIDCProvider", "./tokensource/jose/...")},

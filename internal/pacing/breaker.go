@@ -68,6 +68,13 @@ func (b *Breaker) open() bool {
 	return b.failures >= breakAfter && len(b.failing) >= max(b.Grants, 1)
 }
 
+// Limits reports whether attempts are limited at present.
+func (b *Breaker) Limits() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open()
+}
+
 // Allow returns nil if an attempt may be made. Otherwise it returns the last
 // failure with the time until the next attempt.
 func (b *Breaker) Allow(now time.Time) error {

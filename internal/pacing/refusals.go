@@ -116,6 +116,29 @@ func (t *Refusals) Check(key, set string, now Moment) error {
 	return r.failure(now)
 }
 
+// Count returns how many failed attempts in a row were noted for a token set.
+func (t *Refusals) Count(key, set string) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r := t.list[key]; r != nil && r.set == set {
+		return r.count
+	}
+	return 0
+}
+
+// Waiting returns how many grants must wait for their next attempt.
+func (t *Refusals) Waiting(now Moment) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, r := range t.list {
+		if r.until.left(now) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Clear forgets what is known of a grant: an attempt has succeeded.
 func (t *Refusals) Clear(key string) {
 	t.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/trials"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 )
@@ -30,7 +31,7 @@ type state struct {
 	fetches singleflight.Group // by key
 	renews  singleflight.Group // by key
 	breaker pacing.Breaker
-	trials  *pacing.Trials // renewals that did not help
+	trials  *trials.Trials // renewals that did not help
 	answers atomic.Uint64  // counts answers, for their names
 }
 
@@ -50,7 +51,7 @@ type held struct {
 const renewSpacing = 10 * time.Second
 
 func newState(client *oauth.Client, parent, actor tokensource.Source, grant ask) *state {
-	s := &state{client: client, parent: parent, actor: actor, ask: grant, begun: time.Now(), trials: pacing.NewTrials(renewSpacing)}
+	s := &state{client: client, parent: parent, actor: actor, ask: grant, begun: time.Now(), trials: trials.New(renewSpacing)}
 	if s.ofUsers() {
 		s.breaker.Grants = 2 // trouble of one user stays with that user (G17)
 	}

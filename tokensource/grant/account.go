@@ -16,6 +16,7 @@ import (
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/proving"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -32,8 +33,13 @@ type Grant struct {
 	Authorized  time.Time // when the user last authorized
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
-	Refreshable bool      // there is a refresh token
+	Refreshable bool      // there is a refresh token, or the access token itself is traded
+	TradeFrom   time.Time // from when that is possible, see Provider.Trade; zero if it never is
 	Bound       bool      // the tokens are bound to a key ([tokensource.Proofs])
+
+	// RefreshEnds is when the refresh token ends, known since RefreshEndKnown, and
+	// AuthorizationEnds when the authorization does; zero if the server never said.
+	RefreshEnds, RefreshEndKnown, AuthorizationEnds time.Time
 
 	// Epoch names the time from a login to the end of the grant. New
 	// authorizations in between keep it. A login after a logout has another. A
@@ -80,10 +86,14 @@ func facts(r *lease.Record) Grant {
 	g := Grant{
 		Subject: r.Subject, Issuer: r.Issuer, ClientID: r.ClientID,
 		Scopes: strings.Fields(r.Token.Scope), Asked: strings.Fields(r.Asked), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
-		Refreshable: r.Token.Refresh != "", Bound: r.Token.Key != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
+		Refreshable: r.Token.Refresh != "" || !r.Token.Trade.IsZero(), TradeFrom: r.Token.Trade, Bound: r.Token.Key != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
 	}
+	m := kept.Members(r.Token.Members)
+	g.RefreshEnds, _ = kept.Seconds(m[kept.RefreshEnd])
+	g.RefreshEndKnown, _ = kept.Seconds(m[kept.RefreshBegin])
+	g.AuthorizationEnds, _ = kept.Seconds(m[kept.AuthorizationEnd])
 	for _, q := range r.Queue {
 		if g.UnrevokedSince.IsZero() || q.Since.Before(g.UnrevokedSince) {
 			g.UnrevokedSince, g.RevokeTries = q.Since, q.Attempts
@@ -236,6 +246,7 @@ func (k *Keeper) saveLogin(ctx context.Context, subject string, login lease.Logi
 		return Grant{}, err
 	}
 	k.tellScopes(ctx, subject, login.Asked, login.Token.Scope)
+	k.tradeLogin(ctx, out.Record)
 	return facts(out.Record), nil
 }
 

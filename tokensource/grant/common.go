@@ -366,3 +366,47 @@ func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
 
 // Recheck returns how old the knowledge of a grant may be.
 func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
+
+// Unsaved returns the storage keys of the grants whose tokens are in the memory
+// of this process only.
+func (u upkeep) Unsaved() []string { return u.k.grants.pending() }
+
+// Condition counts the grants in memory, those of them whose last attempt to
+// refresh failed, and those whose tokens the store has not taken. A memory that
+// several Keepers share is counted once, and is in counted afterwards. It makes
+// no call.
+func (u upkeep) Condition(counted map[any]bool) (known, failing, unsaved int) {
+	u.k.cache.Each(counted, func(r *lease.Record) {
+		known++
+		if r.Over == "" && r.Failures+r.Doubts > 0 {
+			failing++
+		}
+	})
+	failing += u.k.refused.Waiting(pacing.Moment(u.k.now()))
+	return known, failing, len(u.k.grants.pending())
+}
+
+// Blocked reports whether most attempts are not made, because the server has
+// failed several times in a row.
+func (u upkeep) Blocked() bool { return u.k.breaker.Limits() }
+
+// Refresh renews a grant that nobody uses, unless its tokens are no longer
+// those that were obtained at the given time. All rules of a renewal hold.
+func (u upkeep) Refresh(ctx context.Context, subject string, obtained time.Time) error {
+	s, err := flight.Wait[*snapshot](ctx, u.k.reload(ctx, subject))
+	if err != nil {
+		return err
+	}
+	r := s.Entry().Record
+	if r.Over != "" || !r.Token.Obtained.Equal(obtained) {
+		return nil
+	}
+	out, err := flight.Wait[renewed](ctx, u.k.renewal(ctx, subject, lease.Renewal{Rejected: r.Token.Access, Ahead: true}))
+	if err == nil && !errors.Is(out.err, tokensource.ErrJustRenewed) {
+		err = out.err
+	}
+	return err
+}
+
+// Clock returns the clocks of the Keeper.
+func (u upkeep) Clock() *clock.Clock { return u.k.clock }

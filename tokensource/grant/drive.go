@@ -7,8 +7,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/ahead"
 	"github.com/authtrip/authtrip/internal/changes"
-	"github.com/authtrip/authtrip/internal/due"
+	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
 	"github.com/authtrip/authtrip/internal/pacing"
@@ -33,7 +34,7 @@ type operation interface {
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.Listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
-		r.rejected, r.ahead, r.first = renewal.Rejected, renewal.Ahead, k.justRead(key, subject)
+		r.rejected, r.ahead, r.given = renewal.Rejected, renewal.Ahead, k.justRead(key, subject)
 	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
@@ -72,7 +73,7 @@ type run struct {
 	ahead        bool                  // that token is still good
 	background   bool                  // no caller waits for it
 	begun        time.Duration         // by the monotonic clock
-	first        *entry                // what a caller has just read: it saves the first read
+	given        *entry                // what a caller has just read: it saves the first read
 	heard        *changes.Subscription // the notifications that end a wait
 	version      storage.Version       // that was read or written last
 	token        string                // the access token that was read or written last
@@ -80,7 +81,9 @@ type run struct {
 	home         string                // the authorization server of the grant, for a provider with several
 	scopes       string                // and the granted scopes
 	set          string                // and the name of the token set
+	failures     uint64                // and the attempts in a row that failed with it
 	prover       tokensource.ProofKey  // of the refresh token that is to be sent; nil if it is bound to no key
+	first        bool                  // and whether it is traded as the token of a login
 	intent       string                // and the intent, which names the next set
 	user         string                // and the user, as the ID token of the login has it
 	exchanged    time.Time             // and when that login was
@@ -125,8 +128,8 @@ func (r *run) leave() {
 
 // read reads the stored grant.
 func (r *run) read(ctx context.Context) lease.Event {
-	if e := r.first; e != nil {
-		r.first, r.version = nil, storage.Version(e.Version)
+	if e := r.given; e != nil {
+		r.given, r.version = nil, storage.Version(e.Version)
 		r.know(e.Record)
 		return lease.Event{OK: true, Record: e.Record, Version: e.Version}
 	}
@@ -200,28 +203,12 @@ func (r *run) wrote(e lease.Effect, version storage.Version) {
 func (r *run) know(record *lease.Record) {
 	t := record.Token
 	r.token, r.members, r.scopes = t.Access, t.Members, t.Scope
-	r.set, r.intent = t.ID, record.Intent.ID
+	r.set, r.intent, r.first = t.ID, record.Intent.ID, !t.Trade.After(t.Obtained)
+	r.failures = record.Failures + record.Doubts + r.refused.Count(r.key, t.ID)
 	r.user, r.exchanged = record.User, record.Exchanged
 	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
 		r.home, _ = kept.Members(t.Members)[name].(string) // a tombstone has none, and its tokens are still to be revoked
 	}
-}
-
-// enlistInTime enters the grant into the index of due work. It returns an error
-// if the process was stopped or suspended meanwhile, by either clock (G18): the
-// entry may be due by now, and another process removes it because the grant
-// has nothing due yet. The grant must not be written then (G20).
-func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
-	begun := r.now()
-	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
-		return err
-	}
-	const limit = due.Grace - clockSkew
-	now := r.now()
-	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
-		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
-	}
-	return nil
 }
 
 var errLate = errors.New("grant: the time in which the request may be sent has passed")
@@ -244,6 +231,9 @@ func (r *run) redeem(ctx context.Context, e lease.Effect) lease.Event {
 		}
 		return nil
 	})
+	if r.first {
+		ctx = firsttrade.With(ctx)
+	}
 	tok, err := r.client.WithProver(r.prover).Refresh(home.With(ctx, r.home), e.Token)
 	r.sent()
 	return r.answer(ctx, e, sent, tok, err)
@@ -331,12 +321,12 @@ func (k *Keeper) issued(tok *oauth2.Token, sent time.Time, before string) lease.
 		Access: tok.AccessToken, Type: tok.TokenType, Refresh: tok.RefreshToken, Obtained: sent, Expiry: tok.Expiry.Round(0),
 	}
 	t.Scope, _ = tok.Extra("scope").(string)
-	if tok.RefreshToken != "" {
-		before = kept.WithNewRefreshToken(before)
-	}
-	t.Members = kept.Merge(k.client.Provider().KeepMembers, k.member(tok), before)
+	t.Members = kept.Next(k.client.Provider().KeepMembers, k.member(tok), before, tok.RefreshToken != "", sent)
 	if tok.ExpiresIn > 0 {
 		t.Expiry = sent.Add(time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	if trade := k.client.Provider().Trade; trade.Next.URL != "" && t.Refresh == "" {
+		t.Trade = ahead.TradeFrom(t.Obtained, t.Expiry, trade.From)
 	}
 	return t
 }

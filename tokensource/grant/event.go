@@ -40,6 +40,7 @@ const (
 	EventScopes tokensource.EventKind = "grant scopes"
 
 	// EventRefreshFailed means that a refresh failed for now. The grant is alive.
+	// Failures counts the attempts in a row, also those of other processes.
 	// Err matches ErrReauthorize if the user must log in all the same, because a
 	// refusal that nobody recognizes has repeated.
 	EventRefreshFailed tokensource.EventKind = "grant refresh failed"
@@ -201,8 +202,20 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 		if n.kind == EventDied {
 			n.err = r.reauthorize(e.Outcome)
 		}
-		r.tell(ctx, n.kind, n.reason, n.err)
+		r.failed(ctx, n.kind, n.reason, n.err)
 	}
+}
+
+// failed is tell for an event that may be one of a row of failures, or end it.
+func (r *run) failed(ctx context.Context, kind tokensource.EventKind, reason string, err error) {
+	event := tokensource.Event{Kind: kind, Subject: r.subject, Reason: reason, Err: err}
+	switch kind {
+	case EventRefreshed:
+		event.Failures = r.failures
+	case EventRefreshFailed:
+		event.Failures = r.failures + 1
+	}
+	r.Keeper.tell(ctx, event)
 }
 
 // tell calls Options.OnEvent with what happened to the grant of the run.

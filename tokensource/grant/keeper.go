@@ -84,6 +84,7 @@ import (
 	"github.com/authtrip/authtrip/internal/lifetime"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/proving"
+	"github.com/authtrip/authtrip/internal/trials"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -118,7 +119,7 @@ type engine struct {
 	hooks    *hooks           // of package middleware
 	breaker  *pacing.Breaker  // of requests to the token endpoint
 	refused  *pacing.Refusals // failed attempts that concern one grant in this process
-	trials   *pacing.Trials   // renewals that did not help
+	trials   *trials.Trials   // renewals that did not help
 	sending  *gate.Share      // bounds the refreshes in flight
 	revoking gate.Gate        // bounds the revocations in flight
 }
@@ -295,7 +296,7 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 		hooks:    new(hooks),
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
-		trials:   pacing.NewTrials(o.RenewSpacing),
+		trials:   trials.New(o.RenewSpacing),
 		sending:  shared.refreshes.Join(),
 		revoking: make(gate.Gate, maxRevocations),
 	}}
@@ -356,6 +357,9 @@ func orElse[T comparable](value *T, fallback T) {
 // rules returns the settings of the lease protocol.
 func (o *Options) rules(client *oauth.Client) lease.Rules {
 	resends := map[InDoubtPolicy]uint64{ResendOnce: 1, ResendNever: 0, ResendAlways: math.MaxUint64}
+	if client.Provider().Trade.Next.URL != "" { // an access token is no credential for one use
+		resends[o.InDoubt] = math.MaxUint64
+	}
 	return lease.Rules{
 		Self:   randomID(),
 		Lease:  client.Timeout() + leaseMargin,

@@ -152,6 +152,20 @@ func (t *table) unwritten() (unsaved, intents int) {
 	return unsaved, intents
 }
 
+// pending returns the storage keys of the grants whose tokens the store has not
+// taken.
+func (t *table) pending() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var keys []string
+	for key, g := range t.grants {
+		if g.Pending != nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // tend starts the background writer of a grant if a claim is to be written or
 // the record has something due.
 func (k *Keeper) tend(key, subject string, r *lease.Record) {
@@ -215,6 +229,23 @@ func (k *Keeper) again(at time.Time, err error) time.Time {
 		return k.clock.Wall()
 	}
 	return at
+}
+
+// enlistInTime enters the grant into the index of due work. It returns an error
+// if the process was stopped or suspended meanwhile, by either clock (G18): the
+// entry may be due by now, and another process removes it because the grant
+// has nothing due yet. The grant must not be written then (G20).
+func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
+	begun := r.now()
+	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
+		return err
+	}
+	const limit = due.Grace - clockSkew
+	now := r.now()
+	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
+		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
+	}
+	return nil
 }
 
 // upkeep is what package middleware needs of a Keeper besides its public

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -68,6 +70,15 @@ func Key(ctx context.Context, store storage.Store, issuer, clientID, subject str
 // Two clients that share a store have name keys of their own, so that their
 // stores may be sealed with different keys.
 func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } // no URL contains a space
+
+// checkSubject refuses what no provider uses as the identifier of a user.
+func checkSubject(subject string) error {
+	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
+		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
+	}
+	return nil
+}
 
 // key returns the storage key of a subject's grant.
 func (k *Keeper) key(ctx context.Context, subject string) (string, error) {

@@ -4,15 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/authtrip/authtrip/internal/about"
+	"github.com/authtrip/authtrip/internal/ahead"
 	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/internal/cache"
 	"github.com/authtrip/authtrip/internal/flight"
@@ -313,18 +311,17 @@ func (k *Keeper) entry(r *lease.Record, version, replaced storage.Version) entry
 	return e
 }
 
-// refreshAt returns when to refresh ahead of expiry: about before, at most a
-// tenth of the token's lifetime. The jitter spreads grants that were issued
-// together (G9); it must be the same at each call for one token. refreshAt
-// returns the zero time if the grant cannot be refreshed or its expiry is not
-// known. A negative before means never.
+// refreshAt returns when to refresh a grant ahead of the expiry of its token,
+// or the zero time. See [ahead.Token.Refresh].
 func refreshAt(r *lease.Record, before time.Duration, jitter uint64) time.Time {
-	if r.Over != "" || r.Token.Expiry.IsZero() || r.Token.Refresh == "" || before < 0 {
+	t := r.Token
+	at := ahead.Token{
+		Obtained: t.Obtained, Expiry: t.Expiry, Trade: t.Trade, Refreshable: t.Refresh != "", Refreshed: t.Refreshed,
+	}.Refresh(before, jitter)
+	switch {
+	case r.Over != "":
 		return time.Time{}
-	}
-	before = max(0, min(before, r.Token.Expiry.Sub(r.Token.Obtained)/10))
-	at := r.Token.Expiry.Add(-before*3/4 - time.Duration(jitter%uint64(before/2+1)))
-	if at.Before(r.RetryAt) {
+	case !at.IsZero() && at.Before(r.RetryAt):
 		return r.RetryAt
 	}
 	return at
@@ -409,6 +406,14 @@ func (k *Keeper) refreshAhead(ctx context.Context, subject string, s *snapshot) 
 	}
 }
 
+// tradeLogin begins to trade the access token of a login that was just stored,
+// where it must be traded for one that lives longer.
+func (k *Keeper) tradeLogin(ctx context.Context, r *lease.Record) {
+	if r.Token.Refresh == "" && !r.Token.Trade.IsZero() && !k.clock.Wall().Before(r.Token.Trade) {
+		k.renewal(ctx, r.Subject, lease.Renewal{Rejected: r.Token.Access, Ahead: true})
+	}
+}
+
 // renewal joins the renewal of a subject, or begins one. It may have to wait
 // for another process to finish or to be given up, and then needs the time of a
 // request of its own.
@@ -425,13 +430,4 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 		}
 		return out, nil
 	}))
-}
-
-// checkSubject refuses what no provider uses as the identifier of a user.
-func checkSubject(subject string) error {
-	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
-	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
-		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
-	}
-	return nil
 }

@@ -71,6 +71,8 @@ func (c *Client) authenticatorOf(how how, secret string) Authenticator {
 		return none{}
 	case "none":
 		return nobody{}
+	case "secret":
+		return secretAlone{secret}
 	case "token":
 		return bearer{how.token}
 	}

@@ -81,6 +81,9 @@ func (c *Client) Exchange(ctx context.Context, code, verifier string) (*oauth2.T
 // answer with another status it is not set, 502 and 504 of a gateway included:
 // an outage may last, and ends no grant.
 //
+// At a server without refresh tokens that trades access tokens
+// (Provider.Trade), refreshToken is the access token.
+//
 // After the deadline of ctx nothing is sent. An empty refreshToken sends
 // nothing and gives ErrReauthorize with a hint that says how to get one.
 //
@@ -90,6 +93,9 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*oauth2.Toke
 		return nil, &tokensource.Error{
 			Op: opRefresh, Kind: tokensource.ErrReauthorize, Reason: tokensource.ReasonNoRefreshToken, Hint: c.refreshHint(),
 		}
+	}
+	if c.trades() {
+		return c.token(ctx, c.trade(ctx, refreshToken))
 	}
 	endpoint := c.homeOf(ctx, cmp.Or(c.provider.RefreshURL, c.at.token))
 	return c.token(ctx, call{op: opRefresh, endpoint: endpoint, singleUse: true, form: url.Values{
@@ -120,6 +126,9 @@ func (c *Client) ClientCredentials(ctx context.Context) (*oauth2.Token, error) {
 
 // refreshHint says why there may be no refresh token.
 func (c *Client) refreshHint() string {
+	if c.trades() {
+		return "the access token was not replaced while the server allowed it: keep grants alive with package upkeep"
+	}
 	if s := c.provider.RefreshScope; s != "" {
 		return "the provider issues refresh tokens only with scope " + s
 	}

@@ -36,6 +36,7 @@ type how struct {
 	auth   string // one of Provider.Revocation.Auth; empty means as the client authenticates
 	token  string // for auth "token"
 	json   bool
+	query  bool // the parameters are in the URL
 }
 
 // answer is what the server answered. The zero answer means that there was
@@ -121,6 +122,11 @@ func (c *Client) attempt(ctx context.Context, call call, secret string) (answer,
 	}
 	r.Header().Set("Content-Type", mediaType)
 	call.how.shape(req, r.Header())
+	if call.how.query {
+		if err := moveToQuery(req, text, &s); err != nil {
+			return answer{}, unprepared(call.op, err)
+		}
+	}
 	a, err := c.send(call.op, req, &s)
 	c.moves.observe(a, err)
 	a.secrets = append(r.secrets(), secret)

@@ -1,7 +1,9 @@
 package oauth_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,7 +14,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
+	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -295,6 +299,83 @@ func TestServerOfAGrant(t *testing.T) {
 		ctx := home.With(t.Context(), named)
 		if _, err := r.client(t, s).Refresh(ctx, someRefresh); err != nil || r.url != want+"/2/oauth2/token" {
 			t.Errorf("Refresh() for a grant of %q = %v, sent to %s, want %s", named, err, r.url, want)
+		}
+	}
+}
+
+// A server without refresh tokens trades access tokens, in requests of its own.
+func TestRefreshTradesAnAccessToken(t *testing.T) {
+	next := func(p *provider.Provider) {
+		p.RefreshTokens.None, p.ClientAuth = true, provider.Post
+		p.Trade.Next.URL, p.Trade.Next.TokenParam = "https://as.example/next", "old"
+		p.Trade.Next.Params = url.Values{"grant_type": {"next_token"}}
+	}
+	first := func(p *provider.Provider) {
+		next(p)
+		p.Trade.First = p.Trade.Next
+		p.Trade.First.URL, p.Trade.First.Params = "https://as.example/first?v=1", url.Values{"grant_type": {"first_token"}}
+	}
+	tests := []struct {
+		name         string
+		first        bool
+		change       func(*provider.Provider)
+		method, want string // the URL and the body
+	}{
+		{"a form", false, next, "POST", "https://as.example/next client_id=ID&client_secret=SECRET&grant_type=next_token&old=access-token"},
+		{"a form, of a login", true, next, "POST", "https://as.example/next client_id=ID&client_secret=SECRET&grant_type=next_token&old=access-token"},
+		{"a query", false, func(p *provider.Provider) { next(p); p.Trade.Next.Method = "GET" }, "GET", "https://as.example/next?client_id=ID&client_secret=SECRET&grant_type=next_token&old=access-token "},
+		{"a query without the client", false, func(p *provider.Provider) { next(p); p.Trade.Next.Method, p.Trade.Next.Auth = "GET", "none" }, "GET", "https://as.example/next?grant_type=next_token&old=access-token "},
+		{"a query beside a query with the secret alone, of a login", true, func(p *provider.Provider) {
+			first(p)
+			p.Trade.First.Method, p.Trade.First.Auth = "GET", "secret"
+		}, "GET", "https://as.example/first?v=1&client_secret=SECRET&grant_type=first_token&old=access-token "},
+		{"another request for the token of a login", false, first, "POST", "https://as.example/next client_id=ID&client_secret=SECRET&grant_type=next_token&old=access-token"},
+	}
+	for _, tt := range tests {
+		s := confidential()
+		s.r.ClientID, s.r.Credential = "ID", oauth.Secret("SECRET")
+		tt.change(s.p)
+		r := &recorded{status: http.StatusOK, answer: `{"access_token":"next","expires_in":5184000}`}
+		ctx := t.Context()
+		if tt.first {
+			ctx = firsttrade.With(ctx)
+		}
+		tok, err := r.client(t, s).Refresh(ctx, "access-token")
+		if err != nil || tok.AccessToken != "next" {
+			t.Errorf("%s: Refresh() = %v, want a token", tt.name, err)
+		}
+		if got := r.url + " " + r.body; r.method != tt.method || got != tt.want {
+			t.Errorf("%s: the request is %s %s, want %s %s", tt.name, r.method, got, tt.method, tt.want)
+		}
+	}
+}
+
+// No error of a trade shows the token or the secret, although they stand in the
+// URL. Nothing is sent after the deadline.
+func TestTradeThatFailsShowsNothing(t *testing.T) {
+	s := confidential()
+	s.r.Credential = oauth.Secret("the-client-secret")
+	s.p.RefreshTokens.None, s.p.ClientAuth = true, provider.Post
+	s.p.Trade.Next.URL, s.p.Trade.Next.TokenParam, s.p.Trade.Next.Method = "https://as.example/next", "old", http.MethodGet
+	s.p.Trade.Next.Params = url.Values{"grant_type": {"next_token"}}
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	stopped := sendguard.With(t.Context(), func() error { return errors.New("too late") })
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		r    *recorded
+		sent bool
+	}{
+		"an echo":                {t.Context(), &recorded{status: 400, answer: `{"error":"no the-access-token of the-client-secret"}`}, true},
+		"a deadline that passed": {late, &recorded{status: 200}, false},
+		"a check that refuses":   {stopped, &recorded{status: 200}, false},
+	} {
+		_, err := tt.r.client(t, s).Refresh(tt.ctx, "the-access-token")
+		if err == nil || strings.Contains(err.Error(), "the-access") || strings.Contains(err.Error(), "the-client") {
+			t.Errorf("%s: Refresh() = %v, want an error without what was sent", name, err)
+		}
+		if sent := tt.r.url != ""; sent != tt.sent {
+			t.Errorf("%s: a request was sent: %v, want %v", name, sent, tt.sent)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type call struct {
 	form  url.Values // the body of a form post; nil if it was none
 	rec   *Request
 
+	traded     string // which request of Provider.Trade it is; otherwise empty
 	thumbprint string // of the key that the request proves
 	secure     bool
 	foreign    bool
@@ -160,6 +161,9 @@ func (c *call) route() *reply {
 		if c.r.URL.Path == c.s.routes.credentials {
 			return c.post(c.credentials)
 		}
+		if c.traded != "" {
+			return c.reworded(c.trade())
+		}
 		return c.reworded(c.post(c.token))
 	case opRevoke:
 		return c.revocation()
@@ -188,6 +192,10 @@ func (c *call) post(serve func() *reply) *reply {
 // that is no form stays unread and counts as empty.
 func (c *call) readForm() error {
 	c.translate(c.query)
+	if c.traded = c.trading(); c.traded != "" && c.r.Method == http.MethodGet {
+		c.form, c.query = c.query, nil
+		return nil
+	}
 	posted := c.r.Method == http.MethodPost || c.r.Method == http.MethodDelete
 	if !posted || !slices.Contains([]string{opAuthorize, opToken, opRevoke, opPush, opDevice}, c.op) {
 		return nil
@@ -206,6 +214,7 @@ func (c *call) readForm() error {
 	}
 	c.form, _ = parse(string(raw))
 	c.translate(c.form)
+	c.traded = c.trading()
 	return nil
 }
 

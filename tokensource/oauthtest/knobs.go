@@ -81,6 +81,10 @@ type Knobs struct {
 		// Provider.ExpiresIn, or an hour if that is zero too.
 		AccessTTL time.Duration
 
+		// TradedTTL is the lifetime of access tokens that came from a trade of
+		// Provider.Trade. Zero means 60 days.
+		TradedTTL time.Duration
+
 		// ExpiresIn is raw JSON to send as expires_in in place of the truth,
 		// such as `0`, `-1`, `"7200"` or `1e12`. "-" leaves the member out.
 		// Empty means the truth.

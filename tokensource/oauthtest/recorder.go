@@ -48,6 +48,9 @@ func (rec *recorder) add(c *call) *Request {
 	r.Number = rec.number
 	if c.form != nil && c.op == opToken {
 		r.GrantType = known(c.form.Get("grant_type"))
+		if c.traded != "" { // the provider names it
+			r.GrantType = c.form.Get("grant_type")
+		}
 		rec.calls[r.GrantType]++
 	}
 	r.ClientID = c.claimedClient()
@@ -103,7 +106,7 @@ func (c *call) subject() (user string, number int) {
 	if code := c.s.codes[digestOf(c.form.Get("code"))]; code != nil {
 		return code.user, 0
 	}
-	for _, raw := range []string{c.form.Get("refresh_token"), c.form.Get("token"), bearerOf(c.r, c.query)} {
+	for _, raw := range []string{c.form.Get("refresh_token"), c.form.Get("token"), c.form.Get(c.trades().TokenParam), bearerOf(c.r, c.query)} {
 		if raw == "" {
 			continue
 		}
@@ -144,9 +147,9 @@ func (s *Server) Requests(only ...Match) []Request {
 }
 
 // TokenCalls counts the requests of a grant type ("authorization_code",
-// "refresh_token", "client_credentials"), whatever became of them. It counts
-// from the beginning, whatever the record still holds. A request that did not
-// reach the server is not counted.
+// "refresh_token", "client_credentials", "ig_refresh_token"), whatever became
+// of them. It counts from the beginning, whatever the record still holds. A
+// request that did not reach the server is not counted.
 func (s *Server) TokenCalls(grantType string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,6 +56,8 @@ func (r *routes) init(p *provider.Provider, aliases map[string]string) error {
 		{opAuthorize, p.AuthorizationURL},
 		{opToken, p.TokenURL},
 		{opToken, p.RefreshURL},
+		{opToken, p.Trade.First.URL},
+		{opToken, p.Trade.Next.URL},
 		{opToken, p.ClientCredentialsURL},
 		{opRevoke, p.RevocationURL},
 		{opPush, p.PushedAuthorizationURL},
@@ -176,7 +178,7 @@ func (s *Server) Provider(base string) *provider.Provider {
 	base = strings.TrimSuffix(base, "/")
 	for _, endpoint := range []*string{
 		&p.JWKSURL, &p.EndSessionURL,
-		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
+		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.Trade.First.URL, &p.Trade.Next.URL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
 		&p.DeviceAuthorizationURL, &p.MTLS.DeviceAuthorizationURL,
 		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
 	} {

@@ -86,7 +86,7 @@ func (c *call) ownToken(app *App) *reply {
 // granted is the success answer (RFC 6749 section 5.1). refreshToken may be
 // empty.
 func (c *call) granted(accessToken, refreshToken string, scopes []string, ttl time.Duration) *reply {
-	if c.s.provider.TokenSample != nil {
+	if c.s.provider.TokenSample != nil && c.traded == "" {
 		rep := c.sampled(accessToken, refreshToken, scopes, ttl)
 		rep.tokens = true
 		return rep

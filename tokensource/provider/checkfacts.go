@@ -49,7 +49,7 @@ func (p *Provider) checkFacts() error {
 			return fmt.Errorf("IdentityScopes: %q is not one of Scopes", s)
 		}
 	}
-	for _, check := range []func() error{p.checkToken, p.checkRefusals, p.checkRevocation, p.checkHosts} {
+	for _, check := range []func() error{p.checkToken, p.checkRefusals, p.checkRevocation, p.checkTrade, p.checkHosts} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ func (p *Provider) Clone() *Provider {
 	c.IdentityPaths.Subject = slices.Clone(p.IdentityPaths.Subject)
 	c.IdentityPaths.Claims = maps.Clone(p.IdentityPaths.Claims)
 	c.Revocation.Params = cloneValues(p.Revocation.Params)
+	c.Trade.First.Params, c.Trade.Next.Params = cloneValues(p.Trade.First.Params), cloneValues(p.Trade.Next.Params)
 	c.GrantOrigins = cloneValues(p.GrantOrigins)
 	c.Refusals = slices.Clone(p.Refusals)
 	for i := range c.Refusals {
@@ -54,14 +55,16 @@ func (p *Provider) Authority() string {
 }
 
 // Endpoints returns the URLs that clients of the authorization server call
-// directly: token, revocation, pushed authorization, client credentials, device
-// authorization, registration, keys, those of MTLS, OtherEndpoints, and the
-// same paths at TokenHosts. A token of a user is never sent there.
+// directly: token, trade, revocation, pushed authorization, client credentials,
+// device authorization, registration, keys, those of MTLS, OtherEndpoints, and
+// the same paths at TokenHosts. A token of a user is never sent there.
 func (p *Provider) Endpoints() []string {
 	var list []string
 	own := []string{
 		p.TokenURL,
 		p.RefreshURL,
+		p.Trade.First.URL,
+		p.Trade.Next.URL,
 		p.RevocationURL,
 		p.PushedAuthorizationURL,
 		p.ClientCredentialsURL,

@@ -76,6 +76,10 @@ func (p *Provider) tokens(e *format.Entry) {
 	r.Reusable, r.Grace, r.ReuseSparesGrant = e.Refresh.Reusable, duration(e.Refresh.Grace), e.Refresh.ReuseSparesGrant
 	r.EndsAccess, r.AbsentIsLost, r.ExpiryMember = e.Refresh.EndsAccess, e.Refresh.AbsentIsLost, t.RefreshExpiryMember
 	r.Idle, r.Lifetime = duration(e.Refresh.Idle), duration(e.Refresh.Lifetime)
+	first, next := e.Trade.First, e.Trade.Next
+	p.Trade.From = duration(e.Trade.From)
+	p.Trade.First = tradeRequest{first.URL, first.Method, first.TokenParam, first.Auth, valuesOf(first.Params)}
+	p.Trade.Next = tradeRequest{next.URL, next.Method, next.TokenParam, next.Auth, valuesOf(next.Params)}
 	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
 	for _, f := range e.Refusals {
 		p.Refusals = append(p.Refusals, Refusal{

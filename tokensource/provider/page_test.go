@@ -141,7 +141,8 @@ func refreshes(e *format.Entry) string {
 		}
 	}
 	r := e.Refresh
-	add(r.None, "none")
+	add(r.None && e.Trade.Next.URL == "", "none")
+	add(e.Trade.Next.URL != "", "none: access tokens are traded")
 	add(e.Authorization.RefreshScope != "", "with scope `"+e.Authorization.RefreshScope+"`")
 	add(r.Reusable, "stay good")
 	add(r.EndsAccess, "a refresh ends the access token")

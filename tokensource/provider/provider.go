@@ -339,6 +339,25 @@ type Provider struct {
 		ExpiryMember string
 	}
 
+	// Trade is how an access token is itself traded for the next one, at servers
+	// without refresh tokens. First is for the token of a login, which lives for
+	// hours and is traded at once. Its zero value means that it is like Next, which
+	// is for a token that is From old and has not expired. Without a URL in Next,
+	// no token can be traded.
+	//
+	// Method is GET, with the parameters in the query, or empty for a POST of a
+	// form. TokenParam is the name of the parameter with the token, and Params are
+	// the fixed ones, grant_type among them. Auth is how the client authenticates:
+	// "secret" (the client secret alone, as a parameter), "none", or empty for as
+	// at TokenURL.
+	Trade struct {
+		From        time.Duration
+		First, Next struct {
+			URL, Method, TokenParam, Auth string
+			Params                        url.Values
+		}
+	}
+
 	// TokenObject is the path of the object with the tokens in an answer of the
 	// token endpoint, such as "authed_user" or "data.0". An answer without an
 	// access token there is read at its top. Empty means the top, as in RFC

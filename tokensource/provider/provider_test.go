@@ -165,6 +165,19 @@ func TestValidate(t *testing.T) {
 		{"unknown method of revocation", func(p *provider.Provider) { p.Revocation.Method = "PUT" }, "Revocation.Method"},
 		{"unknown authentication of revocation", func(p *provider.Provider) { p.Revocation.Auth = "digest" }, "Revocation.Auth"},
 		{"unknown kind of token", func(p *provider.Provider) { p.Revocation.Only = "id_token" }, "Revocation.Only"},
+		{"a trade beside refresh tokens", func(p *provider.Provider) { trades(p); p.RefreshTokens.None = false }, "RefreshTokens.None"},
+		{"a trade", trades, ""},
+		{"a trade of login tokens alone", func(p *provider.Provider) { trades(p); p.Trade.First, p.Trade.Next.URL = p.Trade.Next, "" }, "no Next.URL"},
+		{"a window without a trade", func(p *provider.Provider) { p.Trade.From = 1 }, "no Next.URL"},
+		{"a negative window", func(p *provider.Provider) { trades(p); p.Trade.From = -1 }, "negative"},
+		{"a trade by PUT", func(p *provider.Provider) { trades(p); p.Trade.Next.Method = "PUT" }, "Trade.Next"},
+		{"a trade without a grant type", func(p *provider.Provider) { trades(p); p.Trade.Next.Params = nil }, "grant_type"},
+		{"a trade without a place for the token", func(p *provider.Provider) { trades(p); p.Trade.Next.TokenParam = "" }, "TokenParam"},
+		{"a trade with a fixed token", func(p *provider.Provider) { trades(p); p.Trade.Next.Params.Set("token", "x") }, "TokenParam"},
+		{"a trade with a fixed secret", func(p *provider.Provider) { trades(p); p.Trade.Next.Params.Set("client_secret", "x") }, "Auth sets"},
+		{"a trade with Basic", func(p *provider.Provider) { trades(p); p.Trade.Next.Auth = "basic" }, "Auth"},
+		{"a first trade without a place for the token", func(p *provider.Provider) { trades(p); p.Trade.First.URL = "https://as.example/f" }, "Trade.First"},
+		{"a trade over http", func(p *provider.Provider) { trades(p); p.Trade.Next.URL = "http://as.example/t" }, "must be https"},
 		{"token to revoke in a URL", func(p *provider.Provider) { p.Revocation.Method = "GET" }, "must not be in a URL"},
 		{"client ID in the path of the revocation", func(p *provider.Provider) { p.RevocationURL = "https://as.example/{client_id}/token" }, ""},
 		{"client ID in the path of another endpoint", func(p *provider.Provider) { p.TokenURL = "https://{client_id}.example/token" }, "TokenURL"},
@@ -252,4 +265,11 @@ func TestEndpointsOfEveryKind(t *testing.T) {
 			t.Errorf("Endpoints() = %q, want %s among them", got, want)
 		}
 	}
+}
+
+// trades makes a provider trade access tokens.
+func trades(p *provider.Provider) {
+	p.RefreshTokens.None = true
+	p.Trade.Next.URL, p.Trade.Next.TokenParam = "https://as.example/trade", "token"
+	p.Trade.Next.Params = url.Values{"grant_type": {"next"}}
 }

@@ -37,6 +37,8 @@ func (p *Provider) Validate() error {
 		{"MTLS.PushedAuthorizationURL", p.MTLS.PushedAuthorizationURL, false},
 		{"MTLS.ClientCredentialsURL", p.MTLS.ClientCredentialsURL, false},
 		{"MTLS.DeviceAuthorizationURL", p.MTLS.DeviceAuthorizationURL, false},
+		{"Trade.First.URL", p.Trade.First.URL, false},
+		{"Trade.Next.URL", p.Trade.Next.URL, false},
 		{"JWKSURL", p.JWKSURL, false},
 		{"EndSessionURL", p.EndSessionURL, false},
 	}

@@ -9,7 +9,7 @@ import (
 
 // recordFormat is the first byte of a stored record. Any change of the fields
 // or of their order needs another number.
-const recordFormat = 4
+const recordFormat = 5
 
 var (
 	// errFormat is the error of a record in another format, as after a
@@ -79,9 +79,9 @@ func (r *Record) texts() [19]*string {
 	}
 }
 
-func (r *Record) times() [7]*time.Time {
+func (r *Record) times() [8]*time.Time {
 	return [...]*time.Time{
-		&r.Exchanged, &r.Token.Obtained, &r.Token.Expiry, &r.Ended, &r.Intent.Since, &r.Intent.Until, &r.RetryAt,
+		&r.Exchanged, &r.Token.Obtained, &r.Token.Expiry, &r.Ended, &r.Intent.Since, &r.Intent.Until, &r.RetryAt, &r.Token.Trade,
 	}
 }
 

@@ -81,18 +81,18 @@ func TestRecordBytes(t *testing.T) {
 		Issuer: "i", Endpoint: "t", ClientID: "c", Subject: "s", Epoch: "e", Login: "l", Exchanged: time.UnixMilli(1), Asked: "k", User: "u", Serial: 2,
 		Token: lease.Token{
 			ID: "d", Access: "a", Type: "b", Refresh: "r", Scope: "o", Members: "m", Key: "y",
-			Obtained: time.UnixMilli(2), Expiry: time.UnixMilli(3), Refreshed: true,
+			Obtained: time.UnixMilli(2), Expiry: time.UnixMilli(3), Trade: time.UnixMilli(11), Refreshed: true,
 		},
 		Over: lease.Denied, Code: "x", Ended: time.UnixMilli(4),
 		Intent: lease.Intent{Holder: "h", ID: "n", Since: time.UnixMilli(5), Until: time.UnixMilli(6)},
 		Doubts: 3, Failures: 4, RetryAt: time.UnixMilli(7),
 		Queue: []lease.Revocation{{Set: "q", Refresh: true, Token: "z", Since: time.UnixMilli(8), Attempts: 5, Next: time.UnixMilli(9)}},
 	}
-	const want = "04" + // format
+	const want = "05" + // format
 		"0169" + "0174" + "0163" + "0173" + "0165" + "016c" + // issuer … login
 		"0164" + "0161" + "0162" + "0172" + "016f" + // token
 		"0772656675736564" + "0178" + "0168" + "016e" + "016b" + "0175" + "016d" + "0179" + // over, code, holder, intent, asked, user, members, key
-		"02" + "04" + "06" + "08" + "0a" + "0c" + "0e" + // times
+		"02" + "04" + "06" + "08" + "0a" + "0c" + "0e" + "16" + // times
 		"02" + "03" + "04" + "01" + // serial, doubts, failures, refreshed
 		"01" + "0171" + "017a" + "01" + "10" + "12" + "05" // queue
 	if got := hex.EncodeToString(r.Encode()); got != want {
@@ -109,8 +109,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	list := []refused{
 		{"nothing", nil, false},
-		{"an earlier format", append([]byte{3}, good[1:]...), true},
-		{"a later format", append([]byte{5}, good[1:]...), true},
+		{"an earlier format", append([]byte{4}, good[1:]...), true},
+		{"a later format", append([]byte{6}, good[1:]...), true},
 		{"a format without a record", []byte{9}, true},
 		{"bytes after the record", append(bytes.Clone(good), 0), false},
 		{"a reason that ends no grant", (&lease.Record{Over: lease.Spaced}).Encode(), false},

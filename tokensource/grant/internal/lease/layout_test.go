@@ -113,7 +113,7 @@ func newLayouts(c *config, all bool) *layouts {
 			"Logout.version", "drain.version", "claim.over",
 		},
 		skip: []string{
-			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Record.Epoch", "Login.Epoch", "Token.Type", "Token.Scope", "Token.Members", "Record.Asked", "Login.Asked", "Record.User", "Login.User", "Event.Now",
+			"Record.Issuer", "Record.ClientID", "Record.Subject", "Record.Endpoint", "Record.Epoch", "Login.Epoch", "Token.Type", "Token.Scope", "Token.Members", "Token.Trade", "Record.Asked", "Login.Asked", "Record.User", "Login.User", "Event.Now",
 			"Event.ID", "Event.Jitter", "Login.Issuer", "Login.ClientID", "Login.Subject", "Login.Endpoint",
 		},
 	}

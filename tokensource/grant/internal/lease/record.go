@@ -49,6 +49,7 @@ type Token struct {
 	Key       string    // the key to which the set is bound, or its name; empty if it is bound to none
 	Obtained  time.Time // when the request was sent (G18)
 	Expiry    time.Time // when Access expires; zero if that is not known
+	Trade     time.Time // from when Access itself can be traded for the next one; zero if it cannot
 	Refreshed bool      // the set came from a refresh, not from an authorization
 }
 
@@ -67,6 +68,17 @@ type revocation struct {
 // that was rejected (G2).
 func (r *Record) usable(now Clock, rejected string) bool {
 	return r.Over == "" && r.Token.Access != "" && r.Token.Access != rejected && !r.expired(now)
+}
+
+// credential returns what a renewal redeems: the refresh token or, where the
+// access token itself is traded, the access token while it can be. It is empty
+// if there is none.
+func (r *Record) credential(now Clock) string {
+	t := r.Token
+	if t.Refresh == "" && !t.Trade.IsZero() && !now.Wall.Before(t.Trade) && !r.expired(now) {
+		return t.Access
+	}
+	return t.Refresh
 }
 
 func (r *Record) expired(now Clock) bool {

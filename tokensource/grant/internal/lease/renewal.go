@@ -1,6 +1,9 @@
 package lease
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Renewal obtains an access token other than Rejected. It hands out what
 // another process has stored, waits for the process that is redeeming, or
@@ -170,7 +173,7 @@ func (o *Renewal) announced(c Rules, l *Local, ev Event) Effect {
 			return o.claim(c, o.undo(0, time.Time{}), ev) // the store was slow: the request could outlive the intent (G1)
 		}
 		o.phase = renewalRedeeming
-		return Effect{Redeem: true, Token: o.next.Token.Refresh, Key: o.next.Token.Key, By: o.by}
+		return Effect{Redeem: true, Token: cmp.Or(o.next.Token.Refresh, o.next.Token.Access), Key: o.next.Token.Key, By: o.by}
 	case ev.Conflict:
 		return o.read()
 	case ev.Refused:

@@ -40,7 +40,7 @@ func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) 
 		}
 		return await, Outcome{Pause: left} // G1: two processes would redeem one token
 	}
-	if r.Token.Refresh == "" {
+	if r.credential(now) == "" {
 		return c.hopeless(r, n, now, NoRefreshToken)
 	}
 	if r.Intent.ID != "" && r.Doubts >= c.Resends {

@@ -42,6 +42,7 @@ func TestDecide(t *testing.T) {
 	own, foreign := announced("me"), announced("other")
 	doubt := with(foreign, func(r *lease.Record) { r.Doubts = 1 })
 	bare := with(alive(), func(r *lease.Record) { r.Token.Refresh = "" })
+	traded := with(bare, func(r *lease.Record) { r.Token.Trade = start.Add(30 * time.Minute) })
 	for _, tt := range []struct {
 		name     string
 		record   lease.Record
@@ -78,6 +79,10 @@ func TestDecide(t *testing.T) {
 		{name: "sent again without an intent", record: with(alive(), func(r *lease.Record) { r.Doubts = 1 }), rejected: "a3", at: later, verdict: announce},
 		{name: "no refresh token, rejected", record: bare, rejected: "a3", at: later, verdict: refuse, reason: lease.NoRefreshToken},
 		{name: "no refresh token, expired", record: bare, at: time.Hour, verdict: forfeit, reason: lease.NoRefreshToken},
+		{name: "traded, rejected before the window", record: traded, rejected: "a3", at: later, verdict: refuse, reason: lease.NoRefreshToken},
+		{name: "traded, rejected in the window", record: traded, rejected: "a3", at: 30 * time.Minute, verdict: announce},
+		{name: "traded, ahead in the window", record: traded, rejected: "a3", ahead: true, at: 59 * time.Minute, verdict: announce},
+		{name: "traded, expired", record: traded, at: time.Hour, verdict: forfeit, reason: lease.NoRefreshToken},
 	} {
 		c, now := rules(), at(tt.at)
 		c.Resends = tt.resends

@@ -69,6 +69,38 @@ type Refresh struct {
 	Lifetime string `json:"lifetime,omitempty" form:"duration"`
 }
 
+// trade is how an access token is itself traded for the next one.
+type trade struct {
+	// From is the age from which a token can be traded. It must not have expired.
+	From string `json:"from,omitempty" form:"duration"`
+
+	// First is for the token of a login, which lives for hours. If it is missing,
+	// Next is for all tokens.
+	First tradeRequest `json:"first,omitzero"`
+
+	// Next is for a token that came from a trade.
+	Next tradeRequest `json:"next,omitzero"`
+}
+
+// tradeRequest is the request of a trade.
+type tradeRequest struct {
+	// URL is where it goes.
+	URL string `json:"url"`
+
+	// Method is GET, with the parameters in the query, or POST. Empty means POST.
+	Method string `json:"method,omitempty" enum:"GET POST"`
+
+	// Params are fixed parameters, grant_type among them.
+	Params map[string]string `json:"params,omitempty"`
+
+	// TokenParam is the name of the parameter with the access token.
+	TokenParam string `json:"token_param"`
+
+	// Auth is how the client authenticates: "secret" (the client secret alone, as
+	// a parameter) or "none". Empty means as at the token endpoint.
+	Auth string `json:"auth,omitempty" enum:"secret none"`
+}
+
 // Refusal is an answer that reports a failure in words of its own.
 type Refusal struct {
 	// Ops are what was asked: "exchange", "refresh", "client_credentials",

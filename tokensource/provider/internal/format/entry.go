@@ -56,6 +56,10 @@ type Entry struct {
 	// Refresh is what becomes of refresh tokens.
 	Refresh Refresh `json:"refresh,omitzero"`
 
+	// Trade is how an access token is traded for the next one, at servers without
+	// refresh tokens.
+	Trade trade `json:"trade,omitzero"`
+
 	// Refusals are answers that report a failure in other words than RFC 6749.
 	// The first one that matches counts.
 	Refusals []Refusal `json:"refusals,omitempty"`

@@ -1,10 +1,10 @@
-package pacing_test
+package trials_test
 
 import (
 	"testing"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/pacing"
+	"github.com/authtrip/authtrip/internal/trials"
 )
 
 // step is one thing that happens to the tokens of a subject: "reject a" and
@@ -12,7 +12,7 @@ import (
 // again with the new token, "wait" for 11 minutes.
 type step string
 
-func (s step) do(t *pacing.Trials, now time.Duration) time.Duration {
+func (s step) do(t *trials.Trials, now time.Duration) time.Duration {
 	access := string(s[len(s)-1:])
 	switch s[:4] {
 	case "reje":
@@ -48,7 +48,7 @@ func TestTrials(t *testing.T) {
 		"accepted a second time":       {[]step{"reject a", "reject b", "reject c", "accept d", "reject d", "renewing", "accept e"}, 8 * s},
 		"accepted long after":          {[]step{"reject a", "reject b", "reject c", "wait", "accept d"}, s},
 	} {
-		trials, now := pacing.NewTrials(s), time.Duration(0)
+		trials, now := trials.New(s), time.Duration(0)
 		for _, step := range tt.steps {
 			now = step.do(trials, now)
 		}
@@ -64,7 +64,7 @@ func TestTrials(t *testing.T) {
 
 // While no renewal is in question, requests pay for one atomic load.
 func TestTrialsAreNoneAfterARenewalThatHelped(t *testing.T) {
-	trials := pacing.NewTrials(time.Second)
+	trials := trials.New(time.Second)
 	if !trials.None() {
 		t.Error("None() = false at the start, want true")
 	}
@@ -80,7 +80,7 @@ func TestTrialsAreNoneAfterARenewalThatHelped(t *testing.T) {
 
 // The entry of a subject that is gone must not cost the others a lock for ever.
 func TestTrialsAreForgotten(t *testing.T) {
-	trials := pacing.NewTrials(10 * time.Second)
+	trials := trials.New(10 * time.Second)
 	trials.Reject("gone", "a", 0)
 	trials.Accept("7", "b", false, 11*time.Minute)
 	if !trials.None() {

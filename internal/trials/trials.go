@@ -1,4 +1,9 @@
-package pacing
+// Package trials finds renewals of a token that do not help.
+//
+// An API may reject the new token as well, whatever it is given. Each renewal
+// that did not help makes the pause before the next one longer. Everything is
+// safe for concurrent use, and nothing fails.
+package trials
 
 import (
 	"maps"
@@ -17,7 +22,7 @@ const mostSpacing = 60
 // forbidden, would cost a refresh for each request.
 //
 // A grant has an entry from a rejection until the API accepts the next token.
-// Make one with NewTrials.
+// Make one with New.
 type Trials struct {
 	base, longest time.Duration // the shortest and the longest pause
 
@@ -28,8 +33,8 @@ type Trials struct {
 	swept time.Duration // when old entries were dropped last
 }
 
-// NewTrials returns Trials with the shortest pause.
-func NewTrials(spacing time.Duration) *Trials {
+// New returns Trials with the shortest pause.
+func New(spacing time.Duration) *Trials {
 	return &Trials{base: spacing, longest: mostSpacing * spacing}
 }
 
