@@ -6,7 +6,8 @@
 // A fleet is a number of processes that share one store and one authorization
 // server. The tests ask four questions, on every store that they apply to:
 //
-//   - Do four processes refresh once at each expiry?
+//   - Do four processes refresh once at each expiry, of one grant and of very
+//     many at once?
 //   - What is lost if a process is killed at some point of a refresh, or in the
 //     middle of a write?
 //   - What is lost if a process is stopped past its lease, and then continued?

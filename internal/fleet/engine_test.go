@@ -33,6 +33,7 @@ type setup struct {
 	Hasty   bool          // see storeTimeout
 	Keys    string        // seal the store, and tokens are bound to keys; or empty
 	Floor   string        // directory of a floor that makes the calls instead; empty means none
+	Mass    *massWork     // the process does this, and nothing else; or nil
 }
 
 // storeTimeout returns how long one operation of the store may take. It is long

@@ -13,9 +13,11 @@ import (
 // order is a line on the standard input of a worker.
 type order struct {
 	ID      int
-	Do      string // "call", "arm", "release", "count" or "close"
+	Do      string // "call", "arm", "release", "count" or "close"; "open" or "mass" for massWork
 	Subject string `json:",omitzero"`
 	Point   string `json:",omitzero"` // with arm
+
+	From, To int `json:",omitzero"` // with mass: the grants
 }
 
 // message is a line on the standard output of a worker: the answer to an order,
@@ -29,6 +31,8 @@ type message struct {
 
 	Count  int  `json:",omitzero"` // notification: a number that was written
 	Unsure bool `json:",omitzero"` // notification: a number may have been written
+
+	Mass *massResult `json:",omitzero"` // of the order "mass"
 
 	Took   time.Duration      `json:",omitzero"` // by a call
 	Status int                `json:",omitzero"` // of its last response

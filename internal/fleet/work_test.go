@@ -21,6 +21,9 @@ func work(text string) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	if s.Mass != nil {
+		return s.Mass.serve(ctx)
+	}
 	p := newPoints(say())
 	e, err := s.open(ctx, p, func(_ context.Context, ev tokensource.Event) {
 		p.say(message{Event: string(ev.Kind), Subject: ev.Subject})

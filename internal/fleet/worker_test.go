@@ -71,7 +71,8 @@ func startWorker(t *testing.T, s setup) *worker {
 // listen reads what the process says until it ends.
 func (w *worker) listen(out io.Reader) {
 	defer running.Add(-1)
-	for lines := bufio.NewScanner(out); lines.Scan(); {
+	lines := bufio.NewScanner(out)
+	for lines.Buffer(nil, 64<<20); lines.Scan(); {
 		var m message
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
 			w.t.Errorf("a worker said %q", lines.Text())

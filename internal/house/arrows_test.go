@@ -126,7 +126,7 @@ var arrows = []row{
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
 	{"internal/fleet/command", public, ""},
-	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix"},
+	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/* github.com/redis/go-redis/v9"},
 	{"internal/*", "", public + " " + engine},
 
 	{"examples/*", public + " * examples/internal/*", "internal/*"},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/authtrip/authtrip/internal/ahead"
 	"github.com/authtrip/authtrip/internal/changes"
-	"github.com/authtrip/authtrip/internal/due"
 	"github.com/authtrip/authtrip/internal/firsttrade"
 	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/internal/kept"
@@ -35,7 +34,7 @@ type operation interface {
 func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (lease.Outcome, error) {
 	r := &run{Keeper: k, key: key, subject: subject, begun: k.clock.Mono(), heard: k.changes.Listen(key)}
 	if renewal, ok := op.(*lease.Renewal); ok {
-		r.rejected, r.ahead, r.first = renewal.Rejected, renewal.Ahead, k.justRead(key, subject)
+		r.rejected, r.ahead, r.given = renewal.Rejected, renewal.Ahead, k.justRead(key, subject)
 	}
 	_, r.background = op.(*lease.Chore)
 	defer r.leave()
@@ -74,7 +73,7 @@ type run struct {
 	ahead        bool                  // that token is still good
 	background   bool                  // no caller waits for it
 	begun        time.Duration         // by the monotonic clock
-	first        *entry                // what a caller has just read: it saves the first read
+	given        *entry                // what a caller has just read: it saves the first read
 	heard        *changes.Subscription // the notifications that end a wait
 	version      storage.Version       // that was read or written last
 	token        string                // the access token that was read or written last
@@ -129,8 +128,8 @@ func (r *run) leave() {
 
 // read reads the stored grant.
 func (r *run) read(ctx context.Context) lease.Event {
-	if e := r.first; e != nil {
-		r.first, r.version = nil, storage.Version(e.Version)
+	if e := r.given; e != nil {
+		r.given, r.version = nil, storage.Version(e.Version)
 		r.know(e.Record)
 		return lease.Event{OK: true, Record: e.Record, Version: e.Version}
 	}
@@ -210,23 +209,6 @@ func (r *run) know(record *lease.Record) {
 	if name := r.client.Provider().TokenHostParam; name != "" && t.Members != "" {
 		r.home, _ = kept.Members(t.Members)[name].(string) // a tombstone has none, and its tokens are still to be revoked
 	}
-}
-
-// enlistInTime enters the grant into the index of due work. It returns an error
-// if the process was stopped or suspended meanwhile, by either clock (G18): the
-// entry may be due by now, and another process removes it because the grant
-// has nothing due yet. The grant must not be written then (G20).
-func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
-	begun := r.now()
-	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
-		return err
-	}
-	const limit = due.Grace - clockSkew
-	now := r.now()
-	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
-		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
-	}
-	return nil
 }
 
 var errLate = errors.New("grant: the time in which the request may be sent has passed")

@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -139,4 +141,34 @@ func ExampleKeeper() {
 	// another token: true
 	// the same for the next caller: true
 	// refresh requests: 1
+}
+
+// Each tenant has registered an app of its own at the authorization server. All
+// of them share one engine: the first Keeper brings it, and the others join.
+func ExampleNew_tenants() {
+	store := storage.NewMemory()
+	var engine *grant.Keeper // nil for the first tenant
+	keepers := map[string]*grant.Keeper{}
+	for tenant, clientID := range map[string]string{"acme": "client-of-acme", "globex": "client-of-globex"} {
+		client, err := oauth.New(provider.X(), oauth.Registration{
+			ClientID: clientID, Credential: oauth.Secret("the secret of " + tenant), RedirectURL: "https://" + tenant + ".app.example/callback",
+			Scopes: []string{"tweet.read", "users.read", "offline.access"},
+		}, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		k, err := grant.New(client, store, &grant.Options{With: engine})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer k.Close() //nolint:errcheck // the store is memory
+		engine, keepers[tenant] = k, k
+	}
+
+	// A subject belongs to the Keeper that named it. The other tenant does not
+	// accept it.
+	ctx := keepers["acme"].WithSubject(context.Background(), "2244994945")
+	_, err := keepers["globex"].Token(ctx)
+	fmt.Println(errors.Is(err, tokensource.ErrNoSubject))
+	// Output: true
 }

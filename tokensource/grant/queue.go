@@ -231,6 +231,23 @@ func (k *Keeper) again(at time.Time, err error) time.Time {
 	return at
 }
 
+// enlistInTime enters the grant into the index of due work. It returns an error
+// if the process was stopped or suspended meanwhile, by either clock (G18): the
+// entry may be due by now, and another process removes it because the grant
+// has nothing due yet. The grant must not be written then (G20).
+func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
+	begun := r.now()
+	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
+		return err
+	}
+	const limit = due.Grace - clockSkew
+	now := r.now()
+	if now.Wall.Sub(begun.Wall) > limit || now.Mono-begun.Mono > limit {
+		return errors.New("grant: the process was stopped after it entered the grant into the index of due work")
+	}
+	return nil
+}
+
 // upkeep is what package middleware needs of a Keeper besides its public
 // methods: work in the background that Close waits for, notifications of the
 // store, and entries of its own in the index of due work. It comes with

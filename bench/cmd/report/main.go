@@ -72,6 +72,8 @@ var sections = []struct {
 	{"growth", (*report).growth},
 	{"stores", (*report).stores},
 	{"fleet", (*report).fleet},
+	{"tenants", (*report).tenants},
+	{"mass", (*report).mass},
 }
 
 func main() {

@@ -127,3 +127,23 @@ func TestParseFleet(t *testing.T) {
 		t.Errorf("parseFleet without a floor = %v, want an error", got)
 	}
 }
+
+func TestParseMass(t *testing.T) {
+	got, err := parseMass(`=== RUN   TestG1_ManyGrantsExpireWithinAMinute/postgres
+    mass_test.go:74: postgres: 8000 grants: 8000 refreshes, 0 failed calls; refreshes per second: 854, floor 1141, ratio 0.73 (0.68 to 0.81)
+    mass_test.go:77: postgres: calls: p50 267.88ms, p99 398.69ms, floor p99 311.15ms; processor time of a refresh: 1.076ms, floor 622µs; memory of a process: 36 MiB, floor 25 MiB
+`)
+	want := []string{
+		"postgres", "8000", "8000", "0", "854", "1141", "**0.73** (goal 0.80, missed)", "0.68 to 0.81", "267.88ms", "398.69ms", "311.15ms",
+		"1.076ms", "622µs", "36 MiB", "25 MiB",
+	}
+	if err != nil || len(got) != 1 || !slices.Equal(got[0], want) {
+		t.Errorf("parseMass = %q, %v, want %q", got, err, want)
+	}
+	if got, want := atLeast(0.8, 0.8), "0.80 (goal 0.80)"; got != want {
+		t.Errorf("atLeast(0.8, 0.8) = %q, want %q", got, want)
+	}
+	if got, err := parseMass("PASS"); err == nil {
+		t.Errorf("parseMass of nothing = %q, want an error", got)
+	}
+}
