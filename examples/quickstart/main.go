@@ -113,13 +113,20 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 		return err
 	}
 	a.api = &http.Client{Transport: rt}
-	return nil
+	if a.upstream.fake == nil {
+		return nil
+	}
+	return a.startSecond(ctx, dir, store, keys)
 }
 
 // close ends what assemble began: refreshes under way come to their end and are
 // stored.
 func (a *app) close() error {
-	err := errors.Join(a.grants.Close(), a.database.Close())
+	var err error
+	if a.second != nil {
+		err = a.second.stop()
+	}
+	err = errors.Join(err, a.grants.Close(), a.database.Close())
 	http.DefaultClient.CloseIdleConnections() // the fake would wait for them
 	return err
 }
