@@ -13,6 +13,7 @@ import (
 
 // app is the demo: an ordinary web app that acts for its users at an API.
 type app struct {
+	dir      string // where the data is
 	origin   string // where browsers find it
 	upstream *upstream
 	database *sqlitestore.Store
@@ -48,6 +49,7 @@ func (a *app) mountButtons(mux watched) {
 	mux.Handle("POST /many", a.button("many", a.many)) // X allows 75 of these calls in 15 minutes
 	mux.Handle("POST /expire", a.button("expire", a.expire))
 	mux.Handle("POST /kill", a.button("kill", a.kill))
+	mux.Handle("POST /crash", a.button("crash", a.crash))
 	mux.Handle("POST /withdraw", a.button("withdraw", a.withdraw))
 }
 

@@ -51,6 +51,7 @@ func startFake(ctx context.Context, redirectURL, file string, t *timeline) (*fak
 	mux := http.NewServeMux()
 	mux.Handle("/", f.Server)
 	mux.Handle(xapi.PathAuthorize, t.watch(authServer, f.Server))
+	mux.Handle(xapi.PathToken, t.watchWorker(f.Server))
 	f.http = newServer(mux)
 	go f.http.Serve(listener) //nolint:errcheck // it ends with http.ErrServerClosed, by stop
 	return f, nil

@@ -35,7 +35,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	err := run(ctx, os.Args[1:], os.Stdout)
+	var err error
+	if dir := os.Getenv(workerDir); dir != "" {
+		err = work(ctx, dir, os.Getenv(workerFake), os.Getenv(workerUser))
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout)
+	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
@@ -64,7 +69,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		return err
 	}
 	defer closing(&err, up.stop)
-	a := &app{origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
+	a := &app{dir: dir, origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
 	if err := a.assemble(ctx, dir); err != nil {
 		return err
 	}

@@ -75,6 +75,9 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 var notices = map[string]string{
 	"ended": "Access was withdrawn at X: the refresh was refused. The grant is marked dead and is never tried again, " +
 		"until you connect.",
+	"doubt": "A process died after it had redeemed the refresh token and before it could store the new one. The next process waited, and sent " +
+		"the refresh token once more. X took the second use for theft and ended the grant. Nobody can know that outcome from here, so it is " +
+		"called in doubt: you are asked to connect again.",
 	"bye": "You are logged out in this browser. After a log out, the grant lives on. After a disconnect, both tokens are revoked " +
 		"at X, and the stored grant is deleted: the wire shows which it was.",
 }
