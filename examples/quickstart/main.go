@@ -3,9 +3,10 @@
 //
 //	go run ./examples/quickstart
 //
-// It starts a fake of X and a web app that uses it, on this machine only, and
-// prints where to open the app. Log in, make the access token invalid in
-// several ways, and read on the page what goes over the wire.
+// It starts fakes of X and Google and a web app that uses them, on this machine
+// only, and prints where to open the app. Log in, connect more accounts, make
+// the access token invalid in several ways, kill a process at the worst moment,
+// and read on the page what goes over the wire.
 //
 // If X_CLIENT_ID is set in the environment (and X_CLIENT_SECRET, for a
 // confidential client), it uses the real X.
