@@ -63,7 +63,7 @@ func (a *app) button(id string, do action) http.Handler {
 		if errors.Is(err, tokensource.ErrReauthorize) {
 			// login.Reauthorize(w, r) would lead to the consent page at once; here the
 			// visitor shall see what happened.
-			seeOther(w, "/?notice=ended&at=connect")
+			seeOther(w, "/?notice="+ended(err)+"&at=connect")
 			return
 		}
 		if err != nil {

@@ -13,11 +13,13 @@ import (
 
 // app is the demo: an ordinary web app that acts for its users at an API.
 type app struct {
+	dir      string // where the data is
 	origin   string // where browsers find it
 	upstream *upstream
 	database *sqlitestore.Store
 	grants   *grant.Keeper
 	login    *middleware.Login
+	second   *second      // nil at the real X
 	api      *http.Client // adds the token of the user whom a request's context names
 	timeline *timeline
 	results  results
@@ -42,9 +44,12 @@ func (a *app) mountButtons(mux watched) {
 	if a.upstream.fake == nil {
 		return
 	}
+	a.second.routes.Mount(mux)
+	mux.Handle("POST /ask", a.button("google", a.ask))
 	mux.Handle("POST /many", a.button("many", a.many)) // X allows 75 of these calls in 15 minutes
 	mux.Handle("POST /expire", a.button("expire", a.expire))
 	mux.Handle("POST /kill", a.button("kill", a.kill))
+	mux.Handle("POST /crash", a.button("crash", a.crash))
 	mux.Handle("POST /withdraw", a.button("withdraw", a.withdraw))
 }
 

@@ -34,14 +34,19 @@ func (a *app) post(ctx context.Context, r *http.Request) (result, error) {
 // call makes one call as the user whom ctx names: login.Require has put the
 // user there, and the transport adds the token.
 func (a *app) call(ctx context.Context, method, path string, payload []byte) (status int, body []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, a.upstream.provider.APIOrigins[0]+path, bytes.NewReader(payload))
+	return send(ctx, a.api, method, a.upstream.provider.APIOrigins[0]+path, payload)
+}
+
+// send makes one request and reads the answer.
+func send(ctx context.Context, client *http.Client, method, target string, payload []byte) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(payload))
 	if err != nil {
 		return 0, nil, err
 	}
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := a.api.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -3,9 +3,10 @@
 //
 //	go run ./examples/quickstart
 //
-// It starts a fake of X and a web app that uses it, on this machine only, and
-// prints where to open the app. Log in, make the access token invalid in
-// several ways, and read on the page what goes over the wire.
+// It starts fakes of X and Google and a web app that uses them, on this machine
+// only, and prints where to open the app. Log in, connect more accounts, make
+// the access token invalid in several ways, kill a process at the worst moment,
+// and read on the page what goes over the wire.
 //
 // If X_CLIENT_ID is set in the environment (and X_CLIENT_SECRET, for a
 // confidential client), it uses the real X.
@@ -35,7 +36,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	err := run(ctx, os.Args[1:], os.Stdout)
+	var err error
+	if dir := os.Getenv(workerDir); dir != "" {
+		err = work(ctx, dir, os.Getenv(workerFake), os.Getenv(workerUser))
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout)
+	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
@@ -64,7 +70,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		return err
 	}
 	defer closing(&err, up.stop)
-	a := &app{origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
+	a := &app{dir: dir, origin: origin(listener), upstream: up, timeline: t, stopped: make(chan struct{})}
 	if err := a.assemble(ctx, dir); err != nil {
 		return err
 	}
@@ -113,13 +119,20 @@ func (a *app) assemble(ctx context.Context, dir string) error {
 		return err
 	}
 	a.api = &http.Client{Transport: rt}
-	return nil
+	if a.upstream.fake == nil {
+		return nil
+	}
+	return a.startSecond(ctx, dir, store, keys)
 }
 
 // close ends what assemble began: refreshes under way come to their end and are
 // stored.
 func (a *app) close() error {
-	err := errors.Join(a.grants.Close(), a.database.Close())
+	var err error
+	if a.second != nil {
+		err = a.second.stop()
+	}
+	err = errors.Join(err, a.grants.Close(), a.database.Close())
 	http.DefaultClient.CloseIdleConnections() // the fake would wait for them
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authtrip/authtrip/middleware/connect"
 	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
@@ -29,6 +30,7 @@ type pageView struct {
 	Grant    *grant.Grant // nil if nobody is logged in
 	Token    string       // how long the access token lives
 	Result   result
+	Accounts []connect.Connection // at the second provider
 	Many     int
 	Timeline timelineView
 }
@@ -52,6 +54,12 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 		view.Grant, view.Token = &grant, lifetime(time.Until(grant.Expiry))
 		view.Who = called(session.User)
 		view.Result = a.results.of(session.User.Subject)
+		if a.second != nil {
+			if view.Accounts, err = a.second.accounts.Connections(r.Context(), session.User.Subject); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
 	}
 	var text bytes.Buffer
 	if err := pages.Execute(&text, view); err != nil {
@@ -67,6 +75,9 @@ func (a *app) page(w http.ResponseWriter, r *http.Request) {
 var notices = map[string]string{
 	"ended": "Access was withdrawn at X: the refresh was refused. The grant is marked dead and is never tried again, " +
 		"until you connect.",
+	"doubt": "A process died after it had redeemed the refresh token and before it could store the new one. The next process waited, and sent " +
+		"the refresh token once more. X took the second use for theft and ended the grant. Nobody can know that outcome from here, so it is " +
+		"called in doubt: you are asked to connect again.",
 	"bye": "You are logged out in this browser. After a log out, the grant lives on. After a disconnect, both tokens are revoked " +
 		"at X, and the stored grant is deleted: the wire shows which it was.",
 }
@@ -78,8 +89,12 @@ func (a *app) protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	// Browsers apply form-action to redirects too, and a button may lead to a
 	// login.
+	targets := originOf(a.upstream.provider.AuthorizationURL)
+	if a.second != nil {
+		targets += " " + originOf(a.second.provider.AuthorizationURL)
+	}
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "+
-		"img-src 'self'; form-action 'self' "+originOf(a.upstream.provider.AuthorizationURL)+"; base-uri 'none'; frame-ancestors 'none'")
+		"img-src 'self'; form-action 'self' "+targets+"; base-uri 'none'; frame-ancestors 'none'")
 }
 
 // lifetime says in words how long a token has to live.

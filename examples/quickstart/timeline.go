@@ -12,6 +12,7 @@ import (
 const (
 	browser    = "browser"
 	theApp     = "app"
+	theWorker  = "worker"
 	authServer = "authorization server"
 	api        = "API"
 )

