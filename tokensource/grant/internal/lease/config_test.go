@@ -64,7 +64,7 @@ type config struct {
 	never                             bool   // instead, a refresh token is never sent again
 	spacing                           int64
 	progress                          bool // look for states from which nothing settles
-	limit                             int  // at most so many states; 0: all
+	limit                             int  // the search may end at so many states; 0: only at all
 	short                             bool // part of the half minute
 
 	lease, margin, skew, quiet, hold, keep, giveUp, lastPause int64

@@ -15,9 +15,40 @@ type decoder struct {
 	ids      byte
 	procs    byte
 	leaseFor time.Duration
-	records  []lease.Record
-	used     int
 	same     *lease.Record
+
+	// What the states are made of. It is used again for the next state.
+	records  arena[lease.Record]
+	claims   arena[lease.Claim]
+	slots    arena[slot]
+	events   arena[lease.Event]
+	renewals arena[lease.Renewal]
+	chores   arena[lease.Chore]
+	logins   arena[lease.Login]
+	logouts  arena[lease.Logout]
+}
+
+// arena makes values of one type.
+type arena[T any] struct {
+	values []T
+	used   int
+}
+
+// get returns a zero value. It is valid until the arena is emptied.
+func (a *arena[T]) get() *T {
+	if a.used == len(a.values) {
+		a.values, a.used = make([]T, 2*a.used+8), 0 // those that were made stay valid
+	}
+	v := &a.values[a.used]
+	a.used++
+	var zero T
+	*v = zero
+	return v
+}
+
+func (d *decoder) empty() {
+	d.records.used, d.claims.used, d.slots.used, d.events.used = 0, 0, 0, 0
+	d.renewals.used, d.chores.used, d.logins.used, d.logouts.used = 0, 0, 0, 0
 }
 
 func (d *decoder) byte() byte {
@@ -134,7 +165,7 @@ func (d *decoder) claim() *lease.Claim {
 	if d.byte() == 0 {
 		return nil
 	}
-	c := new(lease.Claim)
+	c := d.claims.get()
 	d.value(d.layouts.claim, unsafe.Pointer(c))
 	return c
 }
@@ -152,13 +183,7 @@ func (d *decoder) record() *lease.Record {
 	case 2:
 		return d.same
 	}
-	if d.used == len(d.records) {
-		d.records = append(make([]lease.Record, 0, 2*d.used+16), make([]lease.Record, 2*d.used+16)...)
-		d.used = 0
-	}
-	r := &d.records[d.used]
-	d.used++
-	*r = lease.Record{}
+	r := d.records.get()
 	d.value(d.layouts.record, unsafe.Pointer(r))
 	return r
 }
@@ -166,7 +191,8 @@ func (d *decoder) record() *lease.Record {
 // world reads a state from its bytes.
 func (d *decoder) world(b []byte, w *model, c *config) {
 	*w = model{n: c.procs, lastVersion: storedNow}
-	d.w, d.ids, d.procs, d.used = w, 0, 0, 0
+	d.w, d.ids, d.procs = w, 0, 0
+	d.empty()
 	d.in = b[int(b[0])|int(b[1])<<8:]
 	d.books()
 	d.in = b[2:]
@@ -200,7 +226,6 @@ func (d *decoder) world(b []byte, w *model, c *config) {
 			d.value(d.watch, unsafe.Pointer(&w.procs[i].local.Watch))
 		}
 		w.procs[i].known = d.text()
-		w.procs[i].want = d.byte() != 0
 	}
 	w.ids, w.names = d.ids, d.procs
 }
@@ -219,25 +244,25 @@ func (d *decoder) process(p *member) {
 }
 
 func (d *decoder) slot(k int) *slot {
-	s := new(slot)
+	s := d.slots.get()
 	f := d.byte()
 	s.nap, s.flying, s.byIndex, s.fresh, s.parked = d.bit(f, 0), d.bit(f, 1), d.bit(f, 2), d.bit(f, 3), d.bit(f, 4)
 	s.enlisted = d.bit(f, 6)
 	s.left, s.saw = int8(d.byte()), d.byte()
 	d.value(d.effect, unsafe.Pointer(&s.effect))
 	if d.bit(f, 5) {
-		s.answer = new(lease.Event)
+		s.answer = d.events.get()
 		d.value(d.event, unsafe.Pointer(s.answer))
 	}
 	switch k {
 	case opRenewal:
-		s.machine = new(lease.Renewal)
+		s.machine = d.renewals.get()
 	case opChore:
-		s.machine = new(lease.Chore)
+		s.machine = d.chores.get()
 	case opLogin:
-		s.machine = new(lease.Login)
+		s.machine = d.logins.get()
 	default:
-		s.machine = new(lease.Logout)
+		s.machine = d.logouts.get()
 	}
 	d.same = s.effect.Record
 	phase, p := d.byte(), pointer(s.machine)

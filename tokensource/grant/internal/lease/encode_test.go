@@ -35,7 +35,7 @@ type encoder struct {
 	names
 	buf      []byte
 	held     [maxPairs]bool // pairs whose refresh token somebody has
-	seen     [maxPairs]bool // pairs that somebody has
+	seen     [maxPairs]bool // pairs whose access token somebody may hand out
 	keep     bool           // a token that is as good as none is written all the same
 	now      int64          // ticks since origin
 	mono     int64          // ticks since monoOrigin, of the process at hand
@@ -168,7 +168,11 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 		case cellInt:
 			e.buf = append(e.buf, small(uint64(*(*int)(q))))
 		case cellUint64:
-			e.buf = append(e.buf, small(*(*uint64)(q)))
+			v := *(*uint64)(q)
+			if f.most > 0 {
+				v = min(v, f.most)
+			}
+			e.buf = append(e.buf, small(v))
 		case cellVersion:
 			e.version(*(*uint64)(q))
 		case cellText:
@@ -208,17 +212,26 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 		case cellClaim:
 			e.claim(*(**lease.Claim)(q))
 		case cellQueue:
-			queue := *(*[]lease.Revocation)(q)
-			e.put(small(uint64(len(queue))))
-			for j := range queue {
-				e.value(e.revocation, unsafe.Pointer(&queue[j]))
-			}
+			e.queue(*(*[]lease.Revocation)(q))
 		case cellSince:
 			until := *offset[time.Time](p, f.aux)
 			if since := *(*time.Time)(q); !until.IsZero() && until.Sub(since) != e.leaseFor {
 				panic("an intent lives for another time than Rules.Lease: the explorer must store Intent.Since")
 			}
 		}
+	}
+}
+
+// queue writes revocations. Nobody hands out a token again that is to be
+// revoked.
+func (e *encoder) queue(queue []lease.Revocation) {
+	seen := e.seen
+	e.put(small(uint64(len(queue))))
+	for j := range queue {
+		e.value(e.revocation, unsafe.Pointer(&queue[j]))
+	}
+	if e.lasting == 0 && !e.keep {
+		e.seen = seen
 	}
 }
 
@@ -430,13 +443,11 @@ func (e *encoder) watch(p *member) {
 // known writes the token that a process hands out. A token that is not good,
 // and that nobody else has, is as good as none.
 func (e *encoder) known(w *model, p *member) {
-	want := p.want
 	k := code(p.known)
 	if k != 0 && !e.seen[k-codeAccess] && !w.good(p.known) && !e.keep {
-		k, want = 0, true
+		k = 0
 	}
 	e.buf = append(e.buf, e.rename(k))
-	e.flag(want)
 }
 
 // books writes what the server and the judges know about the pairs and logins
@@ -446,14 +457,19 @@ func (e *encoder) books(w *model) {
 	count := len(e.buf) - 1
 	for i := byte(0); i < e.pairs; i++ {
 		p := w.pairs[e.order[i]]
+		if !w.books[p.login].alive && !e.plain {
+			p.facts |= dead
+		}
 		switch held := e.held[e.order[i]]; {
 		case e.plain:
 		case !held && !w.books[p.login].alive:
-			p.facts, p.sent = dead|p.facts&expired, 0
+			p.facts, p.sent = p.facts&(dead|expired), 0
 		case !held:
 			p.facts, p.sent = p.facts&(dead|expired|e.lasting), 0
 		case p.facts&used != 0:
 			p.facts = p.facts&^(got|forgiven|tried|rejected) | saved
+		case p.facts&saved != 0:
+			p.facts &^= tried
 		}
 		next := byte(cellNothing)
 		if p.next != 0 {
@@ -467,25 +483,39 @@ func (e *encoder) books(w *model) {
 }
 
 // exchanges writes the logins. Their times matter only as far as they are
-// compared with each other, with now, and with the times of a logout.
+// compared with each other, and while logins are under way or may come, with
+// now and with the times of a logout.
 func (e *encoder) exchanges(w *model) {
 	lo := -e.skew - 1
 	if r := w.record; r != nil && (r.Over == lease.NoGrant || len(r.Queue) > 0) {
 		lo = -3*e.skew - 2
 	}
 	var at [maxLogins]int64
-	next := int64(0)
+	var shift int64
 	for i := int(w.exchanged) - 1; i >= 0; i-- {
-		at[i] = max(ticks(w.books[i].at)-e.now, lo-e.off)
-		if i+1 < int(w.exchanged) {
-			at[i] = max(at[i], next-e.skew-1)
+		at[i] = ticks(w.books[i].at) - e.now + shift
+		switch {
+		case i+1 < int(w.exchanged):
+			at[i] = max(at[i], at[i+1]-e.skew-1)
+		case at[i] < lo-e.off || !w.expected():
+			shift = lo - e.off - at[i]
+			at[i] += shift
 		}
-		next = at[i]
 	}
 	for i := range w.books[:w.exchanged] {
 		e.flag(w.books[i].alive, w.books[i].ended)
 		e.put(byte(64 + at[i]))
 	}
+}
+
+// expected reports whether a login is under way or may come.
+func (w *model) expected() bool {
+	for i := range w.procs[:w.n] {
+		if w.procs[i].ops[opLogin] != nil {
+			return true
+		}
+	}
+	return w.logins > 0 || w.kept != ""
 }
 
 // tokens calls f for every pair whose refresh token p has.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 type report struct {
 	states      int
 	transitions uint64
-	cut         bool // the bound was reached
+	cut         int // the number of states at which the search was ended; 0 if it has visited all
 	broken      []violation
 	stuck       int
 	trace       []string // of the first stuck state
@@ -33,12 +34,13 @@ type violation struct {
 // invariant is not followed.
 func explore(c *config, stopAtFirst bool) *report {
 	began := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // there is little to collect
 	x, s, r := newExplorer(c), newSearch(c.progress), &report{}
 	first := slices.Clone(x.enc.world(c.start()))
 	var w model
 	s.visit(first, func(state int, b []byte) bool {
 		if c.limit > 0 && s.states() >= c.limit {
-			r.cut = true
+			r.cut = c.limit
 			return false
 		}
 		x.dec.world(b, &w, c)
@@ -53,7 +55,7 @@ func explore(c *config, stopAtFirst bool) *report {
 		guarded(x, &w, func(text string) { r.add(c, text, first, s.path(state)) })
 		return !stopAtFirst || len(r.broken) == 0
 	})
-	if c.progress && !r.cut {
+	if c.progress && r.cut == 0 {
 		if stuck := s.stuck(); len(stuck) > 0 {
 			r.stuck, r.trace = len(stuck), replay(c, first, s.path(stuck[0]))
 		}
@@ -154,8 +156,8 @@ func replay(c *config, first []byte, path []int) []string {
 func (r *report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d states, %d transitions, %.1f s", r.states, r.transitions, r.seconds)
-	if r.cut {
-		b.WriteString(", cut")
+	if r.cut > 0 {
+		fmt.Fprintf(&b, ", cut at the bound of %d states", r.cut)
 	}
 	for _, v := range r.broken {
 		fmt.Fprintf(&b, "\n  VIOLATION %s (%d steps)\n", v.name, len(v.trace))

@@ -113,7 +113,7 @@ func (x *explorer) crash(w *model, p int) {
 				n.message = message{}
 			}
 		}
-		*pr = member{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut, want: true}
+		*pr = member{name: texts[codeProcess+n.names], wall: pr.wall, cut: pr.cut}
 		n.names++
 		x.say(", and %s starts", word(pr.name))
 		x.done(n)
@@ -143,7 +143,7 @@ func (x *explorer) repeat(w *model, p int) {
 		}
 		n.ids++
 		n.kept = ""
-		x.start(n, p, &slot{machine: m}, opLogin, " repeats a login that was kept")
+		x.start(n, p, &slot{machine: m}, opLogin, " repeats a login that was kept", false)
 	}
 }
 

@@ -89,6 +89,8 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 		x.violate("G4 older tokens over newer")
 	case was.Over == "" && r.Over == lease.Denied && n.live(was.Token.Refresh):
 		x.violate("G8 buried alive")
+	case was.Over == "" && r.Over == lease.InDoubt && p >= 0 && n.procs[p].holds == was.Token.Refresh:
+		x.violate("G4 given up by the process that holds the new tokens")
 	case was.Over == "" && r.Over == lease.InDoubt && x.causeless(n, was):
 		x.violate("G3 doubt without cause")
 	}
@@ -126,6 +128,9 @@ func (x *explorer) announced(n *model, p int, was *lease.Record) {
 	if was.Over != "" {
 		x.violate("G7 dead grant redeemed")
 		return
+	}
+	if n.procs[p].holds == was.Token.Refresh {
+		x.violate("G1 redeemed beside the new tokens")
 	}
 	off := int64(0)
 	for i := range n.procs[:n.n] {
@@ -294,14 +299,10 @@ func (x *explorer) settled(n *model) bool {
 			return false
 		}
 	}
-	wanted := false
-	for i := range n.procs[:n.n] {
-		wanted = wanted || n.procs[i].want || n.procs[i].known != ""
-	}
 	r := n.record
 	if n.beyond && !n.listed {
 		return true // a clock that jumps can lose the entry of the index
 	}
 	return r == nil || len(r.Queue) == 0 &&
-		(r.Over != "" || n.live(r.Token.Refresh) && (!wanted || n.good(r.Token.Access)))
+		(r.Over != "" || n.live(r.Token.Refresh) && n.good(r.Token.Access))
 }

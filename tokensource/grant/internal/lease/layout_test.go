@@ -58,6 +58,7 @@ type field struct {
 	cell   cell
 	lo, hi int64   // cellWall, cellMono: the range of ticks that is told apart
 	past   bool    // cellWall: a time in the past is as good as none
+	most   uint64  // cellUint64: larger numbers are not told apart; 0: all are
 	aux    uintptr // offset of the field from which this one follows
 }
 
@@ -76,7 +77,8 @@ type span struct {
 type layouts struct {
 	spans          map[string]span
 	versions, skip []string
-	all            bool // also the fields that an operation does not read any more
+	most           map[string]int64 // a counter at which it changes nothing any more
+	all            bool             // also the fields that an operation does not read any more
 
 	record, claim, revocation, event, effect, watch *layout
 	operations                                      [4][16]*layout // by kind and phase
@@ -107,6 +109,10 @@ func newLayouts(c *config, all bool) *layouts {
 			"revocation.Since": wall(since, 0),
 			"revocation.Next":  wall(0, max(c.hold, c.lastPause)),
 			"effect.Due":       wall(0, max(c.hold, c.lastPause, c.keep, c.skew+1)),
+		},
+		most: map[string]int64{
+			"revocation.Attempts": 1, // then the pause is lastPause
+			"Record.Failures":     7, // then the pause is the longest
 		},
 		versions: []string{
 			"effect.Version", "Event.Version", "write.version", "Renewal.version", "Login.version", "Login.over",
@@ -163,6 +169,9 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 	n := field{off: base + f.Offset}
 	s, known := y.spans[name]
 	n.lo, n.hi, n.past = s.lo, s.hi, s.past
+	if !y.all && y.most[name] > 0 {
+		n.most = uint64(y.most[name])
+	}
 	from := func(other string) uintptr { return base + must(t.FieldByName(other)).Offset }
 	switch {
 	case name == "Token.Expiry":

@@ -15,8 +15,10 @@ type explorer struct {
 	emit     func(next *model) // gets each of them
 	next     model             // the one that is being made
 	other    model
+	before   model
 	broken   string // the invariant that next breaks
 	free     bool   // next follows without a fault or an event
+	whole    bool   // every order of steps is looked at
 	verbose  bool
 	label    string // how next came about, if verbose
 	outcomes outcomes
@@ -45,6 +47,7 @@ func (x *explorer) say(format string, args ...any) {
 }
 
 func (x *explorer) done(n *model) {
+	x.settleDown(n)
 	x.emit(n)
 	x.broken, x.label = "", ""
 }
@@ -109,17 +112,33 @@ func (x *explorer) starts(w *model, p int) bool {
 	if w.logouts > 0 && pr.ops[opLogout] == nil {
 		n := x.begin(w)
 		n.logouts--
-		x.start(n, p, &slot{machine: &lease.Logout{}}, opLogout, ": the user logs out")
+		x.start(n, p, &slot{machine: &lease.Logout{}}, opLogout, ": the user logs out", true)
 	}
 	switch {
 	case pr.ops[opChore] != nil:
 	case pr.local.Pending != nil || pr.local.Undo != nil:
-		x.start(x.begin(w), p, &slot{machine: &lease.Chore{}}, opChore, " starts a chore")
+		x.start(x.begin(w), p, &slot{machine: &lease.Chore{}}, opChore, " starts a chore", pr.idle())
 		return true
-	case w.listed && !w.clock(p).Wall.Before(w.due) && w.reaches(p) && !w.lateDue():
-		x.start(x.begin(w), p, &slot{machine: &lease.Chore{}, byIndex: true, fresh: true}, opChore, " finds the grant in the index")
+	case w.reaches(p) && !w.lateDue():
+		x.chore(w, p)
 	}
 	return false
+}
+
+// chore emits the chore that p may begin without a claim of its own: because
+// the index says so, or without a cause. The latter matters only if the record
+// is due. Nothing may depend on it, so it counts as an event.
+func (x *explorer) chore(w *model, p int) {
+	now := w.clock(p).Wall
+	n := x.begin(w)
+	if w.listed && !now.Before(w.due) {
+		x.start(n, p, &slot{machine: &lease.Chore{}, byIndex: true, fresh: true}, opChore, " finds the grant in the index", true)
+		return
+	}
+	if due := x.c.rules("").Due(w.record); !due.IsZero() && !now.Before(due) {
+		x.free = false
+		x.start(n, p, &slot{machine: &lease.Chore{}, byIndex: true}, opChore, " looks at the grant", true)
+	}
 }
 
 // renewals emits the renewal that p may begin.
@@ -128,26 +147,28 @@ func (x *explorer) renewals(w *model, p int) {
 	if pr.ops[opRenewal] != nil || pr.tired {
 		return
 	}
-	why, m := "", &lease.Renewal{}
+	why, m, late := "", &lease.Renewal{}, pr.idle() || pr.asIs()
 	n := x.begin(w)
 	switch good := w.good(pr.known); {
-	case pr.known == "" && pr.want, pr.known != "" && !good && w.pair(pr.known).facts&expired != 0:
+	case pr.known == "" && (w.record == nil || w.record.Over == lease.NoGrant):
+		return // it would find that there is no grant, and nothing would have changed
+	case pr.known == "", !good && w.pair(pr.known).facts&expired != 0:
 		why = " needs a token"
-	case pr.known != "" && !good:
+	case !good:
 		why, m.Rejected = ": an API rejects its token", pr.known
 	case good && x.c.ahead && w.expiries > 0 && w.record != nil && w.record.Token.Access == pr.known:
 		n.expiries--
-		x.free = false
+		x.free, late = false, false
 		why, m.Rejected, m.Ahead = " refreshes ahead", pr.known, true
 	case good && x.can(w, fault401):
-		n = x.spoil(w)
+		n, late = x.spoil(w), false
 		n.pair(pr.known).facts |= rejected
 		why, m.Rejected = ": an API rejects its good token", pr.known
 	default:
 		return
 	}
 	free := x.free
-	x.start(n, p, &slot{machine: m}, opRenewal, why)
+	x.start(n, p, &slot{machine: m}, opRenewal, why, late)
 	x.free = free
 }
 
@@ -162,15 +183,19 @@ func (x *explorer) logIn(w *model, p int) {
 		Token: lease.Token{Access: access, Refresh: refreshOf(access), Obtained: n.clock(p).Wall, Expiry: n.expiry(access), Key: n.key(access)},
 	}
 	n.ids++
-	x.start(n, p, &slot{machine: m}, opLogin, ": the user logs in")
+	x.start(n, p, &slot{machine: m}, opLogin, ": the user logs in", n.logins == 0 && !x.c.single)
 }
 
-// start begins an operation up to its first effect.
-func (x *explorer) start(n *model, p int, s *slot, k int, why string) {
+// start begins an operation up to its first effect, and if late is set up to
+// its second one.
+func (x *explorer) start(n *model, p int, s *slot, k int, why string, late bool) {
 	n.procs[p].ops[k] = s
 	x.free = x.free && k != opLogout
 	x.say("%s%s", word(n.procs[p].name), why)
 	x.step(n, p, k, lease.Event{})
+	if late {
+		x.late(n, p, k)
+	}
 	x.done(n)
 }
 
@@ -231,9 +256,9 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 		x.renewed(n, p, s.machine.(*lease.Renewal), o)
 		switch {
 		case o.Reason() == "":
-			pr.known, pr.want = o.Record.Token.Access, false
+			pr.known = o.Record.Token.Access
 		case o.Reason() == lease.NoGrant || o.Record != nil && o.Record.Over != "":
-			pr.known, pr.want = "", false
+			pr.known = ""
 		default:
 			pr.tired = true
 		}
@@ -247,7 +272,7 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 		x.loggedIn(n, s.machine.(*lease.Login), o)
 		switch o.Reason() {
 		case "":
-			pr.known, pr.want = s.machine.(*lease.Login).Token.Access, false
+			pr.known = s.machine.(*lease.Login).Token.Access
 		case lease.StoreFailed:
 			s.parked = true
 			s.effect = effect{}
@@ -256,7 +281,7 @@ func (x *explorer) returned(n *model, p, k int, s *slot, e lease.Effect) {
 	case opLogout:
 		x.loggedOut(n, s, o)
 		if o.Reason() != lease.StoreFailed {
-			pr.known, pr.want = "", false
+			pr.known = ""
 		}
 	}
 }

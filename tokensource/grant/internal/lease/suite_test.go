@@ -13,10 +13,13 @@ import (
 const (
 	always = math.MaxUint64
 	writes = faultWriteLost | faultWriteDone | faultWriteLate | faultWriteError
+	rarer  = everyFault &^ classic
 )
 
 // suite lists the configurations. Those that are short run in every test. All
-// run with AUTHTRIP_EXPLORE=all.
+// run with AUTHTRIP_EXPLORE=all. Where one fault may happen, several
+// configurations with a part of its kinds show the same as one with all of
+// them.
 var suite = []config{
 	{procs: 2, faults: 1, expiries: 1, kinds: everyFault, progress: true, short: true},
 	{procs: 2, faults: 1, expiries: 1, never: true, kinds: everyFault, progress: true, short: true},
@@ -40,7 +43,7 @@ var suite = []config{
 	{procs: 2, faults: 2, expiries: 1, grace: true},
 	{procs: 2, faults: 2, expiries: 1, single: true, never: true},
 	{procs: 2, faults: 2, expiries: 1, resends: always},
-	{procs: 2, faults: 2, expiries: 1, kinds: everyFault},
+	{procs: 2, faults: 2, expiries: 1, kinds: rarer | faultCrash | faultHeld},
 	{procs: 2, faults: 2, expiries: 2},
 	{procs: 2, faults: 1, expiries: 1, logins: 1},
 	{procs: 2, faults: 1, expiries: 1, logins: 1, single: true},
@@ -52,23 +55,23 @@ var suite = []config{
 	{procs: 2, faults: 1, logins: 2, logouts: 1},
 	{procs: 2, faults: 1, expiries: 1, logouts: 1, deaf: true},
 	{procs: 2, faults: 1, expiries: 1, logouts: 2},
-	{
-		procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1,
-		kinds: writes | faultAway | faultCut | faultCrash | faultRevoke | faultDown,
-	},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: writes},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: faultAway | faultCut | faultCrash},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: faultRevoke | faultDown},
 	{procs: 3, faults: 1, expiries: 1},
 	{procs: 3, faults: 1, expiries: 2},
 	{procs: 3, expiries: 1, logins: 2},
 	{procs: 2, faults: 1, expiries: 1, logins: 1, kinds: faultRevoke | faultDown | faultCrash | faultStop},
-	{procs: 2, faults: 1, expiries: 1, logins: 1, revokesAll: true, single: true, kinds: everyFault},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, revokesAll: true, single: true, kinds: rarer | faultCrash | faultRevoke},
 
-	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: everyFault},
-	{procs: 3, faults: 2, expiries: 1},
+	{procs: 2, faults: 1, expiries: 1, logins: 1, logouts: 1, kinds: everyFault, limit: 10_000_000},
+	{procs: 3, faults: 2, expiries: 1, limit: 10_000_000},
 }
 
 // bound is the number of states at which the exploration of a configuration
-// is cut.
-const bound = 10_000_000
+// ends in any case. Its memory then is about 12 GiB. Only a configuration with
+// a limit of its own may end before it has visited every state.
+const bound = 100_000_000
 
 // String names a configuration.
 func (c *config) String() string {
@@ -132,19 +135,20 @@ func (f fault) String() string {
 //
 // AUTHTRIP_EXPLORE=all explores every configuration of the suite, and a number
 // that of the suite's line of this number. CPUs do not matter: the bound of a
-// configuration is a number of states.
+// configuration is a number of states, and the output names it.
 func TestExploration(t *testing.T) {
 	for i, c := range suite {
 		if !chosen(i, c) {
 			continue
 		}
 		t.Run(c.String(), func(t *testing.T) {
-			if c.limit == 0 {
+			partly := c.limit > 0
+			if !partly {
 				c.limit = bound
 			}
 			r := explore(filled(c), true)
 			t.Logf("%s\n%s", &c, r)
-			if len(r.broken) > 0 || r.stuck > 0 {
+			if len(r.broken) > 0 || r.stuck > 0 || r.cut > 0 && !partly {
 				t.Fail()
 			}
 		})
@@ -200,12 +204,18 @@ func reached(c *config, all bool) map[string]bool {
 	x.enc.keep, brief.enc.keep = true, true
 	y := newLayouts(c, all)
 	x.enc.layouts, x.dec.layouts = y, y
-	s := newSearch(false)
 	states := map[string]bool{}
+	x.walk(func(w *model) { states[string(brief.enc.world(w))] = true })
+	return states
+}
+
+// walk calls f for every state.
+func (x *explorer) walk(f func(w *model)) {
+	s := newSearch(false)
 	var w model
-	s.visit(slices.Clone(x.enc.world(c.start())), func(state int, b []byte) bool {
-		x.dec.world(b, &w, c)
-		states[string(brief.enc.world(&w))] = true
+	s.visit(slices.Clone(x.enc.world(x.c.start())), func(state int, b []byte) bool {
+		x.dec.world(b, &w, x.c)
+		f(&w)
 		x.emit = func(n *model) {
 			next := x.enc.world(n)
 			if _, fresh := s.add(next, state, 0); fresh {
@@ -215,5 +225,4 @@ func reached(c *config, all bool) map[string]bool {
 		x.moves(&w)
 		return true
 	})
-	return states
 }

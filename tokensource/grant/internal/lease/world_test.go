@@ -117,7 +117,6 @@ type member struct {
 	mono  int64  // ticks since monoOrigin
 	state state
 	cut   bool // it does not reach the store
-	want  bool // it needs a token, although it knows none
 	tired bool // an attempt failed, and it waits for the next tick
 	local lease.Local
 	ops   [4]*slot
