@@ -35,7 +35,7 @@ func startFake(ctx context.Context, redirectURL, file string, t *timeline) (*fak
 	if err != nil {
 		return nil, err
 	}
-	f.saved.server = f.Server
+	f.server = f.Server
 	f.Set(func(k *xapi.Knobs) {
 		k.Authorize.Ask = true
 		k.API.Limit = -1 // X allows 75 calls in 15 minutes; the demo makes 200 at once

@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func (w *world) waiting(prefix string) *browser {
 
 // retry is where the latest page leads.
 func (w *world) retry() string {
-	if e, ok := w.errs[len(w.errs)-1].(*middleware.Error); ok {
+	if e, ok := errors.AsType[*middleware.Error](w.errs[len(w.errs)-1]); ok {
 		return e.Retry
 	}
 	return ""
@@ -104,7 +105,7 @@ func TestStoreFails_WhileDisconnecting(t *testing.T) {
 				b := w.browser("17")
 				b.mustConnect(w.x, ann)
 				w.failing(prefix)
-				w.wantStatus("the disconnect", b.do("POST", "/x/disconnect?connection="+w.idOf("17", "x", ann)), http.StatusServiceUnavailable)
+				w.wantStatus("the disconnect", b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann)), http.StatusServiceUnavailable)
 				w.wantErr("the disconnect", middleware.ErrLogoutFailed)
 				w.failing("")
 				if list := w.list("17"); len(list) != 1 {
@@ -126,7 +127,7 @@ func TestDisconnect_WhileTheServerIsDown(t *testing.T) {
 		b := w.browser("17")
 		b.mustConnect(w.x, ann)
 		w.dead.Store(true) // only the requests: the store answers
-		a := b.do("POST", "/x/disconnect?connection="+w.idOf("17", "x", ann))
+		a := b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
 		w.wantErr("the disconnect", middleware.ErrLogoutFailed)
 		if !strings.Contains(a.body, "Not everything is disconnected") {
 			t.Errorf("the page = %s", a.body)
@@ -145,7 +146,7 @@ func TestEvents(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := w.browser("17")
 	b.mustConnect(w.x, ann)
-	b.do("POST", "/x/disconnect?connection="+w.idOf("17", "x", ann))
+	b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
 	var got []string
 	for _, e := range w.events {
 		got = append(got, string(e.Kind)+" "+e.Account+" "+e.Subject)

@@ -18,7 +18,7 @@ import (
 func TestPages(t *testing.T) {
 	w := newWorld(t, setup{})
 	w.browser("17").mustConnect(w.google, ann)
-	id := w.idOf("17", "google", ann)
+	id := w.idOf("google", ann)
 	b := w.browser("18")
 	state := func(s *site) string {
 		_, state, _ := strings.Cut(b.begin(s), "state=")
@@ -77,7 +77,7 @@ func TestBegin_MoreScopesOfAConnection(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := w.browser("17")
 	b.mustConnect(w.x, ann)
-	id := w.idOf("17", "x", ann)
+	id := w.idOf("x", ann)
 	w.mux.HandleFunc("POST /more", func(rw http.ResponseWriter, r *http.Request) {
 		c, err := w.accounts.Connection(r.Context(), "17", id)
 		if err != nil {
@@ -107,7 +107,7 @@ func TestConnections_InForeignContexts(t *testing.T) {
 	b.mustConnect(w.google, bob)
 	ctx := t.Context()
 	for _, c := range w.list("17") {
-		ctx = c.Context(ctx)
+		ctx = c.Context(ctx) //nolint:fatcontext // one value for each provider
 	}
 	ctx = connect.Connection{}.Context(ctx)
 	for want, s := range map[string]*site{ann: w.x, bob: w.google} {
