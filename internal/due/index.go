@@ -197,7 +197,8 @@ func PartName(part uint64, number int) string { return fmt.Sprintf("due.%02x.%d"
 func (x *Index) read(ctx context.Context, part uint64) (stored, error) {
 	var err error
 	for number := range indexes {
-		name, r := PartName(part, number), storage.Record{}
+		name := PartName(part, number)
+		var r storage.Record
 		r, err = x.Store.Get(ctx, name)
 		switch {
 		case errors.Is(err, seal.ErrUnsealed): // of another app

@@ -237,7 +237,7 @@ func (k *Keeper) again(at time.Time, err error) time.Time {
 // has nothing due yet. The grant must not be written then (G20).
 func (r *run) enlistInTime(ctx context.Context, at time.Time) error {
 	begun := r.now()
-	if err := r.Keeper.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
+	if err := r.due.Enlist(ctx, due.Entry{Key: r.key, Owner: r.id, At: at}); err != nil {
 		return err
 	}
 	const limit = due.Grace - clockSkew

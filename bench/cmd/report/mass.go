@@ -55,6 +55,13 @@ func parseMass(output string) ([][]string, error) {
 			return nil, err
 		}
 		cells[6] = atLeast(got, 0.80)
+		for _, i := range []int{1, 2, 3, 4, 5} {
+			n, err := strconv.ParseInt(cells[i], 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			cells[i] = thousands(n)
+		}
 		rows = append(rows, cells)
 	}
 	if len(rows) == 0 {

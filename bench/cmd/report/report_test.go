@@ -134,7 +134,7 @@ func TestParseMass(t *testing.T) {
     mass_test.go:77: postgres: calls: p50 267.88ms, p99 398.69ms, floor p99 311.15ms; processor time of a refresh: 1.076ms, floor 622µs; memory of a process: 36 MiB, floor 25 MiB
 `)
 	want := []string{
-		"postgres", "8000", "8000", "0", "854", "1141", "**0.73** (goal 0.80, missed)", "0.68 to 0.81", "267.88ms", "398.69ms", "311.15ms",
+		"postgres", "8,000", "8,000", "0", "854", "1,141", "**0.73** (goal 0.80, missed)", "0.68 to 0.81", "267.88ms", "398.69ms", "311.15ms",
 		"1.076ms", "622µs", "36 MiB", "25 MiB",
 	}
 	if err != nil || len(got) != 1 || !slices.Equal(got[0], want) {
