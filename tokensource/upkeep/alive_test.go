@@ -59,12 +59,12 @@ func TestAnIdleGrantStaysAlive(t *testing.T) {
 		after       time.Duration
 		least, most int // refreshes until then
 	}{
-		{"an idle life of 14 days", plain(14 * day), upkeep.Options{}, 30 * day, 4, 5},
-		{"an idle life of 90 days", plain(90 * day), upkeep.Options{}, 50 * day, 1, 1},
+		{"an idle life of 14 days", plain(14 * day), upkeep.Options{}, 15 * day, 2, 2},
+		{"an idle life of 30 days", plain(30 * day), upkeep.Options{}, 16 * day, 1, 1},
 		{"an idle life of an hour", plain(time.Hour), upkeep.Options{Interval: time.Minute}, 2 * day, 90, 120},
 		{"an idle life that only the program knows", plain(0), upkeep.Options{IdleLife: 10 * day}, 11 * day, 2, 2},
-		{"no idle life", plain(0), upkeep.Options{}, 20 * day, 0, 0},
-		{"access tokens that are traded", instagram, upkeep.Options{}, 65 * day, 3, 3},
+		{"no idle life", plain(0), upkeep.Options{}, 5 * day, 0, 0},
+		{"access tokens that are traded", instagram, upkeep.Options{}, 33 * day, 2, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestGrantsInUseAreLeftAlone(t *testing.T) {
 		user := oauthtest.DefaultUser().ID
 		w.login(k, user)
 		w.start(nil, k)
-		for i := range 20 {
+		for i := range 5 {
 			time.Sleep(5 * day)
 			if _, err := k.Source(user).Token(t.Context()); err != nil {
 				t.Fatal(err)
