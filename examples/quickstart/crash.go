@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	graceWindow = 10 * time.Minute // in which the fake answers a refresh token that was redeemed, if it is to do so
+	graceWindow = 10 * time.Minute // in which the fake answers a refresh token again, if it has such a window
 	crashTime   = 3 * time.Minute  // bounds the wait for the end of the dead worker's intent
 )
 
