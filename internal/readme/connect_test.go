@@ -70,7 +70,7 @@ func listOf(accounts *connect.Accounts, page *template.Template, user string) ht
 			http.Error(w, "try again later", http.StatusServiceUnavailable)
 			return
 		}
-		page.Execute(w, list)
+		_ = page.Execute(w, list)
 	}
 }
 

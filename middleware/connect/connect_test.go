@@ -21,7 +21,7 @@ func TestTwoAccountsOfXAndOneOfGoogle(t *testing.T) {
 	w.wantList("after three logins", "17", "x/ann", "google/ann", "x/bob")
 	w.wantList("of another user", "18")
 
-	a := b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
+	a := b.do("POST", "/x/disconnect?connection="+w.idOf("x"))
 	w.wantStatus("POST /x/disconnect of ann", a, http.StatusSeeOther)
 	w.wantList("after the disconnect", "17", "google/ann", "x/bob")
 	w.wantAlive("after the disconnect", w.x, ann, 0)
@@ -79,7 +79,7 @@ func TestConnectedElsewhere(t *testing.T) {
 			w.wantErr("the same account for another user", connect.ErrConnectedElsewhere)
 			w.wantList("afterwards", "17", name+"/ann")
 			w.wantList("afterwards", "18")
-			c, err := w.accounts.Connection(t.Context(), "17", w.idOf(name, ann))
+			c, err := w.accounts.Connection(t.Context(), "17", w.idOf(name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +105,7 @@ func TestShared_LastConnectionRevokes(t *testing.T) {
 	one, two := w.browser("17"), w.browser("18")
 	one.mustConnect(w.x, ann)
 	two.mustConnect(w.x, ann)
-	id := w.idOf("x", ann)
+	id := w.idOf("x")
 	w.wantStatus("the first disconnect", one.do("POST", "/x/disconnect?connection="+id), http.StatusSeeOther)
 	w.wantAlive("after the first disconnect", w.x, ann, 1)
 	w.wantList("after the first disconnect", "17")
@@ -120,7 +120,7 @@ func TestShared_LastConnectionRevokes(t *testing.T) {
 func TestDisconnect_OfSomebodyElse(t *testing.T) {
 	w := newWorld(t, setup{})
 	w.browser("17").mustConnect(w.x, ann)
-	id := w.idOf("x", ann)
+	id := w.idOf("x")
 	for name, tt := range map[string]struct {
 		user, method, target string
 		headers              []string
@@ -181,7 +181,7 @@ func TestConnections_ShowWithdrawnAccessAsDead(t *testing.T) {
 	if err := w.google.fake.RevokeGrant(ann, w.google.grants.Client().ClientID()); err != nil {
 		t.Fatal(err)
 	}
-	c, err := w.accounts.Connection(t.Context(), "17", w.idOf("google", ann))
+	c, err := w.accounts.Connection(t.Context(), "17", w.idOf("google"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,10 +212,10 @@ func TestOnConnect(t *testing.T) {
 		return nil
 	}}})
 	w.browser("17").mustConnect(w.x, ann)
-	if want := "17 x ann " + w.idOf("x", ann); len(asked) != 1 || asked[0] != want {
+	if want := "17 x ann " + w.idOf("x"); len(asked) != 1 || asked[0] != want {
 		t.Errorf("OnConnect got %q, want %q", asked, want)
 	}
-	w.browser("17").do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
+	w.browser("17").do("POST", "/x/disconnect?connection="+w.idOf("x"))
 	w.wantStatus("a connection that OnConnect refuses", w.browser("18").connect(w.x, bob), http.StatusForbidden)
 	w.wantErr("a connection that OnConnect refuses", middleware.ErrRefused)
 	w.wantList("afterwards", "18")

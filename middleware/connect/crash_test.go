@@ -62,7 +62,7 @@ func TestDyingWhileConnecting(t *testing.T) {
 					again := &browser{next, b.jar}
 					again.mustConnect(next.x, ann)
 					next.wantList("after another login", "17", "x/ann")
-					id := next.idOf("x", ann)
+					id := next.idOf("x")
 					next.wantStatus("the disconnect", again.do("POST", "/x/disconnect?connection="+id), http.StatusSeeOther)
 					next.wantList("after the disconnect", "17")
 					next.wantAlive("after the disconnect", next.x, ann, 0)
@@ -112,7 +112,7 @@ func TestDyingWhileDisconnecting(t *testing.T) {
 					w := newWorld(t, setup{options: connect.Options{Shared: shared}})
 					b := w.browser("17")
 					b.mustConnect(w.x, ann)
-					id := w.idOf("x", ann)
+					id := w.idOf("x")
 					if shared {
 						w.browser("18").mustConnect(w.x, ann)
 					}
@@ -148,7 +148,7 @@ func TestStaleListing_GivesNoAccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
 		w.browser("17").mustConnect(w.x, ann)
-		id := w.idOf("x", ann)
+		id := w.idOf("x")
 		w.store.on(func(op, key string) error {
 			if op == "delete" && len(key) > 8 && key[:8] == "account." {
 				w.dead.Store(true)

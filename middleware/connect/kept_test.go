@@ -105,7 +105,7 @@ func TestStoreFails_WhileDisconnecting(t *testing.T) {
 				b := w.browser("17")
 				b.mustConnect(w.x, ann)
 				w.failing(prefix)
-				w.wantStatus("the disconnect", b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann)), http.StatusServiceUnavailable)
+				w.wantStatus("the disconnect", b.do("POST", "/x/disconnect?connection="+w.idOf("x")), http.StatusServiceUnavailable)
 				w.wantErr("the disconnect", middleware.ErrLogoutFailed)
 				w.failing("")
 				if list := w.list("17"); len(list) != 1 {
@@ -127,7 +127,7 @@ func TestDisconnect_WhileTheServerIsDown(t *testing.T) {
 		b := w.browser("17")
 		b.mustConnect(w.x, ann)
 		w.dead.Store(true) // only the requests: the store answers
-		a := b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
+		a := b.do("POST", "/x/disconnect?connection="+w.idOf("x"))
 		w.wantErr("the disconnect", middleware.ErrLogoutFailed)
 		if !strings.Contains(a.body, "Not everything is disconnected") {
 			t.Errorf("the page = %s", a.body)
@@ -146,7 +146,7 @@ func TestEvents(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := w.browser("17")
 	b.mustConnect(w.x, ann)
-	b.do("POST", "/x/disconnect?connection="+w.idOf("x", ann))
+	b.do("POST", "/x/disconnect?connection="+w.idOf("x"))
 	var got []string
 	for _, e := range w.events {
 		got = append(got, string(e.Kind)+" "+e.Account+" "+e.Subject)

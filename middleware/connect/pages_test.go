@@ -18,7 +18,7 @@ import (
 func TestPages(t *testing.T) {
 	w := newWorld(t, setup{})
 	w.browser("17").mustConnect(w.google, ann)
-	id := w.idOf("google", ann)
+	id := w.idOf("google")
 	b := w.browser("18")
 	state := func(s *site) string {
 		_, state, _ := strings.Cut(b.begin(s), "state=")
@@ -77,7 +77,7 @@ func TestBegin_MoreScopesOfAConnection(t *testing.T) {
 	w := newWorld(t, setup{})
 	b := w.browser("17")
 	b.mustConnect(w.x, ann)
-	id := w.idOf("x", ann)
+	id := w.idOf("x")
 	w.mux.HandleFunc("POST /more", func(rw http.ResponseWriter, r *http.Request) {
 		c, err := w.accounts.Connection(r.Context(), "17", id)
 		if err != nil {

@@ -310,15 +310,15 @@ func (w *world) wantList(when, user string, want ...string) {
 	}
 }
 
-// idOf returns the ID of a connection of user 17.
-func (w *world) idOf(provider, person string) string {
+// idOf returns the ID of the connection of user 17 to ann's account.
+func (w *world) idOf(provider string) string {
 	w.Helper()
 	for _, c := range w.list("17") {
-		if c.Provider == provider && c.User.Subject == person {
+		if c.Provider == provider && c.User.Subject == ann {
 			return c.ID
 		}
 	}
-	w.Fatalf("Connections(17) have no account %s of %s", person, provider)
+	w.Fatalf("Connections(17) have no account %s of %s", ann, provider)
 	return ""
 }
 

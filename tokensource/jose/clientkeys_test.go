@@ -68,7 +68,7 @@ func TestPrintedClientKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, printed := range []string{fmt.Sprintf("%+v", k), fmt.Sprintf("%#v", k), fmt.Sprintf("%+v", k.Credential())} {
-		if strings.Contains(printed, fmt.Sprint(private)) || strings.Contains(printed, fmt.Sprintf("%x", private)) {
+		if strings.Contains(printed, fmt.Sprintf("%d", private)) || strings.Contains(printed, fmt.Sprintf("%x", private)) {
 			t.Error("a private key was printed")
 		}
 	}

@@ -235,7 +235,7 @@ func TestGrantsOfTenantsStayAlive(t *testing.T) {
 		if err := w.Register(second); err != nil {
 			t.Fatal(err)
 		}
-		client, err := oauth.New(w.Server.Provider(""), oauth.Registration{
+		client, err := oauth.New(w.Provider(""), oauth.Registration{
 			ClientID: second.ClientID, Credential: oauth.Secret(second.Secret()), RedirectURL: second.RedirectURLs[0], Scopes: []string{"read"},
 		}, &oauth.Options{HTTPClient: &http.Client{Transport: w.Transport()}})
 		if err != nil {
