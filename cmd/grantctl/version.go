@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 )
 
 // version says which grantctl this is: the version of the module, or the commit
@@ -12,11 +13,12 @@ func version() string {
 	if !ok {
 		return "grantctl, of an unknown version"
 	}
-	text := "grantctl " + info.Main.Version
+	var text strings.Builder
+	text.WriteString("grantctl " + info.Main.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += ", commit " + s.Value
+			text.WriteString(", commit " + s.Value)
 		}
 	}
-	return fmt.Sprintf("%s, %s", text, info.GoVersion)
+	return fmt.Sprintf("%s, %s", text.String(), info.GoVersion)
 }

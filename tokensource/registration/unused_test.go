@@ -2,6 +2,7 @@ package registration_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,11 @@ func kept(t *testing.T, r *registration.Registrar) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := ""
+	var ids strings.Builder
 	for _, c := range all {
-		ids += c.Registration.ClientID + " "
+		ids.WriteString(c.Registration.ClientID + " ")
 	}
-	return ids
+	return ids.String()
 }
 
 // used notes a use of a registration once a day, for a number of days.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -53,9 +54,7 @@ func TestClientMetadata(t *testing.T) {
 	with := func(changes map[string]any) map[string]any {
 		all := map[string]any{}
 		for _, m := range []map[string]any{public, changes} {
-			for name, value := range m {
-				all[name] = value
-			}
+			maps.Copy(all, m)
 		}
 		return all
 	}
