@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,17 +77,17 @@ func TestBeginRefusesNamesThatNoFlowHolds(t *testing.T) {
 // same user only.
 func TestLoginForOneUserInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failing := true
+		var answers atomic.Bool
 		w := newWorld(t, setup{options: middleware.Options{
 			OnBegin: mustBe,
 			OnLogin: func(context.Context, provider.Identity) error {
-				if failing {
+				if !answers.Load() {
 					return errors.New("the app's database does not answer")
 				}
 				return nil
 			},
 			Identify: func(context.Context, *oauth2.Token) (provider.Identity, error) {
-				if failing {
+				if !answers.Load() {
 					return provider.Identity{}, errors.New("nobody answers")
 				}
 				return provider.Identity{Subject: "12"}, nil
@@ -95,7 +96,7 @@ func TestLoginForOneUserInTheBackground(t *testing.T) {
 		b := newBrowser(t, w.mux)
 		a := b.get("/authorize?must=" + oauthtest.DefaultUser().ID)
 		b.get(w.consent(a.location()))
-		failing = false
+		answers.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if g, err := w.grants.Grant(t.Context(), "12"); !errors.Is(err, tokensource.ErrNoGrant) {

@@ -72,6 +72,7 @@ func inDatabase(ctx context.Context, pool *pgxpool.Pool, keys *seal.Keys) (*data
 		`CREATE TABLE IF NOT EXISTS users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE)`,
 		`CREATE TABLE IF NOT EXISTS sessions (token text PRIMARY KEY, data bytea NOT NULL, expiry timestamptz NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS sessions_expiry ON sessions (expiry)`,
+		`DELETE FROM sessions WHERE expiry < current_timestamp`,
 	} {
 		if _, err := pool.Exec(ctx, sql); err != nil {
 			return nil, err
@@ -85,9 +86,10 @@ func inDatabase(ctx context.Context, pool *pgxpool.Pool, keys *seal.Keys) (*data
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
 	}
-	sessions := pgxstore.New(pool)
+	// The cleanup of the library races with its own end, so that expired sessions
+	// are deleted at the start.
+	sessions := pgxstore.NewWithCleanupInterval(pool, 0)
 	return &database{users: &tableUsers{pool}, sessions: sessions, grants: sealed, keys: keys, close: func() {
-		sessions.StopCleanup()
 		_ = plain.Close() // it returns nil
 		pool.Close()
 	}}, nil
