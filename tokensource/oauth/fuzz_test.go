@@ -124,6 +124,7 @@ func FuzzErrorResponse(f *testing.F) {
 func FuzzAuthorizationParams(f *testing.F) {
 	for _, name := range []string{"prompt", "state", "State", "client_id", "code_challenge", "a&b=c", "a b", "", "\xff", "request_uri", "a;b"} {
 		f.Add(name, "value", "st4te")
+		f.Add(name, " ", "st4te")
 		f.Add(name, "a b+c&state=x#\u00e9\x00", "s%20+&=")
 	}
 	client, err := confidential().client()
@@ -146,11 +147,15 @@ func FuzzAuthorizationParams(f *testing.F) {
 		if err != nil {
 			t.Fatalf("AuthorizationURL(%q, %q) = %q: %v", name, value, raw, err)
 		}
-		wire.WantParams(t, raw, q, map[string]string{
+		want := map[string]string{
 			"response_type": "code", "client_id": client.ClientID(), "redirect_uri": client.RedirectURL(),
 			"scope": strings.Join(testworld.Scopes, " "), "state": state,
-			"code_challenge": rfcChallenge, "code_challenge_method": "S256", name: value,
-		})
+			"code_challenge": rfcChallenge, "code_challenge_method": "S256",
+		}
+		if strings.TrimSpace(value) != "" { // otherwise it counts as left out
+			want[name] = value
+		}
+		wire.WantParams(t, raw, q, want)
 	})
 }
 
