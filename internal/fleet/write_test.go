@@ -30,6 +30,9 @@ func TestProcessesKilledWhileTheyWrite(t *testing.T) {
 		for i := range writers {
 			writers[i] = f.startWriter()
 		}
+		for _, w := range writers {
+			f.awaitWrites(w, 1)
+		}
 		all, rounds := slices.Clone(writers), scale(10, 100)
 		for round := range rounds {
 			i := round % len(writers)
@@ -38,6 +41,7 @@ func TestProcessesKilledWhileTheyWrite(t *testing.T) {
 				writers[i].kill()
 				writers[i] = f.startWriter()
 				all = append(all, writers[i])
+				f.awaitWrites(writers[i], 1)
 				continue
 			}
 			writers[i].stop()
@@ -52,6 +56,9 @@ func TestProcessesKilledWhileTheyWrite(t *testing.T) {
 	})
 }
 
+// startWriter starts a process that writes again and again. Before another
+// process is stopped, wait for the first write: a store of SQLite that is still
+// being opened waits for a lock as long as the stopped process has it.
 func (f *fleet) startWriter() *worker {
 	w := f.start(1)[0]
 	w.begin(order{Do: "count"})

@@ -63,7 +63,9 @@ func (s *Store) adviceFor(err error) string {
 		return "free some space on the disk; the old value is kept"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
 		return "let this user read and write the file and its directory, also the files ending in -wal and -shm"
-	case sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS:
+	case sqlite3.SQLITE_PROTOCOL:
+		return "is another process stopped that has the database open? otherwise use a local disk, not a network file system"
+	case sqlite3.SQLITE_NOLFS:
 		return "use a local disk, not a network file system"
 	}
 	switch {
