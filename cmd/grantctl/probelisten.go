@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"golang.org/x/oauth2"
 
@@ -46,11 +47,13 @@ func (p *probing) listen(ctx context.Context, c *console, f *findings, auth stri
 	if err != nil {
 		return nil, err
 	}
-	app, err := nativeapp.New(grants, &nativeapp.Options{Subject: tester, AnyPort: u.Port() == "", Open: c.show})
+	page := &shownPage{console: c}
+	app, err := nativeapp.New(grants, &nativeapp.Options{Subject: tester, AnyPort: u.Port() == "", Open: page.show})
 	if err != nil {
 		return nil, err
 	}
 	_, err = app.Loopback(ctx, nil)
+	page.end()
 	switch cause := context.Cause(ctx); {
 	case cause != nil:
 		return nil, cause
@@ -65,6 +68,29 @@ func (p *probing) listen(ctx context.Context, c *console, f *findings, auth stri
 		f.IssInAnswer = new(iss != "")
 	}
 	return tap.got, nil
+}
+
+// shownPage shows the page of one login, in a goroutine of its own. After end it
+// prints nothing any more, because the console belongs to others then.
+type shownPage struct {
+	console *console
+	mu      sync.Mutex // guards ended; held while the page is shown, so that end waits for it
+	ended   bool
+}
+
+func (s *shownPage) show(ctx context.Context, page string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil
+	}
+	return s.console.show(ctx, page)
+}
+
+func (s *shownPage) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
 }
 
 // show opens the page of a login. It prints the page too, because the browser
