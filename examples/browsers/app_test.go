@@ -211,6 +211,9 @@ func TestManyTabs(t *testing.T) {
 		b.OpenAside(fmt.Sprintf("%s/tab/%d?q=%s", a.url, n, strings.Repeat("a", n*40)))
 	}
 	b.Until("login in each tab", func() bool { return a.count(middleware.EventLoginStarted) == tabs })
+	b.Until("a question in each tab", func() bool { // a later request would be answered without one
+		return len(a.fake.Requests(oauthtest.Match{Path: xapi.PathAuthorize})) >= tabs
+	})
 	b.Open(a.url+"/", "body", "start")
 	a.fake.Set(func(k *xapi.Knobs) { k.Authorize.Ask = false })
 	b.Open(a.url+"/tab/last", "body", "the private page")
