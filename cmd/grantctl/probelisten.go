@@ -70,8 +70,8 @@ func (p *probing) listen(ctx context.Context, c *console, f *findings, auth stri
 	return tap.got, nil
 }
 
-// shownPage shows the page of one login, in a goroutine of its own. After end it
-// prints nothing any more, because the console belongs to others then.
+// shownPage shows the page of one login, in a goroutine of its own. After end
+// it prints nothing any more, because the console belongs to others then.
 type shownPage struct {
 	console *console
 	mu      sync.Mutex // guards ended; held while the page is shown, so that end waits for it
