@@ -111,7 +111,7 @@
 //	                               a release that a Chore or the next Renewal
 //	                               writes
 //	a login, a logout              Login.written and Logout.written read again
-//	forfeit, the work of a queue   the operation ends; the next one reads anew
+//	forfeit, the work of a queue   the operation ends; the next one reads again
 //
 // # Invariants
 //
