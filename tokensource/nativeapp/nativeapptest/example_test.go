@@ -15,6 +15,17 @@ import (
 
 func TestMain(m *testing.M) { nativeapptest.Main(m) }
 
+// A test of a command: the logins are in a folder of the test, and the browser
+// is in the test. The program under test opens its logins as usual.
+func Example() {
+	_ = func(t *testing.T) {
+		nativeapptest.Isolate(t)
+		fake := oauthtest.New(t, nil)
+		options := &nativeapp.Options{Open: nativeapptest.Browser(fake.Transport())}
+		_ = options // for nativeapp.Open
+	}
+}
+
 // TestLogin is how a program tests its login.
 func TestLogin(t *testing.T) {
 	nativeapptest.Isolate(t)
