@@ -14,7 +14,7 @@ import (
 // defaultReplayBody is MaxReplayBody when it is zero.
 const defaultReplayBody = 64 << 10
 
-// Options are the settings of a Transport. The zero value is the safe default.
+// Options adjusts a Transport. The zero value is the safe default.
 type Options struct {
 	// Base sends the requests. Nil means http.DefaultTransport. It may be another
 	// Transport, for another provider.

@@ -12,11 +12,11 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of [Open]. The zero value is the safe default.
+// Options adjusts a [Store]. The zero value is the safe default.
 type Options struct {
 	// InsecureNoSync leaves out every fsync. Writes are some ten times faster
-	// and still survive the death of the process. But after a power failure
-	// the last writes may be lost, or their files may be damaged.
+	// and still survive the death of the process. What is lost: after a power
+	// failure the last writes may be missing, or their files may be damaged.
 	InsecureNoSync bool
 
 	// InsecureOtherOwner accepts a directory that belongs to neither the user of
