@@ -8,7 +8,7 @@
 // so ends all sessions of the user. Require protects pages: only users who are
 // logged in reach them.
 //
-// # Its types
+// # Types
 //
 // New returns a Login for the client of a [grant.Keeper]. [Login.Mount]
 // registers its routes, [Login.Handler] serves all of them, and [Options] are

@@ -7,7 +7,7 @@
 // server rejects the token, the Transport renews it, and replays the request
 // once with the new token.
 //
-// # Its types
+// # Types
 //
 // New returns a Transport, and Options are its settings. RetryOptions add
 // retries after failures and rate limits. They are off until Options.Retry is

@@ -7,7 +7,7 @@
 // at X, one at Google. The app then acts for each of them. Package middleware
 // is for the other case: users log in with such an account.
 //
-// # Its types
+// # Types
 //
 // New returns the Accounts of an app. [Accounts.Add] adds a Provider for a
 // [grant.Keeper]. A Provider has three routes beside its redirect URL, here

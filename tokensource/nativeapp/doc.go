@@ -8,7 +8,10 @@
 // user, which all runs of the program share. [App.Login] logs a user in, in the
 // way that works where the program runs. [App.Client] returns an http.Client
 // that acts for the user and stays logged in. [App.Status] and [App.Logout] are
-// what their names say. Several accounts are possible.
+// what their names say. Several accounts are possible. A web app with many
+// users needs package middleware.
+//
+// # Example
 //
 //	app, err := nativeapp.Open(ctx, "notes", client, nil)
 //	…

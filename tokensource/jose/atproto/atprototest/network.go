@@ -7,11 +7,21 @@
 // In the AT Protocol each user can be on another server. A test needs many
 // servers at once, and accounts that lead to them, rightly or wrongly.
 //
-// # Its types
+// # Types
 //
 // A [Network] is all these servers. Its methods say what they answer. Each
 // authorization server is an oauthtest.Server that demands proofs of
 // possession with nonces.
+//
+// # Example
+//
+//	net := atprototest.New(t)
+//	user := oauthtest.User{ID: did, Username: "alice"}
+//	net.Serve("entryway.test", []string{"pds.test"}, user)
+//	net.Account(did, "alice.test", "https://pds.test")
+//	resolver, err := identity.NewResolver(&identity.Options{
+//		HTTPClient: &http.Client{Transport: net}, DNS: net,
+//	})
 //
 // # Concurrency
 //
