@@ -56,6 +56,6 @@ func ExampleLogEvents() {
 		},
 	}))
 	onEvent := tokensource.LogEvents(log)
-	onEvent(context.Background(), tokensource.Event{Kind: "grant refreshed", Provider: "x", Subject: "2244994945"})
-	// Output: level=INFO msg="grant refreshed" result=ok provider=x subject=2244994945
+	onEvent(context.Background(), tokensource.Event{Kind: "grant refreshed", Provider: "x", Subject: "7"})
+	// Output: level=INFO msg="grant refreshed" result=ok provider=x subject=7
 }

@@ -29,7 +29,7 @@ func ExampleNew_severalProcesses() {
 		log.Fatal(err)
 	}
 	app := oauthtest.ConfidentialApp()
-	store := storage.NewMemory() // in several processes: PostgreSQL, Redis, or a file on one machine, below storage.Sealed
+	store := storage.NewMemory() // stands for PostgreSQL, Redis or a file, below storage.Sealed
 	process := func() *grant.Keeper {
 		client, err := oauth.New(fake.Provider(""), oauth.Registration{
 			ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0],

@@ -11,16 +11,6 @@
 // what their names say. Several accounts are possible. A web app with many
 // users needs package middleware.
 //
-// # Example
-//
-//	app, err := nativeapp.Open(ctx, "notes", client, nil)
-//	…
-//	defer app.Close()
-//	resp, err := app.Client().Get("https://api.example/notes")
-//	if errors.Is(err, tokensource.ErrReauthorize) {
-//		_, err = app.Login(ctx, nil)
-//	}
-//
 // # Ways of a login
 //
 // [App.Loopback] opens the browser of the user and receives the answer on this
@@ -34,6 +24,16 @@
 // [Options] belong to all logins, and [LoginOptions] to one. A [DeviceCode] is
 // what the user has to see, and a [Status] says who is logged in. Package
 // nativeapptest helps to test programs.
+//
+// # Example
+//
+//	app, err := nativeapp.Open(ctx, "notes", client, nil)
+//	…
+//	defer app.Close()
+//	resp, err := app.Client().Get("https://api.example/notes")
+//	if errors.Is(err, tokensource.ErrReauthorize) {
+//		_, err = app.Login(ctx, nil)
+//	}
 //
 // # What can go wrong
 //
