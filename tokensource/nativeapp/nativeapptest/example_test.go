@@ -15,17 +15,6 @@ import (
 
 func TestMain(m *testing.M) { nativeapptest.Main(m) }
 
-// A test of a command: the logins are in a folder of the test, and the browser
-// is in the test. The program under test opens its logins as usual.
-func Example() {
-	_ = func(t *testing.T) {
-		nativeapptest.Isolate(t)
-		fake := oauthtest.New(t, nil)
-		options := &nativeapp.Options{Open: nativeapptest.Browser(fake.Transport())}
-		_ = options // for nativeapp.Open
-	}
-}
-
 // TestLogin is how a program tests its login.
 func TestLogin(t *testing.T) {
 	nativeapptest.Isolate(t)
@@ -72,5 +61,16 @@ func TestEnv(t *testing.T) {
 		if name, _, _ := strings.Cut(entry, "="); name == "NOTES_TOKEN" || name == "SSH_TTY" {
 			t.Errorf("Env() has %s, want it left out", name)
 		}
+	}
+}
+
+// A test of a command: the logins are in a folder of the test, and the browser
+// is in the test. The program under test opens its logins as usual.
+func Example() {
+	_ = func(t *testing.T) {
+		nativeapptest.Isolate(t)
+		fake := oauthtest.New(t, nil)
+		options := &nativeapp.Options{Open: nativeapptest.Browser(fake.Transport())}
+		_ = options // for nativeapp.Open
 	}
 }
