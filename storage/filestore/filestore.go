@@ -26,7 +26,8 @@ type Options struct {
 }
 
 // Store is a storage.Store in one directory, with one file for each key. The
-// package comment describes the directory.
+// package comment describes the directory. It is safe for concurrent use by
+// goroutines and by the processes of one machine.
 //
 // A write survives a power failure once Put has returned. If the power fails
 // earlier, the old value or the new value remains.

@@ -51,7 +51,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A Network is the servers of one test. [New] makes one.
+// A Network is the servers of one test. [New] makes one. It is safe for
+// concurrent use.
 type Network struct {
 	t    testing.TB
 	apps []oauthtest.App
