@@ -127,3 +127,17 @@ func TestCommentFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestTheMapNamesEveryPackage looks for each package that users import in the
+// comment of the root package.
+func TestTheMapNamesEveryPackage(t *testing.T) {
+	packages := list(t, "linux", "work")
+	i := slices.IndexFunc(packages, func(p listed) bool { return p.short() == "." })
+	text := comment(t, packages[i])
+	for _, p := range packages {
+		name := regexp.MustCompile(`\b` + path.Base(p.ImportPath) + `\b`)
+		if imported(p.short()) && !name.MatchString(text) {
+			t.Errorf("the comment of the root package does not name %s", p.short())
+		}
+	}
+}

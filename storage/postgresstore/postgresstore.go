@@ -8,9 +8,9 @@
 //
 // # Types
 //
-// Open makes a pool of its own. New uses a pool of the caller. Both return a
-// Store, which is a storage.Lister and a storage.Watcher. Options are the
-// options of both. Schema returns the SQL of the table.
+// [Open] makes a pool of its own. [New] uses a pool of the caller. Both return
+// a [Store], which is a storage.Lister and a storage.Watcher. [Options] are
+// those of both. [Schema] returns the SQL of the table.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
 //

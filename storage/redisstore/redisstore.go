@@ -11,9 +11,9 @@
 //
 // # Types
 //
-// Open connects to a URL. New uses a client of the caller. Both return a Store,
-// which is a storage.Lister and a storage.Watcher. Options are the options of
-// both.
+// [Open] connects to a URL. [New] uses a client of the caller. Both return a
+// [Store], which is a storage.Lister and a storage.Watcher. [Options] are those
+// of both.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
 //

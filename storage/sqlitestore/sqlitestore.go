@@ -10,9 +10,9 @@
 //
 // # Types
 //
-// Open opens a file. New uses a database of the caller. Both return a Store,
-// which is a storage.Lister. Options are the options of both. Schema returns
-// the SQL of the table.
+// [Open] opens a file. [New] uses a database of the caller. Both return a
+// [Store], which is a storage.Lister. [Options] are those of both. [Schema]
+// returns the SQL of the table.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
 //
