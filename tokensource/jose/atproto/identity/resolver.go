@@ -30,7 +30,7 @@ type Options struct {
 	// URL without a path. Empty means https://plc.directory.
 	Directory string
 
-	// Timeout limits one request. Zero means 10 seconds.
+	// Timeout limits one request. Zero means 10 seconds, and a minute is the most.
 	Timeout time.Duration
 }
 
