@@ -29,8 +29,8 @@ func pages(t *testing.T) (names []string) {
 // the examples of modules that the root module does not require.
 var sources = []string{
 	"*_test.go", "../../tokensource/*/example*_test.go", "../../tokensource/jose/*/example*_test.go",
-	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/moving/*.go",
-	"../../examples/routers/*.go",
+	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/bot/main.go",
+	"../../examples/moving/*.go", "../../examples/routers/*.go",
 }
 
 func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
