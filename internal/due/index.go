@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/gate"
 	"github.com/authtrip/authtrip/internal/lifetime"
@@ -27,6 +29,7 @@ const (
 
 	batch     = 16 // records that one look works on
 	looksOpen = 8  // looks at once: a server that hangs must not stop the work for the others
+	readsOpen = 16 // reads at once of one caller who asks for all parts
 	tries     = 5  // writes of one part that other processes may overtake
 
 	// slow is how long the work on one entry may take before the look passes over
@@ -159,15 +162,32 @@ func (x *Index) Enlist(ctx context.Context, e Entry) error {
 	return errors.New("grant: other processes write to the index of due work all the time")
 }
 
-// Keys returns the keys of an owner that begin with prefix. It reads all parts.
+// Keys returns the keys of an owner that begin with prefix. It reads all parts,
+// sixteen at a time.
+//
+// A part that is damaged, or whose key is gone, has no keys: no process works
+// on what it names. Otherwise one bad part would stop every caller. A part of a
+// later version is an error, because newer processes work on it.
 func (x *Index) Keys(ctx context.Context, of Owner, prefix string) ([]string, error) {
-	var keys []string
+	var lists [Parts]Part
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(readsOpen)
 	for part := range uint64(Parts) {
-		r, err := x.read(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range r.list {
+		reads.Go(func() error {
+			r, err := x.read(ctx, part)
+			if unusable(err) && !errors.Is(err, ErrLater) {
+				return nil
+			}
+			lists[part] = r.list
+			return err
+		})
+	}
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, list := range lists {
+		for _, e := range list {
 			if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
 				keys = append(keys, e.Key)
 			}
