@@ -105,7 +105,8 @@ func (l *login) claimConnection(ctx context.Context, k *kept) error {
 }
 
 // notConnected ends a login that cannot become a connection, for the given
-// reason. An older connection of the same account stays, whoever has it.
+// reason. An older connection of the same account stays, also that of another
+// user.
 func (l *login) notConnected(ctx context.Context, k *kept, reason error) error {
 	if !l.connects() {
 		return reason

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/gate"
@@ -29,7 +28,7 @@ const (
 
 	batch     = 16 // records that one look works on
 	looksOpen = 8  // looks at once: a server that hangs must not stop the work for the others
-	readsOpen = 16 // reads at once of one caller who asks for all parts
+	readsOpen = 16 // reads at once of one caller who asks for all parts; it divides Parts
 	tries     = 5  // writes of one part that other processes may overtake
 
 	// slow is how long the work on one entry may take before the look passes over
@@ -169,27 +168,23 @@ func (x *Index) Enlist(ctx context.Context, e Entry) error {
 // on what it names. Otherwise one bad part would stop every caller. A part of a
 // later version is an error, because newer processes work on it.
 func (x *Index) Keys(ctx context.Context, of Owner, prefix string) ([]string, error) {
-	var lists [Parts]Part
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(readsOpen)
-	for part := range uint64(Parts) {
-		reads.Go(func() error {
-			r, err := x.read(ctx, part)
-			if unusable(err) && !errors.Is(err, ErrLater) {
-				return nil
-			}
-			lists[part] = r.list
-			return err
-		})
-	}
-	if err := reads.Wait(); err != nil {
-		return nil, err
-	}
 	var keys []string
-	for _, list := range lists {
-		for _, e := range list {
-			if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
-				keys = append(keys, e.Key)
+	for first := uint64(0); first < Parts; first += readsOpen {
+		var parts [readsOpen]stored
+		var errs [readsOpen]error
+		var reads sync.WaitGroup
+		for i := range uint64(readsOpen) {
+			reads.Go(func() { parts[i], errs[i] = x.read(ctx, first+i) })
+		}
+		reads.Wait()
+		for i, err := range errs {
+			if err != nil && (!unusable(err) || errors.Is(err, ErrLater)) {
+				return nil, err
+			}
+			for _, e := range parts[i].list {
+				if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
+					keys = append(keys, e.Key)
+				}
 			}
 		}
 	}

@@ -84,8 +84,8 @@ func TestConnect_With64Connections_AnAccountOfSomebodyElse(t *testing.T) {
 	w.wantAlive("afterwards", w.x, ann, 1)
 }
 
-// TestOnConnect_WhichFailsForTwoHours: nobody can say whether the account may be
-// connected. No grant is stored that no user of the app could end. A connection
+// TestOnConnect_WhichFailsForTwoHours: nobody can say whether the account may
+// be connected. No grant is stored that no user of the app could end. A connection
 // that user 17 had before goes on.
 func TestOnConnect_WhichFailsForTwoHours(t *testing.T) {
 	for _, before := range []string{"never connected", "connected"} {
@@ -142,8 +142,8 @@ func TestStoreFails_ForTwoHours(t *testing.T) {
 	}
 }
 
-// TestEventConnected_WhenTheBackgroundFinishes: the app hears of a connection
-// that was made after the store had failed.
+// TestEventConnected_WhenTheBackgroundFinishes: the app is notified of a
+// connection that was made after the store had failed.
 func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
