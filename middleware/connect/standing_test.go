@@ -85,8 +85,8 @@ func TestConnect_With64Connections_AnAccountOfSomebodyElse(t *testing.T) {
 }
 
 // TestOnConnect_WhichFailsForTwoHours: nobody can say whether the account may
-// be connected. No grant is stored that no user of the app could end. A connection
-// that user 17 had before goes on.
+// be connected. No grant is stored that no user of the app could end. A
+// connection that user 17 had before goes on.
 func TestOnConnect_WhichFailsForTwoHours(t *testing.T) {
 	for _, before := range []string{"never connected", "connected"} {
 		t.Run(before, func(t *testing.T) {
