@@ -114,7 +114,7 @@ var arrows = []row{
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"internal/connecting", "tokensource tokensource/provider", "internal/*"},
 	{"middleware/connect", "middleware tokensource tokensource/grant tokensource/provider storage storage/seal internal/connecting internal/timed " + plumbing, engine + " transport"},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine + " transport"},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
