@@ -147,8 +147,8 @@ func TestAdoptIsRefused(t *testing.T) {
 	a.adopt(good, "-from", "oauth2", "-insecure-plaintext").want(t, 1, "token 1 of 1", "-subject does")
 }
 
-// TestAdoptAfterALogout: the record of a logout stays for a day, and is no grant
-// that could be lost.
+// TestAdoptAfterALogout: the record of a logout stays for a day, and is no
+// grant that could be lost.
 func TestAdoptAfterALogout(t *testing.T) {
 	a := newApp(t)
 	a.secret()
@@ -166,8 +166,8 @@ func TestAdoptAfterALogout(t *testing.T) {
 	ctl(t, "", "list", a.url).want(t, 0, "alive, not sealed")
 }
 
-// TestAdoptARefreshTokenOfNobody: it is not redeemed before it is known whose it
-// is.
+// TestAdoptARefreshTokenOfNobody: it is not redeemed before it is known whose
+// it is.
 func TestAdoptARefreshTokenOfNobody(t *testing.T) {
 	a := newApp(t)
 	a.secret()

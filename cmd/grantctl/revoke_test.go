@@ -45,8 +45,8 @@ func TestRevoke(t *testing.T) {
 	a.ctl("", "revoke", "-yes", "-o", "json", a.url, a.key(other)).want(t, 0, `{"revoked":"`+a.key(other)+`"}`)
 }
 
-// TestRevokeOfAGrantThatChanges: while the operator thinks, the user logs out and
-// in again.
+// TestRevokeOfAGrantThatChanges: while the operator thinks, the user logs out
+// and in again.
 func TestRevokeOfAGrantThatChanges(t *testing.T) {
 	a := newApp(t)
 	g := a.grants()

@@ -126,7 +126,6 @@ var arrows = []row{
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
-	{"internal/fleet/command", public, ""},
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/* github.com/redis/go-redis/v9"},
 	{"internal/*", "", public + " " + engine},
 

@@ -11,9 +11,9 @@ import (
 
 // MoveKey moves the key of the store into a keychain, for a machine that has
 // got one since the store was made. Nil moves it into the file, for a machine
-// that is about to lose its keychain, or for runs without a desktop. The records
-// stay as they are, and processes that have the store open go on. Where the key
-// is already, nothing happens.
+// that is about to lose its keychain, or for runs without a desktop. The
+// records stay as they are, and processes that have the store open go on. Where
+// the key is already, nothing happens.
 //
 // If the keychain is not available or fails, the error is [ErrKeychain], and
 // nothing has changed. The program must open the store with Options.Keys from
