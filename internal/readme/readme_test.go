@@ -29,7 +29,7 @@ func pages(t *testing.T) (names []string) {
 // the examples of modules that the root module does not require.
 var sources = []string{
 	"*_test.go", "../../tokensource/*/example*_test.go", "../../tokensource/jose/*/example*_test.go",
-	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/moving/*.go",
+	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/moving/*.go", "../../examples/cli/commands.go",
 }
 
 func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
