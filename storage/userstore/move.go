@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/authtrip/authtrip/internal/isnil"
 )
@@ -65,6 +67,9 @@ func (h *holder) move(ctx context.Context, key []byte, to KeySource) (where stri
 		}
 		return "", fmt.Errorf("userstore: %w", err)
 	}
+	if to != nil {
+		h.sweep()
+	}
 	if was.Kept == inKeychain {
 		if err := forget(ctx, h.keychain, was.Name); err != nil {
 			return next.where(h.file()), fmt.Errorf("userstore: the key is in the file now, and could not be deleted from the keychain, where its name is %q: %w", was.Name, err)
@@ -77,6 +82,17 @@ func (h *holder) move(ctx context.Context, key []byte, to KeySource) (where stri
 func forget(ctx context.Context, keychain KeySource, name string) error {
 	_, err := ask(ctx, without(func(ctx context.Context) error { return keychain.Forget(ctx, name) }))
 	return err
+}
+
+// sweep deletes what processes have left that died while they wrote the file:
+// the key may be in it.
+func (h *holder) sweep() {
+	files, _ := os.ReadDir(h.path) // what cannot be read stays, as after every crash
+	for _, file := range files {
+		if strings.HasPrefix(file.Name(), keyFile+"-") {
+			_ = os.Remove(filepath.Join(h.path, file.Name()))
+		}
+	}
 }
 
 // replace writes the file in place of the one that is there.

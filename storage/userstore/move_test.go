@@ -3,6 +3,7 @@ package userstore_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,22 @@ func TestTheKeyMovesBetweenFileAndKeychain(t *testing.T) {
 		}
 	}
 	onlyTheUserReads(t, with.Dir)
+}
+
+// A process that died while it made the store has left a copy of the key.
+func TestACopyOfTheKeyThatACrashHasLeft(t *testing.T) {
+	o := &userstore.Options{Dir: t.TempDir()}
+	f := open(t, o)
+	left := filepath.Join(o.Dir, "key-123")
+	if err := os.Link(filepath.Join(o.Dir, "key"), left); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.MoveKey(t.Context(), new(chain)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy of the key, after MoveKey: %v, want it gone", err)
+	}
 }
 
 // A move that fails changes nothing.
