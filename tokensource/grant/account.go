@@ -34,7 +34,7 @@ type Grant struct {
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
 	Refreshable bool      // there is a refresh token, or the access token itself is traded
-	TradeFrom   time.Time // from when that is possible, see Provider.Trade; zero if it never is
+	TradeFrom   time.Time // from when the access token is traded, see Provider.Trade; zero if it never is
 	Bound       bool      // the tokens are bound to a key ([tokensource.Proofs])
 
 	// RefreshEnds is when the refresh token ends, known since RefreshEndKnown, and
