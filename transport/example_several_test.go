@@ -17,7 +17,7 @@ func ExampleNew_severalProviders() {
 	one, two := httptest.NewServer(http.HandlerFunc(show)), httptest.NewServer(http.HandlerFunc(show))
 	defer one.Close()
 	defer two.Close()
-	var base http.RoundTripper = http.DefaultTransport
+	base := http.DefaultTransport
 	for origin, token := range map[string]string{one.URL: "of-one", two.URL: "of-two"} {
 		source, err := tokensource.Static(token) // such as a *grant.Keeper for each provider
 		if err != nil {
