@@ -1,7 +1,7 @@
 // The program cli is a command that acts for its user at X, and stays logged
 // in. Try it without an account, at a fake of X:
 //
-//	go run github.com/authtrip/authtrip/examples/cli demo
+//	go run ./examples/cli demo
 //
 // With an app of your own at X: register it as a native app with the redirect
 // URL http://127.0.0.1:8765/callback, set POSTS_CLIENT_ID to its client ID, and

@@ -103,7 +103,7 @@ var arrows = []row{
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
-	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc"},
+	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc tokensource/provider"},
 
 	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth internal/attempts internal/gate internal/timed " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
 	{"tokensource/mcp/internal/conformance", "storage storage/filestore storage/seal tokensource/derived tokensource/jose tokensource/mcp tokensource/oauth tokensource/provider transport github.com/modelcontextprotocol/go-sdk/mcp", ""},
@@ -115,7 +115,7 @@ var arrows = []row{
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"internal/connecting", "tokensource tokensource/provider", "internal/*"},
 	{"middleware/connect", "middleware tokensource tokensource/grant tokensource/provider storage storage/seal internal/connecting internal/timed " + plumbing, engine + " transport"},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine + " transport"},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},

@@ -6,7 +6,8 @@
 // [Open] makes a folder below the folder that the system has for the settings
 // of the user, puts a filestore into it, and seals that store. Any number of
 // processes of the user may open it at the same time. A program needs no
-// settings for that.
+// settings for that. Package nativeapp opens it by itself. A server has no such
+// folder: it seals a store of its own with a key from its environment.
 //
 // # The key
 //
@@ -27,6 +28,12 @@
 // # Types
 //
 // A [Folder] is an open store. A [KeySource] is a keychain.
+//
+// # Example
+//
+//	folder, err := userstore.Open(ctx, "notes", nil)
+//	defer folder.Close()
+//	grants, err := grant.New(client, folder.Store(), nil)
 //
 // # Concurrency
 //

@@ -16,7 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// Options are the rarer choices of [Open]. The zero value works everywhere.
+// Options adjusts a [Folder]. The zero value works everywhere.
 type Options struct {
 	// Dir is the folder of the store. Nothing else should be in it. Empty means
 	// the folder "logins" in the folder with the program's name, in the one that
