@@ -102,34 +102,6 @@ func (l *login) claimConnection(ctx context.Context, k *kept) error {
 	return failed("the connection could not be listed", err)
 }
 
-// standIn keeps an older connection of the account alive, whichever user has it,
-// when a login does not become a connection (G21). Where the server keeps one
-// grant of a user, the exchange has ended the tokens of that connection, and
-// the new ones take their place. Where one revocation ends all grants of a
-// user, the new tokens must not be revoked. It reports whether there is such a
-// connection.
-func (l *login) standIn(ctx context.Context, k *kept) (bool, error) {
-	p := l.client.Provider()
-	if !l.connects() || !p.SingleGrant && !p.RevokesAll || k.user.Subject == "" {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
-	defer cancel()
-	g, err := l.grants.Grant(ctx, k.user.Subject)
-	switch {
-	case errors.Is(err, tokensource.ErrReauthorize), err == nil && g.Dead != "":
-		return false, nil
-	case err != nil:
-		return false, failed("the grant could not be read", err)
-	case !p.SingleGrant:
-		return true, nil
-	}
-	if err := l.save(ctx, k); err != nil && !isFinal(err) {
-		return false, err
-	}
-	return k.epoch != "", nil
-}
-
 // confirmConnection notes that the grant of a login is stored.
 func (l *login) confirmConnection(ctx context.Context, k *kept) error {
 	if err := l.hooks.Confirm(ctx, k.claim()); err != nil {

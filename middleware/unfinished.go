@@ -8,10 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 const (
@@ -234,7 +232,7 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 	}
 	switch err := l.endTokens(ctx, k, false); {
 	case err == nil && k.token == nil:
-		return "an older connection of the account goes on"
+		return "the older grant of the user goes on"
 	case err == nil:
 		return "the new token was revoked"
 	case errors.Is(err, errEndsAll):
@@ -246,49 +244,6 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 	k.failed()
 	l.keep(ctx, k)
 	return "the new token could not be revoked yet"
-}
-
-// errEndsAll means that tokens were not revoked. That would end the other grants
-// of the user as well, which only Disconnect does.
-var errEndsAll = fmt.Errorf("middleware: a revocation ends all grants of the user: %w", errors.ErrUnsupported)
-
-// endTokens revokes the tokens of a login that has ended, unless that would end
-// an older connection. Without all, it returns errEndsAll in place of ending
-// other grants of the user. It sets k.token to nil if nothing is left to do.
-func (l *login) endTokens(ctx context.Context, k *kept, all bool) error {
-	stands, err := l.standIn(ctx, k)
-	switch {
-	case err != nil:
-		return err
-	case stands:
-		k.token = nil
-		return nil
-	case l.client.Provider().RevokesAll && !all:
-		return errEndsAll
-	}
-	return l.revoke(ctx, k)
-}
-
-// revoke revokes the tokens of a login: the refresh token first, because a
-// server need not end one token with the other.
-func (l *login) revoke(ctx context.Context, k *kept) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
-	defer cancel()
-	tok := k.token()
-	if origin, ok := tok.Extra(l.client.Provider().TokenHostParam).(string); ok {
-		ctx = home.With(ctx, origin)
-	}
-	var err error
-	if tok.RefreshToken != "" {
-		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
-	}
-	if errors.Is(err, errors.ErrUnsupported) && l.client.Provider().Revocation.Only == oauth.HintAccessToken {
-		err = nil // the access token is what can be revoked
-	}
-	if tok.AccessToken != "" {
-		err = errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken))
-	}
-	return err
 }
 
 // workKept works on a stored login that is due. It returns when it is due
