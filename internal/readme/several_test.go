@@ -16,7 +16,9 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-func newLogin(p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD) (*middleware.Login, *grant.Keeper, error) {
+func newLogin(
+	p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD,
+) (*middleware.Login, *grant.Keeper, error) {
 	client, err := oauth.New(p, r, nil)
 	if err != nil {
 		return nil, nil, err
@@ -53,7 +55,10 @@ type tenant struct {
 	handler http.Handler
 }
 
-func openTenant(p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD, with *grant.Keeper, page http.Handler) (*tenant, error) {
+func openTenant(
+	p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD,
+	with *grant.Keeper, page http.Handler,
+) (*tenant, error) {
 	client, err := oauth.New(p, r, nil)
 	if err != nil {
 		return nil, err
