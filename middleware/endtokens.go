@@ -13,8 +13,8 @@ import (
 // What happens to the tokens of a login that has ended without a session or a
 // connection: a live token that nobody holds is a risk.
 
-// errEndsAll means that tokens were not revoked. That would end the other grants
-// of the user as well, which only Disconnect does.
+// errEndsAll means that tokens were not revoked. That would end the other
+// grants of the user as well, which only Disconnect does.
 var errEndsAll = fmt.Errorf("middleware: a revocation ends all grants of the user: %w", errors.ErrUnsupported)
 
 // endTokens revokes the tokens of a login that has ended, unless that would end
@@ -34,8 +34,8 @@ func (l *login) endTokens(ctx context.Context, k *kept, all bool) error {
 	return l.revoke(ctx, k)
 }
 
-// standIn keeps an older grant of the user alive when a login ends that does not
-// become a connection, or that was for another user (G21). Where the server
+// standIn keeps an older grant of the user alive when a login ends that does
+// not become a connection, or that was for another user (G21). Where the server
 // keeps one grant of a user, the exchange has ended the older tokens, and the
 // new ones take their place. Where one revocation ends all grants of a user,
 // the new tokens must not be revoked. It reports whether there is an older

@@ -183,8 +183,9 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 	})
 }
 
-// TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits: user 18 has logged in
-// with the account of user 17, and OnConnect cannot say yet whether that may be.
+// TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits: user 18 has logged
+// in with the account of user 17, and OnConnect cannot say yet whether that may
+// be.
 func TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits(t *testing.T) {
 	for name, facts := range map[string]func(*provider.Provider){
 		"the server keeps one grant":     func(*provider.Provider) {},
