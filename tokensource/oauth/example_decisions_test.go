@@ -110,8 +110,8 @@ func ExampleOptions_timeout() {
 	}
 	_, err = client.Exchange(context.Background(), "code", oauth2.GenerateVerifier())
 	e, _ := errors.AsType[*tokensource.Error](err)
-	fmt.Println("temporary:", errors.Is(err, tokensource.ErrTemporary), "timeout:", e.Timeout(), "in doubt:", e.InDoubt)
-	// Output: temporary: true timeout: true in doubt: true
+	fmt.Println("temporary:", errors.Is(err, tokensource.ErrTemporary), "timeout:", e.Timeout())
+	// Output: temporary: true timeout: true
 }
 
 // A program that has an oauth2.Config keeps it.
