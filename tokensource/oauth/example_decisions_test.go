@@ -58,8 +58,8 @@ func ExampleAssertionFile() {
 	// Output: public client: false
 }
 
-// A certificate authenticates the client. It is read again for each connection,
-// so a new one is used without a restart.
+// A certificate authenticates the client. It is read again for each request, so
+// a new one is used without a restart.
 func ExampleMutualTLS() {
 	credential := oauth.MutualTLS(func() (*tls.Certificate, error) {
 		cert, err := tls.LoadX509KeyPair("client.crt", "client.key")
