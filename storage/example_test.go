@@ -38,8 +38,8 @@ func Example() {
 }
 
 // Replace a key. Every process has the new key behind the old one by now. Let
-// the new key seal and the old key open, deploy that everywhere, then seal every
-// record again.
+// the new key seal and the old key open, deploy that everywhere, then seal
+// every record again.
 func ExampleReseal() {
 	ctx := context.Background()
 	rows := storage.NewMemory()
