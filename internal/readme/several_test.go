@@ -55,7 +55,10 @@ type tenant struct {
 	handler http.Handler
 }
 
-func openTenant(p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD, with *grant.Keeper, page http.Handler) (*tenant, error) {
+func openTenant(
+	p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD,
+	with *grant.Keeper, page http.Handler,
+) (*tenant, error) {
 	client, err := oauth.New(p, r, nil)
 	if err != nil {
 		return nil, err
