@@ -7,19 +7,19 @@
 // at X, one at Google. The app then acts for each of them. Package middleware
 // is for the other case: users log in with such an account.
 //
-// # Its types
+// # Types
 //
-// New returns the Accounts of an app. [Accounts.Add] adds a Provider for a
-// [grant.Keeper]. A Provider has three routes beside its redirect URL, here
+// [New] returns the [Accounts] of an app. [Accounts.Add] adds a [Provider] for
+// a [grant.Keeper]. A Provider has three routes beside its redirect URL, here
 // /x/callback. A form that posts to /x/connect begins a connection. The server
 // sends the browser back to /x/callback. A form that posts the ID of a
 // connection to /x/disconnect ends it. There is no cookie of a session: the
 // function that New gets says which user of the app sent a request.
 //
-// A Connection is one connected account. [Accounts.Connections] lists those of
-// a user with the state of their grants, and [Accounts.Connection] returns one
-// of them. [Connection.Context] makes a request act for it. [Provider.Adopt]
-// takes over accounts whose tokens the app has already.
+// A [Connection] is one connected account. [Accounts.Connections] lists those
+// of a user with the state of their grants, and [Accounts.Connection] returns
+// one of them. [Connection.Context] makes a request act for it.
+// [Provider.Adopt] takes over accounts whose tokens the app has already.
 //
 // # Example
 //

@@ -54,7 +54,7 @@ func (p *Provider) Disconnect() http.Handler { return p.login.Disconnect() }
 // Begin answers r with the beginning of a connection, and with what o asks for.
 // It is for handlers of the app. If the context of r names a connection
 // ([Connection.Context]), o.MoreScopes are asked for beside the scopes that it
-// has. See [middleware.Login.Begin].
+// has. Nil options mean all defaults. See [middleware.Login.Begin].
 func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, o *middleware.BeginOptions) {
 	p.login.Begin(w, r, o)
 }

@@ -52,7 +52,8 @@ const (
 	patience         = 30 * time.Second // for one refresh, which goes on without the worker
 )
 
-// Worker keeps grants alive and warns of their end. Make one with [Start].
+// Worker keeps grants alive and warns of their end. Make one with [Start]. It
+// is safe for concurrent use.
 type Worker struct {
 	*turn
 	o      Options
