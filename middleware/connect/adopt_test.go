@@ -72,13 +72,14 @@ func TestAdoptATokenOfATable(t *testing.T) {
 	w.wantList("after two adoptions", "17", "x/ann")
 }
 
-// TestAdoptAnExpiredToken: the first use renews it.
+// TestAdoptAnExpiredToken: the first use renews it, so that an app which has
+// kept refresh tokens only can write anything in place of the access token.
 func TestAdoptAnExpiredToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
 		old := w.ownToken()
 		time.Sleep(3 * time.Hour)
-		old.Expiry = time.Now().Add(-time.Hour)
+		old.AccessToken, old.Expiry = "none", time.Now().Add(-time.Hour)
 		c, err := w.x.routes.Adopt(t.Context(), "17", annAtX, old)
 		if err != nil {
 			t.Fatal(err)
