@@ -78,8 +78,8 @@ type Client struct {
 	work    sync.WaitGroup
 }
 
-// New returns a [Client]. Nil options mean all defaults. It refuses options that
-// cannot work.
+// New returns a [Client]. Nil options mean all defaults. It refuses options
+// that cannot work.
 func New(o *Options) (*Client, error) {
 	if o == nil {
 		o = new(Options)
