@@ -164,6 +164,7 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		b.do("GET", back, "Sec-Fetch-Site", "cross-site")
 		w.failing("")
 		time.Sleep(5 * time.Minute)
+		synctest.Wait() // for the hook of events
 		n := 0
 		for _, e := range w.events {
 			if e.Kind == connect.EventConnected && e.Account == "17" && e.Subject == ann {
