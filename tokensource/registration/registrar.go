@@ -138,7 +138,9 @@ func New(store storage.Store, m Metadata, o *Options) (*Registrar, error) {
 // Current returns the registration for new logins at p. If there is none in the
 // store, it registers the app: once, whatever the number of goroutines and
 // processes. It reads the store at each call: keep the oauth.Client that is
-// made of the result.
+// made of the result. The error matches tokensource.ErrClient if the server
+// refuses the app, tokensource.ErrTemporary if a later call may succeed, and
+// [ErrUnreadable] if the stored registration cannot be read.
 func (r *Registrar) Current(ctx context.Context, p *provider.Provider) (*Registered, error) {
 	return r.shared(ctx, p, "")
 }
