@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/transport"
 )
 
 // A run that is killed while it renews the token leaves its lease behind. The
@@ -88,7 +89,7 @@ func (w *world) run(store storage.Store, out *terminalText) *nativeapp.App {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = keeper.Close() })
-	app, err := nativeapp.New(keeper, &nativeapp.Options{Out: out, Transport: w.apiOptions()})
+	app, err := nativeapp.New(keeper, &nativeapp.Options{Out: out, Transport: &transport.Options{Base: w.fake.Transport()}})
 	if err != nil {
 		w.Fatal(err)
 	}
