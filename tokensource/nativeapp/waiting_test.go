@@ -84,7 +84,7 @@ func (t *terminalText) String() string {
 func (w *world) run(store storage.Store, out *terminalText) *nativeapp.App {
 	w.Helper()
 	w.registered()
-	keeper, err := grant.New(w.client(), store, &grant.Options{DueInterval: -1})
+	keeper, err := grant.New(w.client(), store, &grant.Options{DueInterval: -1, InsecurePlainStore: true})
 	if err != nil {
 		w.Fatal(err)
 	}
