@@ -55,7 +55,7 @@ func (h *holder) move(ctx context.Context, key []byte, to KeySource) (where stri
 	next := &note{Format: noteFormat, Kept: inFile, Check: check, Key: key}
 	if to != nil {
 		if _, err := ask(ctx, without(to.Available)); err != nil {
-			return "", keychainFailed(err)
+			return "", fmt.Errorf("%w: %w: the key stays where it is", ErrKeychain, err)
 		}
 		if next, err = h.intoKeychain(ctx, to, key, check); err != nil {
 			return "", err
