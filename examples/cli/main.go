@@ -95,6 +95,8 @@ func advice(err error) string {
 	switch {
 	case errors.Is(err, nativeapp.ErrAccount):
 		return err.Error() + ". Name one with -account, or make one the default"
+	case errors.Is(err, tokensource.ErrNoGrant):
+		return "nobody is logged in. Log in: cli login"
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return err.Error() + ". Log in: cli login"
 	}
