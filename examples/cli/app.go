@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/authtrip/authtrip/storage/keyring"
+	"github.com/authtrip/authtrip/storage/userstore"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -34,11 +36,15 @@ func open(ctx context.Context, c *command) (*nativeapp.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nativeapp.Open(ctx, program, client, &nativeapp.Options{
+	app, err := nativeapp.Open(ctx, program, client, &nativeapp.Options{
 		Account: c.account, Keys: keyring.New(), AnyPort: server.AnyLoopbackPort,
 		In: c.in, Out: c.err,
 		Transport: &transport.Options{Retry: &transport.RetryOptions{}},
 	})
+	if errors.Is(err, userstore.ErrKeychain) {
+		err = fmt.Errorf("%w. Unlock the keychain, or set POSTS_TOKEN. If there is no keychain any more, delete the folder and log in again", err)
+	}
+	return app, err
 }
 
 // server returns X, or a fake of X, and the client ID of the app there.

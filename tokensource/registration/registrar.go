@@ -17,6 +17,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -243,7 +244,7 @@ func (r *Registrar) job(ctx context.Context, p *provider.Provider) (job, error) 
 	slices.Sort(urls)
 	key, err := r.store.Name(ctx, "client.", p.Authority(), urls...)
 	if err != nil {
-		return job{}, stored(err)
+		return job{}, stored.Failed(err)
 	}
 	return job{provider: p, metadata: m, key: key, of: hex.EncodeToString(sum[:16])}, nil
 }
