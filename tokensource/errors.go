@@ -22,8 +22,9 @@ var (
 
 	// ErrNoSubject means that neither the source nor the context names a
 	// subject, see [WithSubject]. A subject of another client or of another
-	// authorization server does not count.
-	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: use WithSubject of its Keeper, or a Source of one subject")
+	// authorization server does not count. A router's context, such as that of
+	// gin, does not have the values of the context of its request.
+	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: pass the context of a request that Require has let through, or of WithSubject of the Keeper, or use a Source of one subject")
 
 	// ErrTemporary means that the authorization server, the store or a function
 	// of the program could not do its work now. A later call may succeed. The

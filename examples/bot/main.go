@@ -38,7 +38,9 @@ func main() {
 }
 
 // run logs a person in, or posts until ctx ends.
-func run(ctx context.Context, server *provider.Provider, login bool, page string, every time.Duration) (err error) {
+func run(
+	ctx context.Context, server *provider.Provider, login bool, page string, every time.Duration,
+) (err error) {
 	client, err := oauth.New(server, oauth.Registration{
 		ClientID:    os.Getenv("X_CLIENT_ID"),
 		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")), // empty for a public client
@@ -73,7 +75,8 @@ func run(ctx context.Context, server *provider.Provider, login bool, page string
 	if login {
 		user, err := app.Login(ctx, nil)
 		if err == nil {
-			fmt.Printf("The bot acts as %s. The subject of its grant is %s.\n", user.Username, user.Subject)
+			const who = "The bot acts as %s. The subject of its grant is %s.\n"
+			fmt.Printf(who, user.Username, user.Subject)
 		}
 		return err
 	}

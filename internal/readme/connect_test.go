@@ -80,7 +80,8 @@ func actFor(ctx context.Context, accounts *connect.Accounts, client *http.Client
 	if err != nil {
 		return nil, err // connect.ErrNoConnection: not this user's, or disconnected
 	}
-	req, err := http.NewRequestWithContext(c.Context(ctx), http.MethodGet, "https://api.x.com/2/users/me", nil)
+	ctx = c.Context(ctx) // it names the account
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.x.com/2/users/me", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-func newLogin(p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD) (*middleware.Login, *grant.Keeper, error) {
+func newLogin(
+	p *provider.Provider, r oauth.Registration, store storage.Store, keys seal.AEAD,
+) (*middleware.Login, *grant.Keeper, error) {
 	client, err := oauth.New(p, r, nil)
 	if err != nil {
 		return nil, nil, err
