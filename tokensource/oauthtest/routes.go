@@ -171,22 +171,8 @@ func pathOf(raw string) string {
 // base, such as the URL of an httptest.Server. An empty base means the
 // provider's own addresses, which is what [Server.Transport] answers at.
 func (s *Server) Provider(base string) *provider.Provider {
-	p := s.provider.Clone()
 	if base == "" {
-		return p
+		return s.provider.Clone()
 	}
-	base = strings.TrimSuffix(base, "/")
-	for _, endpoint := range []*string{
-		&p.JWKSURL, &p.EndSessionURL,
-		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.Trade.First.URL, &p.Trade.Next.URL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
-		&p.DeviceAuthorizationURL, &p.MTLS.DeviceAuthorizationURL,
-		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
-	} {
-		if u, err := url.Parse(*endpoint); err == nil && *endpoint != "" {
-			*endpoint = base + u.RequestURI()
-		}
-	}
-	p.APIOrigins = []string{base}
-	p.InsecureLoopback = strings.HasPrefix(base, "http://")
-	return p
+	return s.provider.InsecureAt(base)
 }
