@@ -77,10 +77,14 @@ const (
 // An Error holds the facts of a failed operation. Its text contains no token,
 // code, secret, verifier or response body.
 type Error struct {
-	// Op is what was done: "push" for a pushed authorization request, "exchange",
-	// "refresh", "revoke", "client_credentials", "jwt_bearer", "token_exchange",
-	// "device" for a request for a device code, "device_code" for a request with
-	// one, "extension" for another extension grant, "identity", "load" or "store".
+	// Op is what was done. Requests are "push" for a pushed authorization request,
+	// "exchange", "refresh", "revoke", "client_credentials", "jwt_bearer",
+	// "token_exchange", "device" for a request for a device code, "device_code"
+	// for a request with one, "extension" for another extension grant, "identity",
+	// "register", and "id_token" or "logout_token" for the keys of the server. What
+	// happens in the program is "load" and "store" for the stored grant, "token" if
+	// there is none to hand out, "key" for a key that proves possession, "login"
+	// and "connect".
 	Op string
 
 	// Kind is one of this package's sentinel errors, or nil.

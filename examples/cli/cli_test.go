@@ -78,6 +78,8 @@ func TestTheProgramStaysLoggedIn(t *testing.T) {
 	m.want(`2244994945 "XDevelopers"`, 0, "whoami")
 	m.want("Posted ", 0, "post", "hello")
 	m.want("The key is in the file ", 0, "status")
+	m.want("The key is in the file ", 0, "key", "file")
+	m.want("no D-Bus session", 1, "key", "keychain")
 	m.fake.ExpireAccess("")
 	var wg sync.WaitGroup
 	for range 4 {
@@ -117,7 +119,7 @@ func TestATokenFromTheEnvironment(t *testing.T) {
 
 func TestTheProgramSaysWhatToDo(t *testing.T) {
 	m := newMachine(t)
-	for _, args := range [][]string{{}, {"post"}, {"post", "a", "b"}, {"who"}, {"whoami", "x"}, {"-x"}, {"default"}, {"demo", "x"}} {
+	for _, args := range [][]string{{}, {"post"}, {"post", "a", "b"}, {"who"}, {"whoami", "x"}, {"-x"}, {"default"}, {"demo", "x"}, {"key"}, {"key", "safe"}} {
 		m.want("Usage: cli", 2, args...)
 	}
 	m.env = append(m.env, "POSTS_SERVER=", "POSTS_CLIENT_ID=")

@@ -29,6 +29,7 @@ const usage = `Usage: cli [-account NAME] [-no-browser] COMMAND
   post TEXT     post a text
   status        say who is logged in, and where the login is kept
   default NAME  make an account the default
+  key PLACE     move the key of the logins into the "keychain" or a "file"
   logout        log out, and revoke the tokens at X
   demo          do all of this at a fake of X: no account is needed
 
@@ -94,7 +95,7 @@ func advice(err error) string {
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return err.Error() + ". Log in: cli login"
 	case errors.Is(err, userstore.ErrKeychain):
-		return err.Error() + ". Unlock the keychain, or set POSTS_TOKEN"
+		return err.Error() + ". Unlock the keychain, or set POSTS_TOKEN. If there is no keychain any more, delete the folder and log in again"
 	}
 	return err.Error()
 }
@@ -113,9 +114,10 @@ func (c *command) do(ctx context.Context) error {
 		"login": c.login, "whoami": c.whoami, "status": c.status, "logout": c.logout,
 		"post":    func(ctx context.Context) error { return c.post(ctx, rest[0]) },
 		"default": func(ctx context.Context) error { return c.app.SetDefault(ctx, rest[0]) },
+		"key":     func(ctx context.Context) error { return c.key(ctx, rest[0]) },
 	}[name]
 	takes := 0
-	if name == "post" || name == "default" {
+	if name == "post" || name == "default" || name == "key" {
 		takes = 1
 	}
 	if !ok || len(rest) != takes {

@@ -39,7 +39,7 @@ func ownUsers(sessions oneUser) (*connect.Accounts, error) {
 	accounts, err := connect.New(currentUser, &connect.Options{
 		OnConnect: func(ctx context.Context, account string, c connect.Connection) error {
 			if !mayConnect(ctx, account, c.Provider) {
-				return middleware.ErrRefused // the new tokens are revoked
+				return middleware.ErrRefused // nothing is connected
 			}
 			return nil
 		},

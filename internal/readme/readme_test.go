@@ -30,7 +30,7 @@ func pages(t *testing.T) (names []string) {
 var sources = []string{
 	"*_test.go", "../../tokensource/*/example*_test.go", "../../tokensource/jose/*/example*_test.go",
 	"../../tokensource/nativeapp/nativeapptest/example*_test.go", "../../examples/whoami/main.go", "../../examples/bot/main.go",
-	"../../examples/moving/*.go", "../../examples/routers/*.go",
+	"../../examples/moving/*.go", "../../examples/cli/commands.go", "../../examples/routers/*.go",
 }
 
 func TestTheCodeOnThePagesIsCompiledCode(t *testing.T) {
