@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,6 +32,38 @@ func TestInsecureAtMovesEveryEndpointOfEachEntry(t *testing.T) {
 			t.Errorf("%s.InsecureAt(%q) has changed its receiver", name, base)
 		}
 	}
+}
+
+// TestInsecureAtMovesEveryFieldThatIsAURL finds the fields by their names, so
+// that a new one is not forgotten. MetadataURL says where facts were read, and
+// nobody asks there again.
+func TestInsecureAtMovesEveryFieldThatIsAURL(t *testing.T) {
+	var p provider.Provider
+	n := eachURL(reflect.ValueOf(&p).Elem(), func(name string, field reflect.Value) { field.SetString("https://real.example/" + name) })
+	at := p.InsecureAt("http://127.0.0.1:9999")
+	eachURL(reflect.ValueOf(at).Elem(), func(name string, field reflect.Value) {
+		if want := "http://127.0.0.1:9999/" + name; field.String() != want && name != "MetadataURL" {
+			t.Errorf("InsecureAt has %s = %s, want %s", name, field, want)
+		}
+	})
+	if n < 15 {
+		t.Errorf("only %d fields of a Provider are URLs, want 15 or more", n)
+	}
+}
+
+// eachURL calls f with each text in a struct whose name ends in URL.
+func eachURL(v reflect.Value, f func(name string, field reflect.Value)) (n int) {
+	for i := range v.NumField() {
+		name, field := v.Type().Field(i).Name, v.Field(i)
+		switch {
+		case field.Kind() == reflect.Struct:
+			n += eachURL(field, f)
+		case field.Kind() == reflect.String && strings.HasSuffix(name, "URL"):
+			f(name, field)
+			n++
+		}
+	}
+	return n
 }
 
 func TestInsecureAtKeepsPathAndQuery(t *testing.T) {
