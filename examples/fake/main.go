@@ -58,7 +58,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
-	if host, _, err := net.SplitHostPort(s.listen); err != nil || !provider.Loopback(host) {
+	if host, _, err := net.SplitHostPort(s.listen); err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return s, fmt.Errorf("-listen %q is no address on this machine, such as 127.0.0.1:9999", s.listen)
 	}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/internal/hostname"
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -139,7 +140,7 @@ func (e endpoint) at(path string) bool {
 // foreign reports whether a host, as a URL names it, belongs to someone else.
 func (r *routes) foreign(u *url.URL) bool {
 	_, known := r.hosts[r.canonical(u.Host)]
-	return !known && !hostname.Matches(u.Hostname(), r.grantHosts) && !provider.Loopback(u.Hostname())
+	return !known && !hostname.Matches(u.Hostname(), r.grantHosts) && !loopback.Host(u.Hostname())
 }
 
 func (r *routes) canonical(host string) string {
