@@ -11,7 +11,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -50,11 +49,7 @@ func open(ctx context.Context, c *command) (*nativeapp.App, error) {
 // server returns X, or a fake of X, and the client ID of the app there.
 func server() (*provider.Provider, string, error) {
 	if base := os.Getenv("POSTS_SERVER"); base != "" {
-		fake, err := xapi.NewServer(nil) // only to describe it
-		if err != nil {
-			return nil, "", err
-		}
-		p := fake.Provider(base)
+		p := provider.X().InsecureAt(base)
 		p.AnyLoopbackPort = true
 		return p, oauthtest.PublicApp().ClientID, nil
 	}

@@ -109,7 +109,7 @@ var arrows = []row{
 	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth internal/attempts internal/gate internal/stored internal/timed " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
 	{"tokensource/mcp/internal/conformance", "storage storage/filestore storage/seal tokensource/derived tokensource/jose tokensource/mcp tokensource/oauth tokensource/provider transport github.com/modelcontextprotocol/go-sdk/mcp", ""},
 
-	{"tokensource/oauthtest", "internal/hostname tokensource/provider", oauth2},
+	{"tokensource/oauthtest", "internal/hostname internal/loopback tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 
