@@ -30,13 +30,22 @@ type file struct {
 func (c *cluster) into(t testing.TB, bin, dir string) {
 	t.Helper()
 	data := filepath.Join(dir, "data")
+	files, done := c.begin(t, bin, dir, data)
+	if done {
+		return
+	}
+	if err := writeFiles(data, files); err != nil {
+		t.Fatalf("servertest: %v", err)
+	}
+}
+
+// begin returns the files to write, or true if initdb has just written them.
+func (c *cluster) begin(t testing.TB, bin, dir, data string) (files []file, done bool) {
+	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.files != nil {
-		if err := writeFiles(data, c.files); err != nil {
-			t.Fatalf("servertest: %v", err)
-		}
-		return
+		return c.files, false
 	}
 	runPostgres(t, dir, bin, "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	files, err := readFiles(data)
@@ -44,6 +53,7 @@ func (c *cluster) into(t testing.TB, bin, dir string) {
 		t.Fatalf("servertest: %v", err)
 	}
 	c.files = files
+	return files, true
 }
 
 // readFiles returns everything in dir, and dir itself.
