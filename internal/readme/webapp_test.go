@@ -17,7 +17,6 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 func TestMyWebAppLogsItsUserIn(t *testing.T) {
@@ -85,25 +84,9 @@ func fakeX(redirectURL string) (http.Handler, error) {
 	return x, nil
 }
 
-// server returns X, or the fake of it.
-func server() (*provider.Provider, error) {
-	base := os.Getenv("FAKE_X") // such as http://127.0.0.1:9000
-	if base == "" {
-		return provider.X(), nil
-	}
-	x, err := xapi.NewServer(nil) // for its facts: the fake runs elsewhere
-	if err != nil {
-		return nil, err
-	}
-	return x.Provider(base), nil
-}
-
 // TestTheFakeToDevelopAgainst: the app finds the fake by its address, and the
 // page of the fake has a button.
 func TestTheFakeToDevelopAgainst(t *testing.T) {
-	if x, err := server(); err != nil || x.TokenURL != provider.X().TokenURL {
-		t.Errorf("server() = %v, %v, want X", x, err)
-	}
 	const redirectURL = "http://127.0.0.1:8080/callback"
 	printed := capture(t) // the secret of the fake is for the developer, and for no log
 	fake, err := fakeX(redirectURL)
@@ -115,13 +98,9 @@ func TestTheFakeToDevelopAgainst(t *testing.T) {
 	}
 	live := httptest.NewServer(fake)
 	defer live.Close()
-	t.Setenv("FAKE_X", live.URL)
-	x, err := server()
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Setenv("X_SERVER", live.URL)
 	app := oauthtest.ConfidentialApp()
-	client, err := oauth.New(x, oauth.Registration{
+	client, err := oauth.New(atFake(), oauth.Registration{
 		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: redirectURL,
 		Scopes: []string{"tweet.read", "users.read", "offline.access"},
 	}, nil)
