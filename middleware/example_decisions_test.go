@@ -134,3 +134,22 @@ func ExampleLogin_Session() {
 		_ = json.NewEncoder(w).Encode(map[string]string{"id": session.User.Subject, "name": session.User.Name})
 	})))
 }
+
+// A user closes the account at the app. Forget ends the sessions and the grant,
+// and revokes the tokens. It can be repeated.
+func ExampleLogin_Forget() {
+	var login *middleware.Login // from middleware.New
+	closeAccount := func(w http.ResponseWriter, r *http.Request) {
+		user, ok := login.Subject(r)
+		if !ok {
+			login.Reauthorize(w, r)
+			return
+		}
+		if err := login.Forget(r.Context(), user); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		// Now delete what the app itself knows of the user.
+	}
+	_ = http.HandlerFunc(closeAccount)
+}

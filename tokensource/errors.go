@@ -83,8 +83,8 @@ type Error struct {
 	// for a request with one, "extension" for another extension grant, "identity",
 	// "register", and "id_token" or "logout_token" for the keys of the server. What
 	// happens in the program is "load" and "store" for the stored grant, "token" if
-	// there is none to hand out, "key" for a key that proves possession, "login"
-	// and "connect".
+	// there is none to hand out, "key" for a key that proves possession,
+	// "authorize" for the answer of the server to a login, "login" and "connect".
 	Op string
 
 	// Kind is one of this package's sentinel errors, or nil.

@@ -25,7 +25,7 @@ func ExampleStatic() {
 
 // Tokens that another library supplies, such as those of a cloud.
 func ExampleFromOAuth2() {
-	var library oauth2.TokenSource = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "token"})
+	library := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "token"})
 	source, err := tokensource.FromOAuth2(library) // for transport.New
 	if err != nil {
 		log.Fatal(err)

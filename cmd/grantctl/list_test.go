@@ -154,9 +154,18 @@ func TestListFitsATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	z.login(z.grants(), long)
-	r := ctl(t, "", "list", z.url).want(t, 0, "SUBJECT ", "api.x.com", "in 119 min", "dead: refused", "logged out, 2", "üü…")
+	wide, marked := strings.Repeat("張", 40), strings.Repeat("e\u0301", 40) // two columns each, and one for two characters
+	for _, id := range []string{wide, marked, "張三"} {
+		if err := z.fake.AddUser(oauthtest.User{ID: id, Name: "A User", Username: "wide"}); err != nil {
+			t.Fatal(err)
+		}
+		z.login(z.grants(), id)
+	}
+	r := ctl(t, "", "list", z.url).want(t, 0, "SUBJECT ", "api.x.com", "in 119 min", "dead: refused", "logged out, 2", "üü…",
+		strings.Repeat("張", 9)+"…   api.x.com  ", strings.Repeat("e\u0301", 19)+"…  api.x.com  ", "張三"+strings.Repeat(" ", 18)+"api.x.com  ")
 	for line := range strings.Lines(r.stdout) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+		n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) + strings.Count(line, "張") - strings.Count(line, "\u0301")
+		if n > 80 {
 			t.Errorf("list printed %d columns: %q", n, line)
 		}
 	}

@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/nativeapp/nativeapptest"
@@ -100,6 +104,56 @@ func TestTheProgramStaysLoggedIn(t *testing.T) {
 		if g.LiveAccess+g.LiveRefresh != 0 {
 			t.Error("after the logout, tokens are alive at X")
 		}
+	}
+}
+
+// A program that is asked to end in the middle of a refresh finishes it. The
+// next run has the new token and waits for nobody.
+func TestSIGTERMDuringARefresh(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the variable BROWSER names a browser on Linux only")
+	}
+	m := newMachine(t)
+	var armed atomic.Bool // the next request for tokens is the refresh
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == xapi.PathToken && armed.CompareAndSwap(true, false) {
+			close(asked)
+			<-answer
+		}
+		m.fake.ServeHTTP(w, r)
+	}))
+	defer slow.Close()
+	m.env = append(m.env, "POSTS_SERVER="+slow.URL)
+	m.want("Logged in as", 0, "login")
+	m.fake.ExpireAccess("")
+	armed.Store(true)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "whoami")
+	cmd.Env = m.env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the status says it
+		close(ended)
+	}()
+	select {
+	case <-asked:
+	case <-ended:
+		t.Fatal("the program has ended without a refresh")
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	close(answer)
+	<-ended
+	if code := cmd.ProcessState.ExitCode(); code != 1 && code != 0 {
+		t.Errorf("the program ended with status %d, want by itself", code)
+	}
+	m.want("XDevelopers", 0, "whoami")
+	if n := m.fake.TokenCalls("refresh_token"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
 	}
 }
 

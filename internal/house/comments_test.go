@@ -22,10 +22,13 @@ var headings = []string{"What it is for", "Types", "Example", "Concurrency", "Er
 // all headings, the code in it names what exists, and there is an Example that
 // is compiled.
 func TestPackageComments(t *testing.T) {
-	packages := slices.DeleteFunc(list(t, "linux", "work"), func(p listed) bool { return !imported(p.short()) })
+	var packages []listed
 	exports := map[string][]string{} // by the name of the package
-	for _, p := range packages {
-		exports[path.Base(p.ImportPath)] = exported(t, p)
+	for _, p := range list(t, "linux", "work") {
+		if imported(p.short()) {
+			packages = append(packages, p)
+			exports[path.Base(p.ImportPath)] = exported(t, p)
+		}
 	}
 	for _, p := range packages {
 		for _, fault := range commentFaults(comment(t, p), exports) {

@@ -41,7 +41,8 @@ type Options struct {
 	// time in Cache-Control, that counts, down to a minute.
 	MaxAge time.Duration
 
-	// Timeout limits one request. Zero means 10 seconds.
+	// Timeout limits one request. Zero means 10 seconds, and 5 minutes are the
+	// most.
 	Timeout time.Duration
 
 	// InsecureLoopback allows http and loopback addresses, for tests and

@@ -305,6 +305,9 @@ func (o *LoginOptions) exchanged(tok *oauth2.Token, now time.Time) time.Time {
 // returns nil. A provider without a revocation endpoint leaves nothing else to
 // do.
 //
+// Package middleware calls this a disconnect. Its Logout ends the session in
+// one browser and leaves the grant alone.
+//
 // An error means that the logout may not be stored, or that the server has not
 // confirmed the revocation. What the server has not confirmed is repeated in
 // the background by any process, for a week (G20). When ctx ends, Logout

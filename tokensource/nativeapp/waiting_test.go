@@ -94,3 +94,33 @@ func (w *world) run(store storage.Store, out *terminalText) *nativeapp.App {
 	}
 	return app
 }
+
+// A refresh ahead of the expiry goes on in the background. No request waits for
+// it, so the user is told nothing.
+func TestARefreshAheadThatWaitsIsNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := storage.NewMemory()
+		var shown terminalText
+		first, second := w.run(store, &shown), w.run(store, &shown)
+		if _, err := first.Device(t.Context(), silent, nil); err != nil {
+			t.Fatal(err)
+		}
+		s, err := first.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(s.Grant.Expiry) - 40*time.Second)
+		w.fake.Inject(oauthtest.Match{GrantType: "refresh_token"}, oauthtest.Fault{Hang: true}, 1)
+		w.works("ahead of the expiry", first, user)
+		synctest.Wait()
+		if n := w.fake.TokenCalls("refresh_token"); n != 1 {
+			t.Fatalf("%d refresh requests, want that of the first run", n)
+		}
+		w.works("while the first run refreshes", second, user)
+		time.Sleep(10 * time.Second)
+		if shown.String() != "" {
+			t.Errorf("the user is shown %q, want nothing", shown.String())
+		}
+	})
+}

@@ -92,8 +92,8 @@
 // Rules.decide is the only place that permits a request, and Renewal.redeemed
 // judges how the last one ended.
 //
-//	no request left the process    again; an intent that was abandoned before
-//	                               still counts as a doubt
+//	no request left the process    again after a pause; an abandoned intent that
+//	                               stood there before comes back
 //	an error answer, such as 503   again after a pause, as often as it comes;
 //	                               so is a refusal that nobody recognizes
 //	no answer, or the process      once its intent is abandoned, as often as
@@ -111,7 +111,7 @@
 //	                               a release that a Chore or the next Renewal
 //	                               writes
 //	a login, a logout              Login.written and Logout.written read again
-//	forfeit, the work of a queue   the operation ends; the next one reads again
+//	forfeit, revoke, sweep         the operation ends; the next one reads again
 //
 // # Invariants
 //

@@ -117,7 +117,7 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 	}
 	fake := oauthtest.New(n.t, &oauthtest.Options{
 		Provider: p, Apps: n.apps, Users: users, Proofs: josetest.Proofs{}, RequirePKCE: true, RequireState: true,
-		Assertions: josetest.PublishedAssertions(n.document), Knobs: Knobs(),
+		Assertions: josetest.PublishedAssertions(n.document), Knobs: knobs(),
 	})
 	n.mu.Lock()
 	n.servers[host] = fake
@@ -132,11 +132,11 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 	return fake
 }
 
-// Knobs returns the settings of the reference implementation: a refresh token
+// knobs returns the settings of the reference implementation: a refresh token
 // can be used once, a second use ends the grant, and both servers want nonces.
 // Beside that, a grant belongs to the key with which the app has signed its
 // login.
-func Knobs() (k oauthtest.Knobs) {
+func knobs() (k oauthtest.Knobs) {
 	k.Proof.Nonces = true
 	k.Token.TokenType = "DPoP"
 	return k
