@@ -352,6 +352,7 @@ func TestCallOfACapabilityThatIsRevoked(t *testing.T) {
 	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // it never answers
 	})
 	id, secret := w.issue(t, nil)
 	go func() {
