@@ -172,6 +172,7 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		w.failing("")
 		time.Sleep(5 * time.Minute)
 		w.wantList("five minutes later", "17", "x/ann")
+		synctest.Wait() // for the hook of events
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		n := 0
