@@ -169,6 +169,9 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		}
 	}
 	r.access()
+	if e.Announce { // who must know of an intent reads the grant before it writes
+		ctx = storage.WithoutNotice(ctx)
+	}
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:
