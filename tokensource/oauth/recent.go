@@ -72,6 +72,7 @@ func fresh(pooled *http.Transport, byDefault bool) *freshTransport {
 	return recentTransports.get(match, func() *freshTransport {
 		f := &freshTransport{of: pooled, byDefault: byDefault, transport: pooled.Clone()}
 		f.transport.DisableKeepAlives = true
+		f.plain = len(f.transport.TLSNextProto) == 0 // the program has added no protocol
 		if byDefault {
 			f.transport.Proxy = httpsOnly(pooled.Proxy)
 		}
