@@ -50,6 +50,22 @@ func (s *Share) Enter(ctx context.Context) (leave func()) {
 	return nil
 }
 
+// TryEnter is Enter that does not wait: it returns nil if there is no free
+// place. It is the cheaper one.
+func (s *Share) TryEnter() (leave func()) {
+	alone := s.of.parties.Load() <= 1
+	if !alone && !s.own.TryEnter() {
+		return nil
+	}
+	if s.of.all.TryEnter() {
+		return func() { s.leave(alone) }
+	}
+	if !alone {
+		s.own.Leave()
+	}
+	return nil
+}
+
 func (s *Share) leave(alone bool) {
 	s.of.all.Leave()
 	if !alone {

@@ -19,7 +19,7 @@ const (
 	// notifyEvery is the shortest time between two notifications. The first one
 	// after a pause leaves at once. A store with many writes sends its
 	// notifications together. Otherwise they would cost as much as the writes.
-	notifyEvery = 10 * time.Millisecond
+	notifyEvery = 25 * time.Millisecond
 
 	// notifyTime is how long the server may take to accept a notification, and
 	// closeTime how long Close waits for the last.

@@ -40,10 +40,13 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 	defer r.leave()
 	k.grants.enter(key)
 	defer func() { k.grants.exit(key, k.clock.Mono()) }()
-	ev := lease.Event{}
+	ev, id := lease.Event{}, randomID()
 	for step := uint64(0); ; step++ {
-		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
+		ev.Now, ev.ID, ev.Jitter = k.now(), id, k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
+		if e.Swap { // the record may have the ID
+			id = randomID()
+		}
 		r.show()
 		r.report(ctx, e)
 		switch {
