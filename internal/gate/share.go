@@ -37,27 +37,19 @@ func (s *Share) Leave() { s.of.parties.Add(-1) }
 // Enter waits until one more piece of work may begin, and counts it. The caller
 // must call leave at its end. It is nil if ctx ends first.
 func (s *Share) Enter(ctx context.Context) (leave func()) {
-	alone := s.of.parties.Load() <= 1
-	if !alone && !s.own.Enter(ctx) {
-		return nil
-	}
-	if s.of.all.Enter(ctx) {
-		return func() { s.leave(alone) }
-	}
-	if !alone {
-		s.own.Leave()
-	}
-	return nil
+	return s.enter(func(g Gate) bool { return g.Enter(ctx) })
 }
 
 // TryEnter is Enter that does not wait: it returns nil if there is no free
-// place. It is the cheaper one.
-func (s *Share) TryEnter() (leave func()) {
+// place.
+func (s *Share) TryEnter() (leave func()) { return s.enter(Gate.TryEnter) }
+
+func (s *Share) enter(into func(Gate) bool) (leave func()) {
 	alone := s.of.parties.Load() <= 1
-	if !alone && !s.own.TryEnter() {
+	if !alone && !into(s.own) {
 		return nil
 	}
-	if s.of.all.TryEnter() {
+	if into(s.of.all) {
 		return func() { s.leave(alone) }
 	}
 	if !alone {

@@ -44,10 +44,10 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 	for step := uint64(0); ; step++ {
 		ev.Now, ev.ID, ev.Jitter = k.now(), id, k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
+		r.show()
 		if e.Swap { // the record may have the ID
 			id = randomID()
 		}
-		r.show()
 		r.report(ctx, e)
 		switch {
 		case e.Read:

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/authtrip/authtrip/internal/sendguard"
 	"github.com/authtrip/authtrip/tokensource"
@@ -92,7 +93,9 @@ type around struct{ http.RoundTripper }
 // Headers and form leave in one write, where nobody but net/http reads the form
 // and the server answers nothing before it.
 func TestHeadersAndFormLeaveInOneWrite(t *testing.T) {
+	var headers atomic.Bool // have reached the server
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers.Store(true)
 		if r.PostFormValue("refresh_token") != someRefresh {
 			t.Errorf("the form came without its refresh token")
 		}
@@ -110,7 +113,7 @@ func TestHeadersAndFormLeaveInOneWrite(t *testing.T) {
 		"net/http with a protocol of own": {func(t *http.Transport) http.RoundTripper { t.TLSNextProto = protocol; return t }, "", 2},
 		"a transport around net/http":     {func(t *http.Transport) http.RoundTripper { return around{t} }, "", 2},
 	} {
-		transport, written, _ := counted(&http.Transport{})
+		transport, written, _ := counted(&http.Transport{ExpectContinueTimeout: time.Minute})
 		prepare := func(_ context.Context, r *oauth.TokenRequest) error {
 			if tt.expect != "" {
 				r.Header().Set("Expect", tt.expect)
@@ -118,7 +121,14 @@ func TestHeadersAndFormLeaveInOneWrite(t *testing.T) {
 			return nil
 		}
 		client := elsewhereWith(t, server.URL, &oauth.Options{HTTPClient: &http.Client{Transport: tt.shape(transport)}, Prepare: prepare})
-		if _, err := client.Refresh(t.Context(), someRefresh); err != nil {
+		headers.Store(false)
+		ctx := sendguard.With(t.Context(), func() error {
+			if tt.expect != "" && !headers.Load() {
+				t.Errorf("%s: the last check runs before the server has the headers, want right before the form", name)
+			}
+			return nil
+		})
+		if _, err := client.Refresh(ctx, someRefresh); err != nil {
 			t.Errorf("%s: Refresh() = %v, want none", name, err)
 		}
 		if got := written.Load(); got != tt.want {
