@@ -21,7 +21,7 @@ func TestNotifies(t *testing.T) {
 	}
 }
 
-// A Memory tells of no Put WithoutNotice, and of the Put after it, also below a
+// A Memory reports no Put WithoutNotice, and the Put after it, also below a
 // seal.
 func TestMemoryIsSilentOfAPutWithoutNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

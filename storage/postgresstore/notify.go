@@ -55,7 +55,7 @@ func notifications(changes []storage.Change) (texts []string) {
 	return append(texts, b.String())
 }
 
-// notified calls changed with each change that a notification tells of. Anybody
+// notified calls changed with each change that a notification reports. Anybody
 // may notify. What is no change counts as one of any record.
 func notified(text string, changed func(storage.Change)) {
 	for change := range strings.SplitSeq(text, separator) {

@@ -27,7 +27,7 @@ func TestChangesOfOneKeyBecomeOneOfAnyVersion(t *testing.T) {
 	}
 }
 
-// The texts of many changes are short enough for PostgreSQL, and whoever
+// The texts of many changes are short enough for PostgreSQL, and a process that
 // listens reads all the changes again.
 func TestNotificationsOfManyChanges(t *testing.T) {
 	long := strings.Repeat("k", storage.MaxKey-4)

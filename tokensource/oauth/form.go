@@ -56,8 +56,9 @@ func mayLeave(ctx context.Context) error {
 	return sendguard.Check(ctx)
 }
 
-// tooLate reports whether the deadline of ctx has passed. The wall clock decides.
-// While a machine is suspended, timers and the monotonic clock stand still.
+// tooLate reports whether the deadline of ctx has passed. The wall clock
+// decides. While a machine is suspended, timers and the monotonic clock stand
+// still.
 func tooLate(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && !time.Now().Round(0).Before(deadline.Round(0))
