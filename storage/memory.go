@@ -68,7 +68,9 @@ func (m *memory) Put(ctx context.Context, key string, value []byte, old Version)
 	}
 	m.last++
 	m.rows[key] = &row{value, m.last}
-	m.notify(Change{key, m.last})
+	if Notifies(ctx) {
+		m.notify(Change{key, m.last})
+	}
 	return m.last, nil
 }
 

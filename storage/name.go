@@ -109,13 +109,25 @@ func plainName(owner string, parts []string) string {
 // returns the sum. Without the numbers, "ab" and "c" would have the name of
 // "a" and "bc".
 func digest(h hash.Hash, parts []string) string {
+	text := make([]byte, 0, 256)
 	for _, part := range parts {
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		_, _ = h.Write(size[:]) // a hash never fails
-		_, _ = h.Write([]byte(part))
+		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
+		text = append(text, part...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	_, _ = h.Write(text) // a hash never fails
+	return hex.EncodeToString(h.Sum(text[:0]))
+}
+
+// keyed returns a function that makes names with a key. It keeps the hashes: to
+// prepare one for a key takes as long as to make a name.
+func keyed(key []byte) func(parts []string) string {
+	hashes := sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}
+	return func(parts []string) string {
+		h := hashes.Get().(hash.Hash)
+		defer hashes.Put(h)
+		h.Reset()
+		return digest(h, parts)
+	}
 }
 
 // The record of the name key is one byte of format and the key. In another
@@ -189,7 +201,7 @@ func (n *names) name(ctx context.Context, store Store, owner string, parts []str
 	if err != nil {
 		return "", fmt.Errorf("storage: name key: %w", err)
 	}
-	f := func(parts []string) string { return digest(hmac.New(sha256.New, key), parts) }
+	f := keyed(key)
 	if key == nil {
 		f = func(parts []string) string { return plainName(owner, parts) }
 	}

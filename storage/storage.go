@@ -64,7 +64,8 @@ type Lister interface {
 // poll. It is optional.
 type Watcher interface {
 	// Watch calls changed after every Put or Delete of any process, until ctx
-	// ends or the watch breaks, and returns the reason.
+	// ends or the watch breaks, and returns the reason. It may leave out a Put
+	// whose context is one of [WithoutNotice].
 	//
 	// It calls changed with the zero Change when it has begun to watch, and
 	// whenever it may have missed a change. A process that dies, or loses the

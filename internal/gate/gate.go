@@ -22,5 +22,16 @@ func (g Gate) Enter(ctx context.Context) bool {
 	}
 }
 
+// TryEnter counts one more piece of work, and returns true, if it may begin at
+// once.
+func (g Gate) TryEnter() bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // Leave ends a piece of work that Enter has counted.
 func (g Gate) Leave() { <-g }

@@ -117,3 +117,25 @@ func TestShares_OfManyPartiesOfOneGroup(t *testing.T) {
 		leave()
 	}
 }
+
+// A TryEnter counts as an Enter does, and never waits.
+func TestTryEnter(t *testing.T) {
+	shares := gate.NewShares(3, 3, 2)
+	a, b := shares.Join("server"), shares.Join("server")
+	first := a.TryEnter()
+	if first == nil || a.TryEnter() == nil {
+		t.Fatal("TryEnter() = nil for the first and the second of two places, want both")
+	}
+	if a.TryEnter() != nil {
+		t.Error("TryEnter() = a third place of one party, want nil")
+	}
+	if b.TryEnter() == nil || b.TryEnter() != nil {
+		t.Error("TryEnter() of the other party: want the third place of all, and no fourth")
+	}
+	first()
+	if n, leave := entered(b); n != 1 {
+		t.Errorf("after a place became free, the other party has %d, want 1", n)
+	} else {
+		leave()
+	}
+}

@@ -70,9 +70,17 @@ func (s *Share) Leave() {
 // Enter waits until one more piece of work may begin, and counts it. The caller
 // must call leave at its end. It is nil if ctx ends first.
 func (s *Share) Enter(ctx context.Context) (leave func()) {
+	return s.enter(func(g Gate) bool { return g.Enter(ctx) })
+}
+
+// TryEnter is Enter that does not wait: it returns nil if there is no free
+// place.
+func (s *Share) TryEnter() (leave func()) { return s.enter(Gate.TryEnter) }
+
+func (s *Share) enter(into func(Gate) bool) (leave func()) {
 	gates := s.gates()
 	for i, g := range gates {
-		if g != nil && !g.Enter(ctx) {
+		if g != nil && !into(g) {
 			leaveAll(gates[:i])
 			return nil
 		}

@@ -49,8 +49,11 @@ func Merge(names []string, extra func(string) any, before string) string {
 		if value == nil {
 			value = old[name]
 		}
+		if value == nil {
+			continue
+		}
 		text, err := json.Marshal(value)
-		if value == nil || err != nil || size+len(name)+len(text) > most {
+		if err != nil || size+len(name)+len(text) > most {
 			continue
 		}
 		size += len(name) + len(text)
@@ -121,6 +124,9 @@ func Seconds(member any) (time.Time, bool) {
 // Members is the inverse of Merge. It returns a new map. Numbers are as package
 // oauth has them, with all their digits.
 func Members(kept string) map[string]any {
+	if kept == "" {
+		return map[string]any{}
+	}
 	v, _ := members.Value(json.RawMessage(kept))
 	if m, ok := v.(map[string]any); ok {
 		return m

@@ -78,9 +78,13 @@ func IsObject(value json.RawMessage) bool {
 // Text returns a string as it is, and a number or a Boolean as it is written. A
 // null, a list, an object and no value at all give an empty text.
 func Text(value json.RawMessage) string {
-	var s string
-	if json.Unmarshal(value, &s) == nil {
-		return s
+	if len(value) == 0 {
+		return ""
+	}
+	if number := value[0] == '-' || '0' <= value[0] && value[0] <= '9'; !number {
+		if s, ok := String(value); ok {
+			return s
+		}
 	}
 	raw := strings.TrimSpace(string(value))
 	if raw == "" || strings.ContainsAny(raw[:1], "[{n") {
@@ -110,6 +114,12 @@ func (o Object) Values() map[string]any {
 // it is an integer that a float64 cannot hold exactly. Then it is a
 // json.Number: a changed digit would name another user.
 func Value(raw json.RawMessage) (any, bool) {
+	if s, ok := plain(raw); ok {
+		return s, true
+	}
+	if f, ok := small(raw); ok {
+		return f, true
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ const (
 	// notifyEvery is the shortest time between two notifications. The first one
 	// after a pause leaves at once. A store with many writes sends its
 	// notifications together. Otherwise they would cost as much as the writes.
-	notifyEvery = 10 * time.Millisecond
+	notifyEvery = 25 * time.Millisecond
 
 	// notifyTime is how long the server may take to accept a notification, and
 	// closeTime how long Close waits for the last.
@@ -26,8 +27,41 @@ const (
 	closeTime  = 5 * time.Second
 )
 
-// notify sends the changes of an array on a channel, in one transaction.
-const notify = "SELECT pg_notify($1, change) FROM unnest($2::text[]) AS change"
+// notify sends the texts of an array on a channel, in one transaction.
+const notify = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"
+
+// A notification has the texts of one or more changes, with a separator between
+// them. Each process that listens has work with each notification, and little
+// more with a longer one. PostgreSQL takes less than 8000 bytes.
+const (
+	separator   = "\n"
+	maxNotified = 7999
+)
+
+// notifications returns the texts that notify of changes.
+func notifications(changes []storage.Change) (texts []string) {
+	var b strings.Builder
+	for _, c := range changes {
+		text := c.String()
+		if b.Len() > 0 && b.Len()+len(separator)+len(text) > maxNotified {
+			texts = append(texts, b.String())
+			b.Reset()
+		}
+		if b.Len() > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(text)
+	}
+	return append(texts, b.String())
+}
+
+// notified calls changed with each change that a notification reports. Anybody
+// may notify. What is no change counts as one of any record.
+func notified(text string, changed func(storage.Change)) {
+	for change := range strings.SplitSeq(text, separator) {
+		changed(storage.ParseChange(change))
+	}
+}
 
 // notifier notifies other processes of changes, by NOTIFY.
 //
@@ -119,13 +153,9 @@ func (n *notifier) send(ctx context.Context) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	texts := make([]string, len(changes))
-	for i, c := range changes {
-		texts[i] = c.String()
-	}
 	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
-	_, err := n.pool.Exec(ctx, notify, n.channel, texts)
+	_, err := n.pool.Exec(ctx, notify, n.channel, notifications(changes))
 	if err != nil {
 		for _, c := range changes {
 			n.add(c)

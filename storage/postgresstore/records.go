@@ -131,7 +131,8 @@ func (s *Store) write(ctx context.Context, op string, c storage.Change, sql stri
 	err = s.call(ctx, op, func(conn *pgx.Conn) error {
 		tag, err := conn.Exec(ctx, sql, args...)
 		rows = tag.RowsAffected()
-		if rows > 0 || err != nil && !takenBack(err) && !isUnapplied(err) {
+		happened := rows > 0 || err != nil && !takenBack(err) && !isUnapplied(err)
+		if happened && storage.Notifies(ctx) {
 			s.notifier.add(c)
 		}
 		return err

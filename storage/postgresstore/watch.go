@@ -65,7 +65,7 @@ func (s *Store) watch(ctx context.Context, changed func(storage.Change)) error {
 			return err
 		}
 		if received != nil {
-			changed(storage.ParseChange(received.Payload)) // anybody may notify
+			notified(received.Payload, changed)
 		}
 	}
 }

@@ -235,3 +235,17 @@ func TestWatchNoticesADeadServer(t *testing.T) {
 	wantText(t, "Watch() of a dead server", w.wantEnd(t), "does not answer")
 	gone.Store(false)
 }
+
+// A Put WithoutNotice is not told. A change after it is, and comes first.
+func TestWatchIsSilentOfAPutWithoutNotice(t *testing.T) {
+	s := openStore(t, newTable(t))
+	w := watch(t, s)
+	w.wantNews(t, "")
+	if _, err := s.Put(storage.WithoutNotice(context.Background()), "silent", []byte("value"), 0); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "next", "value", 0)
+	if got := <-w.heard; got != "next" {
+		t.Errorf("Watch() tells of %q, want next only", got)
+	}
+}

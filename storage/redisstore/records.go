@@ -46,7 +46,11 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, old storage.V
 		return 0, err
 	}
 	version := storage.NewVersion()
-	args := []any{encodeVersion(old), s.channel, storage.Change{Key: key, Version: version}.String(), encode(version, value)}
+	notice := ""
+	if storage.Notifies(ctx) {
+		notice = storage.Change{Key: key, Version: version}.String()
+	}
+	args := []any{encodeVersion(old), s.channel, notice, encode(version, value)}
 	var err error
 	if old == 0 {
 		err = s.create(ctx, key, version, args)

@@ -18,9 +18,9 @@ const (
 // no key. ARGV[1] is the version that must be stored: eight bytes, or nothing
 // if there must be no record. GETRANGE fails for a value that is no string,
 // before anything is written. It returns an empty string for a missing key and
-// for an empty string. ARGV[2] is the channel and ARGV[3] the notification.
-// PUBLISH comes first, so that nothing is written if it is forbidden. No other
-// client can read before the script has ended.
+// for an empty string. ARGV[2] is the channel and ARGV[3] the notification, or
+// empty if there is none. PUBLISH comes first, so that nothing is written if it
+// is forbidden. No other client can read before the script has ended.
 //
 // putScript writes the record ARGV[4]. Its version is random. So the script
 // recognizes the record of an earlier attempt whose answer was lost. The record
@@ -37,7 +37,7 @@ if v~=a[1] then
  return -1
 end
 if v=='' and c('EXISTS',k)==1 then return -1 end
-c('PUBLISH',a[2],a[3])
+if a[3]~='' then c('PUBLISH',a[2],a[3]) end
 c('SET',k,a[4])
 return 1`)
 

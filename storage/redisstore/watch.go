@@ -29,7 +29,7 @@ const (
 func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	received, ended := make(chan storage.Change), make(chan error, 1)
+	told, ended := &listener{changed: changed}, make(chan error, 1)
 	if err := context.Cause(ctx); err != nil {
 		return s.explain(ctx, "watch", "", err)
 	}
@@ -38,27 +38,59 @@ func (s *Store) Watch(ctx context.Context, changed func(storage.Change)) error {
 	}
 	go func() { // connecting does not end with ctx at once, but Watch does
 		defer s.calls.Done()
-		ended <- s.listen(ctx, received)
+		ended <- s.listen(ctx, told)
 	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return s.explain(ctx, "watch", "", context.Cause(ctx))
-		case <-s.done:
-			return errClosed
-		case err := <-ended:
-			return s.explain(ctx, "watch", "", err)
-		case c := <-received:
-			changed(c)
-		}
+	defer told.end()
+	select {
+	case <-ctx.Done():
+		return s.explain(ctx, "watch", "", context.Cause(ctx))
+	case <-s.done:
+		return errClosed
+	case err := <-ended:
+		return s.explain(ctx, "watch", "", err)
 	}
 }
 
-// listen sends the notifications until ctx ends, or until another attempt would
-// fail too.
-func (s *Store) listen(ctx context.Context, received chan<- storage.Change) error {
+// listener passes notifications on until the end of Watch. The goroutine that
+// reads a notification does it. Another one would have to be woken up each
+// time, which costs more than the reading.
+type listener struct {
+	changed func(storage.Change)
+
+	mu   sync.Mutex // guards over, and is held while changed runs
+	over bool
+}
+
+// tell passes a message on: a change, or the zero Change for a new
+// subscription.
+func (l *listener) tell(message any) {
+	var c storage.Change
+	switch m := message.(type) {
+	case *redis.Subscription:
+	case *redis.Message:
+		c = storage.ParseChange(m.Payload)
+	default:
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.changed(c)
+	}
+}
+
+// end lets no further call of changed begin, and waits for the one that runs.
+func (l *listener) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
+// listen passes the notifications on until ctx ends, or until another attempt
+// would fail too.
+func (s *Store) listen(ctx context.Context, to *listener) error {
 	for {
-		err := s.subscribe(ctx, received)
+		err := s.subscribe(ctx, to)
 		if ctx.Err() != nil || isAnswer(err) && !isPassing(err) || errors.Is(err, redis.ErrClosed) {
 			return err
 		}
@@ -78,7 +110,7 @@ func isPassing(err error) bool {
 }
 
 // subscribe listens on one connection until it fails.
-func (s *Store) subscribe(ctx context.Context, received chan<- storage.Change) error {
+func (s *Store) subscribe(ctx context.Context, to *listener) error {
 	sub := s.client.Subscribe(ctx)
 	defer sub.Close() //nolint:errcheck // closed already if ctx has ended
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
@@ -91,9 +123,7 @@ func (s *Store) subscribe(ctx context.Context, received chan<- storage.Change) e
 		if err != nil {
 			return err
 		}
-		if err := tell(ctx, message, received); err != nil {
-			return err
-		}
+		to.tell(message)
 	}
 }
 
@@ -117,24 +147,5 @@ func (s *Store) heartbeat(ctx context.Context, sub *redis.PubSub) (stop func()) 
 	return func() {
 		cancel()
 		beating.Wait()
-	}
-}
-
-// tell passes a message on: a change, or the zero Change for a new
-// subscription.
-func tell(ctx context.Context, message any, received chan<- storage.Change) error {
-	var c storage.Change
-	switch m := message.(type) {
-	case *redis.Subscription:
-	case *redis.Message:
-		c = storage.ParseChange(m.Payload)
-	default:
-		return nil
-	}
-	select {
-	case received <- c:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

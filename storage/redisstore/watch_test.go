@@ -185,3 +185,17 @@ func TestWatchEnds(t *testing.T) {
 		t.Errorf("Watch(ended ctx) = %v, want its cause", err)
 	}
 }
+
+// A Put WithoutNotice is not told. A change after it is, and comes first.
+func TestWatchIsSilentOfAPutWithoutNotice(t *testing.T) {
+	s := open(t, servertest.Redis(t).URL, newPrefix())
+	w := watch(t, s)
+	w.wantNews(t, "")
+	if _, err := s.Put(storage.WithoutNotice(context.Background()), "silent", []byte("value"), 0); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "next", "value", 0)
+	if got := <-w.heard; got != "next" {
+		t.Errorf("Watch() tells of %q, want next only", got)
+	}
+}

@@ -195,6 +195,10 @@ func testWatcher(t *testing.T, s *suite) {
 		w.wantChange(t, "a create", storage.Change{Key: "k", Version: v})
 		v = put(t, store, "k", "swapped", v)
 		w.wantChange(t, "a swap", storage.Change{Key: "k", Version: v})
+		v = putWithoutNotice(t, store, "k", "without notice", v)
+		w.put[v] = true // a store may notify of it
+		v = put(t, store, "k", "swapped", v)
+		w.wantChange(t, "a swap after one without notice", storage.Change{Key: "k", Version: v})
 		other := put(t, store, "other", "value", 0)
 		w.wantChange(t, "another key", storage.Change{Key: "other", Version: other})
 		wantDelete(t, store, "k", v, nil)
@@ -202,6 +206,16 @@ func testWatcher(t *testing.T, s *suite) {
 		clean(t, store, "other")
 		w.wantChange(t, "a delete", storage.Change{Key: "other"})
 	}
+}
+
+// putWithoutNotice is put with a context of storage.WithoutNotice.
+func putWithoutNotice(t *testing.T, s storage.Store, key, value string, old storage.Version) storage.Version {
+	t.Helper()
+	v, err := s.Put(storage.WithoutNotice(context.Background()), key, []byte(value), old)
+	if err != nil || v == 0 {
+		t.Fatalf("Put(WithoutNotice, %q, old %d) = version %d, %v, want a version and no error", key, old, v, err)
+	}
+	return v
 }
 
 func testWatcherEnds(t *testing.T, s *suite) {

@@ -332,6 +332,9 @@ var errBusy = errors.New("grant: too many refreshes are in flight")
 
 // await counts a refresh in flight (G10). If there are too many, it waits.
 func (r *run) await(ctx context.Context) error {
+	if r.admitted = r.sending.TryEnter(); r.admitted != nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, min(admission, r.client.Timeout()/4))
 	defer cancel()
 	if r.admitted = r.sending.Enter(ctx); r.admitted != nil {

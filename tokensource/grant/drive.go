@@ -40,11 +40,14 @@ func (k *Keeper) drive(ctx context.Context, key, subject string, op operation) (
 	defer r.leave()
 	k.grants.enter(key)
 	defer func() { k.grants.exit(key, k.clock.Mono()) }()
-	ev := lease.Event{}
+	ev, id := lease.Event{}, randomID()
 	for step := uint64(0); ; step++ {
-		ev.Now, ev.ID, ev.Jitter = k.now(), randomID(), k.jitter(key, step)
+		ev.Now, ev.ID, ev.Jitter = k.now(), id, k.jitter(key, step)
 		e := k.grants.step(key, op, k.rules, ev)
 		r.show()
+		if e.Swap { // the record may have the ID
+			id = randomID()
+		}
 		r.report(ctx, e)
 		switch {
 		case e.Read:
@@ -169,6 +172,9 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		}
 	}
 	r.access()
+	if e.Announce { // who must know of an intent reads the grant before it writes
+		ctx = storage.WithoutNotice(ctx)
+	}
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:

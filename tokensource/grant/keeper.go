@@ -84,10 +84,8 @@ package grant
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"slices"
 	"time"
@@ -438,11 +436,19 @@ func (k *Keeper) now() lease.Clock {
 func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
 
 // jitter is a random number that stays the same for the same Keeper, key and n.
-// A simulation repeats it.
+// A simulation repeats it. It is FNV-1a of the three.
 func (k *Keeper) jitter(key string, n uint64) uint64 { return jitter(k.rules.Self, key, n) }
 
 func jitter(process, key string, n uint64) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(binary.BigEndian.AppendUint64([]byte(process+"\x00"+key+"\x00"), n)) // never fails (package hash)
-	return h.Sum64()
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for _, text := range [...]string{process, "\x00", key, "\x00"} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+	}
+	for shift := 56; shift >= 0; shift -= 8 {
+		h = (h ^ n>>shift&0xff) * prime
+	}
+	return h
 }

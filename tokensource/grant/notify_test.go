@@ -2,6 +2,7 @@ package grant_test
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -321,5 +322,26 @@ func TestG12_AWatchThatBreaksIsStartedAgain(t *testing.T) {
 		synctest.Wait()
 		_, err := elsewhere.Source(w.User).Token(t.Context())
 		testworld.WantIs(t, err, tokensource.ErrNoGrant)
+	})
+}
+
+// Only the outcome of a renewal is told to other processes. An intent is for
+// those that read the grant because they want to renew it.
+func TestARenewalNotifiesOfItsOutcomeOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		tok := w.Login(g)
+		var notifies []bool
+		w.Store.On(func(ctx context.Context, op string) error {
+			if op == "put" {
+				notifies = append(notifies, storage.Notifies(ctx))
+			}
+			return nil
+		})
+		w.renew(g, tok)
+		if want := []bool{false, true}; !slices.Equal(notifies, want) {
+			t.Errorf("Notifies() of the writes of a renewal = %v, want %v", notifies, want)
+		}
 	})
 }

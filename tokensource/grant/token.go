@@ -282,11 +282,26 @@ func (k *Keeper) flight(ctx context.Context, limit time.Duration, f func(context
 			return nil, tokensource.ErrClosed
 		}
 		defer k.life.End()
+		deepen()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		return f(ctx)
 	}
 }
+
+// deepen lets the stack of a new goroutine grow once, while there is nothing on
+// it. The calls of a store's driver and of net/http need about this much. If
+// the stack grew when they need it, it would be copied several times, with all
+// the calls on it.
+//
+//go:noinline
+func deepen() {
+	var room [8 << 10]byte
+	touch(&room)
+}
+
+//go:noinline
+func touch(room *[8 << 10]byte) { room[0] = 1 }
 
 // entry prepares a record for the cache. A dead grant is read again at each
 // use, because a login elsewhere must be seen at once.
@@ -426,7 +441,7 @@ func (k *Keeper) renewal(ctx context.Context, subject string, op lease.Renewal) 
 		if key, out.err = k.key(ctx, subject); out.err == nil {
 			var end lease.Outcome
 			if end, out.err = k.drive(ctx, key, subject, &op); out.err == nil {
-				out.token = k.callers(end.Record)
+				out.token, _ = k.shown(end.Record)
 			}
 		}
 		return out, nil

@@ -30,6 +30,7 @@ type carrier struct {
 type freshTransport struct {
 	of, transport *http.Transport
 	byDefault     bool // the program gave none: no proxy for http
+	plain         bool // net/http itself speaks to the server, whatever protocol the two agree on
 }
 
 func newCarrier(hc *http.Client, certificate func() (*tls.Certificate, error)) *carrier {
@@ -40,7 +41,9 @@ func newCarrier(hc *http.Client, certificate func() (*tls.Certificate, error)) *
 // of its own (G3). If the server has closed an idle one, net/http cannot know
 // whether the server read the request. And what a server sends on an idle one
 // goes to the log of the program, with every secret that it repeats.
-func (c *carrier) transport() http.RoundTripper {
+//
+// It also reports whether net/http itself writes the request to the connection.
+func (c *carrier) transport() (transport http.RoundTripper, plain bool) {
 	base := c.given
 	if base == nil {
 		base = http.DefaultTransport
@@ -48,16 +51,16 @@ func (c *carrier) transport() http.RoundTripper {
 	pooled, ok := base.(*http.Transport)
 	switch {
 	case c.certificate != nil && (!ok || pooled == nil || makesTLS(pooled)):
-		return unable{errNoCertificate}
+		return unable{errNoCertificate}, false
 	case !ok, pooled == nil, pooled.DisableKeepAlives && c.certificate == nil:
-		return base
+		return base, false
 	}
 	f := c.fresh.Load()
 	if f == nil || f.of != pooled {
 		f = c.freshOf(pooled)
 		c.fresh.Store(f)
 	}
-	return f.transport
+	return f.transport, f.plain
 }
 
 // freshOf returns a transport that uses each connection once, made of pooled.
@@ -66,7 +69,7 @@ func (c *carrier) freshOf(pooled *http.Transport) *freshTransport {
 	if c.certificate == nil {
 		return f
 	}
-	f = &freshTransport{of: pooled, transport: f.transport.Clone()}
+	f = &freshTransport{of: pooled, transport: f.transport.Clone(), plain: f.plain}
 	withCertificate(f.transport, c.certificate)
 	return f
 }
@@ -94,7 +97,11 @@ var (
 func (c *Client) send(op string, req *http.Request, s *sending) (answer, error) {
 	ctx := req.Context()
 	a := answer{sent: time.Now()}
-	resp, err := c.carrier.transport().RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, s.trace())))
+	transport, plain := c.carrier.transport()
+	if plain {
+		s.inMemory(req)
+	}
+	resp, err := transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, s.trace(ctx))))
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errNothing
 	}

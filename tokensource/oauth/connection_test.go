@@ -30,10 +30,15 @@ const someTokens = `{"access_token":"a","token_type":"Bearer","refresh_token":"r
 // elsewhere returns a client whose endpoints are all at base.
 func elsewhere(t *testing.T, base string, hc *http.Client) *oauth.Client {
 	t.Helper()
+	return elsewhereWith(t, base, &oauth.Options{HTTPClient: hc})
+}
+
+func elsewhereWith(t *testing.T, base string, o *oauth.Options) *oauth.Client {
+	t.Helper()
 	s := confidential()
 	s.p.InsecureLoopback = true
 	s.p.TokenURL, s.p.RevocationURL, s.p.ClientCredentialsURL, s.p.IdentityURL = base+"/token", base+"/revoke", base+"/app", base+"/me"
-	s.o = &oauth.Options{HTTPClient: hc}
+	s.o = o
 	client, err := s.client()
 	if err != nil {
 		t.Fatal(err)
@@ -43,11 +48,7 @@ func elsewhere(t *testing.T, base string, hc *http.Client) *oauth.Client {
 
 // Each request travels on a connection of its own, over HTTP/1 and HTTP/2.
 func TestG3_RequestsTravelOnNewConnections(t *testing.T) {
-	for name, start := range map[string]func(*httptest.Server){
-		"HTTP/1":       func(s *httptest.Server) { s.Start() },
-		"HTTP/1 + TLS": func(s *httptest.Server) { s.StartTLS() },
-		"HTTP/2":       func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() },
-	} {
+	for name, start := range protocols {
 		var mu sync.Mutex
 		connections := map[string]int{}
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -65,6 +65,12 @@ func (r *recent[T]) get(match func(T) bool, made func() T) T {
 	return v
 }
 
+// bufferSize is how many bytes the two buffers of a connection have. Nearly all
+// requests and answers are shorter. Each connection is used once, so larger
+// ones, as net/http makes them, would be most of the memory that a refresh
+// takes.
+const bufferSize = 2 << 10
+
 // fresh returns a transport that uses each connection once, for Clients without
 // a certificate.
 func fresh(pooled *http.Transport, byDefault bool) *freshTransport {
@@ -72,6 +78,12 @@ func fresh(pooled *http.Transport, byDefault bool) *freshTransport {
 	return recentTransports.get(match, func() *freshTransport {
 		f := &freshTransport{of: pooled, byDefault: byDefault, transport: pooled.Clone()}
 		f.transport.DisableKeepAlives = true
+		for _, size := range []*int{&f.transport.ReadBufferSize, &f.transport.WriteBufferSize} {
+			if *size == 0 {
+				*size = bufferSize
+			}
+		}
+		f.plain = len(f.transport.TLSNextProto) == 0 // the program has added no protocol
 		if byDefault {
 			f.transport.Proxy = httpsOnly(pooled.Proxy)
 		}

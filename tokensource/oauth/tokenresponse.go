@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -119,13 +120,13 @@ func names(o members.Object, name string) bool {
 // may carry.
 func credential(o members.Object, name string, valid func(string) bool) (string, error) {
 	raw, times := o.Raw(name)
-	var s string
+	s, ok := members.String(raw)
 	switch {
 	case times == 0:
 		return "", nil
 	case times > 1:
 		return "", errors.New("the answer has " + name + " twice")
-	case json.Unmarshal(raw, &s) != nil:
+	case !ok:
 		return "", errors.New("the answer's " + name + " is not a string")
 	case !valid(s):
 		return "", errors.New("the answer's " + name + " has characters that no request can carry")
@@ -168,9 +169,9 @@ func tokenType(o members.Object, prover bool) (string, error) {
 // scope that was asked for has a comma in it. A scope with characters that no
 // scope has is left out.
 func scopes(raw json.RawMessage, separator string, asked []string) (list []string) {
-	var texts []string
-	if json.Unmarshal(raw, &texts) != nil {
-		texts = []string{members.Text(raw)}
+	texts := []string{members.Text(raw)}
+	if bytes.HasPrefix(raw, []byte("[")) && json.Unmarshal(raw, &texts) != nil {
+		texts = nil
 	}
 	comma := func(s string) bool { return strings.Contains(s, ",") }
 	commas := separator == "" && !slices.ContainsFunc(asked, comma)
@@ -201,6 +202,9 @@ func joinScopes(p *provider.Provider, list []string) string {
 // be read means that the lifetime is unknown. It does not mean zero or
 // unlimited.
 func lifetime(raw json.RawMessage) (time.Duration, bool) {
+	if len(raw) == 0 {
+		return 0, false
+	}
 	s := strings.TrimSpace(strings.Trim(string(raw), `"`))
 	seconds, err := strconv.ParseFloat(s, 64)
 	if errors.Is(err, strconv.ErrRange) && seconds > 0 {

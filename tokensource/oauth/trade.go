@@ -5,10 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/authtrip/authtrip/internal/firsttrade"
-	"github.com/authtrip/authtrip/internal/sendguard"
 )
 
 // trades reports whether an access token is itself traded for the next one
@@ -37,12 +35,9 @@ func (a secretAlone) Authenticate(_ context.Context, r *TokenRequest) error {
 }
 
 // moveToQuery puts the parameters of a request without a body into its URL. It
-// makes the check that the body would make, see [guardedForm].
+// makes the check that the body would make, see [mayLeave].
 func moveToQuery(req *http.Request, form string, s *sending) error {
-	if deadline, ok := req.Context().Deadline(); ok && !time.Now().Round(0).Before(deadline.Round(0)) {
-		return s.refuse(context.DeadlineExceeded)
-	}
-	if err := sendguard.Check(req.Context()); err != nil {
+	if err := mayLeave(req.Context()); err != nil {
 		return s.refuse(err)
 	}
 	s.read.Store(true)
