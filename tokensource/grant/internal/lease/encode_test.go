@@ -36,11 +36,13 @@ type encoder struct {
 	buf      []byte
 	held     [maxPairs]bool // pairs whose refresh token somebody has
 	seen     [maxPairs]bool // pairs whose access token somebody may hand out
+	owned    [maxPairs]bool // pairs whose refresh token somebody has, and not only to revoke it
 	keep     bool           // a token that is as good as none is written all the same
 	now      int64          // ticks since origin
 	mono     int64          // ticks since monoOrigin, of the process at hand
 	current  uint64         // the version that is stored
 	apart    bool           // old versions of the process at hand are told apart
+	forget   bool           // a good token that a process hands out may be forgotten
 	plain    bool           // names stay as they are
 	same     *lease.Record  // what the effect at hand writes: its operation often has it as well
 	leaseFor time.Duration
@@ -87,7 +89,7 @@ func (e *encoder) rename(k byte) byte {
 		e.seen[k-codeAccess] = true
 		return codeAccess + e.pair(k-codeAccess)
 	}
-	e.held[k-codeRefresh], e.seen[k-codeRefresh] = true, true
+	e.held[k-codeRefresh], e.seen[k-codeRefresh], e.owned[k-codeRefresh] = true, true, true
 	return codeRefresh + e.pair(k-codeRefresh)
 }
 
@@ -225,7 +227,7 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 // queue writes revocations. Nobody hands out a token again that is to be
 // revoked.
 func (e *encoder) queue(queue []lease.Revocation) {
-	seen := e.seen
+	seen, owned := e.seen, e.owned
 	e.put(small(uint64(len(queue))))
 	for j := range queue {
 		e.value(e.revocation, unsafe.Pointer(&queue[j]))
@@ -233,6 +235,7 @@ func (e *encoder) queue(queue []lease.Revocation) {
 	if e.lasting == 0 && !e.keep {
 		e.seen = seen
 	}
+	e.owned = owned
 }
 
 func (e *encoder) claim(c *lease.Claim) {
@@ -264,7 +267,7 @@ func (e *encoder) record(r *lease.Record) {
 // world returns the canonical bytes of a state. They are valid until the next
 // call.
 func (e *encoder) world(w *model) []byte {
-	e.names, e.held, e.seen = names{}, [maxPairs]bool{}, [maxPairs]bool{}
+	e.names, e.held, e.seen, e.owned = names{}, [maxPairs]bool{}, [maxPairs]bool{}, [maxPairs]bool{}
 	if e.plain {
 		for i := range w.issued {
 			e.pair(i)
@@ -294,7 +297,7 @@ func (e *encoder) world(w *model) []byte {
 		e.text(m.access)
 	}
 	for _, i := range e.sorted[:w.n] {
-		e.watch(&w.procs[i])
+		e.watch(w, &w.procs[i])
 		e.known(w, &w.procs[i])
 	}
 	e.buf[0], e.buf[1] = byte(len(e.buf)), byte(len(e.buf)>>8)
@@ -335,7 +338,7 @@ func (e *encoder) settle(w *model) {
 		e.names = before
 		e.process(&w.procs[i])
 		e.known(w, &w.procs[i])
-		e.watch(&w.procs[i])
+		e.watch(w, &w.procs[i])
 		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
 		e.buf = e.buf[:start]
 	}
@@ -401,7 +404,10 @@ func (e *encoder) process(p *member) {
 func (e *encoder) slot(k int, s *slot) {
 	e.flag(s.nap, s.flying, s.byIndex, s.fresh, s.parked, s.answer != nil, s.enlisted)
 	e.put(byte(s.left), s.saw)
-	e.value(e.effect, unsafe.Pointer(&s.effect))
+	owned := e.owned
+	if e.value(e.effect, unsafe.Pointer(&s.effect)); s.effect.Do == lease.Revoke {
+		e.owned = owned
+	}
 	if s.answer != nil {
 		e.value(e.event, unsafe.Pointer(s.answer))
 	}
@@ -428,9 +434,21 @@ func pointer(o operation) unsafe.Pointer {
 }
 
 // watch writes since when a process has seen an intent, if that intent is
-// anywhere.
-func (e *encoder) watch(p *member) {
-	seen := &p.local.Watch
+// anywhere. What a process does not look at any more is written as what was
+// long ago: by the wall clocks, the intent has ended, or it is its own.
+func (e *encoder) watch(w *model, p *member) {
+	copied := p.local.Watch
+	seen := &copied
+	if r := w.record; r != nil && seen.ID != "" && r.Intent.ID == seen.ID {
+		if long := monoOrigin - 1000*tick; !e.keep {
+			if r.Intent.Holder == p.name {
+				seen.Calm, seen.Last, seen.Blind = long, long, false
+			}
+			if ticks(r.Intent.Until)-e.now <= -e.skew-e.off {
+				seen.First = long
+			}
+		}
+	}
 	if seen.ID == "" || e.number[code(seen.ID)] == 0 {
 		e.put(0)
 		return
@@ -441,11 +459,15 @@ func (e *encoder) watch(p *member) {
 }
 
 // known writes the token that a process hands out. A token that is not good,
-// and that nobody else has, is as good as none.
+// and that nobody else has, is as good as none. A good one is forgotten where
+// no fault can reject it: a process without a token can do all that a process
+// with a good one can do, because it can read the token again.
 func (e *encoder) known(w *model, p *member) {
 	k := code(p.known)
-	if k != 0 && !e.seen[k-codeAccess] && !w.good(p.known) && !e.keep {
-		k = 0
+	if k != 0 && !e.keep && !e.plain {
+		if good := w.good(p.known); good && e.forget && w.faults == 0 || !good && !e.seen[k-codeAccess] {
+			k = 0
+		}
 	}
 	e.buf = append(e.buf, e.rename(k))
 }
@@ -459,6 +481,9 @@ func (e *encoder) books(w *model) {
 		p := w.pairs[e.order[i]]
 		if !w.books[p.login].alive && !e.plain {
 			p.facts |= dead
+		}
+		if !e.plain {
+			p.scars(e.owned[e.order[i]])
 		}
 		switch held := e.held[e.order[i]]; {
 		case e.plain:
@@ -480,6 +505,21 @@ func (e *encoder) books(w *model) {
 	e.buf[count] = e.pairs
 	e.put(byte(len(w.books[:w.exchanged])))
 	e.exchanges(w)
+}
+
+// scars drops what no judge asks about: what has happened in particular to a
+// process that was at work on the refresh token, and all of it if nobody will
+// send that token any more.
+func (p *pair) scars(owned bool) {
+	switch {
+	case !owned:
+		p.facts, p.sent = p.facts&^doubtful, 0
+	case p.facts&excused != 0:
+		p.facts |= doubtful
+	}
+	if p.facts&(dead|expired) != 0 {
+		p.facts &^= rejected
+	}
 }
 
 // exchanges writes the logins. Their times matter only as far as they are
