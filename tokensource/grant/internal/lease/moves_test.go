@@ -178,7 +178,7 @@ func (x *explorer) renewals(w *model, p int) {
 // read the stored token. See [encoder.known].
 func (x *explorer) known(w *model, p int) bool {
 	pr, r := &w.procs[p], w.record
-	return x.few(w) && x.enc.forget && pr.known == "" && !pr.busy() && w.reaches(p) && r.Over == "" && w.good(r.Token.Access)
+	return !x.whole && w.faults == 0 && x.enc.forget && pr.known == "" && !pr.busy() && w.reaches(p) && r.Over == "" && w.good(r.Token.Access)
 }
 
 // logIn emits a login, from the exchange on.
