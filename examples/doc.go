@@ -5,6 +5,9 @@
 // # Programs
 //
 //   - quickstart: a web app with a login, and a fake of X
+//   - cli: a command with login, logout and several accounts
+//   - whoami: the smallest command that stays logged in
+//   - bot: a program that posts for one account
 //   - agent: a command that calls a tool of an MCP server
 //   - gateway: a reverse proxy whose callers hold capabilities and no tokens
 //   - observability: metrics, traces, a dashboard, alerts, probes

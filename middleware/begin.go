@@ -35,7 +35,7 @@ type BeginOptions struct {
 
 	// Params are further parameters of the authorization request, such as
 	// "login_hint" or "prompt". They replace parameters of the same name in
-	// Options.Params.
+	// Options.Params. Nil means those alone.
 	Params url.Values
 
 	// RedirectURL is the redirect URL of the client, or one of
@@ -47,7 +47,7 @@ type BeginOptions struct {
 	// a transport.InsufficientError ([RFC 6750] section 3.1, [RFC 9470]). The
 	// login asks for MoreScopes beside the scopes above and those that the user
 	// has granted before, so that nothing is lost. It sends the others as
-	// acr_values and max_age.
+	// acr_values and max_age. Nil means that nothing is missing.
 	//
 	// If three such logins of a user within ten minutes did not help, the error
 	// is ErrAccessDenied: the server does not give what the API wants, or the

@@ -95,34 +95,46 @@ func (l *login) claimConnection(ctx context.Context, k *kept) error {
 		k.claimed = true
 		return nil
 	case errors.Is(err, connecting.ErrElsewhere):
-		return l.elsewhere(ctx, k)
+		err = &Error{Op: opCallback, Kind: connecting.ErrElsewhere}
 	case errors.Is(err, connecting.ErrTooMany):
-		return &Error{Op: opCallback, Kind: connecting.ErrTooMany}
+		err = &Error{Op: opCallback, Kind: connecting.ErrTooMany}
+	default:
+		return failed("the connection could not be listed", err)
 	}
-	return failed("the connection could not be listed", err)
+	return l.notConnected(ctx, k, err)
 }
 
-// elsewhere ends a login whose account is connected to another user of the app.
-// Where the server keeps one grant of a user, the exchange has ended the tokens
-// of that connection, and the new tokens take their place (G21).
-func (l *login) elsewhere(ctx context.Context, k *kept) error {
-	standing := false
-	if l.client.Provider().SingleGrant {
-		g, err := l.grants.Grant(ctx, k.user.Subject)
-		if err != nil && !errors.Is(err, tokensource.ErrReauthorize) {
-			return failed("the grant could not be read", err)
-		}
-		standing = err == nil && g.Dead == ""
+// notConnected ends a login that cannot become a connection, for the given
+// reason. An older connection of the same account stays, also that of another
+// user.
+func (l *login) notConnected(ctx context.Context, k *kept, reason error) error {
+	if !l.connects() {
+		return reason
 	}
-	if standing {
-		if err := l.save(ctx, k); err != nil && !isRefusal(err) {
-			return err
-		}
-		if k.epoch != "" {
-			k.token = nil
-		}
+	if err := l.standIn(ctx, k); err != nil && !isRefusal(err) {
+		return err
 	}
-	return &Error{Op: opCallback, Kind: connecting.ErrElsewhere}
+	if k.epoch != "" {
+		k.token = nil
+	}
+	return reason
+}
+
+// standIn stores the grant of a login over that of an older connection, if
+// there is one. Where the server keeps one grant of a user, the exchange has
+// ended the tokens of that connection, and the new ones take their place (G21).
+func (l *login) standIn(ctx context.Context, k *kept) error {
+	if !l.client.Provider().SingleGrant {
+		return nil
+	}
+	g, err := l.grants.Grant(ctx, k.user.Subject)
+	switch {
+	case errors.Is(err, tokensource.ErrReauthorize), err == nil && g.Dead != "":
+		return nil
+	case err != nil:
+		return failed("the grant could not be read", err)
+	}
+	return l.save(ctx, k)
 }
 
 // confirmConnection notes that the grant of a login is stored.
@@ -135,9 +147,11 @@ func (l *login) confirmConnection(ctx context.Context, k *kept) error {
 	return nil
 }
 
-// undo takes a connection from the list whose grant cannot be stored.
+// undo takes a connection from the list whose grant cannot be stored. It may be
+// listed as soon as the app has accepted the user, also if claimConnection has
+// failed.
 func (l *login) undo(ctx context.Context, k *kept) {
-	if !k.claimed {
+	if !l.connects() || !k.accepted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)

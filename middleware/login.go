@@ -5,16 +5,19 @@
 // It adds four routes. /authorize sends the browser to the authorization
 // server. /callback receives the answer, stores the grant and begins a session.
 // /logout ends the session in this browser. /disconnect revokes the grant, and
-// so ends all sessions of the user. Require protects pages: only users who are
-// logged in reach them.
+// so ends all sessions of the user. [Login.Require] protects pages: only users
+// who are logged in reach them.
 //
-// # Its types
+// If the app has users of its own, who connect accounts, use package connect. A
+// program without a web server uses package nativeapp.
 //
-// New returns a Login for the client of a [grant.Keeper]. [Login.Mount]
+// # Types
+//
+// [New] returns a [Login] for the client of a [grant.Keeper]. [Login.Mount]
 // registers its routes, [Login.Handler] serves all of them, and [Options] are
 // its settings. A [Session] is one browser in which a user is logged in. It
 // says who the user is. [Sessions] is the interface to the session library of
-// an app. Options.OnError receives an *Error.
+// an app. Options.OnError receives an [*Error].
 //
 // # Example
 //
@@ -56,9 +59,9 @@
 //
 // # Errors
 //
-// Match the kinds of failure with errors.Is: ErrAccessDenied, ErrFlowNotFound
-// and the others below. No error contains a token, a code, a secret or a
-// cookie.
+// Match the kinds of failure with errors.Is: [ErrAccessDenied],
+// [ErrFlowNotFound] and the others below. No error contains a token, a code, a
+// secret or a cookie.
 package middleware
 
 import (

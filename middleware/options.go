@@ -63,12 +63,13 @@ type Options struct {
 
 	// Params are further parameters of the authorization request, such as
 	// "audience" or "prompt". A parameter "response_mode" other than "query"
-	// and "form_post" is refused, because the callback reads nothing else.
+	// and "form_post" is refused, because the callback reads nothing else. Nil
+	// means none.
 	Params url.Values
 
 	// RedirectURLs are further redirect URLs of the client, beside that of its
 	// registration. A login uses one of them if [BeginOptions] name it. Their
-	// callbacks are routes like the first one.
+	// callbacks are routes like the first one. Nil means that there is one URL.
 	RedirectURLs []string
 
 	// OnBegin decides what one login asks for: it is called with each request to

@@ -153,7 +153,7 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		e.Retry = l.authorizePath(returnTo)
 		return e
 	}
-	if k.epoch != "" {
+	if l.settled(k) {
 		k.saved()
 	}
 	k.owner = ""

@@ -50,7 +50,7 @@ func (l *login) unfinished(ctx context.Context, w http.ResponseWriter, state, re
 	if !l.offerResume(ctx, w, state, k) {
 		e.add("this browser cannot try again, because its cookie could not be sealed")
 	}
-	if k.epoch != "" {
+	if l.settled(k) {
 		k.saved()
 	} else {
 		k.failed()
@@ -290,7 +290,7 @@ func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine
 		return k.owned, true
 	case now.Before(k.next):
 		return k.next, true
-	case k.epoch != "":
+	case l.settled(k), k.epoch != "" && !now.Before(k.until()):
 		if l.store.Delete(ctx, key, version) != nil {
 			return now.Add(keptRetry), true
 		}
@@ -312,6 +312,9 @@ func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine
 	}
 	return k.next, true
 }
+
+// settled reports whether only the session is missing, which needs the browser.
+func (l *login) settled(k *kept) bool { return k.epoch != "" && (!l.connects() || k.confirmed) }
 
 // own claims a login for this process, by compare-and-swap.
 func (l *login) own(ctx context.Context, k *kept, version storage.Version) (storage.Version, error) {
@@ -346,11 +349,26 @@ var errLate = fmt.Errorf("middleware: it could not be finished within %v", keptL
 
 // saveLate stores the grant of a known user at the end of the hour, where the
 // exchange has ended the tokens of the user's other login.
+//
+// A connection that is not listed has no user who could end the grant. Its
+// tokens serve an older connection of the account, or are revoked.
 func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
-	err := l.save(ctx, k)
+	save, listed := l.save, !l.connects() || k.claimed
+	if !listed {
+		save = l.standIn
+	}
+	err := save(ctx, k)
+	if err == nil && k.epoch != "" {
+		k.token = nil
+	}
 	switch {
-	case err == nil:
+	case err == nil && listed:
+		if l.connects() {
+			_ = l.confirmConnection(ctx, k) // otherwise it is listed as it is
+		}
 		return true
+	case err == nil:
+		return l.giveUp(ctx, k, errLate)
 	case isFinal(err), time.Now().After(k.until().Add(saveLimit)):
 		return l.giveUp(ctx, k, err)
 	}

@@ -357,19 +357,6 @@ func TestNameWaitsNoLongerThanItsContext(t *testing.T) {
 	})
 }
 
-func ExampleName() {
-	ctx := context.Background()
-	keys, _ := seal.NewKeys(seal.NewKey())
-	store, _ := storage.Sealed(storage.NewMemory(), keys)
-	alice, err := storage.Name(ctx, store, "user.", "https://issuer.example", "alice")
-	fmt.Println(len(alice), err)
-	again, err := storage.Name(ctx, store, "user.", "https://issuer.example", "alice")
-	fmt.Println(again == alice, err)
-	// Output:
-	// 69 <nil>
-	// true <nil>
-}
-
 // A program that has a new owner every second does not remember all of them.
 // An owner that is used all the time costs no read of the store.
 func TestNamesOfManyOwners(t *testing.T) {

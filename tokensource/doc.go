@@ -4,10 +4,11 @@
 // # What it is for
 //
 // Package transport sends the tokens of any [Source]. Packages grant and
-// derived supply tokens. None of them imports another: all import this
-// package. So a program can write a Source of its own, or wrap one.
+// derived supply tokens. None of them imports another: all import this package.
+// So a program can write a Source of its own, or wrap one. A program that uses
+// package grant needs only the errors of this package.
 //
-// # Its types
+// # Types
 //
 // A [Source] supplies tokens. The powers beyond that are small interfaces,
 // which a Source may implement too: a [Renewer] replaces a token that was
@@ -18,6 +19,18 @@
 // [Static] is a Source of one fixed token. [FromOAuth2] and [ToOAuth2] convert
 // from and to the TokenSource of golang.org/x/oauth2. Tokens are *oauth2.Token
 // everywhere.
+//
+// # Example
+//
+//	type vault struct{ client *api.Client } // a Source of your own
+//
+//	func (v vault) Token(ctx context.Context) (*oauth2.Token, error) {
+//		text, err := v.client.Read(ctx, "api-token")
+//		if err != nil {
+//			return nil, fmt.Errorf("%w: %w", tokensource.ErrTemporary, err)
+//		}
+//		return &oauth2.Token{AccessToken: text}, nil
+//	}
 //
 // # Concurrency
 //

@@ -22,8 +22,9 @@ var (
 
 	// ErrNoSubject means that neither the source nor the context names a
 	// subject, see [WithSubject]. A subject of another client or of another
-	// authorization server does not count.
-	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: use WithSubject of its Keeper, or a Source of one subject")
+	// authorization server does not count. A router's context, such as that of
+	// gin, does not have the values of the context of its request.
+	ErrNoSubject = errors.New("tokensource: the context names no subject of this source: pass the context of a request that Require has let through, or of WithSubject of the Keeper, or use a Source of one subject")
 
 	// ErrTemporary means that the authorization server, the store or a function
 	// of the program could not do its work now. A later call may succeed. The
@@ -76,10 +77,14 @@ const (
 // An Error holds the facts of a failed operation. Its text contains no token,
 // code, secret, verifier or response body.
 type Error struct {
-	// Op is what was done: "push" for a pushed authorization request, "exchange",
-	// "refresh", "revoke", "client_credentials", "jwt_bearer", "token_exchange",
-	// "device" for a request for a device code, "device_code" for a request with
-	// one, "extension" for another extension grant, "identity", "load" or "store".
+	// Op is what was done. Requests are "push" for a pushed authorization request,
+	// "exchange", "refresh", "revoke", "client_credentials", "jwt_bearer",
+	// "token_exchange", "device" for a request for a device code, "device_code"
+	// for a request with one, "extension" for another extension grant, "identity",
+	// "register", and "id_token" or "logout_token" for the keys of the server. What
+	// happens in the program is "load" and "store" for the stored grant, "token" if
+	// there is none to hand out, "key" for a key that proves possession,
+	// "authorize" for the answer of the server to a login, "login" and "connect".
 	Op string
 
 	// Kind is one of this package's sentinel errors, or nil.

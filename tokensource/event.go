@@ -12,7 +12,7 @@ import (
 // options, for audit, logs and metrics. It contains no token, code, secret or
 // cookie. A field that the reporter does not know is empty.
 type Event struct {
-	Time     time.Time
+	Time     time.Time // when it happened, by the clock of this machine
 	Kind     EventKind
 	Provider string // the name of the provider
 	ClientID string

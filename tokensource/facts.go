@@ -92,5 +92,6 @@ func (f APIFacts) Clone() APIFacts {
 // A Describer is a Source that knows how the resource servers of its tokens
 // answer. Package transport takes its defaults from it.
 type Describer interface {
+	// APIFacts returns what is known. The result belongs to the caller.
 	APIFacts() APIFacts
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // An OAuth2Source is an oauth2.TokenSource as a [Source]. [FromOAuth2] makes
-// one; the zero OAuth2Source cannot be used.
+// one; the zero OAuth2Source cannot be used. It is safe for concurrent use.
 type OAuth2Source struct {
 	token func() (*oauth2.Token, error) // in a closure, so that nothing prints what source holds
 }

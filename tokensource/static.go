@@ -11,7 +11,7 @@ import (
 
 // A StaticSource always supplies the same token, for scripts and tests. It
 // cannot renew. [Static] makes one; the zero StaticSource supplies
-// [ErrNoGrant].
+// [ErrNoGrant]. It is safe for concurrent use.
 type StaticSource struct {
 	token func() *oauth2.Token // in a closure, so that nothing prints the token
 }

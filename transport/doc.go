@@ -2,17 +2,17 @@
 //
 // # What it is for
 //
-// A Transport wraps the http.RoundTripper of a program. It sends the token of a
-// [tokensource.Source] to the configured origins and nowhere else. If the
+// A [Transport] wraps the http.RoundTripper of a program. It sends the token of
+// a [tokensource.Source] to the configured origins and nowhere else. If the
 // server rejects the token, the Transport renews it, and replays the request
 // once with the new token.
 //
-// # Its types
+// # Types
 //
-// New returns a Transport, and Options are its settings. RetryOptions add
+// [New] returns a Transport, and [Options] are its settings. [RetryOptions] add
 // retries after failures and rate limits. They are off until Options.Retry is
-// set. RateLimitFrom, InsufficientFrom and Challenges read what a response
-// says. Peek lets a predicate look at the beginning of a body.
+// set. [RateLimitFrom], [InsufficientFrom] and [Challenges] read what a
+// response says. [Peek] lets a predicate look at the beginning of a body.
 //
 // # Example
 //
@@ -56,8 +56,9 @@
 // # Errors
 //
 // RoundTrip wraps the errors of the source. Match [tokensource.ErrReauthorize],
-// [tokensource.ErrTemporary] and the others with errors.Is. ErrTokenType and
-// ErrBadToken mean that the token of the source cannot be sent. ErrOtherOrigin
-// means that Options.Strict refused the request. After a deadline the Timeout
-// method of an error returns true. No error contains a token.
+// [tokensource.ErrTemporary] and the others with errors.Is. [ErrTokenType] and
+// [ErrBadToken] mean that the token of the source cannot be sent.
+// [ErrOtherOrigin] means that Options.Strict refused the request. After a
+// deadline the Timeout method of an error returns true. No error contains a
+// token.
 package transport

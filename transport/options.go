@@ -14,7 +14,7 @@ import (
 // defaultReplayBody is MaxReplayBody when it is zero.
 const defaultReplayBody = 64 << 10
 
-// Options are the settings of a Transport. The zero value is the safe default.
+// Options adjusts a Transport. The zero value is the safe default.
 type Options struct {
 	// Base sends the requests. Nil means http.DefaultTransport. It may be another
 	// Transport, for another provider.
@@ -34,7 +34,8 @@ type Options struct {
 	// Endpoints are URLs that never get a token, beside those that the source names
 	// (tokensource.Scoper). A source whose own requests for tokens go through this
 	// Transport must name their endpoint, or it is named here. Otherwise such a
-	// request would wait for the token that it is to obtain.
+	// request would wait for the token that it is to obtain. Nil means those of the
+	// source alone.
 	Endpoints []string
 
 	// InsecureHTTP allows http origins on any host, in Origins and of the source.

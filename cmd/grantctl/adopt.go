@@ -151,8 +151,7 @@ func (a *adopter) adopt(ctx context.Context, c *console, v *vault, tokens []fore
 	return a.finish(c, errors.Join(err, k.Close()))
 }
 
-// one stores a token. A token without an access token is redeemed first,
-// because only that shows that it works.
+// one stores a token.
 func (a *adopter) one(ctx context.Context, k *grant.Keeper, client *oauth.Client, t foreign) error {
 	if t.subject != "" {
 		if there, err := a.isThere(ctx, k, t.subject); there || err != nil {
@@ -160,11 +159,7 @@ func (a *adopter) one(ctx context.Context, k *grant.Keeper, client *oauth.Client
 		}
 	}
 	if t.token.AccessToken == "" {
-		tok, err := client.Refresh(ctx, t.token.RefreshToken)
-		if err != nil {
-			return err
-		}
-		t.token = tok
+		return a.redeemed(ctx, k, client, t)
 	}
 	if t.subject == "" {
 		user, err := client.Identity(ctx, t.token)
@@ -183,13 +178,31 @@ func (a *adopter) one(ctx context.Context, k *grant.Keeper, client *oauth.Client
 	return nil
 }
 
+// redeemed stores what a refresh token is redeemed for: only that shows that it
+// works. Whose it is must be known before that. If nobody can tell afterwards,
+// the user is logged out of the other program for nothing.
+func (a *adopter) redeemed(ctx context.Context, k *grant.Keeper, client *oauth.Client, t foreign) error {
+	if t.subject == "" {
+		return errors.New("nothing says whose refresh token it is, and the server tells that only of an access token: -subject says it")
+	}
+	tok, err := client.Refresh(ctx, t.token.RefreshToken)
+	if err != nil {
+		return err
+	}
+	if _, err := k.Save(context.WithoutCancel(ctx), t.subject, tok); err != nil {
+		return fmt.Errorf("its refresh token was redeemed, and the new one could not be stored: the user must log in again: %w", err)
+	}
+	a.done.Adopted = append(a.done.Adopted, t.subject)
+	return nil
+}
+
 // isThere reports whether a grant exists that must not be replaced.
 func (a *adopter) isThere(ctx context.Context, k *grant.Keeper, subject string) (bool, error) {
 	if a.replace {
 		return false, nil
 	}
 	g, err := k.Grant(ctx, subject)
-	if errors.Is(err, tokensource.ErrNoGrant) || err == nil && g.Dead != "" {
+	if errors.Is(err, tokensource.ErrNoGrant) || err == nil && (g.Dead != "" || !g.LoggedOut.IsZero()) {
 		return false, nil
 	}
 	if err != nil {

@@ -146,3 +146,36 @@ func TestAdoptIsRefused(t *testing.T) {
 	a.secret()
 	a.adopt(good, "-from", "oauth2", "-insecure-plaintext").want(t, 1, "token 1 of 1", "-subject does")
 }
+
+// TestAdoptAfterALogout: the record of a logout stays for a day, and is no
+// grant that could be lost.
+func TestAdoptAfterALogout(t *testing.T) {
+	a := newApp(t)
+	a.secret()
+	g := a.grants()
+	user := a.user(g, 1)
+	if err := g.Logout(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	access, refresh, err := a.fake.IssueToken(user, a.client.ClientID(), scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`{"access_token":%s,"refresh_token":%s}`, quoted(access), quoted(refresh))
+	a.adopt(text, "-from", "oauth2", "-insecure-plaintext").want(t, 0, "adopted "+user+"\n")
+	ctl(t, "", "list", a.url).want(t, 0, "alive, not sealed")
+}
+
+// TestAdoptARefreshTokenOfNobody: it is not redeemed before it is known whose
+// it is.
+func TestAdoptARefreshTokenOfNobody(t *testing.T) {
+	a := newApp(t)
+	a.secret()
+	user, _, refresh := a.other(1)
+	text := fmt.Sprintf(`{"refresh_token":%s}`, quoted(refresh))
+	a.adopt(text, "-from", "oauth2", "-insecure-plaintext").want(t, 1, "nothing says whose refresh token it is", "-subject says it")
+	if n := a.fake.TokenCalls("refresh_token"); n != 0 {
+		t.Errorf("%d refresh requests, want none", n)
+	}
+	a.adopt(text, "-from", "oauth2", "-insecure-plaintext", "-subject", user).want(t, 0, "adopted "+user+"\n")
+}

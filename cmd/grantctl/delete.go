@@ -107,6 +107,10 @@ func loss(e entry) string {
 		return "The connections of a user of the app are not shown any more. The grants stay: revoke ends them."
 	case "connection":
 		return "The account has to be connected again. The grant stays: revoke ends it."
+	case "accounts":
+		return "Nobody is logged in to the command any more. The grants stay: revoke ends them."
+	case "MCP login":
+		return "The user of the command must log in again. The grant stays: revoke ends it."
 	case "pending login":
 		return "The login cannot be finished. Its tokens are not revoked at the server."
 	}

@@ -25,6 +25,11 @@ var otherKinds = []kind{
 	{"due.", "due", "an index of grants with a revocation to make"},
 	{"upkeep.", "upkeep", "which process keeps idle grants alive, and when it looked last"},
 	{"middleware.used.", "used codes", "states of logins that were used already"},
+	{"middleware.server.", "sessions of the server", "which users the server means when it reports a logout: without it such a report ends no session"},
+	{"nativeapp.accounts.", "accounts", "who is logged in to a command: without it nobody is, and the grants stay"},
+	{"mcp.login.", "login claim", "which process of a command logs its user in to an MCP server now"},
+	{"mcp.steps.", "step-ups", "when a command asked an MCP server for more scopes: without it the command may ask again"},
+	{"mcp.", "MCP login", "where the grant of a command at an MCP server is: without it the user logs in again, and the grant stays"},
 	{"client.", "registration", "the client IDs and secrets that an app got when it registered itself: without it the app registers again, and earlier grants are lost"},
 	{storage.NamePrefix, "name key", "the key that storage keys are made with"},
 }

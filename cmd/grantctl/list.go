@@ -85,11 +85,13 @@ func (w *filter) check() error {
 	return nil
 }
 
+// patterns reports whether the filter looks into grants.
+func (w *filter) patterns() bool { return w.subject+w.issuer+w.client != "" }
+
 // any reports whether the filter leaves anything out.
 func (w *filter) any() bool { return *w != filter{} }
 
-// wants reports whether a grant passes. What cannot be read has no subject, so
-// that only its state can be wanted.
+// wants reports whether a grant passes.
 func (w *filter) wants(f *facts) bool {
 	return (w.states == "" || slices.Contains(strings.Split(w.states, ","), f.State)) &&
 		matches(w.subject, f.Subject) && matches(w.issuer, f.Issuer) && matches(w.client, f.Client)
@@ -114,6 +116,7 @@ type lister struct {
 
 	kinds     map[kind]int
 	passed    int // grants that the filter let pass
+	unknown   int // grants that cannot be read, so that no pattern fits them
 	unrevoked int // tokens
 	owing     int // grants that have them
 }
@@ -155,8 +158,14 @@ func (l *lister) rows(ctx context.Context, c *console, v *vault, t *table) error
 
 func (l *lister) wants(e entry) bool {
 	if l.filter.any() {
-		f := e.facts(time.Now())
-		if !e.isGrant() || !l.filter.wants(&f) {
+		if !e.isGrant() {
+			return false
+		}
+		if e.grant == nil && l.filter.patterns() {
+			l.unknown++
+			return false
+		}
+		if f := e.facts(time.Now()); !l.filter.wants(&f) {
 			return false
 		}
 		l.passed++
@@ -188,6 +197,9 @@ func (l *lister) printCounts(w io.Writer) {
 	fmt.Fprintf(w, "grants: %d; other records: %d\n", l.kinds[grantKind], others)
 	if l.filter.any() {
 		fmt.Fprintf(w, "of these, %d grants pass the filter\n", l.passed)
+	}
+	if l.unknown > 0 {
+		fmt.Fprintf(w, "left out: %d grants that cannot be read, so that nobody knows whose they are; list without patterns shows them\n", l.unknown)
 	}
 	if len(parts) > 0 {
 		fmt.Fprintf(w, "of these, %s\n", strings.Join(parts, "; "))

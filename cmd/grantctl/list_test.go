@@ -154,9 +154,18 @@ func TestListFitsATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	z.login(z.grants(), long)
-	r := ctl(t, "", "list", z.url).want(t, 0, "SUBJECT ", "api.x.com", "in 119 min", "dead: refused", "logged out, 2", "üü…")
+	wide, marked := strings.Repeat("張", 40), strings.Repeat("e\u0301", 40) // two columns each, and one for two characters
+	for _, id := range []string{wide, marked, "張三"} {
+		if err := z.fake.AddUser(oauthtest.User{ID: id, Name: "A User", Username: "wide"}); err != nil {
+			t.Fatal(err)
+		}
+		z.login(z.grants(), id)
+	}
+	r := ctl(t, "", "list", z.url).want(t, 0, "SUBJECT ", "api.x.com", "in 119 min", "dead: refused", "logged out, 2", "üü…",
+		strings.Repeat("張", 9)+"…   api.x.com  ", strings.Repeat("e\u0301", 19)+"…  api.x.com  ", "張三"+strings.Repeat(" ", 18)+"api.x.com  ")
 	for line := range strings.Lines(r.stdout) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+		n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) + strings.Count(line, "張") - strings.Count(line, "\u0301")
+		if n > 80 {
 			t.Errorf("list printed %d columns: %q", n, line)
 		}
 	}
@@ -175,7 +184,7 @@ func TestListFilter(t *testing.T) {
 		{"states that cannot be read", []string{"-state", "cannot be opened,cannot be read,damaged"}, 4},
 		{"a subject", []string{"-subject", "9000001"}, 1},
 		{"a pattern of subjects", []string{"-subject", "900000[12]"}, 2},
-		{"all that have a subject", []string{"-subject", "*"}, 9},
+		{"all that have a subject", []string{"-subject", "*"}, 5},
 		{"a server", []string{"-issuer", "https://api.x.com/*"}, 5},
 		{"another server", []string{"-issuer", "https://login.example/*"}, 0},
 		{"a client", []string{"-client", z.client.ClientID()}, 5},
@@ -191,6 +200,10 @@ func TestListFilter(t *testing.T) {
 				t.Errorf("list %q printed %d grants, want %d:\n%s", tt.flags, n, tt.want, r.stdout)
 			}
 		})
+	}
+	ctl(t, "", "list", "-subject", "9000001", z.url).want(t, 0, "left out: 4 grants that cannot be read")
+	if r := ctl(t, "", "list", "-state", "alive", z.url).want(t, 0); strings.Contains(r.stderr, "left out") {
+		t.Errorf("list of a state says %q, want nothing left out: states are known of all", r.stderr)
 	}
 	ctl(t, "", "list", "-state", "gone", z.url).want(t, 2, "-state takes these", "logged out")
 	ctl(t, "", "list", "-subject", "[", z.url).want(t, 2, "a pattern is")

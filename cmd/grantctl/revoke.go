@@ -41,6 +41,9 @@ func revokeCommand() *command {
 					}
 					if err == nil && !*yes {
 						err = confirm(ctx, c, e, args[1], "revoke", "The user must log in again.")
+						if err == nil {
+							err = v.same(ctx, e)
+						}
 					}
 					if err == nil {
 						err = a.revoke(ctx, c, v, e.grant)
@@ -68,6 +71,19 @@ func revocable(e entry) error {
 		return fmt.Errorf("its tokens cannot be read, so nothing was revoked: %w", e.err)
 	case !e.grant.LoggedOut.IsZero() && e.grant.Unrevoked == 0:
 		return errors.New("it is logged out already, and its tokens are revoked")
+	}
+	return nil
+}
+
+// same refuses if the user has logged in again since e was read: the operator
+// was shown another grant.
+func (v *vault) same(ctx context.Context, e entry) error {
+	now, err := v.entry(ctx, e.key)
+	if err != nil {
+		return err
+	}
+	if now.grant == nil || now.grant.Epoch != e.grant.Epoch {
+		return errors.New("it has changed meanwhile, so nothing was revoked: look at it again")
 	}
 	return nil
 }

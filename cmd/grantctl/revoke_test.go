@@ -1,12 +1,14 @@
 package main_test
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	grantctl "github.com/authtrip/authtrip/cmd/grantctl"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
 
@@ -41,6 +43,26 @@ func TestRevoke(t *testing.T) {
 	a.wantNoSecret("revoke", r)
 	a.ctl("", "revoke", "-yes", a.url, a.key(user)).want(t, 1, "it is logged out already")
 	a.ctl("", "revoke", "-yes", "-o", "json", a.url, a.key(other)).want(t, 0, `{"revoked":"`+a.key(other)+`"}`)
+}
+
+// TestRevokeOfAGrantThatChanges: while the operator thinks, the user logs out
+// and in again.
+func TestRevokeOfAGrantThatChanges(t *testing.T) {
+	a := newApp(t)
+	g := a.grants()
+	user := a.user(g, 1)
+	a.secret()
+	var stdout, stderr bytes.Buffer
+	code := grantctl.RunAt(t.Context(), a.fake.Transport(), []string{"revoke", a.url, user}, &hook{user + "\n", func() {
+		if err := g.Logout(t.Context(), user); err != nil {
+			t.Error(err)
+		}
+		a.login(g, user)
+	}}, &stdout, &stderr)
+	result{code, stdout.String(), stderr.String()}.want(t, 1, "it has changed meanwhile, so nothing was revoked")
+	if n := a.live(user); n != 2 {
+		t.Errorf("%d tokens of the new login are good after revoke, want 2", n)
+	}
 }
 
 // TestRevokeWithoutAnAnswer: the grant ends, and the app's processes go on.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
+	"unicode"
 )
 
 // The widths of the columns of a narrow table, and the space between them, come
@@ -69,8 +69,8 @@ func (t *table) row(e entry, now time.Time) error {
 
 func (t *table) narrowRow(subject string, f *facts, condition string, now time.Time) error {
 	line := func(subject, server, expiry, state string) error {
-		_, err := fmt.Fprintln(t.out, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %-*s  %s", subjectWidth, cut(subject, subjectWidth),
-			serverWidth, cut(server, serverWidth), expiryWidth, cut(expiry, expiryWidth), cut(state, stateWidth)), " "))
+		_, err := fmt.Fprintln(t.out, strings.TrimRight(column(subject, subjectWidth)+"  "+column(server, serverWidth)+"  "+
+			column(expiry, expiryWidth)+"  "+column(state, stateWidth), " "))
 		return err
 	}
 	if t.rows == 1 {
@@ -81,13 +81,46 @@ func (t *table) narrowRow(subject string, f *facts, condition string, now time.T
 	return line(subject, or(host(f.Issuer)), distance(f.Expiry, now), condition)
 }
 
-// cut returns text with at most width characters. What was cut off is an
+// column returns text in exactly width columns. If it is longer, its end is an
 // ellipsis.
-func cut(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
-		return text
+func column(text string, width int) string {
+	total, fits := 0, 0 // columns, and the bytes that leave room for the ellipsis
+	for i, r := range text {
+		if total < width {
+			fits = i
+		}
+		total += columnsOf(r)
 	}
-	return string([]rune(text)[:width-1]) + "…"
+	if total <= width {
+		return text + strings.Repeat(" ", width-total)
+	}
+	text = text[:fits]
+	total = 0
+	for _, r := range text {
+		total += columnsOf(r)
+	}
+	return text + "…" + strings.Repeat(" ", width-1-total)
+}
+
+// double are the characters that take two columns on a terminal (Unicode
+// Standard Annex 11, W and F), in blocks: those of East Asia, and emoji.
+var double = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0xa4cf, Stride: 1}, {Lo: 0xa960, Hi: 0xa97f, Stride: 1}, {Lo: 0xac00, Hi: 0xd7a3, Stride: 1},
+		{Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe10, Hi: 0xfe6f, Stride: 1}, {Lo: 0xff01, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0x16fe0, Hi: 0x1b2ff, Stride: 1}, {Lo: 0x1f300, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
+}
+
+// columnsOf returns how many columns a character takes.
+func columnsOf(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case unicode.Is(double, r):
+		return 2
+	}
+	return 1
 }
 
 // host returns the host of a server's address, or the address if it has none.

@@ -18,6 +18,9 @@ import (
 // app has registered, port included.
 const redirectURL = "http://127.0.0.1:8765/callback"
 
+// program names the folder of the logins.
+const program = "posts"
+
 var scopes = []string{"tweet.read", "tweet.write", "users.read", "offline.access"}
 
 // open opens the logins of the program. The key that seals them is in the
@@ -31,7 +34,7 @@ func open(ctx context.Context, c *command) (*nativeapp.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nativeapp.Open(ctx, "posts", client, &nativeapp.Options{
+	return nativeapp.Open(ctx, program, client, &nativeapp.Options{
 		Account: c.account, Keys: keyring.New(), AnyPort: server.AnyLoopbackPort,
 		In: c.in, Out: c.err,
 		Transport: &transport.Options{Retry: &transport.RetryOptions{}},

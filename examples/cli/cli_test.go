@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/authtrip/authtrip/tokensource/nativeapp/nativeapptest"
@@ -78,6 +82,8 @@ func TestTheProgramStaysLoggedIn(t *testing.T) {
 	m.want(`2244994945 "XDevelopers"`, 0, "whoami")
 	m.want("Posted ", 0, "post", "hello")
 	m.want("The key is in the file ", 0, "status")
+	m.want("The key is in the file ", 0, "key", "file")
+	m.want("no D-Bus session", 1, "key", "keychain")
 	m.fake.ExpireAccess("")
 	var wg sync.WaitGroup
 	for range 4 {
@@ -101,6 +107,56 @@ func TestTheProgramStaysLoggedIn(t *testing.T) {
 	}
 }
 
+// A program that is asked to end in the middle of a refresh finishes it. The
+// next run has the new token and waits for nobody.
+func TestSIGTERMDuringARefresh(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the variable BROWSER names a browser on Linux only")
+	}
+	m := newMachine(t)
+	var armed atomic.Bool // the next request for tokens is the refresh
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == xapi.PathToken && armed.CompareAndSwap(true, false) {
+			close(asked)
+			<-answer
+		}
+		m.fake.ServeHTTP(w, r)
+	}))
+	defer slow.Close()
+	m.env = append(m.env, "POSTS_SERVER="+slow.URL)
+	m.want("Logged in as", 0, "login")
+	m.fake.ExpireAccess("")
+	armed.Store(true)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "whoami")
+	cmd.Env = m.env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the status says it
+		close(ended)
+	}()
+	select {
+	case <-asked:
+	case <-ended:
+		t.Fatal("the program has ended without a refresh")
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	close(answer)
+	<-ended
+	if code := cmd.ProcessState.ExitCode(); code != 1 && code != 0 {
+		t.Errorf("the program ended with status %d, want by itself", code)
+	}
+	m.want("XDevelopers", 0, "whoami")
+	if n := m.fake.TokenCalls("refresh_token"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
+}
+
 func TestATokenFromTheEnvironment(t *testing.T) {
 	m := newMachine(t)
 	token, _, err := m.fake.IssueToken("", oauthtest.PublicApp().ClientID, scopes...)
@@ -117,7 +173,7 @@ func TestATokenFromTheEnvironment(t *testing.T) {
 
 func TestTheProgramSaysWhatToDo(t *testing.T) {
 	m := newMachine(t)
-	for _, args := range [][]string{{}, {"post"}, {"post", "a", "b"}, {"who"}, {"whoami", "x"}, {"-x"}, {"default"}, {"demo", "x"}} {
+	for _, args := range [][]string{{}, {"post"}, {"post", "a", "b"}, {"who"}, {"whoami", "x"}, {"-x"}, {"default"}, {"demo", "x"}, {"key"}, {"key", "safe"}} {
 		m.want("Usage: cli", 2, args...)
 	}
 	m.env = append(m.env, "POSTS_SERVER=", "POSTS_CLIENT_ID=")

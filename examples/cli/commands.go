@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/authtrip/authtrip/storage/keyring"
+	"github.com/authtrip/authtrip/storage/userstore"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 )
 
@@ -55,6 +57,26 @@ func (c *command) status(ctx context.Context) error {
 	s, err := c.app.Status(ctx)
 	fmt.Fprint(c.out, s)
 	return err
+}
+
+// key moves the key that seals the logins: this machine has a keychain now, or
+// the program is to run where its keychain cannot be reached.
+func (c *command) key(ctx context.Context, place string) error {
+	var to userstore.KeySource
+	switch place {
+	case "keychain":
+		to = keyring.New()
+	case "file":
+	default:
+		return errUsage
+	}
+	folder, err := userstore.Open(ctx, program, &userstore.Options{Keys: keyring.New()})
+	if err != nil {
+		return err
+	}
+	err = folder.MoveKey(ctx, to)
+	fmt.Fprintf(c.out, "The key is %s.\n", folder.Key())
+	return errors.Join(err, folder.Close())
 }
 
 func (c *command) logout(ctx context.Context) error {

@@ -73,13 +73,13 @@ func (d *demonstration) all(ctx context.Context) error {
 // process runs the program in a process of its own. When it shows a URL to
 // open, a user opens it elsewhere and pastes the address at the end.
 func (d *demonstration) process(ctx context.Context, args []string) error {
-	program, err := os.Executable()
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env, cmd.Stdout = d.env, d.out
 	input, err := cmd.StdinPipe()
 	if err != nil {

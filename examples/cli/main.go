@@ -1,7 +1,7 @@
 // The program cli is a command that acts for its user at X, and stays logged
 // in. Try it without an account, at a fake of X:
 //
-//	go run github.com/authtrip/authtrip/examples/cli demo
+//	go run ./examples/cli demo
 //
 // With an app of your own at X: register it as a native app with the redirect
 // URL http://127.0.0.1:8765/callback, set POSTS_CLIENT_ID to its client ID, and
@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/authtrip/authtrip/storage/userstore"
 	"github.com/authtrip/authtrip/tokensource"
@@ -29,6 +30,7 @@ const usage = `Usage: cli [-account NAME] [-no-browser] COMMAND
   post TEXT     post a text
   status        say who is logged in, and where the login is kept
   default NAME  make an account the default
+  key PLACE     move the key of the logins into the "keychain" or a "file"
   logout        log out, and revoke the tokens at X
   demo          do all of this at a fake of X: no account is needed
 
@@ -41,7 +43,10 @@ Flags:
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// The command "timeout" and many supervisors send SIGTERM. A refresh that has
+	// begun is finished all the same. A second signal ends the program at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], &command{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)
@@ -94,7 +99,7 @@ func advice(err error) string {
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return err.Error() + ". Log in: cli login"
 	case errors.Is(err, userstore.ErrKeychain):
-		return err.Error() + ". Unlock the keychain, or set POSTS_TOKEN"
+		return err.Error() + ". Unlock the keychain, or set POSTS_TOKEN. If there is no keychain any more, delete the folder and log in again"
 	}
 	return err.Error()
 }
@@ -113,9 +118,10 @@ func (c *command) do(ctx context.Context) error {
 		"login": c.login, "whoami": c.whoami, "status": c.status, "logout": c.logout,
 		"post":    func(ctx context.Context) error { return c.post(ctx, rest[0]) },
 		"default": func(ctx context.Context) error { return c.app.SetDefault(ctx, rest[0]) },
+		"key":     func(ctx context.Context) error { return c.key(ctx, rest[0]) },
 	}[name]
 	takes := 0
-	if name == "post" || name == "default" {
+	if name == "post" || name == "default" || name == "key" {
 		takes = 1
 	}
 	if !ok || len(rest) != takes {

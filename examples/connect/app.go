@@ -134,8 +134,12 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 // login is the app's own login. A real one asks for a password.
 func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	user, err := a.data.users.find(r.Context(), r.PostFormValue("name"))
-	if err != nil {
+	switch {
+	case errors.Is(err, errName):
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	case err != nil: // its text is for the operator
+		http.Error(w, "the database cannot be reached", http.StatusServiceUnavailable)
 		return
 	}
 	if err := a.sessions.RenewToken(r.Context()); err != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
@@ -35,8 +37,9 @@ type users interface {
 
 var errName = errors.New("a name has 1 to 40 characters")
 
+// checkName refuses what a table cannot hold.
 func checkName(name string) error {
-	if n := len([]rune(name)); n == 0 || n > 40 {
+	if n := utf8.RuneCountInString(name); n == 0 || n > 40 || !utf8.ValidString(name) || strings.Contains(name, "\x00") {
 		return errName
 	}
 	return nil

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +41,9 @@ type terms struct {
 type capability struct {
 	ID string `json:"id"`
 	terms
+
+	end   func()                              // it is revoked or forgotten
+	onEnd func(f func()) (forget func() bool) // calls f then, unless forget was called before
 }
 
 // capabilities are all that are good. They are kept in memory: a restart of the
@@ -69,7 +74,10 @@ func (c *capabilities) issue(t terms) (id, secret string, err error) {
 	if len(c.good) >= maxCapabilities {
 		return "", "", fmt.Errorf("there are %d capabilities: revoke some", maxCapabilities)
 	}
-	c.good[sha256.Sum256([]byte(secret))] = &capability{ID: id, terms: t}
+	lives, end := context.WithCancel(context.Background())
+	c.good[sha256.Sum256([]byte(secret))] = &capability{ID: id, terms: t, end: end, onEnd: func(f func()) func() bool {
+		return context.AfterFunc(lives, f)
+	}}
 	return id, secret, nil
 }
 
@@ -82,6 +90,8 @@ func (t *terms) check(now time.Time) error {
 		return errors.New("methods are missing, such as [\"GET\"]")
 	case slices.ContainsFunc(t.Methods, func(m string) bool { return m == "" || m != strings.ToUpper(m) }):
 		return errors.New("methods are written in capital letters")
+	case slices.Contains(t.Methods, http.MethodTrace), slices.Contains(t.Methods, http.MethodConnect):
+		return errors.New("the answer to TRACE can contain the token, and CONNECT is for proxies")
 	case t.Calls < 1:
 		return errors.New("calls must be 1 or more")
 	case !t.Expires.After(now) || t.Expires.Sub(now) > maxLifetime:
@@ -109,12 +119,28 @@ func (c *capabilities) spend(secret, method string) (capability, error) {
 	return *held, nil
 }
 
-// revoke ends the capability with this ID and reports whether it was good.
+// while returns a context for one call. It ends with the capability, so that no
+// stream goes on for longer. Its cause is then errUnknown. The caller must call
+// done at the end of the call.
+func (c *capabilities) while(ctx context.Context, held *capability) (_ context.Context, done func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	ctx, stop := context.WithTimeoutCause(ctx, held.Expires.Sub(c.now()), errUnknown)
+	forget := held.onEnd(func() { end(errUnknown) })
+	return ctx, func() {
+		forget()
+		stop()
+		end(nil)
+	}
+}
+
+// revoke ends the capability with this ID, and the calls that are under way
+// with it. It reports whether the capability was good.
 func (c *capabilities) revoke(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for hash, held := range c.good {
 		if held.ID == id {
+			held.end()
 			delete(c.good, hash)
 			return true
 		}
@@ -140,6 +166,7 @@ func (c *capabilities) sweep() {
 	now := c.now()
 	for hash, held := range c.good {
 		if !held.Expires.After(now) {
+			held.end()
 			delete(c.good, hash)
 		}
 	}

@@ -73,8 +73,7 @@ type callKey struct{}
 
 // ServeHTTP passes one call on, and writes its line into the audit.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	held, err := g.allowed.spend(secret, r.Method)
+	held, err := g.allowed.spend(shown(r), r.Method)
 	answer := &counted{ResponseWriter: w}
 	current := &call{err: err}
 	defer g.log(r, &held, answer, current, time.Now()) // also if the caller leaves, which is a panic
@@ -84,9 +83,21 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if current.err != nil {
 		refuse(answer, current.err)
 	} else {
-		ctx := context.WithValue(g.grants.WithSubject(r.Context(), held.Subject), callKey{}, current)
+		ctx, done := g.allowed.while(r.Context(), &held)
+		defer done()
+		ctx = context.WithValue(g.grants.WithSubject(ctx, held.Subject), callKey{}, current)
 		g.proxy.ServeHTTP(answer, r.WithContext(ctx))
 	}
+}
+
+// shown returns the secret of the capability that a call shows, or "". The name
+// of the scheme may have any case (RFC 9110 section 11.1).
+func shown(r *http.Request) string {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return secret
 }
 
 // log writes one line of the audit. It has no query, no header and no body,
@@ -116,6 +127,9 @@ func rewrite(r *httputil.ProxyRequest) {
 
 // fail answers a call to which the API gave no answer.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
+	if cause := context.Cause(r.Context()); errors.Is(cause, errUnknown) {
+		err = cause
+	}
 	if current, ok := r.Context().Value(callKey{}).(*call); ok {
 		current.err = err
 	}

@@ -12,8 +12,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -259,6 +261,66 @@ func TestTheCallerLeaves(t *testing.T) {
 	}
 }
 
+// TestStreamOfACapabilityThatEnds: the stream ends with it, also if the API
+// would send for ever.
+func TestStreamOfACapabilityThatEnds(t *testing.T) {
+	for name, end := range map[string]func(w *world, id string){
+		"revoked": func(w *world, id string) { w.allowed.revoke(id) },
+		"expired": func(*world, string) {}, // it lives for 300 ms
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(rw, "part")
+				_ = http.NewResponseController(rw).Flush()
+				<-r.Context().Done()
+				panic(http.ErrAbortHandler) // it would go on
+			})
+			issued := time.Now()
+			w.allowed.now = func() time.Time { return issued } // a slow machine begins the call in time
+			id, secret := w.issue(t, func(t *terms) {
+				if t.Expires = issued.Add(time.Hour); name == "expired" {
+					t.Expires = issued.Add(300 * time.Millisecond)
+				}
+			})
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.gate.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "bearer "+secret)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			end(w, id)
+			body, err := io.ReadAll(resp.Body)
+			if refused := resp.StatusCode == http.StatusUnauthorized; err == nil && !refused || ctx.Err() != nil {
+				t.Errorf("answer = %d %q, %v, want a stream that breaks off", resp.StatusCode, body, err)
+			}
+		})
+	}
+}
+
+// TestCallOfACapabilityThatIsRevoked: the API has not answered yet.
+func TestCallOfACapabilityThatIsRevoked(t *testing.T) {
+	asked := make(chan struct{})
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	})
+	id, secret := w.issue(t, nil)
+	go func() {
+		<-asked
+		w.allowed.revoke(id)
+	}()
+	resp, body := w.do(t, secret, http.MethodGet, "/", "")
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "invalid_capability") {
+		t.Errorf("answer = %d %q, want 401 invalid_capability", resp.StatusCode, body)
+	}
+}
+
 func TestTermsThatAreRefused(t *testing.T) {
 	now := time.Now()
 	good := terms{Subject: "1", Origin: "https://api.x.com", Methods: []string{"GET"}, Calls: 1, Expires: now.Add(time.Minute)}
@@ -269,7 +331,9 @@ func TestTermsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*terms){
 		"no subject": func(t *terms) { t.Subject = "" }, "no method": func(t *terms) { t.Methods = nil },
 		"a method in small letters": func(t *terms) { t.Methods = []string{"get"} }, "no calls": func(t *terms) { t.Calls = 0 },
-		"expired": func(t *terms) { t.Expires = now }, "too long": func(t *terms) { t.Expires = now.Add(25 * time.Hour) },
+		"a method whose answer has the token": func(t *terms) { t.Methods = []string{"GET", "TRACE"} },
+		"a method for proxies":                func(t *terms) { t.Methods = []string{"CONNECT"} },
+		"expired":                             func(t *terms) { t.Expires = now }, "too long": func(t *terms) { t.Expires = now.Add(25 * time.Hour) },
 	} {
 		bad := good
 		change(&bad)
@@ -372,6 +436,35 @@ func TestProgram(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("run = %v", err)
+	}
+}
+
+// TestServe_WhichIsStoppedDuringACall: the call is finished first.
+func TestServe_WhichIsStoppedDuringACall(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	l, err := listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var finished atomic.Bool
+	served := make(chan error, 1)
+	go func() {
+		served <- serve(ctx, l, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			stop()
+			for range 1000 { // gives way to serve, which must not return
+				runtime.Gosched()
+			}
+			finished.Store(true)
+			_, _ = io.WriteString(rw, "done")
+		}))
+	}()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := send(t, r)
+	if err := <-served; err != nil || !finished.Load() || body != "done" {
+		t.Errorf("serve = %v, and the call ended with %q, want nil after the whole call", err, body)
 	}
 }
 

@@ -72,10 +72,14 @@ func run(ctx context.Context, address, operator string, out io.Writer) (err erro
 		return errors.Join(err, gateListener.Close())
 	}
 	explain(out, adminListener.Addr(), gateListener.Addr(), key, subject, origins[0])
-	failed := make(chan error, 2)
-	go func() { failed <- serve(ctx, gateListener, gate) }()
-	go func() { failed <- serve(ctx, adminListener, newAdmin(allowed, key, origins)) }()
-	return errors.Join(<-failed, <-failed)
+	ctx, stop := context.WithCancel(ctx) // one without the other is of no use
+	defer stop()
+	ended := make(chan error, 2)
+	go func() { ended <- serve(ctx, gateListener, gate) }()
+	go func() { ended <- serve(ctx, adminListener, newAdmin(allowed, key, origins)) }()
+	first := <-ended
+	stop()
+	return errors.Join(first, <-ended)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -85,15 +89,17 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // serve answers until ctx ends. A stream that is under way then has 5 seconds.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	stopped := context.AfterFunc(ctx, func() {
-		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer stop()
-		_ = server.Shutdown(patience)
-		_ = server.Close()
-	})
-	defer stopped()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
 		return err
+	case <-ctx.Done():
+	}
+	patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	if server.Shutdown(patience) != nil {
+		_ = server.Close() // ends the rest
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package moving_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,11 +94,8 @@ func TestTwoProcesses(t *testing.T) {
 		store := storage.NewMemory()
 		var keepers [2]*grant.Keeper
 		for i := range keepers {
-			tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh}
-			if i > 0 {
-				tok = nil // only one process brings the old token
-			}
-			api, keeper, err := moving.AfterOAuth2(t.Context(), client, store, user, tok)
+			old := &oauth2.Token{AccessToken: access, RefreshToken: refresh}
+			api, keeper, err := moving.AfterOAuth2(t.Context(), client, store, user, old)
 			if err != nil || api == nil {
 				t.Fatal(err)
 			}
@@ -125,6 +123,42 @@ func TestTwoProcesses(t *testing.T) {
 			t.Errorf("the source of x/oauth2 supplies %v, want a good token", err)
 		}
 	})
+}
+
+// TestAFurtherRunWithTheOldToken: the old file is still there after a refresh.
+// What is stored is newer, and stays. A program without an old token begins
+// too.
+func TestAFurtherRunWithTheOldToken(t *testing.T) {
+	fake, app, store := xapi.New(t, nil), oauthtest.ConfidentialApp(), storage.NewMemory()
+	user := oauthtest.DefaultUser().ID
+	client, err := fakeuser.Client(fake, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(old *oauth2.Token) *grant.Source {
+		_, keeper, err := moving.AfterOAuth2(t.Context(), client, store, user, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = keeper.Close() })
+		return moving.AfterMutex(keeper, user)
+	}
+	if _, err := start(nil).Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
+		t.Errorf("Token() without any token = %v, want ErrNoGrant", err)
+	}
+	access, refresh, err := fake.IssueToken(user, app.ClientID, "users.read", "offline.access")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := &oauth2.Token{AccessToken: access, RefreshToken: refresh}
+	renewed, err := start(old).Renew(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := start(old).Token(t.Context())
+	if err != nil || tok.AccessToken != renewed.AccessToken || fake.Token(tok.AccessToken).Dead != "" {
+		t.Errorf("Token() of the next run = %v, want the renewed token", err)
+	}
 }
 
 // atOnce runs f for two processes and returns how many failed.

@@ -2,6 +2,7 @@ package moving
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"golang.org/x/oauth2"
@@ -20,18 +21,22 @@ func BeforeOAuth2(ctx context.Context, config *oauth2.Config, tok *oauth2.Token)
 	return config.Client(ctx, tok)
 }
 
-// AfterOAuth2 takes over the token that the program had, once, and returns a
-// client that works in each further run and in every process. The caller closes
-// the keeper at its end.
-func AfterOAuth2(ctx context.Context, client *oauth.Client, store storage.Store, user string, tok *oauth2.Token) (*http.Client, *grant.Keeper, error) {
+// AfterOAuth2 takes over the token that the program had, in the first run, and
+// returns a client that works in each further run and in every process. A grant
+// that is stored already is newer than the old token, and stays. The caller
+// closes the keeper at its end.
+func AfterOAuth2(
+	ctx context.Context, client *oauth.Client, store storage.Store, user string, old *oauth2.Token,
+) (*http.Client, *grant.Keeper, error) {
 	grants, err := grant.New(client, store, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if tok != nil {
-		if _, err := grants.Save(ctx, user, tok); err != nil {
-			return nil, nil, err
-		}
+	if _, err = grants.Grant(ctx, user); errors.Is(err, tokensource.ErrNoGrant) && old != nil {
+		_, err = grants.Save(ctx, user, old)
+	}
+	if err != nil && !errors.Is(err, tokensource.ErrNoGrant) {
+		return nil, nil, errors.Join(err, grants.Close())
 	}
 	authenticated, err := transport.New(grants.Source(user), nil)
 	if err != nil {

@@ -23,7 +23,10 @@ import (
 func BeforeZitadel(mux *http.ServeMux, party rp.RelyingParty) {
 	mux.Handle("GET /login", rp.AuthURLHandler(uuid.NewString, party))
 	mux.Handle("GET /callback", rp.CodeExchangeHandler(
-		func(w http.ResponseWriter, _ *http.Request, tokens *zitadel.Tokens[*zitadel.IDTokenClaims], _ string, _ rp.RelyingParty) {
+		func(
+			w http.ResponseWriter, _ *http.Request,
+			tokens *zitadel.Tokens[*zitadel.IDTokenClaims], _ string, _ rp.RelyingParty,
+		) {
 			fmt.Fprintln(w, "Hello,", tokens.IDTokenClaims.Name)
 		}, party))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/clock"
@@ -27,6 +28,7 @@ const (
 
 	batch     = 16 // records that one look works on
 	looksOpen = 8  // looks at once: a server that hangs must not stop the work for the others
+	readsOpen = 16 // reads at once of one caller who asks for all parts; it divides Parts
 	tries     = 5  // writes of one part that other processes may overtake
 
 	// slow is how long the work on one entry may take before the look passes over
@@ -159,17 +161,30 @@ func (x *Index) Enlist(ctx context.Context, e Entry) error {
 	return errors.New("grant: other processes write to the index of due work all the time")
 }
 
-// Keys returns the keys of an owner that begin with prefix. It reads all parts.
+// Keys returns the keys of an owner that begin with prefix. It reads all parts,
+// sixteen at a time.
+//
+// A part that is damaged, or whose key is gone, has no keys: no process works
+// on what it names. Otherwise one bad part would stop every caller. A part of a
+// later version is an error, because newer processes work on it.
 func (x *Index) Keys(ctx context.Context, of Owner, prefix string) ([]string, error) {
 	var keys []string
-	for part := range uint64(Parts) {
-		r, err := x.read(ctx, part)
-		if err != nil {
-			return nil, err
+	for first := uint64(0); first < Parts; first += readsOpen {
+		var parts [readsOpen]stored
+		var errs [readsOpen]error
+		var reads sync.WaitGroup
+		for i := range uint64(readsOpen) {
+			reads.Go(func() { parts[i], errs[i] = x.read(ctx, first+i) })
 		}
-		for _, e := range r.list {
-			if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
-				keys = append(keys, e.Key)
+		reads.Wait()
+		for i, err := range errs {
+			if err != nil && (!unusable(err) || errors.Is(err, ErrLater)) {
+				return nil, err
+			}
+			for _, e := range parts[i].list {
+				if e.Owner == of && strings.HasPrefix(e.Key, prefix) {
+					keys = append(keys, e.Key)
+				}
 			}
 		}
 	}

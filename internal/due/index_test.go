@@ -1,8 +1,11 @@
 package due_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/clock"
@@ -55,6 +58,65 @@ func TestAppsWithDifferentSealKeys(t *testing.T) {
 			t.Errorf("Enlist() of one more app = %v, want no error", err)
 		}
 	}
+}
+
+// damaged is a store in which some records cannot be read, and each read takes
+// a while.
+type damaged struct {
+	storage.Store
+	errs map[string]error
+	read time.Duration
+}
+
+func (s damaged) Get(ctx context.Context, key string) (storage.Record, error) {
+	time.Sleep(s.read)
+	if err := s.errs[key]; err != nil {
+		return storage.Record{}, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// One part of 256 that nobody can read does not keep Keys from the others. A
+// store that fails does.
+func TestKeys_WhenOnePartCannotBeRead(t *testing.T) {
+	down := errors.New("connection refused")
+	for name, tt := range map[string]struct{ part, want error }{
+		"damaged":               {storage.ErrCorrupt, nil},
+		"of a key that is gone": {seal.ErrUnsealed, nil},
+		"of a later version":    {due.ErrLater, due.ErrLater},
+		"the store is down":     {down, down},
+	} {
+		memory := storage.NewMemory()
+		x := &due.Index{Store: &timed.Store{Store: memory, Timeout: time.Second}, Clock: clock.Machine()}
+		if err := x.Enlist(t.Context(), due.Entry{Key: "login.a", Owner: 1, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		errs := map[string]error{}
+		bad := (due.Of("login.a") + 1) % due.Parts
+		for number := range 16 {
+			errs[due.PartName(bad, number)] = tt.part
+		}
+		x.Store.Store = damaged{Store: memory, errs: errs}
+		keys, err := x.Keys(t.Context(), 1, "login.")
+		if !errors.Is(err, tt.want) || tt.want == nil && !slices.Equal(keys, []string{"login.a"}) {
+			t.Errorf("Keys() with a part that is %s = %q, %v, want login.a, or %v", name, keys, err, tt.want)
+		}
+	}
+}
+
+// A caller has 25 seconds for a disconnect. Reading one part after the other
+// would take 26.
+func TestKeys_WhenTheStoreNeedsAHundredMilliseconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &due.Index{Clock: clock.Machine(), Store: &timed.Store{
+			Store: damaged{Store: storage.NewMemory(), read: 100 * time.Millisecond}, Timeout: time.Second,
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := x.Keys(ctx, 1, "login."); err != nil {
+			t.Errorf("Keys() within 5 s = %v, want nil", err)
+		}
+	})
 }
 
 func TestWithout(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtrip/authtrip/tokensource/nativeapp/nativeapptest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
@@ -24,14 +24,19 @@ const (
 	commands     = 16 // of one user at once
 	killedOf     = 8  // of these, at most, are killed
 	tokenLatency = 150 * time.Millisecond
-	killWithin   = 400 * time.Millisecond // of their start
+	shortest     = 400 * time.Millisecond // in which commands are killed
+
+	// spacing is how old a token must be before a command believes that the API
+	// rejects it: grant.Options.RenewSpacing.
+	spacing = 10 * time.Second
 )
 
 // TestG1_CommandsInParallel runs sixteen commands of one user at each expiry of
-// the access token, and kills some of them at random moments. Each command
-// makes one call and ends. The server ends a grant at the second use of a
-// refresh token. So only a login is lost whose command died between redeeming
-// and storing, and the other commands say so.
+// the access token, and kills some of them at random moments. They are those of
+// examples/cli, as a user would build and run it: each makes one call and ends.
+// The server ends a grant at the second use of a refresh token. So only a login
+// is lost whose command died between redeeming and storing, and the other
+// commands say so.
 func TestG1_CommandsInParallel(t *testing.T) { commandFleet(t, 0) }
 
 // TestG1_CommandsInParallelWithinAGraceWindow does the same at a server that
@@ -46,35 +51,41 @@ func commandFleet(t *testing.T, grace time.Duration) {
 		k.Token.GraceWindow = grace
 		k.Authorize.AnyLoopbackPort = true
 	})
+	app := oauthtest.PublicApp()
+	app.RedirectURLs = []string{"http://127.0.0.1:8765/callback"} // as examples/cli has it
+	if err := f.fake.Register(app); err != nil {
+		t.Fatal(err)
+	}
 	f.fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Delay: tokenLatency}, -1)
-	c := &commandUsers{fleet: f, grace: grace, program: buildCommand(t), dir: t.TempDir()}
+	c := &commandUsers{fleet: f, grace: grace, program: buildCommand(t)}
 	seed := uint64(time.Now().UnixNano())
-	homes, expiries := scale(2, 10), scale(5, 20)
+	homes, expiries := scale(5, 10), scale(2, 10)
 	var wg sync.WaitGroup
 	for i, id := range users(0, homes) {
 		h := &commandHome{commandUsers: c, id: id, random: rand.New(rand.NewPCG(seed, uint64(i)))}
+		h.env = append(nativeapptest.Env(t), "POSTS_SERVER="+f.setup.Server)
 		if err := f.fake.AddUser(oauthtest.User{ID: id, Username: "user" + id}); err != nil {
 			t.Fatal(err)
 		}
 		h.login()
 		wg.Go(func() {
-			for n := range expiries {
-				// At reduced scale one expiry of each user has kills: what follows a kill
-				// takes as long as a lease.
-				h.expiry(scale(n == expiries-1, true))
+			within := max(shortest, h.expiry(0)) // the next expiries have kills within that time
+			for range expiries - 1 {
+				h.age()
+				h.expiry(within)
 			}
 		})
 	}
 	wg.Wait()
-	t.Logf("seed %d, grace window %v: %d expiries, %d commands, %d killed, %d refresh requests, %d logins in doubt",
-		seed, grace, homes*expiries, homes*expiries*commands, c.killed.Load(), f.fake.TokenCalls("refresh_token"), c.lost.Load())
+	t.Logf("seed %d, grace window %v: %d expiries, %d commands, %d killed, %d refresh requests, %d logins in doubt, %d commands said why they waited",
+		seed, grace, homes*expiries, homes*expiries*commands, c.killed.Load(), f.fake.TokenCalls("refresh_token"), c.lost.Load(), c.explained.Load())
 }
 
-// buildCommand builds the program.
+// buildCommand builds examples/cli.
 func buildCommand(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "command")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./command").CombinedOutput()
+	program := filepath.Join(t.TempDir(), "cli")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/authtrip/authtrip/examples/cli").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -84,9 +95,10 @@ func buildCommand(t *testing.T) string {
 // commandUsers are users of one program, at one server.
 type commandUsers struct {
 	*fleet
-	grace        time.Duration
-	program, dir string
-	killed, lost atomic.Int64
+	grace   time.Duration
+	program string
+
+	killed, lost, explained atomic.Int64
 
 	mu sync.Mutex // one user at a time is at the browser
 }
@@ -95,6 +107,7 @@ type commandUsers struct {
 type commandHome struct {
 	*commandUsers
 	id     string
+	env    []string
 	random *rand.Rand
 }
 
@@ -106,6 +119,14 @@ func (h *commandHome) login() {
 	h.fake.Set(func(k *xapi.Knobs) { k.Authorize.User = h.id })
 	if r := h.run("login", 0); r.failed() {
 		h.Errorf("user %s: login = %s", h.id, r)
+	}
+}
+
+// age lets the newest token become so old that commands believe its rejection.
+func (h *commandHome) age() {
+	select {
+	case <-time.After(spacing):
+	case <-h.Context().Done():
 	}
 }
 
@@ -125,9 +146,8 @@ func (r ran) String() string {
 // run runs the program, and kills it after some time unless that is zero.
 func (h *commandHome) run(order string, kill time.Duration) ran {
 	var text bytes.Buffer
-	cmd := exec.Command(h.program, h.setup.Server, filepath.Join(h.dir, h.id), order)
-	cmd.Env = append(os.Environ(), "COMMAND_TOKEN=", "SSH_CONNECTION=", "SSH_TTY=", "SSH_CLIENT=")
-	cmd.Stderr = &text
+	cmd := exec.Command(h.program, order)
+	cmd.Env, cmd.Stderr = h.env, &text
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return ran{status: -1, text: err.Error()}
@@ -143,26 +163,32 @@ func (h *commandHome) run(order string, kill time.Duration) ran {
 	return ran{kill > 0 && ws.Signaled(), cmd.ProcessState.ExitCode(), strings.TrimSpace(text.String())}
 }
 
-// expiry lets the access token expire, and runs the commands at once.
-func (h *commandHome) expiry(kills bool) {
+// expiry lets the access token expire, and runs the commands at once. Some of
+// them are killed within a time, unless that is zero. It returns how long it
+// took.
+func (h *commandHome) expiry(within time.Duration) time.Duration {
+	begun := time.Now()
 	before := h.refreshes()[h.id]
 	h.fake.ExpireAccess(h.id)
 	when := make([]time.Duration, commands)
 	for i := range when[:killedOf] {
-		if kills {
-			when[i] = 1 + time.Duration(h.random.Int64N(int64(killWithin)))
+		if within > 0 {
+			when[i] = 1 + time.Duration(h.random.Int64N(int64(within)))
 		}
 	}
 	all := make([]ran, commands)
 	var wg sync.WaitGroup
 	for i := range all {
-		wg.Go(func() { all[i] = h.run("call", when[i]) })
+		wg.Go(func() { all[i] = h.run("whoami", when[i]) })
 	}
 	wg.Wait()
 	killed := 0
 	for _, r := range all {
 		if r.killed {
 			killed++
+		}
+		if strings.Contains(r.text, "Waiting for another run of posts") {
+			h.explained.Add(1)
 		}
 	}
 	h.killed.Add(int64(killed))
@@ -171,6 +197,7 @@ func (h *commandHome) expiry(kills bool) {
 		h.Errorf("user %s: %d refresh requests for one expiry, with %d commands killed, want 1 and one more per kill at most", h.id, n, killed)
 	}
 	h.judge(all, killed, n)
+	return time.Since(begun)
 }
 
 // judge compares what the commands say with the books of the server.

@@ -6,14 +6,21 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
+
+	"github.com/authtrip/authtrip/tokensource/nativeapp/nativeapptest"
 )
 
 // workerEnv is the variable with the setup of a process that is to be a worker.
 const workerEnv = "AUTHTRIP_FLEET_WORKER"
 
-// TestMain makes this process a worker if it was started as one.
+// TestMain makes this process a worker, or the browser of a command, if it was
+// started as one.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && strings.HasPrefix(os.Args[1], "http") {
+		nativeapptest.Main(m)
+	}
 	if s := os.Getenv(workerEnv); s != "" {
 		if err := work(s); err != nil {
 			fmt.Fprintln(os.Stderr, "fleet: worker:", err)

@@ -129,13 +129,15 @@ var parts = map[byte]string{
 	'M': "The middleware logs users in",
 }
 
-// Page returns docs/guarantees.md. Links are relative to the folder docs.
+// Page returns docs/guarantees.md: the promises in tables, and below them the
+// tests of each, because a cell with thirty names is not readable. Links are
+// relative to the folder docs.
 func Page(list []Guarantee) string {
 	var b strings.Builder
 	b.WriteString(`# Guarantees
 
-Each row is a promise. The tests in its last column fail if the promise is
-broken. The sentences stand in the doc comments of those tests, and ` + "`go test\n./internal/guarantees -update`" + ` makes this page from them.
+Each row is a promise. Its number leads to the tests that fail if the promise
+is broken. The sentences stand in the doc comments of those tests, and ` + "`go\ntest ./internal/guarantees -update`" + ` makes this page from them.
 
 What these promises rest on is in [SECURITY.md](../SECURITY.md).
 `)
@@ -143,22 +145,25 @@ What these promises rest on is in [SECURITY.md](../SECURITY.md).
 	for _, g := range list {
 		if g.Number[0] != part {
 			part = g.Number[0]
-			fmt.Fprintf(&b, "\n## %s\n\n| | guarantee | tests |\n|---|---|---|\n", parts[part])
+			fmt.Fprintf(&b, "\n## %s\n\n| | guarantee |\n|---|---|\n", parts[part])
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", g.Number, g.Sentence, links(g.Tests))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", g.Number, strings.ToLower(g.Number), g.Sentence)
+	}
+	b.WriteString("\n## The tests\n")
+	for _, g := range list {
+		fmt.Fprintf(&b, "\n### %s\n\n", g.Number)
+		writeTests(&b, g.Tests)
 	}
 	return b.String()
 }
 
-// links groups the tests by file, so that a row names each file once.
-func links(tests []Test) string {
+// writeTests writes one line per file, with a link to the file.
+func writeTests(b *strings.Builder, tests []Test) {
 	byFile := map[string][]string{}
 	for _, t := range tests {
 		byFile[t.File] = append(byFile[t.File], t.Name)
 	}
-	var cells []string
 	for _, file := range slices.Sorted(maps.Keys(byFile)) {
-		cells = append(cells, fmt.Sprintf("[%s](../%s): %s", file, file, strings.Join(byFile[file], ", ")))
+		fmt.Fprintf(b, "- [%s](../%s): %s\n", file, file, strings.Join(byFile[file], ", "))
 	}
-	return strings.Join(cells, "<br>")
 }

@@ -67,6 +67,7 @@ var arrows = []row{
 	{"internal/signedresponse", "", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/trials", "", "internal/*"},
+	{"internal/waiting", "", "internal/*"},
 	{"internal/whois", "tokensource tokensource/oauth tokensource/provider " + oauth2, engine},
 
 	{"storage/seal", "", ""},
@@ -87,11 +88,11 @@ var arrows = []row{
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
 	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
-	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/waiting internal/whois " + plumbing, engine},
 	{"tokensource/nativeapp/nativeapptest", "", engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/timed storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/timed internal/waiting storage storage/seal " + plumbing, engine},
 
 	{"tokensource/upkeep", "storage storage/seal tokensource tokensource/grant tokensource/provider internal/clock internal/timed", engine},
 
@@ -102,7 +103,7 @@ var arrows = []row{
 	{"tokensource/jose/josetest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/jose"},
 
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
-	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc"},
+	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc tokensource/provider"},
 
 	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth internal/attempts internal/gate internal/timed " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
 	{"tokensource/mcp/internal/conformance", "storage storage/filestore storage/seal tokensource/derived tokensource/jose tokensource/mcp tokensource/oauth tokensource/provider transport github.com/modelcontextprotocol/go-sdk/mcp", ""},
@@ -114,7 +115,7 @@ var arrows = []row{
 	{"transport", "tokensource internal/ascii internal/backchannel internal/bearer internal/challenge internal/hostname internal/isnil internal/loopback internal/members internal/proving internal/redact " + retries + " " + oauth2, engine},
 	{"internal/connecting", "tokensource tokensource/provider", "internal/*"},
 	{"middleware/connect", "middleware tokensource tokensource/grant tokensource/provider storage storage/seal internal/connecting internal/timed " + plumbing, engine + " transport"},
-	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine},
+	{"middleware", "tokensource tokensource/grant tokensource/oauth tokensource/provider tokensource/registration storage storage/seal internal/connecting internal/opened internal/responseparams internal/routes internal/whois internal/attempts " + plumbing, engine + " transport"},
 
 	// Only tests import what follows.
 	{"internal/bubble", "", ""},
@@ -125,7 +126,6 @@ var arrows = []row{
 	{"internal/testworld", engine, ""},
 	{"internal/simulation", engine, engine},
 	{"internal/wire", "tokensource/oauthtest tokensource/oauthtest/*", ""},
-	{"internal/fleet/command", public, ""},
 	{"internal/fleet", "", public + " " + engine + " golang.org/x/sys/unix github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/* github.com/redis/go-redis/v9"},
 	{"internal/*", "", public + " " + engine},
 

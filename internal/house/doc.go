@@ -5,6 +5,8 @@
 //   - The rules of the lease protocol are pure functions.
 //   - A package exports a limited number of names.
 //   - Comments use plain words and are wrapped at 80 columns.
+//   - The comment of a package says what it is for and begins with code that
+//     names what exists, and each package has an Example.
 //
 // The package holds tests only. Each prints every place that breaks its rule.
 package house

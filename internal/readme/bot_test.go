@@ -1,87 +1,52 @@
 package readme_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/nativeapp"
+	"github.com/authtrip/authtrip/tokensource/nativeapp/nativeapptest"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
-
-// botClient is the client of a bot. Its redirect URL is on the machine of the
-// person who logs in.
-func botClient() (*oauth.Client, error) {
-	client, err := oauth.New(provider.X(), oauth.Registration{
-		ClientID:    os.Getenv("X_CLIENT_ID"),
-		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")), // empty for a public client
-		RedirectURL: "http://127.0.0.1:8080/callback",
-		Scopes:      []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
-	}, nil)
-	return client, err
-}
-
-// firstGrant lets a person log in once for a bot.
-func firstGrant(mux *http.ServeMux, grants *grant.Keeper, keys *seal.Keys) error {
-	login, err := middleware.New(grants, keys, &middleware.Options{
-		OnLogin: func(_ context.Context, user provider.Identity) error {
-			fmt.Println("the subject of the bot is", user.Subject)
-			return nil
-		},
-	})
-	if err != nil {
-		return err
-	}
-	login.Mount(mux) // open http://127.0.0.1:8080/authorize, logged in as the bot's account
-	return nil
-}
 
 // TestTheFirstGrantOfABot logs in as its page says. The bot then calls the API.
 func TestTheFirstGrantOfABot(t *testing.T) {
-	t.Setenv("X_CLIENT_ID", oauthtest.PublicApp().ClientID)
-	t.Setenv("X_CLIENT_SECRET", "")
-	if _, err := botClient(); err != nil {
-		t.Fatal(err)
-	}
-	x, mux := xapi.New(t, nil), http.NewServeMux()
-	live, server := httptest.NewServer(mux), httptest.NewServer(x)
-	defer live.Close()
+	nativeapptest.Isolate(t)
+	x := xapi.New(t, nil)
+	x.Set(func(k *xapi.Knobs) { k.Authorize.AnyLoopbackPort = true })
+	server := httptest.NewServer(x)
 	defer server.Close()
-	app := oauthtest.PublicApp()
-	app.RedirectURLs = []string{live.URL + "/callback"}
-	if err := x.Register(app); err != nil {
-		t.Fatal(err)
-	}
+	app := oauthtest.ConfidentialApp()
 	client, err := oauth.New(x.Provider(server.URL), oauth.Registration{
-		ClientID: app.ClientID, RedirectURL: live.URL + "/callback",
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: "http://127.0.0.1:8080/callback",
 		Scopes: []string{"tweet.read", "tweet.write", "users.read", "offline.access"},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, keys := storage.NewMemory(), newKeys(t)
+	store := storage.NewMemory()
 	grants, err := grant.New(client, store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = grants.Close() }()
-	if err := firstGrant(mux, grants, keys); err != nil {
+	logins, err := nativeapp.New(grants, &nativeapp.Options{AnyPort: true, Open: nativeapptest.Browser(nil), Out: io.Discard})
+	if err != nil {
 		t.Fatal(err)
 	}
-	open(t, live.URL+"/authorize")
+	if _, err := logins.Login(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
 
 	botHTTP := &http.Client{}
 	bot, err := wrap(botHTTP, client, store)
@@ -94,28 +59,6 @@ func TestTheFirstGrantOfABot(t *testing.T) {
 	}
 	if _, err := bot.Source("another").Token(t.Context()); !errors.Is(err, tokensource.ErrNoGrant) {
 		t.Errorf("a bot without a grant gets %v, want ErrNoGrant", err)
-	}
-}
-
-// open visits a page as a browser does, and follows it to its end.
-func open(t *testing.T, page string) {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Accept", "text/html")
-	resp, err := (&http.Client{Jar: jar}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.Request.URL.Path != "/" {
-		t.Fatalf("the login ended at %s with %d", resp.Request.URL.Path, resp.StatusCode)
 	}
 }
 

@@ -18,7 +18,9 @@ func TestCatalogueOnThePages(t *testing.T) {
 	if err != nil || entra.Validate() != nil {
 		t.Errorf("Entra() = %v", err)
 	}
-	keycloak, err := provider.InsecureLocal("keycloak", map[string]string{"base": "http://localhost:8080", "realm": "acme"})
+	keycloak, err := provider.InsecureLocal("keycloak", map[string]string{
+		"base": "http://localhost:8080", "realm": "acme",
+	})
 	if err != nil || keycloak.Validate() != nil {
 		t.Errorf("InsecureLocal(keycloak) = %v", err)
 	}

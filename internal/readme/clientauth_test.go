@@ -20,7 +20,8 @@ func workload() oauth.Credential {
 // mutual is an app with a certificate, which somebody else replaces.
 func mutual() oauth.Credential {
 	credential := oauth.MutualTLS(func() (*tls.Certificate, error) {
-		c, err := tls.LoadX509KeyPair("client.crt", "client.key") // read each time: a new file is used at once
+		// The files are read each time: a new certificate is used at once.
+		c, err := tls.LoadX509KeyPair("client.crt", "client.key")
 		return &c, err
 	})
 	return credential

@@ -39,7 +39,7 @@ func ownUsers(sessions oneUser) (*connect.Accounts, error) {
 	accounts, err := connect.New(currentUser, &connect.Options{
 		OnConnect: func(ctx context.Context, account string, c connect.Connection) error {
 			if !mayConnect(ctx, account, c.Provider) {
-				return middleware.ErrRefused // the new tokens are revoked
+				return middleware.ErrRefused // nothing is connected
 			}
 			return nil
 		},
@@ -80,7 +80,8 @@ func actFor(ctx context.Context, accounts *connect.Accounts, client *http.Client
 	if err != nil {
 		return nil, err // connect.ErrNoConnection: not this user's, or disconnected
 	}
-	req, err := http.NewRequestWithContext(c.Context(ctx), http.MethodGet, "https://api.x.com/2/users/me", nil)
+	ctx = c.Context(ctx) // it names the account
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.x.com/2/users/me", nil)
 	if err != nil {
 		return nil, err
 	}

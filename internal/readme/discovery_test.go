@@ -27,7 +27,8 @@ func discovered(ctx context.Context, app oauth.Registration) (*oauth.Client, err
 	}
 	p.APIOrigins = []string{"https://api.example"} // metadata do not say where the API is
 	return oauth.New(p, app, &oauth.Options{
-		Reread: func(ctx context.Context) (*provider.Provider, error) { // an endpoint that moves is found again
+		// An endpoint that moves is found again.
+		Reread: func(ctx context.Context) (*provider.Provider, error) {
 			s, err := servers.Refresh(ctx, "https://as.example")
 			if err != nil {
 				return nil, err

@@ -13,20 +13,34 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/servers"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/transport"
 )
 
 func TestMyAppSurvivesARevokedToken(t *testing.T) {
 	x, app := xapi.New(t, nil), oauthtest.ConfidentialApp()
-	client := newClient(t, x, app, app.RedirectURLs[0])
-	httpClient := &http.Client{Transport: x.Transport()}
-	grants, err := wrap(httpClient, client, storage.NewMemory())
+	client := newClient(t, x, app)
+	grants, err := grant.New(client, storage.NewMemory(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = grants.Close() }()
-	logIn(t, x.Server, client, grants, "2244994945")
+	const user = "2244994945" // this user has authorized the app
+	access, refresh, err := x.IssueToken(user, app.ClientID, client.Scopes()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh}
+	if _, err := grants.Save(t.Context(), user, tok); err != nil {
+		t.Fatal(err)
+	}
+	base := &transport.Options{Base: x.Transport()}
+	authenticated, err := transport.New(grants.Source(user), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	httpClient := &http.Client{Transport: authenticated} // your app calls the API with it
 
-	x.ExpireAccess("2244994945") // the next call meets a 401
+	x.ExpireAccess(user) // the next call meets a 401
 	resp, err := httpClient.Get("https://api.x.com/2/users/me")
 	if err != nil {
 		t.Fatal(err)
@@ -74,11 +88,12 @@ func stayLoggedIn(t *testing.T, fake *oauthtest.Server) {
 	}
 }
 
-func newClient(t *testing.T, x *xapi.Server, app oauthtest.App, redirectURL string) *oauth.Client {
+func newClient(t *testing.T, x *xapi.Server, app oauthtest.App) *oauth.Client {
 	t.Helper()
 	client, err := oauth.New(x.Provider(""), oauth.Registration{
-		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: redirectURL,
-		Scopes: []string{"tweet.read", "users.read", "offline.access"},
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()),
+		RedirectURL: app.RedirectURLs[0], // https://app.example/callback
+		Scopes:      []string{"tweet.read", "users.read", "offline.access"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: x.Transport()}})
 	if err != nil {
 		t.Fatal(err)

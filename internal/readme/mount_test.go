@@ -28,7 +28,7 @@ func mount(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // base64 of 32 random bytes; several while you rotate
+	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // 32 random bytes in base64; several to rotate
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ func deviceLogin(ctx context.Context, app *nativeapp.App) (provider.Identity, er
 // service is a token of the app itself.
 func service(p *provider.Provider, secret string) (*derived.Source, error) {
 	return derived.NewAppSource(p, derived.AppCredentials{
-		ID: "billing", Credential: oauth.Secret(secret), Scopes: []string{"invoices.read"}, Resources: []string{"https://invoices.example"},
+		ID: "billing", Credential: oauth.Secret(secret), Scopes: []string{"invoices.read"},
+		Resources: []string{"https://invoices.example"},
 	}, nil)
 }
 
@@ -37,14 +38,16 @@ func workloadToken(p *provider.Provider) (*derived.Source, error) {
 // onBehalf exchanges the tokens of users for tokens of another API.
 func onBehalf(p *provider.Provider, gateway derived.AppCredentials, grants tokensource.Source) (*derived.Source, error) {
 	gateway.Resources = []string{"https://invoices.example"}
-	return derived.NewExchangeSource(p, gateway, derived.Exchange{Subject: derived.Traded{Source: grants}}, nil)
+	exchange := derived.Exchange{Subject: derived.Traded{Source: grants}}
+	return derived.NewExchangeSource(p, gateway, exchange, nil)
 }
 
 // acrossApps gets tokens from a server that trusts the users' identity
 // provider.
 func acrossApps(api, idp *provider.Provider, here, there derived.AppCredentials, grants tokensource.Source) (*derived.Source, error) {
 	return derived.NewIdentitySource(api, here, derived.IdentityAssertion{
-		Provider: idp, App: there, Subject: derived.Traded{Source: grants}, Resource: "https://invoices.example",
+		Provider: idp, App: there,
+		Subject: derived.Traded{Source: grants}, Resource: "https://invoices.example",
 	}, nil)
 }
 

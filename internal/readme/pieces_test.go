@@ -79,7 +79,7 @@ func TestThePieces(t *testing.T) {
 		}
 	}
 	x, app := xapi.New(t, nil), oauthtest.ConfidentialApp()
-	if err := audit(newClient(t, x, app, app.RedirectURLs[0]), storage.NewMemory(), newKeys(t)); err != nil {
+	if err := audit(newClient(t, x, app), storage.NewMemory(), newKeys(t)); err != nil {
 		t.Error(err)
 	}
 }

@@ -25,7 +25,9 @@ import (
 // operated returns a Keeper whose grants stay alive although nobody uses them.
 func operated(client *oauth.Client, store storage.Store, log *slog.Logger) (*grant.Keeper, *upkeep.Worker, error) {
 	events := tokensource.LogEvents(log)
-	grants, err := grant.New(client, store, &grant.Options{OnEvent: upkeep.Changes(events), WithoutRefresh: true})
+	grants, err := grant.New(client, store, &grant.Options{
+		OnEvent: upkeep.Changes(events), WithoutRefresh: true,
+	})
 	if err != nil {
 		return nil, nil, err
 	}

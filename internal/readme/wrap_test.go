@@ -15,7 +15,8 @@ func wrap(httpClient *http.Client, client *oauth.Client, store storage.Store) (*
 	if err != nil {
 		return nil, err
 	}
-	authenticated, err := transport.New(grants.Source("2244994945"), &transport.Options{Base: httpClient.Transport})
+	options := &transport.Options{Base: httpClient.Transport}
+	authenticated, err := transport.New(grants.Source("2244994945"), options)
 	if err != nil {
 		return nil, err
 	}

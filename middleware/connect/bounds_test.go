@@ -74,6 +74,7 @@ func TestNamesOfTheAppsUsers(t *testing.T) {
 		strings.Repeat("a", 255): true,
 		strings.Repeat("a", 256): false,
 		"\xff":                   false,
+		"a\x00b":                 false,
 	} {
 		_, err := w.accounts.Connections(t.Context(), name)
 		if (err == nil) != ok || err != nil && !errors.Is(err, tokensource.ErrClient) {

@@ -13,6 +13,14 @@ import (
 // listed, and a disconnect to end it. It is longer than either takes.
 const claimTime = time.Minute
 
+// underWay reports whether something that began at a time, in seconds since
+// 1970, may still go on. A time far ahead was written by a process whose clock
+// was wrong. It must not stop the user until this clock gets there.
+func underWay(began int64, now time.Time) bool {
+	age := now.Sub(time.Unix(began, 0))
+	return began != 0 && -claimTime < age && age < claimTime
+}
+
 // Claim lists a connection and makes its account a holder, in this order. A
 // process that dies in between leaves a connection that is listed, and never a
 // grant that is not.
@@ -20,7 +28,7 @@ func (p *part) Claim(ctx context.Context, c connecting.Claim) error {
 	if err := p.list(ctx, c); err != nil {
 		return err
 	}
-	err := p.hold(ctx, c.Account, c.User.Subject)
+	err := p.hold(ctx, p.accounts.named(c.Account), c.User.Subject)
 	if errors.Is(err, connecting.ErrElsewhere) || errors.Is(err, connecting.ErrTooMany) {
 		if failed := p.Undo(ctx, c); failed != nil {
 			return failed
@@ -32,7 +40,7 @@ func (p *part) Claim(ctx context.Context, c connecting.Claim) error {
 // list adds the connection to the record of the account.
 func (p *part) list(ctx context.Context, c connecting.Claim) error {
 	e := p.newEntry(c)
-	return p.accounts.changeListing(ctx, c.Account, func(l *listing) error {
+	return p.accounts.changeListing(ctx, p.accounts.named(c.Account), func(l *listing) error {
 		old := l.find(e.ID)
 		switch {
 		case old != nil:
@@ -59,7 +67,7 @@ func (p *part) repair(ctx context.Context, c connecting.Claim, e *entry) error {
 		return nil
 	}
 	h, err := p.holders(ctx, e.Subject)
-	if err != nil || !h.has(c.Account) {
+	if err != nil || !h.has(p.accounts.named(c.Account)) {
 		return err
 	}
 	switch g, err := p.grants.Grant(ctx, e.Subject); {
@@ -77,7 +85,7 @@ func (p *part) repair(ctx context.Context, c connecting.Claim, e *entry) error {
 func (p *part) Confirm(ctx context.Context, c connecting.Claim) error {
 	for {
 		gone := false
-		err := p.accounts.changeListing(ctx, c.Account, func(l *listing) error {
+		err := p.accounts.changeListing(ctx, p.accounts.named(c.Account), func(l *listing) error {
 			e := l.find(idOf(p.owner, c.User.Subject))
 			if gone = e == nil; gone || e.Claimed == 0 {
 				return errUnchanged
@@ -100,7 +108,8 @@ func (p *part) Confirm(ctx context.Context, c connecting.Claim) error {
 // Undo takes a connection from the list that a login has listed and cannot
 // store. An older connection stays.
 func (p *part) Undo(ctx context.Context, c connecting.Claim) error {
-	l, err := p.accounts.listing(ctx, c.Account)
+	name := p.accounts.named(c.Account)
+	l, err := p.accounts.listing(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -110,11 +119,11 @@ func (p *part) Undo(ctx context.Context, c connecting.Claim) error {
 		return nil
 	}
 	if e.Connected == 0 {
-		if err := p.release(ctx, c.Account, c.User.Subject, 0); err != nil {
+		if err := p.release(ctx, name, c.User.Subject, 0); err != nil {
 			return err
 		}
 	}
-	return p.accounts.changeListing(ctx, c.Account, func(l *listing) error {
+	return p.accounts.changeListing(ctx, name, func(l *listing) error {
 		e := l.find(id)
 		switch {
 		case e == nil || e.Login != c.Login:

@@ -7,18 +7,18 @@
 // at X, one at Google. The app then acts for each of them. Package middleware
 // is for the other case: users log in with such an account.
 //
-// # Its types
+// # Types
 //
-// New returns the Accounts of an app. [Accounts.Add] adds a Provider for a
-// [grant.Keeper]. A Provider has three routes beside its redirect URL, here
+// [New] returns the [Accounts] of an app. [Accounts.Add] adds a [Provider] for
+// a [grant.Keeper]. A Provider has three routes beside its redirect URL, here
 // /x/callback. A form that posts to /x/connect begins a connection. The server
 // sends the browser back to /x/callback. A form that posts the ID of a
 // connection to /x/disconnect ends it. There is no cookie of a session: the
 // function that New gets says which user of the app sent a request.
 //
-// A Connection is one connected account. [Accounts.Connections] lists those of
-// a user with the state of their grants, and [Accounts.Connection] returns one
-// of them. [Connection.Context] makes a request act for it.
+// A [Connection] is one connected account. [Accounts.Connections] lists those
+// of a user with the state of their grants, and [Accounts.Connection] returns
+// one of them. [Connection.Context] makes a request act for it.
 //
 // # Example
 //
@@ -109,11 +109,20 @@ var (
 
 // Options adjusts Accounts. The zero value is the safe default.
 type Options struct {
+	// App tells the users of this app from those of other apps, or of other
+	// tenants, whose Accounts have the same store: user 17 of one is not user 17
+	// of another. All replicas of an app have the same App, which never changes.
+	// It is up to 255 bytes of UTF-8 without a zero byte. Empty is a name like
+	// any other.
+	App string
+
 	// OnConnect is called when it is known which account is to be connected to
 	// which user of the app, before anything is stored. Connection has its ID,
 	// Provider and User. It refuses with [middleware.ErrRefused], alone or
-	// wrapped. Then the tokens are revoked. After any other error it is called
-	// again for the same login, as Options.OnLogin of package middleware is.
+	// wrapped. Then the tokens are revoked. But where the server keeps one grant
+	// of a user, they have ended those of an older connection of this account,
+	// and take their place. After any other error OnConnect is called again for
+	// the same login, as Options.OnLogin of package middleware is.
 	//
 	// The ctx has a deadline. Nil means that every account may be connected.
 	OnConnect func(ctx context.Context, account string, c Connection) error
@@ -141,8 +150,9 @@ const storeTime = 3 * time.Second
 
 // New returns Accounts without a Provider. The function account returns the
 // user of the app who sent a request: a name that never changes, such as the
-// primary key of the user, of up to 255 bytes. It returns "" if nobody is
-// logged in, and an error if that cannot be told now. Then the answer is 503.
+// primary key of the user, of up to 255 bytes of UTF-8 without a zero byte. It
+// returns "" if nobody is logged in, and an error if that cannot be told now.
+// Then the answer is 503. If apps or tenants share a store, see Options.App.
 // Nil options mean all defaults.
 func New(account func(r *http.Request) (string, error), o *Options) (*Accounts, error) {
 	if account == nil {
@@ -152,7 +162,18 @@ func New(account func(r *http.Request) (string, error), o *Options) (*Accounts, 
 	if o != nil {
 		a.options = *o
 	}
+	if a.options.App != "" && !isName(a.options.App) {
+		return nil, errors.New("connect: Options.App is up to 255 bytes of UTF-8 without a zero byte")
+	}
 	return a, nil
+}
+
+// named returns the name of a user in the store.
+func (a *Accounts) named(account string) string {
+	if a.options.App == "" {
+		return account
+	}
+	return a.options.App + "\x00" + account // no name has such a byte
 }
 
 // Add makes the accounts of one provider connectable: those for whose client

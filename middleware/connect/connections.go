@@ -125,7 +125,7 @@ func (a *Accounts) listed(ctx context.Context, account string) (*listing, error)
 	if a.records() == nil {
 		return nil, &tokensource.Error{Op: "connect", Kind: tokensource.ErrClient, Err: errors.New("connect: no Provider was added")}
 	}
-	return a.listing(ctx, account)
+	return a.listing(ctx, a.named(account))
 }
 
 // vainTime is how long a login can go on after its connection was listed. Until
@@ -152,7 +152,7 @@ func (a *Accounts) look(ctx context.Context, account string, e *entry) (Connecti
 	if err != nil {
 		return Connection{}, err
 	}
-	if !h.has(account) {
+	if !h.has(a.named(account)) {
 		c.Dead = tokensource.ReasonNoGrant
 		return c, nil
 	}

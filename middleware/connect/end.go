@@ -76,7 +76,8 @@ func (p *part) end(ctx context.Context, account string, e *entry) error {
 	if e.beingMade(time.Now()) {
 		return errBusy("connected")
 	}
-	ending, err := p.letGo(ctx, account, e.Subject)
+	name := p.accounts.named(account)
+	ending, err := p.letGo(ctx, name, e.Subject)
 	if err != nil {
 		return err
 	}
@@ -87,11 +88,11 @@ func (p *part) end(ctx context.Context, account string, e *entry) error {
 			p.tell(ctx, account, e, unconfirmed)
 			return unconfirmed
 		}
-		if err := p.release(ctx, account, e.Subject, ending); err != nil {
+		if err := p.release(ctx, name, e.Subject, ending); err != nil {
 			return err
 		}
 	}
-	err = p.accounts.changeListing(ctx, account, func(l *listing) error {
+	err = p.accounts.changeListing(ctx, name, func(l *listing) error {
 		if now := l.find(e.ID); now == nil || now.Claimed != e.Claimed { // a new login is under way
 			return errUnchanged
 		}

@@ -15,7 +15,7 @@ const holdersPrefix = "connection." // of storage keys
 type holders struct {
 	Version  int      `json:"v"`
 	ID       string   `json:"i"`
-	Accounts []string `json:"a"`
+	Accounts []string `json:"a"` // as Accounts.named returns them
 
 	// Ending is when the last of them began to disconnect, in seconds since 1970,
 	// or zero.
@@ -65,7 +65,7 @@ func (p *part) changeHolders(ctx context.Context, subject string, alter func(*ho
 // another one who does not share.
 func (p *part) hold(ctx context.Context, account, subject string) error {
 	return p.changeHolders(ctx, subject, func(h *holders) error {
-		if h.Ending != 0 && time.Now().Unix()-h.Ending < int64(claimTime/time.Second) {
+		if underWay(h.Ending, time.Now()) {
 			return errBusy("disconnected")
 		}
 		had := h.has(account)

@@ -25,7 +25,7 @@ const (
 // listing is the record of one user of the app: the connections.
 type listing struct {
 	Version int      `json:"v"`
-	Account string   `json:"a"`
+	Account string   `json:"a"` // as Accounts.named returns it
 	List    []*entry `json:"l"`
 
 	want string // the account that the key is of
@@ -74,9 +74,7 @@ func (e *entry) owner() tokensource.Owner {
 }
 
 // beingMade reports whether a login may be about to store the grant.
-func (e *entry) beingMade(now time.Time) bool {
-	return e.Claimed != 0 && now.Unix()-e.Claimed < int64(claimTime/time.Second)
-}
+func (e *entry) beingMade(now time.Time) bool { return underWay(e.Claimed, now) }
 
 // newEntry returns the entry of a connection that is being made.
 func (p *part) newEntry(c connecting.Claim) *entry {

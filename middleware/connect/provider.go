@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/authtrip/authtrip/internal/connecting"
@@ -50,7 +51,7 @@ func (p *Provider) Disconnect() http.Handler { return p.login.Disconnect() }
 // Begin answers r with the beginning of a connection, and with what o asks for.
 // It is for handlers of the app. If the context of r names a connection
 // ([Connection.Context]), o.MoreScopes are asked for beside the scopes that it
-// has. See [middleware.Login.Begin].
+// has. Nil options mean all defaults. See [middleware.Login.Begin].
 func (p *Provider) Begin(w http.ResponseWriter, r *http.Request, o *middleware.BeginOptions) {
 	p.login.Begin(w, r, o)
 }
@@ -67,7 +68,7 @@ type part struct {
 // Attach sets the machine.
 func (p *part) Attach(m connecting.Machine) { p.machine = m }
 
-const maxAccount = 255
+const maxName = 255 // bytes
 
 // Account returns the user of the app who sent r.
 func (p *part) Account(r *http.Request) (string, error) {
@@ -80,12 +81,17 @@ func (p *part) Account(r *http.Request) (string, error) {
 
 // checkAccount refuses a name that a record cannot hold as it is.
 func checkAccount(account string) error {
-	if account == "" || len(account) > maxAccount || !utf8.ValidString(account) {
+	if !isName(account) {
 		return &tokensource.Error{
-			Op: "connect", Kind: tokensource.ErrClient, Err: errors.New("connect: a user of the app is named by 1 to 255 bytes of UTF-8"),
+			Op: "connect", Kind: tokensource.ErrClient, Err: errors.New("connect: a user of the app is named by 1 to 255 bytes of UTF-8 without a zero byte"),
 		}
 	}
 	return nil
+}
+
+// isName reports whether s can name a user or an app.
+func isName(s string) bool {
+	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.Contains(s, "\x00")
 }
 
 // Accept asks the app.

@@ -1,10 +1,23 @@
 // Package filestore is a storage.Store in a directory of a local disk. It
 // needs no server, and several processes of one machine may share it.
 //
+// # What it is for
+//
+// It is for programs of one machine that have no database. Processes on several
+// machines need postgresstore or redisstore: file locks on a network file
+// system are often not what they promise. For a command of one user, package
+// userstore opens such a store and seals it.
+//
 // # Types
 //
 // [Open] returns a [Store]. [Options] are its options. A Store is a
 // storage.Lister. On Linux it is also a storage.Watcher.
+//
+// # Example
+//
+//	files, err := filestore.Open("/var/lib/notes/grants", nil)
+//	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS"))
+//	store, err := storage.Sealed(files, keys)
 //
 // # The directory
 //

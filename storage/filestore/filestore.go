@@ -12,11 +12,11 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of [Open]. The zero value is the safe default.
+// Options adjusts a [Store]. The zero value is the safe default.
 type Options struct {
 	// InsecureNoSync leaves out every fsync. Writes are some ten times faster
-	// and still survive the death of the process. But after a power failure
-	// the last writes may be lost, or their files may be damaged.
+	// and still survive the death of the process. What is lost: after a power
+	// failure the last writes may be missing, or their files may be damaged.
 	InsecureNoSync bool
 
 	// InsecureOtherOwner accepts a directory that belongs to neither the user of
@@ -26,7 +26,8 @@ type Options struct {
 }
 
 // Store is a storage.Store in one directory, with one file for each key. The
-// package comment describes the directory.
+// package comment describes the directory. It is safe for concurrent use by
+// goroutines and by the processes of one machine.
 //
 // A write survives a power failure once Put has returned. If the power fails
 // earlier, the old value or the new value remains.

@@ -21,6 +21,12 @@
 //
 // A [Keychain] is a userstore.KeySource.
 //
+// # Example
+//
+//	app, err := nativeapp.Open(ctx, "notes", client, &nativeapp.Options{
+//		Keys: keyring.New(),
+//	})
+//
 // # Concurrency
 //
 // A Keychain is safe for concurrent use, also by several processes.

@@ -51,6 +51,13 @@ func do(ctx context.Context, order []string) string {
 			return outcome("", err)
 		}
 		return outcome(f.Key(), f.Close())
+	case "move":
+		f, err := userstore.Open(ctx, "notes", &userstore.Options{Dir: order[1], Keys: k})
+		if err != nil {
+			return outcome("", err)
+		}
+		err = f.MoveKey(ctx, map[string]userstore.KeySource{"keychain": k}[order[2]])
+		return outcome(f.Key(), errors.Join(err, f.Close()))
 	}
 	return "no such order"
 }

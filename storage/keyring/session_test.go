@@ -125,6 +125,13 @@ func TestKeychainOfGNOME(t *testing.T) {
 	stop()
 	s.want("the keychain gives no key now", "open", dir)
 	s.want("because the keychain was not available: keyring: the session has no Secret Service", "open", filepath.Join(dir, "new"))
+	s.want("has no Secret Service", "move", filepath.Join(dir, "new"), "keychain")
 	s.unlocked()
 	s.want("in the keychain", "open", dir)
+
+	s.want("in the file", "open", filepath.Join(dir, "new")) // it was made without a keychain, and stays there
+	s.want("in the keychain", "move", filepath.Join(dir, "new"), "keychain")
+	s.want("in the keychain", "open", filepath.Join(dir, "new"))
+	s.want("in the file", "move", filepath.Join(dir, "new"), "file")
+	s.want("in the file", "open", filepath.Join(dir, "new"))
 }

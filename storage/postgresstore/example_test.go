@@ -15,7 +15,8 @@ import (
 // Values are sealed above the store: the database sees ciphertext only.
 func Example() {
 	ctx := context.Background()
-	store, err := postgresstore.Open(ctx, os.Getenv("DATABASE_URL"), &postgresstore.Options{CreateTable: true})
+	store, err := postgresstore.Open(ctx, os.Getenv("DATABASE_URL"),
+		&postgresstore.Options{CreateTable: true})
 	if err != nil {
 		slog.Error("store", "err", err)
 		return

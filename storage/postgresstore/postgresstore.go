@@ -1,13 +1,24 @@
 // Package postgresstore is a storage.Store in a table of a PostgreSQL database
 // (12 or later). Any number of processes may share it.
 //
+// # What it is for
+//
+// It is for programs with several processes, on any number of machines. On one
+// machine without a database, use filestore or sqlitestore.
+//
 // # Types
 //
-// Open makes a pool of its own. New uses a pool of the caller. Both return a
-// Store, which is a storage.Lister and a storage.Watcher. Options are the
-// options of both. Schema returns the SQL of the table.
+// [Open] makes a pool of its own. [New] uses a pool of the caller. Both return
+// a [Store], which is a storage.Lister and a storage.Watcher. [Options] are
+// those of both. [Schema] returns the SQL of the table.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Example
+//
+//	rows, err := postgresstore.Open(ctx, os.Getenv("DATABASE_URL"),
+//		&postgresstore.Options{CreateTable: true})
+//	store, err := storage.Sealed(rows, keys)
 //
 // # Transactions
 //
@@ -35,8 +46,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the less common options of Open and New. The zero value is the
-// safe default.
+// Options adjusts a [Store]. The zero value is the safe default.
 type Options struct {
 	// Table is the name of the table: letters, digits and _, where upper and lower
 	// case differ. A schema and a dot may stand before it ("app.records"). Without

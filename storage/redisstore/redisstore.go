@@ -2,13 +2,25 @@
 // Sentinel, or a Cluster. Any number of processes may share it. It needs Redis
 // 6.2 or later with Lua scripts.
 //
+// # What it is for
+//
+// It is for programs with several processes that have Redis already. The server
+// must write its data to disk (appendonly) and must not evict keys: a record
+// that is lost is a login that is lost. Where there is PostgreSQL as well,
+// postgresstore loses less.
+//
 // # Types
 //
-// Open connects to a URL. New uses a client of the caller. Both return a Store,
-// which is a storage.Lister and a storage.Watcher. Options are the options of
-// both.
+// [Open] connects to a URL. [New] uses a client of the caller. Both return a
+// [Store], which is a storage.Lister and a storage.Watcher. [Options] are those
+// of both.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Example
+//
+//	rows, err := redisstore.Open(ctx, os.Getenv("REDIS_URL"), nil)
+//	store, err := storage.Sealed(rows, keys)
 //
 // # Concurrency
 //
@@ -34,8 +46,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the less common options of Open and New. The zero value is the
-// safe default.
+// Options adjusts a [Store]. The zero value is the safe default.
 type Options struct {
 	// Prefix is the beginning of every key, so that several stores, and other data,
 	// can share a database. Stores with different prefixes never see each other's

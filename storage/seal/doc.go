@@ -1,5 +1,12 @@
-// Package seal encrypts values and authenticates them. Package storage seals
-// its records with it, and package middleware its cookies.
+// Package seal encrypts values and authenticates them.
+//
+// # What it is for
+//
+// Package storage seals its records with it, and package middleware its
+// cookies. One ring of keys serves for both, or each has its own. Every process
+// of the program needs the same keys, from its environment or from a secret
+// manager. A ring in memory is enough for most programs. Use an [Envelope] if
+// the key must stay in a key management service.
 //
 // # Types
 //
@@ -13,6 +20,12 @@
 //
 // Make a ring with [NewKeys], or read one from an environment variable with
 // [ParseKeys]. [NewKey] makes a new key.
+//
+// # Example
+//
+//	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS")) // openssl rand -base64 32
+//	store, err := storage.Sealed(rows, keys)
+//	login, err := middleware.New(grants, keys, nil)
 //
 // # Replacing a key
 //

@@ -1,14 +1,25 @@
 // Package sqlitestore is a storage.Store in a SQLite file, through
-// modernc.org/sqlite. It needs no C compiler and no server. It is for programs
-// that run on one machine, in one process or in several.
+// modernc.org/sqlite. It needs no C compiler and no server.
+//
+// # What it is for
+//
+// It is for programs that run on one machine, in one process or in several, and
+// that want one file, or have a SQLite database already. Processes on several
+// machines need postgresstore or redisstore. Package filestore does the same
+// without a module more.
 //
 // # Types
 //
-// Open opens a file. New uses a database of the caller. Both return a Store,
-// which is a storage.Lister. Options are the options of both. Schema returns
-// the SQL of the table.
+// [Open] opens a file. [New] uses a database of the caller. Both return a
+// [Store], which is a storage.Lister. [Options] are those of both. [Schema]
+// returns the SQL of the table.
 //
 // Values are stored as they are. Put storage.Sealed above the store.
+//
+// # Example
+//
+//	rows, err := sqlitestore.Open(ctx, "/var/lib/notes/grants.db", nil)
+//	store, err := storage.Sealed(rows, keys)
 //
 // # Concurrency
 //
@@ -36,8 +47,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the less common options of Open and New. The zero value is the
-// safe default.
+// Options adjusts a [Store]. The zero value is the safe default.
 type Options struct {
 	// Table is the name of the table: 1 to 63 of [A-Za-z0-9_], no digit first, not
 	// beginning with sqlite_. Empty means "authtrip_records".

@@ -1,6 +1,12 @@
 // Package storagetest tests implementations of storage.Store, and code that
 // uses a store which fails.
 //
+// # What it is for
+//
+// Run its suite if you write a store. Use its failing stores if your code calls
+// a storage.Store itself. An app that only gives a store to grant.New needs
+// neither.
+//
 // # Types
 //
 // [Run] is the conformance suite: it states the contract of storage.Store as
@@ -10,6 +16,13 @@
 // processes to one store, with delays, lost requests, lost answers, late
 // effects, conflicts and partitions. Both ask a function for the [Fault] of
 // each operation.
+//
+// # Example
+//
+//	func TestStore(t *testing.T) {
+//		open := func(t *testing.T) storage.Store { return newStore(t) }
+//		storagetest.Run(t, open, nil)
+//	}
 //
 // # Concurrency
 //

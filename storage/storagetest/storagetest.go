@@ -9,8 +9,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 )
 
-// Options are the rarer choices of [Run]. The zero value tests a store with a
-// single handle.
+// Options adjusts [Run]. The zero value tests a store with a single handle.
 type Options struct {
 	// Reopen returns another handle on the data of the store that open returned
 	// last, as another process would have it. With it, Run tests what stores

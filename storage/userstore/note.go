@@ -132,6 +132,10 @@ func (h *holder) read() (*note, error) {
 const maxNote = 4 << 10
 
 func (h *holder) bytes() ([]byte, error) {
+	// A pipe would let Open wait for ever.
+	if info, err := os.Stat(h.file()); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is no file: bring the file back, or delete the folder and log in again", ErrKey, h.file())
+	}
 	file, err := os.Open(h.file())
 	if err != nil {
 		return nil, err
@@ -159,7 +163,7 @@ func (h *holder) create(ctx context.Context) (*note, error) {
 	if h.keychain != nil {
 		if _, err := ask(ctx, without(h.keychain.Available)); err != nil {
 			n.Why = plain(err)
-		} else if n, err = h.intoKeychain(ctx, key, check); err != nil {
+		} else if n, err = h.intoKeychain(ctx, h.keychain, key, check); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +175,7 @@ func (h *holder) create(ctx context.Context) (*note, error) {
 		return n, nil
 	}
 	if n.Kept == inKeychain {
-		_, _ = ask(ctx, without(func(ctx context.Context) error { return h.keychain.Forget(ctx, n.Name) })) // nobody will look for it
+		_ = forget(ctx, h.keychain, n.Name) // nobody will look for it
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return h.read()
@@ -182,30 +186,47 @@ func (h *holder) create(ctx context.Context) (*note, error) {
 // intoKeychain keeps the key in the keychain, and reads it back. The name is a
 // new one each time, so that two processes do not replace the keys of each
 // other.
-func (h *holder) intoKeychain(ctx context.Context, key []byte, check string) (*note, error) {
+func (h *holder) intoKeychain(ctx context.Context, keychain KeySource, key []byte, check string) (*note, error) {
 	name := h.program + " " + rand.Text()[:16]
-	if _, err := ask(ctx, without(func(ctx context.Context) error { return h.keychain.Keep(ctx, name, bytes.Clone(key)) })); err != nil {
+	if _, err := ask(ctx, without(func(ctx context.Context) error { return keychain.Keep(ctx, name, bytes.Clone(key)) })); err != nil {
 		return nil, keychainFailed(err)
 	}
 	n := &note{Format: noteFormat, Kept: inKeychain, Name: name, Check: check}
-	_, err := h.key(ctx, n)
+	_, err := h.key(ctx, keychain, n)
 	if errors.Is(err, ErrKey) {
 		return nil, fmt.Errorf("%w: it does not return what was kept in it", ErrKeychain)
 	}
 	return n, err
 }
 
+// find returns what the file says, and the key. If the key is not where the
+// file says, another process may have moved it.
+func (h *holder) find(ctx context.Context) (*note, []byte, error) {
+	n, err := h.note(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := h.key(ctx, h.keychain, n)
+	if errors.Is(err, ErrKey) {
+		if moved, e := h.read(); e == nil && (moved.Kept != n.Kept || moved.Name != n.Name) {
+			n = moved
+			key, err = h.key(ctx, h.keychain, n)
+		}
+	}
+	return n, key, err
+}
+
 // key returns the key that a note means.
-func (h *holder) key(ctx context.Context, n *note) ([]byte, error) {
+func (h *holder) key(ctx context.Context, keychain KeySource, n *note) ([]byte, error) {
 	key := n.Key
 	if n.Kept == inKeychain {
-		if h.keychain == nil {
-			return nil, fmt.Errorf("%w: the key of %s is in a keychain, and the program uses none now: set Options.Keys", ErrKeychain, h.path)
+		if keychain == nil {
+			return nil, fmt.Errorf("%w: the key of %s is in a keychain, and the program uses none now: set Options.Keys, or delete the folder and log in again", ErrKeychain, h.path)
 		}
 		var err error
-		key, err = ask(ctx, func(ctx context.Context) ([]byte, error) { return h.keychain.Key(ctx, n.Name) })
+		key, err = ask(ctx, func(ctx context.Context) ([]byte, error) { return keychain.Key(ctx, n.Name) })
 		if err != nil {
-			return nil, keychainFailed(err)
+			return nil, fmt.Errorf("%w (the folder is %s)", keychainFailed(err), h.path)
 		}
 	}
 	check, err := checkOf(key)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/authtrip/authtrip/internal/isnil"
 	"github.com/authtrip/authtrip/storage"
@@ -15,7 +16,7 @@ import (
 	"github.com/authtrip/authtrip/storage/seal"
 )
 
-// Options are the rarer choices of [Open]. The zero value works everywhere.
+// Options adjusts a [Folder]. The zero value works everywhere.
 type Options struct {
 	// Dir is the folder of the store. Nothing else should be in it. Empty means
 	// the folder "logins" in the folder with the program's name, in the one that
@@ -32,8 +33,9 @@ type Options struct {
 // safe for concurrent use.
 type Folder struct {
 	dir    string
-	where  string
+	where  *atomic.Pointer[string]
 	store  storage.Store
+	moves  func(context.Context, KeySource) (string, error) // a closure, which has the key
 	closes func() error
 }
 
@@ -60,8 +62,8 @@ func Open(ctx context.Context, name string, o *Options) (*Folder, error) {
 	if !isnil.Value(o.Keys) {
 		h.keychain = o.Keys
 	}
-	f := &Folder{dir: dir, closes: files.Close}
-	if f.store, f.where, err = h.sealed(ctx); err != nil {
+	f := &Folder{dir: dir, where: new(atomic.Pointer[string]), closes: files.Close}
+	if err := h.fill(ctx, f); err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
 	return f, nil
@@ -104,25 +106,23 @@ func (f *Folder) Dir() string { return f.dir }
 
 // Key says where the key is, in words for the user, such as "in the keychain".
 // If there was a keychain to use and it was not available, it says why.
-func (f *Folder) Key() string { return f.where }
+func (f *Folder) Key() string { return *f.where.Load() }
 
 // Close closes the files. The records stay. It may be called more than once.
 func (f *Folder) Close() error { return f.closes() }
 
-// sealed returns the store, and says where the key is.
-func (h *holder) sealed(ctx context.Context) (storage.Store, string, error) {
-	note, err := h.note(ctx)
+// fill opens the store of f with the key.
+func (h *holder) fill(ctx context.Context, f *Folder) error {
+	note, key, err := h.find(ctx)
 	if err != nil {
-		return nil, "", err
-	}
-	key, err := h.key(ctx, note)
-	if err != nil {
-		return nil, "", err
+		return err
 	}
 	keys, err := seal.NewKeys(key)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %s: %w", ErrKey, h.file(), err)
+		return fmt.Errorf("%w: %s: %w", ErrKey, h.file(), err)
 	}
-	store, err := storage.Sealed(h.dir, keys)
-	return store, note.where(h.file()), err
+	f.store, err = storage.Sealed(h.dir, keys)
+	f.where.Store(new(note.where(h.file())))
+	f.moves = func(ctx context.Context, to KeySource) (string, error) { return h.move(ctx, key, to) }
+	return err
 }

@@ -199,7 +199,10 @@ func TestAFolderThatIsNotWhole(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"the file is missing":         {os.Remove, userstore.ErrKey, "missing"},
+		"the file is missing": {os.Remove, userstore.ErrKey, "missing"},
+		"a folder is in its place": {func(file string) error {
+			return errors.Join(os.Remove(file), os.Mkdir(file, 0o700))
+		}, userstore.ErrKey, "no file"},
 		"the file is empty":           {write("", 0o600), userstore.ErrKey, "damaged"},
 		"the file is cut off":         {write(`{"format":1,"kept":"fi`, 0o600), userstore.ErrKey, "damaged"},
 		"the file is something else":  {write("hello", 0o600), userstore.ErrKey, "damaged"},
@@ -223,6 +226,7 @@ func TestAFolderThatIsNotWhole(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantError(t, name, o, tt.want, tt.says)
+			_ = os.Remove(file)
 			if err := errors.Join(os.WriteFile(file, good, 0o600), os.Chmod(file, 0o600)); err != nil {
 				t.Fatal(err)
 			}

@@ -85,7 +85,8 @@ func unnamed(ctx context.Context) (context.Context, context.CancelFunc) {
 // NewAssertionSource returns the source of tokens that an assertion is traded
 // for ([RFC 7523] section 2.1). The assertion says who the app is. So
 // AppCredentials may be without a Credential, and without an ID: then the
-// request names no client, as the service accounts of Google want it.
+// request names no client, as the service accounts of Google want it. The
+// options are those of oauth.New; nil means all defaults.
 //
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 func NewAssertionSource(p *provider.Provider, a AppCredentials, assertion Assertion, o *oauth.Options) (*Source, error) {

@@ -10,7 +10,21 @@
 // section 2.1). [NewExchangeSource] exchanges the tokens of another source,
 // such as a grant.Keeper, for tokens of another API ([RFC 8693]).
 // [NewIdentitySource] gets tokens from a server that trusts the identity
-// provider of a user.
+// provider of a user. For the grants of users who log in, use package grant.
+//
+// # Types
+//
+// All of these functions return a [Source], which package transport takes.
+// [AppCredentials] are those of the app. An [Assertion] returns a signed
+// statement, and an [Exchange] says what is exchanged.
+//
+// # Example
+//
+//	source, err := derived.NewAppSource(p, derived.AppCredentials{
+//		ID: id, Credential: oauth.Secret(secret), Scopes: []string{"read"},
+//	}, nil)
+//	rt, err := transport.New(source, nil)
+//	client := &http.Client{Transport: rt}
 //
 // # How tokens are kept
 //

@@ -102,7 +102,7 @@ type Exchange struct {
 // exchanged.
 //
 // The app may be without a Credential, and without an ID too if the server
-// takes that.
+// takes that. The options are those of oauth.New; nil means all defaults.
 //
 // [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693
 func NewExchangeSource(p *provider.Provider, a AppCredentials, x Exchange, o *oauth.Options) (*Source, error) {

@@ -40,7 +40,8 @@ type IdentityAssertion struct {
 // trusts the identity provider of the user: a token exchange there ([RFC
 // 8693]), and a JWT bearer grant at p ([RFC 7523]). The user does not have to
 // log in at p. Both answers are kept in memory. If an API rejects a token, both
-// steps are taken again.
+// steps are taken again. The options are those of the client at p; nil means
+// all defaults.
 //
 // [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 // [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693

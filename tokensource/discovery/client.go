@@ -41,7 +41,8 @@ type Options struct {
 	// time in Cache-Control, that counts, down to a minute.
 	MaxAge time.Duration
 
-	// Timeout limits one request. Zero means 10 seconds.
+	// Timeout limits one request. Zero means 10 seconds, and 5 minutes are the
+	// most.
 	Timeout time.Duration
 
 	// InsecureLoopback allows http and loopback addresses, for tests and
@@ -163,7 +164,8 @@ func (c *Client) Provider(ctx context.Context, issuer string) (*provider.Provide
 
 // Provider returns the facts about one authorization server. It is the short
 // form of New, [Client.Provider] and Close, for programs that know their
-// issuers when they start. The errors are those of [Client.Server].
+// issuers when they start. Nil options mean all defaults. The errors are those
+// of [Client.Server].
 func Provider(ctx context.Context, issuer string, o *Options) (*provider.Provider, error) {
 	c, err := New(o)
 	if err != nil {

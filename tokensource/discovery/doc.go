@@ -10,7 +10,7 @@
 // servers it accepts ([RFC 9728]): [Client.Resource] reads that, from a 401 or
 // from the URL of the API.
 //
-// # Its types
+// # Types
 //
 // A [Client] reads metadata and keeps them in memory. A [Server] and a
 // [Resource] are what it has read, with everything that package oauth does not

@@ -34,7 +34,7 @@ type Grant struct {
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
 	Refreshable bool      // there is a refresh token, or the access token itself is traded
-	TradeFrom   time.Time // from when that is possible, see Provider.Trade; zero if it never is
+	TradeFrom   time.Time // from when the access token is traded, see Provider.Trade; zero if it never is
 	Bound       bool      // the tokens are bound to a key ([tokensource.Proofs])
 
 	// RefreshEnds is when the refresh token ends, known since RefreshEndKnown, and
@@ -305,6 +305,9 @@ func (o *LoginOptions) exchanged(tok *oauth2.Token, now time.Time) time.Time {
 // returns nil. A provider without a revocation endpoint leaves nothing else to
 // do.
 //
+// Package middleware calls this a disconnect. Its Logout ends the session in
+// one browser and leaves the grant alone.
+//
 // An error means that the logout may not be stored, or that the server has not
 // confirmed the revocation. What the server has not confirmed is repeated in
 // the background by any process, for a week (G20). When ctx ends, Logout
@@ -426,6 +429,9 @@ func (r sourceReady) Authorization(ctx context.Context) (*oauth2.Token, string, 
 
 // Accepted implements [bearer.Ready].
 func (r sourceReady) Accepted(_ context.Context, tok *oauth2.Token, renewed bool) {
+	if r.s.keeper.trials.None() {
+		return // a look at the clock would take as long as all the rest
+	}
 	r.s.keeper.trials.Accept(r.s.subject, tok.AccessToken, renewed, r.s.keeper.clock.Mono())
 }
 

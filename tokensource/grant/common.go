@@ -21,6 +21,7 @@ import (
 	"github.com/authtrip/authtrip/internal/lifetime"
 	"github.com/authtrip/authtrip/internal/pacing"
 	"github.com/authtrip/authtrip/internal/timed"
+	"github.com/authtrip/authtrip/internal/waiting"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
@@ -258,11 +259,16 @@ func (r *run) beginRevoking() (leave func()) {
 	return leave
 }
 
-// wait lets time pass.
+// wait lets time pass. A caller without a usable token is told for how long
+// another process has been awaited.
 func (r *run) wait(ctx context.Context, e lease.Effect) lease.Event {
 	pause, heard := e.For, (*changes.Subscription)(nil)
 	if e.Poll {
-		pause, heard = min(pause, r.changes.Poll(r.clock.Mono()-r.begun)), r.heard
+		lasted := r.clock.Mono() - r.begun
+		if !r.ahead {
+			waiting.Report(ctx, lasted, pause)
+		}
+		pause, heard = min(pause, r.changes.Poll(lasted)), r.heard
 	}
 	if !changes.Wait(ctx, r.life, pause, heard, r.version) {
 		r.interrupted = true

@@ -7,6 +7,14 @@
 // once, however many goroutines and processes need it, and its answer must not
 // be lost.
 //
+// # What it is for
+//
+// A program gives a Keeper to package transport, which sends the tokens, and to
+// package middleware, connect or nativeapp, which log users in. It calls the
+// Keeper itself for what they do not do: to look at a grant, to end one, to
+// save tokens that come from elsewhere. Tokens for which nobody logs in, such
+// as those of the app itself, need no Keeper: see package derived.
+//
 // # Types
 //
 // A [Keeper] holds the grants of all users of one client. It is a
@@ -15,6 +23,17 @@
 // [Keeper.Renew] replaces a token that an API rejected, and [Keeper.Logout]
 // ends a grant. A [Source] is a Keeper narrowed to one subject. A [Grant] holds
 // facts about a grant, and no token.
+//
+// # Example
+//
+//	grants, err := grant.New(client, store, nil)
+//	defer grants.Close()
+//	authenticated, err := transport.New(grants, nil)
+//	api := &http.Client{Transport: authenticated}
+//
+//	ctx = grants.WithSubject(ctx, user) // not needed behind Login.Require
+//	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+//	resp, err := api.Do(req)
 //
 // # How processes share a grant
 //

@@ -33,7 +33,7 @@ type ClientKeys struct {
 
 // NewClientKeys returns the keys of a client. All of them sign with the same
 // algorithm, ES256 unless o says otherwise. Options KeyID and Certificate
-// belong to one key and are refused.
+// belong to one key and are refused. Nil options mean all defaults.
 func NewClientKeys(o *AssertionOptions, first crypto.Signer, older ...crypto.Signer) (*ClientKeys, error) {
 	if o == nil {
 		o = new(AssertionOptions)

@@ -6,9 +6,9 @@
 //
 // The root module signs nothing, so that programs without keys carry no code
 // for them. This package is a module of its own. It makes signatures with
-// go-jose.
+// go-jose. It is not needed for ID tokens: package oidc verifies them.
 //
-// # Its types
+// # Types
 //
 // A key is a crypto.Signer: an *ecdsa.PrivateKey, an *rsa.PrivateKey or an
 // ed25519.PrivateKey of the program, or a key that stays in a TPM or a KMS.
@@ -21,6 +21,14 @@
 // [PrivateKeyJWT] and [PrivateKeyJWTFunc] return the Credential of a client
 // that signs an assertion for each request, and [AppleSecret] that of a client
 // of Sign in with Apple.
+//
+// # Example
+//
+//	dpop, err := jose.NewDPoP(nil)
+//	credential, err := jose.PrivateKeyJWT(key, nil)
+//	client, err := oauth.New(p, oauth.Registration{
+//		ClientID: id, Credential: credential, RedirectURL: callback,
+//	}, &oauth.Options{Proofs: dpop})
 //
 // # Concurrency
 //

@@ -8,7 +8,7 @@
 // user in, and keeps the grant alive, also beside other processes that share
 // the store ([MCP authorization]).
 //
-// # Its types
+// # Types
 //
 // A [Handler] is for a command: it opens the browser of the user. It implements
 // auth.OAuthHandler of the official Go SDK, and [Handler.Client] is an

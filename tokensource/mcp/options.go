@@ -35,11 +35,13 @@ var (
 // Options adjusts a [Handler], a [Login] and [Find]. The zero value is the safe
 // default.
 type Options struct {
-	// Name is what users see when they authorize the program.
+	// Name is what users see when they authorize the program. Empty means that the
+	// authorization server decides what it shows.
 	Name string
 
 	// Clients are the clients that were registered by hand, by the issuer of the
-	// authorization server. Only the ID and the credential are used.
+	// authorization server. Only the ID and the credential are used. Nil means
+	// that there are none.
 	Clients map[string]oauth.Registration
 
 	// ClientIDURL is where the client ID metadata document of the program is. It
@@ -56,7 +58,8 @@ type Options struct {
 	// Empty means one account. It has no effect on a Login.
 	Account string
 
-	// Open and Timeout are those of nativeapp.Options.
+	// Open and Timeout are those of nativeapp.Options, as is the meaning of their
+	// zero values.
 	Open    func(ctx context.Context, url string) error
 	Timeout time.Duration
 
@@ -74,7 +77,7 @@ type Options struct {
 	// MCP server, and a transport of discovery.Guard for what it names.
 	Transport http.RoundTripper
 
-	// OnEvent is that of grant.Options.
+	// OnEvent is that of grant.Options. Nil means that no function is called.
 	OnEvent func(ctx context.Context, e tokensource.Event)
 
 	// InsecureLoopback allows http and loopback addresses, for tests. What is

@@ -145,15 +145,19 @@ func (l *accounts) rename(a *account, name string) {
 	a.Name = name
 }
 
-// free returns a name for a user that no account has.
+// free returns a name for a user that no account has. If another account has
+// the subject of the user as its name, a number follows the subject.
 func (l *accounts) free(user provider.Identity) string {
-	for _, name := range []string{user.Username, user.Name} {
-		name = cleanName(name)
-		if name != "" && !slices.ContainsFunc(l.List, func(a account) bool { return a.Name == name || a.User.Subject == name }) {
-			return name
+	names := []string{cleanName(user.Username), cleanName(user.Name), user.Subject}
+	for n := 2; ; n++ {
+		for _, name := range names {
+			taken := func(a account) bool { return a.Name == name || a.User.Subject == name && name != user.Subject }
+			if name != "" && !slices.ContainsFunc(l.List, taken) {
+				return name
+			}
 		}
+		names = []string{fmt.Sprintf("%s (%d)", user.Subject, n)}
 	}
-	return user.Subject
 }
 
 // bounded returns what is kept of a user.

@@ -112,6 +112,20 @@ func TestAccountsWithNamesOfTheirOwn(t *testing.T) {
 	wantAccounts(w, "the default gets a name", app, "home", "home", "home", "work")
 }
 
+// A user without a name at the server has the subject as a name, which another
+// account may have already.
+func TestAnAccountWithTheNameOfAnotherSubject(t *testing.T) {
+	w := newWorld(t)
+	w.local(t)
+	w.people(oauthtest.User{ID: "1", Username: "ann"}, oauthtest.User{ID: "3", Username: " "})
+	app := w.command(t.TempDir(), nil)
+	w.login(as(w, app, "3"), "1")
+	w.login(app, "3")
+	wantAccounts(w, "the subject is taken", app, "3", "3", "3", "3 (2)")
+	w.works("the first account", as(w, app, "3"), "1")
+	w.works("the second account", as(w, app, "3 (2)"), "3")
+}
+
 func TestNoDefaultIsLeft(t *testing.T) {
 	w := newWorld(t)
 	w.local(t)

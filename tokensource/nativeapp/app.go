@@ -91,6 +91,7 @@ type Options struct {
 	Keys userstore.KeySource
 
 	// Grants are further options of the Keeper that Open makes. New refuses them.
+	// Nil means all defaults.
 	Grants *grant.Options
 
 	// Transport are the options of the client that [App.Client] returns. Nil means
@@ -151,7 +152,8 @@ type LoginOptions struct {
 	// means those of the client.
 	Scopes []string
 
-	// Params are further parameters of the request, such as "login_hint".
+	// Params are further parameters of the request, such as "login_hint". Nil
+	// means none.
 	Params url.Values
 }
 

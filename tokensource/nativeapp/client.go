@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
+	"time"
 
+	"github.com/authtrip/authtrip/internal/waiting"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -16,6 +19,10 @@ import (
 // Which account it is, is looked up at the first request and stays so until
 // this App changes it. A request for which there is no token fails: match
 // tokensource.ErrReauthorize, after which a login helps, and [ErrAccount].
+//
+// If another run of the program was killed while it renewed the token, a
+// request waits until its lease has ended: for 30 seconds, unless the Timeout
+// of the oauth.Client is another. After 3 seconds, Options.Out says so.
 func (a *App) Client() *http.Client {
 	client, err := a.api()
 	if err != nil {
@@ -74,7 +81,8 @@ func (t accountTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return resp, failed
 	}
-	resp, err := t.Transport.RoundTrip(r.WithContext(t.app.grants.WithSubject(ctx, subject)))
+	ctx = waiting.With(t.app.grants.WithSubject(ctx, subject), t.app.explainWait())
+	resp, err := t.Transport.RoundTrip(r.WithContext(ctx))
 	if resp != nil {
 		resp.Request = r
 	}
@@ -99,4 +107,23 @@ func (a *App) subject(ctx context.Context) (string, error) {
 	}
 	a.chosen.Store(one)
 	return one.User.Subject, nil
+}
+
+// longWait is how long a request waits for another run of the program before
+// the user is told.
+const longWait = 3 * time.Second
+
+// explainWait returns the function that a request reports its wait to. It tells
+// the user once. A user who does not know why a command stands still ends it,
+// and the next command waits too.
+func (a *App) explainWait() func(lasted, left time.Duration) {
+	var once sync.Once
+	return func(lasted, left time.Duration) {
+		if lasted < longWait {
+			return
+		}
+		once.Do(func() {
+			a.say("Waiting for another run of %s, which renews the login or was killed while it did: %v at most.\n", a.title(), left.Round(time.Second))
+		})
+	}
 }

@@ -8,15 +8,8 @@
 // user, which all runs of the program share. [App.Login] logs a user in, in the
 // way that works where the program runs. [App.Client] returns an http.Client
 // that acts for the user and stays logged in. [App.Status] and [App.Logout] are
-// what their names say. Several accounts are possible.
-//
-//	app, err := nativeapp.Open(ctx, "notes", client, nil)
-//	…
-//	defer app.Close()
-//	resp, err := app.Client().Get("https://api.example/notes")
-//	if errors.Is(err, tokensource.ErrReauthorize) {
-//		_, err = app.Login(ctx, nil)
-//	}
+// what their names say. Several accounts are possible. A web app with many
+// users needs package middleware.
 //
 // # Ways of a login
 //
@@ -31,6 +24,16 @@
 // [Options] belong to all logins, and [LoginOptions] to one. A [DeviceCode] is
 // what the user has to see, and a [Status] says who is logged in. Package
 // nativeapptest helps to test programs.
+//
+// # Example
+//
+//	app, err := nativeapp.Open(ctx, "notes", client, nil)
+//	…
+//	defer app.Close()
+//	resp, err := app.Client().Get("https://api.example/notes")
+//	if errors.Is(err, tokensource.ErrReauthorize) {
+//		_, err = app.Login(ctx, nil)
+//	}
 //
 // # What can go wrong
 //

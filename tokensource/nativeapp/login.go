@@ -91,7 +91,8 @@ func (l *login) finish(ctx context.Context, tok *oauth2.Token, asked time.Time) 
 			break
 		}
 	}
-	return provider.Identity{}, errors.Join(err, l.drop(context.WithoutCancel(ctx), tok))
+	ctx = context.WithoutCancel(ctx)
+	return provider.Identity{}, errors.Join(err, l.drop(ctx, tok), s.undo(ctx))
 }
 
 // pauseAfter returns the pause after a number of tries.
@@ -112,6 +113,7 @@ type settling struct {
 	user     provider.Identity
 	verified string // the subject that an ID token names
 	repeated bool   // an earlier try may have stored the grant
+	added    bool   // this login has added the account
 }
 
 func (s *settling) settle(ctx context.Context) error {
@@ -122,15 +124,38 @@ func (s *settling) settle(ctx context.Context) error {
 	}
 	// The account comes first. If this process dies in between, an account without
 	// a grant is left, and no grant that nobody knows of.
-	if err := s.change(ctx, func(l *accounts) error { return l.add(s.user, s.options.Account) }); err != nil {
+	added := false
+	err := s.change(ctx, func(l *accounts) error {
+		added = l.of(s.user.Subject) == nil
+		return l.add(s.user, s.options.Account)
+	})
+	if err != nil {
 		return err
 	}
+	s.added = s.added || added
 	s.chosen.Store(nil)
-	_, err := s.grants.SaveLogin(ctx, s.user.Subject, s.tok, &grant.LoginOptions{
+	_, err = s.grants.SaveLogin(ctx, s.user.Subject, s.tok, &grant.LoginOptions{
 		Scopes: s.scopes, ID: s.id, Repeated: s.repeated, Exchanged: s.asked, User: s.verified,
 	})
 	s.repeated = true
 	return err
+}
+
+// undo removes the account that this login has added, if its grant could not be
+// stored. Otherwise an account that nobody can use would be the default. If the
+// store does not answer, the account stays: there may be a grant.
+func (s *settling) undo(ctx context.Context) error {
+	if !s.added {
+		return nil
+	}
+	g, err := s.grants.Grant(ctx, s.user.Subject)
+	if err == nil && g.LoggedOut.IsZero() || errors.Is(err, tokensource.ErrTemporary) {
+		return nil
+	}
+	return s.change(ctx, func(l *accounts) error {
+		l.remove(s.user.Subject)
+		return nil
+	})
 }
 
 // identify finds out who the user is.

@@ -200,12 +200,7 @@ func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		show(w, http.StatusForbidden, pageForeign)
 		return
 	}
-	a := read(f.client.Provider(), r.URL.RawQuery, f.state)
-	if a != nil && a.err == nil {
-		if err := f.client.CheckResponse(r.Context(), r.URL.RawQuery); err != nil {
-			a = failedWith(fmt.Errorf("%w: %w", ErrResponse, err))
-		}
-	}
+	a := f.receive(r.Context(), r.URL.RawQuery)
 	if a == nil {
 		show(w, http.StatusBadRequest, pageForeign)
 		return
@@ -225,4 +220,18 @@ func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		show(w, http.StatusBadRequest, pageFailed)
 	}
+}
+
+// receive reads the query of an answer, wherever it came from. It returns nil
+// for one that does not belong to this login. Where the server signs its
+// answers, the signature is checked.
+func (f *flow) receive(ctx context.Context, rawQuery string) *answer {
+	a := read(f.client.Provider(), rawQuery, f.state)
+	if a == nil || a.err != nil {
+		return a
+	}
+	if err := f.client.CheckResponse(ctx, rawQuery); err != nil {
+		return failedWith(fmt.Errorf("%w: %w", ErrResponse, err))
+	}
+	return a
 }

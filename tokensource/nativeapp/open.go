@@ -29,7 +29,8 @@ type program struct {
 // The logins are in a sealed store in the folder for the settings of the user.
 // Any number of processes of the user may have it open. Each refreshes the
 // tokens for all of them. If Options.TokenVariable is set in the environment,
-// nothing is opened, and the token in it is used.
+// nothing is opened, and the token in it is used. Nil options mean all
+// defaults.
 //
 // The errors are those of userstore.Open and grant.New. userstore.ErrKeychain
 // means that the keychain is locked or cannot be reached. Call [App.Close] at

@@ -42,22 +42,22 @@ func newFlow(l *login, at *place) *flow {
 }
 
 // askForAddress tells the user what to do, and begins to read.
-func (f *flow) askForAddress(_ context.Context, target string) error {
+func (f *flow) askForAddress(ctx context.Context, target string) error {
 	f.say("To log in to %s, open this page in a browser on any machine:\n\n%s\n\n"+
 		"At the end the browser goes to an address that begins with %s\n"+
 		"and probably shows that it cannot be reached. Copy that whole address from the browser, and paste it here.\n"+
 		"Paste only the address of a login that you have started yourself.\n\nAddress: ", f.title(), target, f.at.url)
-	go f.readAddresses()
+	go f.readAddresses(ctx)
 	return nil
 }
 
 // readAddresses reads lines until one is the answer to this login. It may go on
 // after the login, until the input ends.
-func (f *flow) readAddresses() {
+func (f *flow) readAddresses(ctx context.Context) {
 	for {
 		line, err := readLine(f.options.In)
 		if text := strings.TrimSpace(line); text != "" {
-			if a := read(f.client.Provider(), queryOf(text), f.state); a != nil {
+			if a := f.receive(ctx, queryOf(text)); a != nil {
 				select {
 				case f.answers <- a:
 				default: // the browser was faster

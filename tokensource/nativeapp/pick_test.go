@@ -209,17 +209,18 @@ func TestTheAnswerComesWhileAnAddressIsAwaited(t *testing.T) {
 func TestLoginByAnAddressThatFails(t *testing.T) {
 	for name, tt := range map[string]struct {
 		knobs func(*oauthtest.Knobs)
-		lines func(*url.URL) []string
+		must  map[string]string // Provider.CallbackValues
 		want  error
 	}{
-		"the user refuses": {func(k *oauthtest.Knobs) { k.Authorize.Deny = true }, func(u *url.URL) []string { return []string{u.String() + "\n"} }, nativeapp.ErrDenied},
-		"another issuer":   {func(k *oauthtest.Knobs) { k.Authorize.SendIss = "https://evil.example" }, func(u *url.URL) []string { return []string{u.String() + "\n"} }, nativeapp.ErrResponse},
+		"the user refuses":                  {func(k *oauthtest.Knobs) { k.Authorize.Deny = true }, nil, nativeapp.ErrDenied},
+		"another issuer":                    {func(k *oauthtest.Knobs) { k.Authorize.SendIss = "https://evil.example" }, nil, nativeapp.ErrResponse},
+		"another shop than that of the app": {func(*oauthtest.Knobs) {}, map[string]string{"shop": "mine.example"}, nativeapp.ErrResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.local(t)
-			w.changed = func(p *provider.Provider) { p.DeviceAuthorizationURL = "" }
-			user1, in := w.terminal(tt.lines)
+			w.changed = func(p *provider.Provider) { p.DeviceAuthorizationURL, p.CallbackValues = "", tt.must }
+			user1, in := w.terminal(func(u *url.URL) []string { return []string{u.String() + "&shop=another.example\n"} })
 			app := w.command(t.TempDir(), func(o *nativeapp.Options) { o.In, o.Out = in, user1 })
 			w.fake.Set(tt.knobs)
 			if _, err := app.Login(t.Context(), &nativeapp.LoginOptions{NoBrowser: true}); !errors.Is(err, tt.want) {

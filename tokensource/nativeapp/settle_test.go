@@ -167,3 +167,30 @@ func TestOpenBrowserUsesNoShell(t *testing.T) {
 		t.Errorf("OpenBrowser(no browser) = %v, want ErrNoBrowser", err)
 	}
 }
+
+// A login whose grant cannot be stored leaves no account: it would be the
+// default of the next logins.
+func TestALoginWithASubjectOfAThousandBytesLeavesNoAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		subject := strings.Repeat("a", 1000)
+		app := w.app(&nativeapp.Options{Transport: w.apiOptions(), Identify: func(_ context.Context, tok *oauth2.Token) (provider.Identity, error) {
+			return provider.Identity{Subject: subject}, nil
+		}})
+		if _, err := app.Device(t.Context(), silent, nil); err == nil {
+			t.Fatal("Device(a subject of 1000 bytes) = nil, want an error")
+		}
+		wantAccounts(w, "after that login", app, "", "")
+		subject = user
+		if _, err := app.Device(t.Context(), silent, nil); err != nil {
+			t.Fatal(err)
+		}
+		wantAccounts(w, "after another login", app, user, user, user)
+		w.works("after another login", app, user)
+		subject = strings.Repeat("a", 1000)
+		if _, err := app.Device(t.Context(), silent, nil); err == nil {
+			t.Fatal("Device(a subject of 1000 bytes) = nil, want an error")
+		}
+		wantAccounts(w, "after one more", app, user, user, user)
+	})
+}

@@ -82,7 +82,7 @@ type Options struct {
 	// client was authenticated. It may add parameters and headers that only
 	// this server knows. After an error nothing is sent, and the call fails
 	// with tokensource.ErrTemporary. Prepare runs under the context of the
-	// request and concurrently with itself.
+	// request and concurrently with itself. Nil means that nothing is added.
 	Prepare func(ctx context.Context, r *TokenRequest) error
 
 	// IDTokens verifies the ID tokens of the authorization server, so that they

@@ -10,7 +10,7 @@
 // says when a refresh token may be sent. Programs call a Client for the login,
 // and leave the rest to package grant.
 //
-// # Its types
+// # Types
 //
 // A [Registration] is the app as the server knows it, and a provider.Provider
 // is the server. The [Credential] in a Registration is what the app
@@ -19,6 +19,16 @@
 // keys (DPoP, [RFC 9449]), one for each login; a program that calls a Client
 // itself names the key with [Client.WithProver]. An [IDTokenVerifier] verifies
 // the ID tokens of OpenID Connect.
+//
+// # Example
+//
+//	client, err := oauth.New(provider.X(), oauth.Registration{
+//		ClientID:    os.Getenv("X_CLIENT_ID"),
+//		Credential:  oauth.Secret(os.Getenv("X_CLIENT_SECRET")),
+//		RedirectURL: "https://app.example/callback",
+//		Scopes:      []string{"tweet.read", "users.read", "offline.access"},
+//	}, nil)
+//	grants, err := grant.New(client, store, nil)
 //
 // # Requests
 //
@@ -40,9 +50,10 @@
 // with it is not lost, see [Unusable].
 //
 // An answer with an error code is a refusal, whatever its status. Who can cure
-// it is decided on the answer as it came, first by Provider.Classify. An answer
-// with neither a token nor an error code is none of an authorization server: it
-// redeemed nothing, and the failure is temporary.
+// it is decided on the answer as it came, first by Provider.Refusals and
+// Provider.Classify. An answer with neither a token nor an error code is none
+// of an authorization server: it redeemed nothing, and the failure is
+// temporary.
 //
 // # Secrets
 //

@@ -31,6 +31,14 @@
 //     whom, what was redeemed for it, and whether it is still good.
 //   - [Request] is what the server has seen of a request.
 //
+// # Example
+//
+//	fake := oauthtest.New(t, nil)
+//	client, err := oauth.New(fake.Provider(""), registration, &oauth.Options{
+//		HTTPClient: &http.Client{Transport: fake.Transport()},
+//	})
+//	fake.Inject(oauthtest.Match{Op: "token"}, oauthtest.Fault{Status: 503}, 1)
+//
 // # Determinism
 //
 // Tokens come from crypto/rand, so that testing/cryptotest can make them

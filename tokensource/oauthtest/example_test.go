@@ -1,10 +1,12 @@
 package oauthtest_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 )
@@ -38,4 +40,28 @@ func Example() {
 	fmt.Println(err != nil, fake.Token(refreshToken).Dead, fake.Close())
 	// Output:
 	// true redeemed <nil>
+}
+
+// Knobs change the server at any time: how long tokens live, whether refresh
+// tokens rotate, whether the user agrees.
+func ExampleServer_Set() {
+	fake, err := oauthtest.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fake.Set(func(k *oauthtest.Knobs) {
+		k.Token.AccessTTL = time.Minute
+		k.Token.RepeatRefresh = true // as servers do whose refresh tokens can be used again
+		k.Authorize.Deny = true      // the next user refuses
+	})
+	callback, err := fake.Authorize(context.Background(), "", fake.Provider("").AuthorizationURL+"?"+url.Values{
+		"response_type": {"code"}, "client_id": {oauthtest.PublicApp().ClientID}, "state": {"random"},
+		"redirect_uri": {oauthtest.PublicApp().RedirectURLs[0]},
+	}.Encode())
+	if err != nil {
+		log.Fatal(err)
+	}
+	u, err := url.Parse(callback)
+	fmt.Println(u.Query().Get("error"), err)
+	// Output: access_denied <nil>
 }

@@ -29,7 +29,8 @@ type Options struct {
 	// to the browser unless Knobs.Authorize.User says otherwise.
 	Users []User
 
-	// Knobs are the settings to begin with. Server.Set changes them later.
+	// Knobs are the settings to begin with. Server.Set changes them later. Their
+	// zero value means what the provider says.
 	Knobs Knobs
 
 	// Clock returns the time. Nil means time.Now, which inside a
@@ -107,11 +108,11 @@ type Options struct {
 
 	// ForbiddenSchemes are schemes, in lower case, that no redirect URL may
 	// have. Schemes that no server accepts, such as javascript, need not be
-	// listed.
+	// listed. Nil means no others.
 	ForbiddenSchemes []string
 
 	// Aliases names further hosts of the server, and for each the host in
-	// Provider that it stands for.
+	// Provider that it stands for. Nil means none.
 	Aliases map[string]string
 
 	// DescribeScope says on the consent page what a scope allows. Nil shows the

@@ -43,8 +43,9 @@ type Server struct {
 }
 
 // NewServer returns a Server that serves nothing until it is asked. Nothing has
-// to be started. Wrong options, such as a provider that is not valid, are an
-// error. [Server.Close] reports what a test would want to know at its end.
+// to be started. Nil options mean a plain server. Wrong options, such as a
+// provider that is not valid, are an error. [Server.Close] reports what a test
+// would want to know at its end.
 func NewServer(o *Options) (*Server, error) {
 	if o == nil {
 		o = &Options{}

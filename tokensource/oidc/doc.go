@@ -8,7 +8,7 @@
 // app and for this login. A [Verifier] does what [OpenID Connect Core] section
 // 3.1.3.7 demands before that is believed.
 //
-// # Its types
+// # Types
 //
 // [New] makes a Verifier for a provider and a client ID. Give it to oauth.New:
 // then package middleware sends a nonce with each login, knows the user from

@@ -3,11 +3,12 @@
 // # What it is for
 //
 // Servers differ: in their endpoints, in the way in which a client
-// authenticates, in how they refuse, in how many grants a user can have. All
-// of that is data in a [Provider], and no other package has code for one
-// server.
+// authenticates, in how they refuse, in how many grants a user can have. All of
+// that is data in a [Provider], and no other package has code for one server.
+// If a server publishes metadata and is not known here, package discovery makes
+// a Provider of them.
 //
-// # Its types
+// # Types
 //
 // [Get] returns the facts of a server that authtrip knows, such as "github",
 // and [Names] lists those servers. Some have a tenant or a host of their own,
@@ -20,6 +21,12 @@
 // Where a server words its refusals in its own way, a [Refusal] describes them,
 // or Provider.Classify looks at the [Answer]. Both give a [Verdict]: who can
 // cure it.
+//
+// # Example
+//
+//	p, err := provider.Get("github")
+//	p, err = provider.Entra("acme.example") // a server with a tenant
+//	client, err := oauth.New(p, registration, nil)
 //
 // # Concurrency
 //

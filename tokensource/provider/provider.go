@@ -276,10 +276,10 @@ type Provider struct {
 	CheckClient func(clientID string, confidential bool) error
 
 	// Classify says who can cure what an answer reports, for a server that words
-	// its refusals otherwise than RFC 6749 section 5.2. It is asked first, about
-	// each answer that did not do what was asked, whatever its status. So an
-	// answer with 200 or 500 can be a refusal too. Its result must depend on the
-	// Answer only. It is called concurrently. Optional.
+	// its refusals otherwise than RFC 6749 section 5.2. It is asked about each
+	// answer that did not do what was asked and that none of Refusals matches,
+	// whatever its status. So an answer with 200 or 500 can be a refusal too. Its
+	// result must depend on the Answer only. It is called concurrently. Optional.
 	Classify func(Answer) Verdict
 
 	// Refusals are answers that report a failure in other words than RFC 6749

@@ -11,7 +11,7 @@
 // package middleware serves them. Such an app registers nowhere and keeps
 // nothing.
 //
-// # Its types
+// # Types
 //
 // [Metadata] say what the app is. A [Registrar] registers it, and a
 // [Registered] is the outcome, for oauth.New. [Options] are its settings.

@@ -43,7 +43,8 @@ type Options struct {
 	// Credential is what the app authenticates with if Metadata.TokenAuthMethod
 	// needs a key. A secret of the server replaces it. All servers get what it
 	// makes: so that none of them can use it at another one, it should be
-	// jose.PrivateKeyJWT, whose assertions name the issuer that they are for.
+	// jose.PrivateKeyJWT, whose assertions name the issuer that they are for. The
+	// zero Credential means that no method needs a key.
 	Credential oauth.Credential
 
 	// InsecurePlainStore accepts a store that outlives the process and that

@@ -17,6 +17,13 @@
 // balancer. [Changes] makes one event of a row of failed attempts, and one of
 // its end.
 //
+// # Example
+//
+//	worker, err := upkeep.Start(nil, grants)
+//	defer worker.Close() // before the Keeper is closed
+//	ready, err := upkeep.Ready(nil, grants)
+//	mux.Handle("GET /ready", ready)
+//
 // # What the worker costs
 //
 // It reads each grant once a day, and the names of all grants every ten

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -197,6 +198,11 @@ func TestStartRefuses(t *testing.T) {
 			"a negative rate":      {PerMinute: -1},
 			"a negative interval":  {Interval: -1},
 			"a negative idle life": {IdleLife: -1},
+			"the largest rate":     {PerMinute: math.MaxInt},
+			"a rate above 60,000":  {PerMinute: 60_001},
+			"the longest interval": {Interval: math.MaxInt64},
+			"two days":             {Interval: 48 * time.Hour},
+			"the longest life":     {IdleLife: math.MaxInt64},
 		} {
 			if _, err := upkeep.Start(&o, k); err == nil {
 				t.Errorf("Start with %s = nil, want an error", name)

@@ -17,16 +17,18 @@ import (
 // Options adjusts a [Worker]. The zero value is the safe default.
 type Options struct {
 	// PerMinute is how many refreshes the worker makes in a minute at most, for
-	// all grants together. Zero means 60.
+	// all grants together. Zero means 60, and 60,000 are the most.
 	PerMinute int
 
 	// Interval is the time between two looks at the names of all grants, and so
 	// how late a grant may be refreshed or a warning may come. Zero means 10
-	// minutes. A grant itself is read once a day, and when something is due.
+	// minutes, and 24 hours are the most. A grant itself is read once a day, and
+	// when something is due.
 	Interval time.Duration
 
 	// IdleLife is how long a grant lives without a refresh at servers whose facts
-	// do not say so. Zero means that such grants are left alone.
+	// do not say so. Zero means that such grants are left alone. Ten years are the
+	// most.
 	IdleLife time.Duration
 
 	// Find returns the Keeper of a grant that belongs to none of the Keepers of
@@ -43,11 +45,15 @@ type Options struct {
 const (
 	defaultPerMinute = 60
 	defaultInterval  = 10 * time.Minute
+	mostPerMinute    = 60_000
+	longestInterval  = 24 * time.Hour
+	longestIdleLife  = 10 * 365 * 24 * time.Hour
 	lookAgain        = 24 * time.Hour   // at a grant for which nothing is due
 	patience         = 30 * time.Second // for one refresh, which goes on without the worker
 )
 
-// Worker keeps grants alive and warns of their end. Make one with [Start].
+// Worker keeps grants alive and warns of their end. Make one with [Start]. It
+// is safe for concurrent use.
 type Worker struct {
 	*turn
 	o      Options
@@ -100,6 +106,9 @@ func Start(o *Options, keepers ...*grant.Keeper) (*Worker, error) {
 func (o *Options) check(c *crew) error {
 	if o.Interval < 0 || o.PerMinute < 0 || o.IdleLife < 0 {
 		return errors.New("upkeep: Interval, PerMinute and IdleLife cannot be negative: zero means the default")
+	}
+	if o.PerMinute > mostPerMinute || o.Interval > longestInterval || o.IdleLife > longestIdleLife {
+		return fmt.Errorf("upkeep: PerMinute cannot be above %d, Interval not above %v, and IdleLife not above ten years", mostPerMinute, longestInterval)
 	}
 	if _, ok := c.store.Store.(storage.Lister); !ok {
 		return fmt.Errorf("%w, which a Worker needs", errNoLister)

@@ -10,7 +10,7 @@
 // requests, PKCE, proofs of possession with the nonces of both servers, the
 // check of the issuer, and the check that the server may speak for the user.
 //
-// # Its types
+// # Types
 //
 // An [App] is the app. [Logins] are its logins on a mux, and [Native] those of
 // a program without a web server. Both find users with an identity.Resolver.

@@ -74,7 +74,8 @@ func blueskyConfidential(app *atproto.App, newest, older crypto.Signer) error {
 
 // blueskyDevelopment is the app under development of docs/bluesky.md.
 func blueskyDevelopment(app *atproto.App) {
-	app.Registration = atproto.Development("http://127.0.0.1:8080/auth/callback", "atproto", "transition:generic")
+	const redirectURL = "http://127.0.0.1:8080/auth/callback"
+	app.Registration = atproto.Development(redirectURL, "atproto", "transition:generic")
 }
 
 // blueskyNative is the program without a web server of docs/bluesky.md.

@@ -13,7 +13,8 @@ import (
 )
 
 // Assertions verifies client assertions as a strict server does (RFC 7523
-// section 3, and the FAPI 2.0 Security Profile). [NewAssertions] makes one.
+// section 3, and the FAPI 2.0 Security Profile). [NewAssertions] makes one. It
+// is safe for concurrent use.
 type Assertions struct {
 	key func(clientID, keyID string) crypto.PublicKey // nil for an unknown one
 

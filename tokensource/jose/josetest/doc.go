@@ -6,11 +6,19 @@
 // The fake server of package oauthtest knows no signatures. It asks a verifier,
 // which is one of this package.
 //
-// # Its types
+// # Types
 //
 // [Assertions] verifies the assertions with which clients authenticate. It is
 // what oauthtest.Options.Assertions needs. [Proofs] verifies proofs of
 // possession, for oauthtest.Options.Proofs.
+//
+// # Example
+//
+//	clients := map[string]crypto.PublicKey{"my-app": key.Public()}
+//	fake := oauthtest.New(t, &oauthtest.Options{
+//		Assertions: josetest.NewAssertions(clients),
+//		Proofs:     josetest.Proofs{},
+//	})
 //
 // # Concurrency
 //

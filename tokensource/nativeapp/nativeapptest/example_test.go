@@ -63,3 +63,14 @@ func TestEnv(t *testing.T) {
 		}
 	}
 }
+
+// A test of a command: the logins are in a folder of the test, and the browser
+// is in the test. The program under test opens its logins as usual.
+func Example() {
+	_ = func(t *testing.T) {
+		nativeapptest.Isolate(t)
+		fake := oauthtest.New(t, nil)
+		options := &nativeapp.Options{Open: nativeapptest.Browser(fake.Transport())}
+		_ = options // for nativeapp.Open
+	}
+}

@@ -4,11 +4,16 @@
 //
 // # What it is for
 //
-// [Isolate] gives a test a folder of its own for logins, as that of another
-// user at a desktop. [Browser] is a browser in the test: give it to
-// nativeapp.Options.Open, with an oauthtest.Server that consents at once. [Env]
-// is the environment for a built program, whose browser is the test binary. It
-// needs [Main] in TestMain.
+// A test of a program must not find the logins of the developer, and must not
+// open a window. A test of a web app needs package oauthtest alone.
+//
+// # Types
+//
+// There are functions only. [Isolate] gives a test a folder of its own for
+// logins, as that of another user at a desktop. [Browser] is a browser in the
+// test: give it to nativeapp.Options.Open, with an oauthtest.Server that
+// consents at once. [Env] is the environment for a built program, whose browser
+// is the test binary. It needs [Main] in TestMain.
 //
 // # Example
 //

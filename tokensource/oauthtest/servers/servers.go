@@ -5,7 +5,16 @@
 //
 // Servers differ in how they rotate refresh tokens, in what a revocation ends,
 // and in how they word their refusals. A test that runs with the knobs of each
-// server shows that a program works with all of them:
+// server shows that a program works with all of them. A test of a program for
+// one server that is in the catalogue gives the fake that Provider, and needs
+// no knobs.
+//
+// # Types
+//
+// [Known] returns functions for [oauthtest.Server.Set], by the name of a
+// server.
+//
+// # Example
 //
 //	for name, like := range servers.Known() {
 //		t.Run(name, func(t *testing.T) {
@@ -15,9 +24,13 @@
 //		})
 //	}
 //
-// # Concurrency and errors
+// # Concurrency
 //
-// [Known] is safe for concurrent use and cannot fail.
+// Known is safe for concurrent use.
+//
+// # Errors
+//
+// Known cannot fail.
 package servers
 
 import (

@@ -18,6 +18,13 @@
 // those of the API in Knobs.API; their zero value is X's behaviour. [State] is
 // what the API holds.
 //
+// # Example
+//
+//	fake := xapi.New(t, nil)
+//	x := httptest.NewServer(fake)
+//	client, err := oauth.New(fake.Provider(x.URL), registration, nil)
+//	fake.ExpireAccess("") // the next request of the app needs a new token
+//
 // # Concurrency
 //
 // A Server is safe for concurrent use, and works inside a testing/synctest

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
+	"testing"
 
 	"golang.org/x/oauth2"
 
@@ -50,4 +52,25 @@ func Example() {
 	// Output:
 	// 200 OK users.read tweet.read offline.access
 	// 1 <nil> <nil>
+}
+
+// A test of an app on a listener: give the app the provider that Provider
+// returns for the address of the listener. The test decides when a token
+// expires, and looks at what the server saw.
+func ExampleNew() {
+	_ = func(t *testing.T) {
+		fake := xapi.New(t, nil)
+		x := httptest.NewServer(fake)
+		t.Cleanup(x.Close)
+		p := fake.Provider(x.URL) // for oauth.New of the app
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		// Log in, and let the app make a request. Then:
+		fake.ExpireAccess("")
+		// Let the app make another request, which needs a new token.
+		if n := fake.TokenCalls("refresh_token"); n != 1 {
+			t.Errorf("the app made %d refreshes, want 1", n)
+		}
+	}
 }

@@ -6,7 +6,7 @@
 // oauthtest.Options.IDTokens: the fake server then issues ID tokens to apps
 // that ask for the scope "openid", and publishes the keys.
 //
-// # Its types
+// # Types
 //
 // [New] makes a Signer. It has one key for each algorithm that a test names.
 // [Signer.Sign] signs any claims, also wrong ones.

@@ -57,6 +57,9 @@ func TestInstall(t *testing.T) {
 			}
 		})
 	}
+	for page, program := range map[string]string{"command-line": "whoami", "bots": "bot"} {
+		t.Run("follow docs/"+page, func(t *testing.T) { u.follow(t, root, page, program) })
+	}
 	t.Run("install grantctl", func(t *testing.T) {
 		dir := t.TempDir()
 		u.run(t, dir, "go", "install", kit+"/cmd/grantctl@"+u.version)
@@ -95,6 +98,32 @@ func newUser(t *testing.T) *user {
 		"GOPROXY=file://" + u.proxy + ",file://" + filepath.Join(u.cache, "cache", "download") + "," + u.run(t, ".", "go", "env", "GOPROXY"),
 	}
 	return u
+}
+
+// follow runs the first "go get" of a page in an empty folder, and builds the
+// program that the page shows. The newest version is this one.
+func (u *user) follow(t *testing.T, root, page, program string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", page+".md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "go get ")
+	if !found {
+		t.Fatalf("docs/%s.md has no go get", page)
+	}
+	modules, _, _ := strings.Cut(rest, "\n")
+	source, err := os.ReadFile(filepath.Join(root, "examples", program, "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.run(t, dir, "go", "mod", "init", "example.com/app")
+	u.run(t, dir, "go", append([]string{"get"}, strings.Fields(modules)...)...)
+	u.run(t, dir, "go", "build", ".")
 }
 
 // run runs a command and returns everything it printed, without the spaces

@@ -44,9 +44,10 @@
 // Every write replaces one version of the record, and fails if another version
 // is stored.
 //
-//	announce  from  alive, no intent that lives; if there is an abandoned
-//	                intent, the refresh token may be sent again
-//	          to    alive, the intent of the writer (G1, G3)
+//	announce  from  alive, no intent that lives; over an abandoned intent only
+//	                while Rules.Resends permits one more request
+//	          to    alive, the intent of the writer, and after an abandoned
+//	                intent one doubt more (G1, G3)
 //	adopt     from  alive with the redeemed token set and any intent, or
 //	                dead by a forfeit of that set
 //	          to    alive, the next token set (G4)
@@ -54,30 +55,63 @@
 //	          to    alive, the intent that was there before, or none (G3, G8)
 //	refuse    from  alive, the intent of the writer
 //	          to    dead, no tokens (G6, G7)
-//	forfeit   from  alive, an abandoned intent, not to be sent again; or
-//	                expired without a refresh token
+//	forfeit   from  alive, no intent that lives, and an access token that has
+//	                expired or, in doubt, was rejected by an API. There is no
+//	                refresh token, or Rules.Resends permits no more request
 //	          to    dead; after a doubt, the tokens wait in the queue (G3)
 //	login     from  anything but a later login or a later logout
 //	          to    alive, the old tokens in the queue (G6)
 //	logout    from  anything but a later login
 //	          to    tombstone, all tokens in the queue (G12)
-//	late      from  anything else
-//	          to    the same, the late tokens in the queue (G4)
+//	late      from  any state in which new tokens are not stored
+//	          to    the same, or a tombstone where there is no record, with
+//	                these tokens in the queue (G4)
 //	revoke    from  a queue with something due
 //	          to    the attempt announced, then the token removed (G20)
 //	sweep     from  an old tombstone with an empty queue
 //	          to    no record (G7)
 //
-// An intent is written over by its own attempt; after it has ended, by any
-// renewal (announce, forfeit); and at any time by the holder of new tokens for
-// the same token set (adopt), by a login and by a logout. All other writes keep
-// the intent.
+// An intent lives while Rules.left is positive. An intent that stands there
+// after that is abandoned.
 //
-// renewal.go holds the order of the writes of a renewal, and rules.go what they
-// may be written over. For a login and a logout that is in login.go
-// (precedence) and logout.go (endGrant). What follows after a write of unknown
-// outcome is in write.go for claims, in Renewal.announced for an intent, and in
-// the methods written of Login and Logout.
+// # Who may write over an intent
+//
+//	its own attempt                       always: adopt, refuse, release
+//	a holder of new tokens for the same   always, also after it was slow: adopt
+//	token set
+//	a login, a logout                     always
+//	any other renewal                     once the intent is abandoned:
+//	                                      announce, forfeit
+//
+// All other writes keep the intent that they find. The rule for renewals is
+// Rules.decide, and that for the outcome of an attempt is Rules.resolve. For a
+// login and a logout it is Rules.precedence and Logout.endGrant.
+//
+// # When a refresh token is sent again
+//
+// Rules.decide is the only place that permits a request, and Renewal.redeemed
+// judges how the last one ended.
+//
+//	no request left the process    again after a pause; an abandoned intent that
+//	                               stood there before comes back
+//	an error answer, such as 503   again after a pause, as often as it comes;
+//	                               so is a refusal that nobody recognizes
+//	no answer, or the process      once its intent is abandoned, as often as
+//	died                           Rules.Resends permits; each time is a doubt
+//	any other refusal              never: the grant is dead
+//
+// # When the answer of the store is lost
+//
+// The write may have taken effect, or may still do so. So the writer reads
+// before it writes again.
+//
+//	new tokens, refusal, release   type write reads until it finds its own
+//	                               write or what replaced it
+//	an intent                      Renewal.announced sends nothing, and leaves
+//	                               a release that a Chore or the next Renewal
+//	                               writes
+//	a login, a logout              Login.written and Logout.written read again
+//	forfeit, revoke, sweep         the operation ends; the next one reads again
 //
 // # Invariants
 //

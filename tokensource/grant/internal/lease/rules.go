@@ -17,9 +17,10 @@ const (
 // a wrong clock does not stop a grant.
 const maxPause = 5 * time.Minute
 
-// decide returns what a renewal of r does now. For stop it returns how the
-// renewal ends. For forfeit, Over is why the grant ends. For await, Pause is
-// how long the intent can still live.
+// decide returns what a renewal of r does now. It is the only rule that permits
+// to send a refresh token, for the first time or again. For stop it returns how
+// the renewal ends. For forfeit, Over is why the grant ends. For await, Pause
+// is how long the intent can still live.
 func (c Rules) decide(r *Record, n need, w watch, now Clock) (verdict, Outcome) {
 	if r.usable(now, n.rejected) {
 		return serve, Outcome{} // G2: another process has renewed it

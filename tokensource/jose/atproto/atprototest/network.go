@@ -7,11 +7,21 @@
 // In the AT Protocol each user can be on another server. A test needs many
 // servers at once, and accounts that lead to them, rightly or wrongly.
 //
-// # Its types
+// # Types
 //
 // A [Network] is all these servers. Its methods say what they answer. Each
 // authorization server is an oauthtest.Server that demands proofs of
 // possession with nonces.
+//
+// # Example
+//
+//	net := atprototest.New(t)
+//	user := oauthtest.User{ID: did, Username: "alice"}
+//	net.Serve("entryway.test", []string{"pds.test"}, user)
+//	net.Account(did, "alice.test", "https://pds.test")
+//	resolver, err := identity.NewResolver(&identity.Options{
+//		HTTPClient: &http.Client{Transport: net}, DNS: net,
+//	})
 //
 // # Concurrency
 //
@@ -41,7 +51,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// A Network is the servers of one test. [New] makes one.
+// A Network is the servers of one test. [New] makes one. It is safe for
+// concurrent use.
 type Network struct {
 	t    testing.TB
 	apps []oauthtest.App
@@ -106,7 +117,7 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 	}
 	fake := oauthtest.New(n.t, &oauthtest.Options{
 		Provider: p, Apps: n.apps, Users: users, Proofs: josetest.Proofs{}, RequirePKCE: true, RequireState: true,
-		Assertions: josetest.PublishedAssertions(n.document), Knobs: Knobs(),
+		Assertions: josetest.PublishedAssertions(n.document), Knobs: knobs(),
 	})
 	n.mu.Lock()
 	n.servers[host] = fake
@@ -121,11 +132,11 @@ func (n *Network) Serve(host string, hosts []string, users ...oauthtest.User) *o
 	return fake
 }
 
-// Knobs returns the settings of the reference implementation: a refresh token
+// knobs returns the settings of the reference implementation: a refresh token
 // can be used once, a second use ends the grant, and both servers want nonces.
 // Beside that, a grant belongs to the key with which the app has signed its
 // login.
-func Knobs() (k oauthtest.Knobs) {
+func knobs() (k oauthtest.Knobs) {
 	k.Proof.Nonces = true
 	k.Token.TokenType = "DPoP"
 	return k

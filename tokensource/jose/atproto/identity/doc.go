@@ -10,7 +10,7 @@
 // and from there to the authorization server ([AT Protocol OAuth]). Package
 // atproto does the logins.
 //
-// # Its types
+// # Types
 //
 // A [Resolver] resolves. An [Account] is what it found. [Options] are its
 // settings.

@@ -12,8 +12,8 @@ import (
 	"github.com/authtrip/authtrip/tokensource/discovery"
 )
 
-// Directory is the address of the directory of DIDs with the method plc.
-const Directory = "https://plc.directory"
+// plcDirectory is the address of the directory of DIDs with the method plc.
+const plcDirectory = "https://plc.directory"
 
 // Options adjusts a [Resolver]. The zero value is the safe default.
 type Options struct {
@@ -27,10 +27,10 @@ type Options struct {
 	DNS DNS
 
 	// Directory is where the documents of DIDs with the method plc are: an https
-	// URL without a path. Empty means the constant Directory.
+	// URL without a path. Empty means https://plc.directory.
 	Directory string
 
-	// Timeout limits one request. Zero means 10 seconds.
+	// Timeout limits one request. Zero means 10 seconds, and a minute is the most.
 	Timeout time.Duration
 }
 
@@ -51,7 +51,7 @@ func NewResolver(o *Options) (*Resolver, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	r := &Resolver{dns: o.DNS, directory: Directory, timeout: o.Timeout}
+	r := &Resolver{dns: o.DNS, directory: plcDirectory, timeout: o.Timeout}
 	switch {
 	case o.Timeout < 0 || o.Timeout > time.Minute:
 		return nil, fmt.Errorf("identity: Options.Timeout %v: use up to a minute, or zero for 10s", o.Timeout)
