@@ -38,11 +38,11 @@ type encoder struct {
 	seen     [maxPairs]bool // pairs whose access token somebody may hand out
 	owned    [maxPairs]bool // pairs whose refresh token somebody has, and not only to revoke it
 	keep     bool           // a token that is as good as none is written all the same
+	all      bool           // so are facts that nobody asks about
 	now      int64          // ticks since origin
 	mono     int64          // ticks since monoOrigin, of the process at hand
 	current  uint64         // the version that is stored
 	apart    bool           // old versions of the process at hand are told apart
-	forget   bool           // a good token that a process hands out may be forgotten
 	plain    bool           // names stay as they are
 	same     *lease.Record  // what the effect at hand writes: its operation often has it as well
 	leaseFor time.Duration
@@ -297,7 +297,7 @@ func (e *encoder) world(w *model) []byte {
 		e.text(m.access)
 	}
 	for _, i := range e.sorted[:w.n] {
-		e.watch(w, &w.procs[i])
+		e.watch(&w.procs[i])
 		e.known(w, &w.procs[i])
 	}
 	e.buf[0], e.buf[1] = byte(len(e.buf)), byte(len(e.buf)>>8)
@@ -338,7 +338,7 @@ func (e *encoder) settle(w *model) {
 		e.names = before
 		e.process(&w.procs[i])
 		e.known(w, &w.procs[i])
-		e.watch(w, &w.procs[i])
+		e.watch(&w.procs[i])
 		e.scratch[i] = append(e.scratch[i][:0], e.buf[start:]...)
 		e.buf = e.buf[:start]
 	}
@@ -434,21 +434,9 @@ func pointer(o operation) unsafe.Pointer {
 }
 
 // watch writes since when a process has seen an intent, if that intent is
-// anywhere. What a process does not look at any more is written as what was
-// long ago: by the wall clocks, the intent has ended, or it is its own.
-func (e *encoder) watch(w *model, p *member) {
-	copied := p.local.Watch
-	seen := &copied
-	if r := w.record; r != nil && seen.ID != "" && r.Intent.ID == seen.ID {
-		if long := monoOrigin - 1000*tick; !e.keep {
-			if r.Intent.Holder == p.name {
-				seen.Calm, seen.Last, seen.Blind = long, long, false
-			}
-			if ticks(r.Intent.Until)-e.now <= -e.skew-e.off {
-				seen.First = long
-			}
-		}
-	}
+// anywhere.
+func (e *encoder) watch(p *member) {
+	seen := &p.local.Watch
 	if seen.ID == "" || e.number[code(seen.ID)] == 0 {
 		e.put(0)
 		return
@@ -459,15 +447,11 @@ func (e *encoder) watch(w *model, p *member) {
 }
 
 // known writes the token that a process hands out. A token that is not good,
-// and that nobody else has, is as good as none. A good one is forgotten where
-// no fault can reject it: a process without a token can do all that a process
-// with a good one can do, because it can read the token again.
+// and that nobody else has, is as good as none.
 func (e *encoder) known(w *model, p *member) {
 	k := code(p.known)
-	if k != 0 && !e.keep && !e.plain {
-		if good := w.good(p.known); good && e.forget && w.faults == 0 || !good && !e.seen[k-codeAccess] {
-			k = 0
-		}
+	if k != 0 && !e.seen[k-codeAccess] && !w.good(p.known) && !e.keep {
+		k = 0
 	}
 	e.buf = append(e.buf, e.rename(k))
 }
@@ -482,7 +466,7 @@ func (e *encoder) books(w *model) {
 		if !w.books[p.login].alive && !e.plain {
 			p.facts |= dead
 		}
-		if !e.plain {
+		if !e.plain && !e.all {
 			p.scars(e.owned[e.order[i]])
 		}
 		switch held := e.held[e.order[i]]; {

@@ -27,7 +27,7 @@ type explorer struct {
 func newExplorer(c *config) *explorer {
 	y := newLayouts(c, false)
 	x := &explorer{c: c}
-	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease, skew: c.skew, off: c.maxOffset(), forget: !c.ahead}
+	x.enc = encoder{layouts: y, leaseFor: c.rules("").Lease, skew: c.skew, off: c.maxOffset()}
 	if c.grace {
 		x.enc.lasting = used
 	}
@@ -152,8 +152,6 @@ func (x *explorer) renewals(w *model, p int) {
 	switch good := w.good(pr.known); {
 	case pr.known == "" && (w.record == nil || w.record.Over == lease.NoGrant):
 		return // it would find that there is no grant, and nothing would have changed
-	case x.known(w, p):
-		return // it would read the stored token, and forget it
 	case pr.known == "", !good && w.pair(pr.known).facts&expired != 0:
 		why = " needs a token"
 	case !good:
@@ -172,13 +170,6 @@ func (x *explorer) renewals(w *model, p int) {
 	free := x.free
 	x.start(n, p, &slot{machine: m}, opRenewal, why, late)
 	x.free = free
-}
-
-// known reports whether p, which has no token and nothing under way, would only
-// read the stored token. See [encoder.known].
-func (x *explorer) known(w *model, p int) bool {
-	pr, r := &w.procs[p], w.record
-	return !x.whole && w.faults == 0 && x.enc.forget && pr.known == "" && !pr.busy() && w.reaches(p) && r.Over == "" && w.good(r.Token.Access)
 }
 
 // logIn emits a login, from the exchange on.

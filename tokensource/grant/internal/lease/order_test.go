@@ -121,7 +121,7 @@ func (p *member) idle() bool { return p.ops == [4]*slot{} }
 // finds when it starts: the token that p hands out, and tokens that are not
 // stored.
 func (p *member) asIs() bool {
-	return p.local.Pending == nil && (p.known == "" || p.ops[opLogin] == nil && p.ops[opLogout] == nil)
+	return p.local.Pending == nil && p.ops[opLogin] == nil && (p.ops[opLogout] == nil || p.known == "")
 }
 
 // TestExplorationLeavesOutOrdersOnly shows that the reduction loses nothing:

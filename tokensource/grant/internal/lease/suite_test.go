@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"runtime/debug"
@@ -220,6 +221,35 @@ func TestExplorationReadsWhatOperationsRead(t *testing.T) {
 		}
 		if len(brief) != len(full) {
 			t.Errorf("%s: %d states with all fields, %d without those that are left out", c, len(full), len(brief))
+		}
+	}
+}
+
+// TestExplorationTellsApartWhatMatters shows that nothing gets lost because the
+// explorer drops facts that no judge asks about: with them, it reaches the same
+// states.
+func TestExplorationTellsApartWhatMatters(t *testing.T) {
+	for _, c := range []config{
+		{procs: 2, faults: 1, expiries: 1, kinds: faultStop | faultCut | faultAway | faultWriteDone | faultHeld},
+		{procs: 2, faults: 1, expiries: 1, ahead: true, spacing: 1, kinds: faultStop | fault401},
+		{procs: 1, faults: 1, expiries: 1, logouts: 1, kinds: faultCrash | faultWriteLate},
+		{procs: 1, faults: 1, expiries: 1, logins: 1, kinds: faultCrash | faultCut},
+	} {
+		c := filled(c)
+		brief := newExplorer(c).enc
+		states := func(all bool) (map[string]bool, int) {
+			x, found, n := newExplorer(c), map[string]bool{}, 0
+			x.enc.all = all
+			x.walk(func(w *model) { found[string(brief.world(w))], n = true, n+1 })
+			return found, n
+		}
+		got, n := states(false)
+		want, m := states(true)
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %d states, and %d without facts that no judge asks about", c, len(want), len(got))
+		}
+		if m <= n {
+			t.Errorf("%s: %d states, and as many with facts that no judge asks about: nothing is dropped", c, n)
 		}
 	}
 }
