@@ -28,8 +28,9 @@ type BeginOptions struct {
 
 	// Subject is the user who must log in, as the authorization server names
 	// users. A login that ends with another user is refused (ErrRefused), and its
-	// tokens are revoked. It is no parameter of the request: name the user in
-	// Params as well, where the server reads login_hint. Empty means that any
+	// tokens are revoked, unless they have ended those of an older login of that
+	// other user at the server. It is no parameter of the request: name the user
+	// in Params as well, where the server reads login_hint. Empty means that any
 	// user may log in.
 	Subject string
 

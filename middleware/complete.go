@@ -114,9 +114,7 @@ func (l *login) steps(ctx context.Context, k *kept) error {
 		}
 	}
 	if !k.accepted {
-		if err := l.accept(ctx, k); isRefusal(err) {
-			return l.notConnected(ctx, k, err)
-		} else if err != nil {
+		if err := l.accept(ctx, k); err != nil {
 			return err
 		}
 		k.accepted = true

@@ -95,46 +95,11 @@ func (l *login) claimConnection(ctx context.Context, k *kept) error {
 		k.claimed = true
 		return nil
 	case errors.Is(err, connecting.ErrElsewhere):
-		err = &Error{Op: opCallback, Kind: connecting.ErrElsewhere}
+		return &Error{Op: opCallback, Kind: connecting.ErrElsewhere}
 	case errors.Is(err, connecting.ErrTooMany):
-		err = &Error{Op: opCallback, Kind: connecting.ErrTooMany}
-	default:
-		return failed("the connection could not be listed", err)
+		return &Error{Op: opCallback, Kind: connecting.ErrTooMany}
 	}
-	return l.notConnected(ctx, k, err)
-}
-
-// notConnected ends a login that cannot become a connection, for the given
-// reason. An older connection of the same account stays, also that of another
-// user.
-func (l *login) notConnected(ctx context.Context, k *kept, reason error) error {
-	if !l.connects() {
-		return reason
-	}
-	if err := l.standIn(ctx, k); err != nil && !isRefusal(err) {
-		return err
-	}
-	if k.epoch != "" {
-		k.token = nil
-	}
-	return reason
-}
-
-// standIn stores the grant of a login over that of an older connection, if
-// there is one. Where the server keeps one grant of a user, the exchange has
-// ended the tokens of that connection, and the new ones take their place (G21).
-func (l *login) standIn(ctx context.Context, k *kept) error {
-	if !l.client.Provider().SingleGrant {
-		return nil
-	}
-	g, err := l.grants.Grant(ctx, k.user.Subject)
-	switch {
-	case errors.Is(err, tokensource.ErrReauthorize), err == nil && g.Dead != "":
-		return nil
-	case err != nil:
-		return failed("the grant could not be read", err)
-	}
-	return l.save(ctx, k)
+	return failed("the connection could not be listed", err)
 }
 
 // confirmConnection notes that the grant of a login is stored.

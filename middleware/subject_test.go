@@ -55,6 +55,27 @@ func TestLoginForOneUser(t *testing.T) {
 	}
 }
 
+// X keeps one grant of a user, so the exchange of a login that was for user 12
+// has ended the tokens of the user who answered it. That user is logged in
+// elsewhere, and stays so.
+func TestLoginForOneUser_AnsweredByAUserWhoIsLoggedInElsewhere(t *testing.T) {
+	me := oauthtest.DefaultUser().ID
+	var errs seen
+	w := newWorld(t, setup{options: middleware.Options{OnBegin: mustBe, OnError: errs.onError}})
+	w.logIn(newBrowser(t, w.mux), "/timeline")
+	b := newBrowser(t, w.mux)
+	wantStatus(t, "the login for user 12", b.get(w.consent(b.get("/authorize?must=12").location())), http.StatusForbidden)
+	errs.want(t, "the login for user 12", middleware.ErrRefused)
+	ctx := w.grants.WithSubject(t.Context(), me)
+	tok, err := w.grants.Token(ctx)
+	if err == nil {
+		_, err = w.grants.Renew(ctx, tok)
+	}
+	if err != nil {
+		t.Errorf("Renew of the user who is logged in elsewhere = %v, want another token", err)
+	}
+}
+
 // Two tabs that log in as different users do not disturb each other.
 func TestTwoTabsForTwoUsers(t *testing.T) {
 	w := newWorld(t, setup{options: middleware.Options{OnBegin: mustBe}})

@@ -8,10 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/authtrip/authtrip/internal/home"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
-	"github.com/authtrip/authtrip/tokensource/oauth"
 )
 
 const (
@@ -232,14 +230,13 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 	if k.token == nil {
 		return "no token was left"
 	}
-	if l.client.Provider().RevokesAll {
-		// Revoking one token would end the other grants of this user as well. Only
-		// Disconnect does that.
-		return "the new token was not revoked, because that would end all grants of the user"
-	}
-	switch err := l.revoke(ctx, k); {
+	switch err := l.endTokens(ctx, k, false); {
+	case err == nil && k.token == nil:
+		return "the older grant of the user goes on"
 	case err == nil:
 		return "the new token was revoked"
+	case errors.Is(err, errEndsAll):
+		return "the new token was not revoked, because that would end all grants of the user"
 	case errors.Is(err, errors.ErrUnsupported):
 		return "the server cannot revoke the new token"
 	}
@@ -247,28 +244,6 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 	k.failed()
 	l.keep(ctx, k)
 	return "the new token could not be revoked yet"
-}
-
-// revoke revokes the tokens of a login: the refresh token first, because a
-// server need not end one token with the other.
-func (l *login) revoke(ctx context.Context, k *kept) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
-	defer cancel()
-	tok := k.token()
-	if origin, ok := tok.Extra(l.client.Provider().TokenHostParam).(string); ok {
-		ctx = home.With(ctx, origin)
-	}
-	var err error
-	if tok.RefreshToken != "" {
-		err = l.client.Revoke(ctx, tok.RefreshToken, oauth.HintRefreshToken)
-	}
-	if errors.Is(err, errors.ErrUnsupported) && l.client.Provider().Revocation.Only == oauth.HintAccessToken {
-		err = nil // the access token is what can be revoked
-	}
-	if tok.AccessToken != "" {
-		err = errors.Join(err, l.client.Revoke(ctx, tok.AccessToken, oauth.HintAccessToken))
-	}
-	return err
 }
 
 // workKept works on a stored login that is due. It returns when it is due
@@ -350,25 +325,18 @@ var errLate = fmt.Errorf("middleware: it could not be finished within %v", keptL
 // saveLate stores the grant of a known user at the end of the hour, where the
 // exchange has ended the tokens of the user's other login.
 //
-// A connection that is not listed has no user who could end the grant. Its
-// tokens serve an older connection of the account, or are revoked.
+// A connection that is not listed has no user who could end the grant.
 func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
-	save, listed := l.save, !l.connects() || k.claimed
-	if !listed {
-		save = l.standIn
+	if l.connects() && !k.claimed {
+		return l.giveUp(ctx, k, errLate)
 	}
-	err := save(ctx, k)
-	if err == nil && k.epoch != "" {
-		k.token = nil
-	}
+	err := l.save(ctx, k)
 	switch {
-	case err == nil && listed:
+	case err == nil:
 		if l.connects() {
 			_ = l.confirmConnection(ctx, k) // otherwise it is listed as it is
 		}
 		return true
-	case err == nil:
-		return l.giveUp(ctx, k, errLate)
 	case isFinal(err), time.Now().After(k.until().Add(saveLimit)):
 		return l.giveUp(ctx, k, err)
 	}
@@ -389,10 +357,10 @@ func (l *login) giveUp(ctx context.Context, k *kept, reason error) (done bool) {
 // advanceEnd revokes the tokens of a login that has ended. After a week of
 // failures it reports that, and stops.
 func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
-	if k.token == nil || l.client.Provider().RevokesAll {
+	if k.token == nil {
 		return true
 	}
-	err := l.revoke(ctx, k)
+	err := l.endTokens(ctx, k, false)
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return true
 	}
@@ -445,7 +413,7 @@ func (l *login) forgetKept(ctx context.Context, ends func(*kept) bool) error {
 			continue
 		}
 		if version, err = l.own(ctx, k, version); err == nil && k.token != nil {
-			err = l.revoke(ctx, k)
+			err = l.endTokens(ctx, k, true)
 		}
 		if err == nil || errors.Is(err, errors.ErrUnsupported) {
 			err = l.store.Delete(ctx, key, version)

@@ -31,7 +31,8 @@
 //
 // # Example
 //
-//	rows, err := postgresstore.Open(ctx, os.Getenv("DATABASE_URL"), nil)
+//	rows, err := postgresstore.Open(ctx, os.Getenv("DATABASE_URL"),
+//		&postgresstore.Options{CreateTable: true})
 //	keys, err := seal.ParseKeys(os.Getenv("APP_KEYS"))
 //	store, err := storage.Sealed(rows, keys)
 //	grants, err := grant.New(client, store, nil)

@@ -37,8 +37,9 @@ func Example() {
 	// get: second <nil>
 }
 
-// Replace a key: let the new key seal and the old key open, deploy that
-// everywhere, then seal every record again.
+// Replace a key. Every process has the new key behind the old one by now. Let
+// the new key seal and the old key open, deploy that everywhere, then seal
+// every record again.
 func ExampleReseal() {
 	ctx := context.Background()
 	rows := storage.NewMemory()

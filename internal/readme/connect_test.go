@@ -12,6 +12,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/middleware/connect"
@@ -86,6 +89,48 @@ func actFor(ctx context.Context, accounts *connect.Accounts, client *http.Client
 		return nil, err
 	}
 	return client.Do(req)
+}
+
+// row is a row of a table in which an app has kept tokens by itself.
+type row struct {
+	User, IDAtX, NameAtX, Access, Refresh string
+	Expires                               time.Time
+}
+
+// takeOver takes over a table of tokens.
+func takeOver(ctx context.Context, x *connect.Provider, table []row) error {
+	for _, row := range table {
+		user := provider.Identity{Subject: row.IDAtX, Name: row.NameAtX}
+		tok := &oauth2.Token{AccessToken: row.Access, RefreshToken: row.Refresh, Expiry: row.Expires}
+		if _, err := x.Adopt(ctx, row.User, user, tok); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestATableOfTokensIsTakenOver(t *testing.T) {
+	fake, grants := keeperAt(t, "x", storage.NewMemory(), []string{"tweet.read", "users.read", "offline.access"})
+	accounts, err := ownUsers(oneUser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := accounts.Add(grants, newKeys(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, refresh, err := fake.IssueToken("2244994945", oauthtest.ConfidentialApp().ClientID, "users.read", "offline.access")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := []row{{User: "17", IDAtX: "2244994945", NameAtX: "Ann", Access: access, Refresh: refresh}}
+	if err := takeOver(t.Context(), x, table); err != nil {
+		t.Fatal(err)
+	}
+	list, err := accounts.Connections(t.Context(), "17")
+	if err != nil || len(list) != 1 || list[0].User.Name != "Ann" || list[0].Dead != "" {
+		t.Errorf("Connections(17) = %v, %v, want Ann's account", list, err)
+	}
 }
 
 // TestConnectedAccounts does what the page says: it connects an account at X,

@@ -19,6 +19,7 @@
 // A [Connection] is one connected account. [Accounts.Connections] lists those
 // of a user with the state of their grants, and [Accounts.Connection] returns
 // one of them. [Connection.Context] makes a request act for it.
+// [Provider.Adopt] takes over accounts whose tokens the app has already.
 //
 // # Example
 //
@@ -212,7 +213,7 @@ func (a *Accounts) Add(grants *grant.Keeper, keys seal.AEAD, o *middleware.Optio
 	if err := a.add(p, true); err != nil {
 		return nil, err
 	}
-	return &Provider{login}, nil
+	return &Provider{login, func() *part { return p }}, nil
 }
 
 // checkOptions refuses options that mean nothing without sessions.

@@ -16,7 +16,10 @@ import (
 
 // Provider is a provider whose accounts can be connected. It is safe for
 // concurrent use. [Accounts.Add] makes one.
-type Provider struct{ login *middleware.Login }
+type Provider struct {
+	login *middleware.Login
+	part  func() *part // in a closure, so that printing a Provider shows no Keeper
+}
 
 // Mount registers the routes on mux: the paths of the redirect URLs, and beside
 // the first one connect and disconnect, or what the options say. See

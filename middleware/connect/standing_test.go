@@ -11,14 +11,20 @@ import (
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/middleware/connect"
 	"github.com/authtrip/authtrip/tokensource"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // wantUsable makes sure that the server still takes the tokens of the only
 // connection of a user.
 func (w *world) wantUsable(when, user string) {
 	w.Helper()
-	w.wantList(when, user, "x/ann")
 	w.wantAlive(when, w.x, ann, 1)
+	w.wantRenewal(when, user)
+}
+
+func (w *world) wantRenewal(when, user string) {
+	w.Helper()
+	w.wantList(when, user, "x/ann")
 	ctx := w.list(user)[0].Context(w.Context())
 	tok, err := w.x.grants.Token(ctx)
 	if err == nil {
@@ -164,6 +170,7 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		b.do("GET", back, "Sec-Fetch-Site", "cross-site")
 		w.failing("")
 		time.Sleep(5 * time.Minute)
+		synctest.Wait() // for the hook of events
 		n := 0
 		for _, e := range w.events {
 			if e.Kind == connect.EventConnected && e.Account == "17" && e.Subject == ann {
@@ -175,4 +182,39 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		}
 		w.wantList("five minutes later", "17", "x/ann")
 	})
+}
+
+// TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits: user 18 has logged
+// in with the account of user 17, and OnConnect cannot say yet whether that may
+// be.
+func TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits(t *testing.T) {
+	for name, facts := range map[string]func(*provider.Provider){
+		"the server keeps one grant":     func(*provider.Provider) {},
+		"a revocation ends all grants":   func(p *provider.Provider) { p.SingleGrant, p.RevokesAll = false, true },
+		"both":                           func(p *provider.Provider) { p.RevokesAll = true },
+		"each revocation ends one grant": func(p *provider.Provider) { p.SingleGrant = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				down := false
+				w := newWorld(t, setup{facts: facts, options: connect.Options{OnConnect: func(context.Context, string, connect.Connection) error {
+					if down {
+						return errors.New("the database of the app is down")
+					}
+					return nil
+				}}})
+				w.browser("17").mustConnect(w.x, ann)
+				down = true
+				w.browser("18").connect(w.x, ann)
+				w.wantErr("the login of user 18", middleware.ErrLoginFailed)
+				if err := w.accounts.Forget(t.Context(), "18"); err != nil {
+					t.Errorf("Forget(18) = %v, want nil", err)
+				}
+				down = false
+				time.Sleep(90 * time.Minute)
+				w.wantList("later", "18")
+				w.wantRenewal("later", "17")
+			})
+		})
+	}
 }

@@ -95,7 +95,8 @@ func (w *world) another() *world {
 type setup struct {
 	options connect.Options
 	login   middleware.Options // of both providers
-	store   *watchedStore      // of another process
+	facts   func(*provider.Provider)
+	store   *watchedStore // of another process
 	keys    seal.AEAD
 	of      *world // whose servers are used; nil for own ones
 }
@@ -148,6 +149,9 @@ func (w *world) add(name string, fake *oauthtest.Server, s setup) *site {
 		p, err := provider.Get(name)
 		if err != nil {
 			w.Fatal(err)
+		}
+		if s.facts != nil {
+			s.facts(p)
 		}
 		fake = oauthtest.New(w.T, &oauthtest.Options{
 			Provider: p, Apps: []oauthtest.App{app},

@@ -12,8 +12,8 @@ import (
 )
 
 // Which key? One that every process of the program reads from its environment
-// or from a secret manager, and that is not beside the records. To replace it,
-// put the new key first, and the old one behind it.
+// or from a secret manager, and that is not beside the records. The package
+// comment says how to replace it while the program runs.
 func ExampleParseKeys() {
 	fromEnvironment := base64.StdEncoding.EncodeToString(seal.NewKey()) // os.Getenv("APP_KEYS")
 	keys, err := seal.ParseKeys(fromEnvironment)
@@ -63,7 +63,8 @@ func ExampleNewEnvelope() {
 }
 
 // A program that reads its keys again while it runs stores the new ring. From
-// then on the new key seals.
+// then on the new key seals. Before that, every process must have the new key
+// behind the old one. Otherwise it could not open what this process seals.
 func ExampleLive() {
 	var ring atomic.Pointer[seal.Keys]
 	keys := seal.Live(ring.Load) // for storage.Sealed and middleware.New

@@ -32,3 +32,22 @@ func Example() {
 	// <nil>
 	// storage: version conflict
 }
+
+// A machine gets a keychain later, or is about to lose it. The key moves, and
+// the user stays logged in.
+func ExampleFolder_MoveKey() {
+	var keychain userstore.KeySource // keyring.New of module storage/keyring
+	move := func(ctx context.Context) error {
+		folder, err := userstore.Open(ctx, "notes", &userstore.Options{Keys: keychain})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = folder.Close() }()
+		if err := folder.MoveKey(ctx, keychain); err != nil { // nil moves the key into the file
+			return err
+		}
+		fmt.Println(folder.Key())
+		return nil
+	}
+	_ = move
+}

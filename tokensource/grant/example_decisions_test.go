@@ -122,14 +122,19 @@ func ExampleInDoubtPolicy() {
 	// google true
 }
 
-// When is a token refreshed? A minute before its end, in the background, so
-// that no caller waits for it. A program with thousands of users who seldom
-// come refreshes when somebody needs a token: the caller then waits.
+// When is a token refreshed? By the first caller within the last minute of its
+// life, in the background, so that no caller waits. Nothing is refreshed that
+// nobody uses. At a server where a refresh ends the access token before it,
+// requests that are under way with the old one would be rejected, and sent
+// twice. There a program may wait for the end of the token.
 func ExampleOptions_refreshBefore() {
-	var client *oauth.Client // from oauth.New
-	var store storage.Store  // from storage.Sealed
-	keeper, err := grant.New(client, store, &grant.Options{RefreshBefore: -1})
-	_, _ = keeper, err
+	p := provider.X()
+	o := &grant.Options{RefreshBefore: 2 * time.Minute} // zero is a minute
+	if p.RefreshTokens.EndsAccess {
+		o.RefreshBefore = -1 // not before the end
+	}
+	fmt.Println(o.RefreshBefore) // for grant.New
+	// Output: 2m0s
 }
 
 // What happens at a logout? Logout ends the grant for every process and revokes

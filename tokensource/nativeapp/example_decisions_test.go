@@ -49,12 +49,18 @@ func ExampleOptions_account() {
 // the system: keyring.New of module storage/keyring. Without it, it is in a
 // file beside the logins. Status says which.
 func ExampleApp_Status() {
-	var app *nativeapp.App // from nativeapp.Open
+	var client *oauth.Client         // from oauth.New
+	var keychain userstore.KeySource // keyring.New
 	status := func(ctx context.Context) error {
-		s, err := app.Status(ctx)
+		app, err := nativeapp.Open(ctx, "notes", client, &nativeapp.Options{Keys: keychain})
 		if errors.Is(err, userstore.ErrKeychain) {
 			return errors.New("unlock the keychain, and try again")
 		}
+		if err != nil {
+			return err
+		}
+		defer func() { _ = app.Close() }()
+		s, err := app.Status(ctx)
 		fmt.Println(s) // for the user
 		if s.Grant.Dead != "" {
 			fmt.Println("log in again:", s.Grant.Dead)

@@ -58,8 +58,8 @@ func ExampleAssertionFile() {
 	// Output: public client: false
 }
 
-// A certificate authenticates the client. It is read again for each connection,
-// so a new one is used without a restart.
+// A certificate authenticates the client. It is read again for each request, so
+// a new one is used without a restart.
 func ExampleMutualTLS() {
 	credential := oauth.MutualTLS(func() (*tls.Certificate, error) {
 		cert, err := tls.LoadX509KeyPair("client.crt", "client.key")
@@ -110,8 +110,8 @@ func ExampleOptions_timeout() {
 	}
 	_, err = client.Exchange(context.Background(), "code", oauth2.GenerateVerifier())
 	e, _ := errors.AsType[*tokensource.Error](err)
-	fmt.Println("temporary:", errors.Is(err, tokensource.ErrTemporary), "timeout:", e.Timeout(), "in doubt:", e.InDoubt)
-	// Output: temporary: true timeout: true in doubt: true
+	fmt.Println("temporary:", errors.Is(err, tokensource.ErrTemporary), "timeout:", e.Timeout())
+	// Output: temporary: true timeout: true
 }
 
 // A program that has an oauth2.Config keeps it.

@@ -3,10 +3,12 @@ package upkeep
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/authtrip/authtrip/internal/clock"
 	"github.com/authtrip/authtrip/internal/timed"
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -48,9 +50,12 @@ func newCrew(find func(issuer, clientID string) *grant.Keeper, keepers []*grant.
 			return nil, errors.New("upkeep: nil Keeper: make one with grant.New")
 		}
 		o := ownerOf(k)
-		if c.store == nil {
+		switch {
+		case c.store == nil:
 			c.store = &timed.Store{Store: k.Store(), Timeout: storeTimeout}
 			c.clock = inner(k).Clock()
+		case !same(c.store.Store, k.Store()):
+			return nil, errors.New("upkeep: the Keepers have several stores: call this once for each store")
 		}
 		if len(c.keepers) == 0 || o.issuer+" "+o.clientID < c.first.issuer+" "+c.first.clientID {
 			c.first = o
@@ -61,6 +66,11 @@ func newCrew(find func(issuer, clientID string) *grant.Keeper, keepers []*grant.
 		return nil, errors.New("upkeep: no Keeper: pass at least one")
 	}
 	return c, nil
+}
+
+// same reports whether two stores are one, as far as that can be told.
+func same(a, b storage.Store) bool {
+	return !reflect.ValueOf(a).Comparable() || !reflect.ValueOf(b).Comparable() || a == b
 }
 
 // of returns the Keeper of a grant, or nil.

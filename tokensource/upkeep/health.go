@@ -52,7 +52,8 @@ type report struct {
 // contains no subject and no secret. It has an answer within Timeout, whatever
 // the store does. Nil options mean all defaults. It is safe for concurrent use.
 //
-// It returns an error without a Keeper, and if the options make no sense.
+// It returns an error without a Keeper, if the Keepers have several stores, and
+// if the options make no sense.
 func Ready(o *ReadyOptions, keepers ...*grant.Keeper) (http.Handler, error) {
 	c, err := newCrew(nil, keepers)
 	if err != nil {

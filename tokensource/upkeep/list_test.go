@@ -211,6 +211,25 @@ func TestStartRefuses(t *testing.T) {
 	})
 }
 
+// Keepers of two stores are two lists, two workers and two probes. Otherwise
+// the grants in the second store would be left out without a word.
+func TestKeepersOfTwoStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, other := newWorld(t, plain(0)).keeper(), newWorld(t, plain(0)).keeper()
+		if _, err := upkeep.Start(nil, one, other); err == nil {
+			t.Error("Start with Keepers of two stores = nil, want an error")
+		}
+		if _, err := upkeep.Ready(nil, one, other); err == nil {
+			t.Error("Ready with Keepers of two stores = nil, want an error")
+		}
+		for _, err := range upkeep.Grants(t.Context(), nil, one, other) {
+			if err == nil {
+				t.Error("Grants() of Keepers of two stores = no error, want one")
+			}
+		}
+	})
+}
+
 // Records of somebody else are left out, and so are those that nobody here can
 // read.
 func TestGrantsOfOthersAreLeftOut(t *testing.T) {

@@ -73,8 +73,8 @@ type Worker struct {
 // stops or dies. Call [Worker.Close] before the Keepers are closed. Nil options
 // mean all defaults.
 //
-// It returns an error without a Keeper, and if the store is no
-// [storage.Lister].
+// It returns an error without a Keeper, if the Keepers have several stores, and
+// if the store is no [storage.Lister].
 func Start(o *Options, keepers ...*grant.Keeper) (*Worker, error) {
 	if o == nil {
 		o = new(Options)
