@@ -9,8 +9,8 @@ import (
 // The order of two steps does not matter if neither of them changes what the
 // other one does. The explorer then looks at one order only (partial-order
 // reduction). It does that when no further fault can happen that could hit an
-// operation between these steps, or make one of them fail. The reduction has two
-// parts:
+// operation between these steps, or make one of them fail. The reduction has
+// two parts:
 //
 //   - A step that touches nothing but its own operation comes at once, before
 //     all other moves. See [explorer.private].
