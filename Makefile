@@ -9,20 +9,28 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
 # Chains of steps that seldom use both cores run beside each other. The output of a chain comes whole, at its end.
-BESIDE = $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
-# One goroutine explores: the race detector finds nothing there, and makes it ten times slower.
+BESIDE = $(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),-Otarget)
+# The race detector makes a test up to ten times slower, and changes what a test counts. Without it run: the explorations, and
+# the packages that read the source, of one goroutine each; the largest crowds and the longest times, whose smaller ones it
+# watches in other tests of the same packages; and the counts of allocations.
 EXPLORES = ^Test(Exploration|CostOfOneFault)
+CROWDS = ^Test(G10_TenThousandIdleTenants|G10_TenantsThatComeAndGo|TenThousandIdleGrantsStayAlive|AnIdleGrantStaysAlive|WarningsOfTheEnd|WarningsAndRefreshes)$$|^TestT3_StormOfTheEngine$$/^10000
+COUNTS = ^Test(T7_ThreeAllocations|T7_ElsewhereItCostsNothing|T7_ManySubjects|AllocationsOfAProof)
+READERS = internal/(guarantees|house|mutate|readme)$$
 
 test: ## Check everything, fastest first: this is what CI runs
-	@.ci/step "what the tests need" .ci/deps
+	@.ci/step "what the tests need" .ci/deps system
 	@.ci/step "gofmt" .ci/empty gofmt -l .
 	@.ci/step "tools" $(MAKE) -s tools
-	@$(BESIDE) test-vet test-lint
-	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) -p 3 -skip '$(EXPLORES)' $$(go list work | grep -v internal/fleet) # many wait for a disk or a server
+	@$(BESIDE) test-node test-vet test-lint
+	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) -p 3 -skip '$(EXPLORES)|$(CROWDS)' $$(go list work | grep -vE '$(READERS)|internal/fleet') # many wait for a disk or a server
 	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
 	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
 	@$(BESIDE) test-alone test-release
 	@.ci/step "fuzz, a look" .ci/fuzz 500x # the corpora are tests already
+
+test-node:
+	@.ci/step "Node, and what it runs" .ci/deps node
 
 test-vet:
 	@.ci/step "go vet" go vet work
@@ -33,6 +41,8 @@ test-vet:
 test-lint:
 	@.ci/step "golangci-lint" $(MAKE) -s lint
 	@.ci/step "exploration, half a minute of it" .ci/proof -run '$(EXPLORES)' ./tokensource/grant/internal/lease
+	@.ci/step "crowds, and counts of allocations" .ci/proof -p 1 -run '$(CROWDS)|$(COUNTS)' ./tokensource/grant ./tokensource/jose ./tokensource/upkeep ./transport
+	@.ci/step "the source and the pages" .ci/gotest $$(go list work | grep -E '$(READERS)')
 
 test-alone:
 	@.ci/step "each module alone" .ci/alone
@@ -88,4 +98,4 @@ tools: .bin/golangci-lint ## Build the tools that every check needs into .bin
 .bin/golangci-lint .bin/govulncheck .bin/cyclonedx-gomod: .ci/tools/go.mod .ci/tools/go.sum
 	@cd .ci/tools && GOWORK=off go build -o ../../.bin/ $(TOOL)
 
-.PHONY: help test test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench mcp quickstart vuln sbom tools
+.PHONY: help test test-node test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench mcp quickstart vuln sbom tools

@@ -8,6 +8,7 @@
 //   - cli: a command with login, logout and several accounts
 //   - whoami: the smallest command that stays logged in
 //   - bot: a program that posts for one account
+//   - fake: an authorization server of the catalogue, to write programs against
 //   - agent: a command that calls a tool of an MCP server
 //   - gateway: a reverse proxy whose callers hold capabilities and no tokens
 //   - observability: metrics, traces, a dashboard, alerts, probes

@@ -209,6 +209,9 @@ func (l *login) standsAs(ctx context.Context, subject, epoch string) error {
 // grant.Keeper.Forget.
 //
 // A login whose user is not known yet cannot be found. It ends within an hour.
+//
+// The error matches tokensource.ErrTemporary or ErrUnreadable. Something may be
+// stored then: call Forget again.
 func (l *Login) Forget(ctx context.Context, subject string) error {
 	in := l.inner()
 	return errors.Join(

@@ -30,7 +30,8 @@ func FromOAuth2(source oauth2.TokenSource) (*OAuth2Source, error) {
 // contract.
 var errNoToken = errors.New("tokensource: the oauth2.TokenSource returned neither a token nor an error")
 
-// Token returns the source's token, or the cause of ctx if ctx ends first.
+// Token returns the token or the error of the source, or the cause of ctx if
+// ctx ends first.
 func (s *OAuth2Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	if ctx.Done() == nil {
 		return s.ask()

@@ -16,7 +16,9 @@ type StaticSource struct {
 	token func() *oauth2.Token // in a closure, so that nothing prints the token
 }
 
-// Static returns a Source of one access token that does not change.
+// Static returns a Source of one access token that does not change. It refuses
+// an empty text, and one with spaces or line breaks, as of a file that was not
+// trimmed.
 func Static(accessToken string) (*StaticSource, error) {
 	if accessToken == "" || !ascii.Visible(accessToken) {
 		return nil, errors.New("tokensource: the access token is empty or holds spaces or line breaks: trim what was read from a file")

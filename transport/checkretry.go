@@ -13,7 +13,7 @@ import (
 // CheckRetry is a CheckRetry for a Client of go-retryablehttp that sends its
 // requests through a Transport. It is retryablehttp.DefaultRetryPolicy, but
 // does not repeat a request if no repetition can help (Permanent). So a program
-// learns at once that the user must log in.
+// learns at once that the user must log in. The error ends the repetitions.
 func CheckRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() == nil && Permanent(err) {
 		return false, err

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/authtrip/authtrip/storage/keyring"
+	"github.com/authtrip/authtrip/storage/userstore"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 	"github.com/authtrip/authtrip/tokensource/provider"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -34,21 +35,21 @@ func open(ctx context.Context, c *command) (*nativeapp.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nativeapp.Open(ctx, program, client, &nativeapp.Options{
+	app, err := nativeapp.Open(ctx, program, client, &nativeapp.Options{
 		Account: c.account, Keys: keyring.New(), AnyPort: server.AnyLoopbackPort,
 		In: c.in, Out: c.err,
 		Transport: &transport.Options{Retry: &transport.RetryOptions{}},
 	})
+	if errors.Is(err, userstore.ErrKeychain) {
+		err = fmt.Errorf("%w. Unlock the keychain, or set POSTS_TOKEN. If there is no keychain any more, delete the folder and log in again", err)
+	}
+	return app, err
 }
 
 // server returns X, or a fake of X, and the client ID of the app there.
 func server() (*provider.Provider, string, error) {
 	if base := os.Getenv("POSTS_SERVER"); base != "" {
-		fake, err := xapi.NewServer(nil) // only to describe it
-		if err != nil {
-			return nil, "", err
-		}
-		p := fake.Provider(base)
+		p := provider.X().InsecureAt(base)
 		p.AnyLoopbackPort = true
 		return p, oauthtest.PublicApp().ClientID, nil
 	}

@@ -77,7 +77,7 @@ func TestTheProgramStaysLoggedIn(t *testing.T) {
 	}
 	m := newMachine(t)
 	m.want("Nobody is logged in.", 0, "status")
-	m.want("Log in: cli login", 1, "whoami")
+	m.want("nobody is logged in. Log in: cli login", 1, "whoami")
 	m.want(`Logged in as "XDevelopers".`, 0, "login")
 	m.want(`2244994945 "XDevelopers"`, 0, "whoami")
 	m.want("Posted ", 0, "post", "hello")

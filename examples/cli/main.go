@@ -18,7 +18,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/authtrip/authtrip/storage/userstore"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 )
@@ -96,10 +95,10 @@ func advice(err error) string {
 	switch {
 	case errors.Is(err, nativeapp.ErrAccount):
 		return err.Error() + ". Name one with -account, or make one the default"
+	case errors.Is(err, tokensource.ErrNoGrant):
+		return "nobody is logged in. Log in: cli login"
 	case errors.Is(err, tokensource.ErrReauthorize):
 		return err.Error() + ". Log in: cli login"
-	case errors.Is(err, userstore.ErrKeychain):
-		return err.Error() + ". Unlock the keychain, or set POSTS_TOKEN. If there is no keychain any more, delete the folder and log in again"
 	}
 	return err.Error()
 }

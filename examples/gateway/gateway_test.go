@@ -370,7 +370,11 @@ func TestProgram(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	done := make(chan error, 1)
-	go func() { err := run(ctx, "127.0.0.1:0", "127.0.0.1:0", w); _ = w.Close(); done <- err }()
+	go func() {
+		err := demo(ctx, func(u *users) error { return run(ctx, u, "127.0.0.1:0", "127.0.0.1:0", w) })
+		_ = w.Close()
+		done <- err
+	}()
 	lines := bufio.NewScanner(r)
 	var said strings.Builder
 	for lines.Scan() && lines.Text() != "The audit follows." {

@@ -7,13 +7,16 @@
 //	go run ./examples/gateway
 //
 // starts it with a fake of X, needs no account, and prints what to type into
-// another terminal. A gateway of your own has a Keeper on your store, which
-// your web app or your command line logs users into:
+// another terminal. With X_CLIENT_ID set it calls X, for users who were logged
+// in with
 //
-//	gate, err := newGateway(keeper, newCapabilities(time.Now), audit, nil)
+//	go run ./examples/gateway -login
+//
+// The page docs/gateway.md says how to make a gateway of your own of it.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -24,45 +27,42 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
-
-	"github.com/authtrip/authtrip/examples/internal/fakeuser"
-	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
-	"github.com/authtrip/authtrip/transport"
 )
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:8484", "the address of the gateway")
 	operator := flag.String("admin", "127.0.0.1:8485", "the address where capabilities are issued")
+	login := flag.Bool("login", false, "log a user in at X, and end")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *address, *operator, os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := withUsers(ctx, func(u *users) error {
+		if *login {
+			return u.login(ctx, os.Stdout)
+		}
+		return run(ctx, u, *address, *operator, os.Stdout)
+	})
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "gateway:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, address, operator string, out io.Writer) (err error) {
-	fake, err := xapi.NewServer(nil) // stands for X
-	if err != nil {
-		return err
-	}
-	grants, subject, err := fakeuser.Authorize(ctx, fake)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, grants.Close()) }()
-
+func run(ctx context.Context, u *users, address, operator string, out io.Writer) error {
 	allowed := newCapabilities(time.Now)
 	audit := slog.New(slog.NewJSONHandler(out, nil))
-	gate, err := newGateway(grants, allowed, audit, &transport.Options{Base: fake.Transport()})
+	gate, err := newGateway(u.grants, allowed, audit, u.transport)
 	if err != nil {
 		return err
 	}
-	key := random(32)
-	origins := grants.APIOrigins(nil)
+	key, shown, err := operatorKey()
+	if err != nil {
+		return err
+	}
+	origins := u.grants.APIOrigins(nil)
 	gateListener, err := listen(ctx, address)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func run(ctx context.Context, address, operator string, out io.Writer) (err erro
 	if err != nil {
 		return errors.Join(err, gateListener.Close())
 	}
-	explain(out, adminListener.Addr(), gateListener.Addr(), key, subject, origins[0])
+	explain(out, adminListener.Addr(), gateListener.Addr(), shown, cmp.Or(u.subject, "SUBJECT"), origins[0])
 	ctx, stop := context.WithCancel(ctx) // one without the other is of no use
 	defer stop()
 	ended := make(chan error, 2)
@@ -80,6 +80,19 @@ func run(ctx context.Context, address, operator string, out io.Writer) (err erro
 	first := <-ended
 	stop()
 	return errors.Join(first, <-ended)
+}
+
+// operatorKey returns the key of the operator, and how a shell writes it: the
+// key itself only if it was made here.
+func operatorKey() (key, shown string, err error) {
+	switch key = os.Getenv("GATEWAY_KEY"); {
+	case key == "":
+		key = random(32)
+		return key, key, nil
+	case len(key) < 32:
+		return "", "", errors.New("GATEWAY_KEY is shorter than 32 characters: head -c 32 /dev/urandom | base64")
+	}
+	return key, "$GATEWAY_KEY", nil
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -114,6 +127,7 @@ func explain(out io.Writer, admin, gate net.Addr, key, subject, origin string) {
 
   # a program in any language calls with it, and never sees a token
   curl -s -H "Authorization: Bearer CAPABILITY" http://%[5]s/2/users/me
+  GATEWAY=http://%[5]s CAPABILITY=CAPABILITY python3 client.py
 
   # the operator revokes it
   curl -s -X DELETE -H "Authorization: Bearer %[1]s" http://%[2]s/capabilities/ID

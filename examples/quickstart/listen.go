@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-
-	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // listen opens addr, which must be on loopback: the demo is for who sits at
@@ -17,7 +15,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || strconv.FormatUint(n, 10) != port {
 		return nil, fmt.Errorf("-addr %q is not an address: write it like 127.0.0.1:8080", addr)
 	}
-	if !provider.Loopback(host) {
+	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return nil, fmt.Errorf("-addr %q is not on this machine's loopback interface: write it like 127.0.0.1:8080", addr)
 	}
 	var config net.ListenConfig

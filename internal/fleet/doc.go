@@ -23,7 +23,7 @@
 // process: the test binary itself, started with a variable that makes it obey
 // orders on its standard input. At a point of a refresh that was armed, a
 // worker notifies the test and waits. The test then kills, stops or releases
-// it.
+// it. The commands that are killed are those of examples/cli.
 //
 // # Concurrency
 //

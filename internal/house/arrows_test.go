@@ -65,6 +65,7 @@ var arrows = []row{
 	{"internal/routes", "", "internal/*"},
 	{"internal/sendguard", "", "internal/*"},
 	{"internal/signedresponse", "", "internal/*"},
+	{"internal/stored", "storage storage/seal tokensource", "internal/*"},
 	{"internal/timed", "storage", "internal/*"},
 	{"internal/trials", "", "internal/*"},
 	{"internal/waiting", "", "internal/*"},
@@ -86,9 +87,9 @@ var arrows = []row{
 	{"tokensource/provider", "tokensource tokensource/provider/internal/format internal/loopback internal/members internal/hostname", ""},
 	{"tokensource/oauth", "internal/signedresponse tokensource tokensource/provider " + plumbing, engine},
 	{"tokensource/discovery", "tokensource tokensource/provider internal/challenge " + plumbing, engine},
-	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/timed " + plumbing, engine},
+	{"tokensource/registration", "storage tokensource tokensource/oauth tokensource/provider internal/stored internal/timed " + plumbing, engine},
 	{"tokensource/derived", "tokensource tokensource/oauth tokensource/provider internal/about " + plumbing, engine},
-	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/waiting internal/whois " + plumbing, engine},
+	{"tokensource/nativeapp", "storage storage/userstore transport tokensource tokensource/grant tokensource/oauth tokensource/provider internal/opened internal/responseparams internal/stored internal/waiting internal/whois " + plumbing, engine},
 	{"tokensource/nativeapp/nativeapptest", "", engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
@@ -105,10 +106,10 @@ var arrows = []row{
 	{"tokensource/oidc", "tokensource tokensource/provider github.com/coreos/go-oidc/v3/oidc github.com/go-jose/go-jose/v4 " + plumbing, engine + " middleware"},
 	{"tokensource/oidc/oidctest", "tokensource/oauthtest github.com/go-jose/go-jose/v4 github.com/go-jose/go-jose/v4/jwt", "tokensource/oidc tokensource/provider"},
 
-	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth internal/attempts internal/gate internal/timed " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
+	{"tokensource/mcp", "middleware transport storage storage/seal tokensource tokensource/discovery tokensource/grant tokensource/nativeapp tokensource/oauth tokensource/provider tokensource/registration github.com/modelcontextprotocol/go-sdk/auth internal/attempts internal/gate internal/stored internal/timed " + plumbing, engine + " github.com/modelcontextprotocol/go-sdk/mcp"},
 	{"tokensource/mcp/internal/conformance", "storage storage/filestore storage/seal tokensource/derived tokensource/jose tokensource/mcp tokensource/oauth tokensource/provider transport github.com/modelcontextprotocol/go-sdk/mcp", ""},
 
-	{"tokensource/oauthtest", "internal/hostname tokensource/provider", oauth2},
+	{"tokensource/oauthtest", "internal/hostname internal/loopback tokensource/provider", oauth2},
 	{"tokensource/oauthtest/servers", "tokensource/oauthtest", "tokensource/provider"},
 	{"tokensource/oauthtest/xapi", "tokensource/oauthtest tokensource/provider", oauth2},
 

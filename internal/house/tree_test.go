@@ -39,11 +39,28 @@ func short(path string) string {
 }
 
 // list runs go list for an operating system. In the workspace, the pattern
-// "work" means all modules; without it, the root module alone.
+// "work" means all modules; without it, the root module alone. The tests that
+// ask for the same share one answer, which none of them may change.
 func list(t *testing.T, goos string, args ...string) []listed {
 	t.Helper()
+	key := strings.Join(append([]string{goos}, args...), " ")
+	if answers[key] == nil {
+		answers[key] = goList(t, goos, args)
+	}
+	return answers[key]
+}
+
+// answers is what go list has printed, by operating system and arguments. The
+// tests of this package run one after another.
+var answers = map[string][]listed{}
+
+// goList asks for the fields of listed and for no more: the go command then
+// does not compute which package is stale, for which it reads every file.
+func goList(t *testing.T, goos string, args []string) []listed {
+	t.Helper()
 	touch(t)
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-e", "-json"}, args...)...)
+	const fields = "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,TestImports,XTestImports"
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-e", fields}, args...)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOOS="+goos)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -41,3 +41,12 @@ func TestTheCommandsOnThePagesWork(t *testing.T) {
 		}
 	}
 }
+
+// TestTheProgramInPythonIsTheOneThatRuns compares the page with the file that
+// the test of the gateway runs.
+func TestTheProgramInPythonIsTheOneThatRuns(t *testing.T) {
+	want := read(t, filepath.Join(root, "examples", "gateway", "client.py"))
+	if page := read(t, filepath.Join(root, "docs", "gateway.md")); !strings.Contains(page, "```python\n"+want+"```") {
+		t.Error("docs/gateway.md shows another program than examples/gateway/client.py")
+	}
+}

@@ -3,6 +3,7 @@ package readme_test
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -28,6 +29,15 @@ func generic() *provider.Provider {
 		APIOrigins:       []string{"https://api.acme.example"},
 	}
 	return acme
+}
+
+// atFake is X, or a fake of it.
+func atFake() *provider.Provider {
+	server := provider.X()
+	if base := os.Getenv("X_SERVER"); base != "" { // http://127.0.0.1:9999, where the fake is
+		server = server.InsecureAt(base)
+	}
+	return server
 }
 
 // decide says who can do something about an error.
@@ -69,6 +79,12 @@ func audit(client *oauth.Client, store storage.Store, keys *seal.Keys) error {
 func TestThePieces(t *testing.T) {
 	if err := generic().Validate(); err != nil {
 		t.Error(err)
+	}
+	for base, want := range map[string]string{"": "https://api.x.com", "http://127.0.0.1:9999": "http://127.0.0.1:9999"} {
+		t.Setenv("X_SERVER", base)
+		if got := atFake().APIOrigins[0]; got != want {
+			t.Errorf("atFake() with X_SERVER=%q has the API at %s, want %s", base, got, want)
+		}
 	}
 	for err, want := range map[error]string{
 		tokensource.ErrNoGrant: "send the user through the login",

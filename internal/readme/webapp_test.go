@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,9 +105,13 @@ func TestTheFakeToDevelopAgainst(t *testing.T) {
 		t.Errorf("server() = %v, %v, want X", x, err)
 	}
 	const redirectURL = "http://127.0.0.1:8080/callback"
+	printed := capture(t) // the secret of the fake is for the developer, and for no log
 	fake, err := fakeX(redirectURL)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got, want := printed(), "X_CLIENT_SECRET="+oauthtest.ConfidentialApp().Secret(); !strings.Contains(got, want) {
+		t.Errorf("fakeX() printed %d bytes without the variables of the app", len(got))
 	}
 	live := httptest.NewServer(fake)
 	defer live.Close()
@@ -129,5 +134,30 @@ func TestTheFakeToDevelopAgainst(t *testing.T) {
 	}
 	if status, err := get(t, live.Client(), asks); status != http.StatusOK || err != nil || !strings.HasPrefix(asks, live.URL) {
 		t.Errorf("the page at %.40s = %d, %v, want 200 at the fake", asks, status, err)
+	}
+}
+
+// capture sends what the process prints into a file until printed is called,
+// which returns it, or until the end of the test.
+func capture(t *testing.T) (printed func() string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "printed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	restore := func() { os.Stdout = stdout }
+	os.Stdout = file
+	t.Cleanup(func() {
+		restore()
+		_ = file.Close() // it was read already
+	})
+	return func() string {
+		restore()
+		text, err := os.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
 }

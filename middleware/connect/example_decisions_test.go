@@ -3,10 +3,15 @@ package connect_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/middleware"
 	"github.com/authtrip/authtrip/middleware/connect"
+	"github.com/authtrip/authtrip/storage/seal"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // Which accounts may a user of the app connect? OnConnect decides before
@@ -46,4 +51,39 @@ func ExampleAccounts_Connection() {
 		return resp.Body.Close()
 	}
 	_ = post
+}
+
+// An app that has the tokens of its users in a table of its own connects their
+// accounts once, and no user has to do anything. It can be repeated.
+func ExampleProvider_Adopt() {
+	ctx := context.Background()
+	x, grants := exampleX("https://app.example/x/callback")
+	defer func() { _ = grants.Close() }()
+	accounts, err := connect.New(func(*http.Request) (string, error) { return "17", nil }, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := seal.NewKeys(seal.NewKey())
+	if err != nil {
+		log.Fatal(err)
+	}
+	connections, err := accounts.Add(grants, keys, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	access, refresh, err := x.IssueToken("2244994945", grants.Client().ClientID()) // a row of the table
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		c, err := connections.Adopt(ctx, "17", provider.Identity{Subject: "2244994945", Username: "XDevelopers"},
+			&oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(c.Provider, c.User.Username, c.Grant.Refreshable)
+	}
+	// Output:
+	// x XDevelopers true
+	// x XDevelopers true
 }

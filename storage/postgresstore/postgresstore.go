@@ -118,7 +118,9 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 }
 
 // New returns the store in the database of pool. Close does not close the pool.
-// Close the store before the pool. Nil options mean all defaults.
+// Close the store before the pool. Nil options mean all defaults. The error
+// says what to do if the table does not exist or has other columns, or if the
+// server cannot be reached.
 //
 // The pool decides whether connections use TLS. The store calls its Reset
 // method when a server shuts down or takes no writes any more. Reset does not

@@ -100,7 +100,8 @@ type ask struct {
 
 // NewEnvelope returns an Envelope whose data keys are sealed by service. The
 // results of its Seal may be up to 2 KiB longer than a data key. Nil options
-// mean all defaults.
+// mean all defaults. It refuses a nil service and options that cannot work, and
+// does not call the service.
 func NewEnvelope(service AEAD, o *EnvelopeOptions) (*Envelope, error) {
 	if service == nil {
 		return nil, errors.New("seal: nil service: an Envelope needs an AEAD that seals its data keys")

@@ -14,7 +14,7 @@ import (
 // [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648
 func ParseKeys(text string) (*Keys, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("seal: no keys: make one with `openssl rand -base64 32`")
+		return nil, fmt.Errorf("seal: no keys, the text is empty: make a key with `openssl rand -base64 32`, once, and set the variable to it")
 	}
 	var keys [][]byte
 	for part := range strings.SplitSeq(text, ",") {

@@ -2,7 +2,6 @@ package userstore
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,7 +54,7 @@ func (h *holder) move(ctx context.Context, key []byte, to KeySource) (where stri
 	next := &note{Format: noteFormat, Kept: inFile, Check: check, Key: key}
 	if to != nil {
 		if _, err := ask(ctx, without(to.Available)); err != nil {
-			return "", keychainFailed(err)
+			return "", fmt.Errorf("%w: %w: the key stays where it is", ErrKeychain, err)
 		}
 		if next, err = h.intoKeychain(ctx, to, key, check); err != nil {
 			return "", err
@@ -93,26 +92,4 @@ func (h *holder) sweep() {
 			_ = os.Remove(filepath.Join(h.path, file.Name()))
 		}
 	}
-}
-
-// replace writes the file in place of the one that is there.
-func (h *holder) replace(n *note) error {
-	text, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(h.path, keyFile+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	err = fill(temporary, text)
-	if err == nil {
-		err = os.Rename(temporary.Name(), h.file())
-	}
-	if err != nil {
-		_ = os.Remove(temporary.Name())
-		return err
-	}
-	h.syncDir()
-	return nil
 }

@@ -74,7 +74,7 @@ func TestTheKeyDoesNotMove(t *testing.T) {
 		chain *chain
 		says  string
 	}{
-		"no keychain":           {&chain{missing: errors.New("no desktop")}, "no desktop"},
+		"no keychain":           {&chain{missing: errors.New("no desktop")}, "no desktop: the key stays where it is"},
 		"a locked keychain":     {&chain{locked: errors.New("the user pressed cancel")}, "pressed cancel"},
 		"a keychain that loses": {&chain{forgets: true}, "does not return"},
 	} {

@@ -42,7 +42,8 @@ type Folder struct {
 // Open opens the store of a program. It makes the store and its key if they do
 // not exist. The name is that of the program: 1 to 64 letters, digits, dots,
 // hyphens and underscores, with a letter or a digit first. Nil options mean all
-// defaults. Call [Folder.Close] at the end.
+// defaults. Call [Folder.Close] at the end. The error matches [ErrKeychain] or
+// [ErrKey], or is that of filestore.Open.
 func Open(ctx context.Context, name string, o *Options) (*Folder, error) {
 	if o == nil {
 		o = new(Options)

@@ -14,19 +14,12 @@ import (
 // links, it is created and then written. A process that meets it meanwhile
 // waits.
 func (h *holder) write(n *note) error {
-	text, err := json.Marshal(n)
+	name, text, err := h.draft(n)
 	if err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(h.path, keyFile+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	if err := fill(temporary, text); err != nil {
-		return err
-	}
-	err = link(temporary.Name(), h.file())
+	defer func() { _ = os.Remove(name) }()
+	err = link(name, h.file())
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = h.writeInPlace(text)
 	}
@@ -35,6 +28,37 @@ func (h *holder) write(n *note) error {
 	}
 	h.syncDir()
 	return nil
+}
+
+// replace writes the file in place of the one that is there.
+func (h *holder) replace(n *note) error {
+	name, _, err := h.draft(n)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(name, h.file()); err != nil {
+		_ = os.Remove(name)
+		return err
+	}
+	h.syncDir()
+	return nil
+}
+
+// draft writes a complete file under a name of its own.
+func (h *holder) draft(n *note) (name string, text []byte, err error) {
+	text, err = json.Marshal(n)
+	if err != nil {
+		return "", nil, err
+	}
+	file, err := os.CreateTemp(h.path, keyFile+"-*") // mode 0600
+	if err != nil {
+		return "", nil, err
+	}
+	if err := fill(file, text); err != nil {
+		_ = os.Remove(file.Name())
+		return "", nil, err
+	}
+	return file.Name(), text, nil
 }
 
 // link is os.Link. Tests replace it.

@@ -78,7 +78,8 @@ func (a AppCredentials) checkID() error {
 
 // NewAppSource returns the source of an app's own token at p ([RFC 6749]
 // section 4.4). It needs a Credential. The options are those of oauth.New; nil
-// means all defaults.
+// means all defaults. It refuses settings that cannot work, with an error that
+// says what to do.
 //
 // [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 func NewAppSource(p *provider.Provider, a AppCredentials, o *oauth.Options) (*Source, error) {

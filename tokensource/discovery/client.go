@@ -78,7 +78,8 @@ type Client struct {
 	work    sync.WaitGroup
 }
 
-// New returns a [Client]. Nil options mean all defaults.
+// New returns a [Client]. Nil options mean all defaults. It refuses options
+// that cannot work.
 func New(o *Options) (*Client, error) {
 	if o == nil {
 		o = new(Options)

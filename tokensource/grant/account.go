@@ -198,7 +198,8 @@ func (k *Keeper) Save(ctx context.Context, subject string, tok *oauth2.Token) (G
 }
 
 // SaveLogin is [Keeper.Save] for a login of which more is known. Nil options
-// mean all defaults.
+// mean all defaults. The errors are those of Save, and one for options that
+// cannot work.
 func (k *Keeper) SaveLogin(ctx context.Context, subject string, tok *oauth2.Token, o *LoginOptions) (Grant, error) {
 	if o == nil {
 		o = new(LoginOptions)

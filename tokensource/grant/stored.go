@@ -74,7 +74,10 @@ func ownerOf(issuer, clientID string) string { return issuer + " " + clientID } 
 // checkSubject refuses what no provider uses as the identifier of a user.
 func checkSubject(subject string) error {
 	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
-	if subject == "" || len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
+	if subject == "" {
+		return errors.New("grant: the subject is empty: it says which user is meant, by the ID of the account at the provider")
+	}
+	if len(subject) > 512 || !utf8.ValidString(subject) || strings.ContainsFunc(subject, breaks) {
 		return errors.New("grant: a subject is 1 to 512 bytes of UTF-8 without control characters and line breaks")
 	}
 	return nil

@@ -83,7 +83,8 @@ func (k *Keeper) Token(ctx context.Context) (*oauth2.Token, error) {
 // contract is [tokensource.Renewer].
 //
 // The result may be a token that another process has obtained earlier. If an
-// API rejects that one too, call Renew again with it.
+// API rejects that one too, call Renew again with it. The errors are those of
+// [Keeper.Token], and [tokensource.ErrJustRenewed].
 func (k *Keeper) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
 	subject, ok := k.Subject(ctx)
 	if !ok {

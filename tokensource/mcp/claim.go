@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 )
@@ -88,7 +89,7 @@ func (h *Handler) take(ctx context.Context) (*held, error) {
 	}
 	rec, err := h.store.Get(ctx, key)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, stored(err)
+		return nil, stored.Failed(err)
 	}
 	var other claim
 	if err == nil && json.Unmarshal(rec.Value(), &other) == nil && other.live(time.Now()) {
@@ -99,7 +100,7 @@ func (h *Handler) take(ctx context.Context) (*held, error) {
 	case errors.Is(err, storage.ErrConflict):
 		return nil, nil //nolint:nilnil // the caller looks again
 	case err != nil:
-		return nil, stored(err)
+		return nil, stored.Failed(err)
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -211,14 +212,14 @@ func (a *App) read(ctx context.Context) (*accounts, string, storage.Version, err
 	owner := a.client.Provider().Authority() + " " + a.client.ClientID()
 	key, err := storage.Name(ctx, store, accountsPrefix, owner)
 	if err != nil {
-		return nil, "", 0, stored(err)
+		return nil, "", 0, stored.Failed(err)
 	}
 	rec, err := store.Get(ctx, key)
 	if errors.Is(err, storage.ErrNotFound) {
 		return &accounts{Version: accountsVersion}, key, 0, nil
 	}
 	if err != nil {
-		return nil, "", 0, stored(err)
+		return nil, "", 0, stored.Failed(err)
 	}
 	l := new(accounts)
 	if json.Unmarshal(rec.Value(), l) != nil || l.Version != accountsVersion {
@@ -246,17 +247,9 @@ func (a *App) change(ctx context.Context, change func(*accounts) error) error {
 		}
 		_, err = a.grants.Store().Put(ctx, key, value, version)
 		if !errors.Is(err, storage.ErrConflict) {
-			return stored(err)
+			return stored.Failed(err)
 		}
 	}
-}
-
-// stored returns the error for a failure of the store.
-func stored(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &tokensource.Error{Op: "store", Kind: tokensource.ErrTemporary, Err: err}
 }
 
 // SetDefault makes an account the default: the one that is used if

@@ -1,13 +1,16 @@
 package nativeapp_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
@@ -257,4 +260,36 @@ func TestOneAccountOfAFixedSubject(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAccounts(w, "after the logout", app, "", "")
+}
+
+// damagedAccounts is a store in which the list of accounts is damaged.
+type damagedAccounts struct{ storage.Store }
+
+func (s damagedAccounts) Get(ctx context.Context, key string) (storage.Record, error) {
+	if strings.HasPrefix(key, "nativeapp.accounts.") {
+		return storage.Record{}, storage.ErrCorrupt
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// No repetition helps against a damaged record, so the error says so.
+func TestADamagedListOfAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var out terminalText
+		app := w.run(damagedAccounts{storage.NewMemory()}, &out)
+		_, status := app.Status(t.Context())
+		_, login := app.Device(t.Context(), silent, nil)
+		_, call := w.call(app)
+		for op, err := range map[string]error{"Status": status, "Device": login, "call": call, "Logout": app.Logout(t.Context()), "SetDefault": app.SetDefault(t.Context(), "a")} {
+			if !errors.Is(err, storage.ErrCorrupt) || errors.Is(err, tokensource.ErrTemporary) {
+				t.Errorf("%s = %v, want ErrCorrupt that is not temporary", op, err)
+			}
+		}
+		for _, g := range w.fake.Grants() {
+			if g.LiveAccess+g.LiveRefresh != 0 {
+				t.Error("tokens of the failed login are alive at the server")
+			}
+		}
+	})
 }

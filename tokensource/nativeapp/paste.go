@@ -67,6 +67,7 @@ func (f *flow) readAddresses(ctx context.Context) {
 			f.say("This is not the address at the end of this login, or a part of it is missing.\n\nAddress: ")
 		}
 		if err != nil {
+			f.say("\n")
 			f.ended <- fmt.Errorf("%w, and the input has ended before the address was pasted", ErrNoBrowser)
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/transport"
 )
 
 // A run that is killed while it renews the token leaves its lease behind. The
@@ -83,12 +84,12 @@ func (t *terminalText) String() string {
 func (w *world) run(store storage.Store, out *terminalText) *nativeapp.App {
 	w.Helper()
 	w.registered()
-	keeper, err := grant.New(w.client(), store, &grant.Options{DueInterval: -1})
+	keeper, err := grant.New(w.client(), store, &grant.Options{DueInterval: -1, InsecurePlainStore: true})
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = keeper.Close() })
-	app, err := nativeapp.New(keeper, &nativeapp.Options{Out: out, Transport: w.apiOptions()})
+	app, err := nativeapp.New(keeper, &nativeapp.Options{Out: out, Transport: &transport.Options{Base: w.fake.Transport()}})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
@@ -58,7 +59,7 @@ func checkFAPI2(p *provider.Provider, r Registration, o *Options, certificate bo
 // loopback address (section 5.3.2.2).
 func checkFAPI2Redirect(raw string) error {
 	u, err := url.Parse(raw)
-	if err == nil && u.Scheme == "http" && !provider.Loopback(u.Hostname()) {
+	if err == nil && u.Scheme == "http" && !loopback.Host(u.Hostname()) {
 		return errors.New("RedirectURL must be https, or http on a loopback address")
 	}
 	return nil

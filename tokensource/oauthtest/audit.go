@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -25,7 +26,7 @@ func (rec *recorder) inspect(c *call, r *Request) {
 		return
 	}
 	if _, ours := c.s.routes.hosts[c.s.routes.canonical(r.Host)]; ours && authorized && !r.TLS && c.r.URL.Scheme == "http" &&
-		!provider.Loopback(c.r.URL.Hostname()) {
+		!loopback.Host(c.r.URL.Hostname()) {
 		offence("credentials without TLS")
 	}
 	if c.query.Has("client_secret") {

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -124,7 +125,7 @@ func (c *call) registered(app *App, redirectURL string) bool {
 // or nothing (RFC 8252 section 7.3).
 func withoutLoopbackPort(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" || !provider.Loopback(u.Hostname()) {
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" || !loopback.Host(u.Hostname()) {
 		return ""
 	}
 	u.Host = u.Hostname()

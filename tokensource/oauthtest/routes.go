@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authtrip/authtrip/internal/hostname"
+	"github.com/authtrip/authtrip/internal/loopback"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -139,7 +140,7 @@ func (e endpoint) at(path string) bool {
 // foreign reports whether a host, as a URL names it, belongs to someone else.
 func (r *routes) foreign(u *url.URL) bool {
 	_, known := r.hosts[r.canonical(u.Host)]
-	return !known && !hostname.Matches(u.Hostname(), r.grantHosts) && !provider.Loopback(u.Hostname())
+	return !known && !hostname.Matches(u.Hostname(), r.grantHosts) && !loopback.Host(u.Hostname())
 }
 
 func (r *routes) canonical(host string) string {
@@ -171,22 +172,8 @@ func pathOf(raw string) string {
 // base, such as the URL of an httptest.Server. An empty base means the
 // provider's own addresses, which is what [Server.Transport] answers at.
 func (s *Server) Provider(base string) *provider.Provider {
-	p := s.provider.Clone()
 	if base == "" {
-		return p
+		return s.provider.Clone()
 	}
-	base = strings.TrimSuffix(base, "/")
-	for _, endpoint := range []*string{
-		&p.JWKSURL, &p.EndSessionURL,
-		&p.AuthorizationURL, &p.TokenURL, &p.RefreshURL, &p.Trade.First.URL, &p.Trade.Next.URL, &p.RevocationURL, &p.PushedAuthorizationURL, &p.ClientCredentialsURL, &p.IdentityURL,
-		&p.DeviceAuthorizationURL, &p.MTLS.DeviceAuthorizationURL,
-		&p.MTLS.TokenURL, &p.MTLS.RevocationURL, &p.MTLS.PushedAuthorizationURL, &p.MTLS.ClientCredentialsURL,
-	} {
-		if u, err := url.Parse(*endpoint); err == nil && *endpoint != "" {
-			*endpoint = base + u.RequestURI()
-		}
-	}
-	p.APIOrigins = []string{base}
-	p.InsecureLoopback = strings.HasPrefix(base, "http://")
-	return p
+	return s.provider.InsecureAt(base)
 }

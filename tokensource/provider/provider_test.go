@@ -241,15 +241,6 @@ func facts(p *provider.Provider) provider.Provider {
 	return c
 }
 
-// The package loopback tests more spellings.
-func TestLoopback(t *testing.T) {
-	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "api.x.com": false} {
-		if got := provider.Loopback(host); got != want {
-			t.Errorf("Loopback(%q) = %v, want %v", host, got, want)
-		}
-	}
-}
-
 // No token of a user may be sent to an endpoint of the server.
 func TestEndpointsOfEveryKind(t *testing.T) {
 	p := example()

@@ -8,7 +8,8 @@ package provider
 // public name can still lead to a private address.
 
 // Entra returns the facts about Microsoft Entra ID for a tenant: its ID, one of
-// its domains, or "organizations", "consumers" or "common".
+// its domains, or "organizations", "consumers" or "common". As with the other
+// functions for tenants, the error says what is wrong with the argument.
 func Entra(tenant string) (*Provider, error) {
 	return filled("entra", map[string]string{"tenant": tenant})
 }

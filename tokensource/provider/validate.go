@@ -121,10 +121,3 @@ func (p *Provider) checkScheme(u *url.URL) error {
 	}
 	return fmt.Errorf("%q must be https", u.Scheme+"://"+u.Host)
 }
-
-// Loopback reports whether host, without a port, names the loopback interface
-// of this machine. Endpoints on it may be http, see
-// [Provider.InsecureLoopback].
-func Loopback(host string) bool {
-	return loopback.Host(host)
-}

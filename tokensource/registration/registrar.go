@@ -17,6 +17,7 @@ import (
 
 	"github.com/authtrip/authtrip/internal/backchannel"
 	"github.com/authtrip/authtrip/internal/flight"
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/internal/timed"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
@@ -138,7 +139,9 @@ func New(store storage.Store, m Metadata, o *Options) (*Registrar, error) {
 // Current returns the registration for new logins at p. If there is none in the
 // store, it registers the app: once, whatever the number of goroutines and
 // processes. It reads the store at each call: keep the oauth.Client that is
-// made of the result.
+// made of the result. The error matches tokensource.ErrClient if the server
+// refuses the app, tokensource.ErrTemporary if a later call may succeed, and
+// [ErrUnreadable] if the stored registration cannot be read.
 func (r *Registrar) Current(ctx context.Context, p *provider.Provider) (*Registered, error) {
 	return r.shared(ctx, p, "")
 }
@@ -241,7 +244,7 @@ func (r *Registrar) job(ctx context.Context, p *provider.Provider) (job, error) 
 	slices.Sort(urls)
 	key, err := r.store.Name(ctx, "client.", p.Authority(), urls...)
 	if err != nil {
-		return job{}, stored(err)
+		return job{}, stored.Failed(err)
 	}
 	return job{provider: p, metadata: m, key: key, of: hex.EncodeToString(sum[:16])}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource"
 )
@@ -47,7 +48,7 @@ func (r *Registrar) work(ctx context.Context, j job, refused string) (client, er
 			continue
 		}
 		if err != nil {
-			return client{}, stored(err)
+			return client{}, stored.Failed(err)
 		}
 		return r.register(ctx, j, rec, version)
 	}
@@ -101,7 +102,7 @@ func (r *Registrar) register(ctx context.Context, j job, rec record, version sto
 		// The write may have happened, and another process may have written.
 		var problem error
 		if version, rec, problem = r.read(ctx, j.key); problem != nil {
-			return client{}, stored(errors.Join(err, problem))
+			return client{}, stored.Failed(errors.Join(err, problem))
 		}
 		if other, ok := rec.current(j.of, time.Now()); ok {
 			return other, nil // ours, or one that others use already
@@ -131,7 +132,7 @@ func (r *Registrar) change(ctx context.Context, key string, do func(record) (rec
 			return nil
 		}
 		if _, err = r.write(ctx, key, rec, version); !errors.Is(err, storage.ErrConflict) {
-			return stored(err)
+			return stored.Failed(err)
 		}
 	}
 }
@@ -143,7 +144,7 @@ func (r *Registrar) read(ctx context.Context, key string) (storage.Version, reco
 	case errors.Is(err, storage.ErrNotFound):
 		return 0, record{}, nil
 	case err != nil:
-		return 0, record{}, stored(err)
+		return 0, record{}, stored.Failed(err)
 	}
 	rec, err := decode(got.Value())
 	return got.Version, rec, err
@@ -155,14 +156,6 @@ func (r *Registrar) write(ctx context.Context, key string, rec record, old stora
 		return 0, err
 	}
 	return r.store.Put(ctx, key, value, old)
-}
-
-// stored returns the error of an operation of the store.
-func stored(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &tokensource.Error{Op: "store", Kind: tokensource.ErrTemporary, Err: err}
 }
 
 // pause waits, or returns the error of ctx.

@@ -36,8 +36,9 @@ func logIn(ctx context.Context, fake *oauthtest.Server) (string, error) {
 		return "", err
 	}
 	fake.Set(func(k *oauthtest.Knobs) { k.Authorize.AnyLoopbackPort = true })
-	client, err := oauth.New(fake.Provider(""), oauth.Registration{ClientID: app.ClientID, RedirectURL: app.RedirectURLs[0]},
-		&oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
+	client, err := oauth.New(fake.Provider(""), oauth.Registration{
+		ClientID: app.ClientID, RedirectURL: app.RedirectURLs[0],
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: fake.Transport()}})
 	if err != nil {
 		return "", err
 	}

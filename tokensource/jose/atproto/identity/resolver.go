@@ -46,7 +46,8 @@ type Resolver struct {
 	timeout   time.Duration
 }
 
-// NewResolver returns a [Resolver]. Nil options mean all defaults.
+// NewResolver returns a [Resolver]. Nil options mean all defaults. It refuses
+// options that cannot work.
 func NewResolver(o *Options) (*Resolver, error) {
 	if o == nil {
 		o = new(Options)
