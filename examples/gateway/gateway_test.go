@@ -303,12 +303,56 @@ func TestStreamOfACapabilityThatEnds(t *testing.T) {
 	}
 }
 
+// TestUpgradeOfACapabilityThatIsRevoked: a connection that was upgraded, as for
+// a WebSocket, carries bytes both ways until then.
+func TestUpgradeOfACapabilityThatIsRevoked(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Connection", "Upgrade")
+		rw.Header().Set("Upgrade", "echo")
+		rw.WriteHeader(http.StatusSwitchingProtocols)
+		c, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_, _ = io.Copy(c, buffered)
+	})
+	id, secret := w.issue(t, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.gate.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+secret)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "echo")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	both, ok := resp.Body.(io.ReadWriter)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
+		t.Fatalf("answer = %d, want 101", resp.StatusCode)
+	}
+	word := make([]byte, 4)
+	_, _ = both.Write([]byte("text"))
+	if _, err := io.ReadFull(both, word); err != nil || string(word) != "text" {
+		t.Fatalf("echo = %q, %v, want text", word, err)
+	}
+	w.allowed.revoke(id)
+	if n, err := both.Read(word); err == nil {
+		t.Errorf("Read after the revocation = %q, want the end of the connection", word[:n])
+	}
+}
+
 // TestCallOfACapabilityThatIsRevoked: the API has not answered yet.
 func TestCallOfACapabilityThatIsRevoked(t *testing.T) {
 	asked := make(chan struct{})
 	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // it never answers
 	})
 	id, secret := w.issue(t, nil)
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,9 +98,9 @@ func TestOnConnect_WhichFailsForTwoHours(t *testing.T) {
 	for _, before := range []string{"never connected", "connected"} {
 		t.Run(before, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				down := false
+				var down atomic.Bool
 				w := newWorld(t, setup{options: connect.Options{OnConnect: func(context.Context, string, connect.Connection) error {
-					if down {
+					if down.Load() {
 						return errors.New("the database of the app is down")
 					}
 					return nil
@@ -108,7 +109,7 @@ func TestOnConnect_WhichFailsForTwoHours(t *testing.T) {
 				if before == "connected" {
 					b.mustConnect(w.x, ann)
 				}
-				down = true
+				down.Store(true)
 				b.connect(w.x, ann)
 				w.wantErr("the login of ann", middleware.ErrLoginFailed)
 				time.Sleep(2 * time.Hour)
@@ -155,14 +156,14 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		w := newWorld(t, setup{})
 		b := w.browser("17")
 		back := b.consent(w.x, ann, b.begin(w.x))
-		granted := false
+		var granted atomic.Bool
 		w.store.on(func(op, key string) error { // Confirm fails: it writes after the grant
 			if op != "put" {
 				return nil
 			}
 			if key[:6] == "grant." {
-				granted = true
-			} else if granted && key[:8] == "account." {
+				granted.Store(true)
+			} else if granted.Load() && key[:8] == "account." {
 				return errDead
 			}
 			return nil
@@ -170,7 +171,10 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		b.do("GET", back, "Sec-Fetch-Site", "cross-site")
 		w.failing("")
 		time.Sleep(5 * time.Minute)
+		w.wantList("five minutes later", "17", "x/ann")
 		synctest.Wait() // for the hook of events
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		n := 0
 		for _, e := range w.events {
 			if e.Kind == connect.EventConnected && e.Account == "17" && e.Subject == ann {
@@ -180,7 +184,6 @@ func TestEventConnected_WhenTheBackgroundFinishes(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d events of kind %q, want 1: %+v", n, connect.EventConnected, w.events)
 		}
-		w.wantList("five minutes later", "17", "x/ann")
 	})
 }
 
@@ -196,21 +199,21 @@ func TestForget_OfAUserWhoseLoginOfSomebodyElsesAccountWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				down := false
+				var down atomic.Bool
 				w := newWorld(t, setup{facts: facts, options: connect.Options{OnConnect: func(context.Context, string, connect.Connection) error {
-					if down {
+					if down.Load() {
 						return errors.New("the database of the app is down")
 					}
 					return nil
 				}}})
 				w.browser("17").mustConnect(w.x, ann)
-				down = true
+				down.Store(true)
 				w.browser("18").connect(w.x, ann)
 				w.wantErr("the login of user 18", middleware.ErrLoginFailed)
 				if err := w.accounts.Forget(t.Context(), "18"); err != nil {
 					t.Errorf("Forget(18) = %v, want nil", err)
 				}
-				down = false
+				down.Store(false)
 				time.Sleep(90 * time.Minute)
 				w.wantList("later", "18")
 				w.wantRenewal("later", "17")

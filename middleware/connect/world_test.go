@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -46,6 +47,7 @@ type world struct {
 	accounts  *connect.Accounts
 	x, google *site
 	mux       *http.ServeMux
+	mu        sync.Mutex // guards the two lists while they grow
 	errs      []error
 	events    []tokensource.Event
 
@@ -71,16 +73,17 @@ func (m mortal) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // dieAfter kills the process after it has written to the store n times.
 func (w *world) dieAfter(n int) {
+	var left atomic.Int64
+	left.Store(int64(n))
 	w.store.on(func(op, _ string) error {
 		if w.dead.Load() {
 			return errDead
 		}
 		if op != "get" {
-			if n == 0 {
+			if left.Add(-1) < 0 {
 				w.dead.Store(true)
 				return errDead
 			}
-			n--
 		}
 		return nil
 	})
@@ -171,10 +174,16 @@ func (w *world) add(name string, fake *oauthtest.Server, s setup) *site {
 	w.Cleanup(func() { _ = grants.Close() })
 	o := s.login
 	o.OnError = func(rw http.ResponseWriter, r *http.Request, err error) {
+		w.mu.Lock()
 		w.errs = append(w.errs, err)
+		w.mu.Unlock()
 		middleware.ErrorPage(rw, r, err)
 	}
-	o.OnEvent = func(_ context.Context, e tokensource.Event) { w.events = append(w.events, e) }
+	o.OnEvent = func(_ context.Context, e tokensource.Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, e)
+	}
 	routes, err := w.accounts.Add(grants, s.keys, &o)
 	if err != nil {
 		w.Fatal(err)

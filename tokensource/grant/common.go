@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"errors"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ type common struct {
 	due     *due.Index
 
 	refreshes   *gate.Shares // bounds those in flight
-	revocations gate.Gate    // bounds those in flight
+	revocations *gate.Shares // bounds those in flight
 
 	loads    singleflight.Group // reads of the store, by Keeper and subject
 	renewals singleflight.Group // by Keeper and subject
@@ -78,10 +79,11 @@ func newCommon(store storage.Store, o *Options) *common {
 		clock:       o.Clock,
 		cache:       cache.New(cache.Options[lease.Record]{Limit: o.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
 		changes:     new(changes.Feed),
-		refreshes:   gate.NewShares(maxRefreshes, maxRefreshes/4),
-		revocations: make(gate.Gate, 4*maxRevocations),
+		refreshes:   gate.NewShares(maxRefreshes, maxRefreshes/2, maxRefreshes/4),
+		revocations: gate.NewShares(4*maxRevocations, 2*maxRevocations, maxRevocations),
 		clients:     map[due.Owner]*clientele{},
 	}
+	c.revocations.Always = true
 	process := randomID()
 	c.due = &due.Index{
 		Store: c.store, Clock: c.clock, Interval: o.DueInterval, Work: c.workOn, Knows: c.knows,
@@ -94,6 +96,16 @@ func newCommon(store storage.Store, o *Options) *common {
 // errWith refuses options that belong to all Keepers of an engine.
 var errWith = errors.New("grant: with Options.With, the store and CacheSize, StoreTimeout, DueInterval and Clock are those of that Keeper: " +
 	"pass its Store and leave these options at zero")
+
+// hostOf returns the host of a URL, for which a Keeper has a share of the
+// requests in flight. All tenants of a server are held up when it hangs.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // cannot happen: oauth.New has parsed it
+	}
+	return u.Host
+}
 
 // commonFor returns what a new Keeper with the options o shares, and sets the
 // options that belong to it.
@@ -244,15 +256,8 @@ func (r *run) beginRevoking() (leave func()) {
 		ctx, cancel = r.life.Until(ctx)
 	}
 	defer cancel()
-	if !r.revoking.Enter(ctx) {
-		return nil
-	}
-	if !r.revocations.Enter(ctx) {
-		r.revoking.Leave()
-		return nil
-	}
-	leave = func() { r.revocations.Leave(); r.revoking.Leave() }
-	if r.background && r.life.Closed() { // a free place came first
+	leave = r.revoking.Enter(ctx)
+	if leave != nil && r.background && r.life.Closed() { // a free place came first
 		leave()
 		return nil
 	}

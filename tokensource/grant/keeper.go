@@ -140,7 +140,7 @@ type engine struct {
 	refused  *pacing.Refusals // failed attempts that concern one grant in this process
 	trials   *trials.Trials   // renewals that did not help
 	sending  *gate.Share      // bounds the refreshes in flight
-	revoking gate.Gate        // bounds the revocations in flight
+	revoking *gate.Share      // bounds the revocations in flight
 }
 
 // Options adjusts a [Keeper]. The zero value is the safe default.
@@ -195,8 +195,9 @@ type Options struct {
 	// With is a Keeper of another client whose engine this Keeper joins: a program
 	// with thousands of tenants, each of them with a client of its own, needs one
 	// engine. The Keepers then share the store, its notifications, the work in the
-	// background, the grants in memory and the bounds of requests in flight, of
-	// which none of them takes more than a quarter. A Keeper that joins costs no
+	// background, the grants in memory and the bounds of requests in flight. None
+	// of them takes more than a quarter of these, and those of one server take no
+	// more than a half, if there is another server. A Keeper that joins costs no
 	// goroutine. Subjects, grants and the pauses after failures stay apart, and
 	// each Keeper has an own Close. Whether With is closed makes no difference.
 	//
@@ -316,8 +317,8 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
 		trials:   trials.New(o.RenewSpacing),
-		sending:  shared.refreshes.Join(),
-		revoking: make(gate.Gate, maxRevocations),
+		sending:  shared.refreshes.Join(hostOf(p.TokenURL)),
+		revoking: shared.revocations.Join(hostOf(p.TokenURL)),
 	}}
 	k.Authorizer = proving.For(k.Token)
 	return k
@@ -414,6 +415,7 @@ func (k *Keeper) Close() error {
 	k.life.Stop()
 	if k.leave(k) {
 		k.sending.Leave()
+		k.revoking.Leave()
 	}
 	unsaved, intents := k.grants.unwritten()
 	var list []error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,109 @@ func (n tenant) get() *oauth2.Token {
 	tok, err := n.Source(n.User).Token(n.Context())
 	if err != nil {
 		n.Fatalf("Token() of %s = %v, want a token", n.world.Client.ClientID(), err)
+	}
+	return tok
+}
+
+// Twelve tenants of one server have 25 callers each, more than there are places
+// in flight. The tenant of another server waits for none of them.
+func TestG17_TwelveTenantsOfAServerThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		list := w.tenants(12, nil)
+		quick, dead := w.elsewhere(list[0].Keeper)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathToken}, oauthtest.Fault{Hang: true}, -1)
+		ctx, cancel := context.WithCancel(t.Context())
+		var callers sync.WaitGroup
+		for i, slow := range list {
+			for j := range 25 {
+				user := fmt.Sprint(1000 + 25*i + j)
+				tok := w.authorize(user, slow)
+				callers.Go(func() { _, _ = slow.Source(user).Renew(ctx, tok) })
+			}
+		}
+		synctest.Wait() // all callers wait by now
+		begun := time.Now()
+		if _, err := quick.Source(w.User).Renew(t.Context(), dead); err != nil {
+			t.Errorf("Renew() of the tenant of another server = %v, want a token", err)
+		}
+		if took := time.Since(begun); took > 0 { // by the clock of the bubble
+			t.Errorf("the tenant of another server waited %v", took)
+		}
+		cancel()
+		callers.Wait()
+	})
+}
+
+// The revocations of eight tenants hang, more than there are places. A user of
+// the tenant of another server logs out at once.
+func TestG17_EightTenantsOfAServerWhoseRevocationsHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		list := w.tenants(8, nil)
+		quick, _ := w.elsewhere(list[0].Keeper)
+		w.Fake.Inject(oauthtest.Match{Path: xapi.PathRevoke}, oauthtest.Fault{Hang: true}, -1)
+		ctx, cancel := context.WithCancel(t.Context())
+		var callers sync.WaitGroup
+		for i, slow := range list {
+			for j := range 16 {
+				user := fmt.Sprint(1000 + 16*i + j)
+				w.authorize(user, slow)
+				callers.Go(func() { _ = slow.Logout(ctx, user) })
+			}
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if err := quick.Logout(t.Context(), w.User); err != nil {
+			t.Errorf("Logout() at another server = %v, want nil", err)
+		}
+		if took := time.Since(begun); took > 0 { // by the clock of the bubble
+			t.Errorf("Logout() at another server waited %v", took)
+		}
+		cancel()
+		callers.Wait()
+	})
+}
+
+// elsewhere returns a tenant of another server, which joins with, and the token
+// of the user there.
+func (w world) elsewhere(with *grant.Keeper) (tenant, *oauth2.Token) {
+	w.Helper()
+	other, app := oauthtest.New(w.T, nil), oauthtest.ConfidentialApp()
+	client, err := oauth.New(other.Provider(""), oauth.Registration{
+		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: []string{"read"},
+	}, &oauth.Options{HTTPClient: &http.Client{Transport: other.Transport()}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	n := w.join(with, client)
+	access, refresh, err := other.IssueToken(w.User, app.ClientID, "read")
+	if err != nil {
+		w.Fatal(err)
+	}
+	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "Bearer"}
+	if _, err := n.Save(w.Context(), w.User, tok); err != nil {
+		w.Fatal(err)
+	}
+	return n, tok
+}
+
+// authorize adds a user to the server, who has a grant for a tenant, and
+// returns the token.
+func (w world) authorize(user string, n tenant) *oauth2.Token {
+	w.Helper()
+	if err := w.Fake.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+		w.Fatal(err)
+	}
+	access, refresh, err := w.Fake.IssueToken(user, n.Client().ClientID(), testworld.Scopes...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "bearer"}
+	if _, err := n.Save(w.Context(), user, tok); err != nil {
+		w.Fatal(err)
 	}
 	return tok
 }
