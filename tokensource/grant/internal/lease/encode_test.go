@@ -36,7 +36,9 @@ type encoder struct {
 	buf      []byte
 	held     [maxPairs]bool // pairs whose refresh token somebody has
 	seen     [maxPairs]bool // pairs whose access token somebody may hand out
+	owned    [maxPairs]bool // pairs whose refresh token somebody has, and not only to revoke it
 	keep     bool           // a token that is as good as none is written all the same
+	all      bool           // so are facts that nobody asks about
 	now      int64          // ticks since origin
 	mono     int64          // ticks since monoOrigin, of the process at hand
 	current  uint64         // the version that is stored
@@ -87,7 +89,7 @@ func (e *encoder) rename(k byte) byte {
 		e.seen[k-codeAccess] = true
 		return codeAccess + e.pair(k-codeAccess)
 	}
-	e.held[k-codeRefresh], e.seen[k-codeRefresh] = true, true
+	e.held[k-codeRefresh], e.seen[k-codeRefresh], e.owned[k-codeRefresh] = true, true, true
 	return codeRefresh + e.pair(k-codeRefresh)
 }
 
@@ -225,7 +227,7 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 // queue writes revocations. Nobody hands out a token again that is to be
 // revoked.
 func (e *encoder) queue(queue []lease.Revocation) {
-	seen := e.seen
+	seen, owned := e.seen, e.owned
 	e.put(small(uint64(len(queue))))
 	for j := range queue {
 		e.value(e.revocation, unsafe.Pointer(&queue[j]))
@@ -233,6 +235,7 @@ func (e *encoder) queue(queue []lease.Revocation) {
 	if e.lasting == 0 && !e.keep {
 		e.seen = seen
 	}
+	e.owned = owned
 }
 
 func (e *encoder) claim(c *lease.Claim) {
@@ -264,7 +267,7 @@ func (e *encoder) record(r *lease.Record) {
 // world returns the canonical bytes of a state. They are valid until the next
 // call.
 func (e *encoder) world(w *model) []byte {
-	e.names, e.held, e.seen = names{}, [maxPairs]bool{}, [maxPairs]bool{}
+	e.names, e.held, e.seen, e.owned = names{}, [maxPairs]bool{}, [maxPairs]bool{}, [maxPairs]bool{}
 	if e.plain {
 		for i := range w.issued {
 			e.pair(i)
@@ -401,7 +404,10 @@ func (e *encoder) process(p *member) {
 func (e *encoder) slot(k int, s *slot) {
 	e.flag(s.nap, s.flying, s.byIndex, s.fresh, s.parked, s.answer != nil, s.enlisted)
 	e.put(byte(s.left), s.saw)
-	e.value(e.effect, unsafe.Pointer(&s.effect))
+	owned := e.owned
+	if e.value(e.effect, unsafe.Pointer(&s.effect)); s.effect.Do == lease.Revoke {
+		e.owned = owned
+	}
 	if s.answer != nil {
 		e.value(e.event, unsafe.Pointer(s.answer))
 	}
@@ -460,6 +466,9 @@ func (e *encoder) books(w *model) {
 		if !w.books[p.login].alive && !e.plain {
 			p.facts |= dead
 		}
+		if !e.plain && !e.all {
+			p.scars(e.owned[e.order[i]])
+		}
 		switch held := e.held[e.order[i]]; {
 		case e.plain:
 		case !held && !w.books[p.login].alive:
@@ -480,6 +489,21 @@ func (e *encoder) books(w *model) {
 	e.buf[count] = e.pairs
 	e.put(byte(len(w.books[:w.exchanged])))
 	e.exchanges(w)
+}
+
+// scars drops what no judge asks about: what has happened in particular to a
+// process that was at work on the refresh token, and all of it if nobody will
+// send that token any more.
+func (p *pair) scars(owned bool) {
+	switch {
+	case !owned:
+		p.facts, p.sent = p.facts&^doubtful, 0
+	case p.facts&excused != 0:
+		p.facts |= doubtful
+	}
+	if p.facts&(dead|expired) != 0 {
+		p.facts &^= rejected
+	}
 }
 
 // exchanges writes the logins. Their times matter only as far as they are

@@ -43,6 +43,9 @@ func explore(c *config, stopAtFirst bool) *report {
 			r.cut = c.limit
 			return false
 		}
+		if state > 0 && state%1_000_000 == 0 && os.Getenv("AUTHTRIP_EXPLORE") != "" {
+			fmt.Fprintf(os.Stderr, "%d states are visited, %d wait\n", state, s.states()-state)
+		}
 		x.dec.world(b, &w, c)
 		if state == 0 {
 			s.settle(x, &w, 0)

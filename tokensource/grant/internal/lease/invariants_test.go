@@ -143,7 +143,6 @@ func (x *explorer) announced(n *model, p int, was *lease.Record) {
 	}
 	for i := range n.procs[:n.n] {
 		o := &n.procs[i]
-		const excused = crashed | stopped | wasCut | heldUp | stepped
 		if i != p && o.state == running && n.reaches(i) && o.holds == was.Token.Refresh && !n.beyond &&
 			n.pair(o.holds).facts&excused == 0 {
 			x.violate("G1 redeemed while the running holder writes")

@@ -88,7 +88,10 @@ type layouts struct {
 func newLayouts(c *config, all bool) *layouts {
 	off := c.maxOffset()
 	wall := func(lo, hi int64) span { return span{lo: -lo - off, hi: hi + off} }
-	since := c.giveUp
+	since, ended := c.giveUp, c.keep
+	if c.logins > 0 {
+		ended = max(ended+1, 2*c.skew+2) // it is compared with the time of a login
+	}
 	if c.single && c.logins > 0 {
 		since = max(since, 2*c.skew+2) // it is compared with the time of a login
 	}
@@ -104,8 +107,8 @@ func newLayouts(c *config, all bool) *layouts {
 			"Token.Obtained":   wall(c.spacing, 0),
 			"Record.RetryAt":   {lo: -off, hi: 7, past: true},
 			"claim.retryAt":    {lo: -off, hi: 7, past: true},
-			"Record.Ended":     wall(max(c.keep+1, 2*c.skew+2), 0),
-			"tomb.ended":       wall(max(c.keep+1, 2*c.skew+2), 0),
+			"Record.Ended":     wall(ended, 0),
+			"tomb.ended":       wall(ended, 0),
 			"revocation.Since": wall(since, 0),
 			"revocation.Next":  wall(0, max(c.hold, c.lastPause)),
 			"effect.Due":       wall(0, max(c.hold, c.lastPause, c.keep, c.skew+1)),

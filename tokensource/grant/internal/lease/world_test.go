@@ -77,6 +77,10 @@ const (
 // doubtful are the causes that justify a doubt about a refresh token.
 const doubtful = crashed | stopped | wasCut | storeAway | heldUp | stepped
 
+// excused are those of them that excuse a running process whose tokens are not
+// stored in time.
+const excused = doubtful &^ storeAway
+
 // book is what the server knows of the grant of one login.
 type book struct {
 	alive bool
