@@ -50,7 +50,7 @@ func wantedIDs() (ids []string) {
 	for _, r := range []struct {
 		letter      string
 		first, last int
-	}{{"R", 1, 105}, {"R", 108, 199}, {"A", 1, 54}} {
+	}{{"R", 1, 105}, {"R", 108, 200}, {"A", 1, 54}} {
 		for n := r.first; n <= r.last; n++ {
 			if r.letter == "R" {
 				ids = append(ids, fmt.Sprintf("R%03d", n))
