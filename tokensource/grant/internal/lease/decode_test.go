@@ -107,6 +107,8 @@ func (d *decoder) value(l *layout, p unsafe.Pointer) {
 			*(*int)(q) = int(d.byte())
 		case cellUint64:
 			*(*uint64)(q) = uint64(d.byte())
+		case cellBits:
+			*(*uint64)(q) = uint64(d.byte()) | uint64(d.byte())<<8
 		case cellVersion:
 			*(*uint64)(q) = d.version()
 		case cellText:

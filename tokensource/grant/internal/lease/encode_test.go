@@ -175,6 +175,12 @@ func (e *encoder) value(l *layout, p unsafe.Pointer) {
 				v = min(v, f.most)
 			}
 			e.buf = append(e.buf, small(v))
+		case cellBits:
+			v := *(*uint64)(q)
+			if v>>16 != 0 {
+				panic("more than 16 tokens are revoked at once: see cellBits")
+			}
+			e.put(byte(v), byte(v>>8))
 		case cellVersion:
 			e.version(*(*uint64)(q))
 		case cellText:

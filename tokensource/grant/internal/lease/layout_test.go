@@ -35,6 +35,7 @@ const (
 	cellByte
 	cellInt
 	cellUint64
+	cellBits // of at most 16 things
 	cellVersion
 	cellText
 	cellWall
@@ -190,6 +191,8 @@ func (y *layouts) add(l *layout, t reflect.Type, f reflect.StructField, name str
 		y.add(l, t, must(t.FieldByName("Until")), "intent.Until", base)
 	case name == "intent.Until" && len(l.fields) > 0 && l.fields[len(l.fields)-1].cell == cellSince:
 		return // it stands before Since
+	case name == "drain.gone", name == "drain.given":
+		n.cell = cellBits
 	case slices.Contains(y.versions, name):
 		n.cell = cellVersion
 	case f.Type.Kind() == reflect.Struct && f.Type.Name() == "write":
