@@ -1,11 +1,13 @@
 package house_test
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -161,5 +163,22 @@ func TestEngineFiles(t *testing.T) {
 	t.Logf("%d of %d files", len(files), limit)
 	if len(files) > limit {
 		t.Errorf("the engine has %d files, at most %d are allowed:\n%s", len(files), limit, strings.Join(files, "\n"))
+	}
+}
+
+// TestFileLengths limits the lines of a file that is part of the product. A
+// longer one holds more than one idea.
+func TestFileLengths(t *testing.T) {
+	const limit = 450
+	for _, p := range list(t, "linux", "work") {
+		for _, name := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(source, []byte("\n")); n > limit {
+				t.Errorf("%s/%s has %d lines, at most %d are allowed", p.short(), name, n, limit)
+			}
+		}
 	}
 }

@@ -122,20 +122,6 @@ func (g Grant) Missing(scopes ...string) []string {
 	return missing
 }
 
-// Inspect returns the facts of a stored grant, for tools that look at a store
-// from outside. The value is as a Keeper wrote it: what [storage.Sealed] has
-// sealed must be opened first. Nothing is refreshed.
-//
-// It returns a [*tokensource.Error] with Op "load" if value is damaged or a
-// later version wrote it.
-func Inspect(value []byte) (Grant, error) {
-	r, err := lease.Decode(value)
-	if err != nil {
-		return Grant{}, misread(err)
-	}
-	return facts(r), nil
-}
-
 // Grant returns the facts of a subject's grant as the store has them now, or as
 // this process last knew them if the store fails. It returns
 // [tokensource.ErrNoGrant] if there is none. A dead grant comes with Dead set,

@@ -424,3 +424,18 @@ func (u upkeep) Refresh(ctx context.Context, subject string, obtained time.Time)
 
 // Clock returns the clocks of the Keeper.
 func (u upkeep) Clock() *clock.Clock { return u.k.clock }
+
+// jitter is FNV-1a of its arguments.
+func jitter(process, key string, n uint64) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for _, text := range [...]string{process, "\x00", key, "\x00"} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+	}
+	for shift := 56; shift >= 0; shift -= 8 {
+		h = (h ^ n>>shift&0xff) * prime
+	}
+	return h
+}

@@ -436,19 +436,5 @@ func (k *Keeper) now() lease.Clock {
 func (k *Keeper) own(subject string) string { return k.rules.Self + subject }
 
 // jitter is a random number that stays the same for the same Keeper, key and n.
-// A simulation repeats it. It is FNV-1a of the three.
+// A simulation repeats it.
 func (k *Keeper) jitter(key string, n uint64) uint64 { return jitter(k.rules.Self, key, n) }
-
-func jitter(process, key string, n uint64) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
-	for _, text := range [...]string{process, "\x00", key, "\x00"} {
-		for i := range len(text) {
-			h = (h ^ uint64(text[i])) * prime
-		}
-	}
-	for shift := 56; shift >= 0; shift -= 8 {
-		h = (h ^ n>>shift&0xff) * prime
-	}
-	return h
-}

@@ -109,6 +109,20 @@ func (k *Keeper) load(ctx context.Context, key, subject string) (*lease.Record, 
 	return r, stored.Version, nil
 }
 
+// Inspect returns the facts of a stored grant, for tools that look at a store
+// from outside. The value is as a Keeper wrote it: what [storage.Sealed] has
+// sealed must be opened first. Nothing is refreshed.
+//
+// It returns a [*tokensource.Error] with Op "load" if value is damaged or a
+// later version wrote it.
+func Inspect(value []byte) (Grant, error) {
+	r, err := lease.Decode(value)
+	if err != nil {
+		return Grant{}, misread(err)
+	}
+	return facts(r), nil
+}
+
 // justRead returns what the store held of a grant a moment ago, or nil if that
 // is not known. A change since then makes the first write a conflict, and then
 // the grant is read again (G2). A record with an intent is not returned: who
