@@ -26,7 +26,7 @@ func Postgres(t testing.TB) *Server {
 	}
 	bin := postgresBinary(t)
 	dir := tempDir(t)
-	pristine.into(t, bin, dir)
+	runPostgres(t, dir, bin, "initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	return postgresOn(bin, dir).begin(t, "postgres://postgres@", "/postgres?sslmode=disable")
 }
 

@@ -54,20 +54,3 @@ func answers(t *testing.T, s *servertest.Server) bool {
 	_ = conn.Close()
 	return true
 }
-
-// TestAPostgresServerThatStopsLeavesAnotherOne starts two servers, of which
-// initdb has made one data directory. Each of them must have its own.
-func TestAPostgresServerThatStopsLeavesAnotherOne(t *testing.T) {
-	first, second := servertest.Postgres(t), servertest.Postgres(t)
-	if !first.Own() {
-		t.Skip("the server is somebody else's")
-	}
-	first.Stop(t)
-	if !answers(t, second) {
-		t.Errorf("%s does not answer after another server was stopped", second.URL)
-	}
-	first.Start(t)
-	if !answers(t, first) {
-		t.Errorf("%s does not answer after another start beside another server", first.URL)
-	}
-}

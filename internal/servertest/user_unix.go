@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"os/user"
 	"strconv"
-	"sync"
 	"syscall"
 )
 
@@ -31,27 +30,15 @@ func handOver(dir string) error {
 // serverUser returns the user that runs the servers, and false if this process
 // already belongs to that user.
 func serverUser() (uid, gid uint32, ok bool) {
-	u := found()
-	return u.uid, u.gid, u.ok
-}
-
-// account is a user of the system, if there is one to change to.
-type account struct {
-	uid, gid uint32
-	ok       bool
-}
-
-// found asks the system once: each file of a data directory is handed over.
-var found = sync.OnceValue(func() (a account) {
 	if os.Getuid() != 0 {
-		return a
+		return 0, 0, false
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		if u, err := user.Lookup(name); err == nil {
 			uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 			gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-			return account{uint32(uid), uint32(gid), err1 == nil && err2 == nil}
+			return uint32(uid), uint32(gid), err1 == nil && err2 == nil
 		}
 	}
-	return a
-})
+	return 0, 0, false
+}
