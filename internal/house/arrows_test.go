@@ -93,7 +93,7 @@ var arrows = []row{
 	{"tokensource/nativeapp/nativeapptest", "", engine},
 	{"tokensource/grant/internal/lease", "", ""},
 	{"tokensource/grant/internal/*", oauth2, "internal/*"},
-	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/timed internal/waiting storage storage/seal " + plumbing, engine},
+	{"tokensource/grant", "tokensource tokensource/oauth tokensource/provider tokensource/grant/internal/* internal/about internal/ahead internal/cache internal/changes internal/due internal/gate internal/lifetime internal/kept internal/stored internal/timed internal/waiting storage storage/seal " + plumbing, engine},
 
 	{"tokensource/upkeep", "storage storage/seal tokensource tokensource/grant tokensource/provider internal/clock internal/timed", engine},
 

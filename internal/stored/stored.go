@@ -23,13 +23,14 @@ import (
 // lasting are the errors of a store that another attempt does not end.
 var lasting = []error{seal.ErrUnsealed, storage.ErrCorrupt, storage.ErrBadKey, storage.ErrTooLarge}
 
-// Failed returns the error for a failure of the store, or nil. It matches
-// tokensource.ErrTemporary if another attempt may succeed.
-func Failed(err error) error {
+// Failed returns the error for a failure of the store in an operation, or nil.
+// It matches tokensource.ErrTemporary if another attempt may succeed. Op is
+// that of the error.
+func Failed(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &tokensource.Error{Op: "store", Kind: tokensource.ErrTemporary, Err: err}
+	e := &tokensource.Error{Op: op, Kind: tokensource.ErrTemporary, Err: err}
 	for _, known := range lasting {
 		if errors.Is(err, known) {
 			e.Kind = nil

@@ -12,14 +12,14 @@ import (
 )
 
 func TestFailed(t *testing.T) {
-	if err := stored.Failed(nil); err != nil {
+	if err := stored.Failed("store", nil); err != nil {
 		t.Errorf("Failed(nil) = %v, want nil", err)
 	}
 	for cause, temporary := range map[error]bool{
 		errors.New("the database is away"): true, storage.ErrConflict: true,
 		storage.ErrCorrupt: false, storage.ErrBadKey: false, storage.ErrTooLarge: false, seal.ErrUnknownKey: false, seal.ErrTampered: false,
 	} {
-		err := stored.Failed(fmt.Errorf("get: %w", cause))
+		err := stored.Failed("store", fmt.Errorf("get: %w", cause))
 		if !errors.Is(err, cause) || errors.Is(err, tokensource.ErrTemporary) != temporary {
 			t.Errorf("Failed(%v) = %v, temporary %t, want temporary %t", cause, err, errors.Is(err, tokensource.ErrTemporary), temporary)
 		}

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/stored"
 	"github.com/authtrip/authtrip/storage"
-	"github.com/authtrip/authtrip/storage/seal"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant/internal/lease"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -150,13 +150,10 @@ func misread(err error) error {
 // unread is the error of a read that failed. It is temporary, unless another
 // attempt does not help.
 func unread(err error) error {
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	if errors.Is(err, storage.ErrNotFound) {
 		return err
-	case errors.Is(err, seal.ErrUnsealed), errors.Is(err, storage.ErrCorrupt):
-		return &tokensource.Error{Op: "load", Err: err}
 	}
-	return temporary("load", err)
+	return stored.Failed("load", err)
 }
 
 func temporary(op string, err error) error {

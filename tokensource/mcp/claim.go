@@ -89,7 +89,7 @@ func (h *Handler) take(ctx context.Context) (*held, error) {
 	}
 	rec, err := h.store.Get(ctx, key)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, stored.Failed(err)
+		return nil, stored.Failed("store", err)
 	}
 	var other claim
 	if err == nil && json.Unmarshal(rec.Value(), &other) == nil && other.live(time.Now()) {
@@ -100,7 +100,7 @@ func (h *Handler) take(ctx context.Context) (*held, error) {
 	case errors.Is(err, storage.ErrConflict):
 		return nil, nil //nolint:nilnil // the caller looks again
 	case err != nil:
-		return nil, stored.Failed(err)
+		return nil, stored.Failed("store", err)
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop

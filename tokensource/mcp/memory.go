@@ -23,7 +23,7 @@ type memory struct {
 // key returns the key of a record of this Handler.
 func (h *Handler) key(ctx context.Context, prefix string) (string, error) {
 	key, err := h.store.Name(ctx, prefix, h.endpoint, h.options.RedirectURL, h.options.Account)
-	return key, stored.Failed(err)
+	return key, stored.Failed("store", err)
 }
 
 // remember stores where the grant is. A process that stored something else at
@@ -40,11 +40,11 @@ func (h *Handler) remember(ctx context.Context, m memory) error {
 	for {
 		rec, err := h.store.Get(ctx, key)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return stored.Failed(err)
+			return stored.Failed("store", err)
 		}
 		_, err = h.store.Put(ctx, key, value, rec.Version)
 		if !errors.Is(err, storage.ErrConflict) {
-			return stored.Failed(err)
+			return stored.Failed("store", err)
 		}
 	}
 }
@@ -63,5 +63,5 @@ func (h *Handler) recall(ctx context.Context) (memory, bool, error) {
 	if err == nil {
 		err = json.Unmarshal(rec.Value(), &m)
 	}
-	return m, err == nil, stored.Failed(err)
+	return m, err == nil, stored.Failed("store", err)
 }

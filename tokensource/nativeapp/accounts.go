@@ -212,14 +212,14 @@ func (a *App) read(ctx context.Context) (*accounts, string, storage.Version, err
 	owner := a.client.Provider().Authority() + " " + a.client.ClientID()
 	key, err := storage.Name(ctx, store, accountsPrefix, owner)
 	if err != nil {
-		return nil, "", 0, stored.Failed(err)
+		return nil, "", 0, stored.Failed("store", err)
 	}
 	rec, err := store.Get(ctx, key)
 	if errors.Is(err, storage.ErrNotFound) {
 		return &accounts{Version: accountsVersion}, key, 0, nil
 	}
 	if err != nil {
-		return nil, "", 0, stored.Failed(err)
+		return nil, "", 0, stored.Failed("store", err)
 	}
 	l := new(accounts)
 	if json.Unmarshal(rec.Value(), l) != nil || l.Version != accountsVersion {
@@ -247,7 +247,7 @@ func (a *App) change(ctx context.Context, change func(*accounts) error) error {
 		}
 		_, err = a.grants.Store().Put(ctx, key, value, version)
 		if !errors.Is(err, storage.ErrConflict) {
-			return stored.Failed(err)
+			return stored.Failed("store", err)
 		}
 	}
 }

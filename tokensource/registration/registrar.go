@@ -244,7 +244,7 @@ func (r *Registrar) job(ctx context.Context, p *provider.Provider) (job, error) 
 	slices.Sort(urls)
 	key, err := r.store.Name(ctx, "client.", p.Authority(), urls...)
 	if err != nil {
-		return job{}, stored.Failed(err)
+		return job{}, stored.Failed("store", err)
 	}
 	return job{provider: p, metadata: m, key: key, of: hex.EncodeToString(sum[:16])}, nil
 }

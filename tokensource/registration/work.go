@@ -48,7 +48,7 @@ func (r *Registrar) work(ctx context.Context, j job, refused string) (client, er
 			continue
 		}
 		if err != nil {
-			return client{}, stored.Failed(err)
+			return client{}, stored.Failed("store", err)
 		}
 		return r.register(ctx, j, rec, version)
 	}
@@ -102,7 +102,7 @@ func (r *Registrar) register(ctx context.Context, j job, rec record, version sto
 		// The write may have happened, and another process may have written.
 		var problem error
 		if version, rec, problem = r.read(ctx, j.key); problem != nil {
-			return client{}, stored.Failed(errors.Join(err, problem))
+			return client{}, stored.Failed("store", errors.Join(err, problem))
 		}
 		if other, ok := rec.current(j.of, time.Now()); ok {
 			return other, nil // ours, or one that others use already
@@ -132,7 +132,7 @@ func (r *Registrar) change(ctx context.Context, key string, do func(record) (rec
 			return nil
 		}
 		if _, err = r.write(ctx, key, rec, version); !errors.Is(err, storage.ErrConflict) {
-			return stored.Failed(err)
+			return stored.Failed("store", err)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (r *Registrar) read(ctx context.Context, key string) (storage.Version, reco
 	case errors.Is(err, storage.ErrNotFound):
 		return 0, record{}, nil
 	case err != nil:
-		return 0, record{}, stored.Failed(err)
+		return 0, record{}, stored.Failed("store", err)
 	}
 	rec, err := decode(got.Value())
 	return got.Version, rec, err
