@@ -58,6 +58,7 @@ func TestRead(t *testing.T) {
 		{"a page with an object inside", `<script>{"a":1}</script>`, false, false, " 0"},
 		{"an object cut short behind a warning", `Warning {"a":1`, false, false, " 0"},
 		{"an object in a text", `"{\"a\":1}"`, true, true, "1 1"},
+		{"an object in a text, behind space", `"\n {\"a\":1}\r\n"`, true, true, "1 1"},
 		{"a text in quotation marks", `"a=1"`, false, false, " 0"},
 		{"a text that is cut short", `"{\"a\":1`, false, false, " 0"},
 		{"nothing", "", false, false, " 0"},
@@ -113,6 +114,7 @@ func FuzzRead(f *testing.F) {
 	for _, body := range []string{
 		`{"access_token":"a","expires_in":3600,"scope":["a"]}`, `{"a":1,"a":2}`, `{"a":{"b":[1,{"c":null}]}}`, "a=1&b=%zz", "\ufeff{}", "\xff\xfe{\x00}\x00",
 		`{"a":` + strings.Repeat("[", 99), `{"\ud800":"\xff"}`, `{`, ``, `{"a":1}{"b":2}`, "<html>",
+		`"{\"a\":1}"`, `" {\"a\":1} "`, `"\n{"`,
 	} {
 		f.Add([]byte(body), "a.b.0")
 	}

@@ -1,63 +1,13 @@
 package members
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
-	"strings"
 )
 
-// Nearly every answer is a small object of texts and numbers without escapes.
-// What follows reads those without a decoder, which takes memory for each
-// value. Everything else is left to encoding/json.
-
-const space = " \t\r\n"
-
-// listed returns the members of an object that is valid JSON. The values are
-// parts of body.
-func listed(body []byte) []member {
-	list := make([]member, 0, 8)
-	for rest := body[1:]; ; {
-		rest = bytes.TrimLeft(rest, space+",")
-		if rest[0] == '}' {
-			return list
-		}
-		n := length(rest)
-		name, _ := String(rest[:n])
-		rest = bytes.TrimLeft(rest[n:], space+":")
-		n = length(rest)
-		list = append(list, member{name, rest[:n:n]})
-		rest = rest[n:]
-	}
-}
-
-// length returns how many bytes the value at the beginning of valid JSON has.
-func length(s []byte) int {
-	depth, inText := 0, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case inText && c == '\\':
-			i++
-		case c == '"':
-			inText = !inText
-		case inText:
-		case c == '{', c == '[':
-			depth++
-		case c == '}', c == ']':
-			depth--
-		}
-		switch {
-		case depth < 0: // the end of the object around a number
-			return i
-		case depth > 0 || inText:
-		case strings.IndexByte(`"]}`, s[i]) >= 0:
-			return i + 1
-		case strings.IndexByte(","+space, s[i]) >= 0:
-			return i
-		}
-	}
-	return len(s)
-}
+// Nearly every value is a text without escapes, or a small number. What follows
+// reads those without a decoder, which takes memory for each value. Everything
+// else is left to encoding/json.
 
 // plain returns a text that has no escape and is ASCII. It returns false for
 // any other value.
