@@ -100,14 +100,11 @@ func TestG17_TwelveTenantsOfAServerThatHangs(t *testing.T) {
 				callers.Go(func() { _, _ = slow.Source(user).Renew(ctx, tok) })
 			}
 		}
-		synctest.Wait() // all callers wait by now
-		begun := time.Now()
-		if _, err := quick.Source(w.User).Renew(t.Context(), dead); err != nil {
-			t.Errorf("Renew() of the tenant of another server = %v, want a token", err)
-		}
-		if took := time.Since(begun); took > 0 { // by the clock of the bubble
-			t.Errorf("the tenant of another server waited %v", took)
-		}
+		w.atOnce(func() {
+			if _, err := quick.Source(w.User).Renew(t.Context(), dead); err != nil {
+				t.Errorf("Renew() of the tenant of another server = %v, want a token", err)
+			}
+		})
 		cancel()
 		callers.Wait()
 	})
@@ -131,17 +128,26 @@ func TestG17_EightTenantsOfAServerWhoseRevocationsHang(t *testing.T) {
 				callers.Go(func() { _ = slow.Logout(ctx, user) })
 			}
 		}
-		synctest.Wait()
-		begun := time.Now()
-		if err := quick.Logout(t.Context(), w.User); err != nil {
-			t.Errorf("Logout() at another server = %v, want nil", err)
-		}
-		if took := time.Since(begun); took > 0 { // by the clock of the bubble
-			t.Errorf("Logout() at another server waited %v", took)
-		}
+		w.atOnce(func() {
+			if err := quick.Logout(t.Context(), w.User); err != nil {
+				t.Errorf("Logout() at another server = %v, want nil", err)
+			}
+		})
 		cancel()
 		callers.Wait()
 	})
+}
+
+// atOnce calls f when all callers of a server that hangs wait, and fails if f
+// waits as well.
+func (w world) atOnce(f func()) {
+	w.Helper()
+	synctest.Wait()
+	begun := time.Now()
+	f()
+	if took := time.Since(begun); took > 0 { // by the clock of the bubble
+		w.Errorf("a tenant waited %v for the server of another one", took)
+	}
 }
 
 // elsewhere returns a tenant of another server, which joins with, and the token
@@ -350,12 +356,7 @@ func TestG17_AServerThatHangsHoldsUpNoOtherTenant(t *testing.T) {
 			})
 		}
 		dead := quick.Login(quick.Keeper)
-		synctest.Wait() // all callers wait by now
-		begun := time.Now()
-		quick.renew(quick.Keeper, dead)
-		if took := time.Since(begun); took > 0 { // by the clock of the bubble
-			t.Errorf("a tenant waited %v for the server of another one", took)
-		}
+		w.atOnce(func() { quick.renew(quick.Keeper, dead) })
 		cancel()
 		callers.Wait()
 	})
