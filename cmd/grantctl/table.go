@@ -8,6 +8,9 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // The widths of the columns of a narrow table, and the space between them, come
@@ -81,46 +84,30 @@ func (t *table) narrowRow(subject string, f *facts, condition string, now time.T
 	return line(subject, or(host(f.Issuer)), distance(f.Expiry, now), condition)
 }
 
-// column returns text in exactly width columns. If it is longer, its end is an
+// column returns text in exactly size columns. If it is longer, its end is an
 // ellipsis.
-func column(text string, width int) string {
-	total, fits := 0, 0 // columns, and the bytes that leave room for the ellipsis
-	for i, r := range text {
-		if total < width {
-			fits = i
-		}
-		total += columnsOf(r)
+func column(text string, size int) string {
+	total := columnsOf(text)
+	for cut := text; total > size; total = columnsOf(text) {
+		_, last := utf8.DecodeLastRuneInString(cut)
+		cut = cut[:len(cut)-last]
+		text = cut + "…"
 	}
-	if total <= width {
-		return text + strings.Repeat(" ", width-total)
-	}
-	text = text[:fits]
-	total = 0
+	return text + strings.Repeat(" ", size-total)
+}
+
+// columnsOf returns how many columns a text takes on a terminal.
+func columnsOf(text string) (total int) {
 	for _, r := range text {
-		total += columnsOf(r)
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case kind == width.EastAsianWide, kind == width.EastAsianFullwidth:
+			total += 2
+		default:
+			total++
+		}
 	}
-	return text + "…" + strings.Repeat(" ", width-1-total)
-}
-
-// double are the characters that take two columns on a terminal (Unicode
-// Standard Annex 11, W and F), in blocks: those of East Asia, and emoji.
-var double = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0xa4cf, Stride: 1}, {Lo: 0xa960, Hi: 0xa97f, Stride: 1}, {Lo: 0xac00, Hi: 0xd7a3, Stride: 1},
-		{Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe10, Hi: 0xfe6f, Stride: 1}, {Lo: 0xff01, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
-	},
-	R32: []unicode.Range32{{Lo: 0x16fe0, Hi: 0x1b2ff, Stride: 1}, {Lo: 0x1f300, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
-}
-
-// columnsOf returns how many columns a character takes.
-func columnsOf(r rune) int {
-	switch {
-	case unicode.In(r, unicode.Mn, unicode.Me):
-		return 0
-	case unicode.Is(double, r):
-		return 2
-	}
-	return 1
+	return total
 }
 
 // host returns the host of a server's address, or the address if it has none.
