@@ -6,8 +6,8 @@ import (
 )
 
 // Nearly every value is a text without escapes, or a small number. What follows
-// reads those without a decoder, which takes memory for each value. Everything
-// else is left to encoding/json.
+// reads those without a decoder, which takes memory for each value. All others
+// are left to encoding/json.
 
 // plain returns a text that has no escape and is ASCII. It returns false for
 // any other value.
