@@ -31,10 +31,10 @@ const (
 var always = []string{RefreshEnd, AuthorizationEnd, "authorization_details"}
 
 // Merge returns the members of an answer that the provider names, and those
-// that are always kept, as a JSON object. A name is that of a member, or a path
-// to one, such as "team.id". Members that the answer lacks are taken from
-// before, which is such an object or empty. A member for which there is no room
-// is left out: it must not cost the grant (G14).
+// that are always kept, as a JSON object. A name may be a path, such as
+// "team.id": extra knows what stands there. Members that the answer lacks are
+// taken from before, which is such an object or empty. A member for which there
+// is no room is left out: it must not cost the grant (G14).
 func Merge(names []string, extra func(string) any, before string) string {
 	kept, old := map[string]any{}, Members(before)
 	size := 0
@@ -43,9 +43,6 @@ func Merge(names []string, extra func(string) any, before string) string {
 			continue
 		}
 		value := extra(name)
-		if value == nil {
-			value = members.Walk(extra, name)
-		}
 		if value == nil {
 			value = old[name]
 		}

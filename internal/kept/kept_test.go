@@ -25,7 +25,6 @@ func TestMerge(t *testing.T) {
 		"a value that cannot be kept":  {`{"a":"1"}`, map[string]any{"a": func() {}, "b": "2"}, map[string]any{"b": "2"}},
 		"a value that is too long":     {"", map[string]any{"a": strings.Repeat("x", 40<<10), "b": "2"}, map[string]any{"b": "2"}},
 		"two values that are too long": {"", map[string]any{"a": strings.Repeat("x", 20<<10), "b": strings.Repeat("y", 20<<10)}, map[string]any{"a": strings.Repeat("x", 20<<10)}},
-		"a path":                       {"", map[string]any{"c": map[string]any{"d": []any{"1", "2"}}}, map[string]any{"c.d.0": "1"}},
 		"a name with dots":             {"", map[string]any{"c.d.0": "1"}, map[string]any{"c.d.0": "1"}},
 		"a path that stays":            {`{"c.d.0":"1"}`, map[string]any{"c": "2"}, map[string]any{"c.d.0": "1"}},
 		"a large number":               {"", map[string]any{"a": json.Number("9007199254740993")}, map[string]any{"a": json.Number("9007199254740993")}},
