@@ -64,7 +64,8 @@ const (
 	// revocation endpoint: the tokens work until they expire.
 	EventLoggedOut tokensource.EventKind = "grant logged out"
 
-	// EventUnrevoked means that a token could not be revoked for a week. The
+	// EventUnrevoked means that a token could not be revoked for a week, or that
+	// it was the oldest of more tokens than a grant keeps for revocation. The
 	// attempts have ended.
 	EventUnrevoked tokensource.EventKind = "grant unrevoked"
 )
