@@ -179,6 +179,9 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 	switch {
 	case err == nil:
 		r.wrote(e, version)
+		if e.Unrevoked {
+			r.failed(ctx, EventUnrevoked, "", nil)
+		}
 		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
 		r.missed()

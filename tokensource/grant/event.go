@@ -191,7 +191,7 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 		{e.Saved, EventSaved, "", nil},
 		{e.Superseded || e.Late, EventSuperseded, "", nil},
 		{e.Died, EventDied, "", nil},
-		{e.Unrevoked, EventUnrevoked, "", r.answered},
+		{e.Unrevoked && !e.Swap, EventUnrevoked, "", r.answered}, // that of a swap follows when it is done
 	}
 	for _, n := range kinds {
 		if !n.happened {

@@ -292,7 +292,7 @@ type notes struct {
 	Saved      bool // tokens that were in memory only are stored now
 	Died       bool // the grant is over: the user must authorize again
 	LoggedOut  bool // a logout was stored
-	Unrevoked  bool // a revocation was given up
+	Unrevoked  bool // a revocation was given up, or is by the swap of the same effect
 
 	// Superseded means that new tokens were dropped: others of the same grant,
 	// or of a later login, are stored.
