@@ -9,7 +9,7 @@ import (
 	"github.com/authtrip/authtrip/internal/bearer"
 )
 
-// What is wrong with a token that is not sent. Match them with errors.Is.
+// These errors say why a token is not sent. Match them with errors.Is.
 var (
 	// ErrTokenType means that the source supplied a token that is not a Bearer
 	// token (RFC 6750). A token bound to a key, such as a DPoP token, is never sent

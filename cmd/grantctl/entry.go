@@ -69,7 +69,7 @@ func (v *vault) entry(ctx context.Context, key string) (entry, error) {
 }
 
 // examine finds out what r is. Its error means that the keys cannot be used.
-// What is wrong with r is in the entry.
+// The entry says what is wrong with r.
 func (v *vault) examine(ctx context.Context, key string, r storage.Record) (entry, error) {
 	e := entry{key: key, record: r, seal: sealUnknown}
 	plain := r.Value()

@@ -110,8 +110,8 @@ func fromRclone(text []byte, remote string) ([]foreign, error) {
 	return fromOAuth2([]byte(file.Section(names[0]).Key("token").Value()), "")
 }
 
-// fromGH reads hosts.yml of gh. The subject is the server's business: gh knows
-// names, which users can change.
+// fromGH reads hosts.yml of gh. It returns no subject: gh knows only the names
+// of users, and users can change their names.
 func fromGH(text []byte, host string) ([]foreign, error) {
 	type account struct {
 		Token string `yaml:"oauth_token"`
@@ -166,8 +166,8 @@ func fromKubelogin(text []byte, _ string) ([]foreign, error) {
 }
 
 // subjectOf reads the subject of an ID token of the user's own file, without
-// looking at its signature. It is only a name for the grant: what the grant may
-// do is the server's business.
+// looking at its signature. It is only a name for the grant. The server decides
+// what the grant may do.
 func subjectOf(idToken string) string {
 	parts := strings.Split(idToken, ".")
 	if len(parts) != 3 {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// What is wrong with a call. Match them with errors.Is.
+// These errors say why a call is refused. Match them with errors.Is.
 var (
 	errUnknown = errors.New("this capability is unknown, revoked or expired")
 	errSpent   = errors.New("the budget of this capability is spent")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Who talks to whom.
+// The timeline shows requests between these programs.
 const (
 	browser    = "browser"
 	theApp     = "app"

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// What is wrong with a token. Package transport shows these errors to users, so
-// their texts begin with its name.
+// These errors say why a token cannot be sent. Package transport shows them to
+// users, so their texts begin with its name.
 var (
 	ErrType  = errors.New("transport: the token is not a Bearer token")
 	ErrToken = errors.New("transport: the source supplied no usable token")

@@ -8,15 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
-
-// older packages still have comments that were written before this rule. A
-// package that is not here, such as every new one, must keep it.
-var older = []string{}
 
 // words are metaphors, and idioms that a reader of English as a second language
 // has to guess. Behind each stands what to write.
@@ -44,15 +39,11 @@ func word(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + pattern + `)\b`)
 }
 
-// TestLanguage looks at every comment of the packages that are not older: at
-// the length of its lines and at its words. It includes the modules that are
-// not part of the workspace.
+// TestLanguage looks at every comment: at the length of its lines and at its
+// words. It includes the modules that are not part of the workspace.
 func TestLanguage(t *testing.T) {
 	var names []string
 	for _, p := range list(t, "linux", "work") {
-		if slices.Contains(older, p.short()) {
-			continue
-		}
 		files, err := filepath.Glob(filepath.Join(root, p.short(), "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -47,8 +47,8 @@ func Shared(err error) bool {
 	return false
 }
 
-// Private reports whether a failed refresh is the affair of this process, and
-// of one of its grants at most.
+// Private reports whether a failed refresh concerns this process alone, and one
+// of its grants at most.
 func Private(e *tokensource.Error) bool {
 	return e != nil && (errors.Is(e, tokensource.ErrClient) || e.Status == 0 && !e.InDoubt)
 }

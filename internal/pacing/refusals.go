@@ -21,7 +21,7 @@ const (
 )
 
 // Refusals holds failed attempts that no other process may learn of, by the
-// storage key of their grant. A refused client is the affair of this process: a
+// storage key of their grant. A refused client concerns this process alone: a
 // replica with an old secret must not delay those with the right one. The same
 // goes for a request that never left this process. So the pause after such an
 // attempt is not written into the stored grant. The zero value is ready. It is

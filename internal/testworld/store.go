@@ -12,7 +12,7 @@ import (
 // A HookedStore lets a test watch, fail and delay every operation of a store.
 type HookedStore struct {
 	storage.Store
-	mu   sync.Mutex
+	mu   sync.Mutex // guards hook; never held while hook is called
 	hook func(ctx context.Context, op string) error
 }
 

@@ -34,7 +34,7 @@ type World struct {
 	User    string
 	Proofs  *opaquekeys.Proofs // nil where the tokens are bound to no keys
 	bound   *oauth.Client      // with the key of the login under way
-	mu      sync.Mutex
+	mu      sync.Mutex         // guards events; held while OnEvent is called
 	events  []tokensource.Event
 	OnEvent func(tokensource.Event) // called with each event, if it is set
 	Options oauth.Options

@@ -7,7 +7,7 @@ type script struct{ source, sha string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
 
-// What a script answers.
+// The answers of the scripts.
 const (
 	answerCorrupt  = -1 // the key holds a string that is no record
 	answerConflict = 0

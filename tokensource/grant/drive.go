@@ -172,13 +172,16 @@ func (r *run) swap(ctx context.Context, e lease.Effect) lease.Event {
 		}
 	}
 	r.access()
-	if e.Announce { // who must know of an intent reads the grant before it writes
+	if e.Announce { // a process that must know of an intent reads the grant before it writes
 		ctx = storage.WithoutNotice(ctx)
 	}
 	version, err := r.write(ctx, r.key, e.Record, storage.Version(e.Version))
 	switch {
 	case err == nil:
 		r.wrote(e, version)
+		if e.Unrevoked {
+			r.failed(ctx, EventUnrevoked, "", nil)
+		}
 		return lease.Event{OK: true, Version: uint64(version)}
 	case errors.Is(err, storage.ErrConflict):
 		r.missed()

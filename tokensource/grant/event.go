@@ -64,7 +64,8 @@ const (
 	// revocation endpoint: the tokens work until they expire.
 	EventLoggedOut tokensource.EventKind = "grant logged out"
 
-	// EventUnrevoked means that a token could not be revoked for a week. The
+	// EventUnrevoked means that a token could not be revoked for a week, or that
+	// it was the oldest of more tokens than a grant keeps for revocation. The
 	// attempts have ended.
 	EventUnrevoked tokensource.EventKind = "grant unrevoked"
 )
@@ -190,7 +191,7 @@ func (r *run) report(ctx context.Context, e lease.Effect) {
 		{e.Saved, EventSaved, "", nil},
 		{e.Superseded || e.Late, EventSuperseded, "", nil},
 		{e.Died, EventDied, "", nil},
-		{e.Unrevoked, EventUnrevoked, "", r.answered},
+		{e.Unrevoked && !e.Swap, EventUnrevoked, "", r.answered}, // that of a swap follows when it is done
 	}
 	for _, n := range kinds {
 		if !n.happened {

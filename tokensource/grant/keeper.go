@@ -41,8 +41,8 @@
 // it writes an intent into the stored grant by compare-and-swap. Other
 // processes wait while the intent lives, and learn from an abandoned intent
 // that the refresh token may have been used. The rules stand in the internal
-// package lease, as functions without I/O. The file drive.go carries out what
-// they ask for, and is the only file that sends a request to the server.
+// package lease, as machines without I/O. The file drive.go carries out what
+// they ask for. No other file writes a grant, and none sends a refresh token.
 //
 // # What can be lost
 //

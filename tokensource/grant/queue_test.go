@@ -82,6 +82,33 @@ func TestG20_APauseFollowsEachAttempt(t *testing.T) {
 	})
 }
 
+// A login over a grant with too many tokens to revoke reports the one that it
+// drops when it is stored, and not when a write of it fails.
+func TestADroppedRevocationIsReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.Process(nil)
+		w.revocationsFail(-1)
+		for range 17 {
+			w.Login(g)
+		}
+		before := w.Saw(grant.EventUnrevoked)
+		full := w.inspect().Unrevoked
+		conflicts := 3
+		w.Store.On(func(_ context.Context, op string) error {
+			if op != "put" || conflicts == 0 {
+				return nil
+			}
+			conflicts--
+			return storage.ErrConflict
+		})
+		w.Login(g)
+		if n := w.Saw(grant.EventUnrevoked) - before; n != 1 || conflicts != 0 || w.inspect().Unrevoked != full {
+			t.Errorf("%d events, %d conflicts left, %d tokens to revoke, want 1, none and %d", n, conflicts, w.inspect().Unrevoked, full)
+		}
+	})
+}
+
 // A tombstone keeps late writes out for a day.
 func TestG7_ATombstoneIsSweptAfterADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

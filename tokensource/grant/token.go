@@ -32,7 +32,7 @@ var (
 	_ tokensource.Describer = (*Source)(nil)
 )
 
-// What the cache keeps of a grant.
+// The types of package cache for the records of this package.
 type (
 	snapshot = cache.Snapshot[lease.Record]
 	entry    = cache.Entry[lease.Record]

@@ -24,10 +24,10 @@ type moves struct {
 	mtls   bool               // the client has a certificate
 	reread func(context.Context) (*provider.Provider, error)
 
-	mu      sync.Mutex // guards what follows; never held across I/O
-	to      map[string]string
-	suspect bool      // a failure is explained by a moved endpoint
-	tried   time.Time // when reread was called last
+	mu    sync.Mutex // guards what follows; never held across I/O
+	to    map[string]string
+	stale bool      // a failure is explained by a moved endpoint
+	tried time.Time // when reread was called last
 }
 
 // now returns where an endpoint is now. After a failure that a moved endpoint
@@ -37,9 +37,9 @@ func (m *moves) now(ctx context.Context, endpoint string) string {
 		return endpoint
 	}
 	m.mu.Lock()
-	due := m.suspect && time.Since(m.tried) >= rereadPause
+	due := m.stale && time.Since(m.tried) >= rereadPause
 	if due {
-		m.suspect, m.tried = false, time.Now()
+		m.stale, m.tried = false, time.Now()
 	}
 	m.mu.Unlock()
 	if due {
@@ -99,5 +99,5 @@ func (m *moves) observe(a answer, err error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.suspect = m.suspect || moved
+	m.stale = m.stale || moved
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// What a request is for. Request.Op holds these texts.
+// The purposes of requests: Request.Op holds one of these texts.
 const (
 	opAuthorize = "authorize"
 	opToken     = "token"

@@ -4,9 +4,9 @@
 //
 // Servers differ: in their endpoints, in the way in which a client
 // authenticates, in how they refuse, in how many grants a user can have. All of
-// that is data in a [Provider], and no other package has code for one server.
-// If a server publishes metadata and is not known here, package discovery makes
-// a Provider of them.
+// that is data in a [Provider], which the other packages read. If a server
+// publishes metadata and is not known here, package discovery makes a Provider
+// of them.
 //
 // # Types
 //

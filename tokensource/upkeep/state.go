@@ -70,7 +70,7 @@ type ending struct {
 // warning returns when a tenth of the life is left.
 func (e ending) warning() time.Time { return e.at.Add(-max(e.at.Sub(e.from), 0) / 10) }
 
-// What may end, for Reason of an event.
+// The things that may end. Reason of an event names one of them.
 const (
 	ofRefreshToken  = "refresh token"
 	ofAuthorization = "authorization"

@@ -1,7 +1,7 @@
 // Package paired compares contenders by alternating them in short batches
-// inside one process. Only the ratio of two contenders within one round is
-// used, and of all rounds the median, so that whatever else loads the machine
-// falls on all of them alike.
+// inside one process. It uses only the ratio of two contenders within one
+// round, and the median over all rounds. So other load on the machine affects
+// all contenders in the same way.
 package paired
 
 import (

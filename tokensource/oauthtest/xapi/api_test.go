@@ -21,7 +21,7 @@ const (
 	elsewhereURL = "https://api.x.com" + xapi.PathRedirect
 )
 
-func TestRule38_OneBearer(t *testing.T) {
+func TestOneBearer(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) { k.API.Limit = -1 })
 	tok := issue(t, s, ci)
 	tests := []struct {
@@ -57,7 +57,7 @@ func TestRule38_OneBearer(t *testing.T) {
 	}
 }
 
-func TestRule38_ExpiredAndKnobs(t *testing.T) { synctest.Test(t, checkExpiredAndKnobs) }
+func TestExpiredAndKnobs(t *testing.T) { synctest.Test(t, checkExpiredAndKnobs) }
 
 func checkExpiredAndKnobs(t *testing.T) {
 	s := fake(t, nil)
@@ -95,7 +95,7 @@ func checkExpiredAndKnobs(t *testing.T) {
 	wantAnswer(t, "text", me("x"), http.StatusForbidden, "Unauthorized")
 }
 
-func TestRule39_Scopes(t *testing.T) {
+func TestScopes(t *testing.T) {
 	tests := []struct {
 		method, target, scopes string
 		status                 int
@@ -125,7 +125,7 @@ func TestRule39_Scopes(t *testing.T) {
 	}
 }
 
-func TestRule39_EnrolmentAndCredits(t *testing.T) {
+func TestEnrolmentAndCredits(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) { k.API.NotEnrolled = true })
 	got := call(t, s, http.MethodGet, meURL, issue(t, s, ci).Access, "")
 	if got.status != http.StatusForbidden || !strings.Contains(got.body, `"reason":"client-not-enrolled"`) ||
@@ -139,7 +139,7 @@ func TestRule39_EnrolmentAndCredits(t *testing.T) {
 	}
 }
 
-func TestRule40_Posts(t *testing.T) {
+func TestPosts(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, ci).Access
 	post := func(body string) answered { return call(t, s, http.MethodPost, tweetsURL, token, body) }
@@ -163,7 +163,7 @@ func TestRule40_Posts(t *testing.T) {
 	wantAnswer(t, "ids", list, http.StatusOK, `{"data":[{"id":"1445880548472328192","text":"one"}],"meta":{"result_count":1}}`)
 }
 
-func TestRule41_RateLimits(t *testing.T) {
+func TestRateLimits(t *testing.T) {
 	begin := time.Unix(1_800_000_000, 0)
 	s := xapi.New(t, &oauthtest.Options{Clock: func() time.Time { return begin }})
 	token := issue(t, s, ci).Access
@@ -210,7 +210,7 @@ func TestRule41_RateLimits(t *testing.T) {
 	}
 }
 
-func TestRule41_DailyLimits(t *testing.T) {
+func TestDailyLimits(t *testing.T) {
 	for _, limits := range [][2]int{{1, 0}, {0, 1}} {
 		s := fake(t, func(k *xapi.Knobs) { k.API.DailyUserLimit, k.API.DailyAppLimit = limits[0], limits[1] })
 		token := issue(t, s, ci).Access
@@ -253,7 +253,7 @@ type echoed struct {
 	Expect           string `json:"expect"`
 }
 
-func TestRule42_EchoTellsWhatArrived(t *testing.T) {
+func TestEchoTellsWhatArrived(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, ci).Access
 	live := listen(t, s)
@@ -287,7 +287,7 @@ func TestRule42_EchoTellsWhatArrived(t *testing.T) {
 	}
 }
 
-func TestRule42_RejectedRequestsAreReadFirst(t *testing.T) {
+func TestRejectedRequestsAreReadFirst(t *testing.T) {
 	for _, early := range []bool{false, true} {
 		s := fake(t, func(k *xapi.Knobs) { k.EarlyReject = early })
 		body := &tracked{Reader: strings.NewReader("0123456789")}
@@ -319,7 +319,7 @@ func (b *tracked) Close() error {
 	return nil
 }
 
-func TestRule44_Redirect(t *testing.T) {
+func TestRedirect(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, ci).Access
 	for query, status := range map[string]int{"": 302, "?status=307": 307, "?status=999": 302} {

@@ -11,7 +11,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-func TestRule07_OnlyGet(t *testing.T) {
+func TestOnlyGet(t *testing.T) {
 	s := fake(t, nil)
 	got := do(t, s, request(t, http.MethodPost, authorizeURL(authorizeQuery(ci)), ""))
 	if got.status != http.StatusMethodNotAllowed {
@@ -25,7 +25,7 @@ func TestRule07_OnlyGet(t *testing.T) {
 	}
 }
 
-func TestRule08_UnknownClientGetsAPage(t *testing.T) {
+func TestUnknownClientGetsAPage(t *testing.T) {
 	s := fake(t, nil)
 	tests := []struct {
 		name   string
@@ -56,7 +56,7 @@ func TestRule08_UnknownClientGetsAPage(t *testing.T) {
 	}
 }
 
-func TestRule08_LocalhostIsNotLoopback(t *testing.T) {
+func TestLocalhostIsNotLoopback(t *testing.T) {
 	s := fake(t, nil)
 	app := ci
 	app.RedirectURLs = []string{"http://127.0.0.1:8080/callback"}
@@ -72,7 +72,7 @@ func TestRule08_LocalhostIsNotLoopback(t *testing.T) {
 	}
 }
 
-func TestRule09_BadParametersAreSentBack(t *testing.T) {
+func TestBadParametersAreSentBack(t *testing.T) {
 	s := fake(t, nil)
 	tests := []struct {
 		name   string
@@ -105,7 +105,7 @@ func TestRule09_BadParametersAreSentBack(t *testing.T) {
 	}
 }
 
-func TestRule10_State(t *testing.T) {
+func TestState(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("é", n) }
 	tests := []struct {
 		name  string
@@ -130,7 +130,7 @@ func TestRule10_State(t *testing.T) {
 	}
 }
 
-func TestRule11_ChallengeLength(t *testing.T) {
+func TestChallengeLength(t *testing.T) {
 	tests := []struct {
 		challenge string
 		strict    bool
@@ -155,7 +155,7 @@ func TestRule11_ChallengeLength(t *testing.T) {
 	}
 }
 
-func TestRule12_ApproveAndAttack(t *testing.T) {
+func TestApproveAndAttack(t *testing.T) {
 	tests := []struct {
 		name  string
 		knobs func(*xapi.Knobs)
@@ -186,7 +186,7 @@ func TestRule12_ApproveAndAttack(t *testing.T) {
 	}
 }
 
-func TestRule12_RedirectURLWithAQuery(t *testing.T) {
+func TestRedirectURLWithAQuery(t *testing.T) {
 	s := fake(t, nil)
 	app := ci
 	app.RedirectURLs = []string{"https://app.example/cb?x=1"}
@@ -201,7 +201,7 @@ func TestRule12_RedirectURLWithAQuery(t *testing.T) {
 	}
 }
 
-func TestRule13_Deny(t *testing.T) {
+func TestDeny(t *testing.T) {
 	tests := []struct {
 		as   string
 		want string
@@ -218,7 +218,7 @@ func TestRule13_Deny(t *testing.T) {
 	}
 }
 
-func TestRule04_Decide(t *testing.T) {
+func TestDecide(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) {
 		k.Authorize.Decide = func(clientID, user string, scopes []string) bool {
 			return clientID != ci.ClientID || user != userID || strings.Join(scopes, " ") != allScopes
@@ -232,7 +232,7 @@ func TestRule04_Decide(t *testing.T) {
 	}
 }
 
-func TestRule14_CodesLiveThirtySecondsAndOnce(t *testing.T) {
+func TestCodesLiveThirtySecondsAndOnce(t *testing.T) {
 	const bad = "Value passed for the authorization code was invalid."
 	for _, ttl := range []time.Duration{0, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestRule14_CodesLiveThirtySecondsAndOnce(t *testing.T) {
 	}
 }
 
-func TestRule15_OneGrantPerAppAndUser(t *testing.T) {
+func TestOneGrantPerAppAndUser(t *testing.T) {
 	good := func(s *xapi.Server, token string) bool {
 		return call(t, s, http.MethodGet, meURL, token, "").status == http.StatusOK
 	}
@@ -284,7 +284,7 @@ func TestRule15_OneGrantPerAppAndUser(t *testing.T) {
 	}
 }
 
-func TestRule16_AuthorizeKeepsTheStateToItself(t *testing.T) {
+func TestAuthorizeKeepsTheStateToItself(t *testing.T) {
 	s := fake(t, nil)
 	for _, bad := range []string{"https://x.com/elsewhere?state=the-state", "https://x.com/%zz?state=the-state"} {
 		if _, err := s.Authorize(t.Context(), "", bad); err == nil || strings.Contains(err.Error(), "the-state") {

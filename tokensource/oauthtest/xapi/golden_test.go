@@ -8,9 +8,9 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-// TestRule50_GoldenBodies has every error body that X is known to send, written
+// TestGoldenBodies has every error body that X is known to send, written
 // out, with its status and content type.
-func TestRule50_GoldenBodies(t *testing.T) {
+func TestGoldenBodies(t *testing.T) {
 	const (
 		jsonType    = "application/json; charset=utf-8"
 		problemType = "application/problem+json"

@@ -31,7 +31,7 @@ func jsonRequest(t *testing.T, target string, app oauthtest.App, members map[str
 	return req
 }
 
-func TestRule17_JSONBodies(t *testing.T) {
+func TestJSONBodies(t *testing.T) {
 	for _, app := range []oauthtest.App{ci, na} {
 		s := fake(t, nil)
 		code := callback(t, s, authorizeQuery(app)).Get("code")
@@ -52,7 +52,7 @@ func TestRule17_JSONBodies(t *testing.T) {
 	}
 }
 
-func TestRule17_BodiesThatAreNoObject(t *testing.T) {
+func TestBodiesThatAreNoObject(t *testing.T) {
 	s := fake(t, nil)
 	for _, body := range []string{"", "{", "null", "[]", `"grant_type"`, `{"grant_type":7}`} {
 		req := request(t, http.MethodPost, tokenURL, body)
@@ -62,8 +62,8 @@ func TestRule17_BodiesThatAreNoObject(t *testing.T) {
 	}
 }
 
-// TestRule20_ASecretInAJSONBodyIsNotEnough leaves Basic out.
-func TestRule20_ASecretInAJSONBodyIsNotEnough(t *testing.T) {
+// TestASecretInAJSONBodyIsNotEnough leaves Basic out.
+func TestASecretInAJSONBodyIsNotEnough(t *testing.T) {
 	s := fake(t, nil)
 	req := jsonRequest(t, tokenURL, ci, map[string]any{"grant_type": "refresh_token", "refresh_token": "x"})
 	req.Header.Del("Authorization")

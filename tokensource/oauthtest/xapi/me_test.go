@@ -12,7 +12,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-func TestRule40_Me(t *testing.T) {
+func TestMe(t *testing.T) {
 	s := fake(t, nil)
 	const basic = `{"data":{"id":"2244994945","name":"X Developers","username":"XDevelopers"`
 	tests := []struct {
@@ -33,8 +33,8 @@ func TestRule40_Me(t *testing.T) {
 	}
 }
 
-// TestRule40_EveryUserField asks for all fields that X's documentation lists.
-func TestRule40_EveryUserField(t *testing.T) {
+// TestEveryUserField asks for all fields that X's documentation lists.
+func TestEveryUserField(t *testing.T) {
 	fields := strings.Fields("affiliation connection_status created_at description entities id is_identity_verified " +
 		"location most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected " +
 		"public_metrics receives_your_dm subscription subscription_type url username verified verified_followers_count " +

@@ -21,7 +21,7 @@ func xoauth2(s *xapi.Server, style oauth2.AuthStyle) (*oauth2.Config, context.Co
 	return conf, context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: s.Transport()})
 }
 
-func TestRule49_OAuth2WithBasicCompletes(t *testing.T) {
+func TestOAuth2WithBasicCompletes(t *testing.T) {
 	s := fake(t, nil)
 	conf, ctx := xoauth2(s, oauth2.AuthStyleInHeader)
 	secret := oauth2.GenerateVerifier()
@@ -43,10 +43,10 @@ func TestRule49_OAuth2WithBasicCompletes(t *testing.T) {
 	}
 }
 
-// TestRule49_OAuth2WithAutoDetectResends shows what AuthStyleAutoDetect does at
+// TestOAuth2WithAutoDetectResends shows what AuthStyleAutoDetect does at
 // X: any failure, even a 503, makes it send the one-time code again with the
 // secret in the body, and the caller reads the second error.
-func TestRule49_OAuth2WithAutoDetectResends(t *testing.T) {
+func TestOAuth2WithAutoDetectResends(t *testing.T) {
 	tests := []struct {
 		name  string
 		fault oauthtest.Fault

@@ -13,7 +13,7 @@ import (
 
 const badToken = "Value passed for the token was invalid."
 
-func TestRule28_RefusedRefreshTokens(t *testing.T) {
+func TestRefusedRefreshTokens(t *testing.T) {
 	s := fake(t, nil)
 	wantInvalid(t, "missing", refresh(t, s, ci, ""), "Missing required parameter [refresh_token].")
 	wantInvalid(t, "unknown", refresh(t, s, ci, "x"), badToken)
@@ -32,7 +32,7 @@ func TestRule28_RefusedRefreshTokens(t *testing.T) {
 	wantAnswer(t, "knobs", refresh(t, s, ci, "x"), 401, `{"error":"invalid_grant","error_description":"the refresh token is unknown, redeemed, revoked or expired"}`)
 }
 
-func TestRule29_Rotation(t *testing.T) {
+func TestRotation(t *testing.T) {
 	tests := []struct {
 		name            string
 		knobs           func(*xapi.Knobs)
@@ -65,7 +65,7 @@ func TestRule29_Rotation(t *testing.T) {
 	}
 }
 
-func TestRule29_GraceWindow(t *testing.T) {
+func TestGraceWindow(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		s := fake(t, func(k *xapi.Knobs) { k.Token.GraceWindow, k.Token.GraceFresh = 10*time.Second, fresh })
 		first := issue(t, s, ci).Refresh
@@ -88,7 +88,7 @@ func TestRule29_GraceWindow(t *testing.T) {
 	}
 }
 
-func TestRule30_ReuseEndsTheFamily(t *testing.T) {
+func TestReuseEndsTheFamily(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		s := fake(t, func(k *xapi.Knobs) { k.Token.NoFamilyRevocation = off })
 		first, other := issue(t, s, ci), issue(t, s, na)
@@ -109,7 +109,7 @@ func TestRule30_ReuseEndsTheFamily(t *testing.T) {
 	}
 }
 
-func TestRule32_RefreshTokensEnd(t *testing.T) { synctest.Test(t, checkRefreshTokensEnd) }
+func TestRefreshTokensEnd(t *testing.T) { synctest.Test(t, checkRefreshTokensEnd) }
 
 func checkRefreshTokensEnd(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) { k.Token.RefreshTTL = time.Hour })
@@ -127,7 +127,7 @@ func checkRefreshTokensEnd(t *testing.T) {
 	wantInvalid(t, "the third refresh", refresh(t, s, ci, token), badToken)
 }
 
-func TestRule46_InvariantsHoldUnderLoad(t *testing.T) {
+func TestInvariantsHoldUnderLoad(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) { k.API.Limit = -1 })
 	users := []string{userID, "1", "2", "3"}
 	for _, id := range users[1:] {

@@ -21,7 +21,7 @@ func revoke(t *testing.T, s *xapi.Server, app oauthtest.App, token, hint string)
 	return do(t, s, formRequest(t, revokeURL, app, values("token", token, "token_type_hint", hint)))
 }
 
-func TestRule34_RevokeParameters(t *testing.T) {
+func TestRevokeParameters(t *testing.T) {
 	s := fake(t, nil)
 	tok := issue(t, s, ci)
 	if got := do(t, s, request(t, http.MethodGet, revokeURL, "")); got.status != http.StatusMethodNotAllowed {
@@ -41,7 +41,7 @@ func TestRule34_RevokeParameters(t *testing.T) {
 	wantAnswer(t, "HintOptional", revoke(t, s, ci, "x", ""), http.StatusOK, `{"revoked":true}`)
 }
 
-func TestRule35_Revoke(t *testing.T) {
+func TestRevoke(t *testing.T) {
 	tests := []struct {
 		name            string
 		knobs           func(*xapi.Knobs)
@@ -74,7 +74,7 @@ func TestRule35_Revoke(t *testing.T) {
 	}
 }
 
-func TestRule35_UnknownTokens(t *testing.T) {
+func TestUnknownTokens(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		s := fake(t, func(k *xapi.Knobs) { k.Revoke.RefuseUnknown = refuse })
 		foreign := issue(t, s, na).Refresh
@@ -90,7 +90,7 @@ func TestRule35_UnknownTokens(t *testing.T) {
 	}
 }
 
-func TestRule36_AppOnly(t *testing.T) {
+func TestAppOnly(t *testing.T) {
 	s := fake(t, nil)
 	keys := apiKeys(ci)
 	ask := func(app oauthtest.App, form url.Values) answered {
@@ -132,7 +132,7 @@ func TestRule36_AppOnly(t *testing.T) {
 	}
 }
 
-func TestRule37_RevokeSuspendRotate(t *testing.T) {
+func TestRevokeSuspendRotate(t *testing.T) {
 	s := fake(t, nil)
 	tok := issue(t, s, ci)
 	if err := s.RevokeGrant(userID, na.ClientID); err == nil {

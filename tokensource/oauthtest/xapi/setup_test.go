@@ -19,7 +19,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-func TestRule01_HandlerListenerAndMemory(t *testing.T) {
+func TestHandlerListenerAndMemory(t *testing.T) {
 	s := fake(t, nil)
 	plain, secure := listen(t, s), httptest.NewTLSServer(s)
 	defer secure.Close()
@@ -45,7 +45,7 @@ func TestRule01_HandlerListenerAndMemory(t *testing.T) {
 	}
 }
 
-func TestRule01_ProviderPointsAtTheFake(t *testing.T) {
+func TestProviderPointsAtTheFake(t *testing.T) {
 	s := fake(t, nil)
 	for _, base := range []string{"", "http://127.0.0.1:8080/", "https://fake.example"} {
 		p := s.Provider(base)
@@ -62,7 +62,7 @@ func TestRule01_ProviderPointsAtTheFake(t *testing.T) {
 	}
 }
 
-func TestRule01_HostsAreKeptApart(t *testing.T) {
+func TestHostsAreKeptApart(t *testing.T) {
 	s := fake(t, nil)
 	tests := []struct {
 		url    string
@@ -83,7 +83,7 @@ func TestRule01_HostsAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestRule02_ClockAndSkew(t *testing.T) {
+func TestClockAndSkew(t *testing.T) {
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := xapi.New(t, &oauthtest.Options{Clock: func() time.Time { return begin }})
 	token := issue(t, s, ci).Access
@@ -104,7 +104,7 @@ func TestRule02_ClockAndSkew(t *testing.T) {
 	}
 }
 
-func TestRule03_Apps(t *testing.T) {
+func TestApps(t *testing.T) {
 	many := make([]string, 11)
 	for i := range many {
 		many[i] = fmt.Sprintf("https://app.example/%d", i)
@@ -147,7 +147,7 @@ func TestRule03_Apps(t *testing.T) {
 	}
 }
 
-func TestRule04_Users(t *testing.T) {
+func TestUsers(t *testing.T) {
 	if _, err := xapi.NewServer(&oauthtest.Options{Users: []oauthtest.User{{ID: "1"}}}); err == nil {
 		t.Error("NewServer(user without Username) = nil, want an error")
 	}
@@ -176,7 +176,7 @@ func TestRule04_Users(t *testing.T) {
 	}
 }
 
-func TestRule05_TokensAreShapedAsX(t *testing.T) {
+func TestTokensAreShapedAsX(t *testing.T) {
 	seeded := func() (string, string) {
 		s := xapi.New(t, &oauthtest.Options{
 			Random: rand.NewChaCha8([32]byte{1}), Clock: func() time.Time { return time.UnixMilli(1700000000123) },
@@ -200,7 +200,7 @@ func TestRule05_TokensAreShapedAsX(t *testing.T) {
 	}
 }
 
-func TestRule06_RecorderKeepsSecretsToItself(t *testing.T) {
+func TestRecorderKeepsSecretsToItself(t *testing.T) {
 	var seen []oauthtest.Request
 	s := xapi.New(t, &oauthtest.Options{OnRequest: func(r oauthtest.Request) { seen = append(seen, r) }})
 	got := login(t, s, ci)
@@ -247,7 +247,7 @@ func TestRule06_RecorderKeepsSecretsToItself(t *testing.T) {
 	}
 }
 
-func TestRule06_RecordIsBounded(t *testing.T) {
+func TestRecordIsBounded(t *testing.T) {
 	for limit, want := range map[int]int{2: 2, -1: 0, 0: 5} {
 		s := xapi.New(t, &oauthtest.Options{RecordLimit: limit})
 		for range 5 {
@@ -263,7 +263,7 @@ func TestRule06_RecordIsBounded(t *testing.T) {
 	}
 }
 
-func TestRule06_AuditTellsWhatClientsDoWrong(t *testing.T) {
+func TestAuditTellsWhatClientsDoWrong(t *testing.T) {
 	bearer := func(r *http.Request) *http.Request {
 		r.Header.Set("Authorization", "Bearer x")
 		return r

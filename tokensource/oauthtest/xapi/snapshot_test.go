@@ -8,7 +8,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
 )
 
-func TestRule05_SnapshotHoldsNoTokenAndRestores(t *testing.T) {
+func TestSnapshotHoldsNoTokenAndRestores(t *testing.T) {
 	s := fake(t, nil)
 	first := issue(t, s, ci)
 	second := parseTokens(t, refresh(t, s, ci, first.Refresh))

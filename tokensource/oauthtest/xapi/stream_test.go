@@ -15,7 +15,7 @@ import (
 
 const streamURL = "https://api.x.com" + xapi.PathStream
 
-func TestRule43_Stream(t *testing.T) {
+func TestStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fake(t, nil)
 		token := issue(t, s, ci).Access
@@ -59,7 +59,7 @@ func TestRule43_Stream(t *testing.T) {
 	})
 }
 
-func TestRule43_StreamEnds(t *testing.T) {
+func TestStreamEnds(t *testing.T) {
 	for _, tt := range []struct {
 		knobs func(*xapi.Knobs)
 		want  error

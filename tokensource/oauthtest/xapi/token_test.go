@@ -14,7 +14,7 @@ import (
 
 const unauthorizedClient = `{"error":"unauthorized_client","error_description":"Missing valid authorization header"}`
 
-func TestRule17_OnlyFormPosts(t *testing.T) {
+func TestOnlyFormPosts(t *testing.T) {
 	s := fake(t, nil)
 	if got := do(t, s, request(t, http.MethodGet, tokenURL, "")); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "POST" {
 		t.Errorf("GET token = %d, want 405 and Allow", got.status)
@@ -36,7 +36,7 @@ func TestRule17_OnlyFormPosts(t *testing.T) {
 	}
 }
 
-func TestRule17_QueryIsNoBody(t *testing.T) {
+func TestQueryIsNoBody(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, na).Refresh
 	got := do(t, s, formRequest(t, tokenURL+"?client_id="+na.ClientID, oauthtest.App{}, refreshForm(token)))
@@ -48,7 +48,7 @@ func TestRule17_QueryIsNoBody(t *testing.T) {
 	parseTokens(t, refresh(t, s, na, token))
 }
 
-func TestRule18_BasicIsDecoded(t *testing.T) {
+func TestBasicIsDecoded(t *testing.T) {
 	app := ci
 	app.ClientID, app = "id:with colon", app.WithSecret("s%cret+:/ü")
 	s := xapi.New(t, &oauthtest.Options{Apps: []oauthtest.App{app}})
@@ -71,7 +71,7 @@ func TestRule18_BasicIsDecoded(t *testing.T) {
 	parseTokens(t, send(app.ClientID, app.Secret()))
 }
 
-func TestRule19_ClientIDMissing(t *testing.T) {
+func TestClientIDMissing(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, ci).Refresh
 	got := do(t, s, formRequest(t, tokenURL, oauthtest.App{}, refreshForm(token)))
@@ -101,7 +101,7 @@ var badAuth = []struct {
 	{"two clients", func(r *http.Request) { r.SetBasicAuth(na.ClientID, "x") }},
 }
 
-func TestRule20_ClientAuthentication(t *testing.T) {
+func TestClientAuthentication(t *testing.T) {
 	for _, tt := range badAuth {
 		s := fake(t, nil)
 		token := issue(t, s, ci).Refresh
@@ -125,7 +125,7 @@ func TestRule20_ClientAuthentication(t *testing.T) {
 	wantAnswer(t, "another client in the body", got, http.StatusUnauthorized, unauthorizedClient)
 }
 
-func TestRule20_ConsumeBeforeAuth(t *testing.T) {
+func TestConsumeBeforeAuth(t *testing.T) {
 	s := fake(t, func(k *xapi.Knobs) { k.Token.ConsumeBeforeAuth = true })
 	code := callback(t, s, authorizeQuery(ci)).Get("code")
 	token := issue(t, s, ci).Refresh
@@ -137,14 +137,14 @@ func TestRule20_ConsumeBeforeAuth(t *testing.T) {
 	wantInvalid(t, "refresh token", refresh(t, s, ci, token), "Value passed for the token was invalid.")
 }
 
-func TestRule21_UnknownClient(t *testing.T) {
+func TestUnknownClient(t *testing.T) {
 	s := fake(t, nil)
 	for _, app := range []oauthtest.App{{ClientID: "nobody"}, oauthtest.App{ClientID: "nobody"}.WithSecret("x")} {
 		wantAnswer(t, "unknown client", refresh(t, s, app, "x"), http.StatusUnauthorized, `{"error":"invalid_client"}`)
 	}
 }
 
-func TestRule22_PublicAppWithBasic(t *testing.T) {
+func TestPublicAppWithBasic(t *testing.T) {
 	s := fake(t, nil)
 	token := issue(t, s, na).Refresh
 	app := na.WithSecret("any")
@@ -153,7 +153,7 @@ func TestRule22_PublicAppWithBasic(t *testing.T) {
 	parseTokens(t, refresh(t, s, app, token))
 }
 
-func TestRule23_GrantType(t *testing.T) {
+func TestGrantType(t *testing.T) {
 	s := fake(t, nil)
 	for grant, want := range map[string]string{
 		"":                   "Missing required parameter [grant_type].",
@@ -164,7 +164,7 @@ func TestRule23_GrantType(t *testing.T) {
 	}
 }
 
-func TestRule24_MissingParametersInOrder(t *testing.T) {
+func TestMissingParametersInOrder(t *testing.T) {
 	s := fake(t, nil)
 	for _, missing := range [][]string{{"code", "redirect_uri", "code_verifier"}, {"redirect_uri", "code_verifier"}, {"code_verifier"}} {
 		form := exchangeForm("x")
@@ -175,7 +175,7 @@ func TestRule24_MissingParametersInOrder(t *testing.T) {
 	}
 }
 
-func TestRule25_BadCodes(t *testing.T) {
+func TestBadCodes(t *testing.T) {
 	const bad = "Value passed for the authorization code was invalid."
 	for _, revoke := range []bool{false, true} {
 		s := fake(t, func(k *xapi.Knobs) { k.Token.RevokeOnCodeReuse = revoke })
@@ -190,7 +190,7 @@ func TestRule25_BadCodes(t *testing.T) {
 	}
 }
 
-func TestRule26_Mismatch(t *testing.T) {
+func TestMismatch(t *testing.T) {
 	const other = "Value passed for the authorization code was invalid."
 	tests := []struct {
 		name, field, value, want string
@@ -221,7 +221,7 @@ func TestRule26_Mismatch(t *testing.T) {
 	parseTokens(t, do(t, s, formRequest(t, tokenURL, ci, exchangeForm(callback(t, s, q).Get("code")))))
 }
 
-func TestRule27_SuccessBody(t *testing.T) {
+func TestSuccessBody(t *testing.T) {
 	s := fake(t, nil)
 	q := authorizeQuery(ci)
 	q.Set("scope", "tweet.read users.read offline.access")
@@ -242,7 +242,7 @@ func TestRule27_SuccessBody(t *testing.T) {
 	}
 }
 
-func TestRule27_SuccessKnobs(t *testing.T) {
+func TestSuccessKnobs(t *testing.T) {
 	tests := []struct {
 		knobs func(*xapi.Knobs)
 		want  string // in the body

@@ -67,9 +67,9 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 		x.deleted(was)
 		return
 	case r.Over == lease.NoGrant && (was == nil || was.Over != lease.NoGrant):
-		x.buriedByUser(n, p, k, was, r)
+		x.loggedOutBy(n, p, k, was, r)
 	case r.Over == "" && n.books[loginOf(r)].ended:
-		x.violate("G12 resurrected after logout")
+		x.violate("G12 alive again after a logout")
 	}
 	if was == nil {
 		return
@@ -88,7 +88,7 @@ func (x *explorer) replaced(n *model, p, k int, was, r *lease.Record) {
 	case was.Over == "" && r.Over == "" && r.Serial < was.Serial:
 		x.violate("G4 older tokens over newer")
 	case was.Over == "" && r.Over == lease.Denied && n.live(was.Token.Refresh):
-		x.violate("G8 buried alive")
+		x.violate("G8 a living grant is declared dead")
 	case was.Over == "" && r.Over == lease.InDoubt && p >= 0 && n.procs[p].holds == was.Token.Refresh:
 		x.violate("G4 given up by the process that holds the new tokens")
 	case was.Over == "" && r.Over == lease.InDoubt && x.causeless(n, was):
@@ -150,8 +150,8 @@ func (x *explorer) announced(n *model, p int, was *lease.Record) {
 	}
 }
 
-// buriedByUser judges the write of a tombstone.
-func (x *explorer) buriedByUser(n *model, p, k int, was, r *lease.Record) {
+// loggedOutBy judges the write of a tombstone.
+func (x *explorer) loggedOutBy(n *model, p, k int, was, r *lease.Record) {
 	if k == opLogout && was != nil && was.Over == "" {
 		if saw := n.procs[p].ops[k].saw; loginOf(was)+2 > saw {
 			x.violate("G6 newer grant deleted")

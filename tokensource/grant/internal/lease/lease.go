@@ -128,9 +128,9 @@
 //	G7   A grant that is over has no tokens, and stays over until a login.
 //	G8   A failure that is no refusal ends no grant.
 //	G9   A failed attempt delays the next one.
-//	G17  A failure that concerns one process alone is not in the record.
 //	G10  The queue is bounded.
 //	G12  A logout wins over a refresh under way.
+//	G17  A failure that concerns one process alone is not in the record.
 //	G18  An intent and a deadline end by whichever clock ends them first.
 //	G19  A server that issues the rejected token again has renewed nothing.
 //	G20  Revocations stand in the record until they are confirmed or given up.
@@ -237,7 +237,7 @@ func (l *Local) pendingSet() string {
 	return l.Pending.token.ID
 }
 
-// Effect is one thing that the shell must do before the next step. Exactly one
+// Effect is one thing that the shell must do before the next step. At most one
 // of Read, Swap, Redeem, Revoke, Probe and Wait is set. If none of them is, the
 // operation has ended with Outcome.
 type Effect struct {
@@ -292,7 +292,7 @@ type notes struct {
 	Saved      bool // tokens that were in memory only are stored now
 	Died       bool // the grant is over: the user must authorize again
 	LoggedOut  bool // a logout was stored
-	Unrevoked  bool // a revocation was given up
+	Unrevoked  bool // a revocation was given up, or is by the swap of the same effect
 
 	// Superseded means that new tokens were dropped: others of the same grant,
 	// or of a later login, are stored.

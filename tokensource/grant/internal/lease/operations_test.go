@@ -441,6 +441,30 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
+// A queue that drops the refresh token of its oldest set, and keeps the access
+// token, says so (G10).
+func TestQueueDropsHalfOfASet(t *testing.T) {
+	w := newWorld(t)
+	p := w.process("p")
+	p.loggedIn()
+	for range lease.MaxQueue/2 - 1 {
+		p.loggedIn()
+	}
+	login := p.login()
+	login.Token.Refresh = ""
+	p.begin(login).run() // the queue is full
+	before := w.record().Queue
+	last := p.begin(p.login()) // queues the access token alone
+	last.run()
+	after := w.record().Queue
+	if len(before) != lease.MaxQueue || after[0] != before[1] || !before[0].Refresh {
+		t.Fatalf("the queue begins with %+v, want the token after the refresh token %+v", after[0], before[0])
+	}
+	if n := last.noted(func(n lease.Notes) bool { return n.Unrevoked }); n != 1 {
+		t.Errorf("%d notes that a token is not revoked, want one", n)
+	}
+}
+
 // An attempt to revoke is announced, so that others leave the token alone, and
 // a crash costs one pause (G20).
 func TestRevocationIsAnnounced(t *testing.T) {

@@ -142,6 +142,11 @@ func (r *Record) queued(set string) bool {
 	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return q.Set == set })
 }
 
+// awaits reports whether a token stands in the queue, whatever was attempted.
+func (r *Record) awaits(token revocation) bool {
+	return slices.ContainsFunc(r.Queue, func(q revocation) bool { return q.Set == token.Set && q.Refresh == token.Refresh })
+}
+
 // forfeited reports whether the record is dead because of a doubt alone, and
 // no process has begun to revoke the tokens of the set. Then they may still be
 // succeeded by the tokens of a late holder (G4).

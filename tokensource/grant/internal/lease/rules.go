@@ -258,6 +258,6 @@ func (c Rules) swap(next, current *Record, version uint64) Effect {
 		e.Due = due
 	}
 	// A queue that is full has dropped its oldest entries (G10).
-	e.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.queued(current.Queue[0].Set)
+	e.Unrevoked = current != nil && len(next.Queue) == maxQueue && !next.awaits(current.Queue[0])
 	return e
 }
