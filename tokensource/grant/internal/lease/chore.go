@@ -162,11 +162,16 @@ func (d *drain) begin(c Rules, r *Record, version uint64, now Clock) Effect {
 	return c.swap(d.next, r, version)
 }
 
-// beginAnnounced revokes every token in the queue of r. It is for a tombstone,
-// and for a record with a newer login. No late holder can win over these, so
-// the attempts need no announcement. It returns false if the queue is empty.
+// beginAnnounced revokes every token in the queue of r that no late holder can
+// succeed. So the attempts need no announcement. The others are those of a
+// newer login that was given up in doubt: a logout of an older one does not end
+// it (G6). It returns false if there are none.
 func (d *drain) beginAnnounced(r *Record, version uint64) (Effect, bool) {
-	*d = drain{phase: drainRevoking, current: r, version: version, batch: r.Queue}
+	batch := r.Queue
+	if r.forfeited(r.Token.ID) {
+		batch = without(batch, func(q revocation) bool { return q.Set == r.Token.ID })
+	}
+	*d = drain{phase: drainRevoking, current: r, version: version, batch: batch}
 	if len(d.batch) == 0 {
 		return Effect{}, false
 	}

@@ -419,6 +419,25 @@ func TestHolderWinsOverForfeit(t *testing.T) {
 	}
 }
 
+// A logout that was stopped does not revoke the tokens of a newer login that
+// was given up in doubt meanwhile: their holder may still store their
+// successors (G6).
+func TestStoppedLogoutLeavesNewerForfeitAlone(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.process("a"), w.process("b"), w.process("c")
+	a.rules.Resends, b.rules.Resends = 0, 0
+	a.loggedIn()
+	logout := c.begin(&lease.Logout{}).until(lease.Swap) // it is stopped
+	if out := takenOver(a, b).run(); out.Reason() != lease.InDoubt {
+		t.Fatalf("the successor ended with %q, want %q", out.Reason(), lease.InDoubt)
+	}
+	if out := logout.run(); out.Reason() != "" {
+		t.Errorf("the logout ended with %q", out.Reason())
+	}
+	a.settle()
+	w.wantHeld()
+}
+
 // When the revocation of a forfeited grant has begun, a late holder does not
 // revive it: its tokens are revoked as well (G7).
 func TestHolderDoesNotReviveRevokedForfeit(t *testing.T) {
