@@ -111,6 +111,32 @@ func TestWeakRandomnessIsForDelaysOnly(t *testing.T) {
 	}
 }
 
+// printing are the methods by which a type says what may be printed of it.
+var printing = []string{"Format", "GobEncode", "GoString", "LogValue", "MarshalBinary", "MarshalJSON", "MarshalText", "MarshalXML", "String"}
+
+// TestSecretsNeedNoMethods counts the methods by which types say what may be
+// printed of them. Secrets are in closures, which print nothing: redaction that
+// needs methods fails where one is forgotten.
+func TestSecretsNeedNoMethods(t *testing.T) {
+	const most = 15
+	var found []string
+	for _, p := range list(t, "linux", "work") {
+		if strings.HasPrefix(p.short(), "examples") || strings.HasPrefix(p.short(), "bench") {
+			continue
+		}
+		eachFile(t, p, func(_ *token.FileSet, file *ast.File) {
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && slices.Contains(printing, f.Name.Name) {
+					found = append(found, p.short()+": "+f.Name.Name)
+				}
+			}
+		})
+	}
+	if len(found) == 0 || len(found) > most {
+		t.Errorf("%d methods say what may be printed of a type, want 1 to %d: %q", len(found), most, found)
+	}
+}
+
 // eachFile parses the files of a package that are no tests.
 func eachFile(t *testing.T, p listed, do func(*token.FileSet, *ast.File)) {
 	t.Helper()
