@@ -29,7 +29,7 @@ func TestT3_AnswersOfTheFacts(t *testing.T) {
 		{"200 that is fine", answer{status: 200, header: asJSON, body: `{"ok":true}`}, false},
 		{"200 of another type", answer{status: 200, body: `{"ok":false,"error":"token_expired"}`}, false},
 		{"200 with a member twice", answer{status: 200, header: asJSON, body: `{"ok":false,"ok":true,"error":"token_expired"}`}, false},
-		{"401 that no token cures", answer{status: 401, body: `{"message":"Client ID and OAuth token do not match"}`}, false},
+		{"401 that no token fixes", answer{status: 401, body: `{"message":"Client ID and OAuth token do not match"}`}, false},
 		{"401 of another kind", answer{status: 401, body: `{"message":"Invalid OAuth token"}`}, true},
 		{"401 with a page", answer{status: 401, body: `<html>`}, true},
 		{"401 without a body", answer{status: 401}, true},

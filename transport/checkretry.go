@@ -24,7 +24,7 @@ func CheckRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 // Permanent reports whether err comes from this package or from a source of
 // tokens, and the same request will fail in the same way until a user or an
 // operator acts. Programs that retry must stop then. It reports false for nil,
-// and for any error that time may cure, such as tokensource.ErrTemporary.
+// and for any error that time may fix, such as tokensource.ErrTemporary.
 func Permanent(err error) bool {
 	if err == nil || errors.Is(err, tokensource.ErrTemporary) {
 		return false

@@ -17,8 +17,8 @@ import (
 	"github.com/authtrip/authtrip/transport"
 )
 
-// permanent are errors that no repetition cures, and passing those that time
-// may cure.
+// permanent are errors that no repetition fixes, and passing those that time
+// may fix.
 var (
 	permanent = []error{
 		tokensource.ErrReauthorize, tokensource.ErrNoGrant, tokensource.ErrNoSubject, tokensource.ErrClient, tokensource.ErrClosed,

@@ -44,7 +44,7 @@ func rejectsWith403(p *provider.Provider) { p.API.RejectedStatuses = []int{401, 
 func deadIf(dead func(provider.Answer) bool) func(provider.Answer) provider.Verdict {
 	return func(a provider.Answer) provider.Verdict {
 		if a.Op == "refresh" && a.Status == http.StatusBadRequest && dead(a) {
-			return provider.Verdict{Cure: provider.UserCanCure}
+			return provider.Verdict{Fixer: provider.UserCanFix}
 		}
 		return provider.Verdict{}
 	}

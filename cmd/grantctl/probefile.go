@@ -103,7 +103,7 @@ func (f *findings) providerFile(t *target, name, day string) ([]byte, error) {
 	}
 	add("refresh", refresh)
 	if code := f.deadCode(); code != "" {
-		entry["refusals"] = []object{{"ops": []string{"refresh"}, "where": map[string]string{"error": code}, "cure": "user"}}
+		entry["refusals"] = []object{{"ops": []string{"refresh"}, "where": map[string]string{"error": code}, "fixer": "user"}}
 		about = append(about, "refusals")
 	}
 	api := object{}

@@ -71,7 +71,7 @@ func TestProbeWritesTheCodeOfADeadGrant(t *testing.T) {
 		}
 		r := probe(t, named(), like, &operator{}, "-yes")
 		refusals := r.provider(t).Refusals
-		if (len(refusals) == 1) != want || want && (refusals[0].Where["error"] != code || refusals[0].Cure != provider.UserCanCure) {
+		if (len(refusals) == 1) != want || want && (refusals[0].Where["error"] != code || refusals[0].Fixer != provider.UserCanFix) {
 			t.Errorf("the file of a server that answers %q has the refusals %+v, want one: %t", code, refusals, want)
 		}
 		if strings.Contains(r.stdout+r.stderr, "\x1b") {

@@ -52,7 +52,7 @@ func (p perRPC) GetRequestMetadata(ctx context.Context, _ ...string) (map[string
 // RequireTransportSecurity says that a token goes over TLS only.
 func (perRPC) RequireTransportSecurity() bool { return true }
 
-// code says whether time or somebody else cures err.
+// code says whether time or somebody else fixes err.
 func code(err error) codes.Code {
 	if errors.Is(err, tokensource.ErrTemporary) {
 		return codes.Unavailable

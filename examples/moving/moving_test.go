@@ -198,7 +198,7 @@ func TestBeforeGoth(t *testing.T) {
 }
 
 // TestAfterZitadelWithoutAServer: an issuer that does not answer is an error
-// that time may cure.
+// that time may fix.
 func TestAfterZitadelWithoutAServer(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	stop(tokensource.ErrTemporary)

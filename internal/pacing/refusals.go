@@ -14,7 +14,7 @@ const (
 	lastRefusalPause  = time.Hour
 
 	// A refusal that nobody recognizes, and that repeats so often and for so long,
-	// is told as one that the user can cure. Otherwise a user whose server words
+	// is told as one that the user can fix. Otherwise a user whose server words
 	// its refusals in its own way would never be asked to log in again.
 	repeats     = 3
 	repeatsOver = 10 * time.Minute

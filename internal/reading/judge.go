@@ -1,5 +1,5 @@
 // Package reading reads answers of a server with the facts that a Provider
-// holds: who can cure a refusal, and which user a token is for.
+// holds: who can fix a refusal, and which user a token is for.
 //
 // All functions are safe for concurrent use. What they return can be a secret
 // only where a caller asked for it, and no error quotes an answer.
@@ -13,13 +13,13 @@ import (
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
-// Judge says who can cure what an answer reports: by the first of Refusals that
+// Judge says who can fix what an answer reports: by the first of Refusals that
 // matches, and otherwise by Classify. The zero Verdict means that neither
 // knows.
 func Judge(p *provider.Provider, a provider.Answer) provider.Verdict {
 	for _, r := range p.Refusals {
 		if matches(r, a) {
-			return provider.Verdict{Cure: r.Cure, Code: a.Member(r.CodeAt), Hint: r.Hint}
+			return provider.Verdict{Fixer: r.Fixer, Code: a.Member(r.CodeAt), Hint: r.Hint}
 		}
 	}
 	if p.Classify != nil {

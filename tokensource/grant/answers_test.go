@@ -100,19 +100,19 @@ func TestAPortalAnswersForTwoMinutes(t *testing.T) {
 func TestRefusalsThatTheProviderKnows(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer oauthtest.Fault
-		cure   provider.Cure
+		fixer  provider.Fixer
 		want   error
 	}{
-		"200 with a code of the server's": {wire.JSON(200, `{"error":"bad_refresh_token"}`), provider.UserCanCure, tokensource.ErrReauthorize},
-		"500 for a dead refresh token":    {oauthtest.Fault{Status: 500, Body: xapi.HTMLPage, ContentType: "text/html"}, provider.UserCanCure, tokensource.ErrReauthorize},
-		"200 with a rate limit":           {wire.JSON(200, `{"ok":false,"error":"ratelimited"}`), provider.TimeCures, tokensource.ErrTemporary},
-		"400 for the account of the app":  {wire.JSON(400, `{"error":"app_suspended"}`), provider.OperatorCures, tokensource.ErrClient},
+		"200 with a code of the server's": {wire.JSON(200, `{"error":"bad_refresh_token"}`), provider.UserCanFix, tokensource.ErrReauthorize},
+		"500 for a dead refresh token":    {oauthtest.Fault{Status: 500, Body: xapi.HTMLPage, ContentType: "text/html"}, provider.UserCanFix, tokensource.ErrReauthorize},
+		"200 with a rate limit":           {wire.JSON(200, `{"ok":false,"error":"ratelimited"}`), provider.TimeFixes, tokensource.ErrTemporary},
+		"400 for the account of the app":  {wire.JSON(400, `{"error":"app_suspended"}`), provider.OperatorFixes, tokensource.ErrClient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.clientFor(func(p *provider.Provider) {
-					p.Classify = func(provider.Answer) provider.Verdict { return provider.Verdict{Cure: tt.cure} }
+					p.Classify = func(provider.Answer) provider.Verdict { return provider.Verdict{Fixer: tt.fixer} }
 				})
 				g := w.Process(nil)
 				w.Login(g)

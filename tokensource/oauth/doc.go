@@ -49,7 +49,7 @@
 // commas, a missing token_type. Refused is what no request can carry. What came
 // with it is not lost, see [Unusable].
 //
-// An answer with an error code is a refusal, whatever its status. Who can cure
+// An answer with an error code is a refusal, whatever its status. Who can fix
 // it is decided on the answer as it came, first by Provider.Refusals and
 // Provider.Classify. An answer with neither a token nor an error code is none
 // of an authorization server: it redeemed nothing, and the failure is

@@ -24,7 +24,7 @@ func TestTheHintOfARefusedRefresh(t *testing.T) {
 		{"one grant", func(p *provider.Provider) { p.SingleGrant = true }, "another login"},
 		{"the provider's own", func(p *provider.Provider) {
 			p.Classify = func(provider.Answer) provider.Verdict {
-				return provider.Verdict{Cure: provider.UserCanCure, Hint: "own words"}
+				return provider.Verdict{Fixer: provider.UserCanFix, Hint: "own words"}
 			}
 		}, "own words"},
 	}

@@ -134,29 +134,29 @@ func (c *Client) identityFailure(a answer, unread error) *tokensource.Error {
 	verdict := reading.Judge(c.provider, provider.NewAnswer(opIdentity, a.status, a.header, a.body))
 	e := &tokensource.Error{Op: opIdentity, Status: a.status, Hint: verdict.Hint, Err: unread}
 	e.Code = redact.Text(verdict.Code, maxCode, a.secrets...)
-	if verdict.Cure == provider.ByDefault {
-		verdict.Cure = c.judgeIdentity(a)
+	if verdict.Fixer == provider.ByDefault {
+		verdict.Fixer = c.judgeIdentity(a)
 	}
-	if e.Hint == "" && verdict.Cure == provider.OperatorCures && a.status == http.StatusForbidden {
+	if e.Hint == "" && verdict.Fixer == provider.OperatorFixes && a.status == http.StatusForbidden {
 		e.Hint = "the token lacks a scope that this call needs (at X: users.read and tweet.read), or the app lacks access to it"
 	}
-	c.cured(e, verdict.Cure, a, verdict.Code)
-	if verdict.Cure == provider.TimeCures && e.RetryAfter == 0 {
+	c.fixedBy(e, verdict.Fixer, a, verdict.Code)
+	if verdict.Fixer == provider.TimeFixes && e.RetryAfter == 0 {
 		e.RetryAfter, _ = limited(c.provider.API, a, time.Now())
 	}
 	return e
 }
 
-// judgeIdentity says who can cure that an answer named no user.
-func (c *Client) judgeIdentity(a answer) provider.Cure {
+// judgeIdentity says who can fix that an answer named no user.
+func (c *Client) judgeIdentity(a answer) provider.Fixer {
 	_, limit := limited(c.provider.API, a, time.Now())
 	switch {
 	case limit, a.success(), a.status >= 500:
-		return provider.TimeCures
+		return provider.TimeFixes
 	case c.rejects(a):
-		return provider.UserCanCure
+		return provider.UserCanFix
 	}
-	return provider.OperatorCures
+	return provider.OperatorFixes
 }
 
 // rejects reports whether an answer of the API says that a token is not valid.

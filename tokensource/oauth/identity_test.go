@@ -170,9 +170,9 @@ func TestIdentityAnswersByTheProvidersFacts(t *testing.T) {
 		s.p.Classify = func(a provider.Answer) provider.Verdict {
 			switch {
 			case a.Op == "identity" && a.Code() == "token_revoked":
-				return provider.Verdict{Cure: provider.UserCanCure, Code: a.Code()}
+				return provider.Verdict{Fixer: provider.UserCanFix, Code: a.Code()}
 			case a.Member("title") == "CreditsDepleted" && a.Status == 402:
-				return provider.Verdict{Cure: provider.OperatorCures, Hint: "buy credits"}
+				return provider.Verdict{Fixer: provider.OperatorFixes, Hint: "buy credits"}
 			case a.Member("title") == "CreditsDepleted":
 				return provider.Verdict{Hint: "buy credits"}
 			}

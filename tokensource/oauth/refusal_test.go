@@ -18,10 +18,10 @@ import (
 
 // knows is a classifier for servers that word their refusals in their own way.
 func knows(a provider.Answer) provider.Verdict {
-	over := provider.Verdict{Cure: provider.UserCanCure}
+	over := provider.Verdict{Fixer: provider.UserCanFix}
 	switch {
 	case a.Member("errors.0.errorType") == "invalid_grant": // Fitbit
-		return provider.Verdict{Cure: provider.UserCanCure, Code: "invalid_grant"}
+		return provider.Verdict{Fixer: provider.UserCanFix, Code: "invalid_grant"}
 	case a.Member("error_code") == "refresh_token_not_found": // Supabase
 		return over
 	case a.Op == "refresh" && strings.HasPrefix(a.Description(), "Refresh token is invalid"): // dex
@@ -33,14 +33,14 @@ func knows(a provider.Answer) provider.Verdict {
 	case a.Header().Get("X-Reason") == "gone":
 		return over
 	case a.Code() == "dead_but_not_really":
-		return provider.Verdict{Cure: provider.TimeCures}
+		return provider.Verdict{Fixer: provider.TimeFixes}
 	case a.Code() == "suspended":
-		return provider.Verdict{Cure: provider.OperatorCures, Hint: "pay the bill"}
+		return provider.Verdict{Fixer: provider.OperatorFixes, Hint: "pay the bill"}
 	}
 	return provider.Verdict{}
 }
 
-// G16: A refusal is classified by who can cure it, on the answer as it came.
+// G16: A refusal is classified by who can fix it, on the answer as it came.
 func TestG16_WhoCanCureARefusal(t *testing.T) {
 	user, operator, passing := tokensource.ErrReauthorize, tokensource.ErrClient, tokensource.ErrTemporary
 	page := oauthtest.Fault{Status: 500, Body: "<html><title>Server Error (500)</title></html>", ContentType: "text/html"}
@@ -58,7 +58,7 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		{"400 with an empty body", knows, oauthtest.Fault{Status: 400}, user, ""},
 		{"500 with invalid_grant, known", func(a provider.Answer) provider.Verdict {
 			if a.Code() == "invalid_grant" {
-				return provider.Verdict{Cure: provider.UserCanCure}
+				return provider.Verdict{Fixer: provider.UserCanFix}
 			}
 			return provider.Verdict{}
 		}, wire.JSON(500, `{"error":"invalid_grant"}`), user, "invalid_grant"},
@@ -68,7 +68,7 @@ func TestG16_WhoCanCureARefusal(t *testing.T) {
 		{"a header", knows, oauthtest.Fault{Status: 403, Header: map[string][]string{"X-Reason": {"gone"}}}, user, ""},
 		{"a code with 200, known", func(a provider.Answer) provider.Verdict {
 			if a.Code() == "gone_forever" {
-				return provider.Verdict{Cure: provider.UserCanCure}
+				return provider.Verdict{Fixer: provider.UserCanFix}
 			}
 			return provider.Verdict{}
 		}, wire.JSON(200, `{"error":"gone_forever"}`), user, "gone_forever"},
@@ -241,7 +241,7 @@ func TestUnrecognizedRefusals(t *testing.T) {
 		}
 	}
 	s := confidential()
-	s.p.Classify = func(provider.Answer) provider.Verdict { return provider.Verdict{Cure: provider.OperatorCures} }
+	s.p.Classify = func(provider.Answer) provider.Verdict { return provider.Verdict{Fixer: provider.OperatorFixes} }
 	w := newWorld(t)
 	w.answer(400, `{}`)
 	_, err := w.at(s).Refresh(t.Context(), someRefresh)

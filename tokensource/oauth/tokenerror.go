@@ -42,11 +42,11 @@ func (c *Client) failure(op string, a answer) *tokensource.Error {
 	}
 	e.Description = redact.Text(raw.Description(), maxDescription, secrets...)
 	_, readable := members.Read(a.body)
-	if verdict.Cure == provider.ByDefault {
-		verdict.Cure = judge(raw, code, readable)
-		e.Unrecognized = verdict.Cure == provider.OperatorCures && !aboutClient(a.status, code)
+	if verdict.Fixer == provider.ByDefault {
+		verdict.Fixer = judge(raw, code, readable)
+		e.Unrecognized = verdict.Fixer == provider.OperatorFixes && !aboutClient(a.status, code)
 	}
-	c.cured(e, verdict.Cure, a, code)
+	c.fixedBy(e, verdict.Fixer, a, code)
 	if a.success() && code == "" && errors.Is(e, tokensource.ErrTemporary) {
 		e.Err = errNoAnswer
 	}
@@ -63,15 +63,15 @@ func issued(a provider.Answer) (tokens []string) {
 	return tokens
 }
 
-// cured fills in what follows from who can cure a failure.
-func (c *Client) cured(e *tokensource.Error, cure provider.Cure, a answer, code string) {
+// fixedBy fills in what follows from who can fix a failure.
+func (c *Client) fixedBy(e *tokensource.Error, fixer provider.Fixer, a answer, code string) {
 	switch {
-	case cure == provider.UserCanCure && hasUser(e.Op):
+	case fixer == provider.UserCanFix && hasUser(e.Op):
 		e.Kind, e.Reason = tokensource.ErrReauthorize, tokensource.ReasonRefused
 		if e.Hint == "" && e.Op == opRefresh {
 			e.Hint = c.whyRefused()
 		}
-	case cure == provider.TimeCures:
+	case fixer == provider.TimeFixes:
 		e.Kind, e.RetryAfter = tokensource.ErrTemporary, retryAfter(a.header, time.Now())
 	default:
 		e.Kind = tokensource.ErrClient
@@ -94,26 +94,26 @@ func (c *Client) whyRefused() string {
 	return "if this happens directly after a second login of the same user, set RevokesAll in the provider"
 }
 
-// judge says who can cure what an answer reports if the provider does not say.
+// judge says who can fix what an answer reports if the provider does not say.
 // An outage ends no grant (G8), so 5xx and 429 never mean that the user must
 // act. That is also so behind a gateway: after 502 and 504 the server may have
 // redeemed what was sent. It is sent again all the same. If it was redeemed,
 // the server refuses it then, and nothing more is lost than was lost before.
-func judge(a provider.Answer, code string, readable bool) provider.Cure {
+func judge(a provider.Answer, code string, readable bool) provider.Fixer {
 	page := code == "" && !readable
 	switch {
 	case a.Status >= 500, a.Status == http.StatusTooManyRequests:
-		return provider.TimeCures
+		return provider.TimeFixes
 	case endsGrant(a.Op, code): // also session_timeout
-		return provider.UserCanCure
+		return provider.UserCanFix
 	case passes(code):
-		return provider.TimeCures
+		return provider.TimeFixes
 	case page && fromGateway(a.Status), asksForPatience(a.Status):
-		return provider.TimeCures
+		return provider.TimeFixes
 	case a.Status >= 200 && a.Status <= 299 && !hasError(read(a.Body())):
-		return provider.TimeCures
+		return provider.TimeFixes
 	}
-	return provider.OperatorCures
+	return provider.OperatorFixes
 }
 
 func read(body []byte) members.Object {

@@ -22,14 +22,14 @@ func (c *call) refusal(op, topic string) *reply {
 }
 
 // refused returns the first one of Provider.Refusals which means that the user
-// can cure it, or nil.
+// can fix it, or nil.
 func (c *call) refused(op string) *reply {
 	for _, r := range c.s.provider.Refusals {
 		ops := r.Ops
 		if ops == nil {
 			ops = []string{"exchange", "refresh"}
 		}
-		if r.Cure == provider.UserCanCure && slices.Contains(ops, op) {
+		if r.Fixer == provider.UserCanFix && slices.Contains(ops, op) {
 			return shaped(cmp.Or(r.Status, http.StatusBadRequest), r.Where)
 		}
 	}

@@ -107,7 +107,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		for _, op := range []string{"exchange", "refresh", "identity", "revoke"} {
 			v := provider.X().Classify(provider.NewAnswer(op, status, nil, body))
-			if v.Cure == provider.UserCanCure && status != 400 && status != 401 {
+			if v.Fixer == provider.UserCanFix && status != 400 && status != 401 {
 				t.Errorf("Classify(%s, %d, %q) = %+v: a grant is taken for dead", op, status, body, v)
 			}
 		}

@@ -119,8 +119,8 @@ func checkHeaders(field string, names []string) error {
 
 func (p *Provider) checkRefusals() error {
 	for _, r := range p.Refusals {
-		if r.Cure < UserCanCure || r.Cure > OperatorCures || r.Status == 0 && len(r.Where) == 0 {
-			return errors.New("each of Refusals needs a Cure, and a Status or members in Where")
+		if r.Fixer < UserCanFix || r.Fixer > OperatorFixes || r.Status == 0 && len(r.Where) == 0 {
+			return errors.New("each of Refusals needs a Fixer, and a Status or members in Where")
 		}
 	}
 	return nil

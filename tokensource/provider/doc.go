@@ -20,7 +20,7 @@
 //
 // Where a server words its refusals in its own way, a [Refusal] describes them,
 // or Provider.Classify looks at the [Answer]. Both give a [Verdict]: who can
-// cure it.
+// fix it.
 //
 // # Example
 //

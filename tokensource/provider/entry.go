@@ -82,10 +82,10 @@ func (p *Provider) tokens(e *format.Entry) {
 	p.Trade.From = duration(e.Trade.From)
 	p.Trade.First = tradeRequest{first.URL, first.Method, first.TokenParam, first.Auth, valuesOf(first.Params)}
 	p.Trade.Next = tradeRequest{next.URL, next.Method, next.TokenParam, next.Auth, valuesOf(next.Params)}
-	cures := map[string]Cure{"user": UserCanCure, "time": TimeCures, "operator": OperatorCures}
+	fixers := map[string]Fixer{"user": UserCanFix, "time": TimeFixes, "operator": OperatorFixes}
 	for _, f := range e.Refusals {
 		p.Refusals = append(p.Refusals, Refusal{
-			Ops: f.Ops, Status: f.Status, Where: f.Where, Cure: cures[f.Cure], CodeAt: f.CodeAt, Hint: f.Hint,
+			Ops: f.Ops, Status: f.Status, Where: f.Where, Fixer: fixers[f.Fixer], CodeAt: f.CodeAt, Hint: f.Hint,
 		})
 	}
 }

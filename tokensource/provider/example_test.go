@@ -81,7 +81,7 @@ func Example() {
 		},
 		Classify: func(a provider.Answer) provider.Verdict { // a server that says something other than invalid_grant
 			if a.Op == "refresh" && a.Status == 400 && strings.HasPrefix(a.Description(), "Refresh token is invalid") {
-				return provider.Verdict{Cure: provider.UserCanCure}
+				return provider.Verdict{Fixer: provider.UserCanFix}
 			}
 			return provider.Verdict{}
 		},

@@ -275,7 +275,7 @@ type Provider struct {
 	// says what to do. Optional.
 	CheckClient func(clientID string, confidential bool) error
 
-	// Classify says who can cure what an answer reports, for a server that words
+	// Classify says who can fix what an answer reports, for a server that words
 	// its refusals otherwise than RFC 6749 section 5.2. It is asked about each
 	// answer that did not do what was asked and that none of Refusals matches,
 	// whatever its status. So an answer with 200 or 500 can be a refusal too. Its

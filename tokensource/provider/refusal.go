@@ -20,8 +20,8 @@ type Refusal struct {
 	// text that begins like it.
 	Where map[string]string
 
-	// Cure is who can do something about it.
-	Cure Cure
+	// Fixer is who can fix it.
+	Fixer Fixer
 
 	// CodeAt is the path of the error code in the answer. Empty means that the
 	// code of RFC 6749 stays.

@@ -1,33 +1,33 @@
 package provider
 
-// A Cure says who can do something about a failure.
-type Cure int
+// A Fixer says who can fix a failure.
+type Fixer int
 
 const (
 	// ByDefault means that nothing is known about an answer. It is judged by the
 	// RFCs and by what is common among servers.
-	ByDefault Cure = iota
+	ByDefault Fixer = iota
 
-	// UserCanCure means that the user must authorize the app again: the code or
+	// UserCanFix means that the user must authorize the app again: the code or
 	// the refresh token is not valid any more, or the server wants to see the
 	// user. The error is tokensource.ErrReauthorize. Of a revocation, it means
 	// that the token is not valid any more: the token counts as revoked.
-	UserCanCure
+	UserCanFix
 
-	// TimeCures means that a later attempt may succeed: an outage, or a limit.
+	// TimeFixes means that a later attempt may succeed: an outage, or a limit.
 	// Nothing was redeemed. The error is tokensource.ErrTemporary.
-	TimeCures
+	TimeFixes
 
-	// OperatorCures means that the deployment must be corrected: the client
+	// OperatorFixes means that the deployment must be corrected: the client
 	// secret, the registration, the account of the app at the provider. The error
 	// is tokensource.ErrClient.
-	OperatorCures
+	OperatorFixes
 )
 
 // A Verdict is what Provider.Classify says about an [Answer]. The zero Verdict
 // means that it knows nothing about that answer.
 type Verdict struct {
-	Cure Cure
+	Fixer Fixer
 
 	// Code becomes the error code in the error, for a server that has it in
 	// another place than RFC 6749. Empty means the code of the answer.

@@ -56,7 +56,7 @@ func classifyX(a Answer) Verdict {
 	}
 	switch {
 	case a.Op == "refresh" && a.Description() == xDeadToken, a.Op == "exchange" && a.Description() == xDeadCode:
-		return Verdict{Cure: UserCanCure}
+		return Verdict{Fixer: UserCanFix}
 	}
 	return Verdict{}
 }

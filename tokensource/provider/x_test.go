@@ -113,10 +113,10 @@ func TestXClassify(t *testing.T) {
 		status      int
 		code        string
 		description string
-		want        provider.Cure
+		want        provider.Fixer
 	}{
-		{"refresh", 400, "invalid_request", deadToken, provider.UserCanCure},
-		{"exchange", 400, "invalid_request", deadCode, provider.UserCanCure},
+		{"refresh", 400, "invalid_request", deadToken, provider.UserCanFix},
+		{"exchange", 400, "invalid_request", deadCode, provider.UserCanFix},
 		{"refresh", 400, "invalid_request", deadCode, provider.ByDefault},
 		{"exchange", 400, "invalid_request", deadToken, provider.ByDefault},
 		{"client_credentials", 400, "invalid_request", deadToken, provider.ByDefault},
@@ -132,7 +132,7 @@ func TestXClassify(t *testing.T) {
 	for _, tt := range tests {
 		body := `{"error":"` + tt.code + `","error_description":"` + tt.description + `"}`
 		got := provider.X().Classify(provider.NewAnswer(tt.op, tt.status, nil, []byte(body)))
-		if want := (provider.Verdict{Cure: tt.want}); got != want {
+		if want := (provider.Verdict{Fixer: tt.want}); got != want {
 			t.Errorf("Classify(%s, %d, %s) = %+v, want %+v", tt.op, tt.status, body, got, want)
 		}
 	}

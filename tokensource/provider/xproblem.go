@@ -7,7 +7,7 @@ import (
 
 // xProblems says what to do about a refusal, by the last part of the type of
 // X's problem body (RFC 9457), or by its reason where there is one. None of
-// them is cured by another token. The host of the type has changed over time,
+// them is fixed by another token. The host of the type has changed over time,
 // so only its path counts.
 var xProblems = map[string]string{
 	"credits-depleted":           "the app's developer account has no credits left: add credits at https://console.x.com",
@@ -27,15 +27,15 @@ func xProblem(a Answer) Verdict {
 	if _, name, found := strings.Cut(a.Member("type"), "/problems/"); found {
 		for _, code := range []string{a.Member("reason"), name} {
 			if hint := xProblems[code]; hint != "" {
-				return Verdict{Cure: OperatorCures, Code: code, Hint: hint}
+				return Verdict{Fixer: OperatorFixes, Code: code, Hint: hint}
 			}
 		}
 	}
 	switch {
 	case a.Status == http.StatusPaymentRequired:
-		return Verdict{Cure: OperatorCures, Code: "credits-depleted", Hint: xProblems["credits-depleted"]}
+		return Verdict{Fixer: OperatorFixes, Code: "credits-depleted", Hint: xProblems["credits-depleted"]}
 	case a.Op == "identity" && a.Status == http.StatusForbidden:
-		return Verdict{Cure: OperatorCures, Hint: "the token lacks a scope: GET /2/users/me needs users.read and tweet.read"}
+		return Verdict{Fixer: OperatorFixes, Hint: "the token lacks a scope: GET /2/users/me needs users.read and tweet.read"}
 	}
 	return Verdict{}
 }

@@ -38,7 +38,7 @@ func TestXProblems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got := provider.X().Classify(provider.NewAnswer(tt.op, tt.status, http.Header{}, []byte(tt.body)))
-		if got.Code != tt.want || (got.Cure == provider.OperatorCures) != (tt.want != "") || (got.Hint != "") != (tt.want != "") {
+		if got.Code != tt.want || (got.Fixer == provider.OperatorFixes) != (tt.want != "") || (got.Hint != "") != (tt.want != "") {
 			t.Errorf("Classify(%s) = %+v, want the code %q", tt.name, got, tt.want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestXProblems(t *testing.T) {
 func TestXProblems_Scope(t *testing.T) {
 	body := []byte(`{"title":"Forbidden","type":"about:blank","status":403,"detail":"Forbidden"}`)
 	got := provider.X().Classify(provider.NewAnswer("identity", 403, nil, body))
-	if want := "the token lacks a scope: GET /2/users/me needs users.read and tweet.read"; got.Hint != want || got.Cure != provider.OperatorCures {
+	if want := "the token lacks a scope: GET /2/users/me needs users.read and tweet.read"; got.Hint != want || got.Fixer != provider.OperatorFixes {
 		t.Errorf("Classify(403) = %+v, want the hint %q", got, want)
 	}
 }

@@ -114,9 +114,9 @@ type Refusal struct {
 	// there. A value that ends with * matches what begins like it.
 	Where map[string]string `json:"where,omitempty"`
 
-	// Cure is who can cure it: "user" (authorize again), "time" (try later) or
+	// Fixer is who can fix it: "user" (authorize again), "time" (try later) or
 	// "operator" (correct the deployment).
-	Cure string `json:"cure" enum:"user time operator"`
+	Fixer string `json:"fixer" enum:"user time operator"`
 
 	// CodeAt is the path of the error code, and Hint says what to do.
 	CodeAt string `json:"code_at,omitempty"`

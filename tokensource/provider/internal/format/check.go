@@ -123,8 +123,8 @@ func (e *Entry) checkMembers() error {
 		return errors.New(`"token_host" and "token_hosts" belong together`)
 	}
 	for _, r := range e.Refusals {
-		if r.Cure == "" || r.Status == 0 && len(r.Where) == 0 {
-			return errors.New(`"refusals": each needs a cure, and a status or members`)
+		if r.Fixer == "" || r.Status == 0 && len(r.Where) == 0 {
+			return errors.New(`"refusals": each needs a fixer, and a status or members`)
 		}
 	}
 	for _, a := range e.API.Answers {
