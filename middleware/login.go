@@ -123,6 +123,7 @@ type upkeep interface {
 	Enlisted(ctx context.Context, prefix string) ([]string, error)
 	Epoch(subject string) (string, bool)
 	Read(ctx context.Context, subject string) (grant.Grant, error)
+	Holds(ctx context.Context, subject, login string) (bool, error)
 	Recheck() time.Duration
 }
 

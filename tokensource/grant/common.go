@@ -378,6 +378,21 @@ func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
 	return facts(s.Entry().Record), nil
 }
 
+// Holds reports whether the stored grant of a subject is alive and is that of
+// the login with the given ID ([LoginOptions]), with its first tokens or with
+// newer ones. It asks the store, so it knows of a write whose answer was lost.
+func (u upkeep) Holds(ctx context.Context, subject, login string) (bool, error) {
+	key, err := u.k.key(ctx, subject)
+	if err != nil {
+		return false, err
+	}
+	r, _, err := u.k.load(ctx, key, subject)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && r.Login == login && r.Over == "", err
+}
+
 // Recheck returns how old the knowledge of a grant may be.
 func (u upkeep) Recheck() time.Duration { return u.k.o.Recheck }
 
