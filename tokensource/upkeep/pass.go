@@ -15,6 +15,7 @@ import (
 type look struct {
 	last, next int64 // when it was read, and when it is to be read again; nanoseconds since 1970
 	tried      int64 // when the next refresh may be tried, after one was; otherwise zero
+	warned     bool  // its warning was due then
 }
 
 // pass looks at all grants for which something may be due. It returns false if
@@ -42,6 +43,7 @@ func (w *Worker) pass(ctx context.Context) bool {
 		}
 	}
 	w.done(ctx, begun)
+	w.knowsAll = true
 	w.refresh(ctx, waiting)
 	return true
 }
@@ -97,6 +99,8 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 	l := look{last: now.UnixNano(), next: now.Add(lookAgain).UnixNano(), tried: before.tried}
 	if e := endOf(f.grant, f.facts); e.warning().After(now) {
 		l.next = min(l.next, e.warning().UnixNano())
+	} else {
+		l.warned = !e.at.IsZero()
 	}
 	urgent := n.life > 0 && !now.Before(n.at) && now.UnixNano() >= l.tried && !f.grant.RetryAt.After(now)
 	if n.life > 0 {
@@ -106,24 +110,31 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 	return patient{f, n, f.grant.Obtained.Add(n.life)}, urgent
 }
 
-// warn reports that a grant ends soon, if no earlier look has done so: neither
-// this process's own, nor that of the process that worked before.
+// warn reports that a grant ends soon, if no earlier look has done so.
 func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) {
 	e := endOf(f.grant, f.facts)
-	if e.at.IsZero() || w.o.OnEvent == nil {
-		return
-	}
-	last := w.round.Done
-	if before.last > 0 {
-		last = time.Unix(0, before.last)
-	}
-	if at := e.warning(); at.After(now) || !at.After(last) {
+	if e.at.IsZero() || w.o.OnEvent == nil || e.warning().After(now) || w.warned(before, f, e.warning()) {
 		return
 	}
 	w.o.OnEvent(ctx, tokensource.Event{
 		Time: now, Kind: EventEnding, Provider: f.facts.Name, ClientID: f.grant.ClientID, Subject: f.grant.Subject,
 		Reason: e.of, Ends: e.at, CorrelationID: tokensource.CorrelationID(ctx),
 	})
+}
+
+// warned reports whether an earlier look has given a warning that was due at
+// the given time: a look of this process, or of the process that worked before.
+//
+// A grant can be saved after the time of its warning, with tokens that another
+// program obtained. A refresh can say that an end is nearer.
+func (w *Worker) warned(before look, f found, at time.Time) bool {
+	switch last := time.Unix(0, before.last); {
+	case before.last > 0:
+		return before.warned && !at.After(last) && !f.grant.Saved.After(last)
+	case w.knowsAll: // it was not there at the last look at all names
+		return false
+	}
+	return !at.After(w.round.Done) && !f.grant.Saved.Add(clockSkew).After(w.round.Done)
 }
 
 // most drops the grants that end last, if there are more than can be refreshed
