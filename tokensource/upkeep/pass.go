@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"hash/maphash"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -26,7 +25,7 @@ func (w *Worker) pass(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	var waiting []patient
+	waiting := patients{}
 	for batch := range slices.Chunk(keys, reads) {
 		if !w.take(ctx) {
 			return false
@@ -38,7 +37,7 @@ func (w *Worker) pass(ctx context.Context) bool {
 		w.saw(batch, begun)
 		for _, f := range found {
 			if p, urgent := w.look(ctx, f, begun); urgent {
-				waiting = w.most(append(waiting, p))
+				waiting.add(p, w.limit())
 			}
 		}
 	}
@@ -135,45 +134,6 @@ func (w *Worker) warned(before look, f found, at time.Time) bool {
 		return false
 	}
 	return !at.After(w.round.Done) && !f.grant.Saved.Add(clockSkew).After(w.round.Done)
-}
-
-// most drops the grants that end last, if there are more than can be refreshed
-// before the next look. They are found again then.
-func (w *Worker) most(list []patient) []patient {
-	limit := w.o.PerMinute*int(w.o.Interval/time.Minute+1) + 1
-	if len(list) < 2*limit {
-		return list
-	}
-	sortPatients(list)
-	return list[:limit:limit]
-}
-
-func sortPatients(list []patient) {
-	slices.SortFunc(list, func(a, b patient) int { return a.ends.Compare(b.ends) })
-}
-
-// refresh renews grants, those that end first before the others, until the next
-// look at the names is due. One refresh that hangs does not delay the others.
-func (w *Worker) refresh(ctx context.Context, list []patient) {
-	sortPatients(list)
-	gap := time.Minute / time.Duration(w.o.PerMinute)
-	var begun sync.WaitGroup
-	defer begun.Wait()
-	for _, p := range list {
-		if inner(p.keeper).Blocked() {
-			continue
-		}
-		if !sleep(ctx, w.sent+gap-w.clock.Mono()) || w.clock.Mono() >= w.next || !w.take(ctx) {
-			return
-		}
-		w.sent = w.clock.Mono()
-		w.tried(p)
-		begun.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			_ = inner(p.keeper).Refresh(ctx, p.grant.Subject, p.grant.Obtained) // the Keeper reports it
-		})
-	}
 }
 
 // tried notes that a refresh was begun.
