@@ -44,7 +44,7 @@ func TestServersThatHangHoldUpNoOther(t *testing.T) {
 					w.login(keepers[0], u.ID)
 				}
 				w.login(keepers[0], people(31)[30].ID, "authorization_expires_at=136h") // the warning is due after 122 hours
-				time.Sleep(5 * day) // half of the idle life of all of them has passed
+				time.Sleep(5 * day)                                                     // half of the idle life of all of them has passed
 				ready, err := upkeep.Ready(nil, keepers...)
 				if err != nil {
 					t.Fatal(err)
