@@ -33,7 +33,7 @@ const lease = "./tokensource/grant/internal/lease"
 var proofs = map[string]proof{
 	"rules":      {quick("-skip=^TestExplor|^TestCost", lease)},
 	"engine":     {quick("./tokensource/grant")},
-	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/trials", "./internal/due", "./internal/kept")},
+	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/trials", "./internal/due", "./internal/kept", "./internal/gate")},
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},

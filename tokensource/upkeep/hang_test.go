@@ -67,3 +67,30 @@ func TestServersThatHangHoldUpNoOther(t *testing.T) {
 		})
 	}
 }
+
+// The server that hangs has more grants than are refreshed in half a minute.
+// Only a tenth of those of a minute are in flight to it.
+func TestAServerThatHangsTakesATenth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(10*day), people(20)...)
+		k := w.keeper()
+		hangs := w.beside("hangs", 9*day, people(300)...)
+		other := hangs.keeper()
+		for _, u := range people(300) {
+			hangs.login(other, u.ID)
+		}
+		hangs.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, -1)
+		for _, u := range people(20) {
+			w.login(k, u.ID)
+		}
+		time.Sleep(5 * day)
+		w.start(&upkeep.Options{PerMinute: 600}, k, other)
+		time.Sleep(9 * time.Second)
+		if n := hangs.TokenCalls("refresh_token"); n != 60 {
+			t.Errorf("in 9 seconds there were %d refreshes at the server that hangs, want a tenth of 600", n)
+		}
+		if n := w.TokenCalls("refresh_token"); n != 20 {
+			t.Errorf("in 9 seconds there were %d refreshes at the server that works, want those of its 20 grants", n)
+		}
+	})
+}

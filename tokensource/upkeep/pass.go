@@ -42,7 +42,6 @@ func (w *Worker) pass(ctx context.Context) bool {
 		}
 	}
 	w.done(ctx, begun)
-	w.knowsAll = true
 	w.refresh(ctx, waiting)
 	return true
 }
@@ -127,11 +126,9 @@ func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) 
 // A grant can be saved after the time of its warning, with tokens that another
 // program obtained. A refresh can say that an end is nearer.
 func (w *Worker) warned(before look, f found, at time.Time) bool {
-	switch last := time.Unix(0, before.last); {
-	case before.last > 0:
+	if before.last > 0 {
+		last := time.Unix(0, before.last)
 		return before.warned && !at.After(last) && !f.grant.Saved.After(last)
-	case w.knowsAll: // it was not there at the last look at all names
-		return false
 	}
 	return !at.After(w.round.Done) && !f.grant.Saved.Add(clockSkew).After(w.round.Done)
 }

@@ -66,11 +66,10 @@ type Worker struct {
 
 	// Only run and what it calls use the rest.
 
-	seed     maphash.Seed
-	looks    map[uint64]look // by the hash of the storage key
-	knowsAll bool            // it has looked at all names in this turn
-	next     time.Duration   // the monotonic time of the next look at the names
-	sent     time.Duration   // and of the last refresh
+	seed  maphash.Seed
+	looks map[uint64]look // by the hash of the storage key
+	next  time.Duration   // the monotonic time of the next look at the names
+	sent  time.Duration   // and of the last refresh
 }
 
 // Start begins to keep alive the grants of keepers that share one store, and to
@@ -140,7 +139,6 @@ func (w *Worker) run(ctx context.Context) {
 		switch holds := w.take(ctx); {
 		case !holds:
 			clear(w.looks) // another process works, and notes when it has looked
-			w.knowsAll = false
 		case w.clock.Mono() >= w.next:
 			w.next = w.clock.Mono() + w.o.Interval
 			if !w.pass(ctx) {
