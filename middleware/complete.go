@@ -193,7 +193,8 @@ func (l *login) accept(ctx context.Context, k *kept) error {
 }
 
 // save stores the grant. If an earlier call failed, the grant may be stored all
-// the same. Once it is stored, the tokens are those of the grant, and k has none.
+// the same. Once it is stored, the tokens are those of the grant, and k has
+// none.
 func (l *login) save(ctx context.Context, k *kept) error {
 	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
 		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes, User: k.named,

@@ -54,10 +54,10 @@
 // known, it is stored instead.
 //
 // The tokens of a grant that is stored are not revoked, also if the answer of
-// the store was lost: the store is asked. One case remains. The process ends, or
-// a day has passed, and the store has neither taken the login nor says whether
-// it has the grant. Then the tokens are revoked, and if it has the grant, the
-// user must log in again.
+// the store was lost: the store is asked. One case remains. The process ends,
+// or a day has passed, and the store has neither taken the login nor says
+// whether it has the grant. Then the tokens are revoked, and if it has the
+// grant, the user must log in again.
 //
 // # Concurrency
 //

@@ -180,7 +180,8 @@ func (s *settling) confirm(ctx context.Context) error {
 //
 // Another login of the same user may be under way, which has found the account
 // in the record. So undo marks the account before it looks for a grant. A login
-// that stores a grant after that look finds the mark, or no account, in confirm.
+// that stores a grant after that look finds the mark, or no account, in
+// confirm.
 func (s *settling) undo(ctx context.Context) error {
 	if !s.added {
 		return nil

@@ -89,8 +89,8 @@ func (w *Worker) refresh(ctx context.Context, servers patients) {
 }
 
 // first takes the grant that ends first, of those whose server may get one more
-// request. A grant whose Keeper makes a pause is dropped, and found again at the
-// next look.
+// request. A grant whose Keeper makes a pause is dropped, and found again at
+// the next look.
 func (w *Worker) first(servers patients) (p patient, ok bool) {
 	var best string
 	for name, own := range servers {
