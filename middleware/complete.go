@@ -193,14 +193,15 @@ func (l *login) accept(ctx context.Context, k *kept) error {
 }
 
 // save stores the grant. If an earlier call failed, the grant may be stored all
-// the same.
+// the same. Once it is stored, the tokens are those of the grant, and k has
+// none.
 func (l *login) save(ctx context.Context, k *kept) error {
 	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
 		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes, User: k.named,
 	})
 	k.tried = true
 	if err == nil {
-		k.epoch = g.Epoch
+		k.epoch, k.token = g.Epoch, nil
 		return nil
 	}
 	err = unreadable(l.grantKey(ctx, k.user.Subject), err)

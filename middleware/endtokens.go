@@ -17,11 +17,28 @@ import (
 // grants of the user as well, which only Disconnect does.
 var errEndsAll = fmt.Errorf("middleware: a revocation ends all grants of the user: %w", errors.ErrUnsupported)
 
-// endTokens revokes the tokens of a login that has ended, unless that would end
-// an older connection. Without all, it returns errEndsAll in place of ending
-// other grants of the user. It sets k.token to nil if nothing is left to do.
+// endLogin ends a login that has failed: it takes its connection from the list,
+// and revokes its tokens. A grant that is stored stays, and stays listed.
+func (l *login) endLogin(ctx context.Context, k *kept) error {
+	stored, err := l.isStored(ctx, k)
+	if err != nil {
+		return err
+	}
+	if !stored {
+		l.undo(ctx, k)
+	}
+	return l.endTokens(ctx, k, false)
+}
+
+// endTokens revokes the tokens of a login that has ended, unless the grant has
+// them, or unless that would end an older connection. Without all, it returns
+// errEndsAll in place of ending other grants of the user. It sets k.token to
+// nil if nothing is left to do.
 func (l *login) endTokens(ctx context.Context, k *kept, all bool) error {
-	stands, err := l.standIn(ctx, k)
+	stands, err := l.isStored(ctx, k)
+	if err == nil && !stands {
+		stands, err = l.standIn(ctx, k)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -32,6 +49,22 @@ func (l *login) endTokens(ctx context.Context, k *kept, all bool) error {
 		return errEndsAll
 	}
 	return l.revoke(ctx, k)
+}
+
+// isStored reports whether the grant of a login is stored. If the answer of the
+// store to save was lost, it asks the store. The tokens are then those of the
+// grant, which other users of the app may share: only the Keeper revokes them.
+func (l *login) isStored(ctx context.Context, k *kept) (bool, error) {
+	if k.token == nil || !k.tried {
+		return k.token == nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	stored, err := l.keeping.Holds(ctx, k.user.Subject, k.id)
+	if err != nil {
+		err = failed("the grant could not be read", err)
+	}
+	return stored, err
 }
 
 // standIn keeps an older grant of the user alive when a login ends that does

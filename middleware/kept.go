@@ -96,7 +96,7 @@ func (k *kept) failed() {
 // saved notes that the grant is stored. The record stays until its end, so that
 // "try again" leads to a session.
 func (k *kept) saved() {
-	k.token, k.failures, k.next, k.owner = nil, 0, k.until(), ""
+	k.failures, k.next, k.owner = 0, k.until(), ""
 }
 
 // keptText is a kept login as it is sealed. It lives in writeKept and readKept

@@ -53,6 +53,12 @@
 // hour is revoked. Where the server keeps one grant of a user and the user is
 // known, it is stored instead.
 //
+// The tokens of a grant that is stored are not revoked, also if the answer of
+// the store was lost: the store is asked. One case remains. The process ends,
+// or a day has passed, and the store has neither taken the login nor says
+// whether it has the grant. Then the tokens are revoked, and if it has the
+// grant, the user must log in again.
+//
 // # Concurrency
 //
 // A Login is safe for concurrent use.
@@ -123,6 +129,7 @@ type upkeep interface {
 	Enlisted(ctx context.Context, prefix string) ([]string, error)
 	Epoch(subject string) (string, bool)
 	Read(ctx context.Context, subject string) (grant.Grant, error)
+	Holds(ctx context.Context, subject, login string) (bool, error)
 	Recheck() time.Duration
 }
 

@@ -144,7 +144,6 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	if isFinal(err) {
 		l.cookies.clear(w, l.cookies.kept())
-		l.undo(last, k)
 		if l.advanceEnd(last, k) {
 			_ = l.store.Delete(last, k.key, version)
 		} else {

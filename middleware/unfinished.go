@@ -190,9 +190,14 @@ func (l *login) flushForBrowser(ctx context.Context, key string) bool {
 }
 
 // abandon ends a login that is in memory only: this process ends, or the store
-// has failed for too long. Nobody else knows its tokens.
+// has failed for too long. Nobody else knows its tokens. If the store does not
+// say either whether it has the grant, they are revoked: a live token that
+// nobody holds is a greater risk than another login.
 func (l *login) abandon(ctx context.Context, key string) {
 	if k, ok, _ := l.unwritten.take(key); ok {
+		if _, err := l.isStored(ctx, k); err != nil {
+			k.tried = false
+		}
 		l.giveUp(ctx, k, errStoreAway)
 		l.unwritten.release(key, true)
 	}
@@ -226,13 +231,9 @@ func (l *login) tend(ctx context.Context, key string, next time.Time) {
 // drop revokes the tokens of a login that has ended. If the server does not
 // confirm that, it is repeated in the background. Drop says what it did.
 func (l *login) drop(ctx context.Context, k *kept) string {
-	l.undo(ctx, k)
-	if k.token == nil {
-		return "no token was left"
-	}
-	switch err := l.endTokens(ctx, k, false); {
+	switch err := l.endLogin(ctx, k); {
 	case err == nil && k.token == nil:
-		return "the older grant of the user goes on"
+		return "the grant of the user goes on"
 	case err == nil:
 		return "the new token was revoked"
 	case errors.Is(err, errEndsAll):
@@ -345,22 +346,25 @@ func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
 }
 
 // giveUp reports a login that has ended without a session, and revokes its
-// tokens.
+// tokens. If its grant is stored, the login has not ended: the answer of the
+// store was lost. Only the session is missing.
 func (l *login) giveUp(ctx context.Context, k *kept, reason error) (done bool) {
+	if stored, err := l.isStored(ctx, k); err == nil && stored {
+		if l.connects() {
+			_ = l.confirmConnection(ctx, k) // otherwise it is listed as it is
+		}
+		return true
+	}
 	l.tell(ctx, tokensource.Event{
 		Kind: EventLoginFailed, Subject: k.user.Subject, Account: k.account, Err: failed("the login was kept, and has ended", reason),
 	})
-	l.undo(ctx, k)
 	return l.advanceEnd(ctx, k)
 }
 
 // advanceEnd revokes the tokens of a login that has ended. After a week of
 // failures it reports that, and stops.
 func (l *login) advanceEnd(ctx context.Context, k *kept) (done bool) {
-	if k.token == nil {
-		return true
-	}
-	err := l.endTokens(ctx, k, false)
+	err := l.endLogin(ctx, k)
 	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return true
 	}
@@ -412,7 +416,7 @@ func (l *login) forgetKept(ctx context.Context, ends func(*kept) bool) error {
 		case !ends(k):
 			continue
 		}
-		if version, err = l.own(ctx, k, version); err == nil && k.token != nil {
+		if version, err = l.own(ctx, k, version); err == nil {
 			err = l.endTokens(ctx, k, true)
 		}
 		if err == nil || errors.Is(err, errors.ErrUnsupported) {

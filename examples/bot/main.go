@@ -68,7 +68,7 @@ func run(
 		return err
 	}
 	defer func() { err = errors.Join(err, grants.Close()) }() // before the store is closed
-	app, err := nativeapp.New(grants, nil)
+	app, err := nativeapp.New(grants, &nativeapp.Options{Name: "the bot"})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/authtrip/authtrip/internal/gate"
 )
@@ -116,6 +117,65 @@ func TestShares_OfManyPartiesOfOneGroup(t *testing.T) {
 	} else {
 		leave()
 	}
+}
+
+// However many groups hang, each of the others has its reserved places.
+func TestShares_OfManyGroupsThatHang(t *testing.T) {
+	shares := gate.NewShares(8, 4, 2)
+	shares.Reserved = 3
+	a := shares.Join("the first of all")
+	if n, leave := entered(a); n != 8 {
+		t.Errorf("one group alone has %d places, want 8", n)
+	} else {
+		leave()
+	}
+	taken := 0
+	for _, name := range []string{"hangs", "hangs too", "hangs as well", "hangs like those"} {
+		for range 4 {
+			n, _ := entered(shares.Join(name))
+			taken += n
+		}
+	}
+	if taken != 8+4*3 {
+		t.Errorf("four groups that hang have %d places, want 8 and three for each", taken)
+	}
+	one, two := shares.Join("works"), shares.Join("works")
+	n, leave := entered(one)
+	if n != 2 {
+		t.Errorf("a party of another group has %d places, want its two", n)
+	}
+	m, end := entered(two)
+	if m != 1 {
+		t.Errorf("the next party of that group has %d places, want the third of the group", m)
+	}
+	leave()
+	end()
+	if m, end = entered(two); m != 2 {
+		t.Errorf("a party of that group has %d places after they were left, want its two", m)
+	}
+	end()
+}
+
+// Who waits gets a reserved place as soon as one is left.
+func TestShares_AReservedPlaceThatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shares := gate.NewShares(2, 2, 2)
+		shares.Reserved = 1
+		hangs, works := shares.Join("hangs"), shares.Join("works")
+		_, _ = entered(hangs)
+		_, _ = entered(shares.Join("hangs too"))
+		leave := works.TryEnter()
+		if leave == nil || works.TryEnter() != nil {
+			t.Fatal("TryEnter() beside groups that hang: want the reserved place, and no other")
+		}
+		got := make(chan func(), 1)
+		go func() { got <- works.Enter(t.Context()) }()
+		synctest.Wait()
+		leave()
+		if end := <-got; end == nil {
+			t.Error("Enter() = nil, want the place that was left")
+		}
+	})
 }
 
 // A TryEnter counts as an Enter does, and never waits.

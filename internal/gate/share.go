@@ -8,11 +8,16 @@ import (
 // Shares are the places of a Gate for several parties, such as the clients of
 // an app (G10). Each party belongs to a group, such as the host of its server.
 // A party, or a group, whose server hangs does not take all places from the
-// others (G17). Make them with NewShares. They are safe for concurrent use.
+// others, and however many groups hang, each of the others has its Reserved
+// places (G17). Make them with NewShares. They are safe for concurrent use.
 type Shares struct {
 	// Always says that one party alone may not take more than its share either. It
 	// is set before the first Join.
 	Always bool
+
+	// Reserved is how many places each of two or more groups has beside those for
+	// all. It is set before the first Join.
+	Reserved int
 
 	all                 Gate
 	ofGroup, ofOneParty int // places
@@ -24,9 +29,10 @@ type Shares struct {
 
 // group is what the parties of one group share.
 type group struct {
-	name    string
-	places  Gate
-	parties int
+	name     string
+	places   Gate
+	reserved Gate
+	parties  int
 }
 
 // NewShares returns Shares with a number of places for all, for the parties of
@@ -49,7 +55,7 @@ func (s *Shares) Join(name string) *Share {
 	defer s.mu.Unlock()
 	g := s.groups[name]
 	if g == nil {
-		g = &group{name: name, places: make(Gate, s.ofGroup)}
+		g = &group{name: name, places: make(Gate, s.ofGroup), reserved: make(Gate, s.Reserved)}
 		s.groups[name] = g
 	}
 	g.parties++
@@ -70,40 +76,73 @@ func (s *Share) Leave() {
 // Enter waits until one more piece of work may begin, and counts it. The caller
 // must call leave at its end. It is nil if ctx ends first.
 func (s *Share) Enter(ctx context.Context) (leave func()) {
-	return s.enter(func(g Gate) bool { return g.Enter(ctx) })
+	return s.enter(func(a, b Gate) Gate {
+		if got := either(a, b); got != nil {
+			return got
+		}
+		select {
+		case a <- struct{}{}:
+			return a
+		case b <- struct{}{}:
+			return b
+		case <-ctx.Done():
+			return nil
+		}
+	})
 }
 
 // TryEnter is Enter that does not wait: it returns nil if there is no free
 // place.
-func (s *Share) TryEnter() (leave func()) { return s.enter(Gate.TryEnter) }
+func (s *Share) TryEnter() (leave func()) { return s.enter(either) }
 
-func (s *Share) enter(into func(Gate) bool) (leave func()) {
-	gates := s.gates()
-	for i, g := range gates {
-		if g != nil && !into(g) {
-			leaveAll(gates[:i])
-			return nil
-		}
+// either enters a or, if there is no free place, b. It returns which, or nil.
+func either(a, b Gate) Gate {
+	switch {
+	case a.TryEnter():
+		return a
+	case b.TryEnter():
+		return b
 	}
-	return func() { leaveAll(gates[:]) }
+	return nil
 }
 
-// gates returns the bounds that hold now, or nil for those that do not. All
-// parties enter them in the same order.
-func (s *Share) gates() (gates [3]Gate) {
+// enter enters each bound that holds. The function into enters one of two
+// gates, of which one may be nil. A reserved place is entered in place of those
+// of the group and of all.
+func (s *Share) enter(into func(a, b Gate) Gate) (leave func()) {
+	own, reserved, places := s.gates()
+	var held [3]Gate
+	for i, want := range [...][2]Gate{{own}, {reserved, places}, {reserved, s.of.all}} {
+		if want == [2]Gate{} {
+			continue
+		}
+		held[i] = into(want[0], want[1])
+		if held[i] == nil {
+			leaveAll(held)
+			return nil
+		}
+		if held[i] == reserved {
+			break
+		}
+	}
+	return func() { leaveAll(held) }
+}
+
+// gates returns the bounds that hold now beside that for all, or nil for those
+// that do not. All parties enter them in the same order.
+func (s *Share) gates() (own, reserved, places Gate) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	if s.of.Always || s.of.parties > 1 {
-		gates[0] = s.own
+		own = s.own
 	}
 	if len(s.of.groups) > 1 {
-		gates[1] = s.group.places
+		reserved, places = s.group.reserved, s.group.places
 	}
-	gates[2] = s.of.all
-	return gates
+	return own, reserved, places
 }
 
-func leaveAll(gates []Gate) {
+func leaveAll(gates [3]Gate) {
 	for _, g := range gates {
 		if g != nil {
 			g.Leave()

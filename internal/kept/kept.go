@@ -20,11 +20,13 @@ const most = 32 << 10
 
 // The names of members that package oauth adds to an answer: when the refresh
 // token ends, and when the authorization of the user does. RefreshBegin is
-// added here: since when that end is known. They are seconds since 1970.
+// added here: since when that end is known. Saved is added by [Late]. They are
+// seconds since 1970.
 const (
 	RefreshEnd       = "refresh_token_expires_at"
 	RefreshBegin     = "refresh_token_known_since"
 	AuthorizationEnd = "authorization_expires_at"
+	Saved            = "grant_saved_at"
 )
 
 // always are members that are kept for every provider.
@@ -88,6 +90,9 @@ func Next(names []string, extra func(string) any, before string, rotated bool, s
 		before = WithNewRefreshToken(before)
 	}
 	kept := Merge(names, extra, before)
+	if at, ok := Seconds(old[Saved]); ok {
+		kept = with(kept, Saved, at)
+	}
 	if !strings.Contains(kept, RefreshEnd) {
 		return kept
 	}
@@ -101,6 +106,26 @@ func Next(names []string, extra func(string) any, before string, rotated bool, s
 	if known && end.Sub(was).Abs() < time.Minute && old[RefreshBegin] != nil {
 		m[RefreshBegin] = old[RefreshBegin]
 	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return kept
+	}
+	return string(text)
+}
+
+// Late returns what is kept, with Saved, if a login was saved a minute or more
+// after its tokens were issued. That is an adoption, or a login that waited.
+func Late(kept string, issued, now time.Time) string {
+	if now.Sub(issued) < time.Minute {
+		return kept
+	}
+	return with(kept, Saved, now)
+}
+
+// with returns what is kept with one more time.
+func with(kept, name string, at time.Time) string {
+	m := Members(kept)
+	m[name] = float64(at.Unix())
 	text, err := json.Marshal(m)
 	if err != nil {
 		return kept

@@ -76,6 +76,7 @@ func TestNextKnowsSinceWhenARefreshTokenEnds(t *testing.T) {
 		"a new token with the same end": {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, true, 1001.0, at(500), map[string]any{kept.RefreshEnd: 1001.0, kept.RefreshBegin: 1.0}},
 		"a new token without an end":    {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, true, nil, at(500), map[string]any{}},
 		"no new token and no end":       {`{"refresh_token_expires_at":1000,"refresh_token_known_since":1}`, false, nil, at(500), map[string]any{kept.RefreshEnd: 1000.0, kept.RefreshBegin: 1.0}},
+		"a login that was saved late":   {`{"grant_saved_at":7}`, true, nil, at(500), map[string]any{kept.Saved: 7.0}},
 		"an end without a known begin":  {`{"refresh_token_expires_at":1000}`, false, nil, at(500), map[string]any{kept.RefreshEnd: 1000.0, kept.RefreshBegin: 500.0}},
 	} {
 		answer := func(name string) any {
@@ -87,5 +88,23 @@ func TestNextKnowsSinceWhenARefreshTokenEnds(t *testing.T) {
 		if got := kept.Members(kept.Next(nil, answer, tt.before, tt.rotated, tt.sent)); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: Members(Next()) = %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+// Only a login that was saved late says when that was.
+func TestLate(t *testing.T) {
+	issued := time.Unix(1000, 0)
+	for after, want := range map[time.Duration]string{
+		0:                `{"a":1}`,
+		59 * time.Second: `{"a":1}`,
+		time.Minute:      `{"a":1,"grant_saved_at":1060}`,
+		-time.Hour:       `{"a":1}`,
+	} {
+		if got := kept.Late(`{"a":1}`, issued, issued.Add(after)); got != want {
+			t.Errorf("Late() after %v = %s, want %s", after, got, want)
+		}
+	}
+	if got := kept.Late("", issued, issued.Add(time.Hour)); got != `{"grant_saved_at":4600}` {
+		t.Errorf("Late() without members = %s", got)
 	}
 }

@@ -33,7 +33,7 @@ const lease = "./tokensource/grant/internal/lease"
 var proofs = map[string]proof{
 	"rules":      {quick("-skip=^TestExplor|^TestCost", lease)},
 	"engine":     {quick("./tokensource/grant")},
-	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/trials", "./internal/due", "./internal/kept")},
+	"cache":      {quick("./internal/cache", "./internal/pacing", "./internal/trials", "./internal/due", "./internal/kept", "./internal/gate")},
 	"protocol":   {quick("./tokensource/oauth")},
 	"transport":  {quick("-skip=TestT7|Storm", "./transport")},
 	"storage":    {quick("./storage", "./storage/seal", "./storage/storagetest")},
@@ -46,7 +46,7 @@ var proofs = map[string]proof{
 	"databases":  {long("./storage/sqlitestore", "./storage/postgresstore", "./storage/redisstore")},
 	"postgres":   {long("-run=Bytea|HowAURL|NameBelow|Password|Primary|Restarts", "./storage/postgresstore")},
 	"sqlite":     {quick("-run=Gone|FewFiles|NoFile", "./storage/sqlitestore")},
-	"redis":      {quick("-run=TLS|Refused|NameBelow", "./storage/redisstore")},
+	"redis":      {quick("-run=TLS|Refused|NameBelow|WithoutNotifications", "./storage/redisstore")},
 	"catalogue":  {quick("./tokensource/provider/...", "./internal/everyserver", "./internal/reading", "./internal/hostname", "./internal/about")},
 	"discovery":  {quick("./tokensource/discovery", "./tokensource/registration")},
 	"upkeep":     {quick("./tokensource/upkeep")},

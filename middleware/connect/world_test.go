@@ -375,7 +375,8 @@ func (w *world) wantAlive(when string, s *site, person string, want int) {
 // it, and later operations too, as after the death of the process.
 type watchedStore struct {
 	storage.Store
-	hook atomic.Pointer[func(op, key string) error]
+	hook  atomic.Pointer[func(op, key string) error]
+	loses atomic.Bool // the answers to writes of grants
 }
 
 func (s *watchedStore) on(hook func(op, key string) error) { s.hook.Store(&hook) }
@@ -398,7 +399,11 @@ func (s *watchedStore) Put(ctx context.Context, key string, value []byte, old st
 	if err := s.before("put", key); err != nil {
 		return 0, err
 	}
-	return s.Store.Put(ctx, key, value, old)
+	version, err := s.Store.Put(ctx, key, value, old)
+	if err == nil && s.loses.Load() && strings.HasPrefix(key, "grant.") {
+		return 0, errDead
+	}
+	return version, err
 }
 
 func (s *watchedStore) Delete(ctx context.Context, key string, old storage.Version) error {

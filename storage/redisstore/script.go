@@ -29,7 +29,7 @@ const (
 // deleteScript calls DEL also if there is nothing. A replica, which may be
 // behind its master, refuses that, and cannot say that the record is deleted.
 var (
-	putScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
+	putScript = newScript(`local c,p,k,a=redis.call,redis.pcall,KEYS[1],ARGV
 local v=c('GETRANGE',k,0,7)
 if v~=a[1] then
  if v==string.sub(a[4],1,8) then return 1 end
@@ -37,18 +37,18 @@ if v~=a[1] then
  return -1
 end
 if v=='' and c('EXISTS',k)==1 then return -1 end
-if a[3]~='' then c('PUBLISH',a[2],a[3]) end
+if a[3]~='' then p('PUBLISH',a[2],a[3]) end
 c('SET',k,a[4])
 return 1`)
 
-	deleteScript = newScript(`local c,k,a=redis.call,KEYS[1],ARGV
+	deleteScript = newScript(`local c,p,k,a=redis.call,redis.pcall,KEYS[1],ARGV
 local v=c('GETRANGE',k,0,7)
 if #v<8 then
  if c('EXISTS',k)==0 then c('DEL',k) return 1 end
  return -1
 end
 if v~=a[1] then return 0 end
-c('PUBLISH',a[2],a[3])
+p('PUBLISH',a[2],a[3])
 c('DEL',k)
 return 1`)
 )

@@ -31,6 +31,7 @@ type Grant struct {
 	Scopes      []string  // granted; empty if the server never said
 	Asked       []string  // the scopes that the login asked for
 	Authorized  time.Time // when the user last authorized
+	Saved       time.Time // when that was saved: Authorized, or later after an adoption
 	Obtained    time.Time // when the access token was issued
 	Expiry      time.Time // when the access token expires; zero if that is not known
 	Refreshable bool      // there is a refresh token, or the access token itself is traded
@@ -85,7 +86,7 @@ type Grant struct {
 func facts(r *lease.Record) Grant {
 	g := Grant{
 		Subject: r.Subject, Issuer: r.Issuer, ClientID: r.ClientID,
-		Scopes: strings.Fields(r.Token.Scope), Asked: strings.Fields(r.Asked), Authorized: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
+		Scopes: strings.Fields(r.Token.Scope), Asked: strings.Fields(r.Asked), Authorized: r.Exchanged, Saved: r.Exchanged, Obtained: r.Token.Obtained, Expiry: r.Token.Expiry,
 		Refreshable: r.Token.Refresh != "" || !r.Token.Trade.IsZero(), TradeFrom: r.Token.Trade, Bound: r.Token.Key != "", Epoch: r.Epoch, Code: r.Code, LoggedOut: r.Ended, Unrevoked: len(r.Queue),
 		RedeemingSince: r.Intent.Since, RedeemingUntil: r.Intent.Until,
 		Doubts: r.Doubts, Failures: r.Failures, RetryAt: r.RetryAt,
@@ -94,6 +95,9 @@ func facts(r *lease.Record) Grant {
 	g.RefreshEnds, _ = kept.Seconds(m[kept.RefreshEnd])
 	g.RefreshEndKnown, _ = kept.Seconds(m[kept.RefreshBegin])
 	g.AuthorizationEnds, _ = kept.Seconds(m[kept.AuthorizationEnd])
+	if at, ok := kept.Seconds(m[kept.Saved]); ok {
+		g.Saved = at
+	}
 	for _, q := range r.Queue {
 		if g.UnrevokedSince.IsZero() || q.Since.Before(g.UnrevokedSince) {
 			g.UnrevokedSince, g.RevokeTries = q.Since, q.Attempts
@@ -239,7 +243,8 @@ func (k *Keeper) saveLogin(ctx context.Context, subject string, login lease.Logi
 
 // login prepares the tokens of a new authorization.
 func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease.Login {
-	at := o.exchanged(tok, k.clock.Wall())
+	now := k.clock.Wall()
+	at := o.exchanged(tok, now)
 	scopes, id := o.Scopes, o.ID
 	if scopes == nil {
 		scopes = k.client.Scopes()
@@ -249,6 +254,7 @@ func (k *Keeper) login(subject string, tok *oauth2.Token, o *LoginOptions) lease
 	}
 	asked := strings.Join(scopes, " ")
 	t := k.issued(tok, at, "")
+	t.Members = kept.Late(t.Members, at, now)
 	if t.Scope == "" {
 		t.Scope = asked // RFC 6749 section 5.1
 	}

@@ -3,7 +3,6 @@ package grant
 import (
 	"context"
 	"errors"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -84,6 +83,7 @@ func newCommon(store storage.Store, o *Options) *common {
 		clients:     map[due.Owner]*clientele{},
 	}
 	c.revocations.Always = true
+	c.refreshes.Reserved, c.revocations.Reserved = ownRefreshes, ownRevocations
 	process := randomID()
 	c.due = &due.Index{
 		Store: c.store, Clock: c.clock, Interval: o.DueInterval, Work: c.workOn, Knows: c.knows,
@@ -96,16 +96,6 @@ func newCommon(store storage.Store, o *Options) *common {
 // errWith refuses options that belong to all Keepers of an engine.
 var errWith = errors.New("grant: with Options.With, the store and CacheSize, StoreTimeout, DueInterval and Clock are those of that Keeper: " +
 	"pass its Store and leave these options at zero")
-
-// hostOf returns the host of a URL, for which a Keeper has a share of the
-// requests in flight. All tenants of a server are held up when it hangs.
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "" // cannot happen: oauth.New has parsed it
-	}
-	return u.Host
-}
 
 // commonFor returns what a new Keeper with the options o shares, and sets the
 // options that belong to it.
@@ -376,6 +366,21 @@ func (u upkeep) Read(ctx context.Context, subject string) (Grant, error) {
 		return Grant{}, err
 	}
 	return facts(s.Entry().Record), nil
+}
+
+// Holds reports whether the stored grant of a subject is alive and is that of
+// the login with the given ID ([LoginOptions]), with its first tokens or with
+// newer ones. It asks the store, so it knows of a write whose answer was lost.
+func (u upkeep) Holds(ctx context.Context, subject, login string) (bool, error) {
+	key, err := u.k.key(ctx, subject)
+	if err != nil {
+		return false, err
+	}
+	r, _, err := u.k.load(ctx, key, subject)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && r.Login == login && r.Over == "", err
 }
 
 // Recheck returns how old the knowledge of a grant may be.

@@ -193,11 +193,16 @@ type Options struct {
 	// With is a Keeper of another client whose engine this Keeper joins: a program
 	// with thousands of tenants, each of them with a client of its own, needs one
 	// engine. The Keepers then share the store, its notifications, the work in the
-	// background, the grants in memory and the bounds of requests in flight. None
-	// of them takes more than a quarter of these, and those of one server take no
-	// more than a half, if there is another server. A Keeper that joins costs no
-	// goroutine. Subjects, grants and the pauses after failures stay apart, and
-	// each Keeper has an own Close. Whether With is closed makes no difference.
+	// background, the grants in memory and the bounds of requests in flight. A
+	// Keeper that joins costs no goroutine. Subjects, grants and the pauses after
+	// failures stay apart, and each Keeper has an own Close. Whether With is closed
+	// makes no difference.
+	//
+	// At most 256 refreshes and 64 revocations are in flight for all. One Keeper
+	// takes no more than a quarter of these, and the Keepers with one token
+	// endpoint no more than a half, if there is another endpoint. Each endpoint
+	// then has 8 refreshes and 4 revocations beside. So it goes on however many
+	// other servers hang.
 	//
 	// The store must be that of With, and CacheSize, StoreTimeout, DueInterval and
 	// Clock must be zero: those of With are in force. Two Keepers of one client
@@ -258,6 +263,8 @@ const (
 	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
 	maxRevocations = 16               // in flight at once, for logouts and in the background
 	maxRefreshes   = 256              // in flight at once; the others wait
+	ownRevocations = 4                // in flight beside, for each of several servers
+	ownRefreshes   = 8                // the same
 
 	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
 	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
@@ -315,8 +322,8 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
 		trials:   trials.New(o.RenewSpacing),
-		sending:  shared.refreshes.Join(hostOf(p.TokenURL)),
-		revoking: shared.revocations.Join(hostOf(p.TokenURL)),
+		sending:  shared.refreshes.Join(p.TokenURL),
+		revoking: shared.revocations.Join(p.TokenURL),
 	}}
 	k.Authorizer = proving.For(k.Token)
 	return k

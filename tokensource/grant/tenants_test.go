@@ -20,6 +20,7 @@ import (
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/oauthtest/xapi"
+	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
 // tenant is a client of its own at the world's server, with a Keeper that joins
@@ -138,6 +139,43 @@ func TestG17_EightTenantsOfAServerWhoseRevocationsHang(t *testing.T) {
 	})
 }
 
+// Four servers hang, with more callers and logouts each than there are places
+// for all. The tenant of a fifth one waits for none of them.
+func TestG17_FourServersThatHangAndOneThatWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manyGrants()
+		first := w.tenants(1, nil)[0]
+		quick, dead := w.elsewhere(first.Keeper)
+		ctx, cancel := context.WithCancel(t.Context())
+		var callers sync.WaitGroup
+		for i := range 4 {
+			server, slow := w.another(first.Keeper, fmt.Sprintf("https://as-%d.example", i))
+			server.Inject(oauthtest.Match{}, oauthtest.Fault{Hang: true}, -1)
+			for j := range 300 {
+				user := fmt.Sprint(1000 + j)
+				tok := w.issuedBy(server, slow, user)
+				callers.Go(func() { _, _ = slow.Source(user).Renew(ctx, tok) })
+				if j < 30 {
+					user += "-leaves"
+					w.issuedBy(server, slow, user)
+					callers.Go(func() { _ = slow.Logout(ctx, user) })
+				}
+			}
+		}
+		w.atOnce(func() {
+			if _, err := quick.Source(w.User).Renew(t.Context(), dead); err != nil {
+				t.Errorf("Renew() of the tenant of another server = %v, want a token", err)
+			}
+			if err := quick.Logout(t.Context(), w.User); err != nil {
+				t.Errorf("Logout() at another server = %v, want nil", err)
+			}
+		})
+		cancel()
+		callers.Wait()
+	})
+}
+
 // atOnce calls f when all callers of a server that hangs wait, and fails if f
 // waits as well.
 func (w world) atOnce(f func()) {
@@ -154,23 +192,44 @@ func (w world) atOnce(f func()) {
 // of the user there.
 func (w world) elsewhere(with *grant.Keeper) (tenant, *oauth2.Token) {
 	w.Helper()
-	other, app := oauthtest.New(w.T, nil), oauthtest.ConfidentialApp()
-	client, err := oauth.New(other.Provider(""), oauth.Registration{
+	other, n := w.another(with, "https://elsewhere.example")
+	return n, w.issuedBy(other, n, w.User)
+}
+
+// another returns another server, and a tenant there, which joins with.
+func (w world) another(with *grant.Keeper, origin string) (*oauthtest.Server, tenant) {
+	w.Helper()
+	p := &provider.Provider{
+		Name: "other", AuthorizationURL: origin + "/authorize", TokenURL: origin + "/token", RevocationURL: origin + "/revoke",
+		APIOrigins: []string{"https://api.other.example"},
+	}
+	other, app := oauthtest.New(w.T, &oauthtest.Options{Provider: p}), oauthtest.ConfidentialApp()
+	client, err := oauth.New(p, oauth.Registration{
 		ClientID: app.ClientID, Credential: oauth.Secret(app.Secret()), RedirectURL: app.RedirectURLs[0], Scopes: []string{"read"},
 	}, &oauth.Options{HTTPClient: &http.Client{Transport: other.Transport()}})
 	if err != nil {
 		w.Fatal(err)
 	}
-	n := w.join(with, client)
-	access, refresh, err := other.IssueToken(w.User, app.ClientID, "read")
+	return other, w.join(with, client)
+}
+
+// issuedBy saves a grant of a user at another server, and returns the token.
+func (w world) issuedBy(other *oauthtest.Server, n tenant, user string) *oauth2.Token {
+	w.Helper()
+	if user != w.User {
+		if err := other.AddUser(oauthtest.User{ID: user, Username: "u" + user}); err != nil {
+			w.Fatal(err)
+		}
+	}
+	access, refresh, err := other.IssueToken(user, n.Client().ClientID(), "read")
 	if err != nil {
 		w.Fatal(err)
 	}
 	tok := &oauth2.Token{AccessToken: access, RefreshToken: refresh, TokenType: "Bearer"}
-	if _, err := n.Save(w.Context(), w.User, tok); err != nil {
+	if _, err := n.Save(w.Context(), user, tok); err != nil {
 		w.Fatal(err)
 	}
-	return n, tok
+	return tok
 }
 
 // authorize adds a user to the server, who has a grant for a tenant, and

@@ -60,7 +60,7 @@ func (h *Handler) connect(ctx context.Context, f *Found, clientID string) (*conn
 	}
 	c.known.Store(clientID != "" || registrar != nil && h.registeredBefore(ctx, registrar, f, c.ClientID, begun))
 	c.app, err = nativeapp.New(keeper, &nativeapp.Options{
-		Subject: subject, Open: c.open(&h.options), Timeout: h.options.Timeout, AnyPort: h.anyPort,
+		Name: h.options.Name, Subject: subject, Open: c.open(&h.options), Timeout: h.options.Timeout, AnyPort: h.anyPort,
 	})
 	if err == nil {
 		c.tokens, err = transport.New(c.source, &transport.Options{Base: h.options.base()})

@@ -35,8 +35,9 @@ var (
 // Options adjusts a [Handler], a [Login] and [Find]. The zero value is the safe
 // default.
 type Options struct {
-	// Name is what users see when they authorize the program. Empty means that the
-	// authorization server decides what it shows.
+	// Name is what users see when they authorize the program, and on the page at
+	// the end of the login. Empty means that the authorization server decides what
+	// it shows.
 	Name string
 
 	// Clients are the clients that were registered by hand, by the issuer of the

@@ -24,6 +24,10 @@ type account struct {
 	// Ended says that the user has logged out, and that the server has not
 	// confirmed it. The logout is repeated, and the account is not used.
 	Ended bool `json:"ended,omitempty"`
+
+	// Leaving names the login that failed and is about to remove the account,
+	// which it has added.
+	Leaving string `json:"leaving,omitempty"`
 }
 
 // accounts is the record of all accounts of a program at one server.

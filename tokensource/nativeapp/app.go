@@ -69,6 +69,11 @@ type App struct {
 
 // Options adjusts an [App]. The zero value is the safe default.
 type Options struct {
+	// Name is what the texts for the user call the program, on the terminal and in
+	// the browser, such as "Notes". Characters that cannot be shown are left out.
+	// Empty means the name that [Open] got, and with [New] "the program".
+	Name string
+
 	// Account is the name of the account that the App is for, such as the value
 	// of a flag "account". A login as another user is added under this name.
 	// Empty means the default account, which is the first one that was logged in
@@ -99,7 +104,10 @@ type Options struct {
 	Transport *transport.Options
 
 	// In and Out are where [App.Login] reads what the user enters, and shows what
-	// the user has to do. Nil means os.Stdin and os.Stderr.
+	// the user has to do. Nil means os.Stdin and os.Stderr. While Login waits for
+	// an address that the user pastes, a browser on this machine may finish the
+	// login. A read of In is under way then, and cannot be ended: the next line of
+	// In is lost for the program.
 	In  io.Reader
 	Out io.Writer
 

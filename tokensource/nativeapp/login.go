@@ -77,7 +77,8 @@ func random() string {
 // finish finds out who the user is, and stores the grant. What was used up to
 // get the tokens cannot be used again. So both are repeated for a while if they
 // fail, and the work goes on when ctx ends (G21). If they cannot be done, the
-// tokens are revoked.
+// tokens are revoked. Then the grant is not stored, or the store does not say
+// that it is.
 func (l *login) finish(ctx context.Context, tok *oauth2.Token, asked time.Time) (provider.Identity, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
@@ -92,6 +93,9 @@ func (l *login) finish(ctx context.Context, tok *oauth2.Token, asked time.Time) 
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
+	if s.holds(ctx) {
+		return s.user, nil
+	}
 	return provider.Identity{}, errors.Join(err, l.drop(ctx, tok), s.undo(ctx))
 }
 
@@ -138,22 +142,69 @@ func (s *settling) settle(ctx context.Context) error {
 		Scopes: s.scopes, ID: s.id, Repeated: s.repeated, Exchanged: s.asked, User: s.verified,
 	})
 	s.repeated = true
-	return err
+	if err != nil {
+		return err
+	}
+	return s.confirm(ctx)
+}
+
+// holds reports whether the grant of the login is stored, also if the answer of
+// the store was lost.
+func (s *settling) holds(ctx context.Context) bool {
+	if !s.repeated {
+		return false
+	}
+	keeper := s.grants.ReadyFor(s.grants).(interface {
+		Holds(ctx context.Context, subject, login string) (bool, error)
+	})
+	holds, err := keeper.Holds(ctx, s.user.Subject, s.id)
+	return err == nil && holds
+}
+
+// confirm makes sure that the account stays, now that the grant is stored.
+// Another login of the same user may have added it before, and failed.
+func (s *settling) confirm(ctx context.Context) error {
+	l, _, _, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	if a := l.of(s.user.Subject); a != nil && a.Leaving == "" || a == nil && !s.holds(ctx) {
+		return nil
+	}
+	return s.change(ctx, func(l *accounts) error { return l.add(s.user, s.options.Account) })
 }
 
 // undo removes the account that this login has added, if its grant could not be
 // stored. Otherwise an account that nobody can use would be the default. If the
 // store does not answer, the account stays: there may be a grant.
+//
+// Another login of the same user may be under way, which has found the account
+// in the record. So undo marks the account before it looks for a grant. A login
+// that stores a grant after that look finds the mark, or no account, in
+// confirm.
 func (s *settling) undo(ctx context.Context) error {
 	if !s.added {
 		return nil
 	}
-	g, err := s.grants.Grant(ctx, s.user.Subject)
-	if err == nil && g.LoggedOut.IsZero() || errors.Is(err, tokensource.ErrTemporary) {
+	err := s.change(ctx, func(l *accounts) error {
+		if a := l.of(s.user.Subject); a != nil {
+			a.Leaving = s.id
+		}
 		return nil
+	})
+	if err != nil {
+		return err
 	}
+	g, err := s.grants.Grant(ctx, s.user.Subject)
+	stands := err == nil && g.LoggedOut.IsZero() || errors.Is(err, tokensource.ErrTemporary)
 	return s.change(ctx, func(l *accounts) error {
-		l.remove(s.user.Subject)
+		switch a := l.of(s.user.Subject); {
+		case a == nil || a.Leaving != s.id:
+		case stands:
+			a.Leaving = ""
+		default:
+			l.remove(s.user.Subject)
+		}
 		return nil
 	})
 }

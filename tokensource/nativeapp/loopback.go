@@ -187,38 +187,38 @@ func (a *App) openBrowser(ctx context.Context, target string) error {
 func (f *flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.ToLower(strings.TrimSuffix(r.Host, ":80")) != f.at.host:
-		show(w, http.StatusMisdirectedRequest, pageNothing)
+		f.show(w, http.StatusMisdirectedRequest, pageNothing)
 		return
 	case r.URL.Path != f.at.path:
-		show(w, http.StatusNotFound, pageNothing)
+		f.show(w, http.StatusNotFound, pageNothing)
 		return
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		show(w, http.StatusMethodNotAllowed, pageNothing)
+		f.show(w, http.StatusMethodNotAllowed, pageNothing)
 		return
 	case !opened.Page(r):
-		show(w, http.StatusForbidden, pageForeign)
+		f.show(w, http.StatusForbidden, pageForeign)
 		return
 	}
 	a := f.receive(r.Context(), r.URL.RawQuery)
 	if a == nil {
-		show(w, http.StatusBadRequest, pageForeign)
+		f.show(w, http.StatusBadRequest, pageForeign)
 		return
 	}
 	select {
 	case f.answers <- a:
 	default:
-		show(w, http.StatusConflict, pageUsed)
+		f.show(w, http.StatusConflict, pageUsed)
 		return
 	}
 	<-f.outcome
 	switch {
 	case f.err == nil:
-		show(w, http.StatusOK, pageDone)
+		f.show(w, http.StatusOK, pageDone)
 	case errors.Is(f.err, ErrDenied):
-		show(w, http.StatusBadRequest, pageDenied)
+		f.show(w, http.StatusBadRequest, pageDenied)
 	default:
-		show(w, http.StatusBadRequest, pageFailed)
+		f.show(w, http.StatusBadRequest, pageFailed)
 	}
 }
 

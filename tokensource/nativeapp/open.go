@@ -1,6 +1,7 @@
 package nativeapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,12 +125,7 @@ func (f *program) close() error {
 }
 
 // title returns the name of the program for a text.
-func (f *program) title() string {
-	if f.name == "" {
-		return "the program"
-	}
-	return f.name
-}
+func (a *App) title() string { return cmp.Or(cleanName(a.options.Name), a.name, "the program") }
 
 // fixed refuses to change logins while the environment supplies the token.
 func (f *program) fixed() error {

@@ -3,21 +3,23 @@ package nativeapp
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"html"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // A page is what the user may see in the browser. It shows nothing of the
-// request (M12).
+// request (M12). In the text, {program} stands for the name of the program.
 type page struct{ title, text string }
 
 var (
-	pageDone    = page{"You are logged in", "You can close this page and go back to the program."}
-	pageDenied  = page{"Access was refused", "You are not logged in, and nothing was stored. You can close this page. To log in after all, start again in the program."}
-	pageFailed  = page{"The login did not succeed", "You can close this page. Go back to the program: it says why."}
-	pageForeign = page{"Not this login", "This page does not belong to the login that the program waits for. Go back to the page of the login."}
+	pageDone    = page{"You are logged in", "You can close this page and go back to {program}."}
+	pageDenied  = page{"Access was refused", "You are not logged in, and nothing was stored. You can close this page. To log in after all, start again in {program}."}
+	pageFailed  = page{"The login did not succeed", "You can close this page. Go back to {program}: it says why."}
+	pageForeign = page{"Not this login", "This page does not belong to the login that {program} waits for. Go back to the page of the login."}
 	pageNothing = page{"Nothing here", "There is nothing here."}
-	pageUsed    = page{"Received before", "This answer was received before. Go back to the program."}
+	pageUsed    = page{"Received before", "This answer was received before. Go back to {program}."}
 )
 
 // style is the style of all pages. Their policy allows this one by its hash.
@@ -32,7 +34,7 @@ var policy = func() string {
 
 // show answers with a page that has no script and loads nothing, and that is
 // not stored.
-func show(w http.ResponseWriter, status int, p page) {
+func (a *App) show(w http.ResponseWriter, status int, p page) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
@@ -41,7 +43,8 @@ func show(w http.ResponseWriter, status int, p page) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Connection", "close")
 	w.WriteHeader(status)
+	text := strings.ReplaceAll(p.text, "{program}", html.EscapeString(a.title()))
 	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"+
 		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>"+p.title+"</title><style>"+style+"</style></head>"+
-		"<body><main><h1>"+p.title+"</h1><p>"+p.text+"</p></main></body></html>\n")
+		"<body><main><h1>"+p.title+"</h1><p>"+text+"</p></main></body></html>\n")
 }

@@ -52,10 +52,15 @@ func (f *flow) askForAddress(ctx context.Context, target string) error {
 }
 
 // readAddresses reads lines until one is the answer to this login. It may go on
-// after the login, until the input ends.
+// after the login, until the next line.
 func (f *flow) readAddresses(ctx context.Context) {
 	for {
 		line, err := readLine(f.options.In)
+		select {
+		case <-f.outcome: // the browser was faster, and the line is lost: see Options.In
+			return
+		default:
+		}
 		if text := strings.TrimSpace(line); text != "" {
 			if a := f.receive(ctx, queryOf(text)); a != nil {
 				select {
@@ -70,11 +75,6 @@ func (f *flow) readAddresses(ctx context.Context) {
 			f.say("\n")
 			f.ended <- fmt.Errorf("%w, and the input has ended before the address was pasted", ErrNoBrowser)
 			return
-		}
-		select {
-		case <-f.outcome:
-			return
-		default:
 		}
 	}
 }

@@ -204,6 +204,12 @@ func TestTheAnswerComesWhileAnAddressIsAwaited(t *testing.T) {
 	if id, err := app.Login(t.Context(), &nativeapp.LoginOptions{NoBrowser: true}); err != nil || id.Subject != user {
 		t.Errorf("Login() = %+v, %v, want the user", id, err)
 	}
+	if _, err := io.WriteString(user1.in, "a line for the program\n"); err != nil { // it is lost
+		t.Error(err)
+	}
+	if strings.Contains(user1.text(), "not the address") {
+		t.Errorf("after the login the terminal shows: %s", user1.text())
+	}
 }
 
 func TestLoginByAnAddressThatFails(t *testing.T) {

@@ -20,7 +20,8 @@ const (
 	// EventEnding means that a tenth is left of the life of something on which a
 	// grant depends. Ends is when it ends. Reason is "refresh token",
 	// "authorization", "access token", or "disuse" for a grant that ends because
-	// it is not used. The user must authorize again before.
+	// it is not used. The user must authorize again before. It comes once for each
+	// end, also if less than a tenth was left when the grant was saved.
 	EventEnding tokensource.EventKind = "grant ending"
 )
 

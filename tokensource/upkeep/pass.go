@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"hash/maphash"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/authtrip/authtrip/tokensource"
@@ -15,6 +14,7 @@ import (
 type look struct {
 	last, next int64 // when it was read, and when it is to be read again; nanoseconds since 1970
 	tried      int64 // when the next refresh may be tried, after one was; otherwise zero
+	warned     bool  // its warning was due then
 }
 
 // pass looks at all grants for which something may be due. It returns false if
@@ -25,7 +25,7 @@ func (w *Worker) pass(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	var waiting []patient
+	waiting := patients{}
 	for batch := range slices.Chunk(keys, reads) {
 		if !w.take(ctx) {
 			return false
@@ -37,7 +37,7 @@ func (w *Worker) pass(ctx context.Context) bool {
 		w.saw(batch, begun)
 		for _, f := range found {
 			if p, urgent := w.look(ctx, f, begun); urgent {
-				waiting = w.most(append(waiting, p))
+				waiting.add(p, w.limit())
 			}
 		}
 	}
@@ -97,6 +97,8 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 	l := look{last: now.UnixNano(), next: now.Add(lookAgain).UnixNano(), tried: before.tried}
 	if e := endOf(f.grant, f.facts); e.warning().After(now) {
 		l.next = min(l.next, e.warning().UnixNano())
+	} else {
+		l.warned = !e.at.IsZero()
 	}
 	urgent := n.life > 0 && !now.Before(n.at) && now.UnixNano() >= l.tried && !f.grant.RetryAt.After(now)
 	if n.life > 0 {
@@ -106,18 +108,10 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 	return patient{f, n, f.grant.Obtained.Add(n.life)}, urgent
 }
 
-// warn reports that a grant ends soon, if no earlier look has done so: neither
-// this process's own, nor that of the process that worked before.
+// warn reports that a grant ends soon, if no earlier look has done so.
 func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) {
 	e := endOf(f.grant, f.facts)
-	if e.at.IsZero() || w.o.OnEvent == nil {
-		return
-	}
-	last := w.round.Done
-	if before.last > 0 {
-		last = time.Unix(0, before.last)
-	}
-	if at := e.warning(); at.After(now) || !at.After(last) {
+	if e.at.IsZero() || w.o.OnEvent == nil || e.warning().After(now) || w.warned(before, f, e.warning()) {
 		return
 	}
 	w.o.OnEvent(ctx, tokensource.Event{
@@ -126,43 +120,17 @@ func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) 
 	})
 }
 
-// most drops the grants that end last, if there are more than can be refreshed
-// before the next look. They are found again then.
-func (w *Worker) most(list []patient) []patient {
-	limit := w.o.PerMinute*int(w.o.Interval/time.Minute+1) + 1
-	if len(list) < 2*limit {
-		return list
+// warned reports whether an earlier look has given a warning that was due at
+// the given time: a look of this process, or of the process that worked before.
+//
+// A grant can be saved after the time of its warning, with tokens that another
+// program obtained. A refresh can say that an end is nearer.
+func (w *Worker) warned(before look, f found, at time.Time) bool {
+	if before.last > 0 {
+		last := time.Unix(0, before.last)
+		return before.warned && !at.After(last) && !f.grant.Saved.After(last)
 	}
-	sortPatients(list)
-	return list[:limit:limit]
-}
-
-func sortPatients(list []patient) {
-	slices.SortFunc(list, func(a, b patient) int { return a.ends.Compare(b.ends) })
-}
-
-// refresh renews grants, those that end first before the others, until the next
-// look at the names is due. One refresh that hangs does not delay the others.
-func (w *Worker) refresh(ctx context.Context, list []patient) {
-	sortPatients(list)
-	gap := time.Minute / time.Duration(w.o.PerMinute)
-	var begun sync.WaitGroup
-	defer begun.Wait()
-	for _, p := range list {
-		if inner(p.keeper).Blocked() {
-			continue
-		}
-		if !sleep(ctx, w.sent+gap-w.clock.Mono()) || w.clock.Mono() >= w.next || !w.take(ctx) {
-			return
-		}
-		w.sent = w.clock.Mono()
-		w.tried(p)
-		begun.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			_ = inner(p.keeper).Refresh(ctx, p.grant.Subject, p.grant.Obtained) // the Keeper reports it
-		})
-	}
+	return !at.After(w.round.Done) && !f.grant.Saved.Add(clockSkew).After(w.round.Done)
 }
 
 // tried notes that a refresh was begun.

@@ -17,7 +17,9 @@ import (
 // Options adjusts a [Worker]. The zero value is the safe default.
 type Options struct {
 	// PerMinute is how many refreshes the worker makes in a minute at most, for
-	// all grants together. Zero means 60, and 60,000 are the most.
+	// all grants together. A tenth of them, and at least two, may be in flight to
+	// one token endpoint, so that a server that hangs delays no other. Zero means
+	// 60, and 60,000 are the most.
 	PerMinute int
 
 	// Interval is the time between two looks at the names of all grants, and so
@@ -58,7 +60,9 @@ type Worker struct {
 	*turn
 	o      Options
 	stop   context.CancelFunc
-	closed sync.WaitGroup // the goroutine
+	closed sync.WaitGroup // the goroutine, and the refreshes that it has begun
+
+	sending sending
 
 	// Only run and what it calls use the rest.
 

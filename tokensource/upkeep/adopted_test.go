@@ -1,0 +1,110 @@
+package upkeep_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/authtrip/authtrip/tokensource/grant"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
+	"github.com/authtrip/authtrip/tokensource/upkeep"
+)
+
+// adopt saves a token of 60 days that ends in three days, so that its warning
+// was due three days ago.
+func (w *world) adopt(k *grant.Keeper) {
+	w.Helper()
+	user := oauthtest.DefaultUser().ID
+	access, _, err := w.IssueToken(user, w.client.ClientID(), "read")
+	if err != nil {
+		w.Fatal(err)
+	}
+	tok := &oauth2.Token{AccessToken: access, TokenType: "bearer", Expiry: time.Now().Add(3 * day), ExpiresIn: int64(60 * day / time.Second)}
+	if _, err := k.Save(w.Context(), user, tok); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// A grant that is saved when the time of its warning has passed gets one
+// warning, whatever was there before and whichever processes work.
+func TestAWarningOfAGrantThatWasAdoptedLate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before   func(w *world, k *grant.Keeper)
+		warnings int
+	}{
+		"while a process works": {func(w *world, k *grant.Keeper) {
+			w.start(nil, k)
+			time.Sleep(35 * time.Minute)
+			w.adopt(k)
+		}, 1},
+		"before any process worked": {func(w *world, k *grant.Keeper) {
+			w.adopt(k)
+			time.Sleep(time.Hour)
+			w.start(nil, k)
+		}, 1},
+		"between two processes": {func(w *world, k *grant.Keeper) {
+			first := w.start(nil, k)
+			time.Sleep(35 * time.Minute)
+			_ = first.Close()
+			w.adopt(k)
+			time.Sleep(time.Minute)
+			w.start(nil, w.keeper())
+		}, 1},
+		"over a grant of which the user was warned": {func(w *world, k *grant.Keeper) {
+			w.adopt(k)
+			w.start(nil, k)
+			time.Sleep(35 * time.Minute)
+			w.adopt(k)
+		}, 2},
+		"and processes that come and go": {func(w *world, k *grant.Keeper) {
+			w.adopt(k)
+			for range 20 {
+				worker := w.start(nil, k)
+				time.Sleep(47 * time.Minute)
+				_ = worker.Close()
+			}
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := plain(0)
+				p.RefreshTokens.None = true
+				w := newWorld(t, p)
+				tt.before(w, w.keeper())
+				time.Sleep(3 * day)
+				warnings := w.saw(upkeep.EventEnding)
+				if len(warnings) != tt.warnings {
+					t.Fatalf("until the end there were %d warnings, want %d", len(warnings), tt.warnings)
+				}
+				if e := warnings[0]; e.Reason != "access token" || !e.Time.Before(e.Ends) {
+					t.Errorf("the warning is of the %s, at %v of %v", e.Reason, e.Time, e.Ends)
+				}
+			})
+		})
+	}
+}
+
+// A refresh says that the authorization ends sooner than the login said, so
+// that the time of the warning has passed.
+func TestAWarningOfAnEndThatMovedNearer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(0))
+		k := w.keeper()
+		user := oauthtest.DefaultUser().ID
+		w.login(k, user, "authorization_expires_at=2400h")
+		w.start(nil, k)
+		time.Sleep(50*day + time.Hour)
+		w.Set(func(k *oauthtest.Knobs) {
+			k.Token.ExtraJSON = map[string]any{"authorization_expires_in": int64(2 * day / time.Second)}
+		})
+		if _, err := k.Source(user).Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * day)
+		if n := len(w.saw(upkeep.EventEnding)); n != 1 {
+			t.Errorf("until an end that moved from 100 days to 52 there were %d warnings, want 1", n)
+		}
+	})
+}
