@@ -40,8 +40,8 @@ func (c *Clock) Now() (wall time.Time, mono time.Duration) {
 	return now.Round(0), now.Sub(c.origin)
 }
 
-// Moment returns both clocks, as Now does. Every request reads them so: it takes
-// as long as reading the clocks of the machine does, and no longer.
+// Moment returns both clocks, as Now does. Every request reads them in this
+// way, because it takes little more time than time.Now does.
 func (c *Clock) Moment() Moment {
 	if c.read != nil {
 		wall, mono := c.read()
