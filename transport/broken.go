@@ -42,7 +42,7 @@ var quoting = []string{
 // unquoted returns err without the text of net/http about bytes that it could
 // not parse, and without any text that contains the token of the request.
 func unquoted(err error, how carrier) error {
-	if err == nil || how.failed() {
+	if how.failed() {
 		return err
 	}
 	text := err.Error()

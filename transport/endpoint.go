@@ -48,6 +48,17 @@ func endpointsOf(src tokensource.Source, o *Options) (endpoints, error) {
 // cleaned returns a path as the endpoint that a server may take it for.
 func cleaned(p string) string { return path.Clean("/" + p) }
 
+// mark notes at which of the origins there are endpoints. At the others no
+// request has to be compared with the endpoints.
+func (s endpoints) mark(allowed origins) {
+	for i := range allowed {
+		o := &allowed[i]
+		o.mixed = slices.ContainsFunc(s, func(e endpoint) bool {
+			return e.origin.scheme == o.scheme && e.origin.host == o.host && e.origin.port == o.port
+		})
+	}
+}
+
 // has reports whether u is one of the endpoints. Most paths are clean, so that
 // a comparison costs some nanoseconds.
 func (s endpoints) has(u *url.URL) bool {
@@ -68,7 +79,8 @@ func (s endpoints) has(u *url.URL) bool {
 
 // sendsTokenTo reports whether req gets a token.
 func (c *core) sendsTokenTo(req *http.Request) bool {
-	return c.origins.has(req.URL) && !c.endpoints.has(req.URL) && !ownRequest(req)
+	o := c.origins.of(req.URL)
+	return o != nil && (!o.mixed || !c.endpoints.has(req.URL)) && !ownRequest(req)
 }
 
 // ownRequest reports whether package oauth made req, or a function that

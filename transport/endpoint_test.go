@@ -81,6 +81,28 @@ func TestT9_EndpointsGetNoToken(t *testing.T) {
 	}
 }
 
+// An origin and the endpoint there may be spelled in two ways.
+func TestT9_AnEndpointAtAnOriginInAnotherSpelling(t *testing.T) {
+	for _, tt := range []struct{ origin, endpoint string }{
+		{"https://api.example", "https://API.example:443/token"},
+		{"https://api.example:443", "https://api.example/token"},
+		{"https://API.example:443", "https://api.example/token"},
+		{"https://api.example:8443", "https://api.example:8443/token"},
+		{"http://localhost", "http://localhost:80/token"},
+		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/token"},
+	} {
+		src := &scopedSource{fakeSource: newSource(), endpoints: []string{tt.endpoint}}
+		base := &script{answers: []answer{ok200}}
+		rt := newTransport(t, src, base, transport.Options{Origins: []string{tt.origin}})
+		for _, url := range []string{tt.origin + "/token", tt.endpoint, tt.origin + "/me"} {
+			roundTrip(t, rt, newRequest(t, "POST", url, nil))
+		}
+		if got := base.auths(); got != ", , Bearer tok-1" {
+			t.Errorf("endpoint %s, origin %s: Authorization at two spellings of the endpoint and at /me = %q, want one at /me", tt.endpoint, tt.origin, got)
+		}
+	}
+}
+
 // An endpoint's request passes as it is: the very same request reaches the
 // base.
 func TestT9_TheRequestIsNotEvenCopied(t *testing.T) {

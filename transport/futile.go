@@ -27,7 +27,7 @@ const (
 // It is safe for concurrent use.
 type futile struct {
 	seed maphash.Seed
-	n    atomic.Int64 // of pauses, so that a request costs one look if there are none
+	n    atomic.Int64 // of pauses
 
 	mu     sync.Mutex // guards pauses
 	pauses map[uint64]futilePause
@@ -42,6 +42,9 @@ func newFutile() *futile {
 	return &futile{seed: maphash.MakeSeed(), pauses: map[uint64]futilePause{}}
 }
 
+// none reports that no resource is remembered. It costs one atomic load.
+func (f *futile) none() bool { return f.n.Load() == 0 }
+
 // key names a resource and a token.
 func (f *futile) key(req *http.Request, tok *oauth2.Token) uint64 {
 	return maphash.Comparable(f.seed, [...]string{req.Method, req.URL.Host, req.URL.Path, tok.AccessToken})
@@ -49,7 +52,7 @@ func (f *futile) key(req *http.Request, tok *oauth2.Token) uint64 {
 
 // paused reports whether no renewal should follow the rejection of tok.
 func (f *futile) paused(req *http.Request, tok *oauth2.Token) bool {
-	if f.n.Load() == 0 || tok == nil {
+	if f.none() || tok == nil {
 		return false
 	}
 	key := f.key(req, tok)
@@ -62,7 +65,7 @@ func (f *futile) paused(req *http.Request, tok *oauth2.Token) bool {
 // renewed notes what came of a replay: whether the resource accepted fresh,
 // which replaced sent.
 func (f *futile) renewed(req *http.Request, sent, fresh *oauth2.Token, accepted bool) {
-	if accepted && f.n.Load() == 0 {
+	if accepted && f.none() {
 		return
 	}
 	old, key := f.key(req, sent), f.key(req, fresh)
@@ -82,9 +85,6 @@ func (f *futile) renewed(req *http.Request, sent, fresh *oauth2.Token, accepted 
 
 // accepted notes that the resource accepted tok.
 func (f *futile) accepted(req *http.Request, tok *oauth2.Token) {
-	if f.n.Load() == 0 || tok == nil {
-		return
-	}
 	key := f.key(req, tok)
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -72,11 +72,8 @@ func (b *keptBody) reopen() (io.ReadCloser, bool) {
 	return b.current, true
 }
 
-// release lets the body be closed. Nil is allowed.
+// release lets the body be closed.
 func (b *keptBody) release() {
-	if b == nil {
-		return
-	}
 	b.mu.Lock()
 	b.released = true
 	now := b.current.closed

@@ -109,6 +109,7 @@ func New(src tokensource.Source, o *Options) (*Transport, error) {
 	if c.endpoints, err = endpointsOf(src, o); err != nil {
 		return nil, err
 	}
+	c.endpoints.mark(c.origins)
 	if c.retry, err = newRetrier(o.Retry, c.limits); err != nil {
 		return nil, err
 	}

@@ -18,21 +18,25 @@ type origins []origin
 type origin struct {
 	scheme, host, port string
 	authority          string // host and port as URLs usually have them: compared first
+	mixed              bool   // an endpoint that gets no token is at this origin too
 }
 
 // has reports whether u is at one of the origins. It fails closed: a host in
 // another spelling, such as Unicode or with a trailing dot, is another host,
 // and an opaque URL is nowhere, since it may name a second host.
-func (s origins) has(u *url.URL) bool {
+func (s origins) has(u *url.URL) bool { return s.of(u) != nil }
+
+// of returns the origin of u, or nil if it is none of them.
+func (s origins) of(u *url.URL) *origin {
 	if u == nil || u.Opaque != "" {
-		return false
+		return nil
 	}
 	for i := range s {
 		if s[i].at(u) {
-			return true
+			return &s[i]
 		}
 	}
-	return false
+	return nil
 }
 
 // at reports whether u, which is not opaque, is at o.

@@ -91,7 +91,9 @@ func (c *core) accepted(req *http.Request, resp *http.Response, tok *oauth2.Toke
 	if resp == nil || resp.StatusCode >= 400 || tok == nil {
 		return
 	}
-	c.futile.accepted(req, tok)
+	if !c.futile.none() {
+		c.futile.accepted(req, tok)
+	}
 	if c.ready != nil {
 		c.ready.Accepted(req.Context(), tok, false)
 	}

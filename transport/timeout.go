@@ -24,9 +24,6 @@ func (timeoutError) Temporary() bool { return true }
 // timed returns err such that its Timeout method tells the truth. The context
 // is that of the request.
 func timed(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
 	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() {
 		return err
 	}

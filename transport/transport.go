@@ -69,7 +69,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	body, kept := c.keepBody(req)
-	defer kept.release()
+	if kept != nil {
+		defer kept.release()
+	}
 	var resp *http.Response
 	var err error
 	if c.authorizer != nil && c.ready == nil {
@@ -77,7 +79,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else {
 		resp, err = c.bearer(req, body, kept)
 	}
-	return resp, timed(req.Context(), err)
+	if err != nil {
+		err = timed(req.Context(), err)
+	}
+	return resp, err
 }
 
 // bearer sends req with a Bearer token, renews a token that is rejected, and
@@ -146,5 +151,8 @@ func (c *core) send(req *http.Request, body io.ReadCloser, how carrier) (*http.R
 			withoutBadLocation(resp, how)
 		}
 	}
-	return resp, unquoted(err, how)
+	if err != nil {
+		err = unquoted(err, how)
+	}
+	return resp, err
 }

@@ -183,8 +183,7 @@ type Options[R any] struct {
 	Limit int           // grants kept at most; below one means one
 	Idle  time.Duration // how long an unused grant is kept at least
 
-	// Now reads both clocks. Nil means the clocks of this machine.
-	Now func() Moment
+	Clock *clock.Clock // nil means the clocks of this machine
 
 	// Same reports that two records hold one token set. A server may issue an
 	// access token again in a later set. Nil means that two records with one access
@@ -213,7 +212,6 @@ type memory[R any] struct {
 	seed  maphash.Seed
 	bits  uint64        // the bits of a subject's hash that are used: all of them
 	last  atomic.Uint32 // the space that was made last
-	start time.Time
 	o     Options[R]
 
 	mu     sync.Mutex           // guards what follows and every change of the table; never held across I/O
@@ -234,9 +232,12 @@ func New[R any](o Options[R]) *Cache[R] {
 	if o.Same == nil {
 		o.Same = func(_, _ *R) bool { return true }
 	}
+	if o.Clock == nil {
+		o.Clock = clock.Machine()
+	}
 	o.Limit = max(1, o.Limit)
 	c := &Cache[R]{memory: &memory[R]{
-		seed: maphash.MakeSeed(), bits: math.MaxUint64, keyBits: math.MaxUint64, start: time.Now(), o: o,
+		seed: maphash.MakeSeed(), bits: math.MaxUint64, keyBits: math.MaxUint64, o: o,
 		places: map[uint64]*Place[R]{}, ops: map[string][]*Op[R]{},
 	}}
 	c.table.Store(&table[R]{make([]slot[R], leastSlots)})
@@ -254,13 +255,7 @@ func (c *Cache[R]) Beside() *Cache[R] {
 }
 
 // Now returns the present Moment.
-func (c *memory[R]) Now() Moment {
-	if c.o.Now != nil {
-		return c.o.Now()
-	}
-	now := time.Now()
-	return Moment{Mono: now.Sub(c.start), Wall: now.UnixNano()}
-}
+func (c *memory[R]) Now() Moment { return c.o.Clock.Moment() }
 
 // Fresh returns the grant of a subject if its token may be used at once: it
 // has not expired, and neither a read of the store nor a refresh is due.

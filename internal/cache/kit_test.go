@@ -8,6 +8,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/internal/cache"
+	"github.com/authtrip/authtrip/internal/clock"
 )
 
 // record stands for the engine's record. Records with a serial show their
@@ -19,21 +20,23 @@ type record struct {
 
 func newer(a, b *record) bool { return a.serial > b.serial && b.serial > 0 }
 
-// clock is two clocks that a test moves.
-type clock struct{ now cache.Moment }
+// clocks are two clocks that a test moves.
+type clocks struct{ now cache.Moment }
 
-func (c *clock) sleep(d time.Duration) { c.now = c.now.Add(d) }
+func (c *clocks) sleep(d time.Duration) { c.now = c.now.Add(d) }
+
+func (c *clocks) read() (time.Time, time.Duration) { return time.Unix(0, c.now.Wall), c.now.Mono }
 
 // world is a cache with clocks of its own.
 type world struct {
 	*cache.Cache[record]
-	clock clock
+	clock clocks
 }
 
 func newWorld(limit int) *world {
-	w := &world{clock: clock{cache.Moment{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()}}}
+	w := &world{clock: clocks{cache.Moment{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()}}}
 	w.Cache = cache.New(cache.Options[record]{
-		Limit: limit, Idle: 10 * time.Minute, Now: func() cache.Moment { return w.clock.now }, Newer: newer,
+		Limit: limit, Idle: 10 * time.Minute, Clock: clock.New(w.clock.read), Newer: newer,
 	})
 	return w
 }

@@ -40,6 +40,17 @@ func (c *Clock) Now() (wall time.Time, mono time.Duration) {
 	return now.Round(0), now.Sub(c.origin)
 }
 
+// Moment returns both clocks, as Now does. Every request reads them in this
+// way, because it takes little more time than time.Now does.
+func (c *Clock) Moment() Moment {
+	if c.read != nil {
+		wall, mono := c.read()
+		return Moment{Mono: mono, Wall: wall.UnixNano()}
+	}
+	now := time.Now()
+	return Moment{Mono: now.Sub(c.origin), Wall: now.UnixNano()}
+}
+
 // Wall returns the wall clock, without Go's monotonic part.
 func (c *Clock) Wall() time.Time {
 	wall, _ := c.Now()

@@ -20,6 +20,9 @@ func TestMachine(t *testing.T) {
 		if c.Wall() != wall || c.Mono() != mono {
 			t.Errorf("Wall(), Mono() = %v, %v, want what Now returns", c.Wall(), c.Mono())
 		}
+		if want := (clock.Moment{Mono: mono, Wall: wall.UnixNano()}); c.Moment() != want {
+			t.Errorf("Moment() = %v, want %v", c.Moment(), want)
+		}
 	})
 }
 
@@ -42,5 +45,8 @@ func TestNew(t *testing.T) {
 	c := clock.New(func() (time.Time, time.Duration) { return at, time.Hour })
 	if wall, mono := c.Now(); !wall.Equal(at) || mono != time.Hour {
 		t.Errorf("Now() = %v, %v, want %v, 1h", wall, mono, at)
+	}
+	if want := (clock.Moment{Mono: time.Hour, Wall: at.UnixNano()}); c.Moment() != want {
+		t.Errorf("Moment() = %v, want %v", c.Moment(), want)
 	}
 }

@@ -76,7 +76,7 @@ func newCommon(store storage.Store, o *Options) *common {
 	c := &common{
 		store:       &timed.Store{Store: store, Timeout: o.StoreTimeout},
 		clock:       o.Clock,
-		cache:       cache.New(cache.Options[lease.Record]{Limit: o.CacheSize, Idle: cacheIdle, Now: o.moment(), Same: sameSet, Newer: newer}),
+		cache:       cache.New(cache.Options[lease.Record]{Limit: o.CacheSize, Idle: cacheIdle, Clock: o.Clock, Same: sameSet, Newer: newer}),
 		changes:     new(changes.Feed),
 		refreshes:   gate.NewShares(maxRefreshes, maxRefreshes/2, maxRefreshes/4),
 		revocations: gate.NewShares(4*maxRevocations, 2*maxRevocations, maxRevocations),

@@ -360,18 +360,6 @@ func (o *Options) withDefaults() Options {
 	return d
 }
 
-// moment returns the clocks for the cache. Nil means the clocks of the machine,
-// which the cache reads faster by itself.
-func (o *Options) moment() func() cache.Moment {
-	if o.Clock == nil {
-		return nil
-	}
-	return func() cache.Moment {
-		wall, mono := o.Clock.Now()
-		return cache.Moment{Mono: mono, Wall: wall.UnixNano()}
-	}
-}
-
 func orElse[T comparable](value *T, fallback T) {
 	var zero T
 	if *value == zero {
