@@ -201,7 +201,7 @@ type Options struct {
 	// At most 256 refreshes and 64 revocations are in flight for all. One Keeper
 	// takes no more than a quarter of these, and the Keepers with one token
 	// endpoint no more than a half, if there is another endpoint. Each endpoint
-	// then has 8 refreshes and 4 revocations beside. So it goes on however many
+	// then has two refreshes and one revocation beside. So it goes on however many
 	// other servers hang.
 	//
 	// The store must be that of With, and CacheSize, StoreTimeout, DueInterval and
@@ -263,8 +263,8 @@ const (
 	cacheIdle      = 10 * time.Minute // how long a grant that nobody uses stays in memory
 	maxRevocations = 16               // in flight at once, for logouts and in the background
 	maxRefreshes   = 256              // in flight at once; the others wait
-	ownRevocations = 4                // in flight beside, for each of several servers
-	ownRefreshes   = 8                // the same
+	ownRevocations = 1                // in flight beside, for each of several servers: there may be thousands
+	ownRefreshes   = 2                // the same
 
 	leaseMargin = 10 * time.Second // between the end of the request and the end of the intent: the time to write
 	clockSkew   = 30 * time.Second // how far the wall clocks of two hosts may differ
