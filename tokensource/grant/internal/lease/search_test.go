@@ -8,8 +8,8 @@ import (
 
 // search explores a graph breadth first, so that its traces are the shortest.
 // It keeps 8 bytes of a state for the traces, and 8 bytes for the set of those
-// that were seen: a hash of 63 bits in place of the state. Of 60 million
-// states, the chance that any is taken for another one is one in 5,000. The
+// that were seen: a hash of 63 bits in place of the state. Of 120 million
+// states, the chance that any is taken for another one is one in 1,300. The
 // seed of the hash is another one in every run.
 type search struct {
 	table   []uint64 // open addressing; 0 is free
