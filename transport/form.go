@@ -2,6 +2,7 @@ package transport
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -28,8 +29,9 @@ func formOf(facts tokensource.APIFacts) *form {
 }
 
 // stamp returns a copy of req that carries body, the token of the Bearer value
-// auth, and the headers of the API. It does not modify req (T1). An
-// Authorization header of the caller's is not sent in any case (T2).
+// auth, and the headers of the API. It does not modify req (T1). The caller's own
+// Authorization header is not sent (T2). Neither is a header of the caller's
+// under the name that carries the token.
 func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.Request {
 	r := unstamped(req, body)
 	f.complete(r.Header)
@@ -43,6 +45,7 @@ func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.R
 	case f.scheme != "":
 		value = f.scheme + " " + token
 	}
+	maps.DeleteFunc(r.Header, func(key string, _ []string) bool { return strings.EqualFold(key, name) })
 	r.Header[name] = []string{value}
 	return r
 }
@@ -50,8 +53,18 @@ func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.R
 // complete adds the headers that a request to the API lacks.
 func (f *form) complete(header http.Header) {
 	for name, value := range f.headers {
-		if _, ok := header[name]; !ok {
+		if !has(header, name) {
 			header[name] = []string{value}
 		}
 	}
+}
+
+// has reports whether a header is there, under a key in any case.
+func has(header http.Header, name string) bool {
+	for key := range header {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
 }
