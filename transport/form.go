@@ -29,9 +29,9 @@ func formOf(facts tokensource.APIFacts) *form {
 }
 
 // stamp returns a copy of req that carries body, the token of the Bearer value
-// auth, and the headers of the API. It does not modify req (T1). The caller's own
-// Authorization header is not sent (T2). Neither is a header of the caller's
-// under the name that carries the token.
+// auth, and the headers of the API. It does not modify req (T1). The caller's
+// own Authorization header is not sent (T2). Neither is a header of the
+// caller's under the name that carries the token.
 func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.Request {
 	r := unstamped(req, body)
 	f.complete(r.Header)

@@ -6,10 +6,11 @@ import (
 )
 
 // Shares are the places of a Gate for several parties, such as the clients of
-// an app (G10). Each party belongs to a group, such as that of a token endpoint.
-// A party, or a group, whose server hangs does not take all places from the
-// others, and however many groups hang, each of the others has its Reserved
-// places (G17). Make them with NewShares. They are safe for concurrent use.
+// an app (G10). Each party belongs to a group, such as the clients of one token
+// endpoint. A party, or a group, whose server hangs does not take all places
+// from the others, and however many groups hang, each of the others has its
+// Reserved places (G17). Make them with NewShares. They are safe for concurrent
+// use.
 type Shares struct {
 	// Always says that one party alone may not take more than its share either. It
 	// is set before the first Join.
