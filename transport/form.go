@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/oauth2"
+
 	"github.com/authtrip/authtrip/tokensource"
 )
 
@@ -35,6 +37,13 @@ func formOf(facts tokensource.APIFacts) *form {
 func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.Request {
 	r := unstamped(req, body)
 	f.complete(r.Header)
+	f.place(r.Header, auth)
+	return r
+}
+
+// place adds the token of the Bearer value auth. It replaces every header of
+// the same name.
+func (f *form) place(header http.Header, auth string) {
 	token := strings.TrimPrefix(auth, "Bearer ")
 	name, value := f.tokenHeader, token
 	switch {
@@ -45,9 +54,17 @@ func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.R
 	case f.scheme != "":
 		value = f.scheme + " " + token
 	}
-	maps.DeleteFunc(r.Header, func(key string, _ []string) bool { return strings.EqualFold(key, name) })
-	r.Header[name] = []string{value}
-	return r
+	maps.DeleteFunc(header, func(key string, _ []string) bool { return strings.EqualFold(key, name) })
+	header[name] = []string{value}
+}
+
+// move puts the token of a request that a RequestAuthorizer has authorized
+// where the API wants it, if it is sent as a Bearer token.
+func (f *form) move(header http.Header, tok *oauth2.Token) {
+	if auth := header.Get(authorization); auth == "Bearer "+tok.AccessToken {
+		header.Del(authorization)
+		f.place(header, auth)
+	}
 }
 
 // complete adds the headers that a request to the API lacks.
