@@ -167,7 +167,7 @@ func TestT10_AnOriginOfAGrantInAStack(t *testing.T) {
 		below := newTransport(t, grantSource{newSource(), na1}, base, transport.Options{OnEvent: inner.on})
 		rt := newTransport(t, newSource(), below, transport.Options{OnEvent: outer.on, Strict: true})
 		req := newRequest(t, "GET", tt.url, nil)
-		resp, err := rt.RoundTrip(req.WithContext(named(req.Context(), "7")))
+		resp, err := rt.RoundTrip(req.WithContext(named(req.Context(), "8")))
 		got := "refused"
 		if err == nil {
 			resp.Body.Close()
