@@ -332,7 +332,10 @@ func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
 	if l.connects() && !k.claimed {
 		return l.giveUp(ctx, k, errLate)
 	}
-	err := l.save(ctx, k)
+	var err error
+	if k.epoch == "" {
+		err = l.save(ctx, k)
+	}
 	switch {
 	case err == nil:
 		if l.connects() {
