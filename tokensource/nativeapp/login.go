@@ -117,7 +117,7 @@ type settling struct {
 	user     provider.Identity
 	verified string // the subject that an ID token names
 	repeated bool   // an earlier try may have stored the grant
-	added    bool   // this login has added the account
+	added    bool   // this login has added the account, and removes it if it fails
 }
 
 func (s *settling) settle(ctx context.Context) error {
@@ -130,7 +130,8 @@ func (s *settling) settle(ctx context.Context) error {
 	// a grant is left, and no grant that nobody knows of.
 	added := false
 	err := s.change(ctx, func(l *accounts) error {
-		added = l.of(s.user.Subject) == nil
+		a := l.of(s.user.Subject)
+		added = a == nil || a.Leaving != "" // or taken over from a login that failed
 		return l.add(s.user, s.options.Account)
 	})
 	if err != nil {

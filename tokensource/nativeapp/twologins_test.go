@@ -219,3 +219,55 @@ func TestALoginWhoseListCannotBeReadAfterItsGrantWasStored(t *testing.T) {
 		wantAccounts(w, "in the next run", w.process(shared).app, user, user, user)
 	})
 }
+
+// A login has failed, and has marked the account that it is about to remove,
+// when another login of the user begins. The first process goes on later, or
+// dies. An account is left if, and only if, there is a grant.
+func TestALoginAfterAnotherOneHasMarkedItsAccount(t *testing.T) {
+	for name, tt := range map[string]struct{ dies, fails bool }{
+		"the first goes on, and the second fails":    {false, true},
+		"the first goes on, and the second succeeds": {false, false},
+		"the first dies, and the second fails":       {true, true},
+		"the first dies, and the second succeeds":    {true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.registered()
+				shared := storage.NewMemory()
+				first, second := w.process(shared), w.process(shared)
+				first.fails, second.fails = true, tt.fails
+				another := func() {
+					second.begin(t.Context())
+					second.known.happens()
+					second.finish()
+				}
+				first.view.before = func(key string) error {
+					err := first.before(key)
+					if tt.dies && first.lists == 3 {
+						return errors.New("this process is dead")
+					}
+					return err
+				}
+				if !tt.dies {
+					first.changes = map[int]func(){3: another}
+				}
+				first.begin(t.Context())
+				first.known.happens()
+				first.finish()
+				if tt.dies {
+					another()
+				}
+				if failed := second.err != nil; failed != tt.fails {
+					t.Errorf("the second login = %v, want a failure: %t", second.err, tt.fails)
+				}
+				later := w.process(shared).app
+				if tt.fails {
+					wantAccounts(w, "afterwards", later, "", "")
+					return
+				}
+				wantAccounts(w, "afterwards", later, user, user, user)
+			})
+		})
+	}
+}
