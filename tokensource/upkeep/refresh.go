@@ -94,7 +94,7 @@ func (w *Worker) refresh(ctx context.Context, servers patients) {
 func (w *Worker) first(servers patients) (p patient, ok bool) {
 	var best string
 	for name, own := range servers {
-		for len(own) > 0 && inner(own[0].keeper).Blocked() {
+		for len(own) > 0 && inner(own[0].keeper).Pauses() {
 			own = own[1:]
 		}
 		if servers[name] = own; len(own) == 0 {
