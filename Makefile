@@ -24,10 +24,9 @@ test: ## Check everything, fastest first: this is what CI runs
 	@.ci/step "tools" $(MAKE) -s tools
 	@$(BESIDE) test-node test-vet test-lint
 	@.ci/step "go test" .ci/gotest -timeout 20m $(RACE) -p 3 -skip '$(EXPLORES)|$(CROWDS)' $$(go list work | grep -vE '$(READERS)|internal/fleet') # many wait for a disk or a server
-	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet # alone: it starts many processes
+	@$(BESIDE) test-fleet test-fuzz
 	@.ci/step "simulation, a minute of it" .ci/proof -run '^TestSeeds' ./internal/simulation -for 60s
 	@$(BESIDE) test-alone test-release
-	@.ci/step "fuzz, a look" .ci/fuzz 500x # the corpora are tests already
 
 test-node:
 	@.ci/step "Node, and what it runs" .ci/deps node
@@ -43,6 +42,12 @@ test-lint:
 	@.ci/step "exploration, half a minute of it" .ci/proof -run '$(EXPLORES)' ./tokensource/grant/internal/lease
 	@.ci/step "crowds, and counts of allocations" .ci/proof -p 1 -run '$(CROWDS)|$(COUNTS)' ./tokensource/grant ./tokensource/jose ./tokensource/upkeep ./transport
 	@.ci/step "the source and the pages" .ci/gotest $$(go list work | grep -E '$(READERS)')
+
+test-fleet: # it waits for its processes more than it computes
+	@.ci/step "fleets of processes" .ci/gotest -timeout 20m $(RACE) ./internal/fleet
+
+test-fuzz:
+	@.ci/step "fuzz, a look" .ci/fuzz 500x # the corpora are tests already
 
 test-alone:
 	@.ci/step "each module alone" .ci/alone
@@ -98,4 +103,4 @@ tools: .bin/golangci-lint ## Build the tools that every check needs into .bin
 .bin/golangci-lint .bin/govulncheck .bin/cyclonedx-gomod: .ci/tools/go.mod .ci/tools/go.sum
 	@cd .ci/tools && GOWORK=off go build -o ../../.bin/ $(TOOL)
 
-.PHONY: help test test-node test-vet test-lint test-alone test-release lint tidy fuzz fleet explore simulate mutate bench mcp quickstart vuln sbom tools
+.PHONY: help test test-node test-vet test-lint test-fleet test-fuzz test-alone test-release lint tidy fuzz fleet explore simulate mutate bench mcp quickstart vuln sbom tools

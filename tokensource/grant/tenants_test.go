@@ -157,9 +157,9 @@ func TestG17_FourServersThatHangAndOneThatWorks(t *testing.T) {
 				tok := w.issuedBy(server, slow, user)
 				callers.Go(func() { _, _ = slow.Source(user).Renew(ctx, tok) })
 				if j < 30 {
-					user += "-leaves"
-					w.issuedBy(server, slow, user)
-					callers.Go(func() { _ = slow.Logout(ctx, user) })
+					leaves := user + "-leaves"
+					w.issuedBy(server, slow, leaves)
+					callers.Go(func() { _ = slow.Logout(ctx, leaves) })
 				}
 			}
 		}
