@@ -153,7 +153,7 @@ func TestAWarningOfAGrantThatWasSavedInTheFuture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ahead.Close()
+		defer func() { _ = ahead.Close() }()
 		w.adopt(ahead)
 		w.start(&upkeep.Options{Interval: time.Hour}, w.keeper())
 		time.Sleep(3 * day)
