@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -189,6 +190,43 @@ func TestTwoLoginsOfOneUserAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A user has logged out, and the server has not confirmed it. The next login of
+// the user fails. The user is logged out as before, and the logout is repeated.
+func TestALoginThatFailsAfterALogoutThatWasNotConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.registered()
+		shared := storage.NewMemory()
+		first, second := w.process(shared), w.process(shared)
+		first.known.happens()
+		first.begin(t.Context())
+		first.finish()
+		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503}, -1)
+		if err := first.app.Logout(t.Context()); err == nil {
+			t.Fatal("Logout() while the server fails = nil, want an error")
+		}
+		w.fake.ClearFaults()
+		second.fails = true
+		second.known.happens()
+		second.begin(t.Context())
+		second.finish()
+		if second.err == nil {
+			t.Error("Device() with a store that takes no grant = nil, want an error")
+		}
+		later := w.process(shared)
+		wantAccounts(w, "after the login that failed", later.app, "", "")
+		later.writes.happens()
+		if err := later.app.Logout(t.Context()); err != nil {
+			t.Errorf("Logout() again = %v, want none", err)
+		}
+		for _, g := range w.fake.Grants() {
+			if g.Ended == "" || g.LiveRefresh > 0 {
+				t.Error("the server honours a grant of a user who has logged out")
+			}
+		}
+	})
 }
 
 // The store fails for a day after it has taken the grant. The tokens are those
