@@ -70,7 +70,7 @@ fuzz: ## Run every fuzz target for FUZZTIME
 fleet: ## Run the fleets of processes at full scale: 10 minutes
 	AUTHTRIP_FLEET=full go test -count=1 -v -timeout 30m ./internal/fleet
 
-explore: ## Visit every state of the models: two hours and a half, up to 8 GiB
+explore: ## Visit every state of the models: two and a half hours, up to 8 GiB
 	@GOMEMLIMIT=8GiB AUTHTRIP_EXPLORE=all .ci/proof -timeout 6h -run '$(EXPLORES)' ./tokensource/grant/internal/lease
 
 simulate: ## Simulate SEEDS seeds from FROM, each in all profiles

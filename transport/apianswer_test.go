@@ -3,6 +3,7 @@ package transport_test
 import (
 	"maps"
 	"net/http"
+	"reflect"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -82,6 +83,24 @@ func TestHeadersOfTheFacts(t *testing.T) {
 		if req.Header.Get("Authorization") != tt.own.Get("Authorization") {
 			t.Errorf("%s: the caller's request was modified", tt.name)
 		}
+	}
+}
+
+// A program may write names of headers in any case. A request has one token and
+// one value of each header that the facts name, also then.
+func TestT2_AHeaderOfTheFactsInAnotherCase(t *testing.T) {
+	facts := tokensource.APIFacts{TokenHeader: "X-Shopify-Access-Token", Headers: map[string]string{"Notion-Version": "1"}}
+	own := http.Header{"x-shopify-access-token": {"own"}, "X-SHOPIFY-ACCESS-TOKEN": {"own"}, "AUTHORIZATION": {"own"}, "notion-version": {"2"}}
+	base := &script{answers: []answer{ok200}}
+	req := newRequest(t, "GET", api, nil)
+	maps.Copy(req.Header, own)
+	roundTrip(t, newTransport(t, newSource(), base, transport.Options{API: &facts}), req)
+	want := http.Header{"X-Shopify-Access-Token": {"tok-1"}, "notion-version": {"2"}}
+	if got := base.sent[0].header; !reflect.DeepEqual(got, want) {
+		t.Errorf("headers %v were sent as %v, want %v", own, got, want)
+	}
+	if !reflect.DeepEqual(req.Header, own) {
+		t.Errorf("the caller's request has headers %v, want %v", req.Header, own)
 	}
 }
 

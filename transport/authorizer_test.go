@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/bearer"
 	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/transport"
 )
@@ -192,5 +194,39 @@ func TestAnAuthorizedRequestIsACopy(t *testing.T) {
 	}
 	if resp.Request != req || req.Header.Get("DPoP") != "" || req.Header.Get("Authorization") != "Basic mine too" || len(req.Header) != 2 {
 		t.Errorf("the caller's request is now %v", req.Header)
+	}
+}
+
+// readySource is an engine whose token is a Bearer token until it is renewed.
+// Then it has one that is bound to a key.
+type readySource struct{ *provingSource }
+
+func (s readySource) ReadyFor(any) bearer.Ready { return s }
+
+func (s readySource) Authorization(ctx context.Context) (*oauth2.Token, string, error) {
+	tok, err := s.Token(ctx)
+	return tok, "Bearer " + tok.AccessToken, err
+}
+
+func (readySource) Accepted(context.Context, *oauth2.Token, bool) {}
+
+func (s readySource) Renew(ctx context.Context, rejected *oauth2.Token) (*oauth2.Token, error) {
+	tok, err := s.provingSource.Renew(ctx, rejected)
+	tok.TokenType = "DPoP"
+	return tok, err
+}
+
+// The headers of the facts are in a replay with a proof too.
+func TestAReplayWithATokenThatIsBoundNow(t *testing.T) {
+	base := &script{answers: []answer{rejected, ok200}}
+	facts := tokensource.APIFacts{Headers: map[string]string{"Client-Id": "a"}}
+	roundTrip(t, newTransport(t, readySource{newProving()}, base, transport.Options{API: &facts}), newRequest(t, "GET", api, nil))
+	if got := base.proven(); got != "Bearer tok-1/, DPoP tok-2/proof-1" {
+		t.Errorf("sent with %q, want a Bearer token, and then one with a proof", got)
+	}
+	for i, r := range base.sent {
+		if got := r.header.Get("Client-Id"); got != "a" {
+			t.Errorf("request %d has Client-Id %q, want that of the facts", i, got)
+		}
 	}
 }

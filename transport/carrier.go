@@ -40,7 +40,7 @@ func (c carrier) failed() bool {
 // authorized again, so that no proof of possession is sent twice (T12).
 type proof struct {
 	by   tokensource.RequestAuthorizer
-	form *form // nil means no further headers
+	form *form // nil means the usual one
 
 	// given is the token to send, if the source is not what authorizes: it embeds
 	// an engine, and may have a Token method of its own.
@@ -69,6 +69,9 @@ func (p *proof) send(base http.RoundTripper, req *http.Request, body io.ReadClos
 			body.Close()
 		}
 		return nil, fmt.Errorf("transport: no access token: %w", err)
+	}
+	if p.form != nil {
+		p.form.move(r.Header, tok)
 	}
 	resp, err := base.RoundTrip(r)
 	if err == nil && resp != nil {

@@ -18,7 +18,8 @@ import (
 type endpoints []endpoint
 
 // endpoint is one such URL. Its query does not count. Neither do the case of
-// its path and slashes too many: servers differ in what they accept.
+// its path, slashes too many and parameters of its segments: servers differ in
+// what they accept.
 type endpoint struct {
 	origin origin
 	path   string
@@ -45,8 +46,26 @@ func endpointsOf(src tokensource.Source, o *Options) (endpoints, error) {
 	return list, nil
 }
 
-// cleaned returns a path as the endpoint that a server may take it for.
-func cleaned(p string) string { return path.Clean("/" + p) }
+// cleaned returns a path as the endpoint that a server may take it for. Some
+// servers remove the parameters of a path segment, which begin with a semicolon
+// (RFC 3986 section 3.3).
+func cleaned(p string) string {
+	if strings.Contains(p, ";") {
+		segments := strings.Split(p, "/")
+		for i, s := range segments {
+			segments[i], _, _ = strings.Cut(s, ";")
+		}
+		p = strings.Join(segments, "/")
+	}
+	return path.Clean("/" + p)
+}
+
+// clean reports whether cleaned surely returns p. Most paths are clean, so that
+// a comparison costs some nanoseconds.
+func clean(p string) bool {
+	return p != "" && p[0] == '/' && p[len(p)-1] != '/' &&
+		!strings.Contains(p, "//") && !strings.Contains(p, "/.") && !strings.Contains(p, ";")
+}
 
 // mark notes at which of the origins there are endpoints. At the others no
 // request has to be compared with the endpoints.
@@ -59,14 +78,13 @@ func (s endpoints) mark(allowed origins) {
 	}
 }
 
-// has reports whether u is one of the endpoints. Most paths are clean, so that
-// a comparison costs some nanoseconds.
+// has reports whether u is one of the endpoints.
 func (s endpoints) has(u *url.URL) bool {
 	if len(s) == 0 || u == nil || u.Opaque != "" {
 		return false
 	}
 	p := u.Path
-	if p == "" || p[len(p)-1] == '/' || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+	if !clean(p) {
 		p = cleaned(p)
 	}
 	for i := range s {

@@ -3,6 +3,7 @@ package transport_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -58,6 +59,11 @@ func TestT9_EndpointsGetNoToken(t *testing.T) {
 		{api + ":443/oauth2/token?grant_type=refresh_token#f", false},
 		{"https://API.example/REVOKE?tenant=2&x=y", false},
 		{"https://root.example:443//", false},
+		{api + "/oauth2/token;a=b", false},
+		{api + "/oauth2;a=b/token;", false},
+		{api + "/oauth2/x;a=b/..;c/token", false},
+		{api + "/oauth2/tokens;a=b", true},
+		{api + "/oauth2/x;/token", true},
 		{api + "/oauth2/token.json", true},
 		{api + "/v1/oauth2/token", true},
 		{api, true},
@@ -99,6 +105,34 @@ func TestT9_AnEndpointAtAnOriginInAnotherSpelling(t *testing.T) {
 		}
 		if got := base.auths(); got != ", , Bearer tok-1" {
 			t.Errorf("endpoint %s, origin %s: Authorization at two spellings of the endpoint and at /me = %q, want one at /me", tt.endpoint, tt.origin, got)
+		}
+	}
+}
+
+// A program may make a URL without url.Parse. What is sent counts.
+func TestT9_AnEndpointInAURLMadeByHand(t *testing.T) {
+	src := &scopedSource{fakeSource: newSource(), endpoints: []string{api + "/token"}}
+	rt := func(base http.RoundTripper) http.RoundTripper { return newTransport(t, src, base, transport.Options{}) }
+	for _, tt := range []struct {
+		url  url.URL
+		want string
+	}{
+		{url.URL{Path: "token"}, ""},
+		{url.URL{Path: "./token"}, ""},
+		{url.URL{Path: "x/../token"}, ""},
+		{url.URL{Path: "/token", RawPath: "/me"}, ""},
+		{url.URL{Path: "/token", RawPath: "/%74oken"}, ""},
+		{url.URL{Path: "/token", User: url.UserPassword("a", "b"), ForceQuery: true}, ""},
+		{url.URL{Path: "/me", RawPath: "/token"}, "Bearer tok-1"},
+		{url.URL{Path: "me"}, "Bearer tok-1"},
+	} {
+		base := &script{answers: []answer{ok200}}
+		req := newRequest(t, "POST", api, nil)
+		tt.url.Scheme, tt.url.Host = "https", "api.example"
+		req.URL = &tt.url
+		roundTrip(t, rt(base), req)
+		if got := base.auths(); got != tt.want {
+			t.Errorf("POST %#v was sent with %q, want %q", tt.url, got, tt.want)
 		}
 	}
 }

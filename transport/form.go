@@ -2,8 +2,11 @@ package transport
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
+
+	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/tokensource"
 )
@@ -28,11 +31,19 @@ func formOf(facts tokensource.APIFacts) *form {
 }
 
 // stamp returns a copy of req that carries body, the token of the Bearer value
-// auth, and the headers of the API. It does not modify req (T1). An
-// Authorization header of the caller's is not sent in any case (T2).
+// auth, and the headers of the API. It does not modify req (T1). The caller's
+// own Authorization header is not sent (T2). Neither is a header of the
+// caller's under the name that carries the token.
 func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.Request {
 	r := unstamped(req, body)
 	f.complete(r.Header)
+	f.place(r.Header, auth)
+	return r
+}
+
+// place adds the token of the Bearer value auth. It replaces every header of
+// the same name.
+func (f *form) place(header http.Header, auth string) {
 	token := strings.TrimPrefix(auth, "Bearer ")
 	name, value := f.tokenHeader, token
 	switch {
@@ -43,15 +54,34 @@ func (f *form) stamp(req *http.Request, body io.ReadCloser, auth string) *http.R
 	case f.scheme != "":
 		value = f.scheme + " " + token
 	}
-	r.Header[name] = []string{value}
-	return r
+	maps.DeleteFunc(header, func(key string, _ []string) bool { return strings.EqualFold(key, name) })
+	header[name] = []string{value}
+}
+
+// move puts the token of a request that a RequestAuthorizer has authorized
+// where the API wants it, if it is sent as a Bearer token.
+func (f *form) move(header http.Header, tok *oauth2.Token) {
+	if auth := header.Get(authorization); auth == "Bearer "+tok.AccessToken {
+		header.Del(authorization)
+		f.place(header, auth)
+	}
 }
 
 // complete adds the headers that a request to the API lacks.
 func (f *form) complete(header http.Header) {
 	for name, value := range f.headers {
-		if _, ok := header[name]; !ok {
+		if !has(header, name) {
 			header[name] = []string{value}
 		}
 	}
+}
+
+// has reports whether a header is there, under a key in any case.
+func has(header http.Header, name string) bool {
+	for key := range header {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/authtrip/authtrip/internal/hostname"
 	"github.com/authtrip/authtrip/tokensource"
@@ -22,12 +23,16 @@ func grantOriginsOf(src tokensource.Source, facts tokensource.APIFacts) grantOri
 	return grantOrigins{facts.GrantHosts, scoper}
 }
 
+// possible reports whether u is at a host at which there are such origins.
+func (g grantOrigins) possible(u *url.URL) bool {
+	return len(g.hosts) > 0 && u != nil && hostname.Origin(u.String(), g.hosts) != ""
+}
+
 // sendsOwnTokenTo reports whether req goes to the origin that came with the
 // grant of its subject, and so gets a token (T2). Before the grant is looked
 // up, the host must be one at which there are such origins at all.
 func (c *core) sendsOwnTokenTo(req *http.Request) (bool, error) {
-	if len(c.own.hosts) == 0 || req.URL == nil || hostname.Origin(req.URL.String(), c.own.hosts) == "" ||
-		c.endpoints.has(req.URL) || ownRequest(req) {
+	if !c.own.possible(req.URL) || c.endpoints.has(req.URL) || ownRequest(req) {
 		return false, nil
 	}
 	tok, _, err := c.token(req.Context())

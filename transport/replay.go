@@ -29,7 +29,7 @@ func (c *core) replay(req *http.Request, resp *http.Response, sent *oauth2.Token
 	}
 	auth, err := c.headers.value(fresh)
 	if err != nil && c.authorizer != nil {
-		return c.proveAgain(req, resp, sent, fresh, kept, &proof{by: c.authorizer}) // the new one is bound to a key
+		return c.proveAgain(req, resp, sent, fresh, kept, &proof{by: c.authorizer, form: c.form}) // the new one is bound to a key
 	}
 	if err != nil {
 		discard(resp)

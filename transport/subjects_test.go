@@ -3,6 +3,7 @@ package transport_test
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/authtrip/authtrip/storage"
+	"github.com/authtrip/authtrip/tokensource"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauth"
 	"github.com/authtrip/authtrip/tokensource/provider"
@@ -140,5 +142,31 @@ func TestAWrappedEngineKeepsItsToken(t *testing.T) {
 	roundTrip(t, rt, costRequest(t, nil).WithContext(contexts[0]))
 	if sent != "Bearer own" {
 		t.Errorf("sent %q, want the wrapper's token", sent)
+	}
+}
+
+// A source that wraps the engine sends its own tokens in the header, and with
+// the scheme, that the facts name.
+func TestAWrappedEngineSendsItsTokenAsTheFactsSay(t *testing.T) {
+	g, contexts := newCrowd(t, 1, 43)
+	for _, tt := range []struct {
+		facts tokensource.APIFacts
+		want  http.Header
+	}{
+		{tokensource.APIFacts{TokenHeader: "X-Token"}, http.Header{"X-Token": {"own"}}},
+		{tokensource.APIFacts{TokenHeader: "X-Token", TokenScheme: "Token"}, http.Header{"X-Token": {"Token own"}}},
+		{tokensource.APIFacts{TokenScheme: "Zoho-oauthtoken"}, http.Header{"Authorization": {"Zoho-oauthtoken own"}}},
+		{tokensource.APIFacts{Headers: map[string]string{"Client-Id": "a"}}, http.Header{"Authorization": {"Bearer own"}, "Client-Id": {"a"}}},
+	} {
+		base := &script{answers: []answer{ok200}}
+		req := newRequest(t, "GET", api, nil).WithContext(contexts[0])
+		req.Header = http.Header{"x-token": {"mine"}, "AUTHORIZATION": {"mine"}}
+		if tt.facts.TokenHeader == "" {
+			delete(req.Header, "x-token")
+		}
+		roundTrip(t, newTransport(t, override{g}, base, transport.Options{API: &tt.facts, Origins: []string{api}}), req)
+		if got := base.sent[0].header; !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("facts %+v: sent with %v, want %v", tt.facts, got, tt.want)
+		}
 	}
 }

@@ -39,13 +39,14 @@ func (c *core) pass(req *http.Request) (*http.Response, error) {
 // unexpected reports whether the program may not know that req goes out without
 // a token. It knows so if req has a credential of its own, or goes to an
 // endpoint of the authorization server. If the base is another Transport, that
-// one may send a token.
+// one may send a token. If its origins come with the grants, it reports itself
+// that it sends none.
 func (c *core) unexpected(req *http.Request) bool {
-	if req.Header[authorization] != nil || c.endpoints.has(req.URL) || backchannel.Is(req.Context()) {
+	if has(req.Header, authorization) || c.endpoints.has(req.URL) || backchannel.Is(req.Context()) {
 		return false
 	}
 	for next, ok := c.base.(*Transport); ok; next, ok = next.core().base.(*Transport) {
-		if below := next.core(); below.sendsTokenTo(req) || below.endpoints.has(req.URL) {
+		if below := next.core(); below.sendsTokenTo(req) || below.endpoints.has(req.URL) || below.own.possible(req.URL) {
 			return false
 		}
 	}

@@ -46,7 +46,7 @@ func TestT10_ARequestWithoutATokenIsNoticed(t *testing.T) {
 	tests := []struct {
 		name      string
 		url       string
-		auth      string
+		key       string // of the caller's credential among the headers
 		noSubject bool
 		origin    string // reported
 		strict    bool   // refused if strict
@@ -57,7 +57,8 @@ func TestT10_ARequestWithoutATokenIsNoticed(t *testing.T) {
 		{name: "http", url: "http://api.example/me", origin: "http://api.example", strict: true},
 		{name: "a user name in the URL", url: "https://u:" + canary + "@elsewhere.example/", origin: "https://elsewhere.example", strict: true},
 		{name: "an origin that is not listed, without a subject", url: ads, noSubject: true, origin: ads},
-		{name: "a credential of its own", url: ads, auth: "Basic mine"},
+		{name: "a credential of its own", url: ads, key: "Authorization"},
+		{name: "a credential of its own, under a key in lower case", url: ads, key: "authorization"},
 		{name: "an endpoint of the authorization server", url: api + "/token"},
 		{name: "an endpoint at another origin", url: "https://as.example/token"},
 	}
@@ -71,8 +72,8 @@ func TestT10_ARequestWithoutATokenIsNoticed(t *testing.T) {
 			if !tt.noSubject {
 				req = req.WithContext(named(req.Context(), "7"))
 			}
-			if tt.auth != "" {
-				req.Header.Set("Authorization", tt.auth)
+			if tt.key != "" {
+				req.Header[tt.key] = []string{"Basic mine"}
 			}
 			resp, err := rt.RoundTrip(req.WithContext(tokensource.WithCorrelationID(req.Context(), "call-1")))
 			if err == nil {
@@ -147,6 +148,33 @@ func TestT10_StackedTransports(t *testing.T) {
 		}
 		if outer.origins() != wantOuter || inner.origins() != wantInner {
 			t.Errorf("%s: reported %q and %q, want %q and %q", name, outer.origins(), inner.origins(), wantOuter, wantInner)
+		}
+	}
+}
+
+// Where the origin of an API comes with the grant, the Transport below decides
+// whether the request gets a token.
+func TestT10_AnOriginOfAGrantInAStack(t *testing.T) {
+	const na1, na2 = "https://na1.force.example", "https://na2.force.example"
+	for _, tt := range []struct{ url, auth, outer, inner string }{
+		{na1 + "/a", "Bearer tok-1", "", ""},
+		{na2 + "/a", "", "", na2},
+		{na1 + "/token", "", "", ""},
+		{"https://elsewhere.example/", "refused", "https://elsewhere.example", ""},
+	} {
+		var outer, inner hook
+		base := &script{answers: []answer{ok200}}
+		below := newTransport(t, grantSource{newSource(), na1}, base, transport.Options{OnEvent: inner.on})
+		rt := newTransport(t, newSource(), below, transport.Options{OnEvent: outer.on, Strict: true})
+		req := newRequest(t, "GET", tt.url, nil)
+		resp, err := rt.RoundTrip(req.WithContext(named(req.Context(), "8")))
+		got := "refused"
+		if err == nil {
+			resp.Body.Close()
+			got = base.auths()
+		}
+		if got != tt.auth || outer.origins() != tt.outer || inner.origins() != tt.inner {
+			t.Errorf("%s: sent with %q (%v), events of %q and %q, want %q, and %q and %q", tt.url, got, err, outer.origins(), inner.origins(), tt.auth, tt.outer, tt.inner)
 		}
 	}
 }

@@ -22,7 +22,7 @@ var otherKinds = []kind{
 	{"login.", "pending login", "a login that has tokens and could not finish yet; it is finished, or its tokens are revoked"},
 	{accountPrefix, "connections", "the connected accounts of a user of the app: without it they are not shown, and their grants stay"},
 	{"connection.", "connection", "which users of the app have connected an account: without it they must connect it again"},
-	{"due.", "due", "an index of grants with a revocation to make"},
+	{"due.", "due", "an index of what is due: tokens to revoke, ended grants to delete, logins that wait"},
 	{"upkeep.", "upkeep", "which process keeps idle grants alive, and when it looked last"},
 	{"middleware.used.", "used codes", "states of logins that were used already"},
 	{"middleware.server.", "sessions of the server", "which users the server means when it reports a logout: without it such a report ends no session"},

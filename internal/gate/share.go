@@ -6,61 +6,76 @@ import (
 )
 
 // Shares are the places of a Gate for several parties, such as the clients of
-// an app (G10). Each party belongs to a group, such as the host of its server.
-// A party, or a group, whose server hangs does not take all places from the
-// others, and however many groups hang, each of the others has its Reserved
-// places (G17). Make them with NewShares. They are safe for concurrent use.
+// an app (G10). The server of a party has an endpoint at a host. A party, an
+// endpoint or a host that hangs does not take all places from the others, and
+// however many hang, each of the other endpoints has its Reserved places (G17).
+// Make them with NewShares. They are safe for concurrent use.
 type Shares struct {
 	// Always says that one party alone may not take more than its share either. It
 	// is set before the first Join.
 	Always bool
 
-	// Reserved is how many places each of two or more groups has beside those for
-	// all. It is set before the first Join.
+	// Reserved is how many places each of two or more endpoints has beside those
+	// for all. It is set before the first Join.
 	Reserved int
 
-	all                 Gate
-	ofGroup, ofOneParty int // places
+	all                Gate
+	ofHost, ofOneParty int // places
 
-	mu      sync.Mutex // guards the rest; never held while somebody waits
-	parties int
-	groups  map[string]*group
-}
-
-// group is what the parties of one group share.
-type group struct {
-	name     string
-	places   Gate
-	reserved Gate
-	parties  int
+	mu        sync.Mutex // guards the rest; never held while somebody waits
+	parties   int
+	hosts     map[string]*pool
+	endpoints map[string]*pool
 }
 
 // NewShares returns Shares with a number of places for all, for the parties of
-// each of two or more groups together, and for each of two or more parties. One
-// group alone may take all, and so may one party alone, see Shares.Always.
-func NewShares(all, ofGroup, ofOneParty int) *Shares {
-	return &Shares{all: make(Gate, all), ofGroup: ofGroup, ofOneParty: ofOneParty, groups: map[string]*group{}}
+// each of two or more hosts together, and for each of two or more parties. One
+// host alone may take all, and so may one party alone, see Shares.Always.
+func NewShares(all, ofHost, ofOneParty int) *Shares {
+	return &Shares{
+		all: make(Gate, all), ofHost: ofHost, ofOneParty: ofOneParty,
+		hosts: map[string]*pool{}, endpoints: map[string]*pool{},
+	}
+}
+
+// pool is what the parties of one host, or of one endpoint, have together.
+type pool struct {
+	name    string
+	places  Gate
+	parties int
+}
+
+// join adds a party to the pool of a name.
+func join(pools map[string]*pool, name string, places int) *pool {
+	p := pools[name]
+	if p == nil {
+		p = &pool{name: name, places: make(Gate, places)}
+		pools[name] = p
+	}
+	p.parties++
+	return p
+}
+
+// leave takes a party from a pool.
+func (p *pool) leave(pools map[string]*pool) {
+	if p.parties--; p.parties == 0 {
+		delete(pools, p.name)
+	}
 }
 
 // Share is what one party may take.
 type Share struct {
-	of    *Shares
-	group *group
-	own   Gate
+	of             *Shares
+	host, endpoint *pool
+	own            Gate
 }
 
-// Join returns the Share of one more party of a group, which ends with Leave.
-func (s *Shares) Join(name string) *Share {
+// Join returns the Share of one more party, which ends with Leave.
+func (s *Shares) Join(host, endpoint string) *Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.groups[name]
-	if g == nil {
-		g = &group{name: name, places: make(Gate, s.ofGroup), reserved: make(Gate, s.Reserved)}
-		s.groups[name] = g
-	}
-	g.parties++
 	s.parties++
-	return &Share{s, g, make(Gate, s.ofOneParty)}
+	return &Share{s, join(s.hosts, host, s.ofHost), join(s.endpoints, endpoint, s.Reserved), make(Gate, s.ofOneParty)}
 }
 
 // Leave ends the Share. Pieces of work that are under way end as usual.
@@ -68,9 +83,8 @@ func (s *Share) Leave() {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	s.of.parties--
-	if s.group.parties--; s.group.parties == 0 {
-		delete(s.of.groups, s.group.name)
-	}
+	s.host.leave(s.of.hosts)
+	s.endpoint.leave(s.of.endpoints)
 }
 
 // Enter waits until one more piece of work may begin, and counts it. The caller
@@ -107,13 +121,13 @@ func either(a, b Gate) Gate {
 }
 
 // enter enters each bound that holds. The function into enters one of two
-// gates, of which one may be nil. A reserved place is entered in place of those
-// of the group and of all.
+// gates, of which the first may be nil. A reserved place is entered in place of
+// those of the host and of all.
 func (s *Share) enter(into func(a, b Gate) Gate) (leave func()) {
 	own, reserved, places := s.gates()
 	var held [3]Gate
-	for i, want := range [...][2]Gate{{own}, {reserved, places}, {reserved, s.of.all}} {
-		if want == [2]Gate{} {
+	for i, want := range [...][2]Gate{{nil, own}, {reserved, places}, {reserved, s.of.all}} {
+		if want[1] == nil {
 			continue
 		}
 		held[i] = into(want[0], want[1])
@@ -136,8 +150,11 @@ func (s *Share) gates() (own, reserved, places Gate) {
 	if s.of.Always || s.of.parties > 1 {
 		own = s.own
 	}
-	if len(s.of.groups) > 1 {
-		reserved, places = s.group.reserved, s.group.places
+	if len(s.of.endpoints) > 1 {
+		reserved = s.endpoint.places
+	}
+	if len(s.of.hosts) > 1 {
+		places = s.host.places
 	}
 	return own, reserved, places
 }

@@ -87,6 +87,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"time"
 
@@ -199,10 +200,10 @@ type Options struct {
 	// makes no difference.
 	//
 	// At most 256 refreshes and 64 revocations are in flight for all. One Keeper
-	// takes no more than a quarter of these, and the Keepers with one token
-	// endpoint no more than a half, if there is another endpoint. Each endpoint
-	// then has two refreshes and one revocation beside. So it goes on however many
-	// other servers hang.
+	// takes no more than a quarter of these, and the Keepers whose token endpoints
+	// are at one host no more than a half, if there is another host. Each of
+	// several endpoints has two refreshes and one revocation beside. So it goes on
+	// however many other servers hang.
 	//
 	// The store must be that of With, and CacheSize, StoreTimeout, DueInterval and
 	// Clock must be zero: those of With are in force. Two Keepers of one client
@@ -322,11 +323,21 @@ func newKeeper(client *oauth.Client, shared *common, o Options) *Keeper {
 		breaker:  &pacing.Breaker{Grants: 2},
 		refused:  new(pacing.Refusals),
 		trials:   trials.New(o.RenewSpacing),
-		sending:  shared.refreshes.Join(p.TokenURL),
-		revoking: shared.revocations.Join(p.TokenURL),
+		sending:  shared.refreshes.Join(hostOf(p.TokenURL), p.TokenURL),
+		revoking: shared.revocations.Join(hostOf(p.TokenURL), p.TokenURL),
 	}}
 	k.Authorizer = proving.For(k.Token)
 	return k
+}
+
+// hostOf returns the host of a token endpoint. All endpoints of a host are held
+// up when it hangs.
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "" // cannot happen: oauth.New has parsed it
+	}
+	return u.Host
 }
 
 func (o *Options) check(client *oauth.Client) error {
