@@ -195,11 +195,22 @@ func (l *login) accept(ctx context.Context, k *kept) error {
 // save stores the grant. If an earlier call failed, the grant may be stored all
 // the same. Once it is stored, the tokens are those of the grant, and k has
 // none.
+//
+// The record of a login that waits says so before. Otherwise a process that
+// works on the record later would not ask the store, and would revoke the
+// tokens of a grant.
 func (l *login) save(ctx context.Context, k *kept) error {
-	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
-		ID: k.id, Exchanged: k.exchanged, Repeated: k.tried, Scopes: k.scopes, User: k.named,
-	})
+	repeated := k.tried
 	k.tried = true
+	if !repeated && k.owner != "" {
+		if err := l.writeKept(ctx, k); err != nil {
+			k.tried = false
+			return failed("the login could not be noted", away(err))
+		}
+	}
+	g, err := l.grants.SaveLogin(ctx, k.user.Subject, k.token(), &grant.LoginOptions{
+		ID: k.id, Exchanged: k.exchanged, Repeated: repeated, Scopes: k.scopes, User: k.named,
+	})
 	if err == nil {
 		k.epoch, k.token = g.Epoch, nil
 		return nil

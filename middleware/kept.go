@@ -36,6 +36,7 @@ const (
 // are here only, and in the store while it waits.
 type kept struct {
 	key       string               // of the record
+	version   storage.Version      // of the record, as it was read or written last; zero without one
 	token     func() *oauth2.Token // a closure, which nothing prints; nil when the tokens are stored
 	scopes    []string             // that were asked for; nil means those of the client
 	openID    openID               // what its ID token must answer
@@ -137,8 +138,8 @@ func keptKey(state string) string {
 	return keptPrefix + hex.EncodeToString(sum[:])
 }
 
-// writeKept stores a login over the given version of its record.
-func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version) (storage.Version, error) {
+// writeKept stores a login over the version of its record that k names.
+func (l *login) writeKept(ctx context.Context, k *kept) error {
 	t := keptText{
 		Scopes: k.scopes, ID: k.id, Exchanged: k.exchanged, User: k.user, Accepted: k.accepted, Tried: k.tried,
 		Epoch: k.epoch, Ending: k.ending, Failures: k.failures, Next: k.next, Owner: k.owner, Owned: k.owned,
@@ -152,13 +153,17 @@ func (l *login) writeKept(ctx context.Context, k *kept, version storage.Version)
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	sealed, err := l.keys.Seal(ctx, plain, l.binding(forKept, k.key))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return l.store.Put(ctx, k.key, sealed, version)
+	version, err := l.store.Put(ctx, k.key, sealed, k.version)
+	if err == nil {
+		k.version = version
+	}
+	return err
 }
 
 // maxMembers is the size of the members that are kept, in bytes of JSON.
@@ -201,28 +206,28 @@ func extraOf(kept map[string]json.RawMessage) map[string]any {
 
 // readKept reads a login. It returns errNotSealed, or an error that matches
 // seal.ErrUnsealed, if the login is not of this Login.
-func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Version, error) {
+func (l *login) readKept(ctx context.Context, key string) (*kept, error) {
 	stored, err := l.store.Get(ctx, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	plain, err := l.keys.Open(ctx, stored.Value(), l.binding(forKept, key))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var t keptText
 	if json.Unmarshal(plain, &t) != nil {
-		return nil, 0, errNotSealed // written by another version
+		return nil, errNotSealed // written by another version
 	}
 	k := &kept{
-		key: key, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
+		key: key, version: stored.Version, scopes: t.Scopes, id: t.ID, exchanged: t.Exchanged, user: t.User, accepted: t.Accepted, tried: t.Tried,
 		epoch: t.Epoch, ending: t.Ending, failures: t.Failures, next: t.Next, owner: t.Owner, owned: t.Owned,
 		subject: t.Subject, named: t.Named, sid: t.Session, hint: redact.Hide(t.Hint),
 		account: t.Account, claimed: t.Claimed, confirmed: t.Confirmed,
 	}
 	var valid bool
 	if k.openID, valid = decodeOpenID(t.OpenID); !valid {
-		return nil, 0, errNotSealed
+		return nil, errNotSealed
 	}
 	if t.Access != "" || t.Refresh != "" {
 		tok := proving.Bind(&oauth2.Token{
@@ -230,5 +235,5 @@ func (l *login) readKept(ctx context.Context, key string) (*kept, storage.Versio
 		}, extraOf(t.Members), proving.Named(l.client.Proofs(), t.Key))
 		k.token = func() *oauth2.Token { return tok }
 	}
-	return k, stored.Version, nil
+	return k, nil
 }

@@ -636,3 +636,42 @@ func TestG21_MembersOfALoginThatWaits(t *testing.T) {
 		}
 	})
 }
+
+// The store fails for two hours right after it has taken the grant of a login
+// that waited.
+func TestG21_TheStoreFailsAfterALoginThatWaitedWasSaved(t *testing.T) {
+	for name, finish := range map[string]func(b *browser){
+		"by try again":      func(b *browser) { b.get(resumeHome) },
+		"by the background": func(*browser) { time.Sleep(5 * time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newBrokenStore(nil)
+				w := newWorld(t, setup{store: store, provider: func(p *provider.Provider) { p.SingleGrant = false }})
+				w.fake.Inject(oauthtest.Match{Path: xapi.PathMe}, oauthtest.Fault{Status: 503}, -1)
+				b := newBrowser(t, w.mux)
+				b.get(w.consent(b.start("/home")))
+				var written atomic.Bool
+				store.set(func(op, key string) bool {
+					if op == "put" && strings.HasPrefix(key, "grant.") {
+						return written.Swap(true)
+					}
+					return written.Load() && op != "get" && strings.HasPrefix(key, "login.")
+				})
+				time.Sleep(3 * time.Minute)
+				w.fake.ClearFaults()
+				finish(b)
+				time.Sleep(2 * time.Hour)
+				store.set(nil)
+				time.Sleep(30 * time.Minute)
+				if !written.Load() {
+					t.Error("the grant was not stored")
+				}
+				w.works(t, "after the store was mended")
+				if got := keysWith(t, store.Store.(*storage.Memory), "login."); len(got) != 0 {
+					t.Errorf("records left = %v, want none", got)
+				}
+			})
+		})
+	}
+}

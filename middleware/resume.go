@@ -64,7 +64,7 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request, returnTo string) 
 	if _, err := l.sameAccount(r, p.Bound); err != nil {
 		return false, l.retry(err, returnTo)
 	}
-	k, version, err := l.reopen(ctx, keptKey(p.State))
+	k, err := l.reopen(ctx, keptKey(p.State))
 	if err != nil {
 		e := stopped(opCallback, "the login cannot be read now", err)
 		e.Retry, e.kept = l.resumePath(returnTo), true
@@ -74,7 +74,7 @@ func (l *login) resume(w http.ResponseWriter, r *http.Request, returnTo string) 
 		l.cookies.clear(w, name)
 		return false, nil
 	}
-	if err := l.finish(ctx, w, r, k, version, returnTo); err != nil {
+	if err := l.finish(ctx, w, r, k, returnTo); err != nil {
 		return false, err
 	}
 	l.cookies.clear(w, name)
@@ -90,33 +90,33 @@ const (
 var errAtWork = &tokensource.Error{Op: "login", Kind: tokensource.ErrTemporary, Err: errors.New("another process works on the login")}
 
 // reopen claims a login that waits. It returns nil if the login is over.
-func (l *login) reopen(ctx context.Context, key string) (*kept, storage.Version, error) {
+func (l *login) reopen(ctx context.Context, key string) (*kept, error) {
 	if !l.flushForBrowser(ctx, key) {
-		return nil, 0, errStoreAway
+		return nil, errStoreAway
 	}
 	for range ownTries {
-		k, version, err := l.readKept(ctx, key)
+		k, err := l.readKept(ctx, key)
 		switch {
 		case errors.Is(err, storage.ErrNotFound), err != nil && notOurs(err):
-			return nil, 0, nil
+			return nil, nil //nolint:nilnil // as the comment says
 		case err != nil:
-			return nil, 0, err
+			return nil, err
 		case k.ending || k.epoch != "" && !l.stands(ctx, k):
-			return nil, 0, nil
+			return nil, nil //nolint:nilnil // the same
 		case k.owner == "" || !time.Now().Before(k.owned):
-			version, err = l.own(ctx, k, version)
+			err = l.own(ctx, k)
 			if err == nil {
-				return k, version, nil
+				return k, nil
 			}
 			if !errors.Is(err, storage.ErrConflict) {
-				return nil, 0, err
+				return nil, err
 			}
 		}
 		if err := sleep(ctx, ownPause); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
-	return nil, 0, errAtWork
+	return nil, errAtWork
 }
 
 // stands reports whether the grant that a login was saved as still exists.
@@ -127,7 +127,7 @@ func (l *login) stands(ctx context.Context, k *kept) bool {
 
 // finish settles a login that was kept, and begins a session. The record goes,
 // or waits for another try.
-func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept, version storage.Version, returnTo string) error {
+func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Request, k *kept, returnTo string) error {
 	err := l.persist(ctx, k)
 	if err == nil {
 		err = l.beginSession(ctx, w, r, k)
@@ -135,7 +135,7 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
 	if err == nil {
-		_ = l.store.Delete(last, k.key, version) // otherwise it goes at its end
+		_ = l.store.Delete(last, k.key, k.version) // otherwise it goes at its end
 		return nil
 	}
 	e, ok := errors.AsType[*Error](err)
@@ -145,9 +145,9 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if isFinal(err) {
 		l.cookies.clear(w, l.cookies.kept())
 		if l.advanceEnd(last, k) {
-			_ = l.store.Delete(last, k.key, version)
+			_ = l.store.Delete(last, k.key, k.version)
 		} else {
-			_, _ = l.writeKept(last, k, version)
+			_ = l.writeKept(last, k)
 		}
 		e.Retry = l.authorizePath(returnTo)
 		return e
@@ -156,7 +156,7 @@ func (l *login) finish(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		k.saved()
 	}
 	k.owner = ""
-	_, _ = l.writeKept(last, k, version) // otherwise the claim ends by itself
+	_ = l.writeKept(last, k) // otherwise the claim ends by itself
 	e.Retry, e.kept = l.resumePath(returnTo), true
 	return e
 }

@@ -87,12 +87,14 @@ func (l *login) enlistKept(ctx context.Context, k *kept) error {
 	if err := l.keeping.Enlist(ctx, k.key, k.next); err != nil {
 		return err
 	}
-	_, version, err := l.readKept(ctx, k.key)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+	k.version = 0
+	switch before, err := l.readKept(ctx, k.key); {
+	case err == nil:
+		k.version = before.version
+	case !errors.Is(err, storage.ErrNotFound):
 		return err
 	}
-	_, err = l.writeKept(ctx, k, version)
-	return err
+	return l.writeKept(ctx, k)
 }
 
 func (u *unwritten) add(k *kept) bool {
@@ -253,7 +255,7 @@ func (l *login) drop(ctx context.Context, k *kept) string {
 func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine bool) {
 	ctx, cancel := context.WithTimeout(ctx, workOnTime)
 	defer cancel()
-	k, version, err := l.readKept(ctx, key)
+	k, err := l.readKept(ctx, key)
 	now := time.Now()
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -267,23 +269,22 @@ func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine
 	case now.Before(k.next):
 		return k.next, true
 	case l.settled(k), k.epoch != "" && !now.Before(k.until()):
-		if l.store.Delete(ctx, key, version) != nil {
+		if l.store.Delete(ctx, key, k.version) != nil {
 			return now.Add(keptRetry), true
 		}
 		return time.Time{}, true
 	}
-	version, err = l.own(ctx, k, version)
-	if err != nil {
+	if err := l.own(ctx, k); err != nil {
 		return now.Add(keptRetry), true
 	}
 	done := l.advance(ctx, k)
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
 	if done {
-		_ = l.store.Delete(ctx, key, version) // otherwise the next try of another process ends it
+		_ = l.store.Delete(ctx, key, k.version) // otherwise the next try of another process ends it
 		return time.Time{}, true
 	}
-	if _, err := l.writeKept(ctx, k, version); err != nil {
+	if err := l.writeKept(ctx, k); err != nil {
 		return now.Add(ownTime), true
 	}
 	return k.next, true
@@ -293,9 +294,9 @@ func (l *login) workKept(ctx context.Context, key string) (again time.Time, mine
 func (l *login) settled(k *kept) bool { return k.epoch != "" && (!l.connects() || k.confirmed) }
 
 // own claims a login for this process, by compare-and-swap.
-func (l *login) own(ctx context.Context, k *kept, version storage.Version) (storage.Version, error) {
+func (l *login) own(ctx context.Context, k *kept) error {
 	k.owner, k.owned = l.self, time.Now().Add(ownTime).Round(0).UTC()
-	return l.writeKept(ctx, k, version)
+	return l.writeKept(ctx, k)
 }
 
 // advance makes one try in the background. It reports whether the record can be
@@ -331,7 +332,10 @@ func (l *login) saveLate(ctx context.Context, k *kept) (done bool) {
 	if l.connects() && !k.claimed {
 		return l.giveUp(ctx, k, errLate)
 	}
-	err := l.save(ctx, k)
+	var err error
+	if k.epoch == "" {
+		err = l.save(ctx, k)
+	}
 	switch {
 	case err == nil:
 		if l.connects() {
@@ -406,7 +410,7 @@ func (l *login) forgetKept(ctx context.Context, ends func(*kept) bool) error {
 		return err
 	}
 	for _, key := range keys {
-		k, version, err := l.readKept(ctx, key)
+		k, err := l.readKept(ctx, key)
 		switch {
 		case err != nil && (notOurs(err) || errors.Is(err, storage.ErrNotFound)):
 			continue
@@ -416,11 +420,11 @@ func (l *login) forgetKept(ctx context.Context, ends func(*kept) bool) error {
 		case !ends(k):
 			continue
 		}
-		if version, err = l.own(ctx, k, version); err == nil {
+		if err = l.own(ctx, k); err == nil {
 			err = l.endTokens(ctx, k, true)
 		}
 		if err == nil || errors.Is(err, errors.ErrUnsupported) {
-			err = l.store.Delete(ctx, key, version)
+			err = l.store.Delete(ctx, key, k.version)
 		}
 		errs = append(errs, err)
 	}

@@ -75,6 +75,23 @@ func (b *Breaker) Limits() bool {
 	return b.open()
 }
 
+// Pauses reports whether Allow would admit no attempt.
+func (b *Breaker) Pauses(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open() && b.left(now) > 0
+}
+
+// left returns how much of the pause is left. No pause is longer than
+// MaxRetryAfter. A longer one comes from a clock that was set back, and must
+// not stop everybody until the clock catches up (G18).
+func (b *Breaker) left(now time.Time) time.Duration {
+	if left := b.until.Sub(now); left <= MaxRetryAfter {
+		return left
+	}
+	return 0
+}
+
 // Allow returns nil if an attempt may be made. Otherwise it returns the last
 // failure with the time until the next attempt.
 func (b *Breaker) Allow(now time.Time) error {
@@ -83,9 +100,7 @@ func (b *Breaker) Allow(now time.Time) error {
 	if !b.open() {
 		return nil
 	}
-	// No pause is longer than MaxRetryAfter. A longer one comes from a clock that
-	// was set back, and must not stop everybody until the clock catches up (G18).
-	if left := b.until.Sub(now); left > 0 && left <= MaxRetryAfter {
+	if left := b.left(now); left > 0 {
 		return &tokensource.Error{
 			Op: b.last.Op, Kind: b.last.Kind, Code: b.last.Code, Status: b.last.Status, Hint: b.last.Hint,
 			RetryAfter: left, Err: errors.New("failed several times in a row: attempts are spaced out"),

@@ -187,3 +187,25 @@ func TestShared(t *testing.T) {
 		}
 	}
 }
+
+// A limit stays until an attempt succeeds. Its pauses end by themselves.
+func TestBreaker_PausesEnd(t *testing.T) {
+	var b pacing.Breaker
+	now := time.Unix(1_700_000_000, 0)
+	if b.Pauses(now) {
+		t.Error("Pauses() = true before any attempt, want false")
+	}
+	for range 10 {
+		b.Report(&tokensource.Error{Kind: tokensource.ErrTemporary, Status: 503}, "a grant", now, 0)
+	}
+	if !b.Pauses(now) || b.Pauses(now.Add(pacing.MaxRetryAfter)) || b.Pauses(now.Add(-365*24*time.Hour)) {
+		t.Error("Pauses() after ten failures: want true now, and false after the longest pause and with a clock that was set back")
+	}
+	if later := now.Add(pacing.MaxRetryAfter); !b.Limits() || b.Allow(later) != nil || !b.Pauses(later) {
+		t.Error("after the pause: want a limit, one attempt, and a pause while that is under way")
+	}
+	b.Report(nil, "a grant", now, 0)
+	if b.Pauses(now) || b.Limits() {
+		t.Error("Pauses() after a success = true, want false")
+	}
+}

@@ -88,6 +88,32 @@ func TestNobodyIsErased_AfterTheGrantWasStored(t *testing.T) {
 	}
 }
 
+// TestTheHourEndsWhileTheStoreWrites_AfterTheGrantWasStored: the server keeps
+// one grant of a user, and the login has no tokens left to store.
+func TestTheHourEndsWhileTheStoreWrites_AfterTheGrantWasStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		end := time.Now().Add(time.Hour)
+		w.afterGrant(func(op, key string) bool {
+			if strings.HasPrefix(key, "login.") {
+				switch left := time.Until(end); {
+				case op == "get" && left > 10*time.Minute+13*time.Second && left < 20*time.Minute:
+					return true // so that a try follows in the last seconds of the hour
+				case op == "put" && left > 0 && left < 15*time.Second:
+					time.Sleep(left)
+				}
+			}
+			return op != "get" && strings.HasPrefix(key, "account.")
+		})
+		w.browser("17").connect(w.x, ann)
+		time.Sleep(2 * time.Hour)
+		w.store.on(nil)
+		w.wantList("two hours later", "17", "x/ann")
+		w.wantAlive("two hours later", w.x, ann, 1)
+		w.wantWorks(w.x, "17")
+	})
+}
+
 // wantWorks makes sure that the server honours the token of a user's connection
 // of ann.
 func (w *world) wantWorks(s *site, user string) {

@@ -19,8 +19,9 @@ const (
 // if there must be no record. GETRANGE fails for a value that is no string,
 // before anything is written. It returns an empty string for a missing key and
 // for an empty string. ARGV[2] is the channel and ARGV[3] the notification, or
-// empty if there is none. PUBLISH comes first, so that nothing is written if it
-// is forbidden. No other client can read before the script has ended.
+// empty if there is none. A PUBLISH that fails, because it is forbidden, fails
+// no write. It may come before the write: no other client can read before the
+// script has ended.
 //
 // putScript writes the record ARGV[4]. Its version is random. So the script
 // recognizes the record of an earlier attempt whose answer was lost. The record

@@ -409,6 +409,10 @@ func (u upkeep) Condition(counted map[any]bool) (known, failing, unsaved int) {
 // failed several times in a row.
 func (u upkeep) Blocked() bool { return u.k.breaker.Limits() }
 
+// Pauses reports whether no attempt is made now. An attempt ends a limit, so
+// somebody must make one when the pause is over.
+func (u upkeep) Pauses() bool { return u.k.breaker.Pauses(u.k.clock.Wall()) }
+
 // Refresh renews a grant that nobody uses, unless its tokens are no longer
 // those that were obtained at the given time. All rules of a renewal hold.
 func (u upkeep) Refresh(ctx context.Context, subject string, obtained time.Time) error {

@@ -117,7 +117,8 @@ type settling struct {
 	user     provider.Identity
 	verified string // the subject that an ID token names
 	repeated bool   // an earlier try may have stored the grant
-	added    bool   // this login has added the account
+	added    bool   // this login has added the account, and removes it if it fails
+	ended    bool   // there was such an account, whose logout is to be repeated
 }
 
 func (s *settling) settle(ctx context.Context) error {
@@ -128,15 +129,17 @@ func (s *settling) settle(ctx context.Context) error {
 	}
 	// The account comes first. If this process dies in between, an account without
 	// a grant is left, and no grant that nobody knows of.
-	added := false
+	added, ended := false, false
 	err := s.change(ctx, func(l *accounts) error {
-		added = l.of(s.user.Subject) == nil
+		a := l.of(s.user.Subject)
+		ended = a != nil && a.Ended
+		added = a == nil || ended || a.Leaving != "" // or taken over from a login that failed
 		return l.add(s.user, s.options.Account)
 	})
 	if err != nil {
 		return err
 	}
-	s.added = s.added || added
+	s.added, s.ended = s.added || added, s.ended || ended
 	s.chosen.Store(nil)
 	_, err = s.grants.SaveLogin(ctx, s.user.Subject, s.tok, &grant.LoginOptions{
 		Scopes: s.scopes, ID: s.id, Repeated: s.repeated, Exchanged: s.asked, User: s.verified,
@@ -175,8 +178,9 @@ func (s *settling) confirm(ctx context.Context) error {
 }
 
 // undo removes the account that this login has added, if its grant could not be
-// stored. Otherwise an account that nobody can use would be the default. If the
-// store does not answer, the account stays: there may be a grant.
+// stored. Otherwise an account that nobody can use would be the default. An
+// account whose logout is to be repeated becomes such a one again. If the store
+// does not answer, the account stays: there may be a grant.
 //
 // Another login of the same user may be under way, which has found the account
 // in the record. So undo marks the account before it looks for a grant. A login
@@ -202,6 +206,9 @@ func (s *settling) undo(ctx context.Context) error {
 		case a == nil || a.Leaving != s.id:
 		case stands:
 			a.Leaving = ""
+		case s.ended:
+			a.Leaving = ""
+			l.end(s.user.Subject)
 		default:
 			l.remove(s.user.Subject)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/nativeapp"
+	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/provider"
 )
 
@@ -191,6 +192,43 @@ func TestTwoLoginsOfOneUserAtOnce(t *testing.T) {
 	}
 }
 
+// A user has logged out, and the server has not confirmed it. The next login of
+// the user fails. The user is logged out as before, and the logout is repeated.
+func TestALoginThatFailsAfterALogoutThatWasNotConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.registered()
+		shared := storage.NewMemory()
+		first, second := w.process(shared), w.process(shared)
+		first.known.happens()
+		first.begin(t.Context())
+		first.finish()
+		w.fake.Inject(oauthtest.Match{}, oauthtest.Fault{Status: 503}, -1)
+		if err := first.app.Logout(t.Context()); err == nil {
+			t.Fatal("Logout() while the server fails = nil, want an error")
+		}
+		w.fake.ClearFaults()
+		second.fails = true
+		second.known.happens()
+		second.begin(t.Context())
+		second.finish()
+		if second.err == nil {
+			t.Error("Device() with a store that takes no grant = nil, want an error")
+		}
+		later := w.process(shared)
+		wantAccounts(w, "after the login that failed", later.app, "", "")
+		later.writes.happens()
+		if err := later.app.Logout(t.Context()); err != nil {
+			t.Errorf("Logout() again = %v, want none", err)
+		}
+		for _, g := range w.fake.Grants() {
+			if g.Ended == "" || g.LiveRefresh > 0 {
+				t.Error("the server honours a grant of a user who has logged out")
+			}
+		}
+	})
+}
+
 // The store fails for a day after it has taken the grant. The tokens are those
 // of the grant, so they are not revoked.
 func TestALoginWhoseListCannotBeReadAfterItsGrantWasStored(t *testing.T) {
@@ -218,4 +256,56 @@ func TestALoginWhoseListCannotBeReadAfterItsGrantWasStored(t *testing.T) {
 		}
 		wantAccounts(w, "in the next run", w.process(shared).app, user, user, user)
 	})
+}
+
+// A login has failed, and has marked the account that it is about to remove,
+// when another login of the user begins. The first process goes on later, or
+// dies. An account is left if, and only if, there is a grant.
+func TestALoginAfterAnotherOneHasMarkedItsAccount(t *testing.T) {
+	for name, tt := range map[string]struct{ dies, fails bool }{
+		"the first goes on, and the second fails":    {false, true},
+		"the first goes on, and the second succeeds": {false, false},
+		"the first dies, and the second fails":       {true, true},
+		"the first dies, and the second succeeds":    {true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.registered()
+				shared := storage.NewMemory()
+				first, second := w.process(shared), w.process(shared)
+				first.fails, second.fails = true, tt.fails
+				another := func() {
+					second.begin(t.Context())
+					second.known.happens()
+					second.finish()
+				}
+				first.view.before = func(key string) error {
+					err := first.before(key)
+					if tt.dies && first.lists == 3 {
+						return errors.New("this process is dead")
+					}
+					return err
+				}
+				if !tt.dies {
+					first.changes = map[int]func(){3: another}
+				}
+				first.begin(t.Context())
+				first.known.happens()
+				first.finish()
+				if tt.dies {
+					another()
+				}
+				if failed := second.err != nil; failed != tt.fails {
+					t.Errorf("the second login = %v, want a failure: %t", second.err, tt.fails)
+				}
+				later := w.process(shared).app
+				if tt.fails {
+					wantAccounts(w, "afterwards", later, "", "")
+					return
+				}
+				wantAccounts(w, "afterwards", later, user, user, user)
+			})
+		})
+	}
 }

@@ -1,12 +1,15 @@
 package upkeep_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/authtrip/authtrip/internal/clock"
+	"github.com/authtrip/authtrip/storage"
 	"github.com/authtrip/authtrip/tokensource/grant"
 	"github.com/authtrip/authtrip/tokensource/oauthtest"
 	"github.com/authtrip/authtrip/tokensource/upkeep"
@@ -105,6 +108,57 @@ func TestAWarningOfAnEndThatMovedNearer(t *testing.T) {
 		time.Sleep(2 * day)
 		if n := len(w.saw(upkeep.EventEnding)); n != 1 {
 			t.Errorf("until an end that moved from 100 days to 52 there were %d warnings, want 1", n)
+		}
+	})
+}
+
+// A refresh puts off the end of which the user was warned, and another end is
+// the next one. Less than a tenth was left of that one, too.
+func TestAWarningOfAnotherEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(0))
+		k := w.keeper()
+		user := oauthtest.DefaultUser().ID
+		w.login(k, user, "refresh_token_expires_at=2280h", "authorization_expires_at=2400h") // 95 and 100 days
+		w.start(nil, k)
+		time.Sleep(92 * day)
+		w.Set(func(k *oauthtest.Knobs) {
+			k.Token.ExtraJSON = map[string]any{"refresh_token_expires_in": int64(200 * day / time.Second)}
+		})
+		if _, err := k.Source(user).Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(7 * day)
+		var got []string
+		for _, e := range w.saw(upkeep.EventEnding) {
+			got = append(got, e.Reason)
+		}
+		if want := []string{"refresh token", "authorization"}; !slices.Equal(got, want) {
+			t.Errorf("warnings of %q, want %q", got, want)
+		}
+	})
+}
+
+// The clock of the process that saves is two days ahead.
+func TestAWarningOfAGrantThatWasSavedInTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plain(0)
+		p.RefreshTokens.None = true
+		w := newWorld(t, p)
+		begun := time.Now()
+		ahead, err := grant.New(w.client, lister{w.store, w.store.Store.(storage.Lister)}, &grant.Options{
+			InsecurePlainStore: true, DueInterval: -1,
+			Clock: clock.New(func() (time.Time, time.Duration) { return time.Now().Add(2 * day), time.Since(begun) }),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ahead.Close() }()
+		w.adopt(ahead)
+		w.start(&upkeep.Options{Interval: time.Hour}, w.keeper())
+		time.Sleep(3 * day)
+		if n := len(w.saw(upkeep.EventEnding)); n != 1 {
+			t.Errorf("until the end there were %d warnings, want 1", n)
 		}
 	})
 }

@@ -19,6 +19,7 @@ type keeping interface {
 	Refresh(ctx context.Context, subject string, obtained time.Time) error
 	Unsaved() []string
 	Blocked() bool
+	Pauses() bool
 	Condition(counted map[any]bool) (known, failing, unsaved int)
 	Clock() *clock.Clock
 }

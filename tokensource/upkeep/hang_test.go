@@ -94,3 +94,41 @@ func TestAServerThatHangsTakesATenth(t *testing.T) {
 		}
 	})
 }
+
+// The server of grants that nobody uses fails for some hours. No other use of
+// the Keeper shows that it works again.
+func TestAServerThatWorksAgain(t *testing.T) {
+	for name, fault := range map[string]oauthtest.Fault{
+		"after 503":        {Status: 503},
+		"after it hung":    {Hang: true},
+		"after a wrong ID": {Status: 401, Body: `{"error":"invalid_client"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, plain(10*day), people(30)...)
+				k := w.keeper()
+				for _, u := range people(30) {
+					w.login(k, u.ID)
+				}
+				time.Sleep(5 * day)
+				w.Inject(oauthtest.Match{}, fault, -1)
+				w.start(nil, k)
+				time.Sleep(3 * time.Hour)
+				attempts := w.TokenCalls("refresh_token")
+				if attempts > 60 {
+					t.Errorf("in three hours of failures there were %d refreshes, want about one for each pause", attempts)
+				}
+				w.ClearFaults()
+				time.Sleep(2 * day)
+				for subject, state := range w.list(k) {
+					if state != upkeep.Alive {
+						t.Errorf("two days later the grant of %s is %s, want alive", subject, state)
+					}
+				}
+				if n := w.TokenCalls("refresh_token") - attempts; n < 30 {
+					t.Errorf("in two days there were %d refreshes, want those of 30 grants", n)
+				}
+			})
+		})
+	}
+}

@@ -14,7 +14,10 @@ import (
 type look struct {
 	last, next int64 // when it was read, and when it is to be read again; nanoseconds since 1970
 	tried      int64 // when the next refresh may be tried, after one was; otherwise zero
-	warned     bool  // its warning was due then
+
+	// If a warning was due then: of what, and when the grant was saved.
+	warned string
+	saved  int64
 }
 
 // pass looks at all grants for which something may be due. It returns false if
@@ -98,7 +101,7 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 	if e := endOf(f.grant, f.facts); e.warning().After(now) {
 		l.next = min(l.next, e.warning().UnixNano())
 	} else {
-		l.warned = !e.at.IsZero()
+		l.warned, l.saved = e.of, f.grant.Saved.Unix()
 	}
 	urgent := n.life > 0 && !now.Before(n.at) && now.UnixNano() >= l.tried && !f.grant.RetryAt.After(now)
 	if n.life > 0 {
@@ -111,7 +114,7 @@ func (w *Worker) look(ctx context.Context, f found, now time.Time) (patient, boo
 // warn reports that a grant ends soon, if no earlier look has done so.
 func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) {
 	e := endOf(f.grant, f.facts)
-	if e.at.IsZero() || w.o.OnEvent == nil || e.warning().After(now) || w.warned(before, f, e.warning()) {
+	if e.at.IsZero() || w.o.OnEvent == nil || e.warning().After(now) || w.warned(before, f, e) {
 		return
 	}
 	w.o.OnEvent(ctx, tokensource.Event{
@@ -120,15 +123,16 @@ func (w *Worker) warn(ctx context.Context, f found, before look, now time.Time) 
 	})
 }
 
-// warned reports whether an earlier look has given a warning that was due at
-// the given time: a look of this process, or of the process that worked before.
+// warned reports whether an earlier look has warned of an end: a look of this
+// process, or of the process that worked before.
 //
 // A grant can be saved after the time of its warning, with tokens that another
-// program obtained. A refresh can say that an end is nearer.
-func (w *Worker) warned(before look, f found, at time.Time) bool {
+// program obtained. A refresh can say that an end is nearer, or put off one end
+// so that the next one is another.
+func (w *Worker) warned(before look, f found, e ending) bool {
+	at := e.warning()
 	if before.last > 0 {
-		last := time.Unix(0, before.last)
-		return before.warned && !at.After(last) && !f.grant.Saved.After(last)
+		return before.warned == e.of && before.saved == f.grant.Saved.Unix() && !at.After(time.Unix(0, before.last))
 	}
 	return !at.After(w.round.Done) && !f.grant.Saved.Add(clockSkew).After(w.round.Done)
 }

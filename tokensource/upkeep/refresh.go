@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/authtrip/authtrip/tokensource/grant"
 )
 
 // server names what holds up all of its grants when it hangs.
@@ -67,12 +69,13 @@ func (w *Worker) refresh(ctx context.Context, servers patients) {
 	for _, own := range servers {
 		sortPatients(own)
 	}
+	probed := map[*grant.Keeper]bool{}
 	gap := time.Minute / time.Duration(w.o.PerMinute)
 	for {
 		if !sleep(ctx, w.sent+gap-w.clock.Mono()) || w.clock.Mono() >= w.next || !w.take(ctx) {
 			return
 		}
-		p, ok := w.first(servers)
+		p, ok := w.first(servers, probed)
 		switch {
 		case len(servers) == 0:
 			return
@@ -82,6 +85,9 @@ func (w *Worker) refresh(ctx context.Context, servers patients) {
 			}
 			continue
 		}
+		if inner(p.keeper).Blocked() {
+			probed[p.keeper] = true
+		}
 		w.sent = w.clock.Mono()
 		w.tried(p)
 		w.begin(ctx, p)
@@ -89,12 +95,14 @@ func (w *Worker) refresh(ctx context.Context, servers patients) {
 }
 
 // first takes the grant that ends first, of those whose server may get one more
-// request. A grant whose Keeper makes a pause is dropped, and found again at
-// the next look.
-func (w *Worker) first(servers patients) (p patient, ok bool) {
+// request. A Keeper whose server has failed several times gets one attempt,
+// which shows whether it works again. Its other grants are dropped, and found
+// again at the next look.
+func (w *Worker) first(servers patients, probed map[*grant.Keeper]bool) (p patient, ok bool) {
+	dropped := func(k *grant.Keeper) bool { return inner(k).Blocked() && (probed[k] || inner(k).Pauses()) }
 	var best string
 	for name, own := range servers {
-		for len(own) > 0 && inner(own[0].keeper).Blocked() {
+		for len(own) > 0 && dropped(own[0].keeper) {
 			own = own[1:]
 		}
 		if servers[name] = own; len(own) == 0 {
