@@ -228,7 +228,7 @@ func TestProbeOfOIDCProvider(t *testing.T) {
 	t.Setenv("AUTHTRIP_CLIENT_SECRET", secret)
 	person := nodekit.NewPerson(t)
 	open := func(_ context.Context, page string) error {
-		go person.Decide(person.Get(page), "alice", true)
+		person.Beside(func() { person.Decide(person.Get(page), "alice", true) })
 		return nil
 	}
 	by := &operator{}

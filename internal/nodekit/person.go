@@ -1,12 +1,14 @@
 package nodekit
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -29,6 +31,14 @@ func NewPerson(t *testing.T) *Person {
 // In returns the same person in another part of the test.
 func (p *Person) In(t *testing.T) *Person { return &Person{t, p.client} }
 
+// Beside does something while the test goes on. The test waits for it at its
+// end, because a person also reads the page after the last answer.
+func (p *Person) Beside(f func()) {
+	var done sync.WaitGroup
+	done.Go(f)
+	p.t.Cleanup(done.Wait)
+}
+
 // A Page is an answer, after all redirects.
 type Page struct {
 	Status int
@@ -46,7 +56,7 @@ func (p *Person) Post(target string, form url.Values) Page {
 
 func (p *Person) send(method, target string, form url.Values) Page {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), method, target, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(context.WithoutCancel(p.t.Context()), method, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -47,10 +47,8 @@ func TestOIDCProviderServesNativeApps(t *testing.T) {
 	consents := &nativeapp.LoginOptions{Params: url.Values{"prompt": {"consent"}}}
 
 	app, err := nativeapp.New(grants, &nativeapp.Options{Timeout: nodekit.Patience, Open: func(_ context.Context, target string) error {
-		go func() {
-			alice := nodekit.NewPerson(t)
-			alice.Decide(alice.Get(target), "alice", true)
-		}()
+		alice := nodekit.NewPerson(t)
+		alice.Beside(func() { alice.Decide(alice.Get(target), "alice", true) })
 		return nil
 	}})
 	if err != nil {
@@ -60,7 +58,8 @@ func TestOIDCProviderServesNativeApps(t *testing.T) {
 	wantGrant(t, grants, "loopback", id, err, "alice")
 
 	id, err = app.Device(t.Context(), func(_ context.Context, d nativeapp.DeviceCode) error {
-		go enter(nodekit.NewPerson(t), d.VerificationURIComplete, "bob")
+		bob := nodekit.NewPerson(t)
+		bob.Beside(func() { enter(bob, d.VerificationURIComplete, "bob") })
 		return nil
 	}, nil)
 	wantGrant(t, grants, "device code", id, err, "bob")
