@@ -43,7 +43,7 @@ func (s *provingSource) Authorize(r *http.Request) (*oauth2.Token, error) {
 
 func (s *provingSource) Observe(r *http.Request, resp *http.Response) bool {
 	s.observed = append(s.observed, fmt.Sprintf("%s=%d", r.Header.Get("DPoP"), resp.StatusCode))
-	return strings.Contains(resp.Header.Get("WWW-Authenticate"), "use_dpop_nonce")
+	return strings.Contains(resp.Header.Get("WWW-Authenticate"), "nonce")
 }
 
 // proven returns what each request carried.
@@ -60,6 +60,8 @@ var (
 	rejected  = answer{status: 401, body: "rejected"}
 	challenge = answer{status: 401, body: "challenge", header: http.Header{"Www-Authenticate": {`DPoP error="use_dpop_nonce"`}}}
 	busy      = answer{status: 503}
+
+	otherScheme = answer{status: 401, body: "sign", header: http.Header{"Www-Authenticate": {`Signature nonce="n"`}}}
 
 	refusedProof = answer{status: 401, body: "no proof", header: http.Header{"Www-Authenticate": {`Bearer, dpop algs="ES256", error="invalid_dpop_proof"`}}}
 )
@@ -84,6 +86,10 @@ func TestT12_EachReplayIsAuthorizedAnew(t *testing.T) {
 		{
 			name: "a challenge that is repeated", answers: []answer{challenge},
 			sent: "DPoP tok-1/proof-1, DPoP tok-1/proof-2", got: "challenge",
+		},
+		{
+			name: "a challenge of another scheme that is repeated", answers: []answer{otherScheme},
+			sent: "DPoP tok-1/proof-1, DPoP tok-1/proof-2", got: "sign",
 		},
 		{
 			name: "a rejected token", answers: []answer{rejected, ok200},
