@@ -37,22 +37,22 @@ func TestTwoTokensAreRejectedDuringOneRenewal(t *testing.T) {
 		s := w.exchange(w.app(), derived.Exchange{Subject: derived.Traded{Source: slow{w.static()}}})
 		first := w.token(s, t.Context())
 		time.Sleep(9*time.Minute + 10*time.Second) // the next use begins to replace it
-		results := make(chan string, 2)
-		renew := func(rejected *oauth2.Token) {
+		renew := func(rejected *oauth2.Token, result chan<- string) {
 			tok, err := s.Renew(t.Context(), rejected)
 			if err != nil {
 				t.Errorf("Renew() = %v, want a token", err)
 				tok = rejected
 			}
-			results <- tok.AccessToken
+			result <- tok.AccessToken
 		}
-		go renew(first)
+		ofFirst, ofSecond := make(chan string, 1), make(chan string, 1)
+		go renew(first, ofFirst)
 		synctest.Wait()
 		w.token(s, t.Context())
 		synctest.Wait()
 		second := w.token(s, t.Context())
-		go renew(second)
-		one, two := <-results, <-results
+		go renew(second, ofSecond)
+		one, two := <-ofFirst, <-ofSecond
 		if second.AccessToken == first.AccessToken || one == first.AccessToken || two == second.AccessToken {
 			t.Errorf("Renew() = %v and %v, want tokens other than the rejected ones", one == first.AccessToken, two == second.AccessToken)
 		}
